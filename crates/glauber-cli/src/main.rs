@@ -1,0 +1,2 @@
+//! The `glauber` program.
+fn main() {}

@@ -1,0 +1,91 @@
+//! The trait of leave-one-out networks, and the closed choice among ours.
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor};
+
+use glauber_tokens::Site;
+
+use crate::{Hollow, MaskedQuery, ModelConfig, ModelError, NetworkKind};
+
+/// The sites whose logits are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sites<'a> {
+    /// Every site of every row.
+    All,
+    /// The same sites in every row.
+    Block(&'a [Site]),
+    /// One site a row, shape `[batch]`.
+    Each(&'a [Site]),
+}
+
+impl Sites<'_> {
+    /// Sites asked for in one row, given the sequence length.
+    pub fn per_row(&self, len: usize) -> usize {
+        match self {
+            Self::All => len,
+            Self::Block(sites) => sites.len(),
+            Self::Each(_) => 1,
+        }
+    }
+}
+
+/// A network that sees `x_{-i}`, the time and `i`, never `x_i`, and gives `V` logits for site `i`.
+///
+/// What the logits mean (signal logits of equation (R), or denoising log-probabilities) is the training objective's choice.
+pub trait SiteClassifier {
+    /// Logits of the sites asked for.
+    ///
+    /// # Shapes
+    /// - tokens: `[batch, site]`
+    /// - time: `[batch]`, the step over the horizon, `t / T` in `0..=1`
+    /// - output: `[batch, asked site, token]`
+    ///
+    /// # Panics
+    /// When the rows are longer than the network was built for, or a site lies outside them.
+    fn logits(&self, tokens: Tensor<2, Int>, time: Tensor<1>, sites: Sites<'_>) -> Tensor<3>;
+}
+
+/// One of the networks that a configuration can name.
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant)] // one value a program
+pub enum Network {
+    /// See [`Hollow`].
+    Hollow(Hollow),
+    /// See [`MaskedQuery`].
+    MaskedQuery(MaskedQuery),
+}
+
+impl Network {
+    /// Builds the network for `vocab` tokens and sequences of up to `len` sites, its weights drawn from `seed`.
+    ///
+    /// The weights do not depend on the device. The read-out and the modulations start at zero, so an untrained network gives
+    /// uniform conditionals.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the sizes do not fit each other.
+    pub fn new(
+        config: &ModelConfig,
+        vocab: usize,
+        len: usize,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        config.validate()?;
+        let network = match config.network {
+            NetworkKind::Hollow => Self::Hollow(Hollow::new(config, vocab, len, device)),
+            NetworkKind::MaskedQuery => {
+                Self::MaskedQuery(MaskedQuery::new(config, vocab, len, device))
+            }
+        };
+        Ok(crate::initialise::draw_weights(network, seed))
+    }
+}
+
+impl SiteClassifier for Network {
+    fn logits(&self, tokens: Tensor<2, Int>, time: Tensor<1>, sites: Sites<'_>) -> Tensor<3> {
+        match self {
+            Self::Hollow(network) => network.logits(tokens, time, sites),
+            Self::MaskedQuery(network) => network.logits(tokens, time, sites),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Sizes of a network, and presets of them.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ModelError;
+
+/// The two designs of a leave-one-out network (`docs/math.md`, §6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkKind {
+    /// Causal and anti-causal streams with an attention read-out: all sites in one pass.
+    Hollow,
+    /// The site asked for is replaced by a query token: one site in one pass.
+    MaskedQuery,
+}
+
+/// The sizes of a network, apart from vocabulary and sequence length, which the data decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Which design.
+    pub network: NetworkKind,
+    /// Width of the residual streams, `d`.
+    pub width: usize,
+    /// Transformer blocks: per stream in the hollow network, in all in the masked-query one.
+    pub layers: usize,
+    /// Merging blocks of the hollow network's read-out; the masked-query network has none and ignores it.
+    pub merge_layers: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Width of the conditioning vector that modulates every block.
+    pub condition_width: usize,
+    /// Whether the read-out uses the embedding table in place of weights of its own.
+    pub tied: bool,
+}
+
+/// Named sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// Trains on two CPU cores in minutes.
+    Tiny,
+    /// A few times larger; hours on a CPU, minutes on a GPU.
+    Small,
+    /// The size of the text model of the paper, which gives the total (387 M parameters); its division into layers is ours.
+    #[serde(rename = "ggm-387m")]
+    Ggm387m,
+}
+
+impl Preset {
+    /// Every preset.
+    pub const ALL: [Self; 3] = [Self::Tiny, Self::Small, Self::Ggm387m];
+
+    /// The name in files and flags.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tiny => "tiny",
+            Self::Small => "small",
+            Self::Ggm387m => "ggm-387m",
+        }
+    }
+
+    /// The sizes.
+    pub fn config(self) -> ModelConfig {
+        match self {
+            Self::Tiny => ModelConfig {
+                network: NetworkKind::Hollow,
+                width: 128,
+                layers: 3,
+                merge_layers: 1,
+                heads: 4,
+                condition_width: 64,
+                tied: false,
+            },
+            Self::Small => ModelConfig {
+                network: NetworkKind::Hollow,
+                width: 256,
+                layers: 5,
+                merge_layers: 2,
+                heads: 8,
+                condition_width: 128,
+                tied: false,
+            },
+            Self::Ggm387m => ModelConfig {
+                network: NetworkKind::MaskedQuery,
+                width: 1024,
+                layers: 24,
+                merge_layers: 0,
+                heads: 16,
+                condition_width: 224,
+                tied: true,
+            },
+        }
+    }
+}
+
+impl FromStr for Preset {
+    type Err = ModelError;
+
+    fn from_str(name: &str) -> Result<Self, ModelError> {
+        let found = Self::ALL.into_iter().find(|preset| preset.name() == name);
+        found.ok_or_else(|| ModelError::UnknownPreset {
+            found: name.into(),
+            expected: Self::ALL.map(Self::name).join(", "),
+        })
+    }
+}
+
+impl ModelConfig {
+    /// Width of the feed-forward layers: four times the streams'.
+    pub(crate) fn hidden(&self) -> usize {
+        4 * self.width
+    }
+
+    /// Checks that the sizes fit each other.
+    ///
+    /// # Errors
+    /// [`ModelError`] names the key at fault.
+    pub fn validate(&self) -> Result<(), ModelError> {
+        let sizes = [
+            ("model.width", self.width),
+            ("model.layers", self.layers),
+            ("model.heads", self.heads),
+            ("model.condition_width", self.condition_width),
+        ];
+        if let Some(&(key, _)) = sizes.iter().find(|(_, size)| *size == 0) {
+            return Err(ModelError::Zero { key });
+        }
+        if self.network == NetworkKind::Hollow && self.merge_layers == 0 {
+            return Err(ModelError::Zero {
+                key: "model.merge_layers",
+            });
+        }
+        if !self.width.is_multiple_of(2 * self.heads) {
+            return Err(ModelError::Heads {
+                width: self.width,
+                heads: self.heads,
+            });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_are_valid_and_found_by_name() {
+        for preset in Preset::ALL {
+            assert_eq!(preset.name().parse(), Ok(preset));
+            assert_eq!(preset.config().validate(), Ok(()));
+        }
+        let error = "huge".parse::<Preset>().unwrap_err().to_string();
+        assert!(error.contains("huge") && error.contains("ggm-387m"), "{error}");
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_name_their_key() {
+        let config = ModelConfig {
+            heads: 3,
+            ..Preset::Tiny.config()
+        };
+        assert!(config.validate().unwrap_err().to_string().contains("model.heads"));
+        let config = ModelConfig {
+            merge_layers: 0,
+            ..Preset::Tiny.config()
+        };
+        let error = config.validate().unwrap_err().to_string();
+        assert!(error.contains("model.merge_layers"), "{error}");
+    }
+}

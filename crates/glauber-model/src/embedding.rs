@@ -1,0 +1,65 @@
+//! Tokens in, logits out.
+
+use burn::module::{Module, Param};
+use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear};
+use burn::tensor::{Device, Int, Tensor};
+
+use crate::attention::linear;
+use crate::block::{modulate, modulations};
+use crate::ModelConfig;
+
+/// The embedding table, and the read-out from states to logits: with weights of its own, or the table's when tied.
+#[derive(Module, Debug)]
+pub(crate) struct Vocabulary {
+    table: Embedding,
+    modulation: Linear,
+    head: Option<Linear>,
+    /// Bias of a tied read-out, `[token]`.
+    tied_bias: Option<Param<Tensor<1>>>,
+    vocab: usize,
+}
+
+impl Vocabulary {
+    /// A table of `vocab + extra` rows; the read-out gives `vocab` logits.
+    pub fn new(config: &ModelConfig, vocab: usize, extra: usize, device: &Device) -> Self {
+        let table = EmbeddingConfig::new(vocab + extra, config.width)
+            .with_initializer(Initializer::Zeros)
+            .init(device);
+        let zeros = || Initializer::Zeros.init([vocab], device);
+        Self {
+            table,
+            modulation: linear(config.condition_width, 2 * config.width, true, device),
+            head: (!config.tied).then(|| linear(config.width, vocab, true, device)),
+            tied_bias: config.tied.then(zeros),
+            vocab,
+        }
+    }
+
+    /// Tokens `[batch, site]` to `[batch, site, width]`.
+    pub fn embed(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
+        self.table.forward(tokens)
+    }
+
+    /// States `[batch, site, width]` to logits `[batch, site, token]`.
+    pub fn logits(&self, states: Tensor<3>, condition: Tensor<2>) -> Tensor<3> {
+        let [shift, scale] = modulations(&self.modulation, condition);
+        let states = modulate(states, shift, scale);
+        match &self.head {
+            Some(head) => head.forward(states),
+            None => self.tied(states),
+        }
+    }
+
+    fn tied(&self, states: Tensor<3>) -> Tensor<3> {
+        let [batch, sites, width] = states.dims();
+        let table = self.table.weight.val().narrow(0, 0, self.vocab);
+        // The table's rows have a length of about 1, the states' √width: scale, so that logits start near zero.
+        let flat = states.reshape([batch * sites, width]);
+        let logits = flat.mul_scalar(1.0 / (width as f64).sqrt()).matmul(table.transpose());
+        let logits = logits.reshape([batch, sites, self.vocab]);
+        match &self.tied_bias {
+            Some(bias) => logits + bias.val().unsqueeze(),
+            None => logits,
+        }
+    }
+}

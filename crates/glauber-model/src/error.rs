@@ -1,0 +1,31 @@
+//! What can be wrong with a model's configuration.
+
+/// An error about a network's configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// The heads do not divide the width, or leave an odd width per head.
+    #[error(
+        "width {width} does not divide into {heads} heads of even width: change `model.width` or `model.heads`"
+    )]
+    Heads {
+        /// Width found.
+        width: usize,
+        /// Heads found.
+        heads: usize,
+    },
+    /// A size is zero.
+    #[error("`{key}` is 0, expected at least 1")]
+    Zero {
+        /// The key of the size.
+        key: &'static str,
+    },
+    /// A preset's name is not known.
+    #[error("unknown preset `{found}`, expected one of {expected}: change `--preset`")]
+    UnknownPreset {
+        /// The name found.
+        found: String,
+        /// The names that exist.
+        expected: String,
+    },
+}
