@@ -1,0 +1,134 @@
+//! Proper colourings of a lattice: sites of one colour have no common bond and may be updated together.
+
+use glauber_tokens::Site;
+use serde::{Deserialize, Serialize};
+
+/// Which sites of a square lattice are neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Neighbourhood {
+    /// Left, right, up and down.
+    #[default]
+    Four,
+    /// Those and the diagonals.
+    Eight,
+}
+
+/// What lies beyond the edge of a lattice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Boundary {
+    /// The opposite edge.
+    Torus,
+    /// Nothing.
+    #[default]
+    Open,
+}
+
+/// A proper colouring of a path or cycle of `side` sites and how many colours it has: 2, or 3 on a cycle of odd length.
+fn side_colours(side: usize, boundary: Boundary) -> (Vec<usize>, usize) {
+    let mut colours: Vec<usize> = (0..side).map(|i| i % 2).collect();
+    let odd_cycle = boundary == Boundary::Torus && side % 2 == 1 && side > 1;
+    if odd_cycle {
+        colours[side - 1] = 2;
+    }
+    (colours, if odd_cycle { 3 } else { side.min(2) })
+}
+
+/// The colour classes of a row-major lattice, none empty, each ascending.
+pub(crate) fn classes(
+    height: usize,
+    width: usize,
+    neighbourhood: Neighbourhood,
+    boundary: Boundary,
+) -> Vec<Vec<Site>> {
+    let (rows, row_count) = side_colours(height, boundary);
+    let (columns, column_count) = side_colours(width, boundary);
+    let count = match neighbourhood {
+        Neighbourhood::Four => row_count.max(column_count),
+        Neighbourhood::Eight => row_count * column_count,
+    };
+    let mut classes = vec![Vec::new(); count];
+    for (y, &a) in rows.iter().enumerate() {
+        for (x, &b) in columns.iter().enumerate() {
+            let colour = match neighbourhood {
+                // Neighbours share one coordinate and differ in the other's colour, so the sums differ.
+                Neighbourhood::Four => (a + b) % count,
+                Neighbourhood::Eight => a * column_count + b,
+            };
+            classes[colour].push(y * width + x);
+        }
+    }
+    classes.retain(|class| !class.is_empty());
+    classes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Neighbours by definition, not by the colouring's reasoning.
+    fn neighbours(
+        at: (usize, usize),
+        size: (usize, usize),
+        neighbourhood: Neighbourhood,
+        boundary: Boundary,
+    ) -> Vec<Site> {
+        let mut found = Vec::new();
+        for (dy, dx) in [
+            (-1, -1),
+            (-1, 0),
+            (-1, 1),
+            (0, -1),
+            (0, 1),
+            (1, -1),
+            (1, 0),
+            (1, 1),
+        ] {
+            if neighbourhood == Neighbourhood::Four && dy != 0 && dx != 0 {
+                continue;
+            }
+            let (y, x) = (at.0 as i64 + dy, at.1 as i64 + dx);
+            let (h, w) = (size.0 as i64, size.1 as i64);
+            let inside = (0..h).contains(&y) && (0..w).contains(&x);
+            if inside || boundary == Boundary::Torus {
+                found.push((y.rem_euclid(h) * w + x.rem_euclid(w)) as Site);
+            }
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_neighbours_share_a_colour(height in 1usize..9, width in 1usize..9, eight: bool, torus: bool) {
+            let neighbourhood = if eight { Neighbourhood::Eight } else { Neighbourhood::Four };
+            let boundary = if torus { Boundary::Torus } else { Boundary::Open };
+            let classes = classes(height, width, neighbourhood, boundary);
+            let mut colour = vec![usize::MAX; height * width];
+            for (c, class) in classes.iter().enumerate() {
+                for &site in class {
+                    prop_assert_eq!(colour[site], usize::MAX);
+                    colour[site] = c;
+                }
+            }
+            prop_assert!(colour.iter().all(|&c| c < classes.len()));
+            for site in 0..height * width {
+                for other in neighbours((site / width, site % width), (height, width), neighbourhood, boundary) {
+                    // On a torus one site wide a site is its own neighbour.
+                    prop_assert!(other == site || colour[other] != colour[site]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn even_lattices_need_two_or_four_colours() {
+        let count = |h, w, n, b| classes(h, w, n, b).len();
+        assert_eq!(count(4, 6, Neighbourhood::Four, Boundary::Torus), 2);
+        assert_eq!(count(5, 6, Neighbourhood::Four, Boundary::Torus), 3);
+        assert_eq!(count(5, 7, Neighbourhood::Four, Boundary::Open), 2);
+        assert_eq!(count(4, 6, Neighbourhood::Eight, Boundary::Torus), 4);
+        assert_eq!(count(5, 5, Neighbourhood::Eight, Boundary::Torus), 9);
+    }
+}

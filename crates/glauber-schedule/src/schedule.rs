@@ -1,0 +1,456 @@
+//! Noise law, site order and signal shape joined.
+
+use glauber_tokens::{Site, Step, Token};
+use serde::{Deserialize, Serialize};
+
+use crate::{NoiseConfig, NoiseLaw, OrderConfig, ScheduleError, SignalShape, SiteOrder};
+
+/// The signal level at the horizon above which a schedule is refused unless residual signal is allowed.
+pub const RESIDUAL_BOUND: f64 = 1e-3;
+
+/// A schedule as a run configuration states it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScheduleConfig {
+    /// How the signal decays, by default `linear`.
+    pub shape: SignalShape,
+    /// Number of sweeps over the sites, by default 8.
+    pub sweeps: usize,
+    /// Signal level of a site after one touch in each sweep, in `(0, 1)`, by default 1e-3.
+    pub final_signal: f64,
+    /// Accept a chain that does not forget the data, by default false.
+    pub allow_residual_signal: bool,
+    /// Which sites each step touches, by default round-robin.
+    pub order: OrderConfig,
+    /// What a noised token becomes, by default uniform.
+    pub noise: NoiseConfig,
+}
+
+impl Default for ScheduleConfig {
+    fn default() -> Self {
+        Self {
+            shape: SignalShape::default(),
+            sweeps: 8,
+            final_signal: RESIDUAL_BOUND,
+            allow_residual_signal: false,
+            order: OrderConfig::default(),
+            noise: NoiseConfig::default(),
+        }
+    }
+}
+
+/// A forward chain: which sites each step touches and with which law `Π_t` on `V ∪ {φ}`. Validated and immutable.
+///
+/// In sweep `k` of `K` a touch keeps the token with probability `Π_t(φ) = 1 − β_k = α((k+1)/K) / α(k/K)`, `α(u)` being the shape.
+/// Where each sweep touches each site once, a site touched `k` times therefore has signal level `α(k/K)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schedule {
+    order: SiteOrder,
+    law: NoiseLaw,
+    /// `α(k/K)`, shape `[sweep + 1]`.
+    levels: Vec<f64>,
+    /// Signal level after each stored visit of each site, shape `[visit]`, sites in order; empty where `levels` says it all.
+    visit_levels: Vec<Vec<f64>>,
+    final_signal: f64,
+}
+
+impl Schedule {
+    /// Joins the parts. `final_level` is the level that the shape reaches after one touch in each sweep.
+    ///
+    /// # Errors
+    /// When `final_level` is not in `(0, 1)`, or when some site ends above [`RESIDUAL_BOUND`] and `allow_residual` is false.
+    pub fn new(
+        shape: SignalShape,
+        order: SiteOrder,
+        law: NoiseLaw,
+        final_level: f64,
+        allow_residual: bool,
+    ) -> Result<Self, ScheduleError> {
+        if !(final_level > 0.0 && final_level < 1.0) {
+            return Err(ScheduleError::OutOfRange {
+                key: "final_signal",
+                found: final_level,
+                expected: "a number strictly between 0 and 1",
+            });
+        }
+        let sweeps = order.sweeps();
+        let levels = (0..=sweeps)
+            .map(|k| shape.level(k as f64 / sweeps as f64, final_level))
+            .collect();
+        let mut schedule = Self {
+            order,
+            law,
+            levels,
+            visit_levels: Vec::new(),
+            final_signal: final_level,
+        };
+        if !schedule.order.is_balanced() {
+            schedule.visit_levels = (0..schedule.len())
+                .map(|site| schedule.levels_of_visits(site))
+                .collect();
+        }
+        let horizon = schedule.horizon();
+        let (site, level) = (0..schedule.len())
+            .map(|site| (site, schedule.signal_level(site, horizon)))
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .unwrap_or((0, final_level));
+        schedule.final_signal = level;
+        if level > RESIDUAL_BOUND * (1.0 + 1e-12) && !allow_residual {
+            return Err(ScheduleError::ResidualSignal {
+                site,
+                level,
+                sweeps,
+                bound: RESIDUAL_BOUND,
+            });
+        }
+        Ok(schedule)
+    }
+
+    /// The schedule a configuration describes over `len` sites and `vocab` tokens. `counts`, shape `[token]`, is what unigram
+    /// noise needs, `mask` what absorbing noise needs.
+    ///
+    /// # Errors
+    /// Those of [`SiteOrder::from_config`], [`NoiseLaw::from_config`] and [`Schedule::new`].
+    pub fn from_config(
+        config: &ScheduleConfig,
+        len: usize,
+        vocab: usize,
+        counts: Option<&[u64]>,
+        mask: Option<Token>,
+    ) -> Result<Self, ScheduleError> {
+        let order = SiteOrder::from_config(&config.order, len, config.sweeps)?;
+        let law = NoiseLaw::from_config(&config.noise, vocab, counts, mask)?;
+        Self::new(
+            config.shape,
+            order,
+            law,
+            config.final_signal,
+            config.allow_residual_signal,
+        )
+    }
+
+    /// An order that is not balanced is stored whole, so its stored visits are all visits.
+    fn levels_of_visits(&self, site: Site) -> Vec<f64> {
+        let visits = self.order.stored_visits(site).iter();
+        visits
+            .scan(1.0, |level, &t| {
+                *level *= self.keep_probability(t);
+                Some(*level)
+            })
+            .collect()
+    }
+
+    /// Number of steps `T`.
+    pub fn horizon(&self) -> Step {
+        self.order.horizon()
+    }
+
+    /// Number of sweeps `K`.
+    pub fn sweeps(&self) -> usize {
+        self.order.sweeps()
+    }
+
+    /// Number of sites `L`.
+    #[allow(clippy::len_without_is_empty)] // at least one site always
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// The noise distribution `q`.
+    pub fn law(&self) -> &NoiseLaw {
+        &self.law
+    }
+
+    /// The site order.
+    pub fn order(&self) -> &SiteOrder {
+        &self.order
+    }
+
+    /// The sites that step `t` touches.
+    ///
+    /// # Panics
+    /// When `t ≥ T`.
+    pub fn sites(&self, t: Step) -> &[Site] {
+        self.order.sites(t)
+    }
+
+    /// `β_t`, the probability that a touch at step `t` draws noise.
+    ///
+    /// # Panics
+    /// When `t ≥ T`.
+    pub fn beta(&self, t: Step) -> f64 {
+        1.0 - self.keep_probability(t)
+    }
+
+    /// `Π_t(φ) = 1 − β_t`, the probability that a touch at step `t` leaves the token alone.
+    ///
+    /// # Panics
+    /// When `t ≥ T`.
+    pub fn keep_probability(&self, t: Step) -> f64 {
+        let sweep = self.order.sweep_of(t);
+        self.levels[sweep + 1] / self.levels[sweep]
+    }
+
+    /// `ln Π_t(φ)` in nats.
+    ///
+    /// # Panics
+    /// When `t ≥ T`.
+    pub fn log_keep_probability(&self, t: Step) -> f64 {
+        self.keep_probability(t).ln()
+    }
+
+    /// `Π_t(a) = β_t q(a)`.
+    ///
+    /// # Panics
+    /// When `t ≥ T` or `a` is outside the vocabulary.
+    pub fn noise_probability(&self, t: Step, a: Token) -> f64 {
+        self.beta(t) * self.law.probability(a)
+    }
+
+    /// `ln Π_t(a)` in nats, `−∞` where `q(a) = 0`.
+    ///
+    /// # Panics
+    /// When `t ≥ T` or `a` is outside the vocabulary.
+    pub fn log_noise_probability(&self, t: Step, a: Token) -> f64 {
+        self.beta(t).ln() + self.law.log_probability(a)
+    }
+
+    /// `α_j(t)`: the probability that site `j` has drawn no noise in the steps `0..t` (equation (M)). Times past the horizon count
+    /// as the horizon.
+    ///
+    /// # Panics
+    /// When there is no such site.
+    pub fn signal_level(&self, site: Site, t: Step) -> f64 {
+        let touches = self.order.touches(site, t);
+        match (self.visit_levels.is_empty(), touches) {
+            (true, _) => self.levels[touches],
+            (false, 0) => 1.0,
+            (false, _) => self.visit_levels[site][touches - 1],
+        }
+    }
+
+    /// `α_j(t)` of every site, shape `[site]`.
+    ///
+    /// # Panics
+    /// When `out` does not have one entry for each site.
+    pub fn signal_levels(&self, t: Step, out: &mut [f64]) {
+        assert_eq!(out.len(), self.len(), "one signal level for each site");
+        for (site, level) in out.iter_mut().enumerate() {
+            *level = self.signal_level(site, t);
+        }
+    }
+
+    /// The log signal-to-noise ratio `ln(α_j(t) / (1 − α_j(t)))` in nats, `+∞` where the site is clean.
+    ///
+    /// # Panics
+    /// When there is no such site.
+    pub fn log_snr(&self, site: Site, t: Step) -> f64 {
+        log_snr(self.signal_level(site, t))
+    }
+
+    /// [`log_snr`](Self::log_snr) of every site, shape `[site]`.
+    ///
+    /// # Panics
+    /// When `out` does not have one entry for each site.
+    pub fn log_snrs(&self, t: Step, out: &mut [f64]) {
+        self.signal_levels(t, out);
+        for level in out {
+            *level = log_snr(*level);
+        }
+    }
+
+    /// `max_j α_j(T)`: how much of the data the chain still remembers at its end.
+    pub fn final_signal(&self) -> f64 {
+        self.final_signal
+    }
+
+    /// The first step before which every site has `α_j ≤ level`, or the horizon if there is none.
+    pub fn step_at_level(&self, level: f64) -> Step {
+        if level >= 1.0 {
+            return 0;
+        }
+        if self.visit_levels.is_empty() {
+            // A sweep's last step touches some site for the first time in that sweep.
+            let touches = self.levels.partition_point(|&l| l > level);
+            return self.order.sweep_start(touches);
+        }
+        (0..self.len())
+            .map(|site| {
+                let at = self.visit_levels[site].partition_point(|&l| l > level);
+                self.order
+                    .stored_visits(site)
+                    .get(at)
+                    .map_or(self.horizon(), |&t| t + 1)
+            })
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+fn log_snr(level: f64) -> f64 {
+    level.ln() - (1.0 - level).ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Boundary, MixturePart, Neighbourhood};
+    use proptest::prelude::*;
+
+    fn orders(seed: u64) -> Vec<SiteOrder> {
+        vec![
+            SiteOrder::round_robin(6, 4).unwrap(),
+            SiteOrder::permutation(6, 4, seed).unwrap(),
+            SiteOrder::random_scan(6, 4, seed).unwrap(),
+            SiteOrder::chromatic(2, 3, Neighbourhood::Eight, Boundary::Torus, 4).unwrap(),
+            SiteOrder::from_blocks(6, vec![vec![0, 3], vec![1, 2], vec![0, 4, 5], vec![1]])
+                .unwrap(),
+        ]
+    }
+
+    const SHAPES: [SignalShape; 4] = [
+        SignalShape::Linear,
+        SignalShape::Cosine,
+        SignalShape::LogLinear,
+        SignalShape::ConstantBeta,
+    ];
+
+    fn schedule(shape: SignalShape, order: SiteOrder) -> Schedule {
+        Schedule::new(shape, order, NoiseLaw::uniform(3).unwrap(), 1e-3, true).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn signal_levels_equal_the_naive_product(shape in 0usize..4, order in 0usize..5, seed: u64) {
+            let schedule = schedule(SHAPES[shape], orders(seed).swap_remove(order));
+            let mut product = vec![1.0; schedule.len()];
+            let mut levels = vec![0.0; schedule.len()];
+            for t in 0..=schedule.horizon() {
+                schedule.signal_levels(t, &mut levels);
+                for (found, expected) in levels.iter().zip(&product) {
+                    prop_assert!((found / expected - 1.0).abs() < 1e-12);
+                }
+                if t < schedule.horizon() {
+                    for &site in schedule.sites(t) {
+                        product[site] *= 1.0 - schedule.beta(t);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn step_at_level_equals_a_scan(shape in 0usize..4, order in 0usize..5, seed: u64, level in 1e-4..1.1f64) {
+            let schedule = schedule(SHAPES[shape], orders(seed).swap_remove(order));
+            let all_below = |t: &Step| (0..schedule.len()).all(|j| schedule.signal_level(j, *t) <= level);
+            let expected = (0..=schedule.horizon()).find(all_below).unwrap_or(schedule.horizon());
+            prop_assert_eq!(schedule.step_at_level(level), expected);
+        }
+
+        #[test]
+        fn step_law_sums_to_one(shape in 0usize..4, t in 0usize..24) {
+            let schedule = schedule(SHAPES[shape], orders(0).swap_remove(0));
+            let noise: f64 = (0..3).map(|a| schedule.noise_probability(t, a)).sum();
+            prop_assert!((noise + schedule.keep_probability(t) - 1.0).abs() < 1e-14);
+            prop_assert!((schedule.log_noise_probability(t, 1).exp() - schedule.noise_probability(t, 1)).abs() < 1e-14);
+        }
+    }
+
+    #[test]
+    fn balanced_orders_end_at_the_final_level_exactly() {
+        for shape in SHAPES {
+            let order = SiteOrder::permutation(5, 7, 3).unwrap();
+            let law = NoiseLaw::uniform(2).unwrap();
+            let schedule = Schedule::new(shape, order, law, 1e-3, false).unwrap();
+            assert_eq!(schedule.final_signal(), 1e-3);
+            assert_eq!(schedule.step_at_level(1e-3), schedule.horizon());
+            assert_eq!(schedule.log_snr(0, 0), f64::INFINITY);
+        }
+    }
+
+    #[test]
+    fn residual_signal_is_refused_by_name() {
+        let law = NoiseLaw::uniform(2).unwrap();
+        let order = SiteOrder::random_scan(50, 4, 0).unwrap();
+        let refused = Schedule::new(SignalShape::Linear, order.clone(), law.clone(), 1e-3, false)
+            .unwrap_err();
+        let text = refused.to_string();
+        for word in [
+            "site",
+            "4 sweeps",
+            "`sweeps`",
+            "`final_signal`",
+            "allow_residual_signal",
+        ] {
+            assert!(text.contains(word), "{text}");
+        }
+        assert!(Schedule::new(SignalShape::Linear, order, law.clone(), 1e-3, true).is_ok());
+        let order = SiteOrder::round_robin(4, 4).unwrap();
+        assert!(
+            Schedule::new(SignalShape::Linear, order.clone(), law.clone(), 2e-3, false).is_err()
+        );
+        for level in [0.0, 1.0, -0.5, f64::NAN] {
+            assert!(
+                Schedule::new(SignalShape::Linear, order.clone(), law.clone(), level, true)
+                    .is_err()
+            );
+        }
+    }
+
+    #[test]
+    fn configurations_survive_a_round_trip() {
+        let chromatic = OrderConfig::Chromatic {
+            height: 4,
+            width: 4,
+            neighbourhood: Neighbourhood::Eight,
+            boundary: Boundary::Torus,
+        };
+        let mixture = NoiseConfig::Mixture {
+            parts: vec![
+                MixturePart {
+                    weight: 0.9,
+                    law: NoiseConfig::Absorbing,
+                },
+                MixturePart {
+                    weight: 0.1,
+                    law: NoiseConfig::Unigram { pseudo_count: 0.5 },
+                },
+            ],
+        };
+        let permutation = OrderConfig::Permutation { seed: 7 };
+        let scan = OrderConfig::RandomScan { seed: 7 };
+        for order in [OrderConfig::RoundRobin, permutation, scan, chromatic] {
+            for noise in [NoiseConfig::Uniform, mixture.clone()] {
+                for shape in SHAPES {
+                    let noise = noise.clone();
+                    let config = ScheduleConfig {
+                        shape,
+                        order: order.clone(),
+                        noise,
+                        ..Default::default()
+                    };
+                    let text = toml::to_string(&config).unwrap();
+                    assert_eq!(
+                        toml::from_str::<ScheduleConfig>(&text).unwrap(),
+                        config,
+                        "{text}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_configuration_is_the_default() {
+        let config: ScheduleConfig = toml::from_str("").unwrap();
+        assert_eq!(config, ScheduleConfig::default());
+        assert!(toml::from_str::<ScheduleConfig>("sweep = 3").is_err());
+        let text = "shape = 'log-linear'\n[order]\nkind = 'random-scan'\nseed = 3";
+        let config: ScheduleConfig = toml::from_str(text).unwrap();
+        assert_eq!(config.order, OrderConfig::RandomScan { seed: 3 });
+        let schedule = Schedule::from_config(&ScheduleConfig::default(), 5, 3, None, None).unwrap();
+        assert_eq!(
+            (schedule.horizon(), schedule.sweeps(), schedule.len()),
+            (40, 8, 5)
+        );
+    }
+}
