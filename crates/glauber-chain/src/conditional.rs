@@ -1,0 +1,136 @@
+//! The seam between a chain and what it samples.
+
+use glauber_tokens::{Site, Step, Token, TokenBatch};
+
+use crate::ChainError;
+
+/// A borrowed stretch of rows, shape `[row, site]`.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenRows<'a> {
+    tokens: &'a [Token],
+    len: usize,
+}
+
+impl<'a> TokenRows<'a> {
+    /// A view of a flat row-major buffer, shape `[row · site]`.
+    ///
+    /// # Panics
+    /// When `len` is 0 or does not divide the buffer.
+    pub fn new(tokens: &'a [Token], len: usize) -> Self {
+        assert!(
+            len > 0 && tokens.len().is_multiple_of(len),
+            "{} tokens in rows of {len}",
+            tokens.len()
+        );
+        Self { tokens, len }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.tokens.len() / self.len
+    }
+
+    /// Sites per row, `L`.
+    #[allow(clippy::len_without_is_empty)] // `len ≥ 1` always
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The sequence of a row, shape `[site]`.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn row(&self, row: usize) -> &'a [Token] {
+        &self.tokens[row * self.len..][..self.len]
+    }
+
+    /// All sequences in order.
+    pub fn iter(&self) -> std::slice::ChunksExact<'a, Token> {
+        self.tokens.chunks_exact(self.len)
+    }
+
+    /// The flat buffer, shape `[row · site]`.
+    pub fn as_slice(&self) -> &'a [Token] {
+        self.tokens
+    }
+}
+
+impl<'a> From<&'a TokenBatch> for TokenRows<'a> {
+    fn from(batch: &'a TokenBatch) -> Self {
+        Self::new(batch.as_slice(), batch.len())
+    }
+}
+
+/// The conditional law of one site given all others: exact in the oracles, a network in production.
+///
+/// Rows do not influence each other, and neither do the sites asked for: the same row gives the same numbers in any batch.
+/// The token that stands at a site does not influence that site's own row.
+pub trait SiteConditional {
+    /// Number of tokens `V`.
+    fn vocab(&self) -> usize;
+
+    /// Sites per sequence, `L`.
+    #[allow(clippy::len_without_is_empty)] // a number of sites, not of elements
+    fn len(&self) -> usize;
+
+    /// Writes `log P(X_{t,i} = · | x_{-i})` in nats for every row and every site `i` of `sites`, with `t = step`. `out` has shape
+    /// `[row, asked site, token]`; each of its rows is normalised, and `−∞` is allowed.
+    ///
+    /// # Errors
+    /// When the conditional cannot be evaluated.
+    fn log_conditionals(
+        &self,
+        tokens: TokenRows<'_>,
+        step: Step,
+        sites: &[Site],
+        out: &mut [f64],
+    ) -> Result<(), ChainError>;
+
+    /// The same as probabilities. Override it where they are cheaper than their logarithms.
+    ///
+    /// # Errors
+    /// As [`log_conditionals`](Self::log_conditionals).
+    fn conditionals(
+        &self,
+        tokens: TokenRows<'_>,
+        step: Step,
+        sites: &[Site],
+        out: &mut [f64],
+    ) -> Result<(), ChainError> {
+        self.log_conditionals(tokens, step, sites, out)?;
+        for value in out {
+            *value = value.exp();
+        }
+        Ok(())
+    }
+}
+
+impl<C: SiteConditional + ?Sized> SiteConditional for &C {
+    fn vocab(&self) -> usize {
+        (**self).vocab()
+    }
+
+    fn len(&self) -> usize {
+        (**self).len()
+    }
+
+    fn log_conditionals(
+        &self,
+        tokens: TokenRows<'_>,
+        step: Step,
+        sites: &[Site],
+        out: &mut [f64],
+    ) -> Result<(), ChainError> {
+        (**self).log_conditionals(tokens, step, sites, out)
+    }
+
+    fn conditionals(
+        &self,
+        tokens: TokenRows<'_>,
+        step: Step,
+        sites: &[Site],
+        out: &mut [f64],
+    ) -> Result<(), ChainError> {
+        (**self).conditionals(tokens, step, sites, out)
+    }
+}

@@ -1,0 +1,110 @@
+//! What can go wrong while a chain runs.
+
+use glauber_tokens::{Site, Step, Token, TokenError};
+
+/// An error about a chain, a conditional or an oracle.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChainError {
+    /// A conditional wrote a NaN.
+    #[error("the conditional of row {row}, site {site} at step {step} contains a NaN")]
+    NotANumber {
+        /// Row of the chain.
+        row: usize,
+        /// Site asked for.
+        site: Site,
+        /// Step asked for.
+        step: Step,
+    },
+    /// A conditional leaves no token possible, or has infinite mass.
+    #[error(
+        "the conditional of row {row}, site {site} at step {step} has total mass {mass}, expected 1; \
+         the tokens around the site may be impossible under the model"
+    )]
+    NoMass {
+        /// Row of the chain.
+        row: usize,
+        /// Site asked for.
+        site: Site,
+        /// Step asked for.
+        step: Step,
+        /// The mass found.
+        mass: f64,
+    },
+    /// Two sizes that must agree differ.
+    #[error("{what}: found {found}, expected {expected}")]
+    Mismatch {
+        /// What was measured.
+        what: &'static str,
+        /// The size found.
+        found: usize,
+        /// The size expected.
+        expected: usize,
+    },
+    /// A step beyond the horizon, or a start before the end.
+    #[error("steps {to}..{from} are not a stretch of the reverse chain 0..{horizon}")]
+    OutsideHorizon {
+        /// Where the reverse chain was to start.
+        from: Step,
+        /// Where it was to end.
+        to: Step,
+        /// The horizon.
+        horizon: Step,
+    },
+    /// A site that the sequences lack.
+    #[error("site {site} is outside the sequence 0..{len}")]
+    OutsideSequence {
+        /// The site.
+        site: Site,
+        /// Sites per sequence.
+        len: usize,
+    },
+    /// A parameter outside its range.
+    #[error("`{key}` is {found}, expected {expected}")]
+    OutOfRange {
+        /// The parameter.
+        key: &'static str,
+        /// The value found.
+        found: f64,
+        /// The values allowed.
+        expected: &'static str,
+    },
+    /// Probabilities that do not sum to one, or are negative or not finite.
+    #[error("{what} sums to {sum}, expected non-negative numbers that sum to 1")]
+    NotADistribution {
+        /// What was summed.
+        what: String,
+        /// The sum.
+        sum: f64,
+    },
+    /// More states than an enumeration can hold.
+    #[error(
+        "{vocab}^{len} states are too many to enumerate, at most {limit} are; lower the vocabulary or the length"
+    )]
+    TooManyStates {
+        /// Vocabulary size.
+        vocab: usize,
+        /// Sites.
+        len: usize,
+        /// The most states allowed.
+        limit: usize,
+    },
+    /// Observed tokens that a source cannot produce.
+    #[error(
+        "the noisy tokens have probability 0 under the source, seen at site {site} (token {token}) of step {step}"
+    )]
+    Impossible {
+        /// The site.
+        site: Site,
+        /// Its token.
+        token: Token,
+        /// The step.
+        step: Step,
+    },
+    /// The tokens themselves are wrong.
+    #[error(transparent)]
+    Tokens(#[from] TokenError),
+    /// A conditional failed for a reason of its own.
+    #[error("the conditional failed: {0}")]
+    Conditional(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

@@ -1,0 +1,96 @@
+//! The forward (noising) chain, in closed form and step by step.
+
+use glauber_schedule::Schedule;
+use glauber_tokens::{Step, Token, TokenBatch};
+use rayon::prelude::*;
+
+use crate::{ChainError, ChainRng};
+
+/// Draws `X_t` given `X_0` by equation (M): site `j` keeps its token with probability `α_j(t)`, else shows a draw of `q`.
+///
+/// Uses one uniform number for each site, and another for each site noised. `clean` and `out` have shape `[site]`.
+///
+/// # Panics
+/// When `clean` or `out` does not have one token for each site of the schedule.
+pub fn corrupt(
+    schedule: &Schedule,
+    clean: &[Token],
+    t: Step,
+    rng: &mut ChainRng,
+    out: &mut [Token],
+) {
+    assert_eq!(clean.len(), schedule.len(), "one clean token for each site");
+    assert_eq!(out.len(), schedule.len(), "one noisy token for each site");
+    for (site, (noisy, &token)) in out.iter_mut().zip(clean).enumerate() {
+        *noisy = if rng.uniform() < schedule.signal_level(site, t) {
+            token
+        } else {
+            schedule.law().draw(rng.uniform())
+        };
+    }
+}
+
+/// Simulates step `t`: each of its sites draws `Z ~ Π_t` and shows it, unless `Z` is `φ`.
+///
+/// Returns the draws in the order of [`Schedule::sites`], `None` for `φ`. `tokens` has shape `[site]` and goes from `X_t` to
+/// `X_{t+1}`.
+///
+/// # Panics
+/// When `t` is not below the horizon or `tokens` does not have one token for each site.
+pub fn step(
+    schedule: &Schedule,
+    t: Step,
+    tokens: &mut [Token],
+    rng: &mut ChainRng,
+) -> Vec<Option<Token>> {
+    assert_eq!(tokens.len(), schedule.len(), "one token for each site");
+    let keep = schedule.keep_probability(t);
+    schedule
+        .sites(t)
+        .iter()
+        .map(|&site| {
+            if rng.uniform() < keep {
+                return None;
+            }
+            let noise = schedule.law().draw(rng.uniform());
+            tokens[site] = noise;
+            Some(noise)
+        })
+        .collect()
+}
+
+/// [`corrupt`] for every row of a batch, each at its own step and with its own generator, in parallel.
+///
+/// # Errors
+/// When the batches, steps or generators differ in number, or the rows do not have the schedule's length.
+pub fn corrupt_batch(
+    schedule: &Schedule,
+    clean: &TokenBatch,
+    steps: &[Step],
+    rngs: &mut [ChainRng],
+    out: &mut TokenBatch,
+) -> Result<(), ChainError> {
+    let rows = clean.rows();
+    for (what, found, expected) in [
+        ("clean sites per row", clean.len(), schedule.len()),
+        ("noisy sites per row", out.len(), schedule.len()),
+        ("noisy rows", out.rows(), rows),
+        ("steps", steps.len(), rows),
+        ("generators", rngs.len(), rows),
+    ] {
+        if found != expected {
+            return Err(ChainError::Mismatch {
+                what,
+                found,
+                expected,
+            });
+        }
+    }
+    let len = schedule.len();
+    out.as_mut_slice()
+        .par_chunks_exact_mut(len)
+        .zip(clean.as_slice().par_chunks_exact(len))
+        .zip(rngs.par_iter_mut().zip(steps))
+        .for_each(|((noisy, clean), (rng, &t))| corrupt(schedule, clean, t, rng, noisy));
+    Ok(())
+}

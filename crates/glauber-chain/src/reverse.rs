@@ -1,0 +1,140 @@
+//! The reverse chain: heat bath down a schedule.
+
+use std::ops::ControlFlow;
+
+use glauber_schedule::Schedule;
+use glauber_tokens::Step;
+
+use crate::{ChainError, ChainRng, Chains, HeatBath, SiteConditional, StepDiagnostics};
+
+/// What an observer sees after each sweep.
+#[derive(Debug, Clone, Copy)]
+pub struct SweepInfo<'a> {
+    /// The sweep just undone; the last one has number 0.
+    pub sweep: usize,
+    /// The time the chains stand at: they are samples of the law of `X_t` with `t = step`.
+    pub step: Step,
+    /// The chains.
+    pub chains: &'a Chains,
+    /// What was done since the start of the call.
+    pub diagnostics: StepDiagnostics,
+}
+
+/// Samples `X_0` by undoing the steps `T−1, …, 0` of a schedule: step `t` redraws its sites from `P(X_{t,i} = · | x_{-i})`.
+///
+/// Exact for exact conditionals, an order of single sites, and a start from the law of `X_T`.
+#[derive(Debug, Clone, Copy)]
+pub struct ReverseSampler<'a> {
+    schedule: &'a Schedule,
+    kernel: HeatBath,
+}
+
+impl<'a> ReverseSampler<'a> {
+    /// Joins a schedule and a kernel.
+    pub fn new(schedule: &'a Schedule, kernel: HeatBath) -> Self {
+        Self { schedule, kernel }
+    }
+
+    /// The schedule.
+    pub fn schedule(&self) -> &'a Schedule {
+        self.schedule
+    }
+
+    /// `rows` chains at the noise law, row `i` with stream `i` of `seed`: where a reverse chain starts.
+    pub fn start(&self, rows: usize, seed: u64) -> Chains {
+        Chains::from_noise(self.schedule, ChainRng::streams(seed, rows))
+    }
+
+    /// The whole reverse chain, from the horizon to time 0, all chains in one evaluation a step.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn sample<C: SiteConditional + ?Sized>(
+        &self,
+        conditional: &C,
+        chains: &mut Chains,
+    ) -> Result<StepDiagnostics, ChainError> {
+        let horizon = self.schedule.horizon();
+        self.run(conditional, chains, horizon, 0, |_| {
+            ControlFlow::Continue(())
+        })
+    }
+
+    /// The whole reverse chain with the chains shared out over threads: for conditionals that are cheap to evaluate. The result is
+    /// the same, bit by bit.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn sample_parallel<C: SiteConditional + Sync + ?Sized>(
+        &self,
+        conditional: &C,
+        chains: &mut Chains,
+    ) -> Result<StepDiagnostics, ChainError> {
+        let horizon = self.schedule.horizon();
+        self.check(conditional, horizon, 0)?;
+        let steps = (0..horizon).rev();
+        self.kernel
+            .run_parallel(conditional, chains, self.schedule.order(), steps)
+    }
+
+    /// The reverse chain from time `from` to time `to`. The observer is called after each sweep, and at the end; it may stop the run.
+    ///
+    /// # Errors
+    /// When the conditional does not fit the schedule or the chains, `to ≤ from ≤ T` does not hold, or an evaluation fails.
+    pub fn run<C, O>(
+        &self,
+        conditional: &C,
+        chains: &mut Chains,
+        from: Step,
+        to: Step,
+        mut observer: O,
+    ) -> Result<StepDiagnostics, ChainError>
+    where
+        C: SiteConditional + ?Sized,
+        O: FnMut(SweepInfo<'_>) -> ControlFlow<()>,
+    {
+        self.check(conditional, from, to)?;
+        let order = self.schedule.order();
+        let mut diagnostics = StepDiagnostics::default();
+        let mut now = from;
+        while now > to {
+            let sweep = order.sweep_of(now - 1);
+            let next = order.sweep_start(sweep).max(to);
+            diagnostics += self
+                .kernel
+                .run(conditional, chains, order, (next..now).rev())?;
+            now = next;
+            let info = SweepInfo {
+                sweep,
+                step: now,
+                chains,
+                diagnostics,
+            };
+            if observer(info).is_break() {
+                break;
+            }
+        }
+        Ok(diagnostics)
+    }
+
+    fn check<C: SiteConditional + ?Sized>(
+        &self,
+        conditional: &C,
+        from: Step,
+        to: Step,
+    ) -> Result<(), ChainError> {
+        let horizon = self.schedule.horizon();
+        if to > from || from > horizon {
+            return Err(ChainError::OutsideHorizon { from, to, horizon });
+        }
+        let (found, expected) = (conditional.vocab(), self.schedule.law().vocab());
+        if found != expected {
+            return Err(ChainError::Mismatch {
+                what: "tokens of the conditional, against those of the noise law",
+                found,
+                expected,
+            });
+        }
+        Ok(())
+    }
+}
