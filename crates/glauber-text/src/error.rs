@@ -1,0 +1,202 @@
+//! What can be wrong with texts, vocabularies and shards.
+
+use std::path::{Path, PathBuf};
+
+use glauber_tokens::Token;
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TextError {
+    /// A file or folder could not be read or written.
+    #[error("cannot {action} {path}: {source}", path = .path.display())]
+    Io {
+        /// What was tried, for instance "read".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A path of the corpus does not exist.
+    #[error("the corpus path {path} does not exist; correct `paths` of the corpus", path = .path.display())]
+    Missing {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The corpus names no file with text.
+    #[error(
+        "no text files under {paths}; folders are searched for .txt, .md, .jsonl and .parquet, each also as .gz or .zst; \
+         name other plain-text files one by one in `paths`"
+    )]
+    NoFiles {
+        /// The paths searched.
+        paths: String,
+    },
+    /// The corpus has files but no text.
+    #[error("the corpus holds no text: all of its {files} file(s) are empty")]
+    EmptyCorpus {
+        /// Number of files.
+        files: usize,
+    },
+    /// A file is not UTF-8.
+    #[error("{path} is not UTF-8 at byte {offset} (of its decompressed content); convert it to UTF-8 first", path = .path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// Byte offset of the first invalid byte.
+        offset: u64,
+    },
+    /// A line of a `.jsonl` file is not a JSON object.
+    #[error("{path}, line {line}: not a JSON object: {reason}", path = .path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What the parser says.
+        reason: String,
+    },
+    /// A record lacks the text column.
+    #[error("{path}{place}: no text column \"{column}\"; found {found}; set `column` of the corpus to one that holds strings", path = .path.display())]
+    Column {
+        /// The file.
+        path: PathBuf,
+        /// ", line 3" where it has lines.
+        place: String,
+        /// The column asked for.
+        column: String,
+        /// The columns there, with their types.
+        found: String,
+    },
+    /// A Parquet file cannot be read.
+    #[error("cannot read {path} as Parquet: {source}", path = .path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the reader says.
+        source: parquet::errors::ParquetError,
+    },
+    /// The text holds a character that the vocabulary lacks.
+    #[error(
+        "the character {character:?} (U+{code:04X}) is not in the vocabulary of {size} characters; train the character vocabulary on text \
+         that has it, set `max_characters` to get an unknown token, or use `kind = \"bpe\"` or \"bytes\"", code = *character as u32
+    )]
+    UnknownCharacter {
+        /// The character.
+        character: char,
+        /// Characters in the vocabulary.
+        size: usize,
+    },
+    /// A tokenizer file or setting cannot be used.
+    #[error("{subject}: {reason}")]
+    Tokenizer {
+        /// The file or the setting.
+        subject: String,
+        /// What is wrong and what to change.
+        reason: String,
+    },
+    /// Ordinary text was encoded to a structural token.
+    #[error(
+        "the tokenizer turns ordinary text into the structural token {name:?} ({token}); remove {name:?} from the text or use another tokenizer"
+    )]
+    StructureInText {
+        /// The token.
+        token: Token,
+        /// Its name.
+        name: String,
+    },
+    /// A token lies outside the vocabulary.
+    #[error(
+        "token {token} at site {site} is outside the vocabulary 0..{vocab}; were these tokens made with another codec?"
+    )]
+    OutsideVocabulary {
+        /// The token.
+        token: Token,
+        /// Where it stands.
+        site: usize,
+        /// The vocabulary size.
+        vocab: usize,
+    },
+    /// The validation fraction is not in `0 ≤ f < 1`.
+    #[error("`validation_fraction` is {found}, expected 0 ≤ fraction < 1")]
+    ValidationFraction {
+        /// The fraction found.
+        found: f64,
+    },
+    /// A prepared shard or index is not what it should be.
+    #[error("{path} is not a usable token cache: {reason}; delete the folder and prepare the corpus again", path = .path.display())]
+    Cache {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The stream is shorter than the sequence length.
+    #[error(
+        "the {split} split has {tokens} tokens, fewer than the sequence length {length}; give more text or lower the length{hint}"
+    )]
+    TooShort {
+        /// "training" or "validation".
+        split: &'static str,
+        /// Tokens in the split.
+        tokens: usize,
+        /// Sequence length asked for.
+        length: usize,
+        /// What else helps.
+        hint: &'static str,
+    },
+    /// A template without a gap.
+    #[error("the template has no gap; write ____ for a gap of the default length or {{n}} for one of n tokens")]
+    NoGap,
+    /// A gap of an impossible length.
+    #[error("the gap {gap} at byte {offset} of the template: {reason}")]
+    Gap {
+        /// The gap as written.
+        gap: String,
+        /// Where it begins.
+        offset: usize,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A template that does not fit into the sequence.
+    #[error(
+        "the template needs {needed} tokens ({known} known, {gaps} in gaps) but a sequence has {length}; shorten the text or its gaps"
+    )]
+    TemplateTooLong {
+        /// Tokens needed.
+        needed: usize,
+        /// Known tokens.
+        known: usize,
+        /// Tokens in gaps.
+        gaps: usize,
+        /// Sequence length.
+        length: usize,
+    },
+    /// A sequence to be rendered ends before its template does.
+    #[error("{found} tokens to render, but the template has {expected}; render the whole sequence")]
+    RenderedLength {
+        /// Tokens given.
+        found: usize,
+        /// Sites of the template.
+        expected: usize,
+    },
+}
+
+impl TextError {
+    /// For `map_err`: an I/O error with what was tried on which path.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// A tokenizer error with its subject.
+    pub(crate) fn tokenizer(subject: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Tokenizer { subject: subject.into(), reason: reason.to_string() }
+    }
+
+    /// A cache error with its path.
+    pub(crate) fn cache(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Cache { path: path.to_owned(), reason: reason.into() }
+    }
+}
