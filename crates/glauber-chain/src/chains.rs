@@ -29,21 +29,13 @@ impl Chains {
                 expected: tokens.rows(),
             });
         }
-        Ok(Self {
-            tokens,
-            rngs,
-            clamped: None,
-        })
+        Ok(Self { tokens, rngs, clamped: None })
     }
 
     /// Chains at given tokens, row `i` with stream `i` of `seed`, nothing clamped.
     pub fn seeded(tokens: TokenBatch, seed: u64) -> Self {
         let rngs = ChainRng::streams(seed, tokens.rows());
-        Self {
-            tokens,
-            rngs,
-            clamped: None,
-        }
+        Self { tokens, rngs, clamped: None }
     }
 
     /// Chains at independent draws of the noise law, one row for each generator: the start of a reverse chain.
@@ -54,11 +46,7 @@ impl Chains {
                 *token = schedule.law().draw(rng.uniform());
             }
         }
-        Self {
-            tokens,
-            rngs,
-            clamped: None,
-        }
+        Self { tokens, rngs, clamped: None }
     }
 
     /// Clamps the sites marked true, shape `[row · site]`, at the tokens they show now. Replaces an earlier mask.
@@ -68,11 +56,7 @@ impl Chains {
     pub fn set_clamped(&mut self, clamped: Vec<bool>) -> Result<(), ChainError> {
         let expected = self.tokens.as_slice().len();
         if clamped.len() != expected {
-            return Err(ChainError::Mismatch {
-                what: "entries of the clamp mask",
-                found: clamped.len(),
-                expected,
-            });
+            return Err(ChainError::Mismatch { what: "entries of the clamp mask", found: clamped.len(), expected });
         }
         self.clamped = clamped.contains(&true).then_some(clamped);
         Ok(())
@@ -109,13 +93,8 @@ impl Chains {
     /// # Panics
     /// When there is no such row or site.
     pub fn is_clamped(&self, row: usize, site: Site) -> bool {
-        assert!(
-            row < self.rows() && site < self.len(),
-            "row {row}, site {site}"
-        );
-        self.clamped
-            .as_ref()
-            .is_some_and(|mask| mask[row * self.len() + site])
+        assert!(row < self.rows() && site < self.len(), "row {row}, site {site}");
+        self.clamped.as_ref().is_some_and(|mask| mask[row * self.len() + site])
     }
 
     /// The tokens, shape `[row, site]`.
@@ -151,11 +130,7 @@ impl Chains {
     pub fn renoise(&mut self, schedule: &Schedule, t: Step) -> Result<(), ChainError> {
         let len = self.len();
         if len != schedule.len() {
-            return Err(ChainError::Mismatch {
-                what: "sites of the schedule",
-                found: schedule.len(),
-                expected: len,
-            });
+            return Err(ChainError::Mismatch { what: "sites of the schedule", found: schedule.len(), expected: len });
         }
         let mut noisy = vec![0; len];
         for (row, rng) in self.rngs.iter_mut().enumerate() {

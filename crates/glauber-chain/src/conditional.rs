@@ -17,11 +17,7 @@ impl<'a> TokenRows<'a> {
     /// # Panics
     /// When `len` is 0 or does not divide the buffer.
     pub fn new(tokens: &'a [Token], len: usize) -> Self {
-        assert!(
-            len > 0 && tokens.len().is_multiple_of(len),
-            "{} tokens in rows of {len}",
-            tokens.len()
-        );
+        assert!(len > 0 && tokens.len().is_multiple_of(len), "{} tokens in rows of {len}", tokens.len());
         Self { tokens, len }
     }
 
@@ -65,12 +61,12 @@ impl<'a> From<&'a TokenBatch> for TokenRows<'a> {
 ///
 /// Rows do not influence each other, and neither do the sites asked for: the same row gives the same numbers in any batch.
 /// The token that stands at a site does not influence that site's own row.
+#[allow(clippy::len_without_is_empty)] // `len` is the number of sites of a sequence
 pub trait SiteConditional {
     /// Number of tokens `V`.
     fn vocab(&self) -> usize;
 
     /// Sites per sequence, `L`.
-    #[allow(clippy::len_without_is_empty)] // a number of sites, not of elements
     fn len(&self) -> usize;
 
     /// Writes `log P(X_{t,i} = · | x_{-i})` in nats for every row and every site `i` of `sites`, with `t = step`. `out` has shape

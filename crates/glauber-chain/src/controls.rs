@@ -21,11 +21,7 @@ pub struct DrawControls {
 
 impl Default for DrawControls {
     fn default() -> Self {
-        Self {
-            temperature: 1.0,
-            top_k: None,
-            top_p: None,
-        }
+        Self { temperature: 1.0, top_k: None, top_p: None }
     }
 }
 
@@ -36,13 +32,7 @@ impl DrawControls {
     /// [`ChainError::OutOfRange`] names the control.
     pub fn validate(&self) -> Result<(), ChainError> {
         let (temperature, top_p) = (self.temperature, self.top_p);
-        let refuse = |key, found, expected| {
-            Err(ChainError::OutOfRange {
-                key,
-                found,
-                expected,
-            })
-        };
+        let refuse = |key, found, expected| Err(ChainError::OutOfRange { key, found, expected });
         if !(temperature >= 0.0 && temperature.is_finite()) {
             return refuse("temperature", temperature, "a finite number of at least 0");
         }
@@ -158,45 +148,27 @@ mod tests {
 
     #[test]
     fn temperature_raises_to_a_power() {
-        let controls = DrawControls {
-            temperature: 0.5,
-            ..Default::default()
-        };
+        let controls = DrawControls { temperature: 0.5, ..Default::default() };
         let squares: Vec<f64> = R.iter().map(|p| p * p / 0.34).collect();
         assert!(close(&weights(controls, &R), &squares));
-        let cold = DrawControls {
-            temperature: 0.0,
-            ..Default::default()
-        };
+        let cold = DrawControls { temperature: 0.0, ..Default::default() };
         assert_eq!(weights(cold, &R), [0.0, 1.0, 0.0, 0.0]);
     }
 
     #[test]
     fn top_k_keeps_the_smaller_token_of_a_tie() {
-        let top = |k| DrawControls {
-            top_k: Some(k),
-            ..Default::default()
-        };
+        let top = |k| DrawControls { top_k: Some(k), ..Default::default() };
         assert!(close(&weights(top(1), &R), &[0.0, 1.0, 0.0, 0.0]));
-        assert!(close(
-            &weights(top(3), &R),
-            &[1.0 / 9.0, 4.0 / 9.0, 4.0 / 9.0, 0.0]
-        ));
+        assert!(close(&weights(top(3), &R), &[1.0 / 9.0, 4.0 / 9.0, 4.0 / 9.0, 0.0]));
         assert!(close(&weights(top(9), &R), &R));
     }
 
     #[test]
     fn the_nucleus_is_the_smallest_set_with_the_mass() {
-        let top = |p| DrawControls {
-            top_p: Some(p),
-            ..Default::default()
-        };
+        let top = |p| DrawControls { top_p: Some(p), ..Default::default() };
         assert!(close(&weights(top(0.3), &R), &[0.0, 1.0, 0.0, 0.0]));
         assert!(close(&weights(top(0.7), &R), &[0.0, 0.5, 0.5, 0.0]));
-        assert!(close(
-            &weights(top(0.85), &R),
-            &[1.0 / 9.0, 4.0 / 9.0, 4.0 / 9.0, 0.0]
-        ));
+        assert!(close(&weights(top(0.85), &R), &[1.0 / 9.0, 4.0 / 9.0, 4.0 / 9.0, 0.0]));
         assert!(close(&weights(top(1.0), &R), &R));
     }
 
@@ -205,26 +177,11 @@ mod tests {
         let ok = DrawControls::default();
         assert!(ok.validate().is_ok() && ok.is_neutral());
         for bad in [
-            DrawControls {
-                temperature: -1.0,
-                ..ok
-            },
-            DrawControls {
-                temperature: f64::NAN,
-                ..ok
-            },
-            DrawControls {
-                top_k: Some(0),
-                ..ok
-            },
-            DrawControls {
-                top_p: Some(0.0),
-                ..ok
-            },
-            DrawControls {
-                top_p: Some(1.1),
-                ..ok
-            },
+            DrawControls { temperature: -1.0, ..ok },
+            DrawControls { temperature: f64::NAN, ..ok },
+            DrawControls { top_k: Some(0), ..ok },
+            DrawControls { top_p: Some(0.0), ..ok },
+            DrawControls { top_p: Some(1.1), ..ok },
         ] {
             assert!(bad.validate().is_err(), "{bad:?}");
         }
@@ -235,11 +192,7 @@ mod tests {
         assert_eq!(draw(&[0.0, 0.0], 0.5), Err(0.0));
         assert!(draw(&[f64::NAN, 1.0], 0.5).is_err_and(f64::is_nan));
         let mut row = [f64::NAN, 0.0];
-        DrawControls {
-            temperature: 2.0,
-            ..Default::default()
-        }
-        .apply(&mut row);
+        DrawControls { temperature: 2.0, ..Default::default() }.apply(&mut row);
         assert!(draw(&row, 0.5).is_err());
     }
 

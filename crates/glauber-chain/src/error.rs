@@ -78,9 +78,7 @@ pub enum ChainError {
         sum: f64,
     },
     /// More states than an enumeration can hold.
-    #[error(
-        "{vocab}^{len} states are too many to enumerate, at most {limit} are; lower the vocabulary or the length"
-    )]
+    #[error("{vocab}^{len} states are too many to enumerate, at most {limit} are; lower the vocabulary or the length")]
     TooManyStates {
         /// Vocabulary size.
         vocab: usize,
@@ -90,9 +88,7 @@ pub enum ChainError {
         limit: usize,
     },
     /// Observed tokens that a source cannot produce.
-    #[error(
-        "the noisy tokens have probability 0 under the source, seen at site {site} (token {token}) of step {step}"
-    )]
+    #[error("the noisy tokens have probability 0 under the source, seen at site {site} (token {token}) of step {step}")]
     Impossible {
         /// The site.
         site: Site,

@@ -12,21 +12,12 @@ use crate::{ChainError, ChainRng};
 ///
 /// # Panics
 /// When `clean` or `out` does not have one token for each site of the schedule.
-pub fn corrupt(
-    schedule: &Schedule,
-    clean: &[Token],
-    t: Step,
-    rng: &mut ChainRng,
-    out: &mut [Token],
-) {
+pub fn corrupt(schedule: &Schedule, clean: &[Token], t: Step, rng: &mut ChainRng, out: &mut [Token]) {
     assert_eq!(clean.len(), schedule.len(), "one clean token for each site");
     assert_eq!(out.len(), schedule.len(), "one noisy token for each site");
     for (site, (noisy, &token)) in out.iter_mut().zip(clean).enumerate() {
-        *noisy = if rng.uniform() < schedule.signal_level(site, t) {
-            token
-        } else {
-            schedule.law().draw(rng.uniform())
-        };
+        *noisy =
+            if rng.uniform() < schedule.signal_level(site, t) { token } else { schedule.law().draw(rng.uniform()) };
     }
 }
 
@@ -37,12 +28,7 @@ pub fn corrupt(
 ///
 /// # Panics
 /// When `t` is not below the horizon or `tokens` does not have one token for each site.
-pub fn step(
-    schedule: &Schedule,
-    t: Step,
-    tokens: &mut [Token],
-    rng: &mut ChainRng,
-) -> Vec<Option<Token>> {
+pub fn step(schedule: &Schedule, t: Step, tokens: &mut [Token], rng: &mut ChainRng) -> Vec<Option<Token>> {
     assert_eq!(tokens.len(), schedule.len(), "one token for each site");
     let keep = schedule.keep_probability(t);
     schedule
@@ -79,11 +65,7 @@ pub fn corrupt_batch(
         ("generators", rngs.len(), rows),
     ] {
         if found != expected {
-            return Err(ChainError::Mismatch {
-                what,
-                found,
-                expected,
-            });
+            return Err(ChainError::Mismatch { what, found, expected });
         }
     }
     let len = schedule.len();

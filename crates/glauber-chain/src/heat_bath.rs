@@ -89,10 +89,7 @@ impl HeatBath {
     ) -> Result<StepDiagnostics, ChainError> {
         check_fit(conditional, chains)?;
         if let Some(&site) = sites.iter().find(|&&site| site >= chains.len()) {
-            return Err(ChainError::OutsideSequence {
-                site,
-                len: chains.len(),
-            });
+            return Err(ChainError::OutsideSequence { site, len: chains.len() });
         }
         let scratch = &mut Scratch::default();
         self.update_view(conditional, &mut chains.view(), step, sites, scratch)
@@ -135,10 +132,7 @@ impl HeatBath {
     ) -> Result<StepDiagnostics, ChainError> {
         check_fit(conditional, chains)?;
         check_len(order.len(), chains)?;
-        let size = chains
-            .rows()
-            .div_ceil(4 * rayon::current_num_threads())
-            .max(1);
+        let size = chains.rows().div_ceil(4 * rayon::current_num_threads()).max(1);
         let done = chains
             .view()
             .split(size)
@@ -173,23 +167,11 @@ impl HeatBath {
     ) -> Result<StepDiagnostics, ChainError> {
         if view.clamped.is_none() {
             let rows = view.rngs.len();
-            evaluate(
-                self,
-                conditional,
-                view.rows(),
-                step,
-                sites,
-                &mut scratch.conditionals,
-            )?;
+            evaluate(self, conditional, view.rows(), step, sites, &mut scratch.conditionals)?;
             return self.redraw(view, 0..rows, step, sites, &mut scratch.conditionals);
         }
         free_part(view, sites, scratch);
-        let Scratch {
-            rows,
-            sites,
-            tokens,
-            conditionals,
-        } = scratch;
+        let Scratch { rows, sites, tokens, conditionals } = scratch;
         if rows.is_empty() {
             return Ok(StepDiagnostics::default());
         }
@@ -228,8 +210,7 @@ impl HeatBath {
                     self.controls.apply(law);
                 }
                 let uniform = view.rngs[row].uniform();
-                let token = draw(law, uniform)
-                    .map_err(|mass| fault(mass, view.first_row + row, site, step))?;
+                let token = draw(law, uniform).map_err(|mass| fault(mass, view.first_row + row, site, step))?;
                 let shown = &mut view.tokens[row * view.len + site];
                 diagnostics.updates += 1;
                 diagnostics.changes += u64::from(*shown != token);
@@ -245,9 +226,7 @@ fn free_part(view: &ChainsView<'_>, sites: &[Site], scratch: &mut Scratch) {
     let rows = 0..view.rngs.len();
     let free = |row: usize, site: Site| !view.is_clamped(row, site);
     scratch.rows.clear();
-    scratch
-        .rows
-        .extend(rows.filter(|&row| sites.iter().any(|&site| free(row, site))));
+    scratch.rows.extend(rows.filter(|&row| sites.iter().any(|&site| free(row, site))));
     scratch.sites.clear();
     let asked = |&site: &Site| scratch.rows.iter().any(|&row| free(row, site));
     scratch.sites.extend(sites.iter().copied().filter(asked));
@@ -277,19 +256,11 @@ fn fault(mass: f64, row: usize, site: Site, step: Step) -> ChainError {
     if mass.is_nan() {
         ChainError::NotANumber { row, site, step }
     } else {
-        ChainError::NoMass {
-            row,
-            site,
-            step,
-            mass,
-        }
+        ChainError::NoMass { row, site, step, mass }
     }
 }
 
-fn check_fit<C: SiteConditional + ?Sized>(
-    conditional: &C,
-    chains: &Chains,
-) -> Result<(), ChainError> {
+fn check_fit<C: SiteConditional + ?Sized>(conditional: &C, chains: &Chains) -> Result<(), ChainError> {
     check_len(conditional.len(), chains)?;
     Ok(chains.tokens().check_vocab(conditional.vocab())?)
 }

@@ -6,8 +6,10 @@ mod controls;
 mod error;
 mod forward;
 mod heat_bath;
+pub mod oracles;
 mod reverse;
 mod rng;
+pub mod statistics;
 
 pub use chains::Chains;
 pub use conditional::{SiteConditional, TokenRows};

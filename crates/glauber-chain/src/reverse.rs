@@ -55,9 +55,7 @@ impl<'a> ReverseSampler<'a> {
         chains: &mut Chains,
     ) -> Result<StepDiagnostics, ChainError> {
         let horizon = self.schedule.horizon();
-        self.run(conditional, chains, horizon, 0, |_| {
-            ControlFlow::Continue(())
-        })
+        self.run(conditional, chains, horizon, 0, |_| ControlFlow::Continue(()))
     }
 
     /// The whole reverse chain with the chains shared out over threads: for conditionals that are cheap to evaluate. The result is
@@ -73,8 +71,7 @@ impl<'a> ReverseSampler<'a> {
         let horizon = self.schedule.horizon();
         self.check(conditional, horizon, 0)?;
         let steps = (0..horizon).rev();
-        self.kernel
-            .run_parallel(conditional, chains, self.schedule.order(), steps)
+        self.kernel.run_parallel(conditional, chains, self.schedule.order(), steps)
     }
 
     /// The reverse chain from time `from` to time `to`. The observer is called after each sweep, and at the end; it may stop the run.
@@ -100,16 +97,9 @@ impl<'a> ReverseSampler<'a> {
         while now > to {
             let sweep = order.sweep_of(now - 1);
             let next = order.sweep_start(sweep).max(to);
-            diagnostics += self
-                .kernel
-                .run(conditional, chains, order, (next..now).rev())?;
+            diagnostics += self.kernel.run(conditional, chains, order, (next..now).rev())?;
             now = next;
-            let info = SweepInfo {
-                sweep,
-                step: now,
-                chains,
-                diagnostics,
-            };
+            let info = SweepInfo { sweep, step: now, chains, diagnostics };
             if observer(info).is_break() {
                 break;
             }
@@ -117,12 +107,7 @@ impl<'a> ReverseSampler<'a> {
         Ok(diagnostics)
     }
 
-    fn check<C: SiteConditional + ?Sized>(
-        &self,
-        conditional: &C,
-        from: Step,
-        to: Step,
-    ) -> Result<(), ChainError> {
+    fn check<C: SiteConditional + ?Sized>(&self, conditional: &C, from: Step, to: Step) -> Result<(), ChainError> {
         let horizon = self.schedule.horizon();
         if to > from || from > horizon {
             return Err(ChainError::OutsideHorizon { from, to, horizon });

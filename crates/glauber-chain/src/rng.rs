@@ -33,18 +33,12 @@ impl ChainRng {
         key[..8].copy_from_slice(&seed.to_le_bytes());
         let mut chacha = ChaCha8Rng::from_seed(key);
         chacha.set_stream(stream);
-        Self {
-            seed,
-            stream,
-            chacha,
-        }
+        Self { seed, stream, chacha }
     }
 
     /// The streams `0..count` of a seed, one for each chain.
     pub fn streams(seed: u64, count: usize) -> Vec<Self> {
-        (0..count as u64)
-            .map(|stream| Self::new(seed, stream))
-            .collect()
+        (0..count as u64).map(|stream| Self::new(seed, stream)).collect()
     }
 
     /// A multiple of `2⁻⁵³` in `[0, 1)`.
@@ -65,11 +59,7 @@ impl ChainRng {
 
     /// Where the stream stands.
     pub fn state(&self) -> ChainRngState {
-        ChainRngState {
-            seed: self.seed,
-            stream: self.stream,
-            word_pos: self.chacha.get_word_pos() as u64,
-        }
+        ChainRngState { seed: self.seed, stream: self.stream, word_pos: self.chacha.get_word_pos() as u64 }
     }
 
     /// The stream at a state.
@@ -105,12 +95,7 @@ mod tests {
     #[test]
     fn value_stability_of_uniform() {
         let mut rng = ChainRng::new(42, 7);
-        let found: Vec<u64> = (0..3)
-            .map(|_| (rng.uniform() * (1u64 << 53) as f64) as u64)
-            .collect();
-        assert_eq!(
-            found,
-            [1672451259125128, 5227415820955927, 8514544367089200]
-        );
+        let found: Vec<u64> = (0..3).map(|_| (rng.uniform() * (1u64 << 53) as f64) as u64).collect();
+        assert_eq!(found, [1672451259125128, 5227415820955927, 8514544367089200]);
     }
 }

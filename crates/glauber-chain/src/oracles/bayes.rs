@@ -1,0 +1,74 @@
+//! The smallest losses that any network can reach on a Markov source.
+
+use glauber_schedule::Schedule;
+use rayon::prelude::*;
+
+use super::MarkovSource;
+use crate::statistics::Estimate;
+use crate::{ChainError, ChainRng, corrupt};
+
+/// Bayes losses in nats per site, estimated over noisy sequences.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BayesLosses {
+    /// Of binary classification, objectives (a) and (b): signal or noise, with `Z_j ~ Π_t` drawn afresh for each site.
+    pub binary: Estimate,
+    /// Of denoising cross-entropy, objective (c): `−log μ(X_{0,j})`.
+    pub denoising: Estimate,
+}
+
+/// Bayes losses with `t` uniform in `0..T`, `X_t` drawn by equation (M), averaged over all sites.
+///
+/// Given the context `X_{t,-j}` the expected loss is a sum over tokens in closed form, so only `X_t` and `t` are sampled: sequence
+/// `n` uses stream `n` of `seed`. The standard errors are over sequences.
+///
+/// # Errors
+/// When the schedule has another vocabulary than the source, or there are fewer than two sequences.
+pub fn bayes_losses(
+    source: &MarkovSource,
+    schedule: &Schedule,
+    sequences: usize,
+    seed: u64,
+) -> Result<BayesLosses, ChainError> {
+    source.check_schedule(schedule)?;
+    if sequences < 2 {
+        return Err(ChainError::OutOfRange {
+            key: "sequences",
+            found: sequences as f64,
+            expected: "at least 2, for a standard error",
+        });
+    }
+    let losses = (0..sequences as u64)
+        .into_par_iter()
+        .map(|stream| sequence_losses(source, schedule, ChainRng::new(seed, stream)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let (binary, denoising): (Vec<f64>, Vec<f64>) = losses.into_iter().unzip();
+    Ok(BayesLosses { binary: Estimate::independent(&binary), denoising: Estimate::independent(&denoising) })
+}
+
+fn sequence_losses(source: &MarkovSource, schedule: &Schedule, mut rng: ChainRng) -> Result<(f64, f64), ChainError> {
+    let len = schedule.len();
+    let clean = source.sample(len, &mut rng);
+    let t = rng.below(schedule.horizon());
+    let mut noisy = vec![0; len];
+    corrupt(schedule, &clean, t, &mut rng, &mut noisy);
+    let sites: Vec<usize> = (0..len).collect();
+    let posteriors = source.denoising_posteriors(schedule, t, &noisy, &sites)?;
+    let (mut binary, mut denoising) = (0.0, 0.0);
+    for (site, mu) in posteriors.chunks_exact(source.vocab()).enumerate() {
+        denoising += mu.iter().map(|&m| weighted_log(m, m)).sum::<f64>();
+        let level = schedule.signal_level(site, t);
+        for (a, &m) in mu.iter().enumerate() {
+            let q = schedule.law().probability(a as u32);
+            let noise = schedule.beta(t) * q;
+            let signal = schedule.keep_probability(t) * (level * m + (1.0 - level) * q);
+            let shown = noise + signal;
+            binary += weighted_log(noise, noise / shown) + weighted_log(signal, signal / shown);
+        }
+    }
+    Ok((binary / len as f64, denoising / len as f64))
+}
+
+/// `−mass · ln p`, zero where the mass is.
+fn weighted_log(mass: f64, p: f64) -> f64 {
+    if mass > 0.0 { -mass * p.ln() } else { 0.0 }
+}

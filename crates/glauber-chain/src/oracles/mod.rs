@@ -1,0 +1,22 @@
+//! Sources whose noisy conditionals are known exactly, so that samplers and trained networks can be judged against the truth.
+
+mod bayes;
+mod enumeration;
+mod exact;
+mod ising;
+mod lattice;
+mod markov;
+mod markov_posterior;
+mod potts;
+
+pub use bayes::{BayesLosses, bayes_losses};
+pub use enumeration::{EnumeratedConditional, EnumeratedTable, MAX_STATES};
+pub use exact::{
+    MAX_STRIP_HEIGHT, critical_coupling, kaufman_energy, kaufman_log_partition, log_partition_strip, onsager_energy,
+    yang_magnetisation,
+};
+pub use ising::Ising;
+pub use lattice::Lattice;
+pub use markov::MarkovSource;
+pub use markov_posterior::MarkovConditional;
+pub use potts::Potts;
