@@ -89,9 +89,25 @@ pub(super) fn make_deterministic(tokenizer: &mut Tokenizer, subject: &str) -> Re
 /// Marks `name` as special, adding it at the end if the vocabulary lacks it, and gives its id.
 pub(super) fn add_special(tokenizer: &mut Tokenizer, name: &str) -> Result<Token, TextError> {
     let refused = |e: String| TextError::tokenizer(format!("the special token {name}"), e);
-    // A name far above every id would leave a hole that nothing fills; the crate appends right behind the largest id.
     tokenizer.add_special_tokens([AddedToken::from(name, true)]).map_err(|e| refused(e.to_string()))?;
     tokenizer.token_to_id(name).ok_or_else(|| refused("the tokenizer did not take it".to_owned()))
+}
+
+/// Refuses two tokens of one id: ids are handed to new tokens by counting, which meets an id in use where a file leaves holes.
+pub(super) fn check_ids(tokenizer: &Tokenizer, subject: &str) -> Result<(), TextError> {
+    let mut names: Vec<(Token, String)> = tokenizer.get_vocab(true).into_iter().map(|(name, id)| (id, name)).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        None => Ok(()),
+        Some(pair) => {
+            let (id, first, second) = (pair[0].0, &pair[0].1, &pair[1].1);
+            let reason = format!(
+                "{first:?} and {second:?} share the id {id} because the ids of the file have holes; give its tokens the ids 0, 1, 2, … \
+                 or add the end of text and the mask to its vocabulary"
+            );
+            Err(TextError::tokenizer(subject, reason))
+        }
+    }
 }
 
 /// One above the largest id.

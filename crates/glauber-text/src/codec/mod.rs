@@ -235,6 +235,7 @@ impl TextCodec {
             Some(name) => Some(bpe::add_special(&mut tokenizer, name)?),
             None => None,
         };
+        bpe::check_ids(&tokenizer, subject)?;
         // Texts that contain the name of a special token are ordinary text.
         tokenizer.set_encode_special_tokens(true);
         let saved = tokenizer.to_string(false).map_err(|e| TextError::tokenizer(subject, e))?;

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::format::{INDEX, Index, Layout, VERSION};
-use super::split::{Assigned, Assigner};
+use super::split::{Assigned, Split};
 use super::stream::TokenData;
 use super::writer::SplitWriter;
 use crate::{Corpus, TextCodec, TextError};
@@ -26,11 +26,11 @@ const LOCK: &str = "lock";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PrepareConfig {
-    /// Share of the passages kept for validation, `0 ≤ f < 1`. With two passages or more and `f > 0` each side gets at least one; a
-    /// single passage is cut, its leading part for training.
+    /// Share of the passages kept for validation, `0 ≤ f < 1`, met to within one passage. With two passages or more and `f > 0` each
+    /// side gets at least one; a single passage is cut, its leading part for training.
     pub validation_fraction: f64,
-    /// Seed of the choice. A passage is chosen by the hash of the seed and its text, so a passage that occurs twice is never on both
-    /// sides.
+    /// Seed of the choice: one passage is drawn from each of equally long stretches of the corpus. Nothing looks for duplicates: a
+    /// text that occurs twice can be on both sides.
     pub split_seed: u64,
 }
 
@@ -111,9 +111,15 @@ fn write(
     let mut validation = writer("validation");
     let mut counts = vec![0u64; codec.vocab_size()];
     let mut done = PrepareProgress::default();
-    let mut assigner = Assigner::new(corpus.documents(), config.validation_fraction, config.split_seed);
+    let mut passages = 0;
+    for passage in corpus.documents() {
+        passage?;
+        passages += 1;
+    }
+    let split = Split::new(passages, config.validation_fraction, config.split_seed);
+    let mut assigned = split.assign(corpus.documents());
     loop {
-        let batch = next_batch(&mut assigner)?;
+        let batch = next_batch(&mut assigned)?;
         if batch.is_empty() {
             break;
         }
