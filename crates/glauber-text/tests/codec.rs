@@ -266,3 +266,17 @@ fn austen_learns_a_vocabulary_and_comes_back() {
     assert_eq!(data.counts().iter().sum::<u64>(), data.train().tokens() as u64);
     assert!(data.validation().sequences(256).unwrap().count() > 100);
 }
+
+#[test]
+fn dropout_that_a_file_asks_for_is_switched_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tokenizer.json");
+    BPE.save(&path).unwrap();
+    let json = std::fs::read_to_string(&path).unwrap();
+    let random = json.replace("\"dropout\":null", "\"dropout\":0.5");
+    assert_ne!(random, json);
+    std::fs::write(&path, random).unwrap();
+    let loaded = TextCodec::load(&path).unwrap();
+    assert_eq!(loaded.encode(TEXT).unwrap(), BPE.encode(TEXT).unwrap());
+    assert_eq!(loaded.fingerprint(), BPE.fingerprint());
+}

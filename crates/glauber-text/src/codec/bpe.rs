@@ -76,12 +76,12 @@ fn byte_level(model: BPE) -> Tokenizer {
 pub(super) fn make_deterministic(tokenizer: &mut Tokenizer, subject: &str) -> Result<(), TextError> {
     tokenizer.with_truncation(None).map_err(|e| TextError::tokenizer(subject, e))?;
     tokenizer.with_padding(None);
-    if let ModelWrapper::BPE(bpe) = tokenizer.get_model() {
-        if bpe.dropout.is_some() {
-            let mut bpe = bpe.clone();
-            bpe.dropout = None;
-            tokenizer.with_model(bpe);
-        }
+    if let ModelWrapper::BPE(bpe) = tokenizer.get_model()
+        && bpe.dropout.is_some()
+    {
+        let mut bpe = bpe.clone();
+        bpe.dropout = None;
+        tokenizer.with_model(bpe);
     }
     Ok(())
 }
