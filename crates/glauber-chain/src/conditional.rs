@@ -74,6 +74,10 @@ pub trait SiteConditional {
     ///
     /// # Errors
     /// When the conditional cannot be evaluated.
+    ///
+    /// # Panics
+    /// An implementation may panic when rows do not have [`len`](Self::len) sites, a token is outside the vocabulary, or `out` has
+    /// another size than stated. The kernels of this crate check before they call.
     fn log_conditionals(
         &self,
         tokens: TokenRows<'_>,
@@ -85,6 +89,9 @@ pub trait SiteConditional {
     /// The same as probabilities. Override it where they are cheaper than their logarithms.
     ///
     /// # Errors
+    /// As [`log_conditionals`](Self::log_conditionals).
+    ///
+    /// # Panics
     /// As [`log_conditionals`](Self::log_conditionals).
     fn conditionals(
         &self,

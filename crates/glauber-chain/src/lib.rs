@@ -1,4 +1,44 @@
-//! Forward noising, heat-bath kernels, the reverse sampler, and exact oracles.
+//! Forward noising, heat-bath kernels, the reverse sampler, and exact oracles. No tensor library.
+//!
+//! The seam is [`SiteConditional`]: something that knows the law of one site given all others. The [`HeatBath`] kernel redraws sites
+//! from it. With a conditional that ignores the step this is ordinary Markov-chain Monte Carlo:
+//!
+//! ```
+//! use glauber_chain::oracles::{Ising, Lattice, kaufman_energy};
+//! use glauber_chain::{Chains, HeatBath, statistics::Estimate};
+//! use glauber_schedule::Boundary;
+//! use glauber_tokens::TokenBatch;
+//!
+//! let ising = Ising::new(Lattice::new(16, 16, Boundary::Torus)?, 0.3, 0.0)?; // coupling 0.3, no field
+//! let order = ising.lattice().order(200)?; // 200 sweeps, one colour class at a step
+//! let mut chains = Chains::seeded(TokenBatch::filled(64, 256, 1), 7); // 64 chains, all spins up, seed 7
+//! let steps = 0..order.horizon();
+//! let done = HeatBath::default().run_parallel(&ising, &mut chains, &order, steps)?;
+//! let energies: Vec<f64> = chains.tokens().iter().map(|row| ising.bond_energy(row) / 256.0).collect();
+//! let exact = kaufman_energy(16, 16, 0.3)?;
+//! assert_eq!(done.updates, 64 * 256 * 200);
+//! assert!(Estimate::independent(&energies).deviation_from(exact).abs() < 4.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! With the conditionals of a noised data distribution, [`ReverseSampler`] drives the same kernel down a
+//! [`Schedule`](glauber_schedule::Schedule), from noise to data:
+//!
+//! ```
+//! use glauber_chain::{HeatBath, ReverseSampler, oracles::MarkovSource};
+//! use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
+//!
+//! let source = MarkovSource::random(27, 1, 2.0)?; // the data: a Markov chain over 27 tokens
+//! let order = SiteOrder::permutation(32, 4, 0)?; // 32 sites, 4 sweeps
+//! let schedule = Schedule::new(SignalShape::Cosine, order, NoiseLaw::uniform(27)?, 1e-3, false)?;
+//! let sampler = ReverseSampler::new(&schedule, HeatBath::default());
+//! let mut chains = sampler.start(10, 42); // 10 chains of noise, seed 42
+//! sampler.sample(&source.conditional(&schedule)?, &mut chains)?;
+//! assert!(chains.tokens().iter().all(|row| source.log_probability(row) > f64::NEG_INFINITY));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Every chain has its own [`ChainRng`], so it takes the same path in any batch and on any number of threads.
 
 mod chains;
 mod conditional;

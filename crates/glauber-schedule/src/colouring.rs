@@ -36,12 +36,7 @@ fn side_colours(side: usize, boundary: Boundary) -> (Vec<usize>, usize) {
 }
 
 /// The colour classes of a row-major lattice, none empty, each ascending.
-pub(crate) fn classes(
-    height: usize,
-    width: usize,
-    neighbourhood: Neighbourhood,
-    boundary: Boundary,
-) -> Vec<Vec<Site>> {
+pub(crate) fn classes(height: usize, width: usize, neighbourhood: Neighbourhood, boundary: Boundary) -> Vec<Vec<Site>> {
     let (rows, row_count) = side_colours(height, boundary);
     let (columns, column_count) = side_colours(width, boundary);
     let count = match neighbourhood {
@@ -76,16 +71,7 @@ mod tests {
         boundary: Boundary,
     ) -> Vec<Site> {
         let mut found = Vec::new();
-        for (dy, dx) in [
-            (-1, -1),
-            (-1, 0),
-            (-1, 1),
-            (0, -1),
-            (0, 1),
-            (1, -1),
-            (1, 0),
-            (1, 1),
-        ] {
+        for (dy, dx) in [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)] {
             if neighbourhood == Neighbourhood::Four && dy != 0 && dx != 0 {
                 continue;
             }

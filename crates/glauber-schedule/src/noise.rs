@@ -7,12 +7,7 @@ use crate::ScheduleError;
 
 /// Which noise distribution a run uses; the key `kind` picks the variant.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "kebab-case",
-    rename_all_fields = "snake_case",
-    from = "StrictNoiseConfig"
-)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", from = "StrictNoiseConfig")]
 pub enum NoiseConfig {
     /// Every token alike.
     #[default]
@@ -43,12 +38,7 @@ pub struct MixturePart {
 
 /// What is parsed: serde refuses unknown keys of a tagged variant only where the variant has braces.
 #[derive(Deserialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "kebab-case",
-    rename_all_fields = "snake_case",
-    deny_unknown_fields
-)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields)]
 enum StrictNoiseConfig {
     Uniform {},
     Unigram {
@@ -179,11 +169,7 @@ impl NoiseLaw {
                     missing: "token counts of the training data",
                 })?;
                 if counts.len() != vocab {
-                    return Err(ScheduleError::VocabularySize {
-                        what: "token counts",
-                        found: counts.len(),
-                        vocab,
-                    });
+                    return Err(ScheduleError::VocabularySize { what: "token counts", found: counts.len(), vocab });
                 }
                 Self::unigram(counts, *pseudo_count)
             }
@@ -197,23 +183,14 @@ impl NoiseLaw {
             NoiseConfig::Mixture { parts } => {
                 let laws = parts
                     .iter()
-                    .map(|part| {
-                        Ok((
-                            part.weight,
-                            Self::from_config(&part.law, vocab, counts, mask)?,
-                        ))
-                    })
+                    .map(|part| Ok((part.weight, Self::from_config(&part.law, vocab, counts, mask)?)))
                     .collect::<Result<Vec<_>, ScheduleError>>()?;
                 Self::mixture(&laws)
             }
         }
     }
 
-    fn from_weights(
-        weights: Vec<f64>,
-        what: &'static str,
-        fix: &'static str,
-    ) -> Result<Self, ScheduleError> {
+    fn from_weights(weights: Vec<f64>, what: &'static str, fix: &'static str) -> Result<Self, ScheduleError> {
         if weights.is_empty() {
             return Err(ScheduleError::EmptyVocabulary);
         }
@@ -284,8 +261,7 @@ mod tests {
         let absorbing = NoiseLaw::absorbing(3, 2).unwrap();
         assert_eq!(absorbing.probabilities(), [0.0, 0.0, 1.0]);
         assert_eq!(absorbing.log_probability(0), f64::NEG_INFINITY);
-        let mixture =
-            NoiseLaw::mixture(&[(3.0, NoiseLaw::uniform(3).unwrap()), (1.0, absorbing)]).unwrap();
+        let mixture = NoiseLaw::mixture(&[(3.0, NoiseLaw::uniform(3).unwrap()), (1.0, absorbing)]).unwrap();
         for (found, expected) in mixture.probabilities().iter().zip([0.25, 0.25, 0.5]) {
             assert!((found - expected).abs() < 1e-15);
         }
@@ -293,21 +269,11 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let error = NoiseLaw::from_config(&NoiseConfig::Absorbing, 3, None, None)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("absorbing") && error.contains("mask"),
-            "{error}"
-        );
+        let error = NoiseLaw::from_config(&NoiseConfig::Absorbing, 3, None, None).unwrap_err().to_string();
+        assert!(error.contains("absorbing") && error.contains("mask"), "{error}");
         let config = NoiseConfig::Unigram { pseudo_count: 1.0 };
-        let error = NoiseLaw::from_config(&config, 3, None, None)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("unigram") && error.contains("counts"),
-            "{error}"
-        );
+        let error = NoiseLaw::from_config(&config, 3, None, None).unwrap_err().to_string();
+        assert!(error.contains("unigram") && error.contains("counts"), "{error}");
         assert!(NoiseLaw::from_config(&config, 3, Some(&[1, 2]), None).is_err());
     }
 

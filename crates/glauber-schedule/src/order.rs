@@ -3,93 +3,8 @@
 use glauber_tokens::{Site, Step};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use serde::{Deserialize, Serialize};
 
-use crate::{Boundary, Neighbourhood, ScheduleError, colouring};
-
-/// Which site order a run uses; the key `kind` picks the variant.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "kebab-case",
-    rename_all_fields = "snake_case",
-    from = "StrictOrderConfig"
-)]
-pub enum OrderConfig {
-    /// Sites `0, 1, … L−1` in every sweep.
-    #[default]
-    RoundRobin,
-    /// A fresh random permutation of the sites in every sweep.
-    Permutation {
-        /// Seed of the permutations, by default 0.
-        seed: u64,
-    },
-    /// Sites drawn uniformly with replacement; a sweep is `L` draws.
-    RandomScan {
-        /// Seed of the draws, by default 0.
-        seed: u64,
-    },
-    /// One colour class of a row-major lattice at a step.
-    Chromatic {
-        /// Rows of the lattice.
-        height: usize,
-        /// Columns of the lattice.
-        width: usize,
-        /// Which sites are neighbours, by default four.
-        neighbourhood: Neighbourhood,
-        /// What lies beyond the edge, by default nothing (open).
-        boundary: Boundary,
-    },
-}
-
-/// What is parsed: serde refuses unknown keys of a tagged variant only where the variant has braces.
-#[derive(Deserialize)]
-#[serde(
-    tag = "kind",
-    rename_all = "kebab-case",
-    rename_all_fields = "snake_case",
-    deny_unknown_fields
-)]
-enum StrictOrderConfig {
-    RoundRobin {},
-    Permutation {
-        #[serde(default)]
-        seed: u64,
-    },
-    RandomScan {
-        #[serde(default)]
-        seed: u64,
-    },
-    Chromatic {
-        height: usize,
-        width: usize,
-        #[serde(default)]
-        neighbourhood: Neighbourhood,
-        #[serde(default)]
-        boundary: Boundary,
-    },
-}
-
-impl From<StrictOrderConfig> for OrderConfig {
-    fn from(config: StrictOrderConfig) -> Self {
-        match config {
-            StrictOrderConfig::RoundRobin {} => Self::RoundRobin,
-            StrictOrderConfig::Permutation { seed } => Self::Permutation { seed },
-            StrictOrderConfig::RandomScan { seed } => Self::RandomScan { seed },
-            StrictOrderConfig::Chromatic {
-                height,
-                width,
-                neighbourhood,
-                boundary,
-            } => Self::Chromatic {
-                height,
-                width,
-                neighbourhood,
-                boundary,
-            },
-        }
-    }
-}
+use crate::{Boundary, Neighbourhood, OrderConfig, ScheduleError, colouring};
 
 /// The block of sites that each step `0..T` touches.
 ///
@@ -116,13 +31,7 @@ impl SiteOrder {
     /// When `len` or `sweeps` is 0, or the steps overflow.
     pub fn round_robin(len: usize, sweeps: usize) -> Result<Self, ScheduleError> {
         check_size(len, sweeps)?;
-        Ok(Self::build(
-            len,
-            sweeps,
-            (0..len).collect(),
-            (0..=len).collect(),
-            vec![0],
-        ))
+        Ok(Self::build(len, sweeps, (0..len).collect(), (0..=len).collect(), vec![0]))
     }
 
     /// A fresh uniform permutation of the sites in every sweep, from ChaCha8 keyed by `seed`.
@@ -173,12 +82,7 @@ impl SiteOrder {
                 return Err(ScheduleError::Zero { key });
             }
         }
-        let len = height
-            .checked_mul(width)
-            .ok_or(ScheduleError::TooManySteps {
-                len: height,
-                sweeps: width,
-            })?;
+        let len = height.checked_mul(width).ok_or(ScheduleError::TooManySteps { len: height, sweeps: width })?;
         check_size(len, sweeps)?;
         let classes = colouring::classes(height, width, neighbourhood, boundary);
         let (sites, starts) = flatten(&classes);
@@ -232,21 +136,12 @@ impl SiteOrder {
     ///
     /// # Errors
     /// [`ScheduleError::LatticeSize`] when a lattice does not have `len` sites, and those of the constructors.
-    pub fn from_config(
-        config: &OrderConfig,
-        len: usize,
-        sweeps: usize,
-    ) -> Result<Self, ScheduleError> {
+    pub fn from_config(config: &OrderConfig, len: usize, sweeps: usize) -> Result<Self, ScheduleError> {
         match *config {
             OrderConfig::RoundRobin => Self::round_robin(len, sweeps),
             OrderConfig::Permutation { seed } => Self::permutation(len, sweeps, seed),
             OrderConfig::RandomScan { seed } => Self::random_scan(len, sweeps, seed),
-            OrderConfig::Chromatic {
-                height,
-                width,
-                neighbourhood,
-                boundary,
-            } => {
+            OrderConfig::Chromatic { height, width, neighbourhood, boundary } => {
                 if height.checked_mul(width) != Some(len) {
                     return Err(ScheduleError::LatticeSize { height, width, len });
                 }
@@ -255,13 +150,7 @@ impl SiteOrder {
         }
     }
 
-    fn build(
-        len: usize,
-        repeats: usize,
-        sites: Vec<Site>,
-        block_starts: Vec<usize>,
-        sweep_starts: Vec<Step>,
-    ) -> Self {
+    fn build(len: usize, repeats: usize, sites: Vec<Site>, block_starts: Vec<usize>, sweep_starts: Vec<Step>) -> Self {
         let mut visit_starts = vec![0; len + 1];
         for &site in &sites {
             visit_starts[site + 1] += 1;
@@ -277,16 +166,7 @@ impl SiteOrder {
                 next[site] += 1;
             }
         }
-        let mut order = Self {
-            len,
-            repeats,
-            sites,
-            block_starts,
-            visits,
-            visit_starts,
-            sweep_starts,
-            balanced: false,
-        };
+        let mut order = Self { len, repeats, sites, block_starts, visits, visit_starts, sweep_starts, balanced: false };
         order.balanced = (0..len).all(|site| order.once_a_sweep(site));
         order
     }
@@ -294,14 +174,8 @@ impl SiteOrder {
     fn once_a_sweep(&self, site: Site) -> bool {
         let visits = self.stored_visits(site);
         visits.len() == self.sweep_starts.len()
-            && visits
-                .iter()
-                .zip(&self.sweep_starts)
-                .all(|(v, start)| v >= start)
-            && visits
-                .iter()
-                .zip(&self.sweep_starts[1..])
-                .all(|(v, end)| v < end)
+            && visits.iter().zip(&self.sweep_starts).all(|(v, start)| v >= start)
+            && visits.iter().zip(&self.sweep_starts[1..]).all(|(v, end)| v < end)
     }
 
     /// Steps at which the stored stretch touches a site, ascending.
@@ -386,8 +260,7 @@ fn check_size(len: usize, sweeps: usize) -> Result<usize, ScheduleError> {
             return Err(ScheduleError::Zero { key });
         }
     }
-    len.checked_mul(sweeps)
-        .ok_or(ScheduleError::TooManySteps { len, sweeps })
+    len.checked_mul(sweeps).ok_or(ScheduleError::TooManySteps { len, sweeps })
 }
 
 fn flatten(blocks: &[Vec<Site>]) -> (Vec<Site>, Vec<usize>) {
@@ -429,11 +302,7 @@ mod tests {
             SiteOrder::permutation(6, 3, 1).unwrap(),
             SiteOrder::random_scan(6, 3, 1).unwrap(),
             SiteOrder::chromatic(2, 3, Neighbourhood::Four, Boundary::Torus, 3).unwrap(),
-            SiteOrder::from_blocks(
-                6,
-                vec![vec![0, 3], vec![1, 2], vec![0, 4, 5], vec![1], vec![2]],
-            )
-            .unwrap(),
+            SiteOrder::from_blocks(6, vec![vec![0, 3], vec![1, 2], vec![0, 4, 5], vec![1], vec![2]]).unwrap(),
         ]
     }
 
@@ -470,17 +339,12 @@ mod tests {
         let blocks = vec![vec![0], vec![0], vec![1], vec![1, 0], vec![1]];
         let order = SiteOrder::from_blocks(2, blocks).unwrap();
         assert_eq!(order.sweeps(), 2);
-        assert_eq!(
-            (0..5).map(|t| order.sweep_of(t)).collect::<Vec<_>>(),
-            [0, 0, 0, 1, 1]
-        );
+        assert_eq!((0..5).map(|t| order.sweep_of(t)).collect::<Vec<_>>(), [0, 0, 0, 1, 1]);
     }
 
     #[test]
     fn value_stability_of_the_random_orders() {
-        let flat = |order: SiteOrder| -> Vec<Site> {
-            (0..order.horizon()).map(|t| order.sites(t)[0]).collect()
-        };
+        let flat = |order: SiteOrder| -> Vec<Site> { (0..order.horizon()).map(|t| order.sites(t)[0]).collect() };
         assert_eq!(flat(SiteOrder::permutation(6, 2, 42).unwrap()), PERMUTATION);
         assert_eq!(flat(SiteOrder::random_scan(6, 2, 42).unwrap()), RANDOM_SCAN);
     }

@@ -74,20 +74,10 @@ impl Schedule {
             });
         }
         let sweeps = order.sweeps();
-        let levels = (0..=sweeps)
-            .map(|k| shape.level(k as f64 / sweeps as f64, final_level))
-            .collect();
-        let mut schedule = Self {
-            order,
-            law,
-            levels,
-            visit_levels: Vec::new(),
-            final_signal: final_level,
-        };
+        let levels = (0..=sweeps).map(|k| shape.level(k as f64 / sweeps as f64, final_level)).collect();
+        let mut schedule = Self { order, law, levels, visit_levels: Vec::new(), final_signal: final_level };
         if !schedule.order.is_balanced() {
-            schedule.visit_levels = (0..schedule.len())
-                .map(|site| schedule.levels_of_visits(site))
-                .collect();
+            schedule.visit_levels = (0..schedule.len()).map(|site| schedule.levels_of_visits(site)).collect();
         }
         let horizon = schedule.horizon();
         let (site, level) = (0..schedule.len())
@@ -96,12 +86,7 @@ impl Schedule {
             .unwrap_or((0, final_level));
         schedule.final_signal = level;
         if level > RESIDUAL_BOUND * (1.0 + 1e-12) && !allow_residual {
-            return Err(ScheduleError::ResidualSignal {
-                site,
-                level,
-                sweeps,
-                bound: RESIDUAL_BOUND,
-            });
+            return Err(ScheduleError::ResidualSignal { site, level, sweeps, bound: RESIDUAL_BOUND });
         }
         Ok(schedule)
     }
@@ -120,13 +105,7 @@ impl Schedule {
     ) -> Result<Self, ScheduleError> {
         let order = SiteOrder::from_config(&config.order, len, config.sweeps)?;
         let law = NoiseLaw::from_config(&config.noise, vocab, counts, mask)?;
-        Self::new(
-            config.shape,
-            order,
-            law,
-            config.final_signal,
-            config.allow_residual_signal,
-        )
+        Self::new(config.shape, order, law, config.final_signal, config.allow_residual_signal)
     }
 
     /// An order that is not balanced is stored whole, so its stored visits are all visits.
@@ -277,10 +256,7 @@ impl Schedule {
         (0..self.len())
             .map(|site| {
                 let at = self.visit_levels[site].partition_point(|&l| l > level);
-                self.order
-                    .stored_visits(site)
-                    .get(at)
-                    .map_or(self.horizon(), |&t| t + 1)
+                self.order.stored_visits(site).get(at).map_or(self.horizon(), |&t| t + 1)
             })
             .max()
             .unwrap_or(0)
@@ -303,17 +279,12 @@ mod tests {
             SiteOrder::permutation(6, 4, seed).unwrap(),
             SiteOrder::random_scan(6, 4, seed).unwrap(),
             SiteOrder::chromatic(2, 3, Neighbourhood::Eight, Boundary::Torus, 4).unwrap(),
-            SiteOrder::from_blocks(6, vec![vec![0, 3], vec![1, 2], vec![0, 4, 5], vec![1]])
-                .unwrap(),
+            SiteOrder::from_blocks(6, vec![vec![0, 3], vec![1, 2], vec![0, 4, 5], vec![1]]).unwrap(),
         ]
     }
 
-    const SHAPES: [SignalShape; 4] = [
-        SignalShape::Linear,
-        SignalShape::Cosine,
-        SignalShape::LogLinear,
-        SignalShape::ConstantBeta,
-    ];
+    const SHAPES: [SignalShape; 4] =
+        [SignalShape::Linear, SignalShape::Cosine, SignalShape::LogLinear, SignalShape::ConstantBeta];
 
     fn schedule(shape: SignalShape, order: SiteOrder) -> Schedule {
         Schedule::new(shape, order, NoiseLaw::uniform(3).unwrap(), 1e-3, true).unwrap()
@@ -371,28 +342,16 @@ mod tests {
     fn residual_signal_is_refused_by_name() {
         let law = NoiseLaw::uniform(2).unwrap();
         let order = SiteOrder::random_scan(50, 4, 0).unwrap();
-        let refused = Schedule::new(SignalShape::Linear, order.clone(), law.clone(), 1e-3, false)
-            .unwrap_err();
+        let refused = Schedule::new(SignalShape::Linear, order.clone(), law.clone(), 1e-3, false).unwrap_err();
         let text = refused.to_string();
-        for word in [
-            "site",
-            "4 sweeps",
-            "`sweeps`",
-            "`final_signal`",
-            "allow_residual_signal",
-        ] {
+        for word in ["site", "4 sweeps", "`sweeps`", "`final_signal`", "allow_residual_signal"] {
             assert!(text.contains(word), "{text}");
         }
         assert!(Schedule::new(SignalShape::Linear, order, law.clone(), 1e-3, true).is_ok());
         let order = SiteOrder::round_robin(4, 4).unwrap();
-        assert!(
-            Schedule::new(SignalShape::Linear, order.clone(), law.clone(), 2e-3, false).is_err()
-        );
+        assert!(Schedule::new(SignalShape::Linear, order.clone(), law.clone(), 2e-3, false).is_err());
         for level in [0.0, 1.0, -0.5, f64::NAN] {
-            assert!(
-                Schedule::new(SignalShape::Linear, order.clone(), law.clone(), level, true)
-                    .is_err()
-            );
+            assert!(Schedule::new(SignalShape::Linear, order.clone(), law.clone(), level, true).is_err());
         }
     }
 
@@ -406,14 +365,8 @@ mod tests {
         };
         let mixture = NoiseConfig::Mixture {
             parts: vec![
-                MixturePart {
-                    weight: 0.9,
-                    law: NoiseConfig::Absorbing,
-                },
-                MixturePart {
-                    weight: 0.1,
-                    law: NoiseConfig::Unigram { pseudo_count: 0.5 },
-                },
+                MixturePart { weight: 0.9, law: NoiseConfig::Absorbing },
+                MixturePart { weight: 0.1, law: NoiseConfig::Unigram { pseudo_count: 0.5 } },
             ],
         };
         let permutation = OrderConfig::Permutation { seed: 7 };
@@ -422,18 +375,9 @@ mod tests {
             for noise in [NoiseConfig::Uniform, mixture.clone()] {
                 for shape in SHAPES {
                     let noise = noise.clone();
-                    let config = ScheduleConfig {
-                        shape,
-                        order: order.clone(),
-                        noise,
-                        ..Default::default()
-                    };
+                    let config = ScheduleConfig { shape, order: order.clone(), noise, ..Default::default() };
                     let text = toml::to_string(&config).unwrap();
-                    assert_eq!(
-                        toml::from_str::<ScheduleConfig>(&text).unwrap(),
-                        config,
-                        "{text}"
-                    );
+                    assert_eq!(toml::from_str::<ScheduleConfig>(&text).unwrap(), config, "{text}");
                 }
             }
         }
@@ -448,9 +392,6 @@ mod tests {
         let config: ScheduleConfig = toml::from_str(text).unwrap();
         assert_eq!(config.order, OrderConfig::RandomScan { seed: 3 });
         let schedule = Schedule::from_config(&ScheduleConfig::default(), 5, 3, None, None).unwrap();
-        assert_eq!(
-            (schedule.horizon(), schedule.sweeps(), schedule.len()),
-            (40, 8, 5)
-        );
+        assert_eq!((schedule.horizon(), schedule.sweeps(), schedule.len()), (40, 8, 5));
     }
 }

@@ -68,12 +68,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const SHAPES: [SignalShape; 4] = [
-        SignalShape::Linear,
-        SignalShape::Cosine,
-        SignalShape::LogLinear,
-        SignalShape::ConstantBeta,
-    ];
+    const SHAPES: [SignalShape; 4] =
+        [SignalShape::Linear, SignalShape::Cosine, SignalShape::LogLinear, SignalShape::ConstantBeta];
 
     #[test]
     fn the_ends_are_exact() {

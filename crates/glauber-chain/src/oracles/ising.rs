@@ -64,8 +64,15 @@ impl Ising {
     /// When there is not one token for each site.
     pub fn bond_energy(&self, tokens: &[Token]) -> f64 {
         assert_eq!(tokens.len(), self.lattice.sites(), "one token for each site");
-        let bonds = self.lattice.bonds();
-        -bonds.map(|(a, b)| if tokens[a] == tokens[b] { 1.0 } else { -1.0 }).sum::<f64>()
+        // Each bond is seen from both its ends.
+        let aligned: i64 = (0..tokens.len())
+            .map(|site| {
+                let around = self.lattice.neighbours(site);
+                let equal = |j: &&u32| tokens[**j as usize] == tokens[site];
+                2 * around.iter().filter(equal).count() as i64 - around.len() as i64
+            })
+            .sum();
+        -(aligned / 2) as f64
     }
 
     /// The mean spin of a configuration, shape `[site]`.

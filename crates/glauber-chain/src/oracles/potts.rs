@@ -24,7 +24,7 @@ impl Potts {
         if colours == 0 {
             return Err(ChainError::OutOfRange { key: "colours", found: 0.0, expected: "at least 1" });
         }
-        if !(coupling.abs() <= 100.0) {
+        if coupling.is_nan() || coupling.abs() > 100.0 {
             return Err(ChainError::OutOfRange {
                 key: "coupling",
                 found: coupling,
