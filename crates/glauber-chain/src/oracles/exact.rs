@@ -45,7 +45,7 @@ pub fn yang_magnetisation(coupling: f64) -> f64 {
 /// `ln Z` of an Ising torus without field at coupling β > 0, in nats (Kaufman 1949).
 ///
 /// # Errors
-/// When a side is below 2 or the coupling is not positive and finite.
+/// When a side is below 2 or the coupling is not in `(0, 100]`.
 pub fn kaufman_log_partition(height: usize, width: usize, coupling: f64) -> Result<f64, ChainError> {
     Ok(kaufman(height, width, coupling)?.0)
 }
@@ -53,7 +53,7 @@ pub fn kaufman_log_partition(height: usize, width: usize, coupling: f64) -> Resu
 /// The energy per spin of the same torus, `−(1/N) d ln Z / dβ`, differentiated in closed form.
 ///
 /// # Errors
-/// When a side is below 2 or the coupling is not positive and finite.
+/// When a side is below 2 or the coupling is not in `(0, 100]`.
 pub fn kaufman_energy(height: usize, width: usize, coupling: f64) -> Result<f64, ChainError> {
     Ok(-kaufman(height, width, coupling)?.1 / (height * width) as f64)
 }
@@ -65,8 +65,8 @@ fn kaufman(height: usize, width: usize, coupling: f64) -> Result<(f64, f64), Cha
     if height.min(width) < 2 {
         return refuse("height and width", height.min(width) as f64, "at least 2");
     }
-    if !(coupling > 0.0 && coupling.is_finite()) {
-        return refuse("coupling", coupling, "a positive finite number");
+    if !(coupling > 0.0 && coupling <= 100.0) {
+        return refuse("coupling", coupling, "a positive number of at most 100");
     }
     let spins = (height * width) as f64;
     let (sinh, cosh) = ((2.0 * coupling).sinh(), (2.0 * coupling).cosh());
@@ -265,6 +265,8 @@ mod tests {
         }
         assert!(kaufman_energy(1, 4, 0.3).is_err());
         assert!(kaufman_energy(4, 4, 0.0).is_err());
+        assert!(kaufman_energy(4, 4, 100.0).is_ok_and(|energy| (energy + 2.0).abs() < 1e-12));
+        assert!(kaufman_energy(4, 4, f64::NAN).is_err());
     }
 
     #[test]

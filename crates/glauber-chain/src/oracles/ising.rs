@@ -20,11 +20,11 @@ impl Ising {
     /// The model with coupling β (negative for an antiferromagnet) and field h, both in units of the temperature.
     ///
     /// # Errors
-    /// When the coupling or the field is not finite.
+    /// When the coupling or the field is not between −100 and 100.
     pub fn new(lattice: Lattice, coupling: f64, field: f64) -> Result<Self, ChainError> {
         for (key, found) in [("coupling", coupling), ("field", field)] {
-            if !found.is_finite() {
-                return Err(ChainError::OutOfRange { key, found, expected: "a finite number" });
+            if found.is_nan() || found.abs() > 100.0 {
+                return Err(ChainError::OutOfRange { key, found, expected: "a number between -100 and 100" });
             }
         }
         let mut probabilities = [[[0.0; 2]; 5]; 5];
