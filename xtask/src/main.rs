@@ -1,2 +1,118 @@
-//! x
-fn main() {}
+//! `cargo xtask`: the front door of the workspace.
+//!
+//! A launcher and a policeman. It builds the `glauber` program in release for the device asked for and hands over to it, and it
+//! checks the invariants of `docs/ARCHITECTURE.md` from the sources and `cargo metadata`. It never links the tensor library, so
+//! that it is ready within seconds.
+
+mod corpus;
+mod launcher;
+mod tidy;
+mod workspace;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Builds and runs glauber; checks the workspace")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Check the invariants of the workspace: layers, backends, manifests, sources, licences
+    Tidy,
+    /// Train: `train text`, `train markov`, or whatever `glauber train --help` lists
+    #[command(disable_help_flag = true)]
+    Train(Passed),
+    /// Draw samples from a run: `glauber sample`
+    #[command(disable_help_flag = true)]
+    Sample(Passed),
+    /// Fill the open sites of a text: `glauber infill`
+    #[command(disable_help_flag = true)]
+    Infill(Passed),
+    /// Describe a run: `glauber info`
+    #[command(disable_help_flag = true)]
+    Info(Passed),
+    /// Turn text into token shards: `glauber tokenize`
+    #[command(disable_help_flag = true)]
+    Tokenize(Passed),
+    /// Run a named experiment; `experiment markov` is `glauber train markov`
+    #[command(disable_help_flag = true)]
+    Experiment(Passed),
+}
+
+/// Arguments that go to the program as they stand.
+#[derive(clap::Args)]
+struct Passed {
+    /// Arguments of the program; `--device` also decides which backend is built
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
+    arguments: Vec<OsString>,
+}
+
+/// The caller asked for something that does not exist: exit code 2, as clap has it.
+#[derive(Debug)]
+struct Usage(String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+fn main() -> ExitCode {
+    match perform(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            if error.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn perform(task: Option<Task>) -> anyhow::Result<ExitCode> {
+    match task {
+        None => {
+            Arguments::command().print_help()?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Task::Tidy) => tidy::run(),
+        Some(Task::Train(passed)) => launcher::run("train", passed.arguments),
+        Some(Task::Sample(passed)) => launcher::run("sample", passed.arguments),
+        Some(Task::Infill(passed)) => launcher::run("infill", passed.arguments),
+        Some(Task::Info(passed)) => launcher::run("info", passed.arguments),
+        Some(Task::Tokenize(passed)) => launcher::run("tokenize", passed.arguments),
+        Some(Task::Experiment(passed)) => launcher::run_experiment(passed.arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passed(line: &[&str]) -> Vec<OsString> {
+        match Arguments::try_parse_from(line).map(|a| a.task) {
+            Ok(Some(Task::Train(passed) | Task::Sample(passed))) => passed.arguments,
+            _ => panic!("not a launch: {line:?}"),
+        }
+    }
+
+    #[test]
+    fn flags_of_the_program_are_passed_on_even_help() {
+        assert_eq!(passed(&["xtask", "train", "text", "--steps", "20", "--help"]), ["text", "--steps", "20", "--help"]);
+        assert_eq!(passed(&["xtask", "sample", "--run", "a b"]), ["--run", "a b"]);
+        assert_eq!(passed(&["xtask", "sample", "-h"]), ["-h"]);
+    }
+
+    #[test]
+    fn an_unknown_task_is_refused() {
+        assert!(Arguments::try_parse_from(["xtask", "frobnicate"]).is_err());
+        assert!(matches!(Arguments::try_parse_from(["xtask"]).map(|a| a.task), Ok(None)));
+    }
+}

@@ -1,0 +1,183 @@
+//! Builds the program for a device and hands over to it.
+
+use std::ffi::{OsStr, OsString};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, anyhow, bail};
+use cargo_metadata::Message;
+
+use crate::workspace::{self, Depth};
+use crate::{Usage, corpus};
+
+/// The package that holds the program.
+const PACKAGE: &str = "glauber-cli";
+/// The program.
+const PROGRAM: &str = "glauber";
+/// A value of `--device` and the feature of [`PACKAGE`] that builds its backend.
+const DEVICES: [(&str, &str); 1] = [("cpu", "cpu")];
+/// The device if no `--device` is given.
+const DEFAULT_DEVICE: &str = "cpu";
+
+/// Builds the program and becomes it: `glauber <subcommand> <arguments>`.
+///
+/// # Errors
+/// [`Usage`] if the device is not built into this version; otherwise if the corpus, the build or the start fails.
+pub fn run(subcommand: &str, arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
+    let feature = feature_of(&device(&arguments)?)?;
+    let mut command_line = vec![OsString::from(subcommand)];
+    command_line.extend(arguments);
+    if wants_default_corpus(&command_line) {
+        let path = corpus::crate_docs()?;
+        command_line.splice(2..2, [OsString::from("--data"), path.into_os_string()]);
+    }
+    hand_over(&build(feature)?, &command_line)
+}
+
+/// Runs a named experiment.
+///
+/// # Errors
+/// As [`run`]; [`Usage`] if there is no such experiment.
+pub fn run_experiment(arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
+    match arguments.first().and_then(|name| name.to_str()) {
+        Some("markov") => run("train", arguments),
+        Some(name) => Err(Usage(format!("there is no experiment `{name}`; available: markov")).into()),
+        None => Err(Usage("name an experiment; available: markov".into()).into()),
+    }
+}
+
+/// The device that the passed arguments name, by the last `--device X` or `--device=X`.
+fn device(arguments: &[OsString]) -> Result<String, Usage> {
+    let mut device = DEFAULT_DEVICE.to_owned();
+    let mut rest = arguments.iter().take_while(|argument| *argument != "--");
+    while let Some(argument) = rest.next() {
+        let argument = argument.to_string_lossy();
+        if argument == "--device" {
+            let value = rest.next().ok_or_else(|| Usage("--device needs a value, such as `--device cpu`".into()))?;
+            device = value.to_string_lossy().into_owned();
+        } else if let Some(value) = argument.strip_prefix("--device=") {
+            device = value.to_owned();
+        }
+    }
+    Ok(device)
+}
+
+fn feature_of(device: &str) -> Result<&'static str, Usage> {
+    DEVICES.iter().find(|(name, _)| *name == device).map(|(_, feature)| *feature).ok_or_else(|| {
+        let available: Vec<&str> = DEVICES.iter().map(|(name, _)| *name).collect();
+        Usage(format!("device `{device}` is not built into this version; available: {}", available.join(", ")))
+    })
+}
+
+/// Whether `glauber train text …` is left without a word on where its text comes from.
+fn wants_default_corpus(command_line: &[OsString]) -> bool {
+    let [train, text, flags @ ..] = command_line else { return false };
+    if train != "train" || text != "text" {
+        return false;
+    }
+    let settles = |flag: &OsStr| {
+        let flag = flag.to_string_lossy();
+        let name = flag.split_once('=').map_or(&*flag, |(name, _)| name);
+        ["--data", "--config", "--resume", "--help", "-h"].contains(&name)
+    };
+    !flags.iter().any(|flag| settles(flag))
+}
+
+/// Builds the program in release with cargo's own progress on stderr; returns the path of the executable.
+fn build(feature: &str) -> anyhow::Result<PathBuf> {
+    let root = workspace::metadata(Depth::Members)?.workspace_root;
+    let mut child = Command::new(workspace::cargo())
+        .current_dir(&root)
+        .args(["build", "--release", "--package", PACKAGE, "--bin", PROGRAM])
+        .args(["--no-default-features", "--features", feature])
+        .arg("--message-format=json-render-diagnostics")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let messages = child.stdout.take().ok_or_else(|| anyhow!("cargo has no standard output"))?;
+    let mut executable = None;
+    for message in Message::parse_stream(BufReader::new(messages)) {
+        if let Message::CompilerArtifact(artifact) = message.context("cannot read cargo's messages")?
+            && artifact.target.name == PROGRAM
+            && artifact.executable.is_some()
+        {
+            executable = artifact.executable;
+        }
+    }
+    let status = child.wait().context("cannot wait for cargo")?;
+    if !status.success() {
+        bail!("the release build of {PACKAGE} failed ({status})");
+    }
+    executable.map(PathBuf::from).ok_or_else(|| anyhow!("cargo built {PACKAGE} but named no executable `{PROGRAM}`"))
+}
+
+/// Replaces this process by the program, so that Ctrl-C and kill reach it and its exit code is ours.
+#[cfg(unix)]
+fn hand_over(program: &Path, command_line: &[OsString]) -> anyhow::Result<ExitCode> {
+    use std::os::unix::process::CommandExt;
+    let error = Command::new(program).args(command_line).exec();
+    Err(error).with_context(|| format!("cannot start {}", program.display()))
+}
+
+/// Runs the program and exits with its exit code.
+#[cfg(not(unix))]
+fn hand_over(program: &Path, command_line: &[OsString]) -> anyhow::Result<ExitCode> {
+    let status = Command::new(program)
+        .args(command_line)
+        .status()
+        .with_context(|| format!("cannot start {}", program.display()))?;
+    std::process::exit(status.code().unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(words: &str) -> Vec<OsString> {
+        words.split_whitespace().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_device_is_read_from_the_passed_arguments() {
+        assert_eq!(device(&line("text --steps 3")).unwrap(), "cpu");
+        assert_eq!(device(&line("text --device wgpu --steps 3")).unwrap(), "wgpu");
+        assert_eq!(device(&line("--device=cuda")).unwrap(), "cuda");
+        assert_eq!(device(&line("--device wgpu --device cpu")).unwrap(), "cpu");
+        assert_eq!(device(&line("--prompt -- --device wgpu")).unwrap(), "cpu");
+        assert!(device(&line("text --device")).is_err());
+    }
+
+    #[test]
+    fn a_device_that_is_not_built_is_named_with_what_is() {
+        assert_eq!(feature_of("cpu").unwrap(), "cpu");
+        let message = feature_of("wgpu").unwrap_err().to_string();
+        assert_eq!(message, "device `wgpu` is not built into this version; available: cpu");
+    }
+
+    #[test]
+    fn an_unknown_device_or_experiment_is_a_usage_error_before_anything_is_built() {
+        assert!(run("sample", line("--device tpu")).unwrap_err().is::<Usage>());
+        assert!(run_experiment(line("ising --steps 3")).unwrap_err().is::<Usage>());
+        assert!(run_experiment(Vec::new()).unwrap_err().is::<Usage>());
+    }
+
+    #[test]
+    fn only_a_text_run_without_a_source_gets_the_default_corpus() {
+        assert!(wants_default_corpus(&line("train text")));
+        assert!(wants_default_corpus(&line("train text --steps 20 --run runs/a")));
+        for settled in [
+            "train text --data a.txt",
+            "train text --data=a.txt",
+            "train text --steps 2 --config c.toml",
+            "train text --resume runs/a",
+            "train text --help",
+            "train markov",
+            "train",
+            "sample text",
+        ] {
+            assert!(!wants_default_corpus(&line(settled)), "{settled}");
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Arrows between the crates of the workspace point downward only.
+
+use cargo_metadata::DependencyKind;
+
+use super::graph::Graph;
+
+/// Which members a member may depend on, dev-dependencies aside.
+const LAYERS: [(&str, &[&str]); 10] = [
+    ("glauber-tokens", &[]),
+    ("glauber-schedule", &["glauber-tokens"]),
+    ("glauber-text", &["glauber-tokens"]),
+    ("glauber-chain", &["glauber-tokens", "glauber-schedule"]),
+    ("glauber-model", &["glauber-tokens", "glauber-schedule", "glauber-chain"]),
+    ("glauber-train", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-text", "glauber-model"]),
+    ("glauber", LIBRARIES),
+    ("glauber-cli", LIBRARIES),
+    ("glauber-benches", LIBRARIES),
+    ("xtask", &[]),
+];
+const LIBRARIES: &[&str] =
+    &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-text", "glauber-model", "glauber-train"];
+
+/// Arrows that the table does not have, and members that are not in it.
+pub fn check(graph: &Graph) -> Vec<String> {
+    let members: Vec<&str> = graph.members().map(|p| p.name.as_str()).collect();
+    let mut violations = Vec::new();
+    for package in graph.members() {
+        let name = &package.name;
+        let Some((_, allowed)) = LAYERS.iter().find(|(member, _)| member == name) else {
+            violations.push(format!("{name} has no place among the layers; give it one in tidy/layers.rs"));
+            continue;
+        };
+        let links = package.declared.iter().filter(|d| d.kind != DependencyKind::Development).map(|d| d.name.as_str());
+        let wrong = links.filter(|on| members.contains(on) && !allowed.contains(on));
+        violations.extend(wrong.map(|on| format!("{name} must not depend on {on}; allowed: {}", list(allowed))));
+    }
+    violations
+}
+
+fn list(allowed: &[&str]) -> String {
+    if allowed.is_empty() { "no member".to_owned() } else { allowed.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::graph::sketch::{declare, graph};
+    use super::*;
+
+    #[test]
+    fn arrows_down_pass() {
+        let mut good = graph(&["glauber-chain -> glauber-schedule, rayon", "glauber-schedule -> glauber-tokens"]);
+        declare(&mut good, "glauber-schedule", "glauber-chain", DependencyKind::Development, &[]);
+        assert_eq!(check(&good), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_arrow_up_and_a_stranger_are_found() {
+        let bad = graph(&["glauber-tokens -> glauber-chain", "glauber-image"]);
+        assert_eq!(
+            check(&bad),
+            [
+                "glauber-tokens must not depend on glauber-chain; allowed: no member",
+                "glauber-image has no place among the layers; give it one in tidy/layers.rs"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_table_has_no_circle() {
+        for (i, (member, allowed)) in LAYERS.iter().enumerate() {
+            let below = |name: &&str| LAYERS[..i].iter().any(|(earlier, _)| earlier == name);
+            assert!(allowed.iter().all(below), "{member} is above what it may use");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Manifests inherit what the workspace decides.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::Context;
+use toml::{Table, Value};
+
+use super::graph::Graph;
+
+/// The kinds of dependency tables.
+const DEPENDENCY_TABLES: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
+/// Keys of `[package]` that every member inherits.
+const INHERITED: [&str; 4] = ["version", "edition", "rust-version", "license"];
+
+/// Violations of the root manifest and of every member's.
+///
+/// # Errors
+/// If a manifest cannot be read.
+pub fn check(root: &Path, graph: &Graph) -> anyhow::Result<Vec<String>> {
+    let mut violations = check_root(&read(&root.join("Cargo.toml"))?);
+    for package in graph.members() {
+        let manifest = read(&package.folder.join("Cargo.toml"))?;
+        let has = |path: &str| package.folder.join(path).is_file();
+        let found = check_member(&manifest, has("src/lib.rs"), has("src/main.rs"));
+        violations.extend(found.into_iter().map(|violation| format!("{}: {violation}", package.name)));
+    }
+    Ok(violations)
+}
+
+fn read(path: &Path) -> anyhow::Result<Table> {
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    text.parse().with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The burn packages of the workspace table are pinned exactly and bring no default features.
+fn check_root(manifest: &Table) -> Vec<String> {
+    let table = at(manifest, &["workspace", "dependencies"]).and_then(Value::as_table);
+    let Some(table) = table else { return vec!["the root manifest has no [workspace.dependencies]".into()] };
+    let mut violations = Vec::new();
+    for (name, entry) in table.iter().filter(|(name, _)| *name == "burn" || name.starts_with("burn-")) {
+        let version = entry.as_str().or_else(|| entry.get("version").and_then(Value::as_str)).unwrap_or("");
+        if !version.starts_with('=') {
+            violations.push(format!("{name} has the version \"{version}\"; pin it exactly, as \"=X.Y.Z\""));
+        }
+        if entry.get("default-features").and_then(Value::as_bool) != Some(false) {
+            violations.push(format!("{name} brings its default features; set default-features = false"));
+        }
+    }
+    violations
+}
+
+/// A member inherits its package keys, lints and dependencies; `cargo bench` leaves its library and program alone.
+fn check_member(manifest: &Table, has_library: bool, has_program: bool) -> Vec<String> {
+    let mut violations = Vec::new();
+    for key in INHERITED {
+        if !is_inherited(at(manifest, &["package", key])) {
+            violations.push(format!("[package] must have `{key}.workspace = true`"));
+        }
+    }
+    if !is_inherited(manifest.get("lints")) {
+        violations.push("[lints] must have `workspace = true`".into());
+    }
+    if has_library && !is_bench_off(manifest.get("lib")) {
+        violations.push("[lib] must have `bench = false`, or libtest refuses the flags of criterion".into());
+    }
+    let programs = manifest.get("bin").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let unlisted_program = has_program && programs.is_empty();
+    if unlisted_program || programs.iter().any(|program| !is_bench_off(Some(program))) {
+        violations.push("[[bin]] must have `bench = false`, or libtest refuses the flags of criterion".into());
+    }
+    violations.extend(dependency_tables(manifest).into_iter().flat_map(|(place, table)| {
+        let foreign = table.iter().filter(|(_, entry)| !is_inherited(Some(entry)));
+        foreign.map(move |(name, _)| format!("[{place}] {name} must come from the workspace table"))
+    }));
+    violations
+}
+
+/// The dependency tables of a manifest with their names, those under `[target]` included.
+fn dependency_tables(manifest: &Table) -> Vec<(String, &Table)> {
+    let mut owners = vec![(String::new(), manifest)];
+    if let Some(targets) = manifest.get("target").and_then(Value::as_table) {
+        let tables = targets.iter().filter_map(|(target, value)| Some((target, value.as_table()?)));
+        owners.extend(tables.map(|(target, table)| (format!("target.{target}."), table)));
+    }
+    let mut found = Vec::new();
+    for (prefix, owner) in owners {
+        for kind in DEPENDENCY_TABLES {
+            if let Some(table) = owner.get(kind).and_then(Value::as_table) {
+                found.push((format!("{prefix}{kind}"), table));
+            }
+        }
+    }
+    found
+}
+
+fn at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
+    let (first, rest) = path.split_first()?;
+    rest.iter().try_fold(table.get(*first)?, |value, key| value.get(key))
+}
+
+fn is_inherited(value: Option<&Value>) -> bool {
+    value.and_then(|value| value.get("workspace")).and_then(Value::as_bool) == Some(true)
+}
+
+fn is_bench_off(value: Option<&Value>) -> bool {
+    value.and_then(|value| value.get("bench")).and_then(Value::as_bool) == Some(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+        package = { name = "x", version.workspace = true, edition.workspace = true, rust-version.workspace = true, license.workspace = true }
+        lints.workspace = true
+        [lib]
+        bench = false
+        [[bin]]
+        name = "x"
+        bench = false
+        [dependencies]
+        serde.workspace = true
+        burn = { workspace = true, features = ["flex"] }
+    "#;
+
+    fn member(manifest: &str) -> Vec<String> {
+        check_member(&manifest.parse().unwrap(), true, true)
+    }
+
+    #[test]
+    fn a_manifest_that_inherits_passes() {
+        assert_eq!(member(GOOD), Vec::<String>::new());
+    }
+
+    #[test]
+    fn each_departure_is_one_violation() {
+        for (from, to, about) in [
+            ("version.workspace = true, ed", "version = \"1.0.0\", ed", "version.workspace"),
+            ("edition.workspace = true", "edition = \"2021\"", "edition.workspace"),
+            ("license.workspace = true", "license = \"MIT\"", "license.workspace"),
+            ("lints.workspace = true", "", "[lints]"),
+            ("[lib]\n        bench = false", "[lib]\n        bench = true", "[lib]"),
+            ("name = \"x\"\n        bench = false", "name = \"x\"", "[[bin]]"),
+            ("serde.workspace = true", "serde = \"1\"", "[dependencies] serde"),
+            (
+                "[dependencies]",
+                "[dev-dependencies]\nrand = { version = \"1\" }\n[dependencies]",
+                "[dev-dependencies] rand",
+            ),
+            (
+                "[dependencies]",
+                "[target.'cfg(unix)'.dependencies]\nlibc = \"1\"\n[dependencies]",
+                "target.cfg(unix).dependencies",
+            ),
+        ] {
+            assert!(GOOD.contains(from), "{from}");
+            let violations = member(&GOOD.replacen(from, to, 1));
+            assert_eq!(violations.len(), 1, "{about}: {violations:?}");
+            assert!(violations[0].contains(about), "{violations:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_is_not_listed_is_found() {
+        let manifest: Table = GOOD.replace("[[bin]]\n        name = \"x\"\n        bench = false", "").parse().unwrap();
+        assert_eq!(check_member(&manifest, true, true).len(), 1);
+        assert_eq!(check_member(&manifest, true, false), Vec::<String>::new());
+    }
+
+    #[test]
+    fn burn_is_pinned_without_default_features() {
+        let root = |burn: &str| {
+            let manifest = format!("[workspace.dependencies]\nserde = \"1\"\nburn = {burn}\n");
+            check_root(&manifest.parse().unwrap()).len()
+        };
+        assert_eq!(root(r#"{ version = "=0.22.1", default-features = false }"#), 0);
+        assert_eq!(root(r#"{ version = "0.22.1", default-features = false }"#), 1);
+        assert_eq!(root(r#"{ version = "=0.22.1" }"#), 1);
+        assert_eq!(root(r#""0.22.1""#), 2);
+        assert_eq!(check_root(&Table::new()).len(), 1);
+    }
+}
