@@ -1,1 +1,42 @@
-//! Facade.
+//! Glauber generative models: discrete diffusion by heat bath.
+//!
+//! A facade: the crates of the project as modules, each behind the feature of its name. Depend on the single crates instead where you
+//! need one or two of them; the types are the same.
+//!
+//! | module       | feature              | what is in it                                                              |
+//! |--------------|----------------------|----------------------------------------------------------------------------|
+//! | [`tokens`]   | always               | tokens, sites, steps, token batches, the codec trait                       |
+//! | [`schedule`] | `schedule` (default) | noise laws, signal levels, site orders                                     |
+//! | [`chain`]    | `chain` (default)    | the forward chain, heat-bath kernels, the reverse sampler, exact oracles   |
+//! | `text`       | `text`               | tokenizers, corpora, token shards, templates with gaps                     |
+//! | `model`      | `model`              | leave-one-out site classifiers; links burn                                 |
+//! | `train`      | `train`              | objectives, the training loop, run folders; links burn                     |
+//!
+//! With the default features nothing here links a tensor library, and no feature chooses a backend: a program that trains adds one
+//! to its own dependency on burn and passes the device in.
+//!
+//! ```
+//! use glauber::schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
+//!
+//! let order = SiteOrder::round_robin(16, 8)?; // 16 sites, 8 sweeps
+//! let schedule = Schedule::new(SignalShape::Cosine, order, NoiseLaw::uniform(27)?, 1e-3, false)?;
+//! assert_eq!(schedule.signal_level(5, schedule.horizon()), 1e-3); // what is left of the data after the last step
+//! # Ok::<(), glauber::schedule::ScheduleError>(())
+//! ```
+
+#[cfg(feature = "chain")]
+pub use glauber_chain as chain;
+#[cfg(feature = "model")]
+pub use glauber_model as model;
+#[cfg(feature = "schedule")]
+pub use glauber_schedule as schedule;
+#[cfg(feature = "text")]
+pub use glauber_text as text;
+pub use glauber_tokens as tokens;
+#[cfg(feature = "train")]
+pub use glauber_train as train;
+
+/// Compiles and runs the code of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
