@@ -1,2 +1,47 @@
-//! The `glauber` program.
-fn main() {}
+//! The `glauber` program: trains Glauber generative models, samples from them, fills in gaps.
+
+mod arguments;
+mod device;
+mod infill;
+mod info;
+mod progress;
+mod run_config;
+mod sample;
+mod tokenize;
+mod train;
+mod trained;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+
+/// Training allocates and frees large tensors all the time; this allocator keeps their pages.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt().with_max_level(arguments.verbosity()).with_writer(std::io::stderr).init();
+    let done = match arguments.command {
+        Command::Train { what } => train::train(what),
+        Command::Sample(flags) => sample::sample(&flags),
+        Command::Infill(flags) => infill::infill(&flags),
+        Command::Info(flags) => info::info(&flags),
+        Command::Tokenize(flags) => tokenize::tokenize(&flags),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // A reader that went away, as in `glauber sample | head`, is no failure.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    kind == Some(std::io::ErrorKind::BrokenPipe)
+}

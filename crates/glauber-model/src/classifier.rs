@@ -71,13 +71,28 @@ impl Network {
         device: &Device,
     ) -> Result<Self, ModelError> {
         config.validate()?;
-        let network = match config.network {
+        Ok(crate::initialise::draw_weights(Self::undrawn(config, vocab, len, device), seed))
+    }
+
+    /// Number of weights of the network that [`new`](Self::new) builds, without drawing any of them.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the sizes do not fit each other.
+    pub fn count_parameters(
+        config: &ModelConfig,
+        vocab: usize,
+        len: usize,
+        device: &Device,
+    ) -> Result<usize, ModelError> {
+        config.validate()?;
+        Ok(Self::undrawn(config, vocab, len, device).num_params())
+    }
+
+    fn undrawn(config: &ModelConfig, vocab: usize, len: usize, device: &Device) -> Self {
+        match config.network {
             NetworkKind::Hollow => Self::Hollow(Hollow::new(config, vocab, len, device)),
-            NetworkKind::MaskedQuery => {
-                Self::MaskedQuery(MaskedQuery::new(config, vocab, len, device))
-            }
-        };
-        Ok(crate::initialise::draw_weights(network, seed))
+            NetworkKind::MaskedQuery => Self::MaskedQuery(MaskedQuery::new(config, vocab, len, device)),
+        }
     }
 }
 

@@ -55,8 +55,6 @@ impl ModuleMapper for Draw {
             false => (1.0 / (3.0 * fan_in)).sqrt(),
         };
         let values = self.values(shape.num_elements(), deviation);
-        param.map(|old| {
-            Tensor::from_data(TensorData::new(values, shape), &old.device()).require_grad()
-        })
+        param.map(|old| Tensor::from_data(TensorData::new(values, shape), &old.device()))
     }
 }

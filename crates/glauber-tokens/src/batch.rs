@@ -26,7 +26,7 @@ impl TokenBatch {
     /// # Errors
     /// [`TokenError::Ragged`] when `len` is zero or does not divide the buffer.
     pub fn new(tokens: Vec<Token>, len: usize) -> Result<Self, TokenError> {
-        if len == 0 || tokens.len() % len != 0 {
+        if len == 0 || !tokens.len().is_multiple_of(len) {
             return Err(TokenError::Ragged {
                 found: tokens.len(),
                 len,

@@ -1,0 +1,211 @@
+//! Commands and flags.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use glauber_chain::DrawControls;
+
+/// Glauber generative models: discrete diffusion by heat bath.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+    /// Say more on stderr (twice for everything)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+impl Arguments {
+    /// The least severe message to be shown.
+    pub fn verbosity(&self) -> tracing::Level {
+        match self.verbose {
+            0 => tracing::Level::WARN,
+            1 => tracing::Level::INFO,
+            _ => tracing::Level::DEBUG,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a model
+    Train {
+        #[command(subcommand)]
+        what: TrainWhat,
+    },
+    /// Draw texts from a trained model
+    Sample(SampleFlags),
+    /// Fill the gaps of a text: `____` is a gap, `{n}` a gap of exactly n tokens
+    Infill(InfillFlags),
+    /// Tell what is in a run folder
+    Info(InfoFlags),
+    /// Train a tokenizer, or show how one divides a text
+    Tokenize(TokenizeFlags),
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TrainWhat {
+    /// Train on text files
+    Text(TextFlags),
+    /// Train on draws of a Markov source, whose Bayes loss is known
+    Markov(MarkovFlags),
+}
+
+#[derive(Debug, Args)]
+pub struct TrainFlags {
+    /// Run folder; by default the next free one of `runs/`
+    #[arg(long, value_name = "DIR")]
+    pub run: Option<PathBuf>,
+    /// Continue the run in `--run` from its last checkpoint
+    #[arg(long, requires = "run")]
+    pub resume: bool,
+    /// Configuration file, read over the defaults
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Set a configuration key, for instance `--set train.learning_rate=1e-3`; over `--config`, under the flags
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Size of the network: tiny, small or ggm-387m
+    #[arg(long)]
+    pub preset: Option<String>,
+    /// Design of the network: hollow or masked-query
+    #[arg(long)]
+    pub network: Option<String>,
+    /// Loss: binary, normalised-binary or denoising
+    #[arg(long)]
+    pub objective: Option<String>,
+    /// Optimiser steps
+    #[arg(long)]
+    pub steps: Option<usize>,
+    /// Sequences per optimiser step
+    #[arg(long)]
+    pub batch: Option<usize>,
+    /// Tokens per sequence
+    #[arg(long)]
+    pub length: Option<usize>,
+    /// Sweeps of the forward chain
+    #[arg(long)]
+    pub sweeps: Option<usize>,
+    /// Seed of everything random
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Where to compute
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Micro-batches computed side by side; by default as many as there are cores. The result does not depend on it
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub struct TextFlags {
+    #[command(flatten)]
+    pub train: TrainFlags,
+    /// Text files or folders (.txt, .md, .jsonl, .parquet; plain, .gz or .zst)
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub data: Vec<PathBuf>,
+    /// Parquet column or JSON field that holds the text
+    #[arg(long, value_name = "NAME")]
+    pub column: Option<String>,
+    /// Vocabulary: bytes, characters, bpe:SIZE, a tokenizer.json, or gpt2:VOCAB.json,MERGES.txt
+    #[arg(long)]
+    pub tokenizer: Option<String>,
+    /// Where prepared tokens are kept between runs
+    #[arg(long, value_name = "DIR", default_value = "runs/cache")]
+    pub cache: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct MarkovFlags {
+    #[command(flatten)]
+    pub train: TrainFlags,
+    /// Symbols of the source
+    #[arg(long)]
+    pub vocab: Option<usize>,
+}
+
+/// Controls of the heat-bath draws.
+#[derive(Debug, Clone, Args)]
+pub struct DrawFlags {
+    /// Temperature of the draws; below 1 prefers the likely
+    #[arg(long, default_value_t = 1.0)]
+    pub temperature: f64,
+    /// Draw among the k most probable tokens
+    #[arg(long, value_name = "K")]
+    pub top_k: Option<usize>,
+    /// Draw among the most probable tokens that together have probability p (nucleus)
+    #[arg(long, value_name = "P")]
+    pub top_p: Option<f64>,
+    /// Seed of the chains; the same seed gives the same texts
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Where to compute
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+}
+
+impl DrawFlags {
+    pub fn controls(&self) -> anyhow::Result<DrawControls> {
+        let controls = DrawControls { temperature: self.temperature, top_k: self.top_k, top_p: self.top_p };
+        controls.validate()?;
+        Ok(controls)
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct SampleFlags {
+    /// Run folder
+    #[arg(long, value_name = "DIR")]
+    pub run: PathBuf,
+    /// Texts to draw
+    #[arg(short = 'n', long, default_value_t = 4)]
+    pub count: usize,
+    #[command(flatten)]
+    pub draw: DrawFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct InfillFlags {
+    /// Run folder
+    #[arg(long, value_name = "DIR")]
+    pub run: PathBuf,
+    /// The text, its gaps marked: `____`, or `{n}` for exactly n tokens; `\_` and `\{` stand for themselves
+    pub text: String,
+    /// Alternatives to return, best first
+    #[arg(short = 'n', long, default_value_t = 4)]
+    pub count: usize,
+    /// Tokens in a `____` gap
+    #[arg(long, default_value_t = 4)]
+    pub gap_tokens: usize,
+    /// Chains to run; the best of their distinct results are returned. By default four times `--count`
+    #[arg(long)]
+    pub candidates: Option<usize>,
+    #[command(flatten)]
+    pub draw: DrawFlags,
+}
+
+#[derive(Debug, Args)]
+pub struct InfoFlags {
+    /// Run folder, or a checkpoint in one
+    pub path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct TokenizeFlags {
+    /// Corpus to train the tokenizer on
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub data: Vec<PathBuf>,
+    /// Parquet column or JSON field that holds the text
+    #[arg(long, value_name = "NAME")]
+    pub column: Option<String>,
+    /// Vocabulary: bytes, characters, bpe:SIZE, a tokenizer.json, or gpt2:VOCAB.json,MERGES.txt
+    #[arg(long, default_value = "bpe:1024")]
+    pub tokenizer: String,
+    /// Write the tokenizer here
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Text to divide
+    #[arg(long)]
+    pub text: Option<String>,
+}

@@ -1,0 +1,94 @@
+//! `glauber infill`.
+
+use std::io::Write;
+
+use anyhow::ensure;
+use glauber_chain::{Chains, HeatBath, ReverseSampler, SiteConditional, TokenRows};
+use glauber_text::{Layout, Template};
+use glauber_tokens::{Token, TokenBatch};
+use indicatif::ProgressBar;
+
+use crate::arguments::{DrawFlags, InfillFlags};
+use crate::device::device;
+use crate::trained::{Trained, run_chains};
+
+/// Fills the gaps and prints the best alternatives.
+pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
+    flags.draw.controls()?;
+    let trained = Trained::load(&flags.run, &device(&flags.draw.device)?)?;
+    let candidates = flags.candidates.unwrap_or(4 * flags.count).max(flags.count);
+    let alternatives = alternatives(&trained, &flags.text, flags.gap_tokens, candidates, &flags.draw)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "generated text stands between ⟦ and ⟧; log-probability in nats per generated token")?;
+    for (rank, alternative) in alternatives.iter().take(flags.count).enumerate() {
+        writeln!(out, "{:>3}. {:>7.3}  {}", rank + 1, alternative.score, alternative.text)?;
+    }
+    Ok(())
+}
+
+/// One way to fill the gaps.
+pub struct Alternative {
+    /// Mean over the gaps' tokens of `log P(x_i | everything else)`, nats.
+    pub score: f64,
+    /// The text, what was generated between markers.
+    pub text: String,
+}
+
+/// Runs `candidates` chains with the known text clamped: the distinct results, best first.
+pub fn alternatives(
+    trained: &Trained,
+    text: &str,
+    gap_tokens: usize,
+    candidates: usize,
+    draw: &DrawFlags,
+) -> anyhow::Result<Vec<Alternative>> {
+    ensure!(candidates > 0, "`--count` is 0, expected at least 1");
+    let schedule = &trained.schedule;
+    let template = Template::parse(text, &trained.codec)?;
+    let layout = template.layout(gap_tokens, schedule.len(), &trained.codec)?;
+    let sampler = ReverseSampler::new(schedule, HeatBath::new(draw.controls()?)?);
+    let mut chains = sampler.start(candidates, draw.seed);
+    clamp(&mut chains, &layout)?;
+    let conditional = trained.conditional();
+    let bar = ProgressBar::new(schedule.sweeps() as u64);
+    run_chains(&sampler, &conditional, &mut chains, &mut |_| bar.inc(1))?;
+    bar.finish_and_clear();
+    let (sequences, _) = chains.into_parts();
+    let mut rows = distinct(&sequences, layout.end);
+    let mut found = Vec::new();
+    for row in rows.drain(..) {
+        let text = layout.render(&trained.codec, row, "⟦", "⟧")?;
+        found.push(Alternative { score: score(&conditional, row, &layout)?, text });
+    }
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    Ok(found)
+}
+
+fn clamp(chains: &mut Chains, layout: &Layout) -> anyhow::Result<()> {
+    for row in 0..chains.rows() {
+        for (site, &token) in layout.tokens.iter().enumerate() {
+            if layout.clamp[site] {
+                chains.clamp(row, site, token)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One row for each distinct text.
+fn distinct(sequences: &TokenBatch, end: usize) -> Vec<&[Token]> {
+    let mut rows: Vec<&[Token]> = sequences.iter().collect();
+    rows.sort_by_key(|row| &row[..end]);
+    rows.dedup_by_key(|row| &row[..end]);
+    rows
+}
+
+/// The pseudo-log-likelihood of the generated tokens: each given all the others.
+fn score(conditional: &dyn SiteConditional, row: &[Token], layout: &Layout) -> anyhow::Result<f64> {
+    let sites: Vec<usize> = (0..layout.end).filter(|&site| !layout.clamp[site]).collect();
+    let vocab = conditional.vocab();
+    let mut log_r = vec![0.0; sites.len() * vocab];
+    conditional.log_conditionals(TokenRows::new(row, row.len()), 0, &sites, &mut log_r)?;
+    let terms = sites.iter().zip(log_r.chunks_exact(vocab)).map(|(&site, log_r)| log_r[row[site] as usize]);
+    Ok(terms.sum::<f64>() / sites.len() as f64)
+}

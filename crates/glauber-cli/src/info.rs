@@ -1,0 +1,66 @@
+//! `glauber info`.
+
+use std::io::Write;
+use std::path::Path;
+
+use glauber_model::Network;
+use glauber_train::{DataConfig, RunFolder};
+
+use crate::arguments::InfoFlags;
+use crate::device::device;
+
+/// Tells what is in a run folder, or in the run that a checkpoint belongs to.
+pub fn info(flags: &InfoFlags) -> anyhow::Result<()> {
+    let folder = RunFolder::open(run_of(&flags.path))?;
+    let (config, vocabulary) = (folder.config()?, folder.vocabulary()?);
+    let length = config.data.length();
+    let parameters = Network::count_parameters(&config.model, vocabulary.size, length, &device("cpu")?)?;
+    let schedule = folder.schedule()?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "run         {}", folder.path().display())?;
+    writeln!(out, "begun with  glauber {}, seed {}", vocabulary.version, config.seed)?;
+    writeln!(out, "data        {}", describe(&config.data))?;
+    writeln!(out, "vocabulary  {} tokens, sequences of {length}", vocabulary.size)?;
+    writeln!(out, "network     {:?}, {parameters} parameters", config.model.network)?;
+    writeln!(
+        out,
+        "chain       {} sweeps, {} steps, final signal {:.1e}",
+        schedule.sweeps(),
+        schedule.horizon(),
+        schedule.final_signal()
+    )?;
+    writeln!(out, "objective   {}", config.train.objective.name())?;
+    if let Some(line) = folder.metrics()?.last() {
+        writeln!(
+            out,
+            "last loss   {:.4} nats per site held out, at step {} of {} after {:.0} s",
+            line.loss, line.step, config.train.steps, line.seconds
+        )?;
+    }
+    for checkpoint in folder.checkpoints()? {
+        writeln!(out, "checkpoint  {}", checkpoint.path.display())?;
+    }
+    writeln!(out, "curves      {}", folder.picture().display())?;
+    Ok(())
+}
+
+/// The run folder itself, or the one two levels above a checkpoint.
+fn run_of(path: &Path) -> &Path {
+    let above = path.parent().and_then(Path::parent);
+    match above.filter(|_| path.join("state.json").is_file()) {
+        Some(run) => run,
+        None => path,
+    }
+}
+
+fn describe(data: &DataConfig) -> String {
+    match data {
+        DataConfig::Text { corpus, .. } => {
+            let paths: Vec<String> = corpus.paths.iter().map(|path| path.display().to_string()).collect();
+            format!("text: {}", paths.join(", "))
+        }
+        DataConfig::Markov { vocab, source_seed, .. } => {
+            format!("Markov source of {vocab} symbols, seed {source_seed}")
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! How training shows itself: a bar on a terminal, plain lines elsewhere.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use glauber_train::{Event, Flow, MetricLine, Observer};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// An observer that prints.
+pub struct Progress {
+    bar: ProgressBar,
+    started: Instant,
+    first_step: usize,
+    steps: usize,
+    stop: Arc<AtomicBool>,
+    unit: &'static str,
+}
+
+impl Progress {
+    /// For a run of `steps` steps that stands at `first_step`.
+    pub fn new(first_step: usize, steps: usize, stop: Arc<AtomicBool>, unit: &'static str) -> Self {
+        let bar = match std::io::stderr().is_terminal() {
+            true => ProgressBar::new(steps as u64),
+            false => ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
+        };
+        let style = "{bar:32} {pos}/{len} steps  {per_sec}  {eta} left  {msg}";
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            bar.set_style(style);
+        }
+        bar.set_position(first_step as u64);
+        bar.reset_eta();
+        bar.enable_steady_tick(Duration::from_millis(500));
+        Self { bar, started: Instant::now(), first_step, steps, stop, unit }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn line(&self, text: &str) {
+        match self.bar.is_hidden() {
+            true => println!("{text}"),
+            false => self.bar.println(text),
+        }
+    }
+
+    fn validation(&self, line: &MetricLine) {
+        let mut text = format!(
+            "step {:>6}/{}  held-out loss {:.4}  training {:.4}  [{} per site]",
+            line.step, self.steps, line.loss, line.train_loss, self.unit
+        );
+        if let Some(excess) = line.excess {
+            text += &format!("  above Bayes {excess:.4}");
+        }
+        let elapsed = self.started.elapsed().as_secs_f64();
+        let rate = (line.step - self.first_step) as f64 / elapsed;
+        let left = Duration::from_secs(((self.steps - line.step) as f64 / rate) as u64);
+        text += &format!("  {rate:.2} steps/s  {} left", indicatif::HumanDuration(left));
+        self.line(&text);
+    }
+}
+
+impl Observer for Progress {
+    fn notice(&mut self, event: Event<'_>) -> Flow {
+        match event {
+            Event::Step { step, loss } => {
+                self.bar.set_position(step as u64);
+                self.bar.set_message(format!("loss {loss:.4}"));
+            }
+            Event::Validation(line) => self.validation(line),
+            Event::Samples { step, texts } => {
+                self.line(&format!("samples at step {step}:"));
+                texts.iter().for_each(|text| self.line(&format!("  | {}", text.replace('\n', "\n  | "))));
+            }
+            _ => {}
+        }
+        match self.stop.load(Ordering::Relaxed) {
+            true => Flow::Stop,
+            false => Flow::Continue,
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+}
+
+/// A flag that Ctrl-C sets. A second Ctrl-C ends the program at once; the last checkpoint stays.
+pub fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("\nstopping after this step; once more to stop at once");
+    })?;
+    Ok(stop)
+}

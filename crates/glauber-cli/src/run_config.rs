@@ -1,0 +1,169 @@
+//! A run's configuration from defaults, file, `--set` and flags, in that order.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use glauber_model::Preset;
+use glauber_text::TokenizerConfig;
+use glauber_train::RunConfig;
+use toml::{Table, Value};
+
+use crate::arguments::TrainFlags;
+
+/// Layers of configuration, later ones over earlier ones.
+pub struct Layers {
+    table: Table,
+}
+
+impl Layers {
+    /// Starts from a default that is part of the program, then the file and `--set` of the flags, then the flags themselves.
+    pub fn new(default: &str, flags: &TrainFlags) -> anyhow::Result<Self> {
+        let mut layers = Self { table: default.parse().context("the built-in configuration")? };
+        if let Some(path) = &flags.config {
+            layers.read(path)?;
+        }
+        for setting in &flags.set {
+            layers.set_text(setting)?;
+        }
+        layers.flags(flags)?;
+        Ok(layers)
+    }
+
+    fn read(&mut self, path: &Path) -> anyhow::Result<()> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("--config {}", path.display()))?;
+        let table: Table = text.parse().with_context(|| format!("--config {}", path.display()))?;
+        merge(&mut self.table, table);
+        Ok(())
+    }
+
+    fn set_text(&mut self, setting: &str) -> anyhow::Result<()> {
+        let Some((key, text)) = setting.split_once('=') else {
+            bail!("`--set {setting}`: expected KEY=VALUE, for instance `--set train.steps=100`");
+        };
+        // Whatever is not a TOML value is taken as a string, so that names need no quotes.
+        let parsed: Result<Table, _> = format!("value = {text}").parse();
+        let value = parsed.ok().and_then(|mut table| table.remove("value"));
+        self.set(key, value.unwrap_or_else(|| text.into()))
+    }
+
+    /// Sets one key, dots between tables.
+    pub fn set(&mut self, key: &str, value: impl Into<Value>) -> anyhow::Result<()> {
+        let mut table = &mut self.table;
+        let mut parts: Vec<&str> = key.split('.').collect();
+        let last = parts.pop().unwrap_or_default();
+        for part in parts {
+            let entry = table.entry(part).or_insert_with(|| Table::new().into());
+            let Value::Table(inner) = entry else {
+                bail!("`{key}`: `{part}` is not a table");
+            };
+            table = inner;
+        }
+        table.insert(last.into(), value.into());
+        Ok(())
+    }
+
+    fn flags(&mut self, flags: &TrainFlags) -> anyhow::Result<()> {
+        if let Some(name) = &flags.preset {
+            let preset: Preset = name.parse()?;
+            self.set("model", Value::try_from(preset.config())?)?;
+        }
+        let names = [("model.network", &flags.network), ("train.objective", &flags.objective)];
+        for (key, name) in names {
+            if let Some(name) = name {
+                self.set(key, name.as_str())?;
+            }
+        }
+        let numbers = [
+            ("train.steps", flags.steps),
+            ("train.batch", flags.batch),
+            ("data.length", flags.length),
+            ("schedule.sweeps", flags.sweeps),
+        ];
+        for (key, number) in numbers {
+            if let Some(number) = number {
+                self.set(key, i64::try_from(number)?)?;
+            }
+        }
+        if let Some(seed) = flags.seed {
+            self.set("seed", i64::try_from(seed).context("`--seed` must be below 2^63")?)?;
+        }
+        Ok(())
+    }
+
+    /// The configuration; unknown keys are refused.
+    pub fn finish(self) -> anyhow::Result<RunConfig> {
+        self.table.try_into().context("configuration (`--config`, `--set` or a flag)")
+    }
+}
+
+/// Puts one table over another. A table that names another `kind` replaces the old one whole: their keys do not mix.
+fn merge(under: &mut Table, over: Table) {
+    for (key, value) in over {
+        match (under.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(above)) if same_kind(below, &above) => merge(below, above),
+            (_, value) => {
+                under.insert(key, value);
+            }
+        }
+    }
+}
+
+fn same_kind(below: &Table, above: &Table) -> bool {
+    above.get("kind").is_none_or(|kind| below.get("kind") == Some(kind))
+}
+
+/// Reads the `--tokenizer` flag.
+pub fn tokenizer(text: &str) -> anyhow::Result<TokenizerConfig> {
+    match text.split_once(':') {
+        None if text == "bytes" => Ok(TokenizerConfig::Bytes {}),
+        None if text == "characters" => Ok(TokenizerConfig::Characters { max_characters: None }),
+        Some(("bpe", size)) => {
+            let vocab_size = size.parse().with_context(|| format!("`--tokenizer {text}`: `{size}` is not a number"))?;
+            Ok(TokenizerConfig::Bpe { vocab_size })
+        }
+        Some(("gpt2", files)) => {
+            let Some((vocab, merges)) = files.split_once(',') else {
+                bail!("`--tokenizer {text}`: expected gpt2:VOCAB.json,MERGES.txt");
+            };
+            Ok(TokenizerConfig::Gpt2 { vocab: vocab.into(), merges: merges.into() })
+        }
+        _ if Path::new(text).is_file() => Ok(TokenizerConfig::File { path: text.into() }),
+        _ => bail!(
+            "`--tokenizer {text}`: neither a file nor one of bytes, characters, bpe:SIZE, gpt2:VOCAB.json,MERGES.txt"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(text: &str) -> Table {
+        text.parse().expect("a table")
+    }
+
+    #[test]
+    fn later_layers_win_and_other_kinds_replace() {
+        let mut under = table("a = 1\n[t]\nkind = \"x\"\nk = 1\n[u]\nb = 1\nc = 2");
+        merge(&mut under, table("[t]\nkind = \"y\"\n[u]\nb = 3"));
+        assert_eq!(under, table("a = 1\n[t]\nkind = \"y\"\n[u]\nb = 3\nc = 2"));
+    }
+
+    #[test]
+    fn settings_are_toml_values_or_bare_names() {
+        let mut layers = Layers { table: Table::new() };
+        layers.set_text("train.steps=7").unwrap();
+        layers.set_text("train.objective=binary").unwrap();
+        layers.set_text("train.learning_rate=1e-3").unwrap();
+        let expected = table("[train]\nsteps = 7\nobjective = \"binary\"\nlearning_rate = 1e-3");
+        assert_eq!(layers.table, expected);
+        assert!(layers.set_text("train.steps").is_err());
+    }
+
+    #[test]
+    fn tokenizers_are_read_from_flags() {
+        assert_eq!(tokenizer("bpe:512").unwrap(), TokenizerConfig::Bpe { vocab_size: 512 });
+        assert!(tokenizer("bpe:many").unwrap_err().to_string().contains("many"));
+        assert!(tokenizer("no-such-file.json").is_err());
+    }
+}

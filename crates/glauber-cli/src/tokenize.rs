@@ -1,0 +1,37 @@
+//! `glauber tokenize`.
+
+use std::io::Write;
+
+use anyhow::ensure;
+use glauber_text::{Corpus, CorpusConfig, TextCodec};
+use glauber_tokens::Codec;
+
+use crate::arguments::TokenizeFlags;
+use crate::run_config::tokenizer;
+
+/// Trains or loads a tokenizer; saves it, shows how it divides a text, or tells of the corpus.
+pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
+    let config = tokenizer(&flags.tokenizer)?;
+    let codec = match flags.data.is_empty() {
+        true => TextCodec::train(&config, std::iter::empty())?,
+        false => {
+            let mut corpus = CorpusConfig::new(flags.data.clone());
+            corpus.column.clone_from(&flags.column);
+            TextCodec::from_config(&config, &Corpus::open(&corpus)?)?
+        }
+    };
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "vocabulary: {} tokens, fingerprint {}", codec.vocab_size(), codec.fingerprint())?;
+    if let Some(text) = &flags.text {
+        let tokens = codec.encode(text)?;
+        let shown: Vec<String> = tokens.iter().map(|&token| codec.token_text(token)).collect();
+        writeln!(out, "{} tokens: {}", tokens.len(), shown.join("|"))?;
+        writeln!(out, "{tokens:?}")?;
+    }
+    if let Some(path) = &flags.out {
+        codec.save(path)?;
+        writeln!(out, "written to {}", path.display())?;
+    }
+    ensure!(flags.text.is_some() || flags.out.is_some(), "nothing to do: give `--text` or `--out`");
+    Ok(())
+}

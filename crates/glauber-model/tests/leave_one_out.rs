@@ -1,0 +1,147 @@
+//! §6 of `docs/math.md`: the logits of a site never depend, by one bit, on the token that stands there.
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use glauber_model::{ModelConfig, Network, NetworkKind, Preset, SiteClassifier, Sites};
+use proptest::prelude::*;
+
+const VOCAB: usize = 11;
+const LEN: usize = 9;
+
+fn device() -> Device {
+    Device::flex()
+}
+
+fn small(network: NetworkKind) -> ModelConfig {
+    ModelConfig { network, width: 32, layers: 2, merge_layers: 2, heads: 4, condition_width: 16, tied: false }
+}
+
+/// A network none of whose weights is zero: an untrained one is blind, and blind networks are hollow for free.
+fn awake(config: &ModelConfig, seed: u64) -> Network {
+    struct Wake(u32);
+    impl burn::module::ModuleMapper for Wake {
+        fn map_float<const D: usize>(
+            &mut self,
+            param: burn::module::Param<Tensor<D>>,
+        ) -> burn::module::Param<Tensor<D>> {
+            let shape = param.shape();
+            let values: Vec<f32> = (0..shape.num_elements())
+                .map(|_| {
+                    self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (self.0 >> 8) as f32 / (1 << 24) as f32 - 0.5
+                })
+                .collect();
+            param.map(|old| Tensor::from_data(TensorData::new(values, shape), &old.device()) * 0.5)
+        }
+    }
+    let network = Network::new(config, VOCAB, LEN, seed, &device()).expect("valid sizes");
+    network.map(&mut Wake(seed as u32))
+}
+
+fn logits(network: &Network, rows: &[Vec<i32>], time: f32, sites: Sites<'_>) -> Vec<Vec<f32>> {
+    let batch = rows.len();
+    let tokens = Tensor::<2, Int>::from_data(TensorData::new(rows.concat(), [batch, rows[0].len()]), &device());
+    let time = Tensor::full([batch], time, &device());
+    let data = network.logits(tokens, time, sites).into_data();
+    let values: Vec<f32> = data.iter::<f32>().collect();
+    values.chunks_exact(VOCAB).map(<[f32]>::to_vec).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn hollow_logits_of_a_site_ignore_its_token_bit_for_bit(
+        row in prop::collection::vec(0..VOCAB as i32, 2..=LEN),
+        site in 0usize..LEN,
+        other in 1..VOCAB as i32,
+        time in 0f32..1.0,
+        seed in 1u64..5,
+    ) {
+        let site = site % row.len();
+        let network = awake(&small(NetworkKind::Hollow), seed);
+        let mut changed = row.clone();
+        changed[site] = (changed[site] + other) % VOCAB as i32;
+        let before = logits(&network, std::slice::from_ref(&row), time, Sites::All);
+        let after = logits(&network, &[changed], time, Sites::All);
+        for at in 0..row.len() {
+            let same = before[at].iter().zip(&after[at]).all(|(a, b)| a.to_bits() == b.to_bits());
+            prop_assert_eq!(same, at == site, "logits of site {}, token of site {} changed", at, site);
+        }
+    }
+
+    #[test]
+    fn masked_query_logits_of_a_site_ignore_its_token_bit_for_bit(
+        row in prop::collection::vec(0..VOCAB as i32, 2..=LEN),
+        site in 0usize..LEN,
+        other in 1..VOCAB as i32,
+        seed in 1u64..5,
+    ) {
+        let site = site % row.len();
+        let network = awake(&small(NetworkKind::MaskedQuery), seed);
+        let mut changed = row.clone();
+        changed[site] = (changed[site] + other) % VOCAB as i32;
+        let before = logits(&network, std::slice::from_ref(&row), 0.5, Sites::Each(&[site]));
+        let after = logits(&network, std::slice::from_ref(&changed), 0.5, Sites::Each(&[site]));
+        prop_assert_eq!(&before, &after);
+        let asked = (site + 1) % row.len();
+        let before = logits(&network, &[row], 0.5, Sites::Each(&[asked]));
+        let after = logits(&network, &[changed], 0.5, Sites::Each(&[asked]));
+        prop_assert_ne!(&before, &after);
+    }
+}
+
+#[test]
+fn every_way_of_asking_gives_the_same_logits() {
+    let rows = vec![vec![1, 2, 3, 4, 5, 6, 7, 8, 9], vec![9, 8, 7, 6, 5, 4, 3, 2, 1]];
+    for kind in [NetworkKind::Hollow, NetworkKind::MaskedQuery] {
+        let network = awake(&small(kind), 1);
+        let all = logits(&network, &rows, 0.3, Sites::All);
+        let block = logits(&network, &rows, 0.3, Sites::Block(&[7, 2]));
+        let each = logits(&network, &rows, 0.3, Sites::Each(&[2, 7]));
+        let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-4);
+        assert!(close(&block[0], &all[7]) && close(&block[1], &all[2]), "{kind:?}: block, first row");
+        assert!(close(&block[2], &all[LEN + 7]), "{kind:?}: block, second row");
+        assert!(close(&each[0], &all[2]) && close(&each[1], &all[LEN + 7]), "{kind:?}: each");
+    }
+}
+
+#[test]
+fn an_untrained_network_gives_uniform_conditionals() {
+    for kind in [NetworkKind::Hollow, NetworkKind::MaskedQuery] {
+        let network = Network::new(&small(kind), VOCAB, LEN, 3, &device()).expect("valid sizes");
+        let logits = logits(&network, &[vec![0; LEN]], 0.5, Sites::Each(&[4]));
+        assert_eq!(logits, vec![vec![0.0; VOCAB]]);
+    }
+}
+
+#[test]
+fn weights_depend_on_the_seed_alone() {
+    let build = |seed| {
+        let network = Network::new(&small(NetworkKind::Hollow), VOCAB, LEN, seed, &device()).expect("valid sizes");
+        format!("{:?}", first_weights(&network))
+    };
+    assert_eq!(build(1), build(1));
+    assert_ne!(build(1), build(2));
+}
+
+fn first_weights(network: &Network) -> Vec<f32> {
+    struct First(Vec<f32>);
+    impl burn::module::ModuleVisitor for First {
+        fn visit_float<const D: usize>(&mut self, param: &burn::module::Param<Tensor<D>>) {
+            self.0.extend(param.val().into_data().iter::<f32>().take(4));
+        }
+    }
+    let mut first = First(Vec::new());
+    network.visit(&mut first);
+    first.0
+}
+
+#[test]
+fn the_preset_of_the_papers_size_has_its_size() {
+    // GPT-2's vocabulary and sequences of 1024, as the paper's text model.
+    let config = Preset::Ggm387m.config();
+    let count = Network::count_parameters(&config, 50_257, 1024, &device()).expect("valid sizes");
+    let millions = count as f64 / 1e6;
+    assert!((millions - 387.0).abs() < 2.0, "{millions} M parameters");
+}

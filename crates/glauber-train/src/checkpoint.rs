@@ -1,0 +1,167 @@
+//! Checkpoints: a folder of safetensors and one JSON file, complete or absent.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn_store::{ModuleStore, SafetensorsStore};
+use serde::{Deserialize, Serialize};
+
+use glauber_model::Network;
+
+use crate::{AdamW, TrainError};
+
+const STATE: &str = "state.json";
+const WEIGHTS: &str = "weights.safetensors";
+const AVERAGE: &str = "average.safetensors";
+const MOMENTS: [&str; 2] = ["moment-1.safetensors", "moment-2.safetensors"];
+/// What tells a finished checkpoint's name from one being written.
+const PREFIX: &str = "step-";
+
+/// Where a run stands. Its generators need no state: every draw is addressed by seed, step and micro-batch.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainingState {
+    /// Optimiser steps done.
+    pub step: usize,
+    /// Tokens processed.
+    pub tokens: u64,
+    /// Seconds of training, over all processes of the run.
+    pub seconds: f64,
+}
+
+/// A checkpoint on disk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckpointInfo {
+    /// Its folder.
+    pub path: PathBuf,
+    /// The step in its name.
+    pub step: usize,
+}
+
+/// The finished checkpoints of a folder, oldest first. Anything else there is ignored.
+///
+/// # Errors
+/// When the folder exists and cannot be read.
+pub(crate) fn list(folder: &Path) -> Result<Vec<CheckpointInfo>, TrainError> {
+    let mut found = Vec::new();
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+        Err(error) => return Err(TrainError::io(folder)(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(TrainError::io(folder))?;
+        let name = entry.file_name();
+        let step = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
+        if let Some(step) = step.and_then(|step| step.parse().ok()) {
+            found.push(CheckpointInfo {
+                path: entry.path(),
+                step,
+            });
+        }
+    }
+    found.sort_by_key(|checkpoint| checkpoint.step);
+    Ok(found)
+}
+
+/// Writes a checkpoint under a temporary name, renames it, and removes all but the last `keep`.
+pub(crate) fn save(
+    folder: &Path,
+    state: &TrainingState,
+    networks: (&Network, &Network, &AdamW),
+    keep: usize,
+) -> Result<(), TrainError> {
+    fs::create_dir_all(folder).map_err(TrainError::io(folder))?;
+    remove_unfinished(folder)?;
+    let scratch = tempfile::Builder::new()
+        .prefix(".writing-")
+        .tempdir_in(folder)
+        .map_err(TrainError::io(folder))?;
+    let (weights, average, optimiser) = networks;
+    let [first, second] = optimiser.moments.each_ref();
+    let files = [WEIGHTS, AVERAGE, MOMENTS[0], MOMENTS[1]];
+    for (name, network) in files.into_iter().zip([weights, average, first, second]) {
+        save_network(&scratch.path().join(name), network)?;
+    }
+    let path = scratch.path().join(STATE);
+    let text = serde_json::to_string_pretty(state).map_err(|error| malformed(&path, error))?;
+    fs::write(&path, text).map_err(TrainError::io(&path))?;
+    let finished = folder.join(format!("{PREFIX}{:08}", state.step));
+    if finished.exists() {
+        fs::remove_dir_all(&finished).map_err(TrainError::io(&finished))?;
+    }
+    fs::rename(scratch.keep(), &finished).map_err(TrainError::io(&finished))?;
+    let all = list(folder)?;
+    for old in &all[..all.len().saturating_sub(keep.max(1))] {
+        fs::remove_dir_all(&old.path).map_err(TrainError::io(&old.path))?;
+    }
+    Ok(())
+}
+
+/// Removes what a killed process left half written.
+fn remove_unfinished(folder: &Path) -> Result<(), TrainError> {
+    for entry in fs::read_dir(folder).map_err(TrainError::io(folder))? {
+        let path = entry.map_err(TrainError::io(folder))?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        if name.is_some_and(|name| name.starts_with(".writing-")) {
+            fs::remove_dir_all(&path).map_err(TrainError::io(&path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads where the run stood.
+pub(crate) fn load_state(checkpoint: &Path) -> Result<TrainingState, TrainError> {
+    let path = checkpoint.join(STATE);
+    let text = fs::read_to_string(&path).map_err(TrainError::io(&path))?;
+    serde_json::from_str(&text).map_err(|error| malformed(&path, error))
+}
+
+/// Reads weights, average and optimiser into ones of the same sizes.
+pub(crate) fn load(
+    checkpoint: &Path,
+    network: &mut Network,
+    average: &mut Network,
+    optimiser: &mut AdamW,
+) -> Result<TrainingState, TrainError> {
+    let state = load_state(checkpoint)?;
+    load_network(&checkpoint.join(WEIGHTS), network)?;
+    load_network(&checkpoint.join(AVERAGE), average)?;
+    for (name, moment) in MOMENTS.iter().zip(&mut optimiser.moments) {
+        load_network(&checkpoint.join(name), moment)?;
+    }
+    optimiser.time = state.step;
+    Ok(state)
+}
+
+/// Reads the averaged weights alone: what sampling uses.
+pub(crate) fn load_average(checkpoint: &Path, average: &mut Network) -> Result<(), TrainError> {
+    load_network(&checkpoint.join(AVERAGE), average)
+}
+
+fn save_network(path: &Path, network: &Network) -> Result<(), TrainError> {
+    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true);
+    let saved = store.collect_from(network);
+    saved.map_err(|error| TrainError::io(path)(std::io::Error::other(error.to_string())))
+}
+
+fn load_network(path: &Path, network: &mut Network) -> Result<(), TrainError> {
+    if !path.is_file() {
+        return Err(TrainError::io(path)(std::io::ErrorKind::NotFound.into()));
+    }
+    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true);
+    let applied = store.apply_to(network).map_err(|error| malformed(path, error))?;
+    match applied.unused.first() {
+        Some(unused) => Err(malformed(path, format!("a tensor `{unused}` that this network has not"))),
+        None => Ok(()),
+    }
+}
+
+fn malformed(path: &Path, error: impl ToString) -> TrainError {
+    let first_line = |text: String| text.trim().lines().next().unwrap_or_default().to_owned();
+    TrainError::Malformed {
+        path: path.into(),
+        found: first_line(error.to_string()),
+        hint: "the file is truncated or belongs to another network: delete its checkpoint folder to use the one before",
+    }
+}

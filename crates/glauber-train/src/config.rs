@@ -1,0 +1,181 @@
+//! Everything that decides a run.
+
+use serde::{Deserialize, Serialize};
+
+use glauber_model::{ModelConfig, Preset};
+use glauber_schedule::ScheduleConfig;
+use glauber_text::{CorpusConfig, PrepareConfig, TokenizerConfig};
+
+use crate::{Objective, TrainError};
+
+/// A run's configuration: what `config.toml` of a run folder holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// Seed of everything random: weights, data, noise, samples.
+    #[serde(default)]
+    pub seed: u64,
+    /// The sequences.
+    pub data: DataConfig,
+    /// The network.
+    #[serde(default = "default_model")]
+    pub model: ModelConfig,
+    /// The forward chain.
+    #[serde(default)]
+    pub schedule: ScheduleConfig,
+    /// The loop.
+    #[serde(default)]
+    pub train: TrainConfig,
+}
+
+fn default_model() -> ModelConfig {
+    Preset::Tiny.config()
+}
+
+/// Where sequences come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum DataConfig {
+    /// A text corpus.
+    Text {
+        /// Sites per sequence, `L`.
+        length: usize,
+        /// Files and folders.
+        corpus: CorpusConfig,
+        /// The vocabulary.
+        tokenizer: TokenizerConfig,
+        /// The split.
+        #[serde(default)]
+        prepare: PrepareConfig,
+    },
+    /// Draws of a random first-order Markov chain, whose Bayes loss is known.
+    Markov {
+        /// Sites per sequence, `L`.
+        length: usize,
+        /// Symbols, `V`.
+        vocab: usize,
+        /// Seed of the chain's transition matrix.
+        source_seed: u64,
+    },
+}
+
+impl DataConfig {
+    /// Sites per sequence, `L`.
+    pub fn length(&self) -> usize {
+        match self {
+            Self::Text { length, .. } | Self::Markov { length, .. } => *length,
+        }
+    }
+}
+
+/// The loop, in optimiser steps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// The loss.
+    pub objective: Objective,
+    /// Optimiser steps in all.
+    pub steps: usize,
+    /// Sequences per optimiser step.
+    pub batch: usize,
+    /// Parts that a step's sequences are cut into. Their gradients are averaged (accumulation), and run side by side where there
+    /// are threads for it. The result depends on this number, not on the threads.
+    pub micro_batches: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Learning rate at the last step, as a share of the peak.
+    pub minimum_rate: f64,
+    /// Steps of linear warm-up.
+    pub warmup_steps: usize,
+    /// Decoupled weight decay of matrices.
+    pub weight_decay: f64,
+    /// Decay of the gradient's moving average.
+    pub beta_1: f64,
+    /// Decay of the squared gradient's moving average.
+    pub beta_2: f64,
+    /// Global norm to which gradients are clipped.
+    pub clip_norm: f64,
+    /// Decay of the weights' moving average, which validation and sampling use.
+    pub average_decay: f64,
+    /// Steps between evaluations on held-out sequences.
+    pub validate_every: usize,
+    /// Held-out sequences per evaluation.
+    pub validation_sequences: usize,
+    /// Steps between samples; 0 for none.
+    pub sample_every: usize,
+    /// Sequences per sample.
+    pub samples: usize,
+    /// Steps between checkpoints.
+    pub checkpoint_every: usize,
+    /// Checkpoints kept.
+    pub keep_checkpoints: usize,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            objective: Objective::Denoising,
+            steps: 2000,
+            batch: 32,
+            micro_batches: 2,
+            learning_rate: 2e-3,
+            minimum_rate: 0.05,
+            warmup_steps: 100,
+            weight_decay: 0.1,
+            beta_1: 0.9,
+            beta_2: 0.98,
+            clip_norm: 1.0,
+            average_decay: 0.995,
+            validate_every: 100,
+            validation_sequences: 64,
+            sample_every: 500,
+            samples: 2,
+            checkpoint_every: 250,
+            keep_checkpoints: 2,
+        }
+    }
+}
+
+impl TrainConfig {
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] names the first key that is out of range.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        let counts = [
+            ("train.steps", self.steps),
+            ("train.batch", self.batch),
+            ("train.micro_batches", self.micro_batches),
+            ("train.validate_every", self.validate_every),
+            ("train.validation_sequences", self.validation_sequences),
+            ("train.checkpoint_every", self.checkpoint_every),
+            ("train.keep_checkpoints", self.keep_checkpoints),
+        ];
+        for (key, found) in counts {
+            require(found > 0, key, found, "at least 1")?;
+        }
+        let divides = self.batch.is_multiple_of(self.micro_batches);
+        require(divides, "train.micro_batches", self.micro_batches, "a divisor of `train.batch`")?;
+        let positive = [("train.learning_rate", self.learning_rate), ("train.clip_norm", self.clip_norm)];
+        for (key, found) in positive {
+            require(found > 0.0 && found.is_finite(), key, found, "a positive number")?;
+        }
+        let shares = [
+            ("train.minimum_rate", self.minimum_rate),
+            ("train.beta_1", self.beta_1),
+            ("train.beta_2", self.beta_2),
+            ("train.average_decay", self.average_decay),
+        ];
+        for (key, found) in shares {
+            require((0.0..1.0).contains(&found), key, found, "a number in 0..1")?;
+        }
+        require(self.weight_decay >= 0.0, "train.weight_decay", self.weight_decay, "0 or more")
+    }
+}
+
+fn require(holds: bool, key: &'static str, found: impl ToString, expected: &str) -> Result<(), TrainError> {
+    match holds {
+        true => Ok(()),
+        false => Err(TrainError::Config { key, found: found.to_string(), expected: expected.into() }),
+    }
+}

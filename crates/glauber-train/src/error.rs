@@ -1,0 +1,103 @@
+//! What can go wrong in training.
+
+use std::path::{Path, PathBuf};
+
+/// An error of training, of a run folder or of a checkpoint.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("{path}: {found}; {hint}")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A configuration value is out of range.
+    #[error("`{key}` is {found}, expected {expected}")]
+    Config {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        found: String,
+        /// What is accepted.
+        expected: String,
+    },
+    /// The objective cannot learn under this noise law.
+    #[error(
+        "objective `{objective}` needs a noise law under which every token can be drawn, but token {token} has probability 0: \
+         set `schedule.noise` to uniform or unigram, or `train.objective = \"denoising\"`"
+    )]
+    NoiseLaw {
+        /// The objective.
+        objective: &'static str,
+        /// A token that noise never shows.
+        token: u32,
+    },
+    /// The loss stopped being a number.
+    #[error(
+        "the loss of step {step} is {loss}: lower `train.learning_rate` (now {learning_rate:e}), or resume from the last checkpoint with a smaller one"
+    )]
+    Diverged {
+        /// The step.
+        step: usize,
+        /// The loss, in nats.
+        loss: f64,
+        /// The learning rate of the step.
+        learning_rate: f64,
+    },
+    /// The run folder belongs to something else.
+    #[error("{path}: {found}, expected {expected}")]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+        /// What was expected, and which flag changes it.
+        expected: String,
+    },
+    /// Samples could not be drawn while training.
+    #[error("drawing samples: {0}")]
+    Sampling(String),
+    /// The picture could not be drawn.
+    #[error("drawing {path}: {reason}")]
+    Picture {
+        /// The picture.
+        path: PathBuf,
+        /// The reason.
+        reason: String,
+    },
+    /// The schedule refused.
+    #[error(transparent)]
+    Schedule(#[from] glauber_schedule::ScheduleError),
+    /// The network refused.
+    #[error(transparent)]
+    Model(#[from] glauber_model::ModelError),
+    /// The chain refused.
+    #[error(transparent)]
+    Chain(#[from] glauber_chain::ChainError),
+    /// The text or its tokens refused.
+    #[error(transparent)]
+    Text(#[from] glauber_text::TextError),
+}
+
+impl TrainError {
+    /// Attaches the path to an I/O error.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        |source| Self::Io {
+            path: path.into(),
+            source,
+        }
+    }
+}

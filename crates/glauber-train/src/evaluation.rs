@@ -1,0 +1,222 @@
+//! Held-out losses, in f64 on the host.
+
+use burn::tensor::Device;
+
+use glauber_chain::oracles::MarkovSource;
+use glauber_model::{Network, SiteClassifier};
+use glauber_schedule::Schedule;
+use glauber_tokens::{Site, Step, Token};
+
+use crate::objective::normalise;
+use crate::{Examples, Objective, TrainError};
+
+/// Mean held-out losses, nats a site asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Evaluation {
+    /// The objective's own loss.
+    pub loss: f64,
+    /// `−log r_θ(X_{t,i})`, the same quantity for every objective.
+    pub step_cross_entropy: f64,
+    /// The loss of "signal or noise?" with `p` from `r_θ` through (R), the same quantity for every objective.
+    pub binary: f64,
+}
+
+/// How far above the Bayes loss a network is, nats a site asked for.
+///
+/// Both are expectations over the label given its context, so they are never negative and hardly noisy.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Excess {
+    /// Of the objective's own loss.
+    pub objective: f64,
+    /// Its standard error over rows.
+    pub objective_error: f64,
+    /// `KL(r ‖ r_θ)`: of the step cross-entropy, the same quantity for every objective.
+    pub conditional: f64,
+}
+
+/// One label: where it stands, and the network's logits there.
+struct Label<'a> {
+    row: usize,
+    step: Step,
+    site: Site,
+    shown: Token,
+    noise: bool,
+    clean: Token,
+    noisy: Token,
+    /// `[token]`.
+    logits: &'a mut [f64],
+}
+
+fn for_each_label(
+    network: &Network,
+    batches: &[Examples],
+    device: &Device,
+    mut visit: impl FnMut(Label<'_>),
+) -> usize {
+    let mut first_row = 0;
+    for examples in batches {
+        let (context, time) = examples.inputs(device);
+        let logits = network.logits(context, time, examples.query());
+        let vocab = logits.dims()[2];
+        let mut logits: Vec<f64> = logits.into_data().iter::<f64>().collect();
+        for (at, row_logits) in logits.chunks_exact_mut(vocab).enumerate() {
+            let row = at / examples.asked();
+            visit(Label {
+                row: first_row + row,
+                step: examples.steps[row],
+                site: examples.site(row, at % examples.asked()),
+                shown: examples.shown[at],
+                noise: examples.noise[at],
+                clean: examples.clean_at(at),
+                noisy: examples.noisy_at(at),
+                logits: row_logits,
+            });
+        }
+        first_row += examples.rows();
+    }
+    first_row
+}
+
+/// The mean losses of a network over held-out examples. The device must not be an autodiff one.
+pub(crate) fn evaluate(
+    network: &Network,
+    objective: Objective,
+    schedule: &Schedule,
+    batches: &[Examples],
+    device: &Device,
+) -> Evaluation {
+    let mut sum = Evaluation::default();
+    let mut labels = 0.0;
+    for_each_label(network, batches, device, |label| {
+        labels += 1.0;
+        sum.loss += own_loss(objective, schedule, &label);
+        let log_r = label.logits;
+        objective.log_conditional(schedule, label.step, label.site, log_r);
+        sum.step_cross_entropy -= log_r[label.noisy as usize];
+        let f = signal_logit(schedule, label.step, label.shown, log_r);
+        sum.binary += binary_cross_entropy(f, label.noise);
+    });
+    Evaluation {
+        loss: sum.loss / labels,
+        step_cross_entropy: sum.step_cross_entropy / labels,
+        binary: sum.binary / labels,
+    }
+}
+
+fn own_loss(objective: Objective, schedule: &Schedule, label: &Label<'_>) -> f64 {
+    let f = label.logits[label.shown as usize];
+    if objective == Objective::Binary {
+        return binary_cross_entropy(f, label.noise);
+    }
+    let log_sum = log_sum_exp(label.logits);
+    match objective {
+        Objective::Denoising => log_sum - label.logits[label.clean as usize],
+        _ => {
+            let keep = schedule.log_keep_probability(label.step);
+            let noise = schedule.log_noise_probability(label.step, label.shown);
+            binary_cross_entropy(f - log_sum + keep - noise, label.noise)
+        }
+    }
+}
+
+/// `f(a) = log Π_t(φ) + log r(a) − log Π_t(a)`: equation (R) solved for the signal logit.
+fn signal_logit(schedule: &Schedule, step: Step, token: Token, log_r: &[f64]) -> f64 {
+    let noise = schedule.log_noise_probability(step, token);
+    schedule.log_keep_probability(step) + log_r[token as usize] - noise
+}
+
+/// `−log(1 − p)` of a signal, `−log p` of noise, with `f = log((1 − p)/p)`.
+fn binary_cross_entropy(f: f64, noise: bool) -> f64 {
+    softplus(if noise { f } else { -f })
+}
+
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+fn log_sum_exp(row: &[f64]) -> f64 {
+    let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    top + row.iter().map(|value| (value - top).exp()).sum::<f64>().ln()
+}
+
+/// How far a network is above the Bayes loss on examples of a Markov source. The device must not be an autodiff one.
+///
+/// # Errors
+/// When source and schedule do not fit each other.
+pub fn excess_over_bayes(
+    network: &Network,
+    objective: Objective,
+    schedule: &Schedule,
+    source: &MarkovSource,
+    batches: &[Examples],
+    device: &Device,
+) -> Result<Excess, TrainError> {
+    let sites: Vec<Site> = (0..schedule.len()).collect();
+    let mut posteriors = Vec::new();
+    for examples in batches {
+        for (row, context) in examples.context.chunks_exact(examples.len).enumerate() {
+            posteriors.push(source.denoising_posteriors(schedule, examples.steps[row], context, &sites)?);
+        }
+    }
+    let mut own = vec![(0.0, 0.0); posteriors.len()];
+    let mut conditional = 0.0;
+    let mut labels = 0.0;
+    for_each_label(network, batches, device, |label| {
+        let vocab = label.logits.len();
+        let mu = &posteriors[label.row][label.site * vocab..][..vocab];
+        let raw = label.logits.to_vec();
+        let log_r = label.logits;
+        objective.log_conditional(schedule, label.step, label.site, log_r);
+        let alpha = schedule.signal_level(label.site, label.step);
+        let law = schedule.law().probabilities();
+        let mix = |(m, q): (&f64, &f64)| alpha * m + (1.0 - alpha) * q;
+        let r: Vec<f64> = mu.iter().zip(law).map(mix).collect();
+        conditional += divergence(&r, log_r);
+        let excess = match objective {
+            Objective::Denoising => divergence(mu, &normalised(raw)),
+            Objective::NormalisedBinary => binary_excess(schedule, label.step, &r, |a| {
+                signal_logit(schedule, label.step, a as Token, log_r)
+            }),
+            Objective::Binary => binary_excess(schedule, label.step, &r, |a| raw[a]),
+        };
+        labels += 1.0;
+        own[label.row].0 += excess;
+        own[label.row].1 += 1.0;
+    });
+    let rows: Vec<f64> = own.iter().map(|(sum, count)| sum / count).collect();
+    let mean = rows.iter().sum::<f64>() / rows.len() as f64;
+    let variance = rows.iter().map(|row| (row - mean).powi(2)).sum::<f64>()
+        / (rows.len().max(2) - 1) as f64;
+    Ok(Excess {
+        objective: mean,
+        objective_error: (variance / rows.len() as f64).sqrt(),
+        conditional: conditional / labels,
+    })
+}
+
+fn normalised(mut row: Vec<f64>) -> Vec<f64> {
+    normalise(&mut row);
+    row
+}
+
+/// `KL(p ‖ exp log_q)`.
+fn divergence(p: &[f64], log_q: &[f64]) -> f64 {
+    let term = |(&p, &log_q): (&f64, &f64)| if p > 0.0 { p * (p.ln() - log_q) } else { 0.0 };
+    p.iter().zip(log_q).map(term).sum()
+}
+
+/// Expected binary cross-entropy of the logits given, above that of the true ones, over the token shown and its label.
+fn binary_excess(schedule: &Schedule, step: Step, r: &[f64], logit: impl Fn(usize) -> f64) -> f64 {
+    let term = |a: usize| {
+        let noise = schedule.noise_probability(step, a as Token);
+        let signal = schedule.keep_probability(step) * r[a];
+        let truth = (signal / noise).ln();
+        let f = logit(a);
+        let above = |weight: f64, sign: f64| match weight > 0.0 {
+            true => weight * (softplus(sign * f) - softplus(sign * truth)),
+            false => 0.0,
+        };
+        above(noise, 1.0) + above(signal, -1.0)
+    };
+    (0..r.len()).map(term).sum()
+}

@@ -1,0 +1,166 @@
+//! Gradients of micro-batches, side by side, summed in a fixed order.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use glauber_model::{Network, SiteClassifier};
+use glauber_schedule::Schedule;
+
+use crate::{Examples, Objective};
+
+/// The mean gradient of a step's micro-batches.
+pub(crate) struct StepGradients {
+    /// Mean loss, in nats a site asked for.
+    pub loss: f64,
+    /// Global norm of the mean gradient, before clipping.
+    pub norm: f64,
+    /// The mean gradient, scaled down to the clipping norm where it was longer.
+    pub gradients: GradientsParams,
+}
+
+/// One replica of forward and backward per thread.
+///
+/// Each replica's operations stay on its own thread, so the serial parts of several micro-batches run side by side. The sum
+/// runs in the order of the micro-batches: the result does not depend on the number of threads.
+pub(crate) struct Replicas {
+    pools: Vec<ThreadPool>,
+}
+
+impl Replicas {
+    /// `threads` replicas; one replica leaves the parallelism within its operations as it is.
+    pub fn new(threads: usize) -> Self {
+        let pool = |_| ThreadPoolBuilder::new().num_threads(1).build().ok();
+        let pools = match threads {
+            0 | 1 => Vec::new(),
+            _ => (0..threads).filter_map(pool).collect(),
+        };
+        Self { pools }
+    }
+
+    /// Loss and gradient of every micro-batch, averaged; the gradient's global norm is clipped to `clip`.
+    pub fn step(
+        &self,
+        network: &Network,
+        objective: Objective,
+        schedule: &Schedule,
+        batches: &[Examples],
+        device: &Device,
+        clip: f64,
+    ) -> StepGradients {
+        let one = |examples: &Examples| micro_batch(network, objective, schedule, examples, device);
+        let parts = match batches.len() > 1 && self.pools.len() > 1 {
+            false => batches.iter().map(one).collect(),
+            true => self.side_by_side(batches, &one),
+        };
+        average(network, parts, clip)
+    }
+
+    fn side_by_side(
+        &self,
+        batches: &[Examples],
+        one: &(dyn Fn(&Examples) -> (f64, GradientsParams) + Sync),
+    ) -> Vec<(f64, GradientsParams)> {
+        let mut parts: Vec<Option<(f64, GradientsParams)>> = Vec::new();
+        parts.resize_with(batches.len(), || None);
+        let stride = self.pools.len();
+        let mut lanes: Vec<Vec<(&Examples, &mut Option<_>)>> = Vec::new();
+        lanes.resize_with(stride, Vec::new);
+        for (at, work) in batches.iter().zip(&mut parts).enumerate() {
+            lanes[at % stride].push(work);
+        }
+        std::thread::scope(|scope| {
+            for (pool, lane) in self.pools.iter().zip(lanes) {
+                let run = move || {
+                    for (examples, part) in lane {
+                        *part = Some(one(examples));
+                    }
+                };
+                scope.spawn(|| pool.install(run));
+            }
+        });
+        parts.into_iter().flatten().collect()
+    }
+}
+
+fn micro_batch(
+    network: &Network,
+    objective: Objective,
+    schedule: &Schedule,
+    examples: &Examples,
+    device: &Device,
+) -> (f64, GradientsParams) {
+    let device = device.clone().autodiff();
+    let network = network.clone().train();
+    let (context, time) = examples.inputs(&device);
+    let logits = network.logits(context, time, examples.query());
+    let loss = objective.loss(logits, &examples.labels(objective, schedule, &device));
+    let gradients = GradientsParams::from_grads(loss.backward(), &network);
+    (scalar(loss.inner()), gradients)
+}
+
+/// The value of a one-element tensor.
+pub(crate) fn scalar(tensor: Tensor<1>) -> f64 {
+    let data = tensor.into_data();
+    data.iter::<f64>().next().unwrap_or(f64::NAN)
+}
+
+fn average(network: &Network, parts: Vec<(f64, GradientsParams)>, clip: f64) -> StepGradients {
+    let count = parts.len() as f64;
+    let loss = parts.iter().map(|(loss, _)| loss).sum::<f64>() / count;
+    let mut mean = Mean {
+        parts: parts.into_iter().map(|(_, gradients)| gradients).collect(),
+        total: GradientsParams::new(),
+        squares: Vec::new(),
+    };
+    network.visit(&mut mean);
+    let norm = match mean.squares.is_empty() {
+        true => 0.0,
+        false => scalar(Tensor::cat(mean.squares, 0).sum()).sqrt(),
+    };
+    let mut gradients = mean.total;
+    if norm > clip {
+        let scale = clip / norm;
+        network.visit(&mut Scale { gradients: &mut gradients, scale });
+    }
+    StepGradients {
+        loss,
+        norm,
+        gradients,
+    }
+}
+
+struct Mean {
+    parts: Vec<GradientsParams>,
+    total: GradientsParams,
+    squares: Vec<Tensor<1>>,
+}
+
+impl ModuleVisitor for Mean {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let count = self.parts.len() as f64;
+        let parts = self.parts.iter_mut();
+        let sum = parts
+            .filter_map(|part| part.remove::<D>(param.id))
+            .reduce(|sum, gradient| sum + gradient);
+        if let Some(sum) = sum {
+            let mean = if count == 1.0 { sum } else { sum.div_scalar(count) };
+            self.squares.push(mean.clone().square().sum());
+            self.total.register(param.id, mean);
+        }
+    }
+}
+
+struct Scale<'a> {
+    gradients: &'a mut GradientsParams,
+    scale: f64,
+}
+
+impl ModuleVisitor for Scale<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.remove::<D>(param.id) {
+            self.gradients.register(param.id, gradient.mul_scalar(self.scale));
+        }
+    }
+}

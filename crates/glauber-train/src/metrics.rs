@@ -1,0 +1,27 @@
+//! The metrics of a run, one JSON object a line.
+
+use serde::{Deserialize, Serialize};
+
+/// One evaluation on held-out sequences.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricLine {
+    /// Optimiser steps done.
+    pub step: usize,
+    /// Seconds of training so far, over all processes of the run.
+    pub seconds: f64,
+    /// Tokens processed so far.
+    pub tokens: u64,
+    /// Mean training loss since the last line, nats a site asked for.
+    pub train_loss: f64,
+    /// Held-out loss of the run's own objective under the averaged weights, nats a site asked for.
+    pub loss: f64,
+    /// Held-out `−log r_θ(X_{t,i})`, nats a site asked for: the same quantity for every objective.
+    pub step_cross_entropy: f64,
+    /// Held-out loss of the question "signal or noise?", nats a site asked for: the same quantity for every objective.
+    pub binary: f64,
+    /// Learning rate of the last step.
+    pub learning_rate: f64,
+    /// Mean loss above the Bayes loss where the source is known, nats a site asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excess: Option<f64>,
+}

@@ -1,0 +1,106 @@
+//! What the network learns: three losses with one minimiser (`docs/math.md`, §5).
+
+use burn::tensor::activation::{log_sigmoid, log_softmax};
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use glauber_schedule::Schedule;
+use glauber_tokens::{Site, Step};
+
+use crate::TrainError;
+use crate::examples::Labels;
+
+/// A loss whose minimiser over all functions is the true conditional `r(a) = P(X_{t,i} = a | x_{-i})`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Objective {
+    /// (a) Binary classification with free signal logits: is the token shown signal or noise? The paper's choice.
+    Binary,
+    /// (b) Binary classification with logits made of a normalised distribution through equation (R).
+    NormalisedBinary,
+    /// (c) Cross-entropy of the clean token; `r = α μ + (1 − α) q`.
+    Denoising,
+}
+
+impl Objective {
+    /// Every objective.
+    pub const ALL: [Self; 3] = [Self::Binary, Self::NormalisedBinary, Self::Denoising];
+
+    /// The name in files and flags.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Binary => "binary",
+            Self::NormalisedBinary => "normalised-binary",
+            Self::Denoising => "denoising",
+        }
+    }
+
+    /// Whether the loss asks signal or noise, (a) and (b), rather than for the clean token, (c).
+    pub fn is_binary(self) -> bool {
+        self != Self::Denoising
+    }
+
+    /// Checks that the objective can learn under the schedule's noise law.
+    ///
+    /// # Errors
+    /// [`TrainError::NoiseLaw`] for a binary objective when some token is never drawn: shown there, it is always signal, and
+    /// the label teaches nothing about `r`.
+    pub fn check(self, schedule: &Schedule) -> Result<(), TrainError> {
+        let law = schedule.law().probabilities();
+        match law.iter().position(|&q| q == 0.0) {
+            Some(token) if self.is_binary() => Err(TrainError::NoiseLaw {
+                objective: self.name(),
+                token: token as u32,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The mean loss in nats a site asked for, a scalar `[1]`.
+    ///
+    /// # Shapes
+    /// - logits: `[batch, asked site, token]`
+    /// - each of the labels: `[batch, asked site]`
+    pub(crate) fn loss(self, logits: Tensor<3>, labels: &Labels) -> Tensor<1> {
+        let index = labels.token.clone().unsqueeze_dim::<3>(2);
+        match self {
+            Self::Denoising => log_softmax(logits, 2).gather(2, index).mean().neg(),
+            Self::Binary => binary_loss(logits.gather(2, index).squeeze_dim(2), labels),
+            Self::NormalisedBinary => {
+                let log_r = log_softmax(logits, 2).gather(2, index);
+                binary_loss(log_r.squeeze_dim::<2>(2) + labels.offset.clone(), labels)
+            }
+        }
+    }
+
+    /// Turns one site's logits into `log r(a)` in place, shape `[token]`, in nats: equation (H) or the mixture of (c).
+    ///
+    /// In f64, whatever the device computed in: the draw that follows must not inherit its rounding.
+    pub fn log_conditional(self, schedule: &Schedule, step: Step, site: Site, row: &mut [f64]) {
+        if self == Self::Binary {
+            for (value, &q) in row.iter_mut().zip(schedule.law().probabilities()) {
+                *value += q.ln();
+            }
+        }
+        normalise(row);
+        if self == Self::Denoising {
+            let alpha = schedule.signal_level(site, step);
+            for (value, &q) in row.iter_mut().zip(schedule.law().probabilities()) {
+                *value = (alpha * value.exp() + (1.0 - alpha) * q).ln();
+            }
+        }
+    }
+}
+
+/// `BCE` of signal logits `f`: `softplus(f)` where the token shown is noise, `softplus(−f)` where it is signal.
+fn binary_loss(f: Tensor<2>, labels: &Labels) -> Tensor<1> {
+    log_sigmoid(f * labels.sign.clone().neg()).mean().neg()
+}
+
+/// Log-softmax in place.
+pub(crate) fn normalise(row: &mut [f64]) {
+    let top = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let total: f64 = row.iter().map(|value| (value - top).exp()).sum();
+    let shift = top + total.ln();
+    row.iter_mut().for_each(|value| *value -= shift);
+}

@@ -1,0 +1,206 @@
+//! AdamW with decoupled decay on matrices alone, the learning rate's course, and the moving average of the weights.
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::optim::{AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer};
+use burn::tensor::Tensor;
+
+use glauber_model::Network;
+
+use crate::TrainConfig;
+
+/// AdamW (Loshchilov and Hutter, 2019) over a [`Network`]: burn's arithmetic, with the state in two networks' worth of moments
+/// that are saved and loaded like any other.
+///
+/// Weights are decayed in the matrices of linear layers; biases, modulation biases and embeddings are not.
+pub struct AdamW {
+    decayed: burn::optim::AdamW,
+    undecayed: burn::optim::AdamW,
+    /// Moving averages of the gradient and of its square.
+    pub(crate) moments: [Network; 2],
+    /// Steps taken.
+    pub(crate) time: usize,
+}
+
+impl AdamW {
+    /// Moments at zero.
+    pub fn new(config: &TrainConfig, network: &Network) -> Self {
+        let build = |decay: f64| {
+            AdamWConfig::new()
+                .with_beta_1(config.beta_1 as f32)
+                .with_beta_2(config.beta_2 as f32)
+                .with_epsilon(1e-8)
+                .with_weight_decay(decay as f32)
+                .build()
+        };
+        let zeros = || network.clone().map(&mut Zeros);
+        Self {
+            decayed: build(config.weight_decay),
+            undecayed: build(0.0),
+            moments: [zeros(), zeros()],
+            time: 0,
+        }
+    }
+
+    /// One step: the weights after it.
+    pub fn step(&mut self, network: Network, gradients: GradientsParams, rate: f64) -> Network {
+        let mut update = Update {
+            moments: self.moments.each_ref().map(collect),
+            gradients,
+            rate,
+            path: Vec::new(),
+            optimiser: self,
+        };
+        let network = network.map(&mut update);
+        let [mut first, mut second] = update.moments;
+        let [old_first, old_second] = self.moments.each_ref();
+        self.moments = [replace(old_first, &mut first), replace(old_second, &mut second)];
+        self.time += 1;
+        network
+    }
+}
+
+struct Zeros;
+
+impl ModuleMapper for Zeros {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|tensor| tensor.zeros_like())
+    }
+}
+
+/// A network's parameters by id.
+fn collect(network: &Network) -> GradientsParams {
+    struct Collect(GradientsParams);
+    impl ModuleVisitor for Collect {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0.register(param.id, param.val());
+        }
+    }
+    let mut values = Collect(GradientsParams::new());
+    network.visit(&mut values);
+    values.0
+}
+
+/// The network with the values given in place of its own.
+fn replace(network: &Network, values: &mut GradientsParams) -> Network {
+    struct Replace<'a>(&'a mut GradientsParams);
+    impl ModuleMapper for Replace<'_> {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            match self.0.remove::<D>(param.id) {
+                Some(value) => param.map(|_| value),
+                None => param,
+            }
+        }
+    }
+    network.clone().map(&mut Replace(values))
+}
+
+struct Update<'a> {
+    optimiser: &'a AdamW,
+    moments: [GradientsParams; 2],
+    gradients: GradientsParams,
+    rate: f64,
+    path: Vec<String>,
+}
+
+impl Update<'_> {
+    /// Linear layers are the matrices that are not looked up.
+    fn is_decayed(&self, rank: usize) -> bool {
+        let looked_up = |name: &String| name == "table" || name == "ends";
+        rank == 2 && !self.path.iter().any(looked_up)
+    }
+}
+
+impl ModuleMapper for Update<'_> {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let id = param.id;
+        let [first, second] = &mut self.moments;
+        let Some(gradient) = self.gradients.remove::<D>(id) else {
+            return param;
+        };
+        let state = first.remove::<D>(id).zip(second.remove::<D>(id));
+        let time = self.optimiser.time;
+        let state =
+            state.map(|(m, v)| AdamWState::new(AdaptiveMomentumState::new(time, m, v)));
+        let rule = match self.is_decayed(D) {
+            true => &self.optimiser.decayed,
+            false => &self.optimiser.undecayed,
+        };
+        let mut after = None;
+        let param = param.map(|tensor| {
+            let (tensor, state) = rule.step(self.rate, tensor, gradient, state);
+            after = state;
+            tensor
+        });
+        if let Some(state) = after {
+            let [first, second] = &mut self.moments;
+            first.register(id, state.momentum.moment_1);
+            second.register(id, state.momentum.moment_2);
+        }
+        param
+    }
+}
+
+/// Learning rate of a step: linear warm-up, then half a cosine down to `minimum_rate` of the peak.
+pub fn learning_rate(config: &TrainConfig, step: usize) -> f64 {
+    if step < config.warmup_steps {
+        return config.learning_rate * (step + 1) as f64 / config.warmup_steps as f64;
+    }
+    let span = config.steps.saturating_sub(config.warmup_steps).max(1) as f64;
+    let progress = ((step - config.warmup_steps) as f64 / span).min(1.0);
+    let cosine = 0.5 * (1.0 + (std::f64::consts::PI * progress).cos());
+    config.learning_rate * (config.minimum_rate + (1.0 - config.minimum_rate) * cosine)
+}
+
+/// The average after a step, `decay · average + (1 − decay) · network`; early on the decay is smaller, `(1 + step)/(10 + step)`, so that the
+/// first weights are forgotten.
+pub(crate) fn moving_average(average: Network, network: &Network, decay: f64, step: usize) -> Network {
+    struct Blend {
+        weights: GradientsParams,
+        decay: f64,
+    }
+    impl ModuleMapper for Blend {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let Some(weight) = self.weights.remove::<D>(param.id) else {
+                return param;
+            };
+            let decay = self.decay;
+            param.map(|average| {
+                average.mul_scalar(decay) + weight.mul_scalar(1.0 - decay)
+            })
+        }
+    }
+    let decay = decay.min((1.0 + step as f64) / (10.0 + step as f64));
+    average.map(&mut Blend {
+        weights: collect(network),
+        decay,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_warms_up_then_falls_to_its_minimum() {
+        let config = TrainConfig {
+            steps: 100,
+            warmup_steps: 10,
+            learning_rate: 1.0,
+            minimum_rate: 0.1,
+            ..TrainConfig::default()
+        };
+        assert_eq!(learning_rate(&config, 0), 0.1);
+        assert_eq!(learning_rate(&config, 9), 1.0);
+        assert_eq!(learning_rate(&config, 10), 1.0);
+        assert!((learning_rate(&config, 55) - 0.55).abs() < 1e-12);
+        assert!((learning_rate(&config, 100) - 0.1).abs() < 1e-12);
+    }
+}

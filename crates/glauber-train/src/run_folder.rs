@@ -1,0 +1,243 @@
+//! What a run leaves behind: everything needed to go on, to look, and to sample on another machine.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use glauber_model::Network;
+use glauber_schedule::Schedule;
+use glauber_tokens::Token;
+
+use crate::checkpoint::{self, CheckpointInfo};
+use crate::{MetricLine, RunConfig, TrainError, TrainingState, picture};
+
+const CONFIG: &str = "config.toml";
+const VOCABULARY: &str = "vocabulary.json";
+const TOKENIZER: &str = "tokenizer.json";
+const METRICS: &str = "metrics.jsonl";
+const PICTURE: &str = "loss.svg";
+const SAMPLES: &str = "samples.txt";
+const CHECKPOINTS: &str = "checkpoints";
+
+/// A run folder.
+///
+/// | file | what |
+/// |---|---|
+/// | `config.toml` | the resolved configuration, with the seed |
+/// | `vocabulary.json` | tokens, their counts in the training data, version of the program |
+/// | `tokenizer.json` | the text codec |
+/// | `metrics.jsonl` | one evaluation a line |
+/// | `loss.svg` | the loss curves |
+/// | `samples.txt` | samples over time |
+/// | `checkpoints/` | the last few, each complete |
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+/// What the data decided, kept so that sampling needs no data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vocabulary {
+    /// Number of tokens, `V`.
+    pub size: usize,
+    /// How often each token stands in the training data, shape `[token]`.
+    pub counts: Vec<u64>,
+    /// The mask token of absorbing noise.
+    pub mask: Option<Token>,
+    /// Fingerprint of the text codec; none for other data.
+    pub codec: Option<String>,
+    /// Version of the program that began the run.
+    pub version: String,
+}
+
+impl RunFolder {
+    /// Begins a run in a folder that does not exist or is empty.
+    ///
+    /// # Errors
+    /// When the folder holds anything, or cannot be written.
+    pub fn create(path: &Path, config: &RunConfig, vocabulary: &Vocabulary) -> Result<Self, TrainError> {
+        fs::create_dir_all(path).map_err(TrainError::io(path))?;
+        if fs::read_dir(path).map_err(TrainError::io(path))?.next().is_some() {
+            return Err(TrainError::Mismatch {
+                path: path.into(),
+                found: "the folder is not empty".into(),
+                expected: "a new folder: choose another `--run`, or continue the run in it with `--resume`".into(),
+            });
+        }
+        let folder = Self { path: path.into() };
+        let text = toml::to_string(config).map_err(|error| folder.malformed(CONFIG, error))?;
+        folder.write(VOCABULARY, &to_json(vocabulary))?;
+        folder.write(CONFIG, &text)?;
+        Ok(folder)
+    }
+
+    /// Opens the folder of a run that was begun.
+    ///
+    /// # Errors
+    /// When there is none at the path.
+    pub fn open(path: &Path) -> Result<Self, TrainError> {
+        match path.join(CONFIG).is_file() {
+            true => Ok(Self { path: path.into() }),
+            false => Err(TrainError::Mismatch {
+                path: path.into(),
+                found: format!("no `{CONFIG}` there"),
+                expected: "the folder of a run: check `--run`".into(),
+            }),
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the text codec is kept.
+    pub fn tokenizer(&self) -> PathBuf {
+        self.path.join(TOKENIZER)
+    }
+
+    /// Where the loss curves are drawn.
+    pub fn picture(&self) -> PathBuf {
+        self.path.join(PICTURE)
+    }
+
+    /// The resolved configuration.
+    ///
+    /// # Errors
+    /// When the file is missing or malformed.
+    pub fn config(&self) -> Result<RunConfig, TrainError> {
+        toml::from_str(&self.read(CONFIG)?).map_err(|error| self.malformed(CONFIG, error))
+    }
+
+    /// What the data decided.
+    ///
+    /// # Errors
+    /// When the file is missing or malformed.
+    pub fn vocabulary(&self) -> Result<Vocabulary, TrainError> {
+        serde_json::from_str(&self.read(VOCABULARY)?).map_err(|error| self.malformed(VOCABULARY, error))
+    }
+
+    /// The forward chain of the run.
+    ///
+    /// # Errors
+    /// When configuration or vocabulary are malformed.
+    pub fn schedule(&self) -> Result<Schedule, TrainError> {
+        let (config, vocabulary) = (self.config()?, self.vocabulary()?);
+        schedule(&config, &vocabulary)
+    }
+
+    /// All evaluations so far.
+    ///
+    /// # Errors
+    /// When a line but the last is malformed; a last line that a killed process left unfinished is passed over.
+    pub fn metrics(&self) -> Result<Vec<MetricLine>, TrainError> {
+        if !self.path.join(METRICS).exists() {
+            return Ok(Vec::new());
+        }
+        let text = self.read(METRICS)?;
+        let complete = text.rfind('\n').map_or("", |end| &text[..end]);
+        let parse = |line| serde_json::from_str(line).map_err(|error| self.malformed(METRICS, error));
+        complete.lines().map(parse).collect()
+    }
+
+    /// Replaces the evaluations and redraws the curves.
+    pub(crate) fn write_metrics(&self, title: &str, lines: &[MetricLine]) -> Result<(), TrainError> {
+        let text: String = lines.iter().map(|line| json_line(line) + "\n").collect();
+        self.write(METRICS, &text)?;
+        self.write(PICTURE, &picture::loss_curves(&self.picture(), title, lines)?)
+    }
+
+    /// Appends samples.
+    pub(crate) fn append_samples(&self, step: usize, texts: &[String]) -> Result<(), TrainError> {
+        let path = self.path.join(SAMPLES);
+        let mut block = format!("=== step {step}\n");
+        for text in texts {
+            block.push_str(text);
+            block.push_str("\n---\n");
+        }
+        let file = fs::OpenOptions::new().append(true).create(true).open(&path);
+        file.and_then(|mut file| file.write_all(block.as_bytes())).map_err(TrainError::io(&path))
+    }
+
+    /// The finished checkpoints, oldest first.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn checkpoints(&self) -> Result<Vec<CheckpointInfo>, TrainError> {
+        checkpoint::list(&self.path.join(CHECKPOINTS))
+    }
+
+    /// The newest checkpoint.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn latest_checkpoint(&self) -> Result<CheckpointInfo, TrainError> {
+        let last = self.checkpoints()?.pop();
+        last.ok_or_else(|| TrainError::Mismatch {
+            path: self.path.join(CHECKPOINTS),
+            found: "no checkpoint yet".into(),
+            expected: "a run that has written one: let it train longer, or lower `train.checkpoint_every`".into(),
+        })
+    }
+
+    pub(crate) fn checkpoint_folder(&self) -> PathBuf {
+        self.path.join(CHECKPOINTS)
+    }
+
+    /// The averaged weights of the newest checkpoint, and where training stood.
+    ///
+    /// # Errors
+    /// When configuration or checkpoint are missing or malformed.
+    pub fn load_average(&self, device: &Device) -> Result<(Network, TrainingState), TrainError> {
+        let (config, vocabulary) = (self.config()?, self.vocabulary()?);
+        let latest = self.latest_checkpoint()?;
+        let state = checkpoint::load_state(&latest.path)?;
+        let length = config.data.length();
+        let mut network = Network::new(&config.model, vocabulary.size, length, config.seed, device)?;
+        checkpoint::load_average(&latest.path, &mut network)?;
+        Ok((network, state))
+    }
+
+    fn read(&self, name: &str) -> Result<String, TrainError> {
+        let path = self.path.join(name);
+        fs::read_to_string(&path).map_err(TrainError::io(&path))
+    }
+
+    /// Writes under a temporary name and renames: a reader sees the old file or the new one.
+    fn write(&self, name: &str, text: &str) -> Result<(), TrainError> {
+        let path = self.path.join(name);
+        let write = || {
+            let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
+            file.write_all(text.as_bytes())?;
+            file.persist(&path).map_err(|error| error.error)
+        };
+        write().map(drop).map_err(TrainError::io(&path))
+    }
+
+    fn malformed(&self, name: &str, error: impl ToString) -> TrainError {
+        TrainError::Malformed {
+            path: self.path.join(name),
+            found: error.to_string().trim().replace('\n', " "),
+            hint: "restore the file, or begin a new run",
+        }
+    }
+}
+
+/// The forward chain that a configuration describes over a vocabulary.
+pub(crate) fn schedule(config: &RunConfig, vocabulary: &Vocabulary) -> Result<Schedule, TrainError> {
+    let length = config.data.length();
+    let counts = Some(vocabulary.counts.as_slice());
+    Ok(Schedule::from_config(&config.schedule, length, vocabulary.size, counts, vocabulary.mask)?)
+}
+
+fn to_json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() // plain numbers and strings always serialise
+}
+
+fn json_line(line: &MetricLine) -> String {
+    serde_json::to_string(line).unwrap_or_default() // plain numbers always serialise
+}

@@ -1,0 +1,26 @@
+//! Where training sequences come from.
+
+use glauber_chain::ChainRng;
+use glauber_chain::oracles::MarkovSource;
+use glauber_text::Sequences;
+use glauber_tokens::Token;
+
+/// A source of sequences of any length, each drawn with the generator given: the same generator, the same sequence.
+pub trait SequenceSource: Send + Sync {
+    /// Draws one sequence, shape `[site]`.
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]);
+}
+
+impl SequenceSource for Sequences<'_> {
+    /// A window at a uniform offset of the stream.
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) {
+        let start = (rng.uniform() * self.windows() as f64) as usize;
+        self.window(start.min(self.windows() - 1), out);
+    }
+}
+
+impl SequenceSource for MarkovSource {
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) {
+        out.copy_from_slice(&self.sample(out.len(), rng));
+    }
+}

@@ -1,0 +1,306 @@
+//! The loop.
+
+use burn::tensor::Device;
+
+use glauber_chain::ChainRng;
+use glauber_model::{Network, NetworkKind};
+use glauber_schedule::Schedule;
+
+use crate::evaluation::evaluate;
+use crate::gradients::Replicas;
+use crate::optimiser::moving_average;
+use crate::run_folder::{Vocabulary, schedule};
+use crate::{
+    AdamW, Event, Examples, Flow, MetricLine, Observer, RunConfig, RunFolder, SequenceSource, TrainError,
+    TrainingState, checkpoint, learning_rate,
+};
+
+/// Sequences evaluated at a time.
+const EVALUATION_ROWS: usize = 32;
+
+/// What a stream of random numbers is for: streams of different purposes never meet.
+#[derive(Clone, Copy)]
+#[repr(u64)]
+enum Purpose {
+    Training = 1,
+    Validation = 2,
+    Samples = 3,
+}
+
+/// A run in memory: network, average, optimiser, and where it stands.
+///
+/// Every draw is addressed by seed, purpose, step and micro-batch, so a run that is resumed draws what an unbroken one would have.
+pub struct Trainer {
+    config: RunConfig,
+    schedule: Schedule,
+    network: Network,
+    average: Network,
+    optimiser: AdamW,
+    state: TrainingState,
+    metrics: Vec<MetricLine>,
+    folder: RunFolder,
+    device: Device,
+    replicas: Replicas,
+    validation: Vec<Examples>,
+}
+
+/// What a run is given besides its configuration.
+pub struct Surroundings<'a> {
+    /// Training sequences.
+    pub train: &'a dyn SequenceSource,
+    /// Held-out sequences.
+    pub validation: &'a dyn SequenceSource,
+    /// Draws `n` texts from the averaged weights, given a seed.
+    pub sample: &'a dyn Fn(&Network, usize, u64) -> Result<Vec<String>, TrainError>,
+    /// A number to record beside each evaluation, such as the excess over the Bayes loss.
+    pub excess: Option<&'a ExcessFn<'a>>,
+}
+
+/// Computes a run's excess over the Bayes loss on its held-out examples.
+pub type ExcessFn<'a> = dyn Fn(&Network, &[Examples]) -> Result<f64, TrainError> + 'a;
+
+impl Trainer {
+    /// Begins a run in a new folder.
+    ///
+    /// `device` is the plain device; gradients are taken on its autodiff counterpart. `threads` micro-batches run side by side.
+    ///
+    /// # Errors
+    /// When the configuration does not hold together or the folder cannot be written.
+    pub fn begin(
+        config: RunConfig,
+        vocabulary: &Vocabulary,
+        folder: &std::path::Path,
+        device: &Device,
+        threads: usize,
+    ) -> Result<Self, TrainError> {
+        let trainer = |folder| Self::assemble(config.clone(), vocabulary, folder, device, threads);
+        // Refuse a bad configuration before the folder exists.
+        config.train.validate()?;
+        config.model.validate()?;
+        config.train.objective.check(&schedule(&config, vocabulary)?)?;
+        trainer(RunFolder::create(folder, &config, vocabulary)?)
+    }
+
+    /// Goes on with a run from its newest checkpoint, or from its start when it has none.
+    ///
+    /// # Errors
+    /// When the folder is not a run's or its files are malformed.
+    pub fn resume(folder: &std::path::Path, device: &Device, threads: usize) -> Result<Self, TrainError> {
+        let folder = RunFolder::open(folder)?;
+        let (config, vocabulary) = (folder.config()?, folder.vocabulary()?);
+        let mut trainer = Self::assemble(config, &vocabulary, folder, device, threads)?;
+        if let Some(latest) = trainer.folder.checkpoints()?.pop() {
+            let Self { network, average, optimiser, .. } = &mut trainer;
+            trainer.state = checkpoint::load(&latest.path, network, average, optimiser)?;
+        }
+        let done = trainer.state.step;
+        trainer.metrics = trainer.folder.metrics()?;
+        trainer.metrics.retain(|line| line.step <= done);
+        Ok(trainer)
+    }
+
+    fn assemble(
+        config: RunConfig,
+        vocabulary: &Vocabulary,
+        folder: RunFolder,
+        device: &Device,
+        threads: usize,
+    ) -> Result<Self, TrainError> {
+        let schedule = schedule(&config, vocabulary)?;
+        let network = Network::new(&config.model, vocabulary.size, config.data.length(), config.seed, device)?;
+        Ok(Self {
+            optimiser: AdamW::new(&config.train, &network),
+            average: network.clone(),
+            network,
+            schedule,
+            config,
+            folder,
+            state: TrainingState::default(),
+            metrics: Vec::new(),
+            device: device.clone(),
+            replicas: Replicas::new(threads),
+            validation: Vec::new(),
+        })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
+    }
+
+    /// The forward chain.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// The weights as trained.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The moving average of the weights.
+    pub fn average(&self) -> &Network {
+        &self.average
+    }
+
+    /// Where the run stands.
+    pub fn state(&self) -> TrainingState {
+        self.state
+    }
+
+    /// The evaluations so far.
+    pub fn metrics(&self) -> &[MetricLine] {
+        &self.metrics
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// Trains until the last step of the configuration, or until the observer asks to stop; a checkpoint is written either way.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`] when the loss is no longer a number, and whatever writing to the folder or sampling can meet.
+    pub fn run(&mut self, around: &Surroundings<'_>, observer: &mut dyn Observer) -> Result<Flow, TrainError> {
+        self.draw_validation(around.validation);
+        let before = self.state.seconds;
+        let started = observer.seconds();
+        let mut losses = Mean::default();
+        while self.state.step < self.config.train.steps {
+            let (loss, rate) = self.step(around.train)?;
+            losses.add(loss);
+            let step = self.state.step;
+            self.state.seconds = before + observer.seconds() - started;
+            let mut flow = observer.notice(Event::Step { step, loss });
+            let last = step == self.config.train.steps;
+            if last || step.is_multiple_of(self.config.train.validate_every) {
+                let line = self.validate(losses.take(), rate, around)?;
+                flow = flow.and(observer.notice(Event::Validation(&line)));
+                self.metrics.push(line);
+            }
+            if self.config.train.sample_every > 0 && step.is_multiple_of(self.config.train.sample_every) {
+                let texts = (around.sample)(&self.average, self.config.train.samples, self.sample_seed())?;
+                self.folder.append_samples(step, &texts)?;
+                flow = flow.and(observer.notice(Event::Samples { step, texts: &texts }));
+            }
+            let stop = flow == Flow::Stop;
+            if last || stop || step.is_multiple_of(self.config.train.checkpoint_every) {
+                self.write()?;
+                flow = flow.and(observer.notice(Event::Checkpoint { step }));
+            }
+            if flow == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    /// One optimiser step: its loss and learning rate.
+    fn step(&mut self, source: &dyn SequenceSource) -> Result<(f64, f64), TrainError> {
+        let train = &self.config.train;
+        let step = self.state.step;
+        let rows = train.batch / train.micro_batches;
+        let draw = |micro: usize| {
+            let stream = (step * train.micro_batches + micro) as u64;
+            let mut rng = self.rng(Purpose::Training, stream);
+            Examples::draw(source, &self.schedule, rows, self.one_site(), &mut rng)
+        };
+        let batches: Vec<Examples> = (0..train.micro_batches).map(draw).collect();
+        let (objective, clip) = (train.objective, train.clip_norm);
+        let gradients =
+            self.replicas.step(&self.network, objective, &self.schedule, &batches, &self.device, clip);
+        let rate = learning_rate(train, step);
+        if !gradients.loss.is_finite() || !gradients.norm.is_finite() {
+            return Err(TrainError::Diverged { step, loss: gradients.loss, learning_rate: rate });
+        }
+        self.network = self.optimiser.step(self.network.clone(), gradients.gradients, rate);
+        self.average = moving_average(self.average.clone(), &self.network, train.average_decay, step);
+        self.state.step += 1;
+        self.state.tokens += (train.batch * self.schedule.len()) as u64;
+        Ok((gradients.loss, rate))
+    }
+
+    /// The masked-query network answers for one site a pass.
+    fn one_site(&self) -> bool {
+        self.config.model.network == NetworkKind::MaskedQuery
+    }
+
+    fn rng(&self, purpose: Purpose, stream: u64) -> ChainRng {
+        ChainRng::new(seed_for(self.config.seed, purpose), stream)
+    }
+
+    /// A seed for the samples of the present step.
+    fn sample_seed(&self) -> u64 {
+        seed_for(self.config.seed, Purpose::Samples).wrapping_add(self.state.step as u64)
+    }
+
+    /// The same held-out sequences under the same noise at every evaluation.
+    fn draw_validation(&mut self, source: &dyn SequenceSource) {
+        let sequences = self.config.train.validation_sequences;
+        let draw = |batch: usize| {
+            let rows = EVALUATION_ROWS.min(sequences - batch * EVALUATION_ROWS);
+            let mut rng = self.rng(Purpose::Validation, batch as u64);
+            Examples::draw(source, &self.schedule, rows, self.one_site(), &mut rng)
+        };
+        self.validation = (0..sequences.div_ceil(EVALUATION_ROWS)).map(draw).collect();
+    }
+
+    fn validate(&self, train_loss: f64, rate: f64, around: &Surroundings<'_>) -> Result<MetricLine, TrainError> {
+        let objective = self.config.train.objective;
+        let held_out = evaluate(&self.average, objective, &self.schedule, &self.validation, &self.device);
+        Ok(MetricLine {
+            step: self.state.step,
+            seconds: self.state.seconds,
+            tokens: self.state.tokens,
+            train_loss,
+            loss: held_out.loss,
+            step_cross_entropy: held_out.step_cross_entropy,
+            binary: held_out.binary,
+            learning_rate: rate,
+            excess: around.excess.map(|excess| excess(&self.average, &self.validation)).transpose()?,
+        })
+    }
+
+    fn write(&self) -> Result<(), TrainError> {
+        let title = format!("{} ({})", self.folder.path().display(), self.config.train.objective.name());
+        self.folder.write_metrics(&title, &self.metrics)?;
+        let networks = (&self.network, &self.average, &self.optimiser);
+        let keep = self.config.train.keep_checkpoints;
+        checkpoint::save(&self.folder.checkpoint_folder(), &self.state, networks, keep)
+    }
+}
+
+impl Flow {
+    /// Stop if either says so.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Continue, Self::Continue) => Self::Continue,
+            _ => Self::Stop,
+        }
+    }
+}
+
+/// Keeps seeds of different purposes apart (the odd constant is 2⁶⁴ over the golden ratio).
+fn seed_for(seed: u64, purpose: Purpose) -> u64 {
+    (seed ^ (purpose as u64) << 56).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+#[derive(Default)]
+struct Mean {
+    sum: f64,
+    count: usize,
+}
+
+impl Mean {
+    fn add(&mut self, value: f64) {
+        self.sum += value;
+        self.count += 1;
+    }
+
+    fn take(&mut self) -> f64 {
+        let mean = self.sum / self.count as f64;
+        *self = Self::default();
+        mean
+    }
+}
