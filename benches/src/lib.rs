@@ -1,1 +1,26 @@
-//! x
+//! Fixtures that several benchmarks share. The benchmarks themselves are in `benches/`.
+
+use glauber_chain::ChainError;
+use glauber_chain::oracles::MarkovSource;
+use glauber_schedule::{NoiseLaw, Schedule, ScheduleError, SignalShape, SiteOrder};
+
+/// The allocator of the program, so that benchmarks allocate as it does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A linear round-robin schedule with uniform noise.
+///
+/// # Errors
+/// When a size is zero.
+pub fn schedule(vocab: usize, len: usize, sweeps: usize) -> Result<Schedule, ScheduleError> {
+    let order = SiteOrder::round_robin(len, sweeps)?;
+    Schedule::new(SignalShape::Linear, order, NoiseLaw::uniform(vocab)?, 1e-3, false)
+}
+
+/// A random Markov source.
+///
+/// # Errors
+/// When the vocabulary is empty.
+pub fn source(vocab: usize) -> Result<MarkovSource, ChainError> {
+    MarkovSource::random(vocab, 1, 3.0)
+}

@@ -168,7 +168,7 @@ impl Trainer {
         let started = observer.seconds();
         let mut losses = Mean::default();
         while self.state.step < self.config.train.steps {
-            let (loss, rate) = self.step(around.train)?;
+            let (loss, rate) = self.train_step(around.train)?;
             losses.add(loss);
             let step = self.state.step;
             self.state.seconds = before + observer.seconds() - started;
@@ -196,8 +196,11 @@ impl Trainer {
         Ok(Flow::Continue)
     }
 
-    /// One optimiser step: its loss and learning rate.
-    fn step(&mut self, source: &dyn SequenceSource) -> Result<(f64, f64), TrainError> {
+    /// One optimiser step, for a loop of one's own: its mean loss, nats a site asked for, and its learning rate. Nothing is written.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`] when loss or gradient are no longer numbers.
+    pub fn train_step(&mut self, source: &dyn SequenceSource) -> Result<(f64, f64), TrainError> {
         let train = &self.config.train;
         let step = self.state.step;
         let rows = train.batch / train.micro_batches;

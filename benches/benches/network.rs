@@ -1,0 +1,68 @@
+//! One training step and one sampling step of the presets, on the CPU device.
+
+use std::time::Duration;
+
+use burn::tensor::Device;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use glauber_benches::{schedule, source};
+use glauber_chain::{SiteConditional, TokenRows};
+use glauber_model::{Network, Preset};
+use glauber_schedule::ScheduleConfig;
+use glauber_train::{
+    DataConfig, NetworkConditional, Objective, RunConfig, TrainConfig, Trainer, Vocabulary,
+};
+
+const VOCAB: usize = 1024;
+const LEN: usize = 64;
+
+fn config(preset: Preset) -> RunConfig {
+    RunConfig {
+        seed: 0,
+        data: DataConfig::Markov { length: LEN, vocab: VOCAB, source_seed: 1 },
+        model: preset.config(),
+        schedule: ScheduleConfig::default(),
+        train: TrainConfig { batch: 32, micro_batches: 2, ..TrainConfig::default() },
+    }
+}
+
+/// An optimiser step on 32 sequences of 64 tokens, two micro-batches side by side.
+fn training(criterion: &mut Criterion) {
+    let source = source(VOCAB).expect("a source");
+    let mut group = criterion.benchmark_group("training step, 32 x 64 tokens");
+    group.throughput(Throughput::Elements((32 * LEN) as u64));
+    group.sample_size(10).measurement_time(Duration::from_secs(10));
+    for preset in [Preset::Tiny, Preset::Small] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let vocabulary =
+            Vocabulary { size: VOCAB, counts: vec![1; VOCAB], mask: None, codec: None, version: String::new() };
+        let begun = Trainer::begin(config(preset), &vocabulary, &folder.path().join("run"), &Device::flex(), 2);
+        let mut trainer = begun.expect("a trainer");
+        group.bench_function(preset.name(), |bencher| bencher.iter(|| trainer.train_step(&source).expect("a step")));
+    }
+}
+
+/// The conditional of one site of each row: what one heat-bath step costs.
+fn sampling(criterion: &mut Criterion) {
+    let schedule = schedule(VOCAB, LEN, 8).expect("a schedule");
+    let device = Device::flex();
+    let mut group = criterion.benchmark_group("sampling step, 64 tokens");
+    group.sample_size(20).measurement_time(Duration::from_secs(5));
+    for preset in [Preset::Tiny, Preset::Small] {
+        let network = Network::new(&preset.config(), VOCAB, LEN, 0, &device).expect("a network");
+        let conditional = NetworkConditional::new(&network, Objective::Denoising, &schedule, &device);
+        for rows in [1, 16] {
+            let tokens = vec![7; rows * LEN];
+            let mut log_r = vec![0.0; rows * VOCAB];
+            group.throughput(Throughput::Elements(rows as u64));
+            group.bench_function(format!("{}, {rows} rows", preset.name()), |bencher| {
+                bencher.iter(|| {
+                    let rows = TokenRows::new(&tokens, LEN);
+                    conditional.log_conditionals(rows, 100, &[LEN / 2], &mut log_r).expect("conditionals");
+                });
+            });
+        }
+    }
+}
+
+criterion_group!(benches, training, sampling);
+criterion_main!(benches);
