@@ -8,9 +8,7 @@ use glauber_benches::{schedule, source};
 use glauber_chain::{SiteConditional, TokenRows};
 use glauber_model::{Network, Preset};
 use glauber_schedule::ScheduleConfig;
-use glauber_train::{
-    DataConfig, NetworkConditional, Objective, RunConfig, TrainConfig, Trainer, Vocabulary,
-};
+use glauber_train::{DataConfig, NetworkConditional, Objective, RunConfig, TrainConfig, Trainer, Vocabulary};
 
 const VOCAB: usize = 1024;
 const LEN: usize = 64;

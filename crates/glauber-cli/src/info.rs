@@ -47,7 +47,7 @@ pub fn info(flags: &InfoFlags) -> anyhow::Result<()> {
 /// The run folder itself, or the one two levels above a checkpoint.
 fn run_of(path: &Path) -> &Path {
     let above = path.parent().and_then(Path::parent);
-    match above.filter(|_| path.join("state.json").is_file()) {
+    match above.filter(|_| path.join("state.toml").is_file()) {
         Some(run) => run,
         None => path,
     }

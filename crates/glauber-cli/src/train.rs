@@ -12,8 +12,8 @@ use glauber_schedule::NoiseConfig;
 use glauber_text::{Corpus, TextCodec, TokenData, prepare};
 use glauber_tokens::Codec;
 use glauber_train::{
-    DataConfig, Examples, Flow, NetworkConditional, RunConfig, RunFolder, Surroundings, TrainError, Trainer, Vocabulary,
-    excess_over_bayes,
+    DataConfig, Examples, Flow, NetworkConditional, RunConfig, RunFolder, Surroundings, TrainError, Trainer,
+    Vocabulary, excess_over_bayes,
 };
 use toml::Value;
 
@@ -151,7 +151,10 @@ fn finish_text(folder: &Path, device: &Device, seed: u64) -> anyhow::Result<()> 
     for alternative in alternatives(&trained, text, 3, 16, &draw)?.iter().take(3) {
         println!("  {:>7.3}  {}", alternative.score, alternative.text);
     }
-    println!("\nmore: glauber sample --run {0}\n      glauber infill --run {0} \"text with a ____ gap\"", folder.display());
+    println!(
+        "\nmore: glauber sample --run {0}\n      glauber infill --run {0} \"text with a ____ gap\"",
+        folder.display()
+    );
     Ok(())
 }
 
@@ -183,8 +186,7 @@ fn train_markov(flags: &MarkovFlags) -> anyhow::Result<()> {
         Ok(excess_over_bayes(network, objective, &schedule, &source, held_out, &device)?.objective)
     };
     let no_text = |_: &Network, _: usize, _: u64| Ok(Vec::new());
-    let around =
-        Surroundings { train: &source, validation: &source, sample: &no_text, excess: Some(&excess) };
+    let around = Surroundings { train: &source, validation: &source, sample: &no_text, excess: Some(&excess) };
     run(&mut trainer, &around)?;
     println!("run folder: {}", folder.display());
     Ok(())
@@ -213,7 +215,10 @@ fn unigram_counts(source: &MarkovSource, vocab: usize, length: usize, seed: u64)
 fn resumed(flags: &TrainFlags) -> anyhow::Result<(RunConfig, PathBuf)> {
     let folder = flags.run.clone().context("`--resume` needs `--run DIR`")?;
     let changed = flags.config.is_some() || !flags.set.is_empty() || flags.steps.is_some() || flags.seed.is_some();
-    ensure!(!changed, "`--resume` continues with the run's own configuration: drop the other flags, or begin a new run");
+    ensure!(
+        !changed,
+        "`--resume` continues with the run's own configuration: drop the other flags, or begin a new run"
+    );
     Ok((RunFolder::open(&folder)?.config()?, folder))
 }
 

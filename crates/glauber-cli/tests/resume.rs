@@ -23,7 +23,8 @@ fn flags(run: &Path) -> Vec<String> {
         "train.validation_sequences=8",
         "train.warmup_steps=5",
     ];
-    let mut flags: Vec<String> = ["train", "markov", "--batch", "4", "--length", "8", "--sweeps", "3"].map(Into::into).into();
+    let mut flags: Vec<String> =
+        ["train", "markov", "--batch", "4", "--length", "8", "--sweeps", "3"].map(Into::into).into();
     flags.extend(["--steps".into(), STEPS.to_string(), "--run".into(), run.display().to_string()]);
     flags.extend(settings.into_iter().flat_map(|setting| ["--set".into(), setting.into()]));
     flags

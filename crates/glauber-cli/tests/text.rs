@@ -124,7 +124,8 @@ fn mistakes_with_runs(at: &Path) {
     fs::write(&average, &whole).expect("a file");
 
     // The files of a run with another vocabulary.
-    let flags = ["train", "text", "--data", "corpus.txt", "--tokenizer", "characters", "--run", "other", "--steps", "1"];
+    let flags =
+        ["train", "text", "--data", "corpus.txt", "--tokenizer", "characters", "--run", "other", "--steps", "1"];
     let sizes = ["--length", "24", "--sweeps", "2", "--batch", "4"];
     assert!(run(at, &[&flags[..], &sizes, &TINY].concat()).status.success());
     let ours = fs::read(at.join("run/tokenizer.json")).expect("a tokenizer");

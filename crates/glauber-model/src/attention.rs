@@ -10,10 +10,7 @@ use crate::constants::Rotary;
 /// Rotates the halves of the last axis against each other: `[batch, site, head, head width]`.
 pub(crate) fn rotate(x: Tensor<4>, rotary: &Rotary) -> Tensor<4> {
     let half = x.dims()[3] / 2;
-    let swapped = Tensor::cat(
-        vec![x.clone().narrow(3, half, half), x.clone().narrow(3, 0, half)],
-        3,
-    );
+    let swapped = Tensor::cat(vec![x.clone().narrow(3, half, half), x.clone().narrow(3, 0, half)], 3);
     x * rotary.cos.clone() + swapped * rotary.sin.clone()
 }
 
@@ -23,34 +20,21 @@ pub(crate) fn rotate(x: Tensor<4>, rotary: &Rotary) -> Tensor<4> {
 /// - queries: `[batch, query, head, head width]`; keys and values: `[batch, key, head, head width]`
 /// - bias: `[1 or batch, 1, query, key]`
 /// - output: `[batch, query, head · head width]`
-pub(crate) fn attend(
-    queries: Tensor<4>,
-    keys: Tensor<4>,
-    values: Tensor<4>,
-    bias: Option<Tensor<4>>,
-) -> Tensor<3> {
+pub(crate) fn attend(queries: Tensor<4>, keys: Tensor<4>, values: Tensor<4>, bias: Option<Tensor<4>>) -> Tensor<3> {
     let [batch, sites, heads, head_width] = queries.dims();
     // Scaling the queries touches fewer numbers than scaling the scores.
     let queries = queries.mul_scalar((head_width as f64).powf(-0.5));
-    let scores = queries
-        .swap_dims(1, 2)
-        .matmul(keys.permute([0, 2, 3, 1]));
+    let scores = queries.swap_dims(1, 2).matmul(keys.permute([0, 2, 3, 1]));
     let scores = match bias {
         Some(bias) => scores + bias,
         None => scores,
     };
-    softmax(scores, 3)
-        .matmul(values.swap_dims(1, 2))
-        .swap_dims(1, 2)
-        .reshape([batch, sites, heads * head_width])
+    softmax(scores, 3).matmul(values.swap_dims(1, 2)).swap_dims(1, 2).reshape([batch, sites, heads * head_width])
 }
 
 /// A linear layer whose weights are drawn later, by [`crate::initialise`].
 pub(crate) fn linear(input: usize, output: usize, bias: bool, device: &Device) -> Linear {
-    LinearConfig::new(input, output)
-        .with_bias(bias)
-        .with_initializer(burn::nn::Initializer::Zeros)
-        .init(device)
+    LinearConfig::new(input, output).with_bias(bias).with_initializer(burn::nn::Initializer::Zeros).init(device)
 }
 
 /// Self-attention within one stream.
@@ -63,21 +47,14 @@ pub(crate) struct SelfAttention {
 
 impl SelfAttention {
     pub fn new(width: usize, heads: usize, device: &Device) -> Self {
-        Self {
-            project: linear(width, 3 * width, false, device),
-            out: linear(width, width, false, device),
-            heads,
-        }
+        Self { project: linear(width, 3 * width, false, device), out: linear(width, width, false, device), heads }
     }
 
     /// `[batch, site, width]` to the same.
     pub fn forward(&self, x: Tensor<3>, rotary: &Rotary, bias: Option<Tensor<4>>) -> Tensor<3> {
         let [batch, sites, width] = x.dims();
         let heads = self.heads;
-        let projected = self
-            .project
-            .forward(x)
-            .reshape([batch, sites, 3 * heads, width / heads]);
+        let projected = self.project.forward(x).reshape([batch, sites, 3 * heads, width / heads]);
         // Queries and keys lie side by side, so that one rotation serves both.
         let rotated = rotate(projected.clone().narrow(2, 0, 2 * heads), rotary);
         let queries = rotated.clone().narrow(2, 0, heads);

@@ -7,9 +7,9 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::layer_norm;
 use burn::tensor::{Device, Tensor};
 
+use crate::ModelConfig;
 use crate::attention::{MergingAttention, SelfAttention, linear};
 use crate::constants::Rotary;
-use crate::ModelConfig;
 
 /// Layer norm without weights of its own: the modulation supplies scale and shift.
 pub(crate) fn normalise(x: Tensor<3>) -> Tensor<3> {
@@ -68,15 +68,8 @@ impl Block {
     }
 
     /// `[batch, site, width]` to the same; condition `[batch, condition width]`.
-    pub fn forward(
-        &self,
-        x: Tensor<3>,
-        condition: Tensor<2>,
-        rotary: &Rotary,
-        bias: Option<Tensor<4>>,
-    ) -> Tensor<3> {
-        let [shift_1, scale_1, gate_1, shift_2, scale_2, gate_2] =
-            modulations(&self.modulation, condition);
+    pub fn forward(&self, x: Tensor<3>, condition: Tensor<2>, rotary: &Rotary, bias: Option<Tensor<4>>) -> Tensor<3> {
+        let [shift_1, scale_1, gate_1, shift_2, scale_2, gate_2] = modulations(&self.modulation, condition);
         let attended = self.attention.forward(modulate(x.clone(), shift_1, scale_1), rotary, bias);
         let x = x + attended * gate_1;
         let fed = self.feed_forward.forward(modulate(x.clone(), shift_2, scale_2));
@@ -111,8 +104,7 @@ impl MergingBlock {
 
     /// Queries `[batch, query, width]` to the same; condition `[batch, condition width]`.
     pub fn forward(&self, queries: Tensor<3>, condition: Tensor<2>, merging: &Merging) -> Tensor<3> {
-        let [shift_1, scale_1, gate_1, shift_2, scale_2, gate_2] =
-            modulations(&self.modulation, condition);
+        let [shift_1, scale_1, gate_1, shift_2, scale_2, gate_2] = modulations(&self.modulation, condition);
         let attended = self.attention.forward(
             modulate(queries.clone(), shift_1, scale_1),
             &merging.query_rotary,

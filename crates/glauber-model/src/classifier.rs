@@ -63,13 +63,7 @@ impl Network {
     ///
     /// # Errors
     /// [`ModelError`] when the sizes do not fit each other.
-    pub fn new(
-        config: &ModelConfig,
-        vocab: usize,
-        len: usize,
-        seed: u64,
-        device: &Device,
-    ) -> Result<Self, ModelError> {
+    pub fn new(config: &ModelConfig, vocab: usize, len: usize, seed: u64, device: &Device) -> Result<Self, ModelError> {
         config.validate()?;
         Ok(crate::initialise::draw_weights(Self::undrawn(config, vocab, len, device), seed))
     }

@@ -129,15 +129,10 @@ impl ModelConfig {
             return Err(ModelError::Zero { key });
         }
         if self.network == NetworkKind::Hollow && self.merge_layers == 0 {
-            return Err(ModelError::Zero {
-                key: "model.merge_layers",
-            });
+            return Err(ModelError::Zero { key: "model.merge_layers" });
         }
         if !self.width.is_multiple_of(2 * self.heads) {
-            return Err(ModelError::Heads {
-                width: self.width,
-                heads: self.heads,
-            });
+            return Err(ModelError::Heads { width: self.width, heads: self.heads });
         }
         Ok(())
     }
@@ -159,15 +154,9 @@ mod tests {
 
     #[test]
     fn sizes_that_do_not_fit_name_their_key() {
-        let config = ModelConfig {
-            heads: 3,
-            ..Preset::Tiny.config()
-        };
+        let config = ModelConfig { heads: 3, ..Preset::Tiny.config() };
         assert!(config.validate().unwrap_err().to_string().contains("model.heads"));
-        let config = ModelConfig {
-            merge_layers: 0,
-            ..Preset::Tiny.config()
-        };
+        let config = ModelConfig { merge_layers: 0, ..Preset::Tiny.config() };
         let error = config.validate().unwrap_err().to_string();
         assert!(error.contains("model.merge_layers"), "{error}");
     }

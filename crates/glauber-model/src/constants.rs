@@ -54,10 +54,7 @@ impl Constants {
     /// Tables of the first `len` sites.
     pub fn rotary(&self, len: usize) -> Rotary {
         let pick = |table: &Tensor<2>| table.clone().narrow(0, 0, len).unsqueeze_dims(&[0, 2]);
-        Rotary {
-            cos: pick(&self.cos),
-            sin: pick(&self.sin),
-        }
+        Rotary { cos: pick(&self.cos), sin: pick(&self.sin) }
     }
 
     /// Tables of the sites given: `[rows, sites]` of them in a flat slice.
@@ -67,10 +64,7 @@ impl Constants {
             let [_, width] = picked.dims();
             picked.reshape([rows, sites.len() / rows, 1, width])
         };
-        Rotary {
-            cos: pick(&self.cos),
-            sin: pick(&self.sin),
-        }
+        Rotary { cos: pick(&self.cos), sin: pick(&self.sin) }
     }
 
     /// Attention bias of the forward stream, `[1, 1, query site, key site]`.

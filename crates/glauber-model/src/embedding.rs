@@ -4,9 +4,9 @@ use burn::module::{Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear};
 use burn::tensor::{Device, Int, Tensor};
 
+use crate::ModelConfig;
 use crate::attention::linear;
 use crate::block::{modulate, modulations};
-use crate::ModelConfig;
 
 /// The embedding table, and the read-out from states to logits: with weights of its own, or the table's when tied.
 #[derive(Module, Debug)]
@@ -22,9 +22,7 @@ pub(crate) struct Vocabulary {
 impl Vocabulary {
     /// A table of `vocab + extra` rows; the read-out gives `vocab` logits.
     pub fn new(config: &ModelConfig, vocab: usize, extra: usize, device: &Device) -> Self {
-        let table = EmbeddingConfig::new(vocab + extra, config.width)
-            .with_initializer(Initializer::Zeros)
-            .init(device);
+        let table = EmbeddingConfig::new(vocab + extra, config.width).with_initializer(Initializer::Zeros).init(device);
         let zeros = || Initializer::Zeros.init([vocab], device);
         Self {
             table,

@@ -5,9 +5,7 @@
 #[non_exhaustive]
 pub enum ModelError {
     /// The heads do not divide the width, or leave an odd width per head.
-    #[error(
-        "width {width} does not divide into {heads} heads of even width: change `model.width` or `model.heads`"
-    )]
+    #[error("width {width} does not divide into {heads} heads of even width: change `model.width` or `model.heads`")]
     Heads {
         /// Width found.
         width: usize,

@@ -64,9 +64,7 @@ impl Hollow {
         };
         let rotary = self.constants.rotary(len);
         let run = |blocks: &[Block], x: Tensor<3>, bias: Tensor<4>| {
-            blocks.iter().fold(x, |x, block| {
-                block.forward(x, condition.clone(), &rotary, Some(bias.clone()))
-            })
+            blocks.iter().fold(x, |x, block| block.forward(x, condition.clone(), &rotary, Some(bias.clone())))
         };
         [
             run(&self.forward_stream, before, self.constants.causal(len)),
@@ -97,9 +95,10 @@ impl SiteClassifier for Hollow {
             streams: streams.clone(),
         };
         let joined = Tensor::cat(streams.map(|states| pick(states, sites)).into(), 2);
-        let queries = self.merge.iter().fold(self.join.forward(joined), |queries, block| {
-            block.forward(queries, condition.clone(), &merging)
-        });
+        let queries = self
+            .merge
+            .iter()
+            .fold(self.join.forward(joined), |queries, block| block.forward(queries, condition.clone(), &merging));
         self.vocabulary.logits(queries, condition)
     }
 }

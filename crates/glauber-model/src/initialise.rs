@@ -10,10 +10,7 @@ const EMBEDDING_DEVIATION: f64 = 0.02;
 
 /// Draws every weight that does not start at zero.
 pub(crate) fn draw_weights<M: Module>(module: M, seed: u64) -> M {
-    module.map(&mut Draw {
-        rng: ChainRng::new(seed, 0),
-        path: Vec::new(),
-    })
+    module.map(&mut Draw { rng: ChainRng::new(seed, 0), path: Vec::new() })
 }
 
 struct Draw {

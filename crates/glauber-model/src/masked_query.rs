@@ -37,17 +37,12 @@ impl MaskedQuery {
     fn one_site_a_row(&self, tokens: Tensor<2, Int>, time: Tensor<1>, sites: &[usize]) -> Tensor<3> {
         let device = tokens.device();
         let [batch, len] = tokens.dims();
-        let hidden: Vec<bool> = sites
-            .iter()
-            .flat_map(|&asked| (0..len).map(move |site| site == asked))
-            .collect();
+        let hidden: Vec<bool> = sites.iter().flat_map(|&asked| (0..len).map(move |site| site == asked)).collect();
         let hidden = Tensor::<2, Bool>::from_data(TensorData::new(hidden, [batch, len]), &device);
         let condition = self.time.forward(time);
         let embedded = self.vocabulary.embed(tokens.mask_fill(hidden, self.query as i32));
         let rotary = self.constants.rotary(len);
-        let states = self.blocks.iter().fold(embedded, |x, block| {
-            block.forward(x, condition.clone(), &rotary, None)
-        });
+        let states = self.blocks.iter().fold(embedded, |x, block| block.forward(x, condition.clone(), &rotary, None));
         let width = states.dims()[2];
         let at = indices(sites, &device).reshape([batch, 1, 1]);
         let asked = states.gather(1, at.expand([batch, 1, width]));

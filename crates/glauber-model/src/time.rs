@@ -27,10 +27,7 @@ impl TimeEmbedding {
         let frequency = |i: usize| HIGHEST.powf(i as f64 / (FREQUENCIES - 1) as f64) as f32;
         let frequencies: Vec<f32> = (0..FREQUENCIES).map(frequency).collect();
         Self {
-            frequencies: Tensor::from_data(
-                TensorData::new(frequencies, [1, FREQUENCIES]),
-                device,
-            ),
+            frequencies: Tensor::from_data(TensorData::new(frequencies, [1, FREQUENCIES]), device),
             first: linear(2 * FREQUENCIES, width, true, device),
             second: linear(width, width, true, device),
         }

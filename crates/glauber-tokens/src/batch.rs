@@ -27,10 +27,7 @@ impl TokenBatch {
     /// [`TokenError::Ragged`] when `len` is zero or does not divide the buffer.
     pub fn new(tokens: Vec<Token>, len: usize) -> Result<Self, TokenError> {
         if len == 0 || !tokens.len().is_multiple_of(len) {
-            return Err(TokenError::Ragged {
-                found: tokens.len(),
-                len,
-            });
+            return Err(TokenError::Ragged { found: tokens.len(), len });
         }
         Ok(Self { tokens, len })
     }
@@ -41,19 +38,14 @@ impl TokenBatch {
     /// When `len` is zero.
     pub fn filled(rows: usize, len: usize, token: Token) -> Self {
         assert!(len > 0, "a sequence has at least one site");
-        Self {
-            tokens: vec![token; rows * len],
-            len,
-        }
+        Self { tokens: vec![token; rows * len], len }
     }
 
     /// Collects rows.
     ///
     /// # Errors
     /// [`TokenError::RowLength`] when the rows differ in length, [`TokenError::Ragged`] when they are empty or there is none.
-    pub fn from_rows<R: AsRef<[Token]>>(
-        rows: impl IntoIterator<Item = R>,
-    ) -> Result<Self, TokenError> {
+    pub fn from_rows<R: AsRef<[Token]>>(rows: impl IntoIterator<Item = R>) -> Result<Self, TokenError> {
         let mut tokens = Vec::new();
         let mut len = 0;
         for (row, content) in rows.into_iter().enumerate() {
@@ -62,11 +54,7 @@ impl TokenBatch {
                 len = content.len();
             }
             if content.len() != len {
-                return Err(TokenError::RowLength {
-                    row,
-                    found: content.len(),
-                    expected: len,
-                });
+                return Err(TokenError::RowLength { row, found: content.len(), expected: len });
             }
             tokens.extend_from_slice(content);
         }
@@ -144,10 +132,7 @@ mod tests {
     #[test]
     fn ragged_rows_are_refused_with_the_row() {
         let error = TokenBatch::from_rows([vec![1, 2], vec![3]]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "row 1 has 1 tokens, expected 2"
-        );
+        assert_eq!(error.to_string(), "row 1 has 1 tokens, expected 2");
         assert!(TokenBatch::new(vec![1, 2, 3], 2).is_err());
         assert!(TokenBatch::new(vec![], 0).is_err());
     }
@@ -158,12 +143,7 @@ mod tests {
         assert!(batch.check_vocab(8).is_ok());
         assert_eq!(
             batch.check_vocab(7).unwrap_err(),
-            TokenError::OutsideVocabulary {
-                token: 7,
-                row: 1,
-                site: 1,
-                vocab: 7
-            }
+            TokenError::OutsideVocabulary { token: 7, row: 1, site: 1, vocab: 7 }
         );
     }
 }

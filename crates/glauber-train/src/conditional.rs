@@ -22,19 +22,8 @@ pub struct NetworkConditional<'a> {
 
 impl<'a> NetworkConditional<'a> {
     /// Puts a network, the objective it was trained with and its schedule together. The device must not be an autodiff one.
-    pub fn new(
-        network: &'a Network,
-        objective: Objective,
-        schedule: &'a Schedule,
-        device: &'a Device,
-    ) -> Self {
-        Self {
-            network,
-            objective,
-            schedule,
-            device,
-            max_rows: 64,
-        }
+    pub fn new(network: &'a Network, objective: Objective, schedule: &'a Schedule, device: &'a Device) -> Self {
+        Self { network, objective, schedule, device, max_rows: 64 }
     }
 
     fn logits(&self, rows: &[u32], len: usize, step: Step, sites: &[Site]) -> Vec<f32> {

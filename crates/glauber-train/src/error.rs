@@ -95,9 +95,6 @@ pub enum TrainError {
 impl TrainError {
     /// Attaches the path to an I/O error.
     pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
-        |source| Self::Io {
-            path: path.into(),
-            source,
-        }
+        |source| Self::Io { path: path.into(), source }
     }
 }

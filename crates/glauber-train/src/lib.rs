@@ -5,32 +5,22 @@
 //!
 //! The library prints nothing, reads no clock and holds no backend: progress goes to an [`Observer`], the device is an argument.
 
-mod checkpoint;
 mod conditional;
 mod config;
 mod error;
-mod evaluation;
-mod examples;
-mod gradients;
-mod metrics;
 mod objective;
 mod observer;
 mod optimiser;
-mod picture;
-mod run_folder;
+mod run;
 mod source;
 mod trainer;
 
-pub use checkpoint::{CheckpointInfo, TrainingState};
 pub use conditional::NetworkConditional;
 pub use config::{DataConfig, RunConfig, TrainConfig};
 pub use error::TrainError;
-pub use evaluation::{Evaluation, Excess, excess_over_bayes};
-pub use examples::Examples;
-pub use metrics::MetricLine;
-pub use objective::Objective;
+pub use objective::{Evaluation, Examples, Excess, Objective, excess_over_bayes};
 pub use observer::{Event, Flow, Observer};
 pub use optimiser::{AdamW, learning_rate};
-pub use run_folder::{RunFolder, Vocabulary};
+pub use run::{CheckpointInfo, MetricLine, RunFolder, TrainingState, Vocabulary};
 pub use source::SequenceSource;
 pub use trainer::{ExcessFn, Surroundings, Trainer};

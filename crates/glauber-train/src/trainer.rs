@@ -6,13 +6,14 @@ use glauber_chain::ChainRng;
 use glauber_model::{Network, NetworkKind};
 use glauber_schedule::Schedule;
 
-use crate::evaluation::evaluate;
-use crate::gradients::Replicas;
+use crate::objective::evaluation::evaluate;
+use crate::optimiser::gradients::Replicas;
 use crate::optimiser::moving_average;
-use crate::run_folder::{Vocabulary, schedule};
+use crate::run::checkpoint;
+use crate::run::folder::{json_line, schedule};
 use crate::{
     AdamW, Event, Examples, Flow, MetricLine, Observer, RunConfig, RunFolder, SequenceSource, TrainError,
-    TrainingState, checkpoint, learning_rate,
+    TrainingState, Vocabulary, learning_rate,
 };
 
 /// Sequences evaluated at a time.
@@ -38,6 +39,8 @@ pub struct Trainer {
     optimiser: AdamW,
     state: TrainingState,
     metrics: Vec<MetricLine>,
+    /// The evaluations as JSON lines.
+    metric_text: String,
     folder: RunFolder,
     device: Device,
     replicas: Replicas,
@@ -81,7 +84,7 @@ impl Trainer {
         trainer(RunFolder::create(folder, &config, vocabulary)?)
     }
 
-    /// Goes on with a run from its newest checkpoint, or from its start when it has none.
+    /// Goes on with a run from its newest or from its start when it has none.
     ///
     /// # Errors
     /// When the folder is not a run's or its files are malformed.
@@ -94,8 +97,12 @@ impl Trainer {
             trainer.state = checkpoint::load(&latest.path, network, average, optimiser)?;
         }
         let done = trainer.state.step;
-        trainer.metrics = trainer.folder.metrics()?;
-        trainer.metrics.retain(|line| line.step <= done);
+        for (text, line) in trainer.folder.metric_lines()? {
+            if line.step <= done {
+                trainer.metric_text += &(text + "\n");
+                trainer.metrics.push(line);
+            }
+        }
         Ok(trainer)
     }
 
@@ -117,6 +124,7 @@ impl Trainer {
             folder,
             state: TrainingState::default(),
             metrics: Vec::new(),
+            metric_text: String::new(),
             device: device.clone(),
             replicas: Replicas::new(threads),
             validation: Vec::new(),
@@ -166,17 +174,16 @@ impl Trainer {
         self.draw_validation(around.validation);
         let before = self.state.seconds;
         let started = observer.seconds();
-        let mut losses = Mean::default();
         while self.state.step < self.config.train.steps {
             let (loss, rate) = self.train_step(around.train)?;
-            losses.add(loss);
             let step = self.state.step;
             self.state.seconds = before + observer.seconds() - started;
             let mut flow = observer.notice(Event::Step { step, loss });
             let last = step == self.config.train.steps;
             if last || step.is_multiple_of(self.config.train.validate_every) {
-                let line = self.validate(losses.take(), rate, around)?;
+                let line = self.validate(rate, around)?;
                 flow = flow.and(observer.notice(Event::Validation(&line)));
+                self.metric_text += &(json_line(&line) + "\n");
                 self.metrics.push(line);
             }
             if self.config.train.sample_every > 0 && step.is_multiple_of(self.config.train.sample_every) {
@@ -211,8 +218,7 @@ impl Trainer {
         };
         let batches: Vec<Examples> = (0..train.micro_batches).map(draw).collect();
         let (objective, clip) = (train.objective, train.clip_norm);
-        let gradients =
-            self.replicas.step(&self.network, objective, &self.schedule, &batches, &self.device, clip);
+        let gradients = self.replicas.step(&self.network, objective, &self.schedule, &batches, &self.device, clip);
         let rate = learning_rate(train, step);
         if !gradients.loss.is_finite() || !gradients.norm.is_finite() {
             return Err(TrainError::Diverged { step, loss: gradients.loss, learning_rate: rate });
@@ -220,6 +226,8 @@ impl Trainer {
         self.network = self.optimiser.step(self.network.clone(), gradients.gradients, rate);
         self.average = moving_average(self.average.clone(), &self.network, train.average_decay, step);
         self.state.step += 1;
+        self.state.loss_sum += gradients.loss;
+        self.state.loss_count += 1;
         self.state.tokens += (train.batch * self.schedule.len()) as u64;
         Ok((gradients.loss, rate))
     }
@@ -249,7 +257,8 @@ impl Trainer {
         self.validation = (0..sequences.div_ceil(EVALUATION_ROWS)).map(draw).collect();
     }
 
-    fn validate(&self, train_loss: f64, rate: f64, around: &Surroundings<'_>) -> Result<MetricLine, TrainError> {
+    fn validate(&mut self, rate: f64, around: &Surroundings<'_>) -> Result<MetricLine, TrainError> {
+        let train_loss = std::mem::take(&mut self.state.loss_sum) / std::mem::take(&mut self.state.loss_count) as f64;
         let objective = self.config.train.objective;
         let held_out = evaluate(&self.average, objective, &self.schedule, &self.validation, &self.device);
         Ok(MetricLine {
@@ -267,7 +276,7 @@ impl Trainer {
 
     fn write(&self) -> Result<(), TrainError> {
         let title = format!("{} ({})", self.folder.path().display(), self.config.train.objective.name());
-        self.folder.write_metrics(&title, &self.metrics)?;
+        self.folder.write_metrics(&title, &self.metric_text, &self.metrics)?;
         let networks = (&self.network, &self.average, &self.optimiser);
         let keep = self.config.train.keep_checkpoints;
         checkpoint::save(&self.folder.checkpoint_folder(), &self.state, networks, keep)
@@ -287,23 +296,4 @@ impl Flow {
 /// Keeps seeds of different purposes apart (the odd constant is 2⁶⁴ over the golden ratio).
 fn seed_for(seed: u64, purpose: Purpose) -> u64 {
     (seed ^ (purpose as u64) << 56).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-}
-
-#[derive(Default)]
-struct Mean {
-    sum: f64,
-    count: usize,
-}
-
-impl Mean {
-    fn add(&mut self, value: f64) {
-        self.sum += value;
-        self.count += 1;
-    }
-
-    fn take(&mut self) -> f64 {
-        let mean = self.sum / self.count as f64;
-        *self = Self::default();
-        mean
-    }
 }

@@ -1,14 +1,20 @@
 //! What the network learns: three losses with one minimiser (`docs/math.md`, §5).
 
-use burn::tensor::activation::{log_sigmoid, log_softmax};
+pub(crate) mod evaluation;
+pub(crate) mod examples;
+
+pub use evaluation::{Evaluation, Excess, excess_over_bayes};
+pub use examples::Examples;
+
 use burn::tensor::Tensor;
+use burn::tensor::activation::{log_sigmoid, log_softmax};
 use serde::{Deserialize, Serialize};
 
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step};
 
+use self::examples::Labels;
 use crate::TrainError;
-use crate::examples::Labels;
 
 /// A loss whose minimiser over all functions is the true conditional `r(a) = P(X_{t,i} = a | x_{-i})`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,10 +54,9 @@ impl Objective {
     pub fn check(self, schedule: &Schedule) -> Result<(), TrainError> {
         let law = schedule.law().probabilities();
         match law.iter().position(|&q| q == 0.0) {
-            Some(token) if self.is_binary() => Err(TrainError::NoiseLaw {
-                objective: self.name(),
-                token: token as u32,
-            }),
+            Some(token) if self.is_binary() => {
+                Err(TrainError::NoiseLaw { objective: self.name(), token: token as u32 })
+            }
             _ => Ok(()),
         }
     }

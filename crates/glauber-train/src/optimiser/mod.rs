@@ -1,5 +1,7 @@
 //! AdamW with decoupled decay on matrices alone, the learning rate's course, and the moving average of the weights.
 
+pub(crate) mod gradients;
+
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer};
 use burn::tensor::Tensor;
@@ -33,12 +35,7 @@ impl AdamW {
                 .build()
         };
         let zeros = || network.clone().map(&mut Zeros);
-        Self {
-            decayed: build(config.weight_decay),
-            undecayed: build(0.0),
-            moments: [zeros(), zeros()],
-            time: 0,
-        }
+        Self { decayed: build(config.weight_decay), undecayed: build(0.0), moments: [zeros(), zeros()], time: 0 }
     }
 
     /// One step: the weights after it.
@@ -127,8 +124,7 @@ impl ModuleMapper for Update<'_> {
         };
         let state = first.remove::<D>(id).zip(second.remove::<D>(id));
         let time = self.optimiser.time;
-        let state =
-            state.map(|(m, v)| AdamWState::new(AdaptiveMomentumState::new(time, m, v)));
+        let state = state.map(|(m, v)| AdamWState::new(AdaptiveMomentumState::new(time, m, v)));
         let rule = match self.is_decayed(D) {
             true => &self.optimiser.decayed,
             false => &self.optimiser.undecayed,
@@ -172,16 +168,11 @@ pub(crate) fn moving_average(average: Network, network: &Network, decay: f64, st
                 return param;
             };
             let decay = self.decay;
-            param.map(|average| {
-                average.mul_scalar(decay) + weight.mul_scalar(1.0 - decay)
-            })
+            param.map(|average| average.mul_scalar(decay) + weight.mul_scalar(1.0 - decay))
         }
     }
     let decay = decay.min((1.0 + step as f64) / (10.0 + step as f64));
-    average.map(&mut Blend {
-        weights: collect(network),
-        decay,
-    })
+    average.map(&mut Blend { weights: collect(network), decay })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Checkpoints: a folder of safetensors and one JSON file, complete or absent.
+//! Checkpoints: a folder of safetensors and one TOML file, complete or absent.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use glauber_model::Network;
 
 use crate::{AdamW, TrainError};
 
-const STATE: &str = "state.json";
+const STATE: &str = "state.toml";
 const WEIGHTS: &str = "weights.safetensors";
 const AVERAGE: &str = "average.safetensors";
 const MOMENTS: [&str; 2] = ["moment-1.safetensors", "moment-2.safetensors"];
@@ -27,6 +27,10 @@ pub struct TrainingState {
     pub tokens: u64,
     /// Seconds of training, over all processes of the run.
     pub seconds: f64,
+    /// Training losses since the last evaluation: their sum, nats a site asked for.
+    pub loss_sum: f64,
+    /// How many they are.
+    pub loss_count: usize,
 }
 
 /// A checkpoint on disk.
@@ -54,10 +58,7 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<CheckpointInfo>, TrainError> {
         let name = entry.file_name();
         let step = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
         if let Some(step) = step.and_then(|step| step.parse().ok()) {
-            found.push(CheckpointInfo {
-                path: entry.path(),
-                step,
-            });
+            found.push(CheckpointInfo { path: entry.path(), step });
         }
     }
     found.sort_by_key(|checkpoint| checkpoint.step);
@@ -73,10 +74,7 @@ pub(crate) fn save(
 ) -> Result<(), TrainError> {
     fs::create_dir_all(folder).map_err(TrainError::io(folder))?;
     remove_unfinished(folder)?;
-    let scratch = tempfile::Builder::new()
-        .prefix(".writing-")
-        .tempdir_in(folder)
-        .map_err(TrainError::io(folder))?;
+    let scratch = tempfile::Builder::new().prefix(".writing-").tempdir_in(folder).map_err(TrainError::io(folder))?;
     let (weights, average, optimiser) = networks;
     let [first, second] = optimiser.moments.each_ref();
     let files = [WEIGHTS, AVERAGE, MOMENTS[0], MOMENTS[1]];
@@ -84,7 +82,7 @@ pub(crate) fn save(
         save_network(&scratch.path().join(name), network)?;
     }
     let path = scratch.path().join(STATE);
-    let text = serde_json::to_string_pretty(state).map_err(|error| malformed(&path, error))?;
+    let text = toml::to_string(state).map_err(|error| malformed(&path, error))?;
     fs::write(&path, text).map_err(TrainError::io(&path))?;
     let finished = folder.join(format!("{PREFIX}{:08}", state.step));
     if finished.exists() {
@@ -114,7 +112,7 @@ fn remove_unfinished(folder: &Path) -> Result<(), TrainError> {
 pub(crate) fn load_state(checkpoint: &Path) -> Result<TrainingState, TrainError> {
     let path = checkpoint.join(STATE);
     let text = fs::read_to_string(&path).map_err(TrainError::io(&path))?;
-    serde_json::from_str(&text).map_err(|error| malformed(&path, error))
+    toml::from_str(&text).map_err(|error| malformed(&path, error))
 }
 
 /// Reads weights, average and optimiser into ones of the same sizes.

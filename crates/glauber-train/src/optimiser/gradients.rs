@@ -124,11 +124,7 @@ fn average(network: &Network, parts: Vec<(f64, GradientsParams)>, clip: f64) -> 
         let scale = clip / norm;
         network.visit(&mut Scale { gradients: &mut gradients, scale });
     }
-    StepGradients {
-        loss,
-        norm,
-        gradients,
-    }
+    StepGradients { loss, norm, gradients }
 }
 
 struct Mean {
@@ -141,9 +137,7 @@ impl ModuleVisitor for Mean {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let count = self.parts.len() as f64;
         let parts = self.parts.iter_mut();
-        let sum = parts
-            .filter_map(|part| part.remove::<D>(param.id))
-            .reduce(|sum, gradient| sum + gradient);
+        let sum = parts.filter_map(|part| part.remove::<D>(param.id)).reduce(|sum, gradient| sum + gradient);
         if let Some(sum) = sum {
             let mean = if count == 1.0 { sum } else { sum.div_scalar(count) };
             self.squares.push(mean.clone().square().sum());

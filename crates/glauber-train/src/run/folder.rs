@@ -11,8 +11,9 @@ use glauber_model::Network;
 use glauber_schedule::Schedule;
 use glauber_tokens::Token;
 
-use crate::checkpoint::{self, CheckpointInfo};
-use crate::{MetricLine, RunConfig, TrainError, TrainingState, picture};
+use super::checkpoint::{self, CheckpointInfo};
+use super::picture;
+use crate::{MetricLine, RunConfig, TrainError, TrainingState};
 
 const CONFIG: &str = "config.toml";
 const VOCABULARY: &str = "vocabulary.json";
@@ -133,21 +134,26 @@ impl RunFolder {
     /// All evaluations so far.
     ///
     /// # Errors
-    /// When a line but the last is malformed; a last line that a killed process left unfinished is passed over.
+    /// When a line is malformed.
     pub fn metrics(&self) -> Result<Vec<MetricLine>, TrainError> {
+        Ok(self.metric_lines()?.into_iter().map(|(_, line)| line).collect())
+    }
+
+    /// The evaluations as they stand in the file, and parsed. Rewriting the text keeps every digit; parsing may round the last.
+    pub(crate) fn metric_lines(&self) -> Result<Vec<(String, MetricLine)>, TrainError> {
         if !self.path.join(METRICS).exists() {
             return Ok(Vec::new());
         }
-        let text = self.read(METRICS)?;
-        let complete = text.rfind('\n').map_or("", |end| &text[..end]);
-        let parse = |line| serde_json::from_str(line).map_err(|error| self.malformed(METRICS, error));
-        complete.lines().map(parse).collect()
+        let parse = |line: &str| match serde_json::from_str(line) {
+            Ok(parsed) => Ok((line.to_owned(), parsed)),
+            Err(error) => Err(self.malformed(METRICS, error)),
+        };
+        self.read(METRICS)?.lines().map(parse).collect()
     }
 
-    /// Replaces the evaluations and redraws the curves.
-    pub(crate) fn write_metrics(&self, title: &str, lines: &[MetricLine]) -> Result<(), TrainError> {
-        let text: String = lines.iter().map(|line| json_line(line) + "\n").collect();
-        self.write(METRICS, &text)?;
+    /// Replaces the evaluations, as JSON lines and parsed, and redraws the curves.
+    pub(crate) fn write_metrics(&self, title: &str, text: &str, lines: &[MetricLine]) -> Result<(), TrainError> {
+        self.write(METRICS, text)?;
         self.write(PICTURE, &picture::loss_curves(&self.picture(), title, lines)?)
     }
 
@@ -238,6 +244,7 @@ fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() // plain numbers and strings always serialise
 }
 
-fn json_line(line: &MetricLine) -> String {
+/// An evaluation as a line of `metrics.jsonl`.
+pub(crate) fn json_line(line: &MetricLine) -> String {
     serde_json::to_string(line).unwrap_or_default() // plain numbers always serialise
 }

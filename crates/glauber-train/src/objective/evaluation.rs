@@ -47,12 +47,7 @@ struct Label<'a> {
     logits: &'a mut [f64],
 }
 
-fn for_each_label(
-    network: &Network,
-    batches: &[Examples],
-    device: &Device,
-    mut visit: impl FnMut(Label<'_>),
-) -> usize {
+fn for_each_label(network: &Network, batches: &[Examples], device: &Device, mut visit: impl FnMut(Label<'_>)) -> usize {
     let mut first_row = 0;
     for examples in batches {
         let (context, time) = examples.inputs(device);
@@ -174,9 +169,9 @@ pub fn excess_over_bayes(
         conditional += divergence(&r, log_r);
         let excess = match objective {
             Objective::Denoising => divergence(mu, &normalised(raw)),
-            Objective::NormalisedBinary => binary_excess(schedule, label.step, &r, |a| {
-                signal_logit(schedule, label.step, a as Token, log_r)
-            }),
+            Objective::NormalisedBinary => {
+                binary_excess(schedule, label.step, &r, |a| signal_logit(schedule, label.step, a as Token, log_r))
+            }
             Objective::Binary => binary_excess(schedule, label.step, &r, |a| raw[a]),
         };
         labels += 1.0;
@@ -185,8 +180,7 @@ pub fn excess_over_bayes(
     });
     let rows: Vec<f64> = own.iter().map(|(sum, count)| sum / count).collect();
     let mean = rows.iter().sum::<f64>() / rows.len() as f64;
-    let variance = rows.iter().map(|row| (row - mean).powi(2)).sum::<f64>()
-        / (rows.len().max(2) - 1) as f64;
+    let variance = rows.iter().map(|row| (row - mean).powi(2)).sum::<f64>() / (rows.len().max(2) - 1) as f64;
     Ok(Excess {
         objective: mean,
         objective_error: (variance / rows.len() as f64).sqrt(),
@@ -219,4 +213,96 @@ fn binary_excess(schedule: &Schedule, step: Step, r: &[f64], logit: impl Fn(usiz
         above(noise, 1.0) + above(signal, -1.0)
     };
     (0..r.len()).map(term).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glauber_schedule::{NoiseLaw, SignalShape, SiteOrder};
+
+    const R: [f64; 4] = [0.5, 0.2, 0.2, 0.1];
+
+    fn schedule() -> Schedule {
+        let law = NoiseLaw::unigram(&[1, 2, 3, 4], 0.0).expect("a law");
+        let order = SiteOrder::round_robin(5, 3).expect("an order");
+        Schedule::new(SignalShape::Cosine, order, law, 1e-3, false).expect("a schedule")
+    }
+
+    /// The logits that minimise an objective when `r` is the true conditional: (R) solved for `f`, or any shift of a log-law.
+    fn optimum(objective: Objective, schedule: &Schedule, step: Step) -> Vec<f64> {
+        let log_r = R.map(f64::ln);
+        match objective {
+            Objective::Binary => (0..4).map(|a| signal_logit(schedule, step, a, &log_r)).collect(),
+            _ => log_r.iter().map(|value| value + 0.7).collect(),
+        }
+    }
+
+    #[test]
+    fn equation_h_and_the_mixture_give_the_conditional_back() {
+        let schedule = schedule();
+        for (step, site) in [(0, 0), (7, 1), (14, 4)] {
+            for objective in Objective::ALL {
+                let mut row = optimum(objective, &schedule, step);
+                objective.log_conditional(&schedule, step, site, &mut row);
+                for (a, value) in row.iter().enumerate() {
+                    let alpha = schedule.signal_level(site, step);
+                    let expected = match objective {
+                        Objective::Denoising => alpha * R[a] + (1.0 - alpha) * schedule.law().probability(a as u32),
+                        _ => R[a],
+                    };
+                    assert!((value.exp() - expected).abs() < 1e-12, "{objective:?}, token {a}, step {step}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_objective_is_minimised_by_the_conditional() {
+        let schedule = schedule();
+        let step = 8;
+        for objective in Objective::ALL {
+            let best = optimum(objective, &schedule, step);
+            let least = expected_loss(objective, &schedule, step, &best);
+            for at in 0..4 {
+                for shift in [-0.1, 0.1] {
+                    let mut other = best.clone();
+                    other[at] += shift;
+                    let loss = expected_loss(objective, &schedule, step, &other);
+                    assert!(loss > least + 1e-5, "{objective:?}: {loss} against {least}");
+                }
+            }
+        }
+    }
+
+    /// The loss of logits, expected over the clean token (law `R` here), the noise and the token shown.
+    fn expected_loss(objective: Objective, schedule: &Schedule, step: Step, logits: &[f64]) -> f64 {
+        let loss = |shown: u32, noise: bool, clean: u32| {
+            let mut logits = logits.to_vec();
+            let label = Label { row: 0, step, site: 0, shown, noise, clean, noisy: clean, logits: &mut logits };
+            own_loss(objective, schedule, &label)
+        };
+        let beta = schedule.beta(step);
+        (0..4u32)
+            .map(|a| {
+                let noise = beta * schedule.law().probability(a) * loss(a, true, a);
+                let signal = (1.0 - beta) * R[a as usize] * loss(a, false, a);
+                match objective {
+                    Objective::Denoising => R[a as usize] * loss(a, false, a),
+                    _ => noise + signal,
+                }
+            })
+            .sum()
+    }
+
+    #[test]
+    fn the_binary_excess_is_the_expected_loss_above_its_least() {
+        let schedule = schedule();
+        let step = 8;
+        let best = optimum(Objective::Binary, &schedule, step);
+        let other = [0.3, -0.2, 1.0, 0.5];
+        let expected = expected_loss(Objective::Binary, &schedule, step, &other)
+            - expected_loss(Objective::Binary, &schedule, step, &best);
+        let found = binary_excess(&schedule, step, &R, |a| other[a]);
+        assert!((found - expected).abs() < 1e-12, "{found} against {expected}");
+    }
 }

@@ -9,10 +9,8 @@ use crate::{MetricLine, TrainError};
 /// Draws training and held-out loss against the step, as SVG text.
 pub(crate) fn loss_curves(path: &Path, title: &str, lines: &[MetricLine]) -> Result<String, TrainError> {
     let mut svg = String::new();
-    draw(&mut svg, title, lines).map_err(|error| TrainError::Picture {
-        path: path.into(),
-        reason: error.to_string(),
-    })?;
+    draw(&mut svg, title, lines)
+        .map_err(|error| TrainError::Picture { path: path.into(), reason: error.to_string() })?;
     Ok(svg)
 }
 
@@ -46,11 +44,7 @@ fn draw(svg: &mut String, title: &str, lines: &[MetricLine]) -> Result<(), Box<d
             .label(name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
     }
-    chart
-        .configure_series_labels()
-        .background_style(WHITE.mix(0.8))
-        .border_style(BLACK)
-        .draw()?;
+    chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK).draw()?;
     area.present()?;
     Ok(())
 }

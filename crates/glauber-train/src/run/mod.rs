@@ -1,0 +1,10 @@
+//! What a run leaves behind: its folder, checkpoints, metrics and pictures.
+
+pub(crate) mod checkpoint;
+pub(crate) mod folder;
+mod metrics;
+mod picture;
+
+pub use checkpoint::{CheckpointInfo, TrainingState};
+pub use folder::{RunFolder, Vocabulary};
+pub use metrics::MetricLine;

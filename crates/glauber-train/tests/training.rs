@@ -1,0 +1,156 @@
+//! Training on a Markov source: it learns, it does not depend on threads, and its files survive.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use glauber_chain::oracles::MarkovSource;
+use glauber_model::{ModelConfig, Network, NetworkKind};
+use glauber_schedule::ScheduleConfig;
+use glauber_train::{
+    DataConfig, Event, Examples, Flow, Objective, Observer, RunConfig, RunFolder, Surroundings, TrainConfig,
+    TrainError, Trainer, Vocabulary, excess_over_bayes,
+};
+
+const VOCAB: usize = 5;
+
+fn config(objective: Objective, network: NetworkKind, steps: usize) -> RunConfig {
+    RunConfig {
+        seed: 3,
+        data: DataConfig::Markov { length: 8, vocab: VOCAB, source_seed: 1 },
+        model: ModelConfig {
+            network,
+            width: 16,
+            layers: 1,
+            merge_layers: 1,
+            heads: 2,
+            condition_width: 8,
+            tied: false,
+        },
+        schedule: ScheduleConfig { sweeps: 3, ..ScheduleConfig::default() },
+        train: TrainConfig {
+            objective,
+            steps,
+            batch: 16,
+            warmup_steps: 10,
+            learning_rate: 1e-2,
+            average_decay: 0.9,
+            validate_every: 20,
+            validation_sequences: 32,
+            sample_every: 0,
+            checkpoint_every: 20,
+            ..TrainConfig::default()
+        },
+    }
+}
+
+fn vocabulary() -> Vocabulary {
+    Vocabulary { size: VOCAB, counts: vec![1; VOCAB], mask: None, codec: None, version: "test".into() }
+}
+
+fn source() -> MarkovSource {
+    MarkovSource::random(VOCAB, 1, 3.0).expect("a source")
+}
+
+/// Stops after a number of steps, if asked to.
+struct Silent {
+    stop_after: usize,
+}
+
+impl Observer for Silent {
+    fn notice(&mut self, event: Event<'_>) -> Flow {
+        match event {
+            Event::Step { step, .. } if step == self.stop_after => Flow::Stop,
+            _ => Flow::Continue,
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        0.0
+    }
+}
+
+fn train(trainer: &mut Trainer, stop_after: usize) -> Result<Flow, TrainError> {
+    let source = source();
+    let (schedule, objective) = (trainer.schedule().clone(), trainer.config().train.objective);
+    let excess = |network: &Network, held_out: &[Examples]| {
+        let device = Device::flex();
+        Ok(excess_over_bayes(network, objective, &schedule, &source, held_out, &device)?.objective)
+    };
+    let no_samples = |_: &Network, _: usize, _: u64| Ok(Vec::new());
+    let around = Surroundings { train: &source, validation: &source, sample: &no_samples, excess: Some(&excess) };
+    trainer.run(&around, &mut Silent { stop_after })
+}
+
+fn begin(folder: &Path, config: RunConfig, threads: usize) -> Trainer {
+    Trainer::begin(config, &vocabulary(), folder, &Device::flex(), threads).expect("a trainer")
+}
+
+#[test]
+fn every_objective_and_network_comes_closer_to_the_bayes_loss() {
+    for network in [NetworkKind::Hollow, NetworkKind::MaskedQuery] {
+        for objective in Objective::ALL {
+            let folder = tempfile::tempdir().expect("a folder");
+            let mut trainer = begin(&folder.path().join("run"), config(objective, network, 60), 2);
+            train(&mut trainer, usize::MAX).expect("training");
+            let excess: Vec<f64> = trainer.metrics().iter().filter_map(|line| line.excess).collect();
+            assert_eq!(excess.len(), 3);
+            assert!(excess.iter().all(|&above| above >= 0.0), "{network:?}, {objective:?}: below Bayes: {excess:?}");
+            assert!(excess[2] < excess[0], "{network:?}, {objective:?}: {excess:?}");
+        }
+    }
+}
+
+#[test]
+fn the_result_does_not_depend_on_the_threads() {
+    let checkpoint = |threads| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("run");
+        train(&mut begin(&path, config(Objective::Denoising, NetworkKind::Hollow, 20), threads), usize::MAX)
+            .expect("training");
+        let latest = RunFolder::open(&path).and_then(|run| run.latest_checkpoint()).expect("a checkpoint");
+        std::fs::read(latest.path.join("weights.safetensors")).expect("weights")
+    };
+    assert!(checkpoint(1) == checkpoint(2));
+}
+
+#[test]
+fn a_run_that_was_stopped_goes_on_to_the_same_numbers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (unbroken, broken) = (folder.path().join("unbroken"), folder.path().join("broken"));
+    let config = config(Objective::Denoising, NetworkKind::Hollow, 40);
+    let mut whole = begin(&unbroken, config.clone(), 2);
+    assert_eq!(train(&mut whole, usize::MAX).expect("training"), Flow::Continue);
+    assert_eq!(train(&mut begin(&broken, config, 2), 13).expect("training"), Flow::Stop);
+    let mut rest = Trainer::resume(&broken, &Device::flex(), 1).expect("a trainer");
+    assert_eq!(rest.state().step, 13);
+    train(&mut rest, usize::MAX).expect("training");
+    assert_eq!(whole.metrics(), rest.metrics());
+}
+
+#[test]
+fn old_checkpoints_go_and_unfinished_ones_are_ignored() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("run");
+    let mut trainer = begin(&path, config(Objective::Denoising, NetworkKind::Hollow, 80), 1);
+    train(&mut trainer, 70).expect("training");
+    let run = RunFolder::open(&path).expect("a run");
+    let steps = |run: &RunFolder| run.checkpoints().expect("checkpoints").iter().map(|c| c.step).collect::<Vec<_>>();
+    assert_eq!(steps(&run), [60, 70]);
+    let unfinished = path.join("checkpoints/.writing-abc");
+    std::fs::create_dir(&unfinished).expect("a folder");
+    assert_eq!(steps(&run), [60, 70]);
+    train(&mut Trainer::resume(&path, &Device::flex(), 1).expect("a trainer"), usize::MAX).expect("training");
+    assert_eq!(steps(&run), [70, 80]);
+    assert!(!unfinished.exists());
+    assert!(run.picture().is_file());
+}
+
+#[test]
+fn a_learning_rate_that_is_too_high_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut config = config(Objective::Denoising, NetworkKind::Hollow, 60);
+    config.train.learning_rate = 1e30;
+    config.train.warmup_steps = 0;
+    let error = train(&mut begin(&folder.path().join("run"), config, 1), usize::MAX).expect_err("a divergence");
+    assert!(error.to_string().contains("train.learning_rate"), "{error}");
+}
