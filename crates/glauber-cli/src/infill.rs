@@ -17,7 +17,9 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     flags.draw.controls()?;
     let trained = Trained::load(&flags.run, &device(&flags.draw.device)?)?;
     let candidates = flags.candidates.unwrap_or(4 * flags.count).max(flags.count);
-    let alternatives = alternatives(&trained, &flags.text, flags.gap_tokens, candidates, &flags.draw)?;
+    let template = Template::parse(&flags.text, &trained.codec)?;
+    let layout = template.layout(flags.gap_tokens, trained.schedule.len(), &trained.codec)?;
+    let alternatives = alternatives(&trained, &layout, candidates, &flags.draw)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "generated text stands between ⟦ and ⟧; log-probability in nats per generated token")?;
     for (rank, alternative) in alternatives.iter().take(flags.count).enumerate() {
@@ -37,28 +39,24 @@ pub struct Alternative {
 /// Runs `candidates` chains with the known text clamped: the distinct results, best first.
 pub fn alternatives(
     trained: &Trained,
-    text: &str,
-    gap_tokens: usize,
+    layout: &Layout,
     candidates: usize,
     draw: &DrawFlags,
 ) -> anyhow::Result<Vec<Alternative>> {
     ensure!(candidates > 0, "`--count` is 0, expected at least 1");
     let schedule = &trained.schedule;
-    let template = Template::parse(text, &trained.codec)?;
-    let layout = template.layout(gap_tokens, schedule.len(), &trained.codec)?;
     let sampler = ReverseSampler::new(schedule, HeatBath::new(draw.controls()?)?);
     let mut chains = sampler.start(candidates, draw.seed);
-    clamp(&mut chains, &layout)?;
+    clamp(&mut chains, layout)?;
     let conditional = trained.conditional();
     let bar = ProgressBar::new(schedule.sweeps() as u64);
     run_chains(&sampler, &conditional, &mut chains, &mut |_| bar.inc(1))?;
     bar.finish_and_clear();
     let (sequences, _) = chains.into_parts();
-    let mut rows = distinct(&sequences, layout.end);
     let mut found = Vec::new();
-    for row in rows.drain(..) {
+    for row in distinct(&sequences, layout.end) {
         let text = layout.render(&trained.codec, row, "⟦", "⟧")?;
-        found.push(Alternative { score: score(&conditional, row, &layout)?, text });
+        found.push(Alternative { score: score(&conditional, row, layout)?, text });
     }
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     Ok(found)

@@ -9,7 +9,7 @@ use glauber_chain::oracles::MarkovSource;
 use glauber_chain::{ChainRng, DrawControls};
 use glauber_model::Network;
 use glauber_schedule::NoiseConfig;
-use glauber_text::{Corpus, TextCodec, TokenData, prepare};
+use glauber_text::{Corpus, Layout, Sequences, TextCodec, TokenData, prepare};
 use glauber_tokens::Codec;
 use glauber_train::{
     DataConfig, Examples, Flow, NetworkConditional, RunConfig, RunFolder, Surroundings, TrainError, Trainer,
@@ -88,7 +88,7 @@ fn train_text(flags: &TextFlags) -> anyhow::Result<()> {
     };
     let around = Surroundings { train: &train, validation: &validation, sample: &sample, excess: None };
     if run(&mut trainer, &around)? == Flow::Continue {
-        finish_text(&folder, &device, config.seed)?;
+        finish_text(&folder, &device, config.seed, &validation)?;
     }
     println!("run folder: {}", folder.display());
     Ok(())
@@ -137,7 +137,7 @@ fn describe_data(data: &TokenData) {
 }
 
 /// Samples and one infill from the finished run, as a user would draw them.
-fn finish_text(folder: &Path, device: &Device, seed: u64) -> anyhow::Result<()> {
+fn finish_text(folder: &Path, device: &Device, seed: u64, held_out: &Sequences<'_>) -> anyhow::Result<()> {
     let trained = Trained::load(folder, device)?;
     let draw = DrawFlags { temperature: 1.0, top_k: None, top_p: None, seed, device: String::new() };
     println!("\nthree samples:");
@@ -146,16 +146,31 @@ fn finish_text(folder: &Path, device: &Device, seed: u64) -> anyhow::Result<()> 
     for tokens in sequences.iter() {
         println!("  | {}", trained.codec.decode(tokens)?.replace('\n', "\n  | "));
     }
-    let text = "This is the ____ of the ____ that";
-    println!("\nan infill of `{text}`, the generated text between ⟦ and ⟧:");
-    for alternative in alternatives(&trained, text, 3, 16, &draw)?.iter().take(3) {
-        println!("  {:>7.3}  {}", alternative.score, alternative.text);
+    let layout = gap_in_the_middle(held_out);
+    println!("\nan infill of held-out text; between ⟦ and ⟧ what stood there, then what the chain wrote, best first:");
+    println!("  original  {}", one_line(&layout.render(&trained.codec, &layout.tokens, "⟦", "⟧")?));
+    for alternative in alternatives(&trained, &layout, 16, &draw)?.iter().take(3) {
+        println!("  {:>8.3}  {}", alternative.score, one_line(&alternative.text));
     }
     println!(
         "\nmore: glauber sample --run {0}\n      glauber infill --run {0} \"text with a ____ gap\"",
         folder.display()
     );
     Ok(())
+}
+
+/// The first held-out sequence with a few tokens in its middle to be generated.
+fn gap_in_the_middle(held_out: &Sequences<'_>) -> Layout {
+    let len = held_out.length();
+    let mut tokens = vec![0; len];
+    held_out.get(0, &mut tokens);
+    let gap = len.div_ceil(12).min(6);
+    let free = (len - gap) / 2..(len + gap) / 2;
+    Layout { clamp: (0..len).map(|site| !free.contains(&site)).collect(), tokens, end: len }
+}
+
+fn one_line(text: &str) -> String {
+    text.replace('\n', "↵")
 }
 
 fn train_markov(flags: &MarkovFlags) -> anyhow::Result<()> {
