@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use program::glauber;
 
-const STEPS: usize = 60;
+const STEPS: usize = 300;
 
 fn flags(run: &Path) -> Vec<String> {
     let settings = [
@@ -42,7 +42,7 @@ fn train_under_fire(run: &Path) -> usize {
     let mut child = start(&flags(run));
     for attempt in 0u64.. {
         // Uneven waits hit validation, the middle of a step and the writing of checkpoints alike.
-        std::thread::sleep(Duration::from_millis(120 + (attempt * 37) % 101 + attempt * 10));
+        std::thread::sleep(Duration::from_millis(150 + (attempt * 37) % 101 + attempt * 10));
         if let Some(status) = child.try_wait().expect("the program can be waited for") {
             assert!(status.success(), "attempt {attempt} failed by itself");
             break;

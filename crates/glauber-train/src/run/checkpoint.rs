@@ -138,7 +138,8 @@ pub(crate) fn load_average(checkpoint: &Path, average: &mut Network) -> Result<(
 }
 
 fn save_network(path: &Path, network: &Network) -> Result<(), TrainError> {
-    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true);
+    // The default metadata comes in random order: without it equal networks make equal files.
+    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true).clear_metadata();
     let saved = store.collect_from(network);
     saved.map_err(|error| TrainError::io(path)(std::io::Error::other(error.to_string())))
 }
