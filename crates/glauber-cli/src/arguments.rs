@@ -129,13 +129,13 @@ pub struct MarkovFlags {
 #[derive(Debug, Clone, Args)]
 pub struct DrawFlags {
     /// Temperature of the draws; below 1 prefers the likely
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
     pub temperature: f64,
     /// Draw among the k most probable tokens
     #[arg(long, value_name = "K")]
     pub top_k: Option<usize>,
     /// Draw among the most probable tokens that together have probability p (nucleus)
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
     pub top_p: Option<f64>,
     /// Seed of the chains; the same seed gives the same texts
     #[arg(long, default_value_t = 0)]
