@@ -36,7 +36,7 @@ pub enum Command {
     },
     /// Draw texts from a trained model
     Sample(SampleFlags),
-    /// Fill the gaps of a text: `____` is a gap, `{n}` a gap of exactly n tokens
+    /// Fill the gaps of a text: `____` is a gap, `{3}` one of exactly 3 tokens
     Infill(InfillFlags),
     /// Tell what is in a run folder
     Info(InfoFlags),
@@ -57,38 +57,38 @@ pub struct TrainFlags {
     /// Run folder; by default the next free one of `runs/`
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
-    /// Continue the run in `--run` from its last checkpoint
+    /// Continue the run in `--run` from its last checkpoint, with its own configuration
     #[arg(long, requires = "run")]
     pub resume: bool,
-    /// Configuration file, read over the defaults
-    #[arg(long, value_name = "FILE")]
+    /// Configuration file, read over the defaults and the preset
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub config: Option<PathBuf>,
     /// Set a configuration key, for instance `--set train.learning_rate=1e-3`; over `--config`, under the flags
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
     pub set: Vec<String>,
     /// Size of the network: tiny, small or ggm-387m
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub preset: Option<String>,
     /// Design of the network: hollow or masked-query
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub network: Option<String>,
     /// Loss: binary, normalised-binary or denoising
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub objective: Option<String>,
     /// Optimiser steps
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub steps: Option<usize>,
     /// Sequences per optimiser step
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub batch: Option<usize>,
     /// Tokens per sequence
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub length: Option<usize>,
     /// Sweeps of the forward chain
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub sweeps: Option<usize>,
     /// Seed of everything random
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub seed: Option<u64>,
     /// Where to compute
     #[arg(long, default_value = "cpu")]
@@ -103,13 +103,13 @@ pub struct TextFlags {
     #[command(flatten)]
     pub train: TrainFlags,
     /// Text files or folders (.txt, .md, .jsonl, .parquet; plain, .gz or .zst)
-    #[arg(long, value_name = "PATH", num_args = 1..)]
+    #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "resume")]
     pub data: Vec<PathBuf>,
     /// Parquet column or JSON field that holds the text
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     pub column: Option<String>,
     /// Vocabulary: bytes, characters, bpe:SIZE, a tokenizer.json, or gpt2:VOCAB.json,MERGES.txt
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub tokenizer: Option<String>,
     /// Where prepared tokens are kept between runs
     #[arg(long, value_name = "DIR", default_value = "runs/cache")]
@@ -121,7 +121,7 @@ pub struct MarkovFlags {
     #[command(flatten)]
     pub train: TrainFlags,
     /// Symbols of the source
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub vocab: Option<usize>,
 }
 
@@ -170,7 +170,7 @@ pub struct InfillFlags {
     /// Run folder
     #[arg(long, value_name = "DIR")]
     pub run: PathBuf,
-    /// The text, its gaps marked: `____`, or `{n}` for exactly n tokens; `\_` and `\{` stand for themselves
+    /// The text, its gaps marked: `____`, or `{3}` for exactly 3 tokens; `\_` and `\{` stand for themselves
     pub text: String,
     /// Alternatives to return, best first
     #[arg(short = 'n', long, default_value_t = 4)]

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use anyhow::ensure;
 use glauber_chain::{Chains, HeatBath, ReverseSampler, SiteConditional, TokenRows};
 use glauber_text::{Layout, Template};
 use glauber_tokens::{Token, TokenBatch};
@@ -10,11 +9,13 @@ use indicatif::ProgressBar;
 
 use crate::arguments::{DrawFlags, InfillFlags};
 use crate::device::device;
-use crate::trained::{Trained, run_chains};
+use crate::trained::{Trained, check_count, run_chains};
 
 /// Fills the gaps and prints the best alternatives.
 pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     flags.draw.controls()?;
+    check_count("--count", flags.count)?;
+    check_count("--candidates", flags.candidates.unwrap_or(1))?;
     let trained = Trained::load(&flags.run, &device(&flags.draw.device)?)?;
     let candidates = flags.candidates.unwrap_or(4 * flags.count).max(flags.count);
     let template = Template::parse(&flags.text, &trained.codec)?;
@@ -43,7 +44,6 @@ pub fn alternatives(
     candidates: usize,
     draw: &DrawFlags,
 ) -> anyhow::Result<Vec<Alternative>> {
-    ensure!(candidates > 0, "`--count` is 0, expected at least 1");
     let schedule = &trained.schedule;
     let sampler = ReverseSampler::new(schedule, HeatBath::new(draw.controls()?)?);
     let mut chains = sampler.start(candidates, draw.seed);

@@ -1,12 +1,17 @@
 //! How training shows itself: a bar on a terminal, plain lines elsewhere.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use glauber_train::{Event, Flow, MetricLine, Observer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Prints a line. Training goes on when nobody listens any more: a closed pipe must not cost hours of work.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
 
 /// An observer that prints.
 pub struct Progress {
@@ -42,7 +47,7 @@ impl Progress {
 
     fn line(&self, text: &str) {
         match self.bar.is_hidden() {
-            true => println!("{text}"),
+            true => say(text),
             false => self.bar.println(text),
         }
     }

@@ -1,4 +1,4 @@
-//! A run's configuration from defaults, file, `--set` and flags, in that order.
+//! A run's configuration from defaults, preset, file, `--set` and flags, in that order.
 
 use std::path::Path;
 
@@ -16,9 +16,14 @@ pub struct Layers {
 }
 
 impl Layers {
-    /// Starts from a default that is part of the program, then the file and `--set` of the flags, then the flags themselves.
+    /// Starts from a default that is part of the program and the preset, then the file and `--set` of the flags, then the other
+    /// flags.
     pub fn new(default: &str, flags: &TrainFlags) -> anyhow::Result<Self> {
         let mut layers = Self { table: default.parse().context("the built-in configuration")? };
+        if let Some(name) = &flags.preset {
+            let preset: Preset = name.parse()?;
+            layers.set("model", Value::try_from(preset.config())?)?;
+        }
         if let Some(path) = &flags.config {
             layers.read(path)?;
         }
@@ -63,10 +68,6 @@ impl Layers {
     }
 
     fn flags(&mut self, flags: &TrainFlags) -> anyhow::Result<()> {
-        if let Some(name) = &flags.preset {
-            let preset: Preset = name.parse()?;
-            self.set("model", Value::try_from(preset.config())?)?;
-        }
         let names = [("model.network", &flags.network), ("train.objective", &flags.objective)];
         for (key, name) in names {
             if let Some(name) = name {
@@ -81,7 +82,7 @@ impl Layers {
         ];
         for (key, number) in numbers {
             if let Some(number) = number {
-                self.set(key, i64::try_from(number)?)?;
+                self.set(key, i64::try_from(number).with_context(|| format!("`{key}` is {number}"))?)?;
             }
         }
         if let Some(seed) = flags.seed {

@@ -7,11 +7,12 @@ use indicatif::ProgressBar;
 
 use crate::arguments::SampleFlags;
 use crate::device::device;
-use crate::trained::{Trained, draw_sequences};
+use crate::trained::{Trained, check_count, draw_sequences};
 
 /// Draws texts and prints them.
 pub fn sample(flags: &SampleFlags) -> anyhow::Result<()> {
     let controls = flags.draw.controls()?;
+    check_count("--count", flags.count)?;
     let trained = Trained::load(&flags.run, &device(&flags.draw.device)?)?;
     let schedule = &trained.schedule;
     let bar = ProgressBar::new(schedule.sweeps() as u64);

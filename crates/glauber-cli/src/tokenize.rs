@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use anyhow::ensure;
-use glauber_text::{Corpus, CorpusConfig, TextCodec};
+use glauber_text::{Corpus, CorpusConfig, TextCodec, TokenizerConfig};
 use glauber_tokens::Codec;
 
 use crate::arguments::TokenizeFlags;
@@ -12,6 +12,8 @@ use crate::run_config::tokenizer;
 /// Trains or loads a tokenizer; saves it, shows how it divides a text, or tells of the corpus.
 pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
     let config = tokenizer(&flags.tokenizer)?;
+    let learns = matches!(config, TokenizerConfig::Bpe { .. } | TokenizerConfig::Characters { .. });
+    ensure!(!learns || !flags.data.is_empty(), "`--tokenizer {}` learns from a corpus: give `--data`", flags.tokenizer);
     let codec = match flags.data.is_empty() {
         true => TextCodec::train(&config, std::iter::empty())?,
         false => {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use glauber_chain::{Chains, DrawControls, HeatBath, ReverseSampler};
 use glauber_model::Network;
@@ -60,6 +60,15 @@ pub fn load_codec(folder: &RunFolder, vocabulary: &Vocabulary) -> anyhow::Result
         );
     }
     Ok(codec)
+}
+
+/// Chains that run at once: each holds its tokens and a row of conditionals.
+const MOST_CHAINS: usize = 4096;
+
+/// Checks a number of chains.
+pub fn check_count(flag: &str, count: usize) -> anyhow::Result<()> {
+    ensure!((1..=MOST_CHAINS).contains(&count), "`{flag}` is {count}, expected a number in 1..={MOST_CHAINS}");
+    Ok(())
 }
 
 /// Runs whole reverse chains from noise: one sequence a row.

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
 
+/// A size above this is taken for a slip of the keyboard.
+const LARGEST: usize = 1 << 15;
+
 /// The two designs of a leave-one-out network (`docs/math.md`, §6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -127,6 +130,10 @@ impl ModelConfig {
         ];
         if let Some(&(key, _)) = sizes.iter().find(|(_, size)| *size == 0) {
             return Err(ModelError::Zero { key });
+        }
+        let sizes = sizes.into_iter().chain([("model.merge_layers", self.merge_layers)]);
+        if let Some((key, found)) = sizes.into_iter().find(|(_, size)| *size > LARGEST) {
+            return Err(ModelError::TooLarge { key, found, most: LARGEST });
         }
         if self.network == NetworkKind::Hollow && self.merge_layers == 0 {
             return Err(ModelError::Zero { key: "model.merge_layers" });

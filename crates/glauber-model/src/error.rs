@@ -18,6 +18,16 @@ pub enum ModelError {
         /// The key of the size.
         key: &'static str,
     },
+    /// A size is beyond anything sensible.
+    #[error("`{key}` is {found}, expected at most {most}")]
+    TooLarge {
+        /// The key of the size.
+        key: &'static str,
+        /// The size found.
+        found: usize,
+        /// The most that is accepted.
+        most: usize,
+    },
     /// A preset's name is not known.
     #[error("unknown preset `{found}`, expected one of {expected}: change `--preset`")]
     UnknownPreset {

@@ -1,5 +1,7 @@
 //! Everything that decides a run.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use glauber_model::{ModelConfig, Preset};
@@ -57,6 +59,22 @@ pub enum DataConfig {
         /// Seed of the chain's transition matrix.
         source_seed: u64,
     },
+}
+
+impl RunConfig {
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    /// [`TrainError`] names the first key that is out of range.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        within("data.length", self.data.length(), 1..=1 << 20)?;
+        if let DataConfig::Markov { vocab, .. } = self.data {
+            within("data.vocab", vocab, 2..=4096)?;
+        }
+        within("schedule.sweeps", self.schedule.sweeps, 1..=1 << 16)?;
+        self.model.validate()?;
+        self.train.validate()
+    }
 }
 
 impl DataConfig {
@@ -143,17 +161,18 @@ impl TrainConfig {
     /// [`TrainError::Config`] names the first key that is out of range.
     pub fn validate(&self) -> Result<(), TrainError> {
         let counts = [
-            ("train.steps", self.steps),
-            ("train.batch", self.batch),
-            ("train.micro_batches", self.micro_batches),
-            ("train.validate_every", self.validate_every),
-            ("train.validation_sequences", self.validation_sequences),
-            ("train.checkpoint_every", self.checkpoint_every),
-            ("train.keep_checkpoints", self.keep_checkpoints),
+            ("train.steps", self.steps, 1 << 40),
+            ("train.batch", self.batch, 1 << 16),
+            ("train.micro_batches", self.micro_batches, 1 << 16),
+            ("train.validate_every", self.validate_every, usize::MAX),
+            ("train.validation_sequences", self.validation_sequences, 1 << 20),
+            ("train.checkpoint_every", self.checkpoint_every, usize::MAX),
+            ("train.keep_checkpoints", self.keep_checkpoints, usize::MAX),
         ];
-        for (key, found) in counts {
-            require(found > 0, key, found, "at least 1")?;
+        for (key, found, most) in counts {
+            within(key, found, 1..=most)?;
         }
+        within("train.samples", self.samples, 0..=1 << 12)?;
         let divides = self.batch.is_multiple_of(self.micro_batches);
         require(divides, "train.micro_batches", self.micro_batches, "a divisor of `train.batch`")?;
         let positive = [("train.learning_rate", self.learning_rate), ("train.clip_norm", self.clip_norm)];
@@ -171,6 +190,14 @@ impl TrainConfig {
         }
         require(self.weight_decay >= 0.0, "train.weight_decay", self.weight_decay, "0 or more")
     }
+}
+
+fn within(key: &'static str, found: usize, range: RangeInclusive<usize>) -> Result<(), TrainError> {
+    let expected = match *range.end() {
+        usize::MAX => format!("at least {}", range.start()),
+        end => format!("a number in {}..={end}", range.start()),
+    };
+    require(range.contains(&found), key, found, &expected)
 }
 
 fn require(holds: bool, key: &'static str, found: impl ToString, expected: &str) -> Result<(), TrainError> {

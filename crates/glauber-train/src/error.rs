@@ -47,7 +47,7 @@ pub enum TrainError {
     },
     /// The loss stopped being a number.
     #[error(
-        "the loss of step {step} is {loss}: lower `train.learning_rate` (now {learning_rate:e}), or resume from the last checkpoint with a smaller one"
+        "the loss of step {step} is {loss}: begin a new run with a smaller `train.learning_rate` (now {learning_rate:e})"
     )]
     Diverged {
         /// The step.

@@ -1,10 +1,14 @@
 //! The loop.
 
+use std::fs::File;
+use std::path::Path;
+
 use burn::tensor::Device;
 
 use glauber_chain::ChainRng;
 use glauber_model::{Network, NetworkKind};
 use glauber_schedule::Schedule;
+use glauber_text::TextCodec;
 
 use crate::objective::evaluation::evaluate;
 use crate::optimiser::gradients::Replicas;
@@ -44,6 +48,8 @@ pub struct Trainer {
     folder: RunFolder,
     device: Device,
     replicas: Replicas,
+    /// Keeps other processes out of the folder.
+    _lock: File,
     validation: Vec<Examples>,
 }
 
@@ -72,62 +78,67 @@ impl Trainer {
     pub fn begin(
         config: RunConfig,
         vocabulary: &Vocabulary,
-        folder: &std::path::Path,
+        codec: Option<&TextCodec>,
+        folder: &Path,
         device: &Device,
         threads: usize,
     ) -> Result<Self, TrainError> {
-        let trainer = |folder| Self::assemble(config.clone(), vocabulary, folder, device, threads);
-        // Refuse a bad configuration before the folder exists.
-        config.train.validate()?;
-        config.model.validate()?;
-        config.train.objective.check(&schedule(&config, vocabulary)?)?;
-        trainer(RunFolder::create(folder, &config, vocabulary)?)
+        let create = |config: &RunConfig| RunFolder::create(folder, config, vocabulary, codec);
+        Self::assemble(config, vocabulary, create, device, threads)
     }
 
-    /// Goes on with a run from its newest or from its start when it has none.
+    /// Goes on with a run from its newest checkpoint, or from its start when nothing was ever evaluated.
     ///
     /// # Errors
-    /// When the folder is not a run's or its files are malformed.
-    pub fn resume(folder: &std::path::Path, device: &Device, threads: usize) -> Result<Self, TrainError> {
+    /// When the folder is not a run's, another process trains in it, or its files are missing or malformed.
+    pub fn resume(folder: &Path, device: &Device, threads: usize) -> Result<Self, TrainError> {
         let folder = RunFolder::open(folder)?;
         let (config, vocabulary) = (folder.config()?, folder.vocabulary()?);
-        let mut trainer = Self::assemble(config, &vocabulary, folder, device, threads)?;
-        if let Some(latest) = trainer.folder.checkpoints()?.pop() {
+        let lines = folder.metric_lines()?;
+        let mut trainer = Self::assemble(config, &vocabulary, |_| Ok(folder), device, threads)?;
+        if !lines.is_empty() || !trainer.folder.checkpoints()?.is_empty() {
+            let latest = trainer.folder.latest_checkpoint()?;
             let Self { network, average, optimiser, .. } = &mut trainer;
             trainer.state = checkpoint::load(&latest.path, network, average, optimiser)?;
         }
         let done = trainer.state.step;
-        for (text, line) in trainer.folder.metric_lines()? {
+        for (text, line) in lines {
             if line.step <= done {
                 trainer.metric_text += &(text + "\n");
                 trainer.metrics.push(line);
             }
         }
+        trainer.folder.trim_samples(done)?;
         Ok(trainer)
     }
 
+    /// Builds and checks everything before the folder is made or opened.
     fn assemble(
         config: RunConfig,
         vocabulary: &Vocabulary,
-        folder: RunFolder,
+        folder: impl FnOnce(&RunConfig) -> Result<RunFolder, TrainError>,
         device: &Device,
         threads: usize,
     ) -> Result<Self, TrainError> {
+        config.validate()?;
         let schedule = schedule(&config, vocabulary)?;
+        config.train.objective.check(&schedule)?;
         let network = Network::new(&config.model, vocabulary.size, config.data.length(), config.seed, device)?;
+        let folder = folder(&config)?;
         Ok(Self {
+            _lock: folder.lock()?,
             optimiser: AdamW::new(&config.train, &network),
             average: network.clone(),
             network,
             schedule,
-            config,
             folder,
             state: TrainingState::default(),
             metrics: Vec::new(),
             metric_text: String::new(),
             device: device.clone(),
-            replicas: Replicas::new(threads),
+            replicas: Replicas::new(threads.min(config.train.micro_batches)),
             validation: Vec::new(),
+            config,
         })
     }
 

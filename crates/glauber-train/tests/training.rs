@@ -82,7 +82,7 @@ fn train(trainer: &mut Trainer, stop_after: usize) -> Result<Flow, TrainError> {
 }
 
 fn begin(folder: &Path, config: RunConfig, threads: usize) -> Trainer {
-    Trainer::begin(config, &vocabulary(), folder, &Device::flex(), threads).expect("a trainer")
+    Trainer::begin(config, &vocabulary(), None, folder, &Device::flex(), threads).expect("a trainer")
 }
 
 #[test]
@@ -136,9 +136,12 @@ fn old_checkpoints_go_and_unfinished_ones_are_ignored() {
     let run = RunFolder::open(&path).expect("a run");
     let steps = |run: &RunFolder| run.checkpoints().expect("checkpoints").iter().map(|c| c.step).collect::<Vec<_>>();
     assert_eq!(steps(&run), [60, 70]);
-    let unfinished = path.join("checkpoints/.writing-abc");
+    let unfinished = path.join("checkpoints/.writing");
     std::fs::create_dir(&unfinished).expect("a folder");
     assert_eq!(steps(&run), [60, 70]);
+    let second = Trainer::resume(&path, &Device::flex(), 1).err().expect("the folder is taken").to_string();
+    assert!(second.contains("another process"), "{second}");
+    drop(trainer);
     train(&mut Trainer::resume(&path, &Device::flex(), 1).expect("a trainer"), usize::MAX).expect("training");
     assert_eq!(steps(&run), [70, 80]);
     assert!(!unfinished.exists());

@@ -176,12 +176,15 @@ impl TextCodec {
     }
 
     /// Writes the codec as one self-contained JSON file: a standard `tokenizer.json` where it is one, a few fields for bytes and
-    /// characters.
+    /// characters. The file is complete or as it was before.
     ///
     /// # Errors
     /// [`TextError::Io`].
     pub fn save(&self, path: &Path) -> Result<(), TextError> {
-        std::fs::write(path, &self.saved).map_err(TextError::io("write", path))
+        let mut unfinished = path.as_os_str().to_owned();
+        unfinished.push(".writing");
+        std::fs::write(&unfinished, &self.saved).map_err(TextError::io("write", path))?;
+        std::fs::rename(&unfinished, path).map_err(TextError::io("write", path))
     }
 
     /// Reads what [`save`](Self::save) wrote, or any `tokenizer.json`. Truncation, padding and BPE dropout that a file asks for are

@@ -14,6 +14,8 @@ const STATE: &str = "state.toml";
 const WEIGHTS: &str = "weights.safetensors";
 const AVERAGE: &str = "average.safetensors";
 const MOMENTS: [&str; 2] = ["moment-1.safetensors", "moment-2.safetensors"];
+/// The folder of a checkpoint that is being written; the run's lock keeps it to one process.
+const UNFINISHED: &str = ".writing";
 /// What tells a finished checkpoint's name from one being written.
 const PREFIX: &str = "step-";
 
@@ -74,21 +76,26 @@ pub(crate) fn save(
 ) -> Result<(), TrainError> {
     fs::create_dir_all(folder).map_err(TrainError::io(folder))?;
     remove_unfinished(folder)?;
-    let scratch = tempfile::Builder::new().prefix(".writing-").tempdir_in(folder).map_err(TrainError::io(folder))?;
+    let scratch = folder.join(UNFINISHED);
+    fs::create_dir(&scratch).map_err(TrainError::io(&scratch))?;
+    let path = scratch.join(STATE);
+    let text = toml::to_string(state).map_err(|error| malformed(&path, error))?;
+    fs::write(&path, text).map_err(TrainError::io(&path))?;
+    let permissions = fs::metadata(&path).map_err(TrainError::io(&path))?.permissions();
     let (weights, average, optimiser) = networks;
     let [first, second] = optimiser.moments.each_ref();
     let files = [WEIGHTS, AVERAGE, MOMENTS[0], MOMENTS[1]];
     for (name, network) in files.into_iter().zip([weights, average, first, second]) {
-        save_network(&scratch.path().join(name), network)?;
+        let path = scratch.join(name);
+        save_network(&path, network)?;
+        // The store's files are for their owner alone; a run is for whoever may read its folder.
+        fs::set_permissions(&path, permissions.clone()).map_err(TrainError::io(&path))?;
     }
-    let path = scratch.path().join(STATE);
-    let text = toml::to_string(state).map_err(|error| malformed(&path, error))?;
-    fs::write(&path, text).map_err(TrainError::io(&path))?;
     let finished = folder.join(format!("{PREFIX}{:08}", state.step));
     if finished.exists() {
         fs::remove_dir_all(&finished).map_err(TrainError::io(&finished))?;
     }
-    fs::rename(scratch.keep(), &finished).map_err(TrainError::io(&finished))?;
+    fs::rename(&scratch, &finished).map_err(TrainError::io(&finished))?;
     let all = list(folder)?;
     for old in &all[..all.len().saturating_sub(keep.max(1))] {
         fs::remove_dir_all(&old.path).map_err(TrainError::io(&old.path))?;
@@ -98,20 +105,17 @@ pub(crate) fn save(
 
 /// Removes what a killed process left half written.
 fn remove_unfinished(folder: &Path) -> Result<(), TrainError> {
-    for entry in fs::read_dir(folder).map_err(TrainError::io(folder))? {
-        let path = entry.map_err(TrainError::io(folder))?.path();
-        let name = path.file_name().and_then(|name| name.to_str());
-        if name.is_some_and(|name| name.starts_with(".writing-")) {
-            fs::remove_dir_all(&path).map_err(TrainError::io(&path))?;
-        }
+    let path = folder.join(UNFINISHED);
+    match path.exists() {
+        true => fs::remove_dir_all(&path).map_err(TrainError::io(&path)),
+        false => Ok(()),
     }
-    Ok(())
 }
 
 /// Reads where the run stood.
 pub(crate) fn load_state(checkpoint: &Path) -> Result<TrainingState, TrainError> {
     let path = checkpoint.join(STATE);
-    let text = fs::read_to_string(&path).map_err(TrainError::io(&path))?;
+    let text = fs::read_to_string(&path).map_err(|error| malformed(&path, error))?;
     toml::from_str(&text).map_err(|error| malformed(&path, error))
 }
 
@@ -146,7 +150,7 @@ fn save_network(path: &Path, network: &Network) -> Result<(), TrainError> {
 
 fn load_network(path: &Path, network: &mut Network) -> Result<(), TrainError> {
     if !path.is_file() {
-        return Err(TrainError::io(path)(std::io::ErrorKind::NotFound.into()));
+        return Err(malformed(path, "the file is missing"));
     }
     let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true);
     let applied = store.apply_to(network).map_err(|error| malformed(path, error))?;
@@ -157,10 +161,10 @@ fn load_network(path: &Path, network: &mut Network) -> Result<(), TrainError> {
 }
 
 fn malformed(path: &Path, error: impl ToString) -> TrainError {
-    let first_line = |text: String| text.trim().lines().next().unwrap_or_default().to_owned();
+    let found = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
     TrainError::Malformed {
         path: path.into(),
-        found: first_line(error.to_string()),
-        hint: "the file is truncated or belongs to another network: delete its checkpoint folder to use the one before",
+        found: found.chars().take(160).collect(),
+        hint: "the file is missing, truncated or of another network: delete its checkpoint folder to use the one before",
     }
 }

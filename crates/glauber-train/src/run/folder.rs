@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use glauber_model::Network;
 use glauber_schedule::Schedule;
+use glauber_text::TextCodec;
 use glauber_tokens::Token;
 
 use super::checkpoint::{self, CheckpointInfo};
@@ -21,7 +22,9 @@ const TOKENIZER: &str = "tokenizer.json";
 const METRICS: &str = "metrics.jsonl";
 const PICTURE: &str = "loss.svg";
 const SAMPLES: &str = "samples.txt";
+const SAMPLE_HEADING: &str = "=== step ";
 const CHECKPOINTS: &str = "checkpoints";
+const LOCK: &str = "lock";
 
 /// A run folder.
 ///
@@ -60,7 +63,12 @@ impl RunFolder {
     ///
     /// # Errors
     /// When the folder holds anything, or cannot be written.
-    pub fn create(path: &Path, config: &RunConfig, vocabulary: &Vocabulary) -> Result<Self, TrainError> {
+    pub fn create(
+        path: &Path,
+        config: &RunConfig,
+        vocabulary: &Vocabulary,
+        codec: Option<&TextCodec>,
+    ) -> Result<Self, TrainError> {
         fs::create_dir_all(path).map_err(TrainError::io(path))?;
         if fs::read_dir(path).map_err(TrainError::io(path))?.next().is_some() {
             return Err(TrainError::Mismatch {
@@ -72,6 +80,10 @@ impl RunFolder {
         let folder = Self { path: path.into() };
         let text = toml::to_string(config).map_err(|error| folder.malformed(CONFIG, error))?;
         folder.write(VOCABULARY, &to_json(vocabulary))?;
+        if let Some(codec) = codec {
+            codec.save(&folder.tokenizer())?;
+        }
+        // Last: its presence says that the run has begun.
         folder.write(CONFIG, &text)?;
         Ok(folder)
     }
@@ -157,10 +169,42 @@ impl RunFolder {
         self.write(PICTURE, &picture::loss_curves(&self.picture(), title, lines)?)
     }
 
+    /// Takes the folder for one training process, until the file is dropped.
+    pub(crate) fn lock(&self) -> Result<fs::File, TrainError> {
+        let path = self.path.join(LOCK);
+        let file = fs::File::create(&path).map_err(TrainError::io(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(fs::TryLockError::Error(error)) => Err(TrainError::io(&path)(error)),
+            Err(fs::TryLockError::WouldBlock) => Err(TrainError::Mismatch {
+                path: self.path.clone(),
+                found: "another process is training this run".into(),
+                expected: "one at a time: wait for it, or choose another `--run`".into(),
+            }),
+        }
+    }
+
+    /// Forgets the samples of steps after `done`.
+    pub(crate) fn trim_samples(&self, done: usize) -> Result<(), TrainError> {
+        if !self.path.join(SAMPLES).exists() {
+            return Ok(());
+        }
+        let mut keep = true;
+        let mut kept = String::new();
+        for line in self.read(SAMPLES)?.split_inclusive('\n') {
+            let step = line.strip_prefix(SAMPLE_HEADING).and_then(|step| step.trim().parse::<usize>().ok());
+            keep = step.map_or(keep, |step| step <= done);
+            if keep {
+                kept += line;
+            }
+        }
+        self.write(SAMPLES, &kept)
+    }
+
     /// Appends samples.
     pub(crate) fn append_samples(&self, step: usize, texts: &[String]) -> Result<(), TrainError> {
         let path = self.path.join(SAMPLES);
-        let mut block = format!("=== step {step}\n");
+        let mut block = format!("{SAMPLE_HEADING}{step}\n");
         for text in texts {
             block.push_str(text);
             block.push_str("\n---\n");
@@ -215,13 +259,9 @@ impl RunFolder {
 
     /// Writes under a temporary name and renames: a reader sees the old file or the new one.
     fn write(&self, name: &str, text: &str) -> Result<(), TrainError> {
-        let path = self.path.join(name);
-        let write = || {
-            let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
-            file.write_all(text.as_bytes())?;
-            file.persist(&path).map_err(|error| error.error)
-        };
-        write().map(drop).map_err(TrainError::io(&path))
+        let (path, unfinished) = (self.path.join(name), self.path.join(format!("{name}.writing")));
+        fs::write(&unfinished, text).map_err(TrainError::io(&path))?;
+        fs::rename(&unfinished, &path).map_err(TrainError::io(&path))
     }
 
     fn malformed(&self, name: &str, error: impl ToString) -> TrainError {

@@ -1,0 +1,181 @@
+//! `glauber train text`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{bail, ensure};
+use burn::tensor::Device;
+use glauber_chain::DrawControls;
+use glauber_model::Network;
+use glauber_schedule::NoiseConfig;
+use glauber_text::{Corpus, Layout, Sequences, TextCodec, TokenData, prepare};
+use glauber_tokens::Codec;
+use glauber_train::{DataConfig, Flow, NetworkConditional, RunConfig, RunFolder, Surroundings, TrainError, Vocabulary};
+use toml::Value;
+
+use super::{new_run, resumed, run, trainer};
+use crate::arguments::{DrawFlags, TextFlags};
+use crate::device::device;
+use crate::infill::alternatives;
+use crate::progress::say;
+use crate::run_config::{Layers, tokenizer};
+use crate::trained::{Trained, draw_sequences, load_codec};
+
+const DEFAULTS: &str = include_str!("../../../../configs/text.toml");
+
+/// Trains on text, then shows samples and an infill.
+pub fn train(flags: &TextFlags) -> anyhow::Result<()> {
+    let device = device(&flags.train.device)?;
+    let (config, folder) = match flags.train.resume {
+        true => resumed(&flags.train)?,
+        false => (text_config(flags)?, new_run(&flags.train, "text")?),
+    };
+    config.validate()?;
+    let corpus = Prepared::new(&config, &folder, flags)?;
+    let length = config.data.length();
+    let (train, validation) = (corpus.data.train().sequences(length)?, corpus.data.validation().sequences(length)?);
+    let (codec, vocabulary) = (&corpus.codec, &corpus.vocabulary);
+    let mut trainer = trainer(&config, vocabulary, Some(codec), &folder, &device, &flags.train)?;
+    let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
+    let sample = |network: &Network, count: usize, seed: u64| {
+        let conditional = NetworkConditional::new(network, objective, &schedule, &device);
+        let drawn = draw_sequences(&conditional, &schedule, DrawControls::default(), count, seed, |_| {});
+        let sequences = drawn.map_err(|error| TrainError::Sampling(error.to_string()))?;
+        sequences.iter().map(|tokens| Ok(codec.decode(tokens)?)).collect()
+    };
+    let around = Surroundings { train: &train, validation: &validation, sample: &sample, excess: None };
+    if run(&mut trainer, &around)? == Flow::Continue {
+        finish_text(&folder, &device, config.seed, &validation)?;
+    }
+    say(&format!("run folder: {}", folder.display()));
+    Ok(())
+}
+
+/// A corpus as tokens.
+struct Prepared {
+    codec: TextCodec,
+    data: TokenData,
+    vocabulary: Vocabulary,
+}
+
+impl Prepared {
+    /// Learns the vocabulary, or takes the resumed run's, and encodes the corpus.
+    fn new(config: &RunConfig, folder: &Path, flags: &TextFlags) -> anyhow::Result<Self> {
+        let DataConfig::Text { corpus, tokenizer, prepare: split, .. } = &config.data else {
+            bail!("{}: `data.kind` is not \"text\": use `train markov`", folder.display());
+        };
+        ensure!(
+            !corpus.paths.is_empty(),
+            "no corpus: give `--data FILE…` (`cargo xtask train text` has a default one)"
+        );
+        let corpus = Corpus::open(corpus)?;
+        let begun = flags.train.resume.then(|| RunFolder::open(folder)?.vocabulary()).transpose()?;
+        let codec = match &begun {
+            Some(vocabulary) => load_codec(&RunFolder::open(folder)?, vocabulary)?,
+            None => {
+                say(&format!("preparing the corpus: {} files", corpus.files().count()));
+                with_mask(TextCodec::from_config(tokenizer, &corpus)?, config)?
+            }
+        };
+        let mut shown = 0;
+        let data = prepare(split, &corpus, &codec, &flags.cache, &mut |progress| {
+            if progress.bytes >= shown + (32 << 20) {
+                shown = progress.bytes;
+                say(&format!("  {} MB of text encoded", progress.bytes >> 20));
+            }
+        })?;
+        describe_data(&data);
+        let vocabulary = Vocabulary {
+            size: codec.vocab_size(),
+            counts: data.counts().to_vec(),
+            mask: codec.mask(),
+            codec: Some(codec.fingerprint()),
+            version: env!("CARGO_PKG_VERSION").into(),
+        };
+        if begun.is_some_and(|begun| begun.counts != vocabulary.counts) {
+            bail!("{}: the corpus has changed since the run began: restore it, or begin a new run", folder.display());
+        }
+        Ok(Self { codec, data, vocabulary })
+    }
+}
+
+/// The configuration of a new run on text.
+fn text_config(flags: &TextFlags) -> anyhow::Result<RunConfig> {
+    let mut layers = Layers::new(DEFAULTS, &flags.train)?;
+    if !flags.data.is_empty() {
+        // Absolute, so that the run can be resumed from any folder.
+        let path = |path: &PathBuf| anyhow::Ok(Value::from(std::path::absolute(path)?.display().to_string()));
+        layers.set("data.corpus.paths", flags.data.iter().map(path).collect::<Result<Vec<_>, _>>()?)?;
+    }
+    if let Some(column) = &flags.column {
+        layers.set("data.corpus.column", column.as_str())?;
+    }
+    if let Some(text) = &flags.tokenizer {
+        layers.set("data.tokenizer", Value::try_from(tokenizer(text)?)?)?;
+    }
+    layers.finish()
+}
+
+/// Absorbing noise needs a mask token.
+fn with_mask(codec: TextCodec, config: &RunConfig) -> anyhow::Result<TextCodec> {
+    fn absorbs(noise: &NoiseConfig) -> bool {
+        match noise {
+            NoiseConfig::Absorbing { .. } => true,
+            NoiseConfig::Mixture { parts } => parts.iter().any(|part| absorbs(&part.law)),
+            _ => false,
+        }
+    }
+    match absorbs(&config.schedule.noise) {
+        true => Ok(codec.with_mask()?),
+        false => Ok(codec),
+    }
+}
+
+fn describe_data(data: &TokenData) {
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    say(&format!(
+        "training on {:.2} M tokens ({:.1} MB of text), held out {:.2} M; vocabulary {}",
+        data.train().tokens() as f64 / 1e6,
+        megabytes(data.train().bytes()),
+        data.validation().tokens() as f64 / 1e6,
+        data.vocab_size()
+    ));
+}
+
+/// Samples and one infill from the finished run, as a user would draw them.
+fn finish_text(folder: &Path, device: &Device, seed: u64, held_out: &Sequences<'_>) -> anyhow::Result<()> {
+    let trained = Trained::load(folder, device)?;
+    let draw = DrawFlags { temperature: 1.0, top_k: None, top_p: None, seed, device: String::new() };
+    say(&format!("\nthree samples:"));
+    let schedule = &trained.schedule;
+    let sequences = draw_sequences(&trained.conditional(), schedule, draw.controls()?, 3, seed, |_| {})?;
+    for tokens in sequences.iter() {
+        say(&format!("  | {}", trained.codec.decode(tokens)?.replace('\n', "\n  | ")));
+    }
+    let layout = gap_in_the_middle(held_out);
+    say(&format!(
+        "\nan infill of held-out text; between ⟦ and ⟧ what stood there, then what the chain wrote, best first:"
+    ));
+    say(&format!("  original  {}", one_line(&layout.render(&trained.codec, &layout.tokens, "⟦", "⟧")?)));
+    for alternative in alternatives(&trained, &layout, 16, &draw)?.iter().take(3) {
+        say(&format!("  {:>8.3}  {}", alternative.score, one_line(&alternative.text)));
+    }
+    say(&format!(
+        "\nmore: glauber sample --run {0}\n      glauber infill --run {0} \"text with a ____ gap\"",
+        folder.display()
+    ));
+    Ok(())
+}
+
+/// The first held-out sequence with a few tokens in its middle to be generated.
+fn gap_in_the_middle(held_out: &Sequences<'_>) -> Layout {
+    let len = held_out.length();
+    let mut tokens = vec![0; len];
+    held_out.get(0, &mut tokens);
+    let gap = len.div_ceil(12).min(6);
+    let free = (len - gap) / 2..(len + gap) / 2;
+    Layout { clamp: (0..len).map(|site| !free.contains(&site)).collect(), tokens, end: len }
+}
+
+fn one_line(text: &str) -> String {
+    text.replace('\n', "↵")
+}
