@@ -38,7 +38,7 @@ enum Task {
     /// Describe a run: `glauber info`
     #[command(disable_help_flag = true)]
     Info(Passed),
-    /// Turn text into token shards: `glauber tokenize`
+    /// Train a tokenizer, or show how one divides a text: `glauber tokenize`
     #[command(disable_help_flag = true)]
     Tokenize(Passed),
     /// Run a named experiment; `experiment markov` is `glauber train markov`

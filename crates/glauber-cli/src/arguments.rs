@@ -38,7 +38,7 @@ pub enum Command {
     Sample(SampleFlags),
     /// Fill the gaps of a text: `____` is a gap, `{3}` one of exactly 3 tokens
     Infill(InfillFlags),
-    /// Tell what is in a run folder
+    /// Tell what is in a run folder, or how large a preset is
     Info(InfoFlags),
     /// Train a tokenizer, or show how one divides a text
     Tokenize(TokenizeFlags),
@@ -60,7 +60,7 @@ pub struct TrainFlags {
     /// Continue the run in `--run` from its last checkpoint, with its own configuration
     #[arg(long, requires = "run")]
     pub resume: bool,
-    /// Configuration file, read over the defaults and the preset
+    /// Configuration file, read over the defaults
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub config: Option<PathBuf>,
     /// Set a configuration key, for instance `--set train.learning_rate=1e-3`; over `--config`, under the flags
@@ -188,7 +188,17 @@ pub struct InfillFlags {
 #[derive(Debug, Args)]
 pub struct InfoFlags {
     /// Run folder, or a checkpoint in one
-    pub path: PathBuf,
+    #[arg(required_unless_present = "preset")]
+    pub path: Option<PathBuf>,
+    /// Build the network of a preset and count its parameters
+    #[arg(long, conflicts_with = "path")]
+    pub preset: Option<String>,
+    /// Tokens of the preset's vocabulary
+    #[arg(long, default_value_t = 50_257, requires = "preset")]
+    pub vocab: usize,
+    /// Tokens of the preset's sequences
+    #[arg(long, default_value_t = 1024, requires = "preset")]
+    pub length: usize,
 }
 
 #[derive(Debug, Args)]

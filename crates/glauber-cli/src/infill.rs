@@ -1,30 +1,34 @@
 //! `glauber infill`.
 
+use std::collections::HashSet;
 use std::io::Write;
 
-use glauber_chain::{Chains, HeatBath, ReverseSampler, SiteConditional, TokenRows};
+use glauber_chain::{Chains, DrawControls, HeatBath, ReverseSampler, SiteConditional, TokenRows};
 use glauber_text::{Layout, Template};
 use glauber_tokens::{Token, TokenBatch};
 use indicatif::ProgressBar;
 
-use crate::arguments::{DrawFlags, InfillFlags};
+use crate::arguments::InfillFlags;
 use crate::device::device;
-use crate::trained::{Trained, check_count, run_chains};
+use crate::trained::{MOST_CHAINS, Trained, check_count, run_chains};
 
 /// Fills the gaps and prints the best alternatives.
 pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
-    flags.draw.controls()?;
+    let controls = flags.draw.controls()?;
     check_count("--count", flags.count)?;
     check_count("--candidates", flags.candidates.unwrap_or(1))?;
     let trained = Trained::load(&flags.run, &device(&flags.draw.device)?)?;
-    let candidates = flags.candidates.unwrap_or(4 * flags.count).max(flags.count);
+    let candidates = flags.candidates.unwrap_or(4 * flags.count).clamp(flags.count, MOST_CHAINS);
     let template = Template::parse(&flags.text, &trained.codec)?;
     let layout = template.layout(flags.gap_tokens, trained.schedule.len(), &trained.codec)?;
-    let alternatives = alternatives(&trained, &layout, candidates, &flags.draw)?;
+    let alternatives = alternatives(&trained, &layout, candidates, controls, flags.draw.seed)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "generated text stands between ⟦ and ⟧; log-probability in nats per generated token")?;
     for (rank, alternative) in alternatives.iter().take(flags.count).enumerate() {
         writeln!(out, "{:>3}. {:>7.3}  {}", rank + 1, alternative.score, alternative.text)?;
+    }
+    if alternatives.len() < flags.count {
+        writeln!(out, "{candidates} chains gave no more; `--candidates` runs more of them")?;
     }
     Ok(())
 }
@@ -42,23 +46,27 @@ pub fn alternatives(
     trained: &Trained,
     layout: &Layout,
     candidates: usize,
-    draw: &DrawFlags,
+    controls: DrawControls,
+    seed: u64,
 ) -> anyhow::Result<Vec<Alternative>> {
     let schedule = &trained.schedule;
-    let sampler = ReverseSampler::new(schedule, HeatBath::new(draw.controls()?)?);
-    let mut chains = sampler.start(candidates, draw.seed);
+    let sampler = ReverseSampler::new(schedule, HeatBath::new(controls)?);
+    let mut chains = sampler.start(candidates, seed);
     clamp(&mut chains, layout)?;
     let conditional = trained.conditional();
     let bar = ProgressBar::new(schedule.sweeps() as u64);
     run_chains(&sampler, &conditional, &mut chains, &mut |_| bar.inc(1))?;
     bar.finish_and_clear();
     let (sequences, _) = chains.into_parts();
-    let mut found = Vec::new();
+    let mut found: Vec<Alternative> = Vec::new();
     for row in distinct(&sequences, layout.end) {
         let text = layout.render(&trained.codec, row, "⟦", "⟧")?;
         found.push(Alternative { score: score(&conditional, row, layout)?, text });
     }
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    // Different tokens may spell the same text: the better spelling stands for it.
+    let mut seen = HashSet::new();
+    found.retain(|alternative| seen.insert(alternative.text.clone()));
     Ok(found)
 }
 

@@ -3,15 +3,44 @@
 use std::io::Write;
 use std::path::Path;
 
-use glauber_model::Network;
+use burn::module::Module;
+use glauber_model::{Network, Preset};
 use glauber_train::{DataConfig, RunFolder};
 
 use crate::arguments::InfoFlags;
 use crate::device::device;
 
-/// Tells what is in a run folder, or in the run that a checkpoint belongs to.
+/// Tells of a run folder, of the run that a checkpoint belongs to, or of a preset.
 pub fn info(flags: &InfoFlags) -> anyhow::Result<()> {
-    let folder = RunFolder::open(run_of(&flags.path))?;
+    match (&flags.preset, &flags.path) {
+        (Some(preset), _) => preset_info(&preset.parse()?, flags),
+        (None, Some(path)) => run_info(path),
+        (None, None) => Ok(()), // refused by the flags
+    }
+}
+
+/// Builds the network of a preset and counts its parameters.
+fn preset_info(preset: &Preset, flags: &InfoFlags) -> anyhow::Result<()> {
+    let config = preset.config();
+    let network = Network::new(&config, flags.vocab, flags.length, 0, &device("cpu")?)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "{}: {:?} network of {} parameters, width {}, {} layers, {} heads, for {} tokens and sequences of {}",
+        preset.name(),
+        config.network,
+        network.num_params(),
+        config.width,
+        config.layers,
+        config.heads,
+        flags.vocab,
+        flags.length
+    )?;
+    Ok(())
+}
+
+fn run_info(path: &Path) -> anyhow::Result<()> {
+    let folder = RunFolder::open(run_of(&std::path::absolute(path)?))?;
     let (config, vocabulary) = (folder.config()?, folder.vocabulary()?);
     let length = config.data.length();
     let parameters = Network::count_parameters(&config.model, vocabulary.size, length, &device("cpu")?)?;

@@ -51,6 +51,9 @@ fn one_line(error: &anyhow::Error) -> String {
             said += &cause;
         }
     }
+    if said.contains("No space left") {
+        said += "; free some space, or choose another `--run` or `--cache`";
+    }
     said
 }
 

@@ -20,12 +20,11 @@ pub struct Progress {
     first_step: usize,
     steps: usize,
     stop: Arc<AtomicBool>,
-    unit: &'static str,
 }
 
 impl Progress {
     /// For a run of `steps` steps that stands at `first_step`.
-    pub fn new(first_step: usize, steps: usize, stop: Arc<AtomicBool>, unit: &'static str) -> Self {
+    pub fn new(first_step: usize, steps: usize, stop: Arc<AtomicBool>) -> Self {
         let bar = match std::io::stderr().is_terminal() {
             true => ProgressBar::new(steps as u64),
             false => ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
@@ -37,7 +36,7 @@ impl Progress {
         bar.set_position(first_step as u64);
         bar.reset_eta();
         bar.enable_steady_tick(Duration::from_millis(500));
-        Self { bar, started: Instant::now(), first_step, steps, stop, unit }
+        Self { bar, started: Instant::now(), first_step, steps, stop }
     }
 
     /// Takes the bar away.
@@ -54,11 +53,11 @@ impl Progress {
 
     fn validation(&self, line: &MetricLine) {
         let mut text = format!(
-            "step {:>6}/{}  held-out loss {:.4}  training {:.4}  [{} per site]",
-            line.step, self.steps, line.loss, line.train_loss, self.unit
+            "step {:>6}/{}  held-out loss {:.4}  training {:.4}  [nats per site]",
+            line.step, self.steps, line.loss, line.train_loss
         );
-        if let Some(excess) = line.excess {
-            text += &format!("  above Bayes {excess:.4}");
+        if let (Some(excess), Some(error)) = (line.excess, line.excess_error) {
+            text += &format!("  above Bayes {excess:.5} ± {error:.5}");
         }
         let elapsed = self.started.elapsed().as_secs_f64();
         let rate = (line.step - self.first_step) as f64 / elapsed;
@@ -80,7 +79,7 @@ impl Observer for Progress {
                 self.line(&format!("samples at step {step}:"));
                 texts.iter().for_each(|text| self.line(&format!("  | {}", text.replace('\n', "\n  | "))));
             }
-            _ => {}
+            Event::Checkpoint { step } => tracing::info!(step, "checkpoint written"),
         }
         match self.stop.load(Ordering::Relaxed) {
             true => Flow::Stop,

@@ -1,4 +1,4 @@
-//! A run's configuration from defaults, preset, file, `--set` and flags, in that order.
+//! A run's configuration from defaults, file, preset, `--set` and flags, in that order.
 
 use std::path::Path;
 
@@ -16,16 +16,15 @@ pub struct Layers {
 }
 
 impl Layers {
-    /// Starts from a default that is part of the program and the preset, then the file and `--set` of the flags, then the other
-    /// flags.
+    /// Starts from a default that is part of the program, then the file, the preset, `--set`, and the other flags.
     pub fn new(default: &str, flags: &TrainFlags) -> anyhow::Result<Self> {
         let mut layers = Self { table: default.parse().context("the built-in configuration")? };
+        if let Some(path) = &flags.config {
+            layers.read(path)?;
+        }
         if let Some(name) = &flags.preset {
             let preset: Preset = name.parse()?;
             layers.set("model", Value::try_from(preset.config())?)?;
-        }
-        if let Some(path) = &flags.config {
-            layers.read(path)?;
         }
         for setting in &flags.set {
             layers.set_text(setting)?;

@@ -9,8 +9,9 @@ use glauber_tokens::Codec;
 use crate::arguments::TokenizeFlags;
 use crate::run_config::tokenizer;
 
-/// Trains or loads a tokenizer; saves it, shows how it divides a text, or tells of the corpus.
+/// Trains or loads a tokenizer; saves it, or shows how it divides a text.
 pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
+    ensure!(flags.text.is_some() || flags.out.is_some(), "nothing to do: give `--text` or `--out`");
     let config = tokenizer(&flags.tokenizer)?;
     let learns = matches!(config, TokenizerConfig::Bpe { .. } | TokenizerConfig::Characters { .. });
     ensure!(!learns || !flags.data.is_empty(), "`--tokenizer {}` learns from a corpus: give `--data`", flags.tokenizer);
@@ -34,6 +35,5 @@ pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
         codec.save(path)?;
         writeln!(out, "written to {}", path.display())?;
     }
-    ensure!(flags.text.is_some() || flags.out.is_some(), "nothing to do: give `--text` or `--out`");
     Ok(())
 }

@@ -63,7 +63,7 @@ pub fn load_codec(folder: &RunFolder, vocabulary: &Vocabulary) -> anyhow::Result
 }
 
 /// Chains that run at once: each holds its tokens and a row of conditionals.
-const MOST_CHAINS: usize = 4096;
+pub const MOST_CHAINS: usize = 4096;
 
 /// Checks a number of chains.
 pub fn check_count(flag: &str, count: usize) -> anyhow::Result<()> {

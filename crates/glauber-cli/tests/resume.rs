@@ -18,7 +18,7 @@ fn flags(run: &Path) -> Vec<String> {
         "model.heads=2",
         "model.condition_width=8",
         "data.vocab=5",
-        "train.checkpoint_every=4",
+        "train.checkpoint_every=25",
         "train.validate_every=10",
         "train.validation_sequences=8",
         "train.warmup_steps=5",
@@ -39,7 +39,8 @@ fn train_under_fire(run: &Path) -> usize {
     let resume = ["train", "markov", "--resume", "--run"].map(String::from);
     let resume = [&resume[..], &[run.display().to_string()]].concat();
     let mut kills = 0;
-    let mut child = start(&flags(run));
+    let begin = flags(run);
+    let mut child = start(&begin);
     for attempt in 0u64.. {
         // Uneven waits hit validation, the middle of a step and the writing of checkpoints alike.
         std::thread::sleep(Duration::from_millis(150 + (attempt * 37) % 101 + attempt * 10));
@@ -51,12 +52,7 @@ fn train_under_fire(run: &Path) -> usize {
         child.wait().expect("the program is gone");
         kills += 1;
         let begun = run.join("config.toml").exists();
-        child = start(if begun { &resume } else { &[] });
-        if !begun {
-            child.wait().expect("the program is gone");
-            let _ = fs::remove_dir_all(run);
-            child = start(&flags(run));
-        }
+        child = start(if begun { &resume } else { &begin });
     }
     kills
 }

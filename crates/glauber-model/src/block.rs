@@ -30,7 +30,7 @@ pub(crate) fn modulations<const N: usize>(layer: &Linear, condition: Tensor<2>) 
     std::array::from_fn(|i| all.clone().narrow(1, i * width, width).unsqueeze_dim(1))
 }
 
-/// A feed-forward layer. ReLU: a third cheaper in all than GELU on the CPU device, whose erf is scalar, at equal quality here.
+/// A feed-forward layer, with ReLU: the CPU device computes the erf of GELU one number at a time.
 #[derive(Module, Debug)]
 pub(crate) struct FeedForward {
     up: Linear,

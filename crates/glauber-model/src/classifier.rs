@@ -41,7 +41,8 @@ pub trait SiteClassifier {
     /// - output: `[batch, asked site, token]`
     ///
     /// # Panics
-    /// When the rows are longer than the network was built for, or a site lies outside them.
+    /// When the rows are longer than the network was built for or empty, a token or site lies outside, or [`Sites::Each`] does not
+    /// name one site a row.
     fn logits(&self, tokens: Tensor<2, Int>, time: Tensor<1>, sites: Sites<'_>) -> Tensor<3>;
 }
 
@@ -58,13 +59,13 @@ pub enum Network {
 impl Network {
     /// Builds the network for `vocab` tokens and sequences of up to `len` sites, its weights drawn from `seed`.
     ///
-    /// The weights do not depend on the device. The read-out and the modulations start at zero, so an untrained network gives
-    /// uniform conditionals.
+    /// The weights do not depend on the device. Modulations start at zero, and so does a read-out with weights of its own: an
+    /// untrained network gives uniform conditionals, or nearly so where the read-out is tied to the embeddings.
     ///
     /// # Errors
     /// [`ModelError`] when the sizes do not fit each other.
     pub fn new(config: &ModelConfig, vocab: usize, len: usize, seed: u64, device: &Device) -> Result<Self, ModelError> {
-        config.validate()?;
+        check(config, vocab, len)?;
         Ok(crate::initialise::draw_weights(Self::undrawn(config, vocab, len, device), seed))
     }
 
@@ -78,7 +79,7 @@ impl Network {
         len: usize,
         device: &Device,
     ) -> Result<usize, ModelError> {
-        config.validate()?;
+        check(config, vocab, len)?;
         Ok(Self::undrawn(config, vocab, len, device).num_params())
     }
 
@@ -87,6 +88,14 @@ impl Network {
             NetworkKind::Hollow => Self::Hollow(Hollow::new(config, vocab, len, device)),
             NetworkKind::MaskedQuery => Self::MaskedQuery(MaskedQuery::new(config, vocab, len, device)),
         }
+    }
+}
+
+fn check(config: &ModelConfig, vocab: usize, len: usize) -> Result<(), ModelError> {
+    let sizes = [("vocabulary", vocab), ("data.length", len)];
+    match sizes.into_iter().find(|(_, size)| *size == 0) {
+        Some((key, _)) => Err(ModelError::Zero { key }),
+        None => config.validate(),
     }
 }
 

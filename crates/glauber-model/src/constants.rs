@@ -3,18 +3,23 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// Rotary tables and additive attention biases for up to `len` sites.
+/// Rotary tables for up to `len` sites.
 #[derive(Module, Debug)]
-pub(crate) struct Constants {
+pub(crate) struct RotaryTables {
     /// Cosines, `[site, head width]`.
     cos: Tensor<2>,
     /// Sines with the rotation's sign folded in, `[site, head width]`.
     sin: Tensor<2>,
+    len: usize,
+}
+
+/// Additive attention biases for up to `len` sites.
+#[derive(Module, Debug)]
+pub(crate) struct StreamBiases {
     /// 0 where key ≤ query, −∞ elsewhere, `[query site, key site]`.
     causal: Tensor<2>,
     /// 0 where key ≥ query, −∞ elsewhere, `[query site, key site]`.
     anticausal: Tensor<2>,
-    len: usize,
 }
 
 /// Rotary tables of some sites: each `[1 or batch, site, 1, head width]`.
@@ -24,7 +29,13 @@ pub(crate) struct Rotary {
     pub sin: Tensor<4>,
 }
 
-impl Constants {
+/// A `[len, columns]` tensor of values.
+fn table(value: impl Fn(usize, usize) -> f64, len: usize, columns: usize, device: &Device) -> Tensor<2> {
+    let values: Vec<f32> = (0..len * columns).map(|at| value(at / columns, at % columns) as f32).collect();
+    Tensor::from_data(TensorData::new(values, [len, columns]), device)
+}
+
+impl RotaryTables {
     pub fn new(len: usize, head_width: usize, device: &Device) -> Self {
         let half = head_width / 2;
         let angle = |site: usize, i: usize| {
@@ -32,17 +43,9 @@ impl Constants {
             site as f64 * frequency
         };
         let sign = |i: usize| if i < half { -1.0 } else { 1.0 };
-        let table = |value: &dyn Fn(usize, usize) -> f64, columns: usize| {
-            let cell = |at: usize| value(at / columns, at % columns) as f32;
-            let values: Vec<f32> = (0..len * columns).map(cell).collect();
-            Tensor::from_data(TensorData::new(values, [len, columns]), device)
-        };
-        let bias = |seen: bool| if seen { 0.0 } else { f64::NEG_INFINITY };
         Self {
-            cos: table(&|s, i| angle(s, i).cos(), head_width),
-            sin: table(&|s, i| sign(i) * angle(s, i).sin(), head_width),
-            causal: table(&|query, key| bias(key <= query), len),
-            anticausal: table(&|query, key| bias(key >= query), len),
+            cos: table(|site, i| angle(site, i).cos(), len, head_width, device),
+            sin: table(|site, i| sign(i) * angle(site, i).sin(), len, head_width, device),
             len,
         }
     }
@@ -52,19 +55,29 @@ impl Constants {
     }
 
     /// Tables of the first `len` sites.
-    pub fn rotary(&self, len: usize) -> Rotary {
+    pub fn first(&self, len: usize) -> Rotary {
         let pick = |table: &Tensor<2>| table.clone().narrow(0, 0, len).unsqueeze_dims(&[0, 2]);
         Rotary { cos: pick(&self.cos), sin: pick(&self.sin) }
     }
 
     /// Tables of the sites given: `[rows, sites]` of them in a flat slice.
-    pub fn rotary_at(&self, sites: &[usize], rows: usize) -> Rotary {
+    pub fn at(&self, sites: &[usize], rows: usize) -> Rotary {
         let pick = |table: &Tensor<2>| {
             let picked = select_rows(table, sites);
             let [_, width] = picked.dims();
             picked.reshape([rows, sites.len() / rows, 1, width])
         };
         Rotary { cos: pick(&self.cos), sin: pick(&self.sin) }
+    }
+}
+
+impl StreamBiases {
+    pub fn new(len: usize, device: &Device) -> Self {
+        let bias = |seen: bool| if seen { 0.0 } else { f64::NEG_INFINITY };
+        Self {
+            causal: table(|query, key| bias(key <= query), len, len, device),
+            anticausal: table(|query, key| bias(key >= query), len, len, device),
+        }
     }
 
     /// Attention bias of the forward stream, `[1, 1, query site, key site]`.

@@ -51,7 +51,7 @@ impl Vocabulary {
     fn tied(&self, states: Tensor<3>) -> Tensor<3> {
         let [batch, sites, width] = states.dims();
         let table = self.table.weight.val().narrow(0, 0, self.vocab);
-        // The table's rows have a length of about 1, the states' √width: scale, so that logits start near zero.
+        // Normalised states have length √width: scaled to 1, logits start as small as the table's entries.
         let flat = states.reshape([batch * sites, width]);
         let logits = flat.mul_scalar(1.0 / (width as f64).sqrt()).matmul(table.transpose());
         let logits = logits.reshape([batch, sites, self.vocab]);

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Int, Tensor};
 
 use crate::attention::linear;
 use crate::block::{Block, Merging, MergingBlock};
-use crate::constants::{Constants, indices};
+use crate::constants::{RotaryTables, StreamBiases, indices};
 use crate::embedding::Vocabulary;
 use crate::time::TimeEmbedding;
 use crate::{ModelConfig, SiteClassifier, Sites};
@@ -20,7 +20,8 @@ use crate::{ModelConfig, SiteClassifier, Sites};
 /// `≤ i` and backward states at sites `≥ i`. Nothing on the way to the logits of `i` has seen `x_i`.
 #[derive(Module, Debug)]
 pub struct Hollow {
-    constants: Constants,
+    rotary: RotaryTables,
+    biases: StreamBiases,
     vocabulary: Vocabulary,
     time: TimeEmbedding,
     /// What stands before the first site and after the last, `[2, width]`.
@@ -36,7 +37,8 @@ impl Hollow {
         let stream = || (0..config.layers).map(|_| Block::new(config, device)).collect();
         let merge = (0..config.merge_layers).map(|_| MergingBlock::new(config, device));
         Self {
-            constants: Constants::new(len, config.width / config.heads, device),
+            rotary: RotaryTables::new(len, config.width / config.heads, device),
+            biases: StreamBiases::new(len, device),
             vocabulary: Vocabulary::new(config, vocab, 0, device),
             time: TimeEmbedding::new(config.condition_width, device),
             ends: Initializer::Zeros.init([2, config.width], device),
@@ -62,13 +64,13 @@ impl Hollow {
                 Tensor::cat(vec![embedded.narrow(1, 1, len - 1), end(1)], 1),
             ),
         };
-        let rotary = self.constants.rotary(len);
+        let rotary = self.rotary.first(len);
         let run = |blocks: &[Block], x: Tensor<3>, bias: Tensor<4>| {
             blocks.iter().fold(x, |x, block| block.forward(x, condition.clone(), &rotary, Some(bias.clone())))
         };
         [
-            run(&self.forward_stream, before, self.constants.causal(len)),
-            run(&self.backward_stream, after, self.constants.anticausal(len)),
+            run(&self.forward_stream, before, self.biases.causal(len)),
+            run(&self.backward_stream, after, self.biases.anticausal(len)),
         ]
     }
 }
@@ -76,7 +78,7 @@ impl Hollow {
 impl SiteClassifier for Hollow {
     fn logits(&self, tokens: Tensor<2, Int>, time: Tensor<1>, sites: Sites<'_>) -> Tensor<3> {
         let [batch, len] = tokens.dims();
-        assert!(len <= self.constants.len(), "sequence longer than the network");
+        assert!(len <= self.rotary.len(), "sequence longer than the network");
         let condition = self.time.forward(time);
         let streams = self.streams(tokens, &condition);
         let every: Vec<usize>;
@@ -89,9 +91,9 @@ impl SiteClassifier for Hollow {
             Sites::Each(each) => (each, batch),
         };
         let merging = Merging {
-            query_rotary: self.constants.rotary_at(asked, rows),
-            key_rotary: self.constants.rotary(len),
-            bias: self.constants.merging(asked, rows, len),
+            query_rotary: self.rotary.at(asked, rows),
+            key_rotary: self.rotary.first(len),
+            bias: self.biases.merging(asked, rows, len),
             streams: streams.clone(),
         };
         let joined = Tensor::cat(streams.map(|states| pick(states, sites)).into(), 2);

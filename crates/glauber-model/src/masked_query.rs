@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
 use crate::block::Block;
-use crate::constants::{Constants, indices};
+use crate::constants::{RotaryTables, indices};
 use crate::embedding::Vocabulary;
 use crate::time::TimeEmbedding;
 use crate::{ModelConfig, SiteClassifier, Sites};
@@ -14,7 +14,7 @@ use crate::{ModelConfig, SiteClassifier, Sites};
 /// Asked for several sites of a row, it runs one copy of the row for each.
 #[derive(Module, Debug)]
 pub struct MaskedQuery {
-    constants: Constants,
+    rotary: RotaryTables,
     vocabulary: Vocabulary,
     time: TimeEmbedding,
     blocks: Vec<Block>,
@@ -25,7 +25,7 @@ pub struct MaskedQuery {
 impl MaskedQuery {
     pub(crate) fn new(config: &ModelConfig, vocab: usize, len: usize, device: &Device) -> Self {
         Self {
-            constants: Constants::new(len, config.width / config.heads, device),
+            rotary: RotaryTables::new(len, config.width / config.heads, device),
             vocabulary: Vocabulary::new(config, vocab, 1, device),
             time: TimeEmbedding::new(config.condition_width, device),
             blocks: (0..config.layers).map(|_| Block::new(config, device)).collect(),
@@ -41,7 +41,7 @@ impl MaskedQuery {
         let hidden = Tensor::<2, Bool>::from_data(TensorData::new(hidden, [batch, len]), &device);
         let condition = self.time.forward(time);
         let embedded = self.vocabulary.embed(tokens.mask_fill(hidden, self.query as i32));
-        let rotary = self.constants.rotary(len);
+        let rotary = self.rotary.first(len);
         let states = self.blocks.iter().fold(embedded, |x, block| block.forward(x, condition.clone(), &rotary, None));
         let width = states.dims()[2];
         let at = indices(sites, &device).reshape([batch, 1, 1]);
@@ -53,7 +53,7 @@ impl MaskedQuery {
 impl SiteClassifier for MaskedQuery {
     fn logits(&self, tokens: Tensor<2, Int>, time: Tensor<1>, sites: Sites<'_>) -> Tensor<3> {
         let [batch, len] = tokens.dims();
-        assert!(len <= self.constants.len(), "sequence longer than the network");
+        assert!(len <= self.rotary.len(), "sequence longer than the network");
         let block: Vec<usize> = match sites {
             Sites::Each(each) => return self.one_site_a_row(tokens, time, each),
             Sites::All => (0..len).collect(),

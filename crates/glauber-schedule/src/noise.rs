@@ -72,6 +72,7 @@ pub struct NoiseLaw {
     probabilities: Vec<f64>,
     cumulative: Vec<f64>,
     last_possible: Token,
+    mask: Option<Token>,
 }
 
 impl NoiseLaw {
@@ -113,7 +114,7 @@ impl NoiseLaw {
             None if vocab == 0 => return Err(ScheduleError::EmptyVocabulary),
             None => return Err(ScheduleError::OutsideVocabulary { token: mask, vocab }),
         }
-        Self::from_weights(weights, "absorbing weights", "name a mask token")
+        Ok(Self { mask: Some(mask), ..Self::from_weights(weights, "absorbing weights", "name a mask token")? })
     }
 
     /// The mean of laws over one vocabulary, weighted by weights of at least 0 that need not sum to one.
@@ -148,7 +149,8 @@ impl NoiseLaw {
                 fix: "add an entry to `parts`",
             });
         }
-        Self::from_weights(weights, "the weights of a mixture", "raise a `weight`")
+        let mask = parts.iter().find_map(|(_, law)| law.mask);
+        Ok(Self { mask, ..Self::from_weights(weights, "the weights of a mixture", "raise a `weight`")? })
     }
 
     /// The law a configuration describes. `counts`, shape `[token]`, is what `unigram` needs, `mask` what `absorbing` needs.
@@ -211,7 +213,13 @@ impl NoiseLaw {
             probabilities: weights.iter().map(|w| w / total).collect(),
             cumulative,
             last_possible: last as Token,
+            mask: None,
         })
+    }
+
+    /// The mask token of absorbing noise, or of the absorbing part of a mixture: a token that no data holds.
+    pub fn mask(&self) -> Option<Token> {
+        self.mask
     }
 
     /// Number of tokens `V`.

@@ -67,7 +67,7 @@ impl RunConfig {
     /// # Errors
     /// [`TrainError`] names the first key that is out of range.
     pub fn validate(&self) -> Result<(), TrainError> {
-        within("data.length", self.data.length(), 1..=1 << 20)?;
+        within("data.length", self.data.length(), 1..=1 << 13)?;
         if let DataConfig::Markov { vocab, .. } = self.data {
             within("data.vocab", vocab, 2..=4096)?;
         }
@@ -105,7 +105,7 @@ pub struct TrainConfig {
     pub minimum_rate: f64,
     /// Steps of linear warm-up.
     pub warmup_steps: usize,
-    /// Decoupled weight decay of matrices.
+    /// Decoupled weight decay of linear layers' matrices, those that modulate blocks included.
     pub weight_decay: f64,
     /// Decay of the gradient's moving average.
     pub beta_1: f64,
@@ -188,7 +188,8 @@ impl TrainConfig {
         for (key, found) in shares {
             require((0.0..1.0).contains(&found), key, found, "a number in 0..1")?;
         }
-        require(self.weight_decay >= 0.0, "train.weight_decay", self.weight_decay, "0 or more")
+        let decay = self.weight_decay;
+        require(decay >= 0.0 && decay.is_finite(), "train.weight_decay", decay, "a number of 0 or more")
     }
 }
 

@@ -47,13 +47,15 @@ pub enum TrainError {
     },
     /// The loss stopped being a number.
     #[error(
-        "the loss of step {step} is {loss}: begin a new run with a smaller `train.learning_rate` (now {learning_rate:e})"
+        "the loss of step {step} is {loss}, the norm of its gradient {norm}: begin a new run with a smaller `train.learning_rate` (now {learning_rate:e})"
     )]
     Diverged {
         /// The step.
         step: usize,
         /// The loss, in nats.
         loss: f64,
+        /// The gradient's global norm.
+        norm: f64,
         /// The learning rate of the step.
         learning_rate: f64,
     },

@@ -18,7 +18,7 @@ mod trainer;
 pub use conditional::NetworkConditional;
 pub use config::{DataConfig, RunConfig, TrainConfig};
 pub use error::TrainError;
-pub use objective::{Evaluation, Examples, Excess, Objective, excess_over_bayes};
+pub use objective::{Examples, Excess, Objective, excess_over_bayes};
 pub use observer::{Event, Flow, Observer};
 pub use optimiser::{AdamW, learning_rate};
 pub use run::{CheckpointInfo, MetricLine, RunFolder, TrainingState, Vocabulary};

@@ -16,14 +16,14 @@ use crate::optimiser::moving_average;
 use crate::run::checkpoint;
 use crate::run::folder::{json_line, schedule};
 use crate::{
-    AdamW, Event, Examples, Flow, MetricLine, Observer, RunConfig, RunFolder, SequenceSource, TrainError,
+    AdamW, Event, Examples, Excess, Flow, MetricLine, Observer, RunConfig, RunFolder, SequenceSource, TrainError,
     TrainingState, Vocabulary, learning_rate,
 };
 
 /// Sequences evaluated at a time.
 const EVALUATION_ROWS: usize = 32;
 
-/// What a stream of random numbers is for: streams of different purposes never meet.
+/// What a stream of random numbers is for: each purpose has a seed of its own. Weights are drawn from the run's seed itself.
 #[derive(Clone, Copy)]
 #[repr(u64)]
 enum Purpose {
@@ -66,7 +66,7 @@ pub struct Surroundings<'a> {
 }
 
 /// Computes a run's excess over the Bayes loss on its held-out examples.
-pub type ExcessFn<'a> = dyn Fn(&Network, &[Examples]) -> Result<f64, TrainError> + 'a;
+pub type ExcessFn<'a> = dyn Fn(&Network, &[Examples]) -> Result<Excess, TrainError> + 'a;
 
 impl Trainer {
     /// Begins a run in a new folder.
@@ -83,40 +83,38 @@ impl Trainer {
         device: &Device,
         threads: usize,
     ) -> Result<Self, TrainError> {
-        let create = |config: &RunConfig| RunFolder::create(folder, config, vocabulary, codec);
+        let create = |config: &RunConfig| {
+            let folder = RunFolder::create(folder, config, vocabulary, codec)?;
+            Ok((folder.lock()?, folder))
+        };
         Self::assemble(config, vocabulary, create, device, threads)
     }
 
-    /// Goes on with a run from its newest checkpoint, or from its start when nothing was ever evaluated.
+    /// Goes on with a run from its newest checkpoint, or from its start when it was ended before the first.
     ///
     /// # Errors
     /// When the folder is not a run's, another process trains in it, or its files are missing or malformed.
     pub fn resume(folder: &Path, device: &Device, threads: usize) -> Result<Self, TrainError> {
         let folder = RunFolder::open(folder)?;
+        let lock = folder.lock()?;
         let (config, vocabulary) = (folder.config()?, folder.vocabulary()?);
-        let lines = folder.metric_lines()?;
-        let mut trainer = Self::assemble(config, &vocabulary, |_| Ok(folder), device, threads)?;
-        if !lines.is_empty() || !trainer.folder.checkpoints()?.is_empty() {
+        let mut trainer = Self::assemble(config, &vocabulary, |_| Ok((lock, folder)), device, threads)?;
+        // Evaluations are written after the checkpoint that holds them: where there are any, there was a checkpoint.
+        if !trainer.folder.metrics()?.is_empty() || !trainer.folder.checkpoints()?.is_empty() {
             let latest = trainer.folder.latest_checkpoint()?;
             let Self { network, average, optimiser, .. } = &mut trainer;
-            trainer.state = checkpoint::load(&latest.path, network, average, optimiser)?;
+            (trainer.state, trainer.metric_text) = checkpoint::load(&latest.path, network, average, optimiser)?;
+            trainer.metrics = trainer.folder.parse_metrics(&trainer.metric_text)?;
         }
-        let done = trainer.state.step;
-        for (text, line) in lines {
-            if line.step <= done {
-                trainer.metric_text += &(text + "\n");
-                trainer.metrics.push(line);
-            }
-        }
-        trainer.folder.trim_samples(done)?;
+        trainer.folder.trim_samples(trainer.state.step)?;
         Ok(trainer)
     }
 
-    /// Builds and checks everything before the folder is made or opened.
+    /// Builds and checks everything before the folder is made.
     fn assemble(
         config: RunConfig,
         vocabulary: &Vocabulary,
-        folder: impl FnOnce(&RunConfig) -> Result<RunFolder, TrainError>,
+        folder: impl FnOnce(&RunConfig) -> Result<(File, RunFolder), TrainError>,
         device: &Device,
         threads: usize,
     ) -> Result<Self, TrainError> {
@@ -124,9 +122,9 @@ impl Trainer {
         let schedule = schedule(&config, vocabulary)?;
         config.train.objective.check(&schedule)?;
         let network = Network::new(&config.model, vocabulary.size, config.data.length(), config.seed, device)?;
-        let folder = folder(&config)?;
+        let (lock, folder) = folder(&config)?;
         Ok(Self {
-            _lock: folder.lock()?,
+            _lock: lock,
             optimiser: AdamW::new(&config.train, &network),
             average: network.clone(),
             network,
@@ -232,7 +230,7 @@ impl Trainer {
         let gradients = self.replicas.step(&self.network, objective, &self.schedule, &batches, &self.device, clip);
         let rate = learning_rate(train, step);
         if !gradients.loss.is_finite() || !gradients.norm.is_finite() {
-            return Err(TrainError::Diverged { step, loss: gradients.loss, learning_rate: rate });
+            return Err(TrainError::Diverged { step, loss: gradients.loss, norm: gradients.norm, learning_rate: rate });
         }
         self.network = self.optimiser.step(self.network.clone(), gradients.gradients, rate);
         self.average = moving_average(self.average.clone(), &self.network, train.average_decay, step);
@@ -271,6 +269,7 @@ impl Trainer {
     fn validate(&mut self, rate: f64, around: &Surroundings<'_>) -> Result<MetricLine, TrainError> {
         let train_loss = std::mem::take(&mut self.state.loss_sum) / std::mem::take(&mut self.state.loss_count) as f64;
         let objective = self.config.train.objective;
+        let excess = around.excess.map(|excess| excess(&self.average, &self.validation)).transpose()?;
         let held_out = evaluate(&self.average, objective, &self.schedule, &self.validation, &self.device);
         Ok(MetricLine {
             step: self.state.step,
@@ -281,16 +280,17 @@ impl Trainer {
             step_cross_entropy: held_out.step_cross_entropy,
             binary: held_out.binary,
             learning_rate: rate,
-            excess: around.excess.map(|excess| excess(&self.average, &self.validation)).transpose()?,
+            excess: excess.map(|excess| excess.mean),
+            excess_error: excess.map(|excess| excess.standard_error),
         })
     }
 
     fn write(&self) -> Result<(), TrainError> {
         let title = format!("{} ({})", self.folder.path().display(), self.config.train.objective.name());
-        self.folder.write_metrics(&title, &self.metric_text, &self.metrics)?;
         let networks = (&self.network, &self.average, &self.optimiser);
         let keep = self.config.train.keep_checkpoints;
-        checkpoint::save(&self.folder.checkpoint_folder(), &self.state, networks, keep)
+        checkpoint::save(&self.folder.checkpoint_folder(), &self.state, &self.metric_text, networks, keep)?;
+        self.folder.write_metrics(&title, &self.metric_text, &self.metrics)
     }
 }
 

@@ -44,7 +44,7 @@ fn config(objective: Objective, network: NetworkKind, steps: usize) -> RunConfig
 }
 
 fn vocabulary() -> Vocabulary {
-    Vocabulary { size: VOCAB, counts: vec![1; VOCAB], mask: None, codec: None, version: "test".into() }
+    Vocabulary { size: VOCAB, counts: vec![1; VOCAB], mask: None, codec: None, corpus: None, version: "test".into() }
 }
 
 fn source() -> MarkovSource {
@@ -74,7 +74,7 @@ fn train(trainer: &mut Trainer, stop_after: usize) -> Result<Flow, TrainError> {
     let (schedule, objective) = (trainer.schedule().clone(), trainer.config().train.objective);
     let excess = |network: &Network, held_out: &[Examples]| {
         let device = Device::flex();
-        Ok(excess_over_bayes(network, objective, &schedule, &source, held_out, &device)?.objective)
+        excess_over_bayes(network, objective, &schedule, &source, held_out, &device)
     };
     let no_samples = |_: &Network, _: usize, _: u64| Ok(Vec::new());
     let around = Surroundings { train: &source, validation: &source, sample: &no_samples, excess: Some(&excess) };

@@ -37,6 +37,7 @@ pub fn train(flags: &MarkovFlags) -> anyhow::Result<()> {
         counts: unigram_counts(&source, vocab, length, source_seed),
         mask: None,
         codec: None,
+        corpus: None,
         version: env!("CARGO_PKG_VERSION").into(),
     };
     let mut trainer = trainer(&config, &vocabulary, None, &folder, &device, &flags.train)?;
@@ -47,7 +48,7 @@ pub fn train(flags: &MarkovFlags) -> anyhow::Result<()> {
         bayes.binary.mean, bayes.binary.standard_error, bayes.denoising.mean, bayes.denoising.standard_error
     ));
     let excess = |network: &Network, held_out: &[Examples]| {
-        Ok(excess_over_bayes(network, objective, &schedule, &source, held_out, &device)?.objective)
+        excess_over_bayes(network, objective, &schedule, &source, held_out, &device)
     };
     let no_text = |_: &Network, _: usize, _: u64| Ok(Vec::new());
     let around = Surroundings { train: &source, validation: &source, sample: &no_text, excess: Some(&excess) };
@@ -66,8 +67,9 @@ fn markov_config(flags: &MarkovFlags) -> anyhow::Result<RunConfig> {
 
 fn unigram_counts(source: &MarkovSource, vocab: usize, length: usize, seed: u64) -> Vec<u64> {
     let mut counts = vec![0; vocab];
+    // Not the seed itself: the transition matrix was drawn from it.
     for stream in 0..COUNTED {
-        let mut rng = ChainRng::new(seed, stream as u64);
+        let mut rng = ChainRng::new(!seed, stream as u64);
         for token in source.sample(length, &mut rng) {
             counts[token as usize] += 1;
         }

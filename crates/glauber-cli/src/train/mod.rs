@@ -64,7 +64,7 @@ fn run(trainer: &mut Trainer, around: &Surroundings<'_>) -> anyhow::Result<Flow>
         train.batch
     ));
     let first = trainer.state().step;
-    let mut progress = Progress::new(first, train.steps, stop_on_interrupt()?, "nats");
+    let mut progress = Progress::new(first, train.steps, stop_on_interrupt()?);
     let flow = trainer.run(around, &mut progress);
     progress.finish();
     let flow = flow?;

@@ -1,6 +1,6 @@
 //! `glauber train text`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{bail, ensure};
 use burn::tensor::Device;
@@ -13,7 +13,7 @@ use glauber_train::{DataConfig, Flow, NetworkConditional, RunConfig, RunFolder, 
 use toml::Value;
 
 use super::{new_run, resumed, run, trainer};
-use crate::arguments::{DrawFlags, TextFlags};
+use crate::arguments::TextFlags;
 use crate::device::device;
 use crate::infill::alternatives;
 use crate::progress::say;
@@ -89,9 +89,10 @@ impl Prepared {
             counts: data.counts().to_vec(),
             mask: codec.mask(),
             codec: Some(codec.fingerprint()),
+            corpus: data.folder().file_name().map(|name| name.to_string_lossy().into_owned()),
             version: env!("CARGO_PKG_VERSION").into(),
         };
-        if begun.is_some_and(|begun| begun.counts != vocabulary.counts) {
+        if begun.is_some_and(|begun| begun.corpus != vocabulary.corpus) {
             bail!("{}: the corpus has changed since the run began: restore it, or begin a new run", folder.display());
         }
         Ok(Self { codec, data, vocabulary })
@@ -102,9 +103,8 @@ impl Prepared {
 fn text_config(flags: &TextFlags) -> anyhow::Result<RunConfig> {
     let mut layers = Layers::new(DEFAULTS, &flags.train)?;
     if !flags.data.is_empty() {
-        // Absolute, so that the run can be resumed from any folder.
-        let path = |path: &PathBuf| anyhow::Ok(Value::from(std::path::absolute(path)?.display().to_string()));
-        layers.set("data.corpus.paths", flags.data.iter().map(path).collect::<Result<Vec<_>, _>>()?)?;
+        let paths = flags.data.iter().map(|path| Value::from(path.display().to_string()));
+        layers.set("data.corpus.paths", paths.collect::<Vec<_>>())?;
     }
     if let Some(column) = &flags.column {
         layers.set("data.corpus.column", column.as_str())?;
@@ -112,7 +112,14 @@ fn text_config(flags: &TextFlags) -> anyhow::Result<RunConfig> {
     if let Some(text) = &flags.tokenizer {
         layers.set("data.tokenizer", Value::try_from(tokenizer(text)?)?)?;
     }
-    layers.finish()
+    let mut config = layers.finish()?;
+    // Absolute, so that the run can be resumed from any folder.
+    if let DataConfig::Text { corpus, .. } = &mut config.data {
+        for path in &mut corpus.paths {
+            *path = std::path::absolute(&*path)?;
+        }
+    }
+    Ok(config)
 }
 
 /// Absorbing noise needs a mask token.
@@ -144,19 +151,17 @@ fn describe_data(data: &TokenData) {
 /// Samples and one infill from the finished run, as a user would draw them.
 fn finish_text(folder: &Path, device: &Device, seed: u64, held_out: &Sequences<'_>) -> anyhow::Result<()> {
     let trained = Trained::load(folder, device)?;
-    let draw = DrawFlags { temperature: 1.0, top_k: None, top_p: None, seed, device: String::new() };
-    say(&format!("\nthree samples:"));
-    let schedule = &trained.schedule;
-    let sequences = draw_sequences(&trained.conditional(), schedule, draw.controls()?, 3, seed, |_| {})?;
+    let controls = DrawControls::default();
+    say("\nthree samples:");
+    let sequences = draw_sequences(&trained.conditional(), &trained.schedule, controls, 3, seed, |_| {})?;
     for tokens in sequences.iter() {
         say(&format!("  | {}", trained.codec.decode(tokens)?.replace('\n', "\n  | ")));
     }
     let layout = gap_in_the_middle(held_out);
-    say(&format!(
-        "\nan infill of held-out text; between ⟦ and ⟧ what stood there, then what the chain wrote, best first:"
-    ));
-    say(&format!("  original  {}", one_line(&layout.render(&trained.codec, &layout.tokens, "⟦", "⟧")?)));
-    for alternative in alternatives(&trained, &layout, 16, &draw)?.iter().take(3) {
+    say("\nan infill of held-out text; between ⟦ and ⟧ what stood there, then what the chain wrote, best first:");
+    let original = layout.render(&trained.codec, &layout.tokens, "⟦", "⟧")?;
+    say(&format!("  original  {}", one_line(&original)));
+    for alternative in alternatives(&trained, &layout, 16, controls, seed)?.iter().take(3) {
         say(&format!("  {:>8.3}  {}", alternative.score, one_line(&alternative.text)));
     }
     say(&format!(

@@ -12,7 +12,7 @@ use crate::{Examples, Objective, TrainError};
 
 /// Mean held-out losses, nats a site asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Evaluation {
+pub(crate) struct Evaluation {
     /// The objective's own loss.
     pub loss: f64,
     /// `−log r_θ(X_{t,i})`, the same quantity for every objective.
@@ -23,15 +23,13 @@ pub struct Evaluation {
 
 /// How far above the Bayes loss a network is, nats a site asked for.
 ///
-/// Both are expectations over the label given its context, so they are never negative and hardly noisy.
+/// An expectation over the label given its context, so it is never negative and hardly noisy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Excess {
     /// Of the objective's own loss.
-    pub objective: f64,
-    /// Its standard error over rows.
-    pub objective_error: f64,
-    /// `KL(r ‖ r_θ)`: of the step cross-entropy, the same quantity for every objective.
-    pub conditional: f64,
+    pub mean: f64,
+    /// Its standard error over the held-out sequences.
+    pub standard_error: f64,
 }
 
 /// One label: where it stands, and the network's logits there.
@@ -154,8 +152,6 @@ pub fn excess_over_bayes(
         }
     }
     let mut own = vec![(0.0, 0.0); posteriors.len()];
-    let mut conditional = 0.0;
-    let mut labels = 0.0;
     for_each_label(network, batches, device, |label| {
         let vocab = label.logits.len();
         let mu = &posteriors[label.row][label.site * vocab..][..vocab];
@@ -166,7 +162,6 @@ pub fn excess_over_bayes(
         let law = schedule.law().probabilities();
         let mix = |(m, q): (&f64, &f64)| alpha * m + (1.0 - alpha) * q;
         let r: Vec<f64> = mu.iter().zip(law).map(mix).collect();
-        conditional += divergence(&r, log_r);
         let excess = match objective {
             Objective::Denoising => divergence(mu, &normalised(raw)),
             Objective::NormalisedBinary => {
@@ -174,18 +169,13 @@ pub fn excess_over_bayes(
             }
             Objective::Binary => binary_excess(schedule, label.step, &r, |a| raw[a]),
         };
-        labels += 1.0;
         own[label.row].0 += excess;
         own[label.row].1 += 1.0;
     });
     let rows: Vec<f64> = own.iter().map(|(sum, count)| sum / count).collect();
     let mean = rows.iter().sum::<f64>() / rows.len() as f64;
     let variance = rows.iter().map(|row| (row - mean).powi(2)).sum::<f64>() / (rows.len().max(2) - 1) as f64;
-    Ok(Excess {
-        objective: mean,
-        objective_error: (variance / rows.len() as f64).sqrt(),
-        conditional: conditional / labels,
-    })
+    Ok(Excess { mean, standard_error: (variance / rows.len() as f64).sqrt() })
 }
 
 fn normalised(mut row: Vec<f64>) -> Vec<f64> {

@@ -3,7 +3,7 @@
 pub(crate) mod evaluation;
 pub(crate) mod examples;
 
-pub use evaluation::{Evaluation, Excess, excess_over_bayes};
+pub use evaluation::{Excess, excess_over_bayes};
 pub use examples::Examples;
 
 use burn::tensor::Tensor;
@@ -82,18 +82,30 @@ impl Objective {
     ///
     /// In f64, whatever the device computed in: the draw that follows must not inherit its rounding.
     pub fn log_conditional(self, schedule: &Schedule, step: Step, site: Site, row: &mut [f64]) {
-        if self == Self::Binary {
-            for (value, &q) in row.iter_mut().zip(schedule.law().probabilities()) {
-                *value += q.ln();
-            }
+        let law = schedule.law();
+        match self {
+            Self::Binary => row.iter_mut().zip(law.probabilities()).for_each(|(value, q)| *value += q.ln()),
+            Self::NormalisedBinary => {}
+            // The mask stands for noise alone: no clean token is one.
+            Self::Denoising => law.mask().into_iter().for_each(|mask| row[mask as usize] = f64::NEG_INFINITY),
         }
         normalise(row);
         if self == Self::Denoising {
             let alpha = schedule.signal_level(site, step);
-            for (value, &q) in row.iter_mut().zip(schedule.law().probabilities()) {
-                *value = (alpha * value.exp() + (1.0 - alpha) * q).ln();
+            let (signal, noise) = (alpha.ln(), (1.0 - alpha).ln());
+            for (value, q) in row.iter_mut().zip(law.probabilities()) {
+                *value = log_add_exp(signal + *value, noise + q.ln());
             }
         }
+    }
+}
+
+/// `ln(eᵃ + eᵇ)` without underflow.
+fn log_add_exp(a: f64, b: f64) -> f64 {
+    let (low, high) = if a < b { (a, b) } else { (b, a) };
+    match low == f64::NEG_INFINITY {
+        true => high,
+        false => high + (low - high).exp().ln_1p(),
     }
 }
 

@@ -112,13 +112,10 @@ fn average(network: &Network, parts: Vec<(f64, GradientsParams)>, clip: f64) -> 
     let mut mean = Mean {
         parts: parts.into_iter().map(|(_, gradients)| gradients).collect(),
         total: GradientsParams::new(),
-        squares: Vec::new(),
+        squares: 0.0,
     };
     network.visit(&mut mean);
-    let norm = match mean.squares.is_empty() {
-        true => 0.0,
-        false => scalar(Tensor::cat(mean.squares, 0).sum()).sqrt(),
-    };
+    let norm = mean.squares.sqrt();
     let mut gradients = mean.total;
     if norm > clip {
         let scale = clip / norm;
@@ -130,7 +127,7 @@ fn average(network: &Network, parts: Vec<(f64, GradientsParams)>, clip: f64) -> 
 struct Mean {
     parts: Vec<GradientsParams>,
     total: GradientsParams,
-    squares: Vec<Tensor<1>>,
+    squares: f64,
 }
 
 impl ModuleVisitor for Mean {
@@ -140,10 +137,15 @@ impl ModuleVisitor for Mean {
         let sum = parts.filter_map(|part| part.remove::<D>(param.id)).reduce(|sum, gradient| sum + gradient);
         if let Some(sum) = sum {
             let mean = if count == 1.0 { sum } else { sum.div_scalar(count) };
-            self.squares.push(mean.clone().square().sum());
+            self.squares += sum_of_squares(mean.clone());
             self.total.register(param.id, mean);
         }
     }
+}
+
+/// Row by row on the device, then in order in f64: a device may add up a large tensor in whatever order its threads finish.
+fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> f64 {
+    tensor.square().sum_dim(D - 1).into_data().iter::<f64>().sum()
 }
 
 struct Scale<'a> {

@@ -13,7 +13,7 @@ use crate::TrainConfig;
 /// AdamW (Loshchilov and Hutter, 2019) over a [`Network`]: burn's arithmetic, with the state in two networks' worth of moments
 /// that are saved and loaded like any other.
 ///
-/// Weights are decayed in the matrices of linear layers; biases, modulation biases and embeddings are not.
+/// The matrices of linear layers are decayed, those that modulate blocks included; biases and embeddings are not.
 pub struct AdamW {
     decayed: burn::optim::AdamW,
     undecayed: burn::optim::AdamW,

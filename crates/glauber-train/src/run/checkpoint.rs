@@ -11,11 +11,14 @@ use glauber_model::Network;
 use crate::{AdamW, TrainError};
 
 const STATE: &str = "state.toml";
+const METRICS: &str = "metrics.jsonl";
 const WEIGHTS: &str = "weights.safetensors";
 const AVERAGE: &str = "average.safetensors";
 const MOMENTS: [&str; 2] = ["moment-1.safetensors", "moment-2.safetensors"];
 /// The folder of a checkpoint that is being written; the run's lock keeps it to one process.
 const UNFINISHED: &str = ".writing";
+/// A checkpoint that is being removed.
+const REMOVED: &str = ".removing";
 /// What tells a finished checkpoint's name from one being written.
 const PREFIX: &str = "step-";
 
@@ -71,6 +74,7 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<CheckpointInfo>, TrainError> {
 pub(crate) fn save(
     folder: &Path,
     state: &TrainingState,
+    metrics: &str,
     networks: (&Network, &Network, &AdamW),
     keep: usize,
 ) -> Result<(), TrainError> {
@@ -81,6 +85,8 @@ pub(crate) fn save(
     let path = scratch.join(STATE);
     let text = toml::to_string(state).map_err(|error| malformed(&path, error))?;
     fs::write(&path, text).map_err(TrainError::io(&path))?;
+    let metrics_path = scratch.join(METRICS);
+    fs::write(&metrics_path, metrics).map_err(TrainError::io(&metrics_path))?;
     let permissions = fs::metadata(&path).map_err(TrainError::io(&path))?.permissions();
     let (weights, average, optimiser) = networks;
     let [first, second] = optimiser.moments.each_ref();
@@ -93,23 +99,31 @@ pub(crate) fn save(
     }
     let finished = folder.join(format!("{PREFIX}{:08}", state.step));
     if finished.exists() {
-        fs::remove_dir_all(&finished).map_err(TrainError::io(&finished))?;
+        remove(&finished)?;
     }
     fs::rename(&scratch, &finished).map_err(TrainError::io(&finished))?;
     let all = list(folder)?;
     for old in &all[..all.len().saturating_sub(keep.max(1))] {
-        fs::remove_dir_all(&old.path).map_err(TrainError::io(&old.path))?;
+        remove(&old.path)?;
     }
     Ok(())
 }
 
-/// Removes what a killed process left half written.
+/// Removes a checkpoint so that a kill on the way leaves none that looks whole.
+fn remove(checkpoint: &Path) -> Result<(), TrainError> {
+    let removed = checkpoint.with_file_name(REMOVED);
+    fs::rename(checkpoint, &removed).map_err(TrainError::io(checkpoint))?;
+    fs::remove_dir_all(&removed).map_err(TrainError::io(&removed))
+}
+
+/// Removes what a killed process left half written or half removed.
 fn remove_unfinished(folder: &Path) -> Result<(), TrainError> {
-    let path = folder.join(UNFINISHED);
-    match path.exists() {
-        true => fs::remove_dir_all(&path).map_err(TrainError::io(&path)),
-        false => Ok(()),
+    for path in [UNFINISHED, REMOVED].map(|name| folder.join(name)) {
+        if path.exists() {
+            fs::remove_dir_all(&path).map_err(TrainError::io(&path))?;
+        }
     }
+    Ok(())
 }
 
 /// Reads where the run stood.
@@ -119,13 +133,13 @@ pub(crate) fn load_state(checkpoint: &Path) -> Result<TrainingState, TrainError>
     toml::from_str(&text).map_err(|error| malformed(&path, error))
 }
 
-/// Reads weights, average and optimiser into ones of the same sizes.
+/// Reads weights, average and optimiser into ones of the same sizes; gives the state and the evaluations up to it.
 pub(crate) fn load(
     checkpoint: &Path,
     network: &mut Network,
     average: &mut Network,
     optimiser: &mut AdamW,
-) -> Result<TrainingState, TrainError> {
+) -> Result<(TrainingState, String), TrainError> {
     let state = load_state(checkpoint)?;
     load_network(&checkpoint.join(WEIGHTS), network)?;
     load_network(&checkpoint.join(AVERAGE), average)?;
@@ -133,7 +147,9 @@ pub(crate) fn load(
         load_network(&checkpoint.join(name), moment)?;
     }
     optimiser.time = state.step;
-    Ok(state)
+    let path = checkpoint.join(METRICS);
+    let metrics = fs::read_to_string(&path).map_err(|error| malformed(&path, error))?;
+    Ok((state, metrics))
 }
 
 /// Reads the averaged weights alone: what sampling uses.

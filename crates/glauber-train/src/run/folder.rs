@@ -1,10 +1,10 @@
 //! What a run leaves behind: everything needed to go on, to look, and to sample on another machine.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use plotters::style::RGBColor;
 use serde::{Deserialize, Serialize};
 
 use glauber_model::Network;
@@ -13,7 +13,7 @@ use glauber_text::TextCodec;
 use glauber_tokens::Token;
 
 use super::checkpoint::{self, CheckpointInfo};
-use super::picture;
+use super::picture::{self, Curve};
 use crate::{MetricLine, RunConfig, TrainError, TrainingState};
 
 const CONFIG: &str = "config.toml";
@@ -21,10 +21,14 @@ const VOCABULARY: &str = "vocabulary.json";
 const TOKENIZER: &str = "tokenizer.json";
 const METRICS: &str = "metrics.jsonl";
 const PICTURE: &str = "loss.svg";
+const EXCESS: &str = "excess.svg";
 const SAMPLES: &str = "samples.txt";
 const SAMPLE_HEADING: &str = "=== step ";
 const CHECKPOINTS: &str = "checkpoints";
 const LOCK: &str = "lock";
+
+const GREY: RGBColor = RGBColor(150, 150, 150);
+const RED: RGBColor = RGBColor(200, 60, 30);
 
 /// A run folder.
 ///
@@ -35,8 +39,10 @@ const LOCK: &str = "lock";
 /// | `tokenizer.json` | the text codec |
 /// | `metrics.jsonl` | one evaluation a line |
 /// | `loss.svg` | the loss curves |
+/// | `excess.svg` | the distance to the Bayes loss, where it is known |
 /// | `samples.txt` | samples over time |
 /// | `checkpoints/` | the last few, each complete |
+/// | `lock` | held by the process that trains |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFolder {
     path: PathBuf,
@@ -54,6 +60,8 @@ pub struct Vocabulary {
     pub mask: Option<Token>,
     /// Fingerprint of the text codec; none for other data.
     pub codec: Option<String>,
+    /// Hash of the prepared corpus: its content, reading and split; none for other data.
+    pub corpus: Option<String>,
     /// Version of the program that began the run.
     pub version: String,
 }
@@ -70,7 +78,7 @@ impl RunFolder {
         codec: Option<&TextCodec>,
     ) -> Result<Self, TrainError> {
         fs::create_dir_all(path).map_err(TrainError::io(path))?;
-        if fs::read_dir(path).map_err(TrainError::io(path))?.next().is_some() {
+        if !is_free(path)? {
             return Err(TrainError::Mismatch {
                 path: path.into(),
                 found: "the folder is not empty".into(),
@@ -143,30 +151,41 @@ impl RunFolder {
         schedule(&config, &vocabulary)
     }
 
-    /// All evaluations so far.
+    /// All evaluations up to the newest checkpoint.
     ///
     /// # Errors
     /// When a line is malformed.
     pub fn metrics(&self) -> Result<Vec<MetricLine>, TrainError> {
-        Ok(self.metric_lines()?.into_iter().map(|(_, line)| line).collect())
+        match self.path.join(METRICS).exists() {
+            true => self.parse_metrics(&self.read(METRICS)?),
+            false => Ok(Vec::new()),
+        }
     }
 
-    /// The evaluations as they stand in the file, and parsed. Rewriting the text keeps every digit; parsing may round the last.
-    pub(crate) fn metric_lines(&self) -> Result<Vec<(String, MetricLine)>, TrainError> {
-        if !self.path.join(METRICS).exists() {
-            return Ok(Vec::new());
-        }
-        let parse = |line: &str| match serde_json::from_str(line) {
-            Ok(parsed) => Ok((line.to_owned(), parsed)),
-            Err(error) => Err(self.malformed(METRICS, error)),
-        };
-        self.read(METRICS)?.lines().map(parse).collect()
+    /// Parses evaluations. Parsing may round the last digit: keep the text to write it again.
+    pub(crate) fn parse_metrics(&self, text: &str) -> Result<Vec<MetricLine>, TrainError> {
+        let parse = |line| serde_json::from_str(line).map_err(|error| self.malformed(METRICS, error));
+        text.lines().map(parse).collect()
     }
 
     /// Replaces the evaluations, as JSON lines and parsed, and redraws the curves.
     pub(crate) fn write_metrics(&self, title: &str, text: &str, lines: &[MetricLine]) -> Result<(), TrainError> {
         self.write(METRICS, text)?;
-        self.write(PICTURE, &picture::loss_curves(&self.picture(), title, lines)?)
+        let curve = |name, colour, value: fn(&MetricLine) -> Option<f64>| {
+            let point = |line: &MetricLine| Some((line.step as f64, value(line)?));
+            Curve { name, colour, points: lines.iter().filter_map(point).collect() }
+        };
+        let losses = [
+            curve("training", GREY, |line| Some(line.train_loss)),
+            curve("held out, averaged weights", RED, |line| Some(line.loss)),
+        ];
+        self.write(PICTURE, &picture::curves(&self.picture(), title, "loss, nats per site", &losses)?)?;
+        let excess = curve("held out, averaged weights", RED, |line| line.excess);
+        if excess.points.is_empty() {
+            return Ok(());
+        }
+        let unit = "loss above the Bayes loss, nats per site";
+        self.write(EXCESS, &picture::curves(&self.path.join(EXCESS), title, unit, &[excess])?)
     }
 
     /// Takes the folder for one training process, until the file is dropped.
@@ -175,6 +194,8 @@ impl RunFolder {
         let file = fs::File::create(&path).map_err(TrainError::io(&path))?;
         match file.try_lock() {
             Ok(()) => Ok(file),
+            // A file system without locks leaves it to the user.
+            Err(fs::TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => Ok(file),
             Err(fs::TryLockError::Error(error)) => Err(TrainError::io(&path)(error)),
             Err(fs::TryLockError::WouldBlock) => Err(TrainError::Mismatch {
                 path: self.path.clone(),
@@ -201,16 +222,18 @@ impl RunFolder {
         self.write(SAMPLES, &kept)
     }
 
-    /// Appends samples.
+    /// Appends samples. The file is as it was before, or complete.
     pub(crate) fn append_samples(&self, step: usize, texts: &[String]) -> Result<(), TrainError> {
-        let path = self.path.join(SAMPLES);
-        let mut block = format!("{SAMPLE_HEADING}{step}\n");
+        let mut all = match self.path.join(SAMPLES).exists() {
+            true => self.read(SAMPLES)?,
+            false => String::new(),
+        };
+        all += &format!("{SAMPLE_HEADING}{step}\n");
         for text in texts {
-            block.push_str(text);
-            block.push_str("\n---\n");
+            all += text;
+            all += "\n---\n";
         }
-        let file = fs::OpenOptions::new().append(true).create(true).open(&path);
-        file.and_then(|mut file| file.write_all(block.as_bytes())).map_err(TrainError::io(&path))
+        self.write(SAMPLES, &all)
     }
 
     /// The finished checkpoints, oldest first.
@@ -271,6 +294,18 @@ impl RunFolder {
             hint: "restore the file, or begin a new run",
         }
     }
+}
+
+/// Whether a run can begin in a folder: it is empty, or a kill left only what precedes the configuration.
+fn is_free(path: &Path) -> Result<bool, TrainError> {
+    for entry in fs::read_dir(path).map_err(TrainError::io(path))? {
+        let name = entry.map_err(TrainError::io(path))?.file_name();
+        let name = name.to_string_lossy();
+        if ![VOCABULARY, TOKENIZER].contains(&name.as_ref()) && !name.ends_with(".writing") {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The forward chain that a configuration describes over a vocabulary.

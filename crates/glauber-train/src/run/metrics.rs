@@ -24,4 +24,7 @@ pub struct MetricLine {
     /// Mean loss above the Bayes loss where the source is known, nats a site asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excess: Option<f64>,
+    /// Its standard error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub excess_error: Option<f64>,
 }
