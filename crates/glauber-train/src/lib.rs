@@ -23,4 +23,4 @@ pub use observer::{Event, Flow, Observer};
 pub use optimiser::{AdamW, learning_rate};
 pub use run::{CheckpointInfo, MetricLine, RunFolder, TrainingState, Vocabulary};
 pub use source::SequenceSource;
-pub use trainer::{ExcessFn, Surroundings, Trainer};
+pub use trainer::{ExcessFn, SampleFn, Surroundings, Trainer};

@@ -60,10 +60,13 @@ pub struct Surroundings<'a> {
     /// Held-out sequences.
     pub validation: &'a dyn SequenceSource,
     /// Draws `n` texts from the averaged weights, given a seed.
-    pub sample: &'a dyn Fn(&Network, usize, u64) -> Result<Vec<String>, TrainError>,
+    pub sample: &'a SampleFn<'a>,
     /// A number to record beside each evaluation, such as the excess over the Bayes loss.
     pub excess: Option<&'a ExcessFn<'a>>,
 }
+
+/// Draws texts from a network: how many, and from which seed.
+pub type SampleFn<'a> = dyn Fn(&Network, usize, u64) -> Result<Vec<String>, TrainError> + 'a;
 
 /// Computes a run's excess over the Bayes loss on its held-out examples.
 pub type ExcessFn<'a> = dyn Fn(&Network, &[Examples]) -> Result<Excess, TrainError> + 'a;
@@ -271,6 +274,10 @@ impl Trainer {
         let objective = self.config.train.objective;
         let excess = around.excess.map(|excess| excess(&self.average, &self.validation)).transpose()?;
         let held_out = evaluate(&self.average, objective, &self.schedule, &self.validation, &self.device);
+        if !held_out.loss.is_finite() || !held_out.step_cross_entropy.is_finite() {
+            let (step, loss) = (self.state.step, held_out.loss);
+            return Err(TrainError::Diverged { step, loss, norm: f64::NAN, learning_rate: rate });
+        }
         Ok(MetricLine {
             step: self.state.step,
             seconds: self.state.seconds,

@@ -42,7 +42,7 @@ pub fn train(flags: &MarkovFlags) -> anyhow::Result<()> {
     };
     let mut trainer = trainer(&config, &vocabulary, None, &folder, &device, &flags.train)?;
     let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
-    let bayes = bayes_losses(&source, &schedule, 256, config.seed)?;
+    let bayes = bayes_losses(&source, &schedule, 2048, config.seed)?;
     say(&format!(
         "Bayes losses, nats per site: binary {:.5} ± {:.5}, denoising {:.5} ± {:.5}",
         bayes.binary.mean, bayes.binary.standard_error, bayes.denoising.mean, bayes.denoising.standard_error
