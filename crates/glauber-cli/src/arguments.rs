@@ -28,6 +28,7 @@ impl Arguments {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // one value a program
 pub enum Command {
     /// Train a model
     Train {
@@ -45,6 +46,7 @@ pub enum Command {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // one value a program
 pub enum TrainWhat {
     /// Train on text files
     Text(TextFlags),

@@ -126,7 +126,7 @@ fn text_config(flags: &TextFlags) -> anyhow::Result<RunConfig> {
 fn with_mask(codec: TextCodec, config: &RunConfig) -> anyhow::Result<TextCodec> {
     fn absorbs(noise: &NoiseConfig) -> bool {
         match noise {
-            NoiseConfig::Absorbing { .. } => true,
+            NoiseConfig::Absorbing => true,
             NoiseConfig::Mixture { parts } => parts.iter().any(|part| absorbs(&part.law)),
             _ => false,
         }
