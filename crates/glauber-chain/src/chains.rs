@@ -167,7 +167,7 @@ pub(crate) struct ChainsView<'a> {
 
 impl<'a> ChainsView<'a> {
     pub fn rows(&self) -> TokenRows<'_> {
-        TokenRows::new(self.tokens, self.len)
+        TokenRows::new(self.tokens, self.len).with_clamped(self.clamped)
     }
 
     pub fn is_clamped(&self, row: usize, site: Site) -> bool {

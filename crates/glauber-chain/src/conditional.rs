@@ -4,11 +4,31 @@ use glauber_tokens::{Site, Step, Token, TokenBatch};
 
 use crate::ChainError;
 
-/// A borrowed stretch of rows, shape `[row, site]`.
+/// A borrowed stretch of rows, shape `[row, site]`, and which of their sites are known to be clean.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenRows<'a> {
     tokens: &'a [Token],
+    clamped: Option<&'a [bool]>,
     len: usize,
+}
+
+/// The sites asked of a batch whose rows stand at steps of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowSites<'a> {
+    /// Every site of every row.
+    All,
+    /// One site a row, shape `[row]`.
+    Each(&'a [Site]),
+}
+
+impl RowSites<'_> {
+    /// Sites asked of one row, given the sequence length.
+    pub fn per_row(&self, len: usize) -> usize {
+        match self {
+            Self::All => len,
+            Self::Each(_) => 1,
+        }
+    }
 }
 
 impl<'a> TokenRows<'a> {
@@ -18,7 +38,37 @@ impl<'a> TokenRows<'a> {
     /// When `len` is 0 or does not divide the buffer.
     pub fn new(tokens: &'a [Token], len: usize) -> Self {
         assert!(len > 0 && tokens.len().is_multiple_of(len), "{} tokens in rows of {len}", tokens.len());
-        Self { tokens, len }
+        Self { tokens, clamped: None, len }
+    }
+
+    /// Marks the sites whose tokens are known, shape `[row · site]`: they are data (`α = 1`), whatever the step. A conditional
+    /// that can use this knowledge conditions on them as clean.
+    ///
+    /// # Panics
+    /// When the mask does not have one entry for each token.
+    pub fn with_clamped(self, clamped: Option<&'a [bool]>) -> Self {
+        assert!(
+            clamped.is_none_or(|mask| mask.len() == self.tokens.len()),
+            "one entry of the clamp mask for each token"
+        );
+        Self { clamped, ..self }
+    }
+
+    /// Which sites of a row are known to be clean, shape `[site]`; `None` when none is.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    pub fn clamped(&self, row: usize) -> Option<&'a [bool]> {
+        self.clamped.map(|mask| &mask[row * self.len..][..self.len])
+    }
+
+    /// Some consecutive rows.
+    ///
+    /// # Panics
+    /// When they are not all there.
+    pub fn slice(&self, rows: std::ops::Range<usize>) -> Self {
+        let tokens = rows.start * self.len..rows.end * self.len;
+        Self { tokens: &self.tokens[tokens.clone()], clamped: self.clamped.map(|mask| &mask[tokens]), len: self.len }
     }
 
     /// Number of rows.
@@ -106,6 +156,35 @@ pub trait SiteConditional {
         }
         Ok(())
     }
+
+    /// [`log_conditionals`](Self::log_conditionals) where each row stands at a step of its own, `steps` of shape `[row]`. Override it
+    /// where one evaluation of many rows is cheaper than many of one.
+    ///
+    /// # Errors
+    /// As [`log_conditionals`](Self::log_conditionals).
+    ///
+    /// # Panics
+    /// As [`log_conditionals`](Self::log_conditionals), and when there is not one step (or site) for each row.
+    fn log_conditionals_at(
+        &self,
+        tokens: TokenRows<'_>,
+        steps: &[Step],
+        sites: RowSites<'_>,
+        out: &mut [f64],
+    ) -> Result<(), ChainError> {
+        let (len, vocab) = (tokens.len(), self.vocab());
+        assert_eq!(steps.len(), tokens.rows(), "one step for each row");
+        let every: Vec<Site> = (0..len).collect();
+        let size = sites.per_row(len) * vocab;
+        for (row, (&step, part)) in steps.iter().zip(out.chunks_exact_mut(size)).enumerate() {
+            let asked = match sites {
+                RowSites::All => &every[..],
+                RowSites::Each(each) => &each[row..=row],
+            };
+            self.log_conditionals(tokens.slice(row..row + 1), step, asked, part)?;
+        }
+        Ok(())
+    }
 }
 
 impl<C: SiteConditional + ?Sized> SiteConditional for &C {
@@ -135,5 +214,14 @@ impl<C: SiteConditional + ?Sized> SiteConditional for &C {
         out: &mut [f64],
     ) -> Result<(), ChainError> {
         (**self).conditionals(tokens, step, sites, out)
+    }
+    fn log_conditionals_at(
+        &self,
+        tokens: TokenRows<'_>,
+        steps: &[Step],
+        sites: RowSites<'_>,
+        out: &mut [f64],
+    ) -> Result<(), ChainError> {
+        (**self).log_conditionals_at(tokens, steps, sites, out)
     }
 }

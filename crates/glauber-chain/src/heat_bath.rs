@@ -55,6 +55,7 @@ struct Scratch {
     rows: Vec<usize>,
     sites: Vec<Site>,
     tokens: Vec<Token>,
+    clamped: Vec<bool>,
     conditionals: Vec<f64>,
 }
 
@@ -171,15 +172,17 @@ impl HeatBath {
             return self.redraw(view, 0..rows, step, sites, &mut scratch.conditionals);
         }
         free_part(view, sites, scratch);
-        let Scratch { rows, sites, tokens, conditionals } = scratch;
+        let Scratch { rows, sites, tokens, clamped, conditionals } = scratch;
         if rows.is_empty() {
             return Ok(StepDiagnostics::default());
         }
         tokens.clear();
+        clamped.clear();
         for &row in rows.iter() {
             tokens.extend_from_slice(view.rows().row(row));
+            clamped.extend_from_slice(view.rows().clamped(row).unwrap_or_default());
         }
-        let free = TokenRows::new(tokens, view.len);
+        let free = TokenRows::new(tokens, view.len).with_clamped(Some(clamped));
         evaluate(self, conditional, free, step, sites, conditionals)?;
         self.redraw(view, rows.iter().copied(), step, sites, conditionals)
     }

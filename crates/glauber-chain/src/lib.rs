@@ -52,7 +52,7 @@ mod rng;
 pub mod statistics;
 
 pub use chains::Chains;
-pub use conditional::{SiteConditional, TokenRows};
+pub use conditional::{RowSites, SiteConditional, TokenRows};
 pub use controls::DrawControls;
 pub use error::ChainError;
 pub use forward::{corrupt, corrupt_batch, step};
