@@ -9,6 +9,7 @@
 //! | [`schedule`] | `schedule` (default) | noise laws, signal levels, site orders                                     |
 //! | [`chain`]    | `chain` (default)    | the forward chain, heat-bath kernels, the reverse sampler, exact oracles   |
 //! | `text`       | `text`               | tokenizers, corpora, token shards, templates with gaps                     |
+//! | `sudoku`     | `sudoku`             | Sudoku grids, puzzles, the exact solver, their codec                       |
 //! | `model`      | `model`              | leave-one-out site classifiers; links burn                                 |
 //! | `train`      | `train`              | objectives, the training loop, run folders; links burn                     |
 //!
@@ -30,6 +31,8 @@ pub use glauber_chain as chain;
 pub use glauber_model as model;
 #[cfg(feature = "schedule")]
 pub use glauber_schedule as schedule;
+#[cfg(feature = "sudoku")]
+pub use glauber_sudoku as sudoku;
 #[cfg(feature = "text")]
 pub use glauber_text as text;
 pub use glauber_tokens as tokens;

@@ -5,11 +5,12 @@ use cargo_metadata::DependencyKind;
 use super::graph::Graph;
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 10] = [
+const LAYERS: [(&str, &[&str]); 11] = [
     ("glauber-tokens", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
     ("glauber-text", &["glauber-tokens"]),
     ("glauber-chain", &["glauber-tokens", "glauber-schedule"]),
+    ("glauber-sudoku", &["glauber-tokens", "glauber-chain"]),
     ("glauber-model", &["glauber-tokens", "glauber-schedule", "glauber-chain"]),
     ("glauber-train", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-text", "glauber-model"]),
     ("glauber", LIBRARIES),
@@ -17,8 +18,15 @@ const LAYERS: [(&str, &[&str]); 10] = [
     ("glauber-benches", LIBRARIES),
     ("xtask", &[]),
 ];
-const LIBRARIES: &[&str] =
-    &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-text", "glauber-model", "glauber-train"];
+const LIBRARIES: &[&str] = &[
+    "glauber-tokens",
+    "glauber-schedule",
+    "glauber-text",
+    "glauber-chain",
+    "glauber-sudoku",
+    "glauber-model",
+    "glauber-train",
+];
 
 /// Arrows that the table does not have, and members that are not in it.
 pub fn check(graph: &Graph) -> Vec<String> {
