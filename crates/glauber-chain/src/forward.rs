@@ -1,7 +1,7 @@
 //! The forward (noising) chain, in closed form and step by step.
 
-use glauber_schedule::Schedule;
-use glauber_tokens::{Step, Token, TokenBatch};
+use glauber_schedule::{NoiseLaw, Schedule};
+use glauber_tokens::{Site, Step, Token, TokenBatch};
 use rayon::prelude::*;
 
 use crate::{ChainError, ChainRng};
@@ -14,10 +14,23 @@ use crate::{ChainError, ChainRng};
 /// When `clean` or `out` does not have one token for each site of the schedule.
 pub fn corrupt(schedule: &Schedule, clean: &[Token], t: Step, rng: &mut ChainRng, out: &mut [Token]) {
     assert_eq!(clean.len(), schedule.len(), "one clean token for each site");
-    assert_eq!(out.len(), schedule.len(), "one noisy token for each site");
+    corrupt_at_levels(schedule.law(), |site| schedule.signal_level(site, t), clean, rng, out);
+}
+
+/// Draws each site's noisy token given its signal level: equation (M) for levels of any origin.
+///
+/// # Panics
+/// When `clean` and `out`, both `[site]`, differ in length.
+pub fn corrupt_at_levels(
+    law: &NoiseLaw,
+    level: impl Fn(Site) -> f64,
+    clean: &[Token],
+    rng: &mut ChainRng,
+    out: &mut [Token],
+) {
+    assert_eq!(out.len(), clean.len(), "one noisy token for each site");
     for (site, (noisy, &token)) in out.iter_mut().zip(clean).enumerate() {
-        *noisy =
-            if rng.uniform() < schedule.signal_level(site, t) { token } else { schedule.law().draw(rng.uniform()) };
+        *noisy = if rng.uniform() < level(site) { token } else { law.draw(rng.uniform()) };
     }
 }
 

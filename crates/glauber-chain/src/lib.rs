@@ -55,7 +55,7 @@ pub use chains::Chains;
 pub use conditional::{RowSites, SiteConditional, TokenRows};
 pub use controls::DrawControls;
 pub use error::ChainError;
-pub use forward::{corrupt, corrupt_batch, step};
+pub use forward::{corrupt, corrupt_at_levels, corrupt_batch, step};
 pub use heat_bath::{HeatBath, StepDiagnostics};
 pub use reverse::{ReverseSampler, SweepInfo};
 pub use rng::{ChainRng, ChainRngState};

@@ -71,10 +71,10 @@ pub struct TrainFlags {
     /// Size of the network: tiny, small or ggm-387m
     #[arg(long, conflicts_with = "resume")]
     pub preset: Option<String>,
-    /// Design of the network: hollow or masked-query
+    /// Design of the network: hollow, masked-query or bidirectional
     #[arg(long, conflicts_with = "resume")]
     pub network: Option<String>,
-    /// Loss: binary, normalised-binary or denoising
+    /// Loss: binary, normalised-binary, denoising, step-cross-entropy or ratio-matching
     #[arg(long, conflicts_with = "resume")]
     pub objective: Option<String>,
     /// Optimiser steps

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, Tensor};
 
 use glauber_tokens::Site;
 
-use crate::{Hollow, MaskedQuery, ModelConfig, ModelError, NetworkKind};
+use crate::{Bidirectional, Conditions, Hollow, MaskedQuery, ModelConfig, ModelError, NetworkKind};
 
 /// The sites whose logits are asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Sites<'_> {
     }
 }
 
-/// A network that sees `x_{-i}`, the time and `i`, never `x_i`, and gives `V` logits for site `i`.
+/// A network that sees `x_{-i}`, the conditions and `i`, never `x_i`, and gives `V` logits for site `i`.
 ///
 /// What the logits mean (signal logits of equation (R), or denoising log-probabilities) is the training objective's choice.
 pub trait SiteClassifier {
@@ -37,13 +37,13 @@ pub trait SiteClassifier {
     ///
     /// # Shapes
     /// - tokens: `[batch, site]`
-    /// - time: `[batch]`, the step over the horizon, `t / T` in `0..=1`
+    /// - conditions: of every row and site
     /// - output: `[batch, asked site, token]`
     ///
     /// # Panics
     /// When the rows are longer than the network was built for or empty, a token or site lies outside, or [`Sites::Each`] does not
     /// name one site a row.
-    fn logits(&self, tokens: Tensor<2, Int>, time: Tensor<1>, sites: Sites<'_>) -> Tensor<3>;
+    fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3>;
 }
 
 /// One of the networks that a configuration can name.
@@ -54,6 +54,8 @@ pub enum Network {
     Hollow(Hollow),
     /// See [`MaskedQuery`].
     MaskedQuery(MaskedQuery),
+    /// See [`Bidirectional`].
+    Bidirectional(Bidirectional),
 }
 
 impl Network {
@@ -87,6 +89,7 @@ impl Network {
         match config.network {
             NetworkKind::Hollow => Self::Hollow(Hollow::new(config, vocab, len, device)),
             NetworkKind::MaskedQuery => Self::MaskedQuery(MaskedQuery::new(config, vocab, len, device)),
+            NetworkKind::Bidirectional => Self::Bidirectional(Bidirectional::new(config, vocab, 0, len, device)),
         }
     }
 }
@@ -100,10 +103,11 @@ fn check(config: &ModelConfig, vocab: usize, len: usize) -> Result<(), ModelErro
 }
 
 impl SiteClassifier for Network {
-    fn logits(&self, tokens: Tensor<2, Int>, time: Tensor<1>, sites: Sites<'_>) -> Tensor<3> {
+    fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
         match self {
-            Self::Hollow(network) => network.logits(tokens, time, sites),
-            Self::MaskedQuery(network) => network.logits(tokens, time, sites),
+            Self::Hollow(network) => network.logits(tokens, conditions, sites),
+            Self::MaskedQuery(network) => network.logits(tokens, conditions, sites),
+            Self::Bidirectional(network) => network.logits(tokens, conditions, sites),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::ModelError;
 /// A size above this is taken for a slip of the keyboard.
 const LARGEST: usize = 1 << 15;
 
-/// The two designs of a leave-one-out network (`docs/math.md`, §6).
+/// The designs of a leave-one-out network (`docs/math.md`, §6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NetworkKind {
@@ -17,6 +17,19 @@ pub enum NetworkKind {
     Hollow,
     /// The site asked for is replaced by a query token: one site in one pass.
     MaskedQuery,
+    /// A plain bidirectional transformer, leave-one-out at masked sites alone: all of them in one pass, absorbing noise only.
+    Bidirectional,
+}
+
+/// What a network is told about the noise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Conditioning {
+    /// The step alone, as in the paper.
+    #[default]
+    Step,
+    /// The step, and the log signal-to-noise ratio of every site; a clamped site is marked clean.
+    SignalLevel,
 }
 
 /// The sizes of a network, apart from vocabulary and sequence length, which the data decide.
@@ -27,14 +40,21 @@ pub struct ModelConfig {
     pub network: NetworkKind,
     /// Width of the residual streams, `d`.
     pub width: usize,
-    /// Transformer blocks: per stream in the hollow network, in all in the masked-query one.
+    /// Transformer blocks: per stream in the hollow network, in all in the others.
     pub layers: usize,
-    /// Merging blocks of the hollow network's read-out; the masked-query network has none and ignores it.
+    /// Merging blocks of the hollow network's read-out; 0 joins both streams' states at the site without attention. The other
+    /// networks have none and ignore it.
     pub merge_layers: usize,
     /// Attention heads.
     pub heads: usize,
     /// Width of the conditioning vector that modulates every block.
     pub condition_width: usize,
+    /// What the network is told about the noise, by default the step alone.
+    #[serde(default)]
+    pub conditioning: Conditioning,
+    /// Classes that rows may belong to; 0 for none.
+    #[serde(default)]
+    pub classes: usize,
     /// Whether the read-out uses the embedding table in place of weights of its own.
     pub tied: bool,
 }
@@ -75,6 +95,8 @@ impl Preset {
                 merge_layers: 1,
                 heads: 4,
                 condition_width: 64,
+                conditioning: Conditioning::Step,
+                classes: 0,
                 tied: false,
             },
             Self::Small => ModelConfig {
@@ -84,6 +106,8 @@ impl Preset {
                 merge_layers: 2,
                 heads: 8,
                 condition_width: 128,
+                conditioning: Conditioning::Step,
+                classes: 0,
                 tied: false,
             },
             Self::Ggm387m => ModelConfig {
@@ -93,6 +117,8 @@ impl Preset {
                 merge_layers: 0,
                 heads: 16,
                 condition_width: 224,
+                conditioning: Conditioning::Step,
+                classes: 0,
                 tied: true,
             },
         }
@@ -131,12 +157,10 @@ impl ModelConfig {
         if let Some(&(key, _)) = sizes.iter().find(|(_, size)| *size == 0) {
             return Err(ModelError::Zero { key });
         }
-        let sizes = sizes.into_iter().chain([("model.merge_layers", self.merge_layers)]);
+        let sizes =
+            sizes.into_iter().chain([("model.merge_layers", self.merge_layers), ("model.classes", self.classes)]);
         if let Some((key, found)) = sizes.into_iter().find(|(_, size)| *size > LARGEST) {
             return Err(ModelError::TooLarge { key, found, most: LARGEST });
-        }
-        if self.network == NetworkKind::Hollow && self.merge_layers == 0 {
-            return Err(ModelError::Zero { key: "model.merge_layers" });
         }
         if !self.width.is_multiple_of(2 * self.heads) {
             return Err(ModelError::Heads { width: self.width, heads: self.heads });
@@ -163,8 +187,8 @@ mod tests {
     fn sizes_that_do_not_fit_name_their_key() {
         let config = ModelConfig { heads: 3, ..Preset::Tiny.config() };
         assert!(config.validate().unwrap_err().to_string().contains("model.heads"));
-        let config = ModelConfig { merge_layers: 0, ..Preset::Tiny.config() };
+        let config = ModelConfig { layers: 0, ..Preset::Tiny.config() };
         let error = config.validate().unwrap_err().to_string();
-        assert!(error.contains("model.merge_layers"), "{error}");
+        assert!(error.contains("model.layers"), "{error}");
     }
 }

@@ -7,11 +7,12 @@ use burn::nn::{Initializer, Linear};
 use burn::tensor::{Device, Int, Tensor};
 
 use crate::attention::linear;
+use crate::bidirectional::pick;
 use crate::block::{Block, Merging, MergingBlock};
-use crate::constants::{RotaryTables, StreamBiases, indices};
+use crate::conditions::{LevelEmbedding, RowCondition};
+use crate::constants::{RotaryTables, StreamBiases};
 use crate::embedding::Vocabulary;
-use crate::time::TimeEmbedding;
-use crate::{ModelConfig, SiteClassifier, Sites};
+use crate::{Conditions, ModelConfig, SiteClassifier, Sites};
 
 /// All leave-one-out logits in one pass.
 ///
@@ -23,7 +24,8 @@ pub struct Hollow {
     rotary: RotaryTables,
     biases: StreamBiases,
     vocabulary: Vocabulary,
-    time: TimeEmbedding,
+    condition: RowCondition,
+    levels: Option<LevelEmbedding>,
     /// What stands before the first site and after the last, `[2, width]`.
     ends: Param<Tensor<2>>,
     forward_stream: Vec<Block>,
@@ -40,7 +42,8 @@ impl Hollow {
             rotary: RotaryTables::new(len, config.width / config.heads, device),
             biases: StreamBiases::new(len, device),
             vocabulary: Vocabulary::new(config, vocab, 0, device),
-            time: TimeEmbedding::new(config.condition_width, device),
+            condition: RowCondition::new(config, device),
+            levels: LevelEmbedding::new(config, device),
             ends: Initializer::Zeros.init([2, config.width], device),
             forward_stream: stream(),
             backward_stream: stream(),
@@ -49,9 +52,8 @@ impl Hollow {
         }
     }
 
-    /// Both streams' states, each `[batch, site, width]`.
-    fn streams(&self, tokens: Tensor<2, Int>, condition: &Tensor<2>) -> [Tensor<3>; 2] {
-        let embedded = self.vocabulary.embed(tokens);
+    /// Both streams' states of embedded tokens, each `[batch, site, width]`.
+    fn streams(&self, embedded: Tensor<3>, condition: &Tensor<2>) -> [Tensor<3>; 2] {
         let [batch, len, width] = embedded.dims();
         let end = |at: usize| {
             let end = self.ends.val().narrow(0, at, 1);
@@ -76,11 +78,14 @@ impl Hollow {
 }
 
 impl SiteClassifier for Hollow {
-    fn logits(&self, tokens: Tensor<2, Int>, time: Tensor<1>, sites: Sites<'_>) -> Tensor<3> {
+    fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
         let [batch, len] = tokens.dims();
         assert!(len <= self.rotary.len(), "sequence longer than the network");
-        let condition = self.time.forward(time);
-        let streams = self.streams(tokens, &condition);
+        let condition = self.condition.forward(conditions);
+        let levels = self.levels.as_ref().map(|levels| levels.forward(conditions.levels.clone()));
+        let embedded = self.vocabulary.embed(tokens);
+        let embedded = levels.iter().fold(embedded, |embedded, levels| levels.mark(embedded));
+        let streams = self.streams(embedded, &condition);
         let every: Vec<usize>;
         let (asked, rows) = match sites {
             Sites::All => {
@@ -97,24 +102,10 @@ impl SiteClassifier for Hollow {
             streams: streams.clone(),
         };
         let joined = Tensor::cat(streams.map(|states| pick(states, sites)).into(), 2);
-        let queries = self
-            .merge
-            .iter()
-            .fold(self.join.forward(joined), |queries, block| block.forward(queries, condition.clone(), &merging));
+        let queries = self.join.forward(joined);
+        let queries = levels.into_iter().fold(queries, |queries, levels| queries + pick(levels.query, sites));
+        let queries =
+            self.merge.iter().fold(queries, |queries, block| block.forward(queries, condition.clone(), &merging));
         self.vocabulary.logits(queries, condition)
-    }
-}
-
-/// The states of the sites asked for: `[batch, site, width]` to `[batch, asked site, width]`.
-fn pick(states: Tensor<3>, sites: Sites<'_>) -> Tensor<3> {
-    let device = states.device();
-    match sites {
-        Sites::All => states,
-        Sites::Block(block) => states.select(1, indices(block, &device)),
-        Sites::Each(each) => {
-            let width = states.dims()[2];
-            let at = indices(each, &device).reshape([each.len(), 1, 1]);
-            states.gather(1, at.expand([each.len(), 1, width]))
-        }
     }
 }

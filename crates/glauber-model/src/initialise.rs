@@ -47,7 +47,7 @@ impl ModuleMapper for Draw {
         }
         let shape = param.shape();
         let fan_in = shape[0] as f64;
-        let deviation = match self.on_path("table") || self.on_path("ends") {
+        let deviation = match self.on_path("table") || self.on_path("class_table") || self.on_path("ends") {
             true => EMBEDDING_DEVIATION,
             false => (1.0 / (3.0 * fan_in)).sqrt(),
         };

@@ -1,16 +1,19 @@
 //! Leave-one-out site classifiers: networks that look at a noisy sequence without one site and say, for every token of the
 //! vocabulary, how likely that token at that site is signal rather than noise (`docs/math.md`, §4 and §6).
 //!
-//! Two designs stand behind the [`SiteClassifier`] trait:
+//! Three designs stand behind the [`SiteClassifier`] trait:
 //!
 //! - [`Hollow`]: a causal and an anti-causal stream, merged by an attention read-out. One pass gives the logits of every site.
 //! - [`MaskedQuery`]: a bidirectional transformer in which the site asked for is replaced by a query token. One pass gives one site.
+//! - [`Bidirectional`]: the same transformer without the query token, for absorbing noise: a site that shows the mask hides itself.
 //!
 //! The library holds no backend: every constructor takes a [`burn::tensor::Device`].
 
 mod attention;
+mod bidirectional;
 mod block;
 mod classifier;
+mod conditions;
 mod config;
 mod constants;
 mod embedding;
@@ -18,10 +21,11 @@ mod error;
 mod hollow;
 mod initialise;
 mod masked_query;
-mod time;
 
+pub use bidirectional::Bidirectional;
 pub use classifier::{Network, SiteClassifier, Sites};
-pub use config::{ModelConfig, NetworkKind, Preset};
+pub use conditions::Conditions;
+pub use config::{Conditioning, ModelConfig, NetworkKind, Preset};
 pub use error::ModelError;
 pub use hollow::Hollow;
 pub use masked_query::MaskedQuery;

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use glauber_model::{ModelConfig, Network, NetworkKind, Preset, SiteClassifier, Sites};
+use glauber_model::{Conditioning, Conditions, ModelConfig, Network, NetworkKind, Preset, SiteClassifier, Sites};
 use proptest::prelude::*;
 
 const VOCAB: usize = 11;
@@ -13,7 +13,17 @@ fn device() -> Device {
 }
 
 fn small(network: NetworkKind) -> ModelConfig {
-    ModelConfig { network, width: 32, layers: 2, merge_layers: 2, heads: 4, condition_width: 16, tied: false }
+    ModelConfig {
+        network,
+        width: 32,
+        layers: 2,
+        merge_layers: 2,
+        heads: 4,
+        condition_width: 16,
+        conditioning: Conditioning::SignalLevel,
+        classes: 2,
+        tied: false,
+    }
 }
 
 /// A network none of whose weights is zero: an untrained one is blind, and blind networks are hollow for free.
@@ -41,8 +51,16 @@ fn awake(config: &ModelConfig, seed: u64) -> Network {
 fn logits(network: &Network, rows: &[Vec<i32>], time: f32, sites: Sites<'_>) -> Vec<Vec<f32>> {
     let batch = rows.len();
     let tokens = Tensor::<2, Int>::from_data(TensorData::new(rows.concat(), [batch, rows[0].len()]), &device());
-    let time = Tensor::full([batch], time, &device());
-    let data = network.logits(tokens, time, sites).into_data();
+    // The noisier the later the site; the last is known.
+    let len = rows[0].len();
+    let level = |at: usize| if at % len == len - 1 { 1.0 } else { 0.9 - 0.1 * (at % len) as f32 };
+    let levels: Vec<f32> = (0..batch * len).map(level).collect();
+    let conditions = Conditions {
+        time: Tensor::full([batch], time, &device()),
+        levels: Tensor::from_data(TensorData::new(levels, [batch, len]), &device()),
+        classes: Some(Tensor::from_data(TensorData::new(vec![1; batch], [batch]), &device())),
+    };
+    let data = network.logits(tokens, &conditions, sites).into_data();
     let values: Vec<f32> = data.iter::<f32>().collect();
     values.chunks_exact(VOCAB).map(<[f32]>::to_vec).collect()
 }

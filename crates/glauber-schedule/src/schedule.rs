@@ -219,6 +219,16 @@ impl Schedule {
         }
     }
 
+    /// The signal level after a fraction `u` of the horizon in continuous time, every site as noisy as every other: the levels at the
+    /// ends of the sweeps, and geometric in between, as if a sweep's noise came at a constant rate.
+    pub fn level(&self, u: f64) -> f64 {
+        let sweeps = self.sweeps();
+        let at = (u.clamp(0.0, 1.0) * sweeps as f64).min(sweeps as f64);
+        let sweep = (at as usize).min(sweeps - 1);
+        let (from, to) = (self.levels[sweep], self.levels[sweep + 1]);
+        from * (to / from).powf(at - sweep as f64)
+    }
+
     /// The log signal-to-noise ratio `ln(α_j(t) / (1 − α_j(t)))` in nats, `+∞` where the site is clean.
     ///
     /// # Panics

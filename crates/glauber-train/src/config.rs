@@ -8,7 +8,7 @@ use glauber_model::{ModelConfig, Preset};
 use glauber_schedule::ScheduleConfig;
 use glauber_text::{CorpusConfig, PrepareConfig, TokenizerConfig};
 
-use crate::{Objective, TrainError};
+use crate::{Objective, OptimiserKind, TrainError};
 
 /// A run's configuration: what `config.toml` of a run folder holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,6 +92,8 @@ impl DataConfig {
 pub struct TrainConfig {
     /// The loss.
     pub objective: Objective,
+    /// The optimiser.
+    pub optimiser: OptimiserKind,
     /// Optimiser steps in all.
     pub steps: usize,
     /// Sequences per optimiser step.
@@ -115,6 +117,11 @@ pub struct TrainConfig {
     pub clip_norm: f64,
     /// Decay of the weights' moving average, which validation and sampling use.
     pub average_decay: f64,
+    /// Share of training sequences in which a random part of the sites is clamped to the data: a network conditioned on signal levels
+    /// learns what it means that a site is known.
+    pub clamped_share: f64,
+    /// Share of training sequences whose class is not told, so that the network also learns the law of all classes together.
+    pub class_dropout: f64,
     /// Steps between evaluations on held-out sequences.
     pub validate_every: usize,
     /// Held-out sequences per evaluation.
@@ -133,6 +140,7 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             objective: Objective::Denoising,
+            optimiser: OptimiserKind::AdamW,
             steps: 2000,
             batch: 32,
             micro_batches: 2,
@@ -144,6 +152,8 @@ impl Default for TrainConfig {
             beta_2: 0.98,
             clip_norm: 1.0,
             average_decay: 0.995,
+            clamped_share: 0.0,
+            class_dropout: 0.1,
             validate_every: 100,
             validation_sequences: 64,
             sample_every: 500,
@@ -184,6 +194,8 @@ impl TrainConfig {
             ("train.beta_1", self.beta_1),
             ("train.beta_2", self.beta_2),
             ("train.average_decay", self.average_decay),
+            ("train.clamped_share", self.clamped_share),
+            ("train.class_dropout", self.class_dropout),
         ];
         for (key, found) in shares {
             require((0.0..1.0).contains(&found), key, found, "a number in 0..1")?;

@@ -16,8 +16,8 @@ use crate::optimiser::moving_average;
 use crate::run::checkpoint;
 use crate::run::folder::{json_line, schedule};
 use crate::{
-    AdamW, Event, Examples, Excess, Flow, MetricLine, Observer, RunConfig, RunFolder, SequenceSource, TrainError,
-    TrainingState, Vocabulary, learning_rate,
+    Drawing, Event, Examples, Excess, Flow, MetricLine, Observer, Optimiser, RunConfig, RunFolder, SequenceSource,
+    TrainError, TrainingState, Vocabulary, learning_rate,
 };
 
 /// Sequences evaluated at a time.
@@ -40,7 +40,7 @@ pub struct Trainer {
     schedule: Schedule,
     network: Network,
     average: Network,
-    optimiser: AdamW,
+    optimiser: Optimiser,
     state: TrainingState,
     metrics: Vec<MetricLine>,
     /// The evaluations as JSON lines.
@@ -124,11 +124,12 @@ impl Trainer {
         config.validate()?;
         let schedule = schedule(&config, vocabulary)?;
         config.train.objective.check(&schedule)?;
+        check_network(&config, &schedule)?;
         let network = Network::new(&config.model, vocabulary.size, config.data.length(), config.seed, device)?;
         let (lock, folder) = folder(&config)?;
         Ok(Self {
             _lock: lock,
-            optimiser: AdamW::new(&config.train, &network),
+            optimiser: Optimiser::new(&config.train, &network),
             average: network.clone(),
             network,
             schedule,
@@ -223,10 +224,11 @@ impl Trainer {
         let train = &self.config.train;
         let step = self.state.step;
         let rows = train.batch / train.micro_batches;
+        let drawing = Drawing::training(&self.config.model, train);
         let draw = |micro: usize| {
             let stream = (step * train.micro_batches + micro) as u64;
             let mut rng = self.rng(Purpose::Training, stream);
-            Examples::draw(source, &self.schedule, rows, self.one_site(), &mut rng)
+            Examples::draw(source, &self.schedule, rows, &drawing, &mut rng)
         };
         let batches: Vec<Examples> = (0..train.micro_batches).map(draw).collect();
         let (objective, clip) = (train.objective, train.clip_norm);
@@ -244,11 +246,6 @@ impl Trainer {
         Ok((gradients.loss, rate))
     }
 
-    /// The masked-query network answers for one site a pass.
-    fn one_site(&self) -> bool {
-        self.config.model.network == NetworkKind::MaskedQuery
-    }
-
     fn rng(&self, purpose: Purpose, stream: u64) -> ChainRng {
         ChainRng::new(seed_for(self.config.seed, purpose), stream)
     }
@@ -261,10 +258,11 @@ impl Trainer {
     /// The same held-out sequences under the same noise at every evaluation.
     fn draw_validation(&mut self, source: &dyn SequenceSource) {
         let sequences = self.config.train.validation_sequences;
+        let drawing = Drawing::held_out(&self.config.model);
         let draw = |batch: usize| {
             let rows = EVALUATION_ROWS.min(sequences - batch * EVALUATION_ROWS);
             let mut rng = self.rng(Purpose::Validation, batch as u64);
-            Examples::draw(source, &self.schedule, rows, self.one_site(), &mut rng)
+            Examples::draw(source, &self.schedule, rows, &drawing, &mut rng)
         };
         self.validation = (0..sequences.div_ceil(EVALUATION_ROWS)).map(draw).collect();
     }
@@ -287,8 +285,9 @@ impl Trainer {
             step_cross_entropy: held_out.step_cross_entropy,
             binary: held_out.binary,
             learning_rate: rate,
-            excess: excess.map(|excess| excess.mean),
-            excess_error: excess.map(|excess| excess.standard_error),
+            excess: excess.map(|excess| excess.own.mean),
+            excess_error: excess.map(|excess| excess.own.standard_error),
+            step_excess: excess.map(|excess| excess.step.mean),
         })
     }
 
@@ -299,6 +298,20 @@ impl Trainer {
         checkpoint::save(&self.folder.checkpoint_folder(), &self.state, &self.metric_text, networks, keep)?;
         self.folder.write_metrics(&title, &self.metric_text, &self.metrics)
     }
+}
+
+/// A bidirectional network is leave-one-out at masked sites alone, and learns from them alone.
+fn check_network(config: &RunConfig, schedule: &Schedule) -> Result<(), TrainError> {
+    let absorbing = schedule.law().mask().is_some_and(|mask| schedule.law().probability(mask) == 1.0);
+    if config.model.network != NetworkKind::Bidirectional || absorbing {
+        return Ok(());
+    }
+    Err(TrainError::Config {
+        key: "schedule.noise",
+        found: "a law that draws other tokens than the mask".into(),
+        expected: "`{ kind = \"absorbing\" }`, which the network `bidirectional` needs, or another `model.network`"
+            .into(),
+    })
 }
 
 impl Flow {

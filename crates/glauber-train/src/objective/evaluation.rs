@@ -3,6 +3,7 @@
 use burn::tensor::Device;
 
 use glauber_chain::oracles::MarkovSource;
+use glauber_chain::statistics::Estimate;
 use glauber_model::{Network, SiteClassifier};
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
@@ -23,13 +24,13 @@ pub(crate) struct Evaluation {
 
 /// How far above the Bayes loss a network is, nats a site asked for.
 ///
-/// An expectation over the label given its context, so it is never negative and hardly noisy.
+/// Expectations over the label given its context, so they are never negative and hardly noisy; errors are over the sequences.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Excess {
     /// Of the objective's own loss.
-    pub mean: f64,
-    /// Its standard error over the held-out sequences.
-    pub standard_error: f64,
+    pub own: Estimate,
+    /// Of the step cross-entropy, `KL(r ‖ r_θ)`: the same quantity for every objective.
+    pub step: Estimate,
 }
 
 /// One label: where it stands, and the network's logits there.
@@ -48,11 +49,11 @@ struct Label<'a> {
 fn for_each_label(network: &Network, batches: &[Examples], device: &Device, mut visit: impl FnMut(Label<'_>)) -> usize {
     let mut first_row = 0;
     for examples in batches {
-        let (context, time) = examples.inputs(device);
-        let logits = network.logits(context, time, examples.query());
+        let (context, conditions) = examples.inputs(device);
+        let logits = network.logits(context, &conditions, examples.query());
         let vocab = logits.dims()[2];
         let mut logits: Vec<f64> = logits.into_data().iter::<f64>().collect();
-        for (at, row_logits) in logits.chunks_exact_mut(vocab).enumerate() {
+        for (at, row_logits) in logits.chunks_exact_mut(vocab).enumerate().filter(|(at, _)| examples.counts(*at)) {
             let row = at / examples.asked();
             visit(Label {
                 row: first_row + row,
@@ -98,16 +99,19 @@ pub(crate) fn evaluate(
 
 fn own_loss(objective: Objective, schedule: &Schedule, label: &Label<'_>) -> f64 {
     let f = label.logits[label.shown as usize];
-    if objective == Objective::Binary {
-        return binary_cross_entropy(f, label.noise);
-    }
-    let log_sum = log_sum_exp(label.logits);
+    let binary = |f| binary_cross_entropy(f, label.noise);
     match objective {
-        Objective::Denoising => log_sum - label.logits[label.clean as usize],
-        _ => {
+        Objective::Binary => binary(f),
+        Objective::NormalisedBinary => {
             let keep = schedule.log_keep_probability(label.step);
             let noise = schedule.log_noise_probability(label.step, label.shown);
-            binary_cross_entropy(f - log_sum + keep - noise, label.noise)
+            binary(f - log_sum_exp(label.logits) + keep - noise)
+        }
+        Objective::Denoising => log_sum_exp(label.logits) - label.logits[label.clean as usize],
+        Objective::StepCrossEntropy | Objective::RatioMatching => {
+            let mut log_r = label.logits.to_vec();
+            objective.log_conditional(schedule, label.step, label.site, &mut log_r);
+            -log_r[label.noisy as usize]
         }
     }
 }
@@ -151,7 +155,7 @@ pub fn excess_over_bayes(
             posteriors.push(source.denoising_posteriors(schedule, examples.steps[row], context, &sites)?);
         }
     }
-    let mut own = vec![(0.0, 0.0); posteriors.len()];
+    let mut sums = vec![[0.0; 3]; posteriors.len()];
     for_each_label(network, batches, device, |label| {
         let vocab = label.logits.len();
         let mu = &posteriors[label.row][label.site * vocab..][..vocab];
@@ -162,20 +166,26 @@ pub fn excess_over_bayes(
         let law = schedule.law().probabilities();
         let mix = |(m, q): (&f64, &f64)| alpha * m + (1.0 - alpha) * q;
         let r: Vec<f64> = mu.iter().zip(law).map(mix).collect();
-        let excess = match objective {
+        let step = divergence(&r, log_r);
+        let own = match objective {
             Objective::Denoising => divergence(mu, &normalised(raw)),
+            Objective::StepCrossEntropy | Objective::RatioMatching => step,
             Objective::NormalisedBinary => {
                 binary_excess(schedule, label.step, &r, |a| signal_logit(schedule, label.step, a as Token, log_r))
             }
             Objective::Binary => binary_excess(schedule, label.step, &r, |a| raw[a]),
         };
-        own[label.row].0 += excess;
-        own[label.row].1 += 1.0;
+        let [own_sum, step_sum, count] = &mut sums[label.row];
+        *own_sum += own;
+        *step_sum += step;
+        *count += 1.0;
     });
-    let rows: Vec<f64> = own.iter().map(|(sum, count)| sum / count).collect();
-    let mean = rows.iter().sum::<f64>() / rows.len() as f64;
-    let variance = rows.iter().map(|row| (row - mean).powi(2)).sum::<f64>() / (rows.len().max(2) - 1) as f64;
-    Ok(Excess { mean, standard_error: (variance / rows.len() as f64).sqrt() })
+    sums.retain(|[_, _, count]| *count > 0.0);
+    let estimate = |at: usize| {
+        let rows: Vec<f64> = sums.iter().map(|sums| sums[at] / sums[2]).collect();
+        Estimate::independent(&rows)
+    };
+    Ok(Excess { own: estimate(0), step: estimate(1) })
 }
 
 fn normalised(mut row: Vec<f64>) -> Vec<f64> {
@@ -227,6 +237,12 @@ mod tests {
         }
     }
 
+    /// `α R + (1 − α) q`.
+    fn mixture(schedule: &Schedule, step: Step, site: Site, a: Token) -> f64 {
+        let alpha = schedule.signal_level(site, step);
+        alpha * R[a as usize] + (1.0 - alpha) * schedule.law().probability(a)
+    }
+
     #[test]
     fn equation_h_and_the_mixture_give_the_conditional_back() {
         let schedule = schedule();
@@ -235,9 +251,8 @@ mod tests {
                 let mut row = optimum(objective, &schedule, step);
                 objective.log_conditional(&schedule, step, site, &mut row);
                 for (a, value) in row.iter().enumerate() {
-                    let alpha = schedule.signal_level(site, step);
                     let expected = match objective {
-                        Objective::Denoising => alpha * R[a] + (1.0 - alpha) * schedule.law().probability(a as u32),
+                        Objective::Denoising | Objective::RatioMatching => mixture(&schedule, step, site, a as u32),
                         _ => R[a],
                     };
                     assert!((value.exp() - expected).abs() < 1e-12, "{objective:?}, token {a}, step {step}");
@@ -264,7 +279,8 @@ mod tests {
         }
     }
 
-    /// The loss of logits, expected over the clean token (law `R` here), the noise and the token shown.
+    /// The loss of logits, expected over what the objective's label is: the clean token (law `R`), the noisy one, or the noise and the
+    /// token shown.
     fn expected_loss(objective: Objective, schedule: &Schedule, step: Step, logits: &[f64]) -> f64 {
         let loss = |shown: u32, noise: bool, clean: u32| {
             let mut logits = logits.to_vec();
@@ -277,8 +293,9 @@ mod tests {
                 let noise = beta * schedule.law().probability(a) * loss(a, true, a);
                 let signal = (1.0 - beta) * R[a as usize] * loss(a, false, a);
                 match objective {
-                    Objective::Denoising => R[a as usize] * loss(a, false, a),
-                    _ => noise + signal,
+                    Objective::Denoising | Objective::StepCrossEntropy => R[a as usize] * loss(a, false, a),
+                    Objective::RatioMatching => mixture(schedule, step, 0, a) * loss(a, false, a),
+                    Objective::Binary | Objective::NormalisedBinary => noise + signal,
                 }
             })
             .sum()

@@ -2,11 +2,12 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use glauber_chain::{ChainRng, corrupt};
-use glauber_model::Sites;
+use glauber_chain::{ChainRng, corrupt_at_levels};
+use glauber_model::{Conditions, Sites};
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
 
+use super::drawing::{Asked, Drawing};
 use crate::{Objective, SequenceSource};
 
 /// A batch of noisy sequences with a label for every site asked for.
@@ -18,6 +19,12 @@ pub struct Examples {
     pub len: usize,
     /// The step of each row, shape `[row]`.
     pub steps: Vec<Step>,
+    /// The step over the horizon, with its fraction where time is continuous, shape `[row]`.
+    pub times: Vec<f64>,
+    /// The signal level of each site, shape `[row, site]`.
+    pub levels: Vec<f64>,
+    /// The class of each row that the network is told, shape `[row]`; empty where there are no classes.
+    pub classes: Vec<usize>,
     /// Clean sequences `X_0`, shape `[row, site]`.
     pub clean: Vec<Token>,
     /// Noisy sequences `X_t`, shape `[row, site]`: the context of every label.
@@ -28,43 +35,64 @@ pub struct Examples {
     pub shown: Vec<Token>,
     /// Whether the token shown is noise (`Z ≠ φ`), shape `[row, asked site]`.
     pub noise: Vec<bool>,
-    horizon: Step,
+    /// Whether the label counts, shape `[row, asked site]`; `None` when all do.
+    pub counted: Option<Vec<bool>>,
 }
 
 /// The labels of a batch on the device, each `[batch, asked site]`.
 pub(crate) struct Labels {
     /// The token whose logit the loss looks at.
     pub token: Tensor<2, Int>,
-    /// +1 where the token shown is noise, −1 where it is signal.
-    pub sign: Tensor<2>,
-    /// `log Π_t(φ) − log Π_t(a)` of the token shown.
-    pub offset: Tensor<2>,
+    /// 1 where a label counts, else 0; `None` when all do.
+    pub counted: Option<Tensor<2>>,
+    pub terms: Terms,
+}
+
+/// What a loss needs besides the logit of the label's token.
+pub(crate) enum Terms {
+    /// Nothing.
+    CrossEntropy,
+    Binary {
+        /// +1 where the token shown is noise, −1 where it is signal.
+        sign: Tensor<2>,
+        /// `log Π_t(φ) − log Π_t(a)` of the token shown, 0 where signal logits are free.
+        offset: Tensor<2>,
+    },
+    /// `r = α μ + (1 − α) q` at the label's token.
+    Mixture {
+        /// `α`.
+        signal: Tensor<2>,
+        /// `(1 − α) q`.
+        floor: Tensor<2>,
+    },
 }
 
 impl Examples {
-    /// Draws `rows` examples. With `one_site` a row asks for one uniform site, else for all.
+    /// Draws `rows` examples.
     pub fn draw(
         source: &dyn SequenceSource,
         schedule: &Schedule,
         rows: usize,
-        one_site: bool,
+        drawing: &Drawing,
         rng: &mut ChainRng,
     ) -> Self {
         let len = schedule.len();
         let mut examples = Self {
             len,
             steps: Vec::with_capacity(rows),
+            times: Vec::with_capacity(rows),
+            levels: vec![1.0; rows * len],
+            classes: Vec::new(),
             clean: vec![0; rows * len],
             context: vec![0; rows * len],
-            sites: one_site.then(|| Vec::with_capacity(rows)),
+            sites: (drawing.asked == Asked::OneSite).then(|| Vec::with_capacity(rows)),
             shown: Vec::new(),
             noise: Vec::new(),
-            horizon: schedule.horizon(),
+            counted: (drawing.asked == Asked::Masked).then(Vec::new),
         };
         for row in 0..rows {
             let u = (row as f64 + rng.uniform()) / rows as f64;
-            let step = ((u * schedule.horizon() as f64) as Step).min(schedule.horizon() - 1);
-            examples.draw_row(source, schedule, row, step, rng);
+            examples.draw_row(source, schedule, row, u, drawing, rng);
         }
         examples
     }
@@ -74,19 +102,26 @@ impl Examples {
         source: &dyn SequenceSource,
         schedule: &Schedule,
         row: usize,
-        step: Step,
+        u: f64,
+        drawing: &Drawing,
         rng: &mut ChainRng,
     ) {
         let here = row * self.len..(row + 1) * self.len;
         let clean = &mut self.clean[here.clone()];
-        source.draw(rng, clean);
+        if let Some(class) = source.draw(rng, clean) {
+            self.classes.push(drawing.told(class, rng));
+        }
+        let levels = &mut self.levels[here.clone()];
+        let (step, time) = drawing.place(schedule, u, levels);
+        drawing.clamp(levels, rng);
         let context = &mut self.context[here];
-        corrupt(schedule, clean, step, rng, context);
+        corrupt_at_levels(schedule.law(), |site| levels[site], clean, rng, context);
         self.steps.push(step);
+        self.times.push(time);
         let asked = match &mut self.sites {
             None => 0..self.len,
             Some(sites) => {
-                let site = ((rng.uniform() * self.len as f64) as Site).min(self.len - 1);
+                let site = rng.below(self.len);
                 sites.push(site);
                 site..site + 1
             }
@@ -100,6 +135,9 @@ impl Examples {
             };
             self.shown.push(shown);
             self.noise.push(noise);
+            if let Some(counted) = &mut self.counted {
+                counted.push(Some(context[site]) == schedule.law().mask());
+            }
         }
     }
 
@@ -123,53 +161,85 @@ impl Examples {
         self.sites.as_ref().map_or(at, |sites| sites[row])
     }
 
-    /// Contexts `[batch, site]` and times `[batch]` on a device.
-    pub(crate) fn inputs(&self, device: &Device) -> (Tensor<2, Int>, Tensor<1>) {
-        let context: Vec<i32> = self.context.iter().map(|&token| token as i32).collect();
-        let time = |&step: &Step| (step as f64 / self.horizon as f64) as f32;
-        let times: Vec<f32> = self.steps.iter().map(time).collect();
+    /// Whether label `at` counts.
+    pub fn counts(&self, at: usize) -> bool {
+        self.counted.as_ref().is_none_or(|counted| counted[at])
+    }
+
+    /// Contexts `[batch, site]` and conditions on a device.
+    pub(crate) fn inputs(&self, device: &Device) -> (Tensor<2, Int>, Conditions) {
         let rows = self.rows();
-        (
-            Tensor::from_data(TensorData::new(context, [rows, self.len]), device),
-            Tensor::from_data(TensorData::new(times, [rows]), device),
-        )
+        let context: Vec<i32> = self.context.iter().map(|&token| token as i32).collect();
+        let classes: Vec<i32> = self.classes.iter().map(|&class| class as i32).collect();
+        let conditions = Conditions {
+            time: Tensor::from_data(TensorData::new(single(&self.times), [rows]), device),
+            levels: Tensor::from_data(TensorData::new(single(&self.levels), [rows, self.len]), device),
+            classes: (classes.len() == rows).then(|| Tensor::from_data(TensorData::new(classes, [rows]), device)),
+        };
+        (Tensor::from_data(TensorData::new(context, [rows, self.len]), device), conditions)
     }
 
     /// The labels that an objective looks at, on a device.
     pub(crate) fn labels(&self, objective: Objective, schedule: &Schedule, device: &Device) -> Labels {
         let shape = [self.rows(), self.asked()];
+        let labels = 0..self.shown.len();
+        let float = |values: Vec<f64>| Tensor::from_data(TensorData::new(single(&values), shape), device);
         let token = |at: usize| match objective {
             Objective::Denoising => self.clean_at(at),
-            _ => self.shown[at],
+            Objective::StepCrossEntropy | Objective::RatioMatching => self.noisy_at(at),
+            Objective::Binary | Objective::NormalisedBinary => self.shown[at],
         };
-        let tokens: Vec<i32> = (0..self.shown.len()).map(|at| token(at) as i32).collect();
-        let sign = |&noise: &bool| if noise { 1.0f32 } else { -1.0 };
-        let signs: Vec<f32> = self.noise.iter().map(sign).collect();
-        let offset = |at: usize| {
-            let step = self.steps[at / self.asked()];
-            let noise = schedule.log_noise_probability(step, self.shown[at]);
-            (schedule.log_keep_probability(step) - noise) as f32
+        let offset = |at: usize| match objective {
+            Objective::NormalisedBinary => {
+                let step = self.steps[at / self.asked()];
+                schedule.log_keep_probability(step) - schedule.log_noise_probability(step, self.shown[at])
+            }
+            _ => 0.0,
         };
-        let offsets: Vec<f32> = match objective {
-            Objective::NormalisedBinary => (0..self.shown.len()).map(offset).collect(),
-            _ => vec![0.0; self.shown.len()],
+        let sign = |&noise: &bool| if noise { 1.0 } else { -1.0 };
+        let floor = |at: usize| (1.0 - self.level_at(at)) * schedule.law().probability(self.noisy_at(at));
+        let terms = match objective {
+            Objective::Denoising | Objective::StepCrossEntropy => Terms::CrossEntropy,
+            Objective::Binary | Objective::NormalisedBinary => Terms::Binary {
+                sign: float(self.noise.iter().map(sign).collect()),
+                offset: float(labels.clone().map(offset).collect()),
+            },
+            Objective::RatioMatching => Terms::Mixture {
+                signal: float(labels.clone().map(|at| self.level_at(at)).collect()),
+                floor: float(labels.clone().map(floor).collect()),
+            },
         };
+        let counted = |counted: &Vec<bool>| float(counted.iter().map(|&counts| f64::from(counts)).collect());
+        let tokens: Vec<i32> = labels.map(|at| token(at) as i32).collect();
         Labels {
             token: Tensor::from_data(TensorData::new(tokens, shape), device),
-            sign: Tensor::from_data(TensorData::new(signs, shape), device),
-            offset: Tensor::from_data(TensorData::new(offsets, shape), device),
+            counted: self.counted.as_ref().map(counted),
+            terms,
         }
+    }
+
+    /// Where label `at` stands in `[row, site]`.
+    fn place(&self, at: usize) -> usize {
+        let row = at / self.asked();
+        row * self.len + self.site(row, at % self.asked())
     }
 
     /// The clean token behind label `at`.
     pub fn clean_at(&self, at: usize) -> Token {
-        let row = at / self.asked();
-        self.clean[row * self.len + self.site(row, at % self.asked())]
+        self.clean[self.place(at)]
     }
 
     /// The token of `X_t` behind label `at`.
     pub fn noisy_at(&self, at: usize) -> Token {
-        let row = at / self.asked();
-        self.context[row * self.len + self.site(row, at % self.asked())]
+        self.context[self.place(at)]
     }
+
+    /// The signal level of the site behind label `at`.
+    pub fn level_at(&self, at: usize) -> f64 {
+        self.levels[self.place(at)]
+    }
+}
+
+fn single(values: &[f64]) -> Vec<f32> {
+    values.iter().map(|&value| value as f32).collect()
 }

@@ -1,8 +1,10 @@
-//! What the network learns: three losses with one minimiser (`docs/math.md`, §5).
+//! What the network learns: five losses with one minimiser (`docs/math.md`, §5).
 
+mod drawing;
 pub(crate) mod evaluation;
 pub(crate) mod examples;
 
+pub use drawing::{Asked, Drawing};
 pub use evaluation::{Excess, excess_over_bayes};
 pub use examples::Examples;
 
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step};
 
-use self::examples::Labels;
+use self::examples::{Labels, Terms};
 use crate::TrainError;
 
 /// A loss whose minimiser over all functions is the true conditional `r(a) = P(X_{t,i} = a | x_{-i})`.
@@ -26,11 +28,28 @@ pub enum Objective {
     NormalisedBinary,
     /// (c) Cross-entropy of the clean token; `r = α μ + (1 − α) q`.
     Denoising,
+    /// (d) Cross-entropy of the noisy token, `−log r(X_{t,i})`; the network gives `r` itself.
+    StepCrossEntropy,
+    /// (e) Categorical ratio matching: the loss of (d) with `r = α μ + (1 − α) q`, in continuous time, all sites equally noisy (Sun
+    /// et al., "Score-based Continuous-time Discrete Diffusion Models", 2023).
+    RatioMatching,
+}
+
+/// What a network's normalised output stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Output {
+    /// Signal logits of equation (R).
+    SignalLogits,
+    /// The conditional `r`.
+    Conditional,
+    /// The denoising law `μ`.
+    Denoising,
 }
 
 impl Objective {
     /// Every objective.
-    pub const ALL: [Self; 3] = [Self::Binary, Self::NormalisedBinary, Self::Denoising];
+    pub const ALL: [Self; 5] =
+        [Self::Binary, Self::NormalisedBinary, Self::Denoising, Self::StepCrossEntropy, Self::RatioMatching];
 
     /// The name in files and flags.
     pub fn name(self) -> &'static str {
@@ -38,12 +57,22 @@ impl Objective {
             Self::Binary => "binary",
             Self::NormalisedBinary => "normalised-binary",
             Self::Denoising => "denoising",
+            Self::StepCrossEntropy => "step-cross-entropy",
+            Self::RatioMatching => "ratio-matching",
         }
     }
 
-    /// Whether the loss asks signal or noise, (a) and (b), rather than for the clean token, (c).
+    /// Whether the loss asks signal or noise, (a) and (b).
     pub fn is_binary(self) -> bool {
-        self != Self::Denoising
+        matches!(self, Self::Binary | Self::NormalisedBinary)
+    }
+
+    fn output(self) -> Output {
+        match self {
+            Self::Binary => Output::SignalLogits,
+            Self::NormalisedBinary | Self::StepCrossEntropy => Output::Conditional,
+            Self::Denoising | Self::RatioMatching => Output::Denoising,
+        }
     }
 
     /// Checks that the objective can learn under the schedule's noise law.
@@ -68,13 +97,16 @@ impl Objective {
     /// - each of the labels: `[batch, asked site]`
     pub(crate) fn loss(self, logits: Tensor<3>, labels: &Labels) -> Tensor<1> {
         let index = labels.token.clone().unsqueeze_dim::<3>(2);
-        match self {
-            Self::Denoising => log_softmax(logits, 2).gather(2, index).mean().neg(),
-            Self::Binary => binary_loss(logits.gather(2, index).squeeze_dim(2), labels),
-            Self::NormalisedBinary => {
-                let log_r = log_softmax(logits, 2).gather(2, index);
-                binary_loss(log_r.squeeze_dim::<2>(2) + labels.offset.clone(), labels)
-            }
+        let logits = if self == Self::Binary { logits } else { log_softmax(logits, 2) };
+        let at: Tensor<2> = logits.gather(2, index).squeeze_dim(2);
+        let loss = match &labels.terms {
+            Terms::CrossEntropy => at.neg(),
+            Terms::Binary { sign, offset } => log_sigmoid((at + offset.clone()) * sign.clone().neg()).neg(),
+            Terms::Mixture { signal, floor } => (at.exp() * signal.clone() + floor.clone()).log().neg(),
+        };
+        match &labels.counted {
+            None => loss.mean(),
+            Some(counted) => (loss * counted.clone()).sum() / counted.clone().sum().clamp_min(1.0),
         }
     }
 
@@ -83,14 +115,14 @@ impl Objective {
     /// In f64, whatever the device computed in: the draw that follows must not inherit its rounding.
     pub fn log_conditional(self, schedule: &Schedule, step: Step, site: Site, row: &mut [f64]) {
         let law = schedule.law();
-        match self {
-            Self::Binary => row.iter_mut().zip(law.probabilities()).for_each(|(value, q)| *value += q.ln()),
-            Self::NormalisedBinary => {}
+        match self.output() {
+            Output::SignalLogits => row.iter_mut().zip(law.probabilities()).for_each(|(value, q)| *value += q.ln()),
+            Output::Conditional => {}
             // The mask stands for noise alone: no clean token is one.
-            Self::Denoising => law.mask().into_iter().for_each(|mask| row[mask as usize] = f64::NEG_INFINITY),
+            Output::Denoising => law.mask().into_iter().for_each(|mask| row[mask as usize] = f64::NEG_INFINITY),
         }
         normalise(row);
-        if self == Self::Denoising {
+        if self.output() == Output::Denoising {
             let alpha = schedule.signal_level(site, step);
             let (signal, noise) = (alpha.ln(), (1.0 - alpha).ln());
             for (value, q) in row.iter_mut().zip(law.probabilities()) {
@@ -107,11 +139,6 @@ fn log_add_exp(a: f64, b: f64) -> f64 {
         true => high,
         false => high + (low - high).exp().ln_1p(),
     }
-}
-
-/// `BCE` of signal logits `f`: `softplus(f)` where the token shown is noise, `softplus(−f)` where it is signal.
-fn binary_loss(f: Tensor<2>, labels: &Labels) -> Tensor<1> {
-    log_sigmoid(f * labels.sign.clone().neg()).mean().neg()
 }
 
 /// Log-softmax in place.

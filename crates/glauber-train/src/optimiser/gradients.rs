@@ -93,8 +93,8 @@ fn micro_batch(
 ) -> (f64, GradientsParams) {
     let device = device.clone().autodiff();
     let network = network.clone().train();
-    let (context, time) = examples.inputs(&device);
-    let logits = network.logits(context, time, examples.query());
+    let (context, conditions) = examples.inputs(&device);
+    let logits = network.logits(context, &conditions, examples.query());
     let loss = objective.loss(logits, &examples.labels(objective, schedule, &device));
     let gradients = GradientsParams::from_grads(loss.backward(), &network);
     (scalar(loss.inner()), gradients)
@@ -144,7 +144,7 @@ impl ModuleVisitor for Mean {
 }
 
 /// Row by row on the device, then in order in f64: a device may add up a large tensor in whatever order its threads finish.
-fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> f64 {
+pub(crate) fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> f64 {
     tensor.square().sum_dim(D - 1).into_data().iter::<f64>().sum()
 }
 

@@ -1,20 +1,34 @@
-//! AdamW with decoupled decay on matrices alone, the learning rate's course, and the moving average of the weights.
+//! AdamW with decoupled decay on matrices alone, Muon for hidden matrices, the learning rate's course, and the moving average of the
+//! weights.
 
 pub(crate) mod gradients;
+mod muon;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer};
 use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 
 use glauber_model::Network;
 
 use crate::TrainConfig;
 
-/// AdamW (Loshchilov and Hutter, 2019) over a [`Network`]: burn's arithmetic, with the state in two networks' worth of moments
-/// that are saved and loaded like any other.
+/// How weights follow their gradients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimiserKind {
+    /// AdamW throughout (Loshchilov and Hutter, 2019).
+    AdamW,
+    /// Muon for the matrices of attention and feed-forward layers, AdamW for the rest.
+    Muon,
+}
+
+/// An optimiser over a [`Network`], its state in two networks' worth of moments that are saved and loaded like any other.
 ///
 /// The matrices of linear layers are decayed, those that modulate blocks included; biases and embeddings are not.
-pub struct AdamW {
+pub struct Optimiser {
+    kind: OptimiserKind,
+    decay: f64,
     decayed: burn::optim::AdamW,
     undecayed: burn::optim::AdamW,
     /// Moving averages of the gradient and of its square.
@@ -23,7 +37,7 @@ pub struct AdamW {
     pub(crate) time: usize,
 }
 
-impl AdamW {
+impl Optimiser {
     /// Moments at zero.
     pub fn new(config: &TrainConfig, network: &Network) -> Self {
         let build = |decay: f64| {
@@ -35,7 +49,14 @@ impl AdamW {
                 .build()
         };
         let zeros = || network.clone().map(&mut Zeros);
-        Self { decayed: build(config.weight_decay), undecayed: build(0.0), moments: [zeros(), zeros()], time: 0 }
+        Self {
+            kind: config.optimiser,
+            decay: config.weight_decay,
+            decayed: build(config.weight_decay),
+            undecayed: build(0.0),
+            moments: [zeros(), zeros()],
+            time: 0,
+        }
     }
 
     /// One step: the weights after it.
@@ -92,7 +113,7 @@ fn replace(network: &Network, values: &mut GradientsParams) -> Network {
 }
 
 struct Update<'a> {
-    optimiser: &'a AdamW,
+    optimiser: &'a Optimiser,
     moments: [GradientsParams; 2],
     gradients: GradientsParams,
     rate: f64,
@@ -102,8 +123,14 @@ struct Update<'a> {
 impl Update<'_> {
     /// Linear layers are the matrices that are not looked up.
     fn is_decayed(&self, rank: usize) -> bool {
-        let looked_up = |name: &String| name == "table" || name == "ends";
+        let looked_up = |name: &String| name == "table" || name == "class_table" || name == "ends";
         rank == 2 && !self.path.iter().any(looked_up)
+    }
+
+    /// The hidden matrices: those between states of a stream.
+    fn is_orthogonal(&self, rank: usize) -> bool {
+        let hidden = |name: &String| name == "attention" || name == "feed_forward";
+        self.optimiser.kind == OptimiserKind::Muon && rank == 2 && self.path.iter().any(hidden)
     }
 }
 
@@ -123,6 +150,18 @@ impl ModuleMapper for Update<'_> {
             return param;
         };
         let state = first.remove::<D>(id).zip(second.remove::<D>(id));
+        if let (true, Some((momentum, unused))) = (self.is_orthogonal(D), state.clone()) {
+            let mut after = None;
+            let param = param.map(|matrix| {
+                let (matrix, momentum) = muon::step(matrix, gradient, momentum, self.rate, self.optimiser.decay);
+                after = Some(momentum);
+                matrix
+            });
+            let [first, second] = &mut self.moments;
+            after.into_iter().for_each(|momentum| first.register(id, momentum));
+            second.register(id, unused);
+            return param;
+        }
         let time = self.optimiser.time;
         let state = state.map(|(m, v)| AdamWState::new(AdaptiveMomentumState::new(time, m, v)));
         let rule = match self.is_decayed(D) {

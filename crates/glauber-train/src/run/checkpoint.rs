@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use glauber_model::Network;
 
-use crate::{AdamW, TrainError};
+use crate::{Optimiser, TrainError};
 
 const STATE: &str = "state.toml";
 const METRICS: &str = "metrics.jsonl";
@@ -75,7 +75,7 @@ pub(crate) fn save(
     folder: &Path,
     state: &TrainingState,
     metrics: &str,
-    networks: (&Network, &Network, &AdamW),
+    networks: (&Network, &Network, &Optimiser),
     keep: usize,
 ) -> Result<(), TrainError> {
     fs::create_dir_all(folder).map_err(TrainError::io(folder))?;
@@ -138,7 +138,7 @@ pub(crate) fn load(
     checkpoint: &Path,
     network: &mut Network,
     average: &mut Network,
-    optimiser: &mut AdamW,
+    optimiser: &mut Optimiser,
 ) -> Result<(TrainingState, String), TrainError> {
     let state = load_state(checkpoint)?;
     load_network(&checkpoint.join(WEIGHTS), network)?;

@@ -27,4 +27,7 @@ pub struct MetricLine {
     /// Its standard error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excess_error: Option<f64>,
+    /// `KL(r ‖ r_θ)` where the source is known, nats a site asked for: the same quantity for every objective.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_excess: Option<f64>,
 }

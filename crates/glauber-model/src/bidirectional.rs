@@ -1,0 +1,66 @@
+//! A plain bidirectional transformer: leave-one-out where the token shown says nothing.
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor};
+
+use crate::block::Block;
+use crate::conditions::{LevelEmbedding, RowCondition};
+use crate::constants::{RotaryTables, indices};
+use crate::embedding::Vocabulary;
+use crate::{Conditions, ModelConfig, SiteClassifier, Sites};
+
+/// A bidirectional transformer that sees every token as it stands; one pass gives the logits of every site.
+///
+/// Logits of a site ignore its token only where the token is one that every site shows alike, such as the mask of absorbing noise:
+/// the caller asks for masked sites, or masks the sites asked for.
+#[derive(Module, Debug)]
+pub struct Bidirectional {
+    rotary: RotaryTables,
+    vocabulary: Vocabulary,
+    condition: RowCondition,
+    levels: Option<LevelEmbedding>,
+    blocks: Vec<Block>,
+}
+
+impl Bidirectional {
+    /// With a table of `vocab + extra` tokens, and logits of `vocab`.
+    pub(crate) fn new(config: &ModelConfig, vocab: usize, extra: usize, len: usize, device: &Device) -> Self {
+        Self {
+            rotary: RotaryTables::new(len, config.width / config.heads, device),
+            vocabulary: Vocabulary::new(config, vocab, extra, device),
+            condition: RowCondition::new(config, device),
+            levels: LevelEmbedding::new(config, device),
+            blocks: (0..config.layers).map(|_| Block::new(config, device)).collect(),
+        }
+    }
+}
+
+impl SiteClassifier for Bidirectional {
+    fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
+        let len = tokens.dims()[1];
+        assert!(len <= self.rotary.len(), "sequence longer than the network");
+        let condition = self.condition.forward(conditions);
+        let embedded = self.vocabulary.embed(tokens);
+        let embedded = match &self.levels {
+            Some(levels) => levels.forward(conditions.levels.clone()).mark(embedded),
+            None => embedded,
+        };
+        let rotary = self.rotary.first(len);
+        let states = self.blocks.iter().fold(embedded, |x, block| block.forward(x, condition.clone(), &rotary, None));
+        self.vocabulary.logits(pick(states, sites), condition)
+    }
+}
+
+/// The states of the sites asked for: `[batch, site, width]` to `[batch, asked site, width]`.
+pub(crate) fn pick(states: Tensor<3>, sites: Sites<'_>) -> Tensor<3> {
+    let device = states.device();
+    match sites {
+        Sites::All => states,
+        Sites::Block(block) => states.select(1, indices(block, &device)),
+        Sites::Each(each) => {
+            let width = states.dims()[2];
+            let at = indices(each, &device).reshape([each.len(), 1, 1]);
+            states.gather(1, at.expand([each.len(), 1, width]))
+        }
+    }
+}

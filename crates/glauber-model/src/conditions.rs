@@ -1,0 +1,153 @@
+//! What a network is told besides the tokens, and the vectors made of it.
+
+use burn::module::{Module, Param};
+use burn::nn::{Initializer, Linear};
+use burn::tensor::activation::silu;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::attention::linear;
+use crate::{Conditioning, ModelConfig};
+
+/// Where the chain stands when a network is asked, and which class its rows belong to.
+#[derive(Debug, Clone)]
+pub struct Conditions {
+    /// The step over the horizon, `t / T` in `0..=1`, shape `[batch]`.
+    pub time: Tensor<1>,
+    /// The signal level `α` of every site, shape `[batch, site]`; 1 where a site is known to be clean. A network conditioned on the
+    /// step alone does not look at them.
+    pub levels: Tensor<2>,
+    /// The class of each row, shape `[batch]`, in `0..=classes`; `classes` itself, or `None`, stands for any.
+    pub classes: Option<Tensor<1, Int>>,
+}
+
+impl Conditions {
+    /// Each row's conditions `copies` times over, copies of a row side by side.
+    pub(crate) fn repeat(&self, copies: usize) -> Self {
+        let [batch, len] = self.levels.dims();
+        let levels = self.levels.clone().unsqueeze_dim::<3>(1).expand([batch, copies, len]);
+        let time = self.time.clone().unsqueeze_dim::<2>(1).expand([batch, copies]);
+        let class = |classes: Tensor<1, Int>| {
+            let classes = classes.unsqueeze_dim::<2>(1).expand([batch, copies]);
+            classes.reshape([batch * copies])
+        };
+        Self {
+            time: time.reshape([batch * copies]),
+            levels: levels.reshape([batch * copies, len]),
+            classes: self.classes.clone().map(class),
+        }
+    }
+}
+
+/// Frequencies of the sinusoidal features of the time; twice as many features.
+const TIME_FREQUENCIES: usize = 64;
+
+/// Highest angular frequency, in radians over the whole horizon.
+const HIGHEST_OF_TIME: f64 = 1000.0;
+
+/// Frequencies of the sinusoidal features of a log signal-to-noise ratio.
+const LEVEL_FREQUENCIES: usize = 16;
+
+/// Highest angular frequency, in radians over [`MOST_LOG_SNR`].
+const HIGHEST_OF_LEVEL: f64 = 60.0;
+
+/// Log signal-to-noise ratios are told apart up to this, in nats: signal levels from 3e-4 to 1 − 3e-4.
+const MOST_LOG_SNR: f64 = 8.0;
+
+/// Width of the hidden layer behind a site's signal level.
+const LEVEL_HIDDEN: usize = 64;
+
+fn geometric(count: usize, highest: f64, device: &Device) -> Tensor<1> {
+    let frequency = |i: usize| highest.powf(i as f64 / (count - 1) as f64) as f32;
+    let frequencies: Vec<f32> = (0..count).map(frequency).collect();
+    Tensor::from_data(TensorData::new(frequencies, [count]), device)
+}
+
+/// The vector that conditions every block: sinusoidal features of the time, two layers, and the class.
+#[derive(Module, Debug)]
+pub(crate) struct RowCondition {
+    /// `[frequency]`.
+    frequencies: Tensor<1>,
+    first: Linear,
+    second: Linear,
+    /// `[class + 1, width]`, the last row for any class; none where there are no classes.
+    class_table: Option<Param<Tensor<2>>>,
+}
+
+impl RowCondition {
+    pub fn new(config: &ModelConfig, device: &Device) -> Self {
+        let width = config.condition_width;
+        let table = || Initializer::Zeros.init([config.classes + 1, width], device);
+        Self {
+            frequencies: geometric(TIME_FREQUENCIES, HIGHEST_OF_TIME, device),
+            first: linear(2 * TIME_FREQUENCIES, width, true, device),
+            second: linear(width, width, true, device),
+            class_table: (config.classes > 0).then(table),
+        }
+    }
+
+    /// The condition `[batch, width]`, its activation already applied.
+    pub fn forward(&self, conditions: &Conditions) -> Tensor<2> {
+        let angles = conditions.time.clone().unsqueeze_dim::<2>(1) * self.frequencies.clone().unsqueeze();
+        let features = Tensor::cat(vec![angles.clone().sin(), angles.cos()], 1);
+        let time = self.second.forward(silu(self.first.forward(features)));
+        match &self.class_table {
+            None => silu(time),
+            Some(table) => silu(time + self.class(&table.val(), conditions)),
+        }
+    }
+
+    fn class(&self, table: &Tensor<2>, conditions: &Conditions) -> Tensor<2> {
+        let any = table.dims()[0] - 1;
+        match &conditions.classes {
+            Some(classes) => table.clone().select(0, classes.clone()),
+            None => table.clone().narrow(0, any, 1),
+        }
+    }
+}
+
+/// The signal level of every site as vectors: a scale and a shift of the site's embedding, and a shift of its query.
+#[derive(Module, Debug)]
+pub(crate) struct LevelEmbedding {
+    /// `[frequency]`.
+    frequencies: Tensor<1>,
+    first: Linear,
+    /// Starts at zero, as the blocks' modulations do.
+    modulation: Linear,
+}
+
+/// What a site's signal level says, each `[batch, site, width]`.
+pub(crate) struct LevelVectors {
+    scale: Tensor<3>,
+    shift: Tensor<3>,
+    pub query: Tensor<3>,
+}
+
+impl LevelEmbedding {
+    /// None where the network is conditioned on the step.
+    pub fn new(config: &ModelConfig, device: &Device) -> Option<Self> {
+        (config.conditioning == Conditioning::SignalLevel).then(|| Self {
+            frequencies: geometric(LEVEL_FREQUENCIES, HIGHEST_OF_LEVEL, device),
+            first: linear(2 * LEVEL_FREQUENCIES + 2, LEVEL_HIDDEN, true, device),
+            modulation: linear(LEVEL_HIDDEN, 3 * config.width, true, device),
+        })
+    }
+
+    pub fn forward(&self, levels: Tensor<2>) -> LevelVectors {
+        let clean = levels.clone().greater_equal_elem(1.0).float().unsqueeze_dim::<3>(2);
+        let log_snr = levels.clone().log() - levels.neg().add_scalar(1.0).clamp_min(1e-9).log();
+        let position = log_snr.clamp(-MOST_LOG_SNR, MOST_LOG_SNR).div_scalar(MOST_LOG_SNR).unsqueeze_dim::<3>(2);
+        let angles = position.clone() * self.frequencies.clone().unsqueeze();
+        let features = Tensor::cat(vec![angles.clone().sin(), angles.cos(), position, clean], 2);
+        let all = self.modulation.forward(silu(self.first.forward(features)));
+        let width = all.dims()[2] / 3;
+        let part = |at: usize| all.clone().narrow(2, at * width, width);
+        LevelVectors { scale: part(0), shift: part(1), query: part(2) }
+    }
+}
+
+impl LevelVectors {
+    /// Scales and shifts embedded tokens `[batch, site, width]`: how far each is to be trusted.
+    pub fn mark(&self, embedded: Tensor<3>) -> Tensor<3> {
+        embedded * self.scale.clone().add_scalar(1.0) + self.shift.clone()
+    }
+}

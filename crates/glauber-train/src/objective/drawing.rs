@@ -1,0 +1,95 @@
+//! How training examples are drawn.
+
+use glauber_chain::ChainRng;
+use glauber_model::{ModelConfig, NetworkKind};
+use glauber_schedule::Schedule;
+use glauber_tokens::Step;
+
+use crate::{Objective, TrainConfig};
+
+/// Which sites of a row carry labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// All of them: what a hollow network answers in one pass.
+    All,
+    /// One uniform site: what a masked-query network answers in one pass.
+    OneSite,
+    /// Those that show the mask: where a bidirectional network does not see the token.
+    Masked,
+}
+
+/// How training examples are drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Drawing {
+    /// Which sites carry labels.
+    pub asked: Asked,
+    /// Whether time is continuous and all sites are equally noisy, as ratio matching has it, or a step of the chain.
+    pub continuous: bool,
+    /// Share of rows in which a random part of the sites is clamped to the data.
+    pub clamped_share: f64,
+    /// Classes of the network; a row whose class is not told has this number in its place.
+    pub classes: usize,
+    /// Share of rows whose class is not told.
+    pub class_dropout: f64,
+}
+
+impl Drawing {
+    /// Examples of the chain as it is, for held-out losses: nothing clamped, every class told.
+    pub fn held_out(model: &ModelConfig) -> Self {
+        let asked = match model.network {
+            NetworkKind::Hollow => Asked::All,
+            NetworkKind::MaskedQuery => Asked::OneSite,
+            NetworkKind::Bidirectional => Asked::Masked,
+        };
+        Self { asked, continuous: false, clamped_share: 0.0, classes: model.classes, class_dropout: 0.0 }
+    }
+
+    /// What a configuration trains on.
+    pub fn training(model: &ModelConfig, train: &TrainConfig) -> Self {
+        Self {
+            continuous: train.objective == Objective::RatioMatching,
+            clamped_share: train.clamped_share,
+            class_dropout: train.class_dropout,
+            ..Self::held_out(model)
+        }
+    }
+
+    /// Step and time of a row at the fraction `u` of the horizon; writes the signal level of every site.
+    pub(super) fn place(&self, schedule: &Schedule, u: f64, levels: &mut [f64]) -> (Step, f64) {
+        let horizon = schedule.horizon();
+        let step = ((u * horizon as f64) as Step).min(horizon - 1);
+        if !self.continuous {
+            schedule.signal_levels(step, levels);
+            return (step, step as f64 / horizon as f64);
+        }
+        levels.fill(schedule.level(u));
+        (step, u)
+    }
+
+    /// The class that the network is told of a row.
+    pub(super) fn told(&self, class: usize, rng: &mut ChainRng) -> usize {
+        match rng.uniform() < self.class_dropout {
+            true => self.classes,
+            false => class,
+        }
+    }
+
+    /// Clamps a random part of some rows: sites at random, or all but a stretch.
+    pub(super) fn clamp(&self, levels: &mut [f64], rng: &mut ChainRng) {
+        if self.clamped_share == 0.0 || rng.uniform() >= self.clamped_share {
+            return;
+        }
+        if rng.uniform() < 0.5 {
+            let known = rng.uniform();
+            levels.iter_mut().for_each(|level| *level = if rng.uniform() < known { 1.0 } else { *level });
+            return;
+        }
+        let free = 1 + rng.below(levels.len());
+        let start = rng.below(levels.len() - free + 1);
+        for (site, level) in levels.iter_mut().enumerate() {
+            if !(start..start + free).contains(&site) {
+                *level = 1.0;
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Muon: momentum whose matrices are made orthogonal (Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024).
+
+use burn::tensor::Tensor;
+
+use super::gradients::sum_of_squares;
+
+/// Decay of the gradient's sum.
+const MOMENTUM: f64 = 0.95;
+
+/// Coefficients of the quintic iteration, from the source named above.
+const QUINTIC: [f64; 3] = [3.4445, -4.7750, 2.0315];
+
+/// Steps of the iteration.
+const ITERATIONS: usize = 5;
+
+/// Root mean square of an update over the learning rate: AdamW's, so that one learning rate serves both (Liu et al., "Muon is Scalable
+/// for LLM Training", 2025, §2.2).
+const UPDATE_SIZE: f64 = 0.2;
+
+/// One step of a matrix: the matrix after it, and its momentum. burn's own Muon adds the norm up in an order that is not fixed.
+pub(crate) fn step<const D: usize>(
+    matrix: Tensor<D>,
+    gradient: Tensor<D>,
+    momentum: Tensor<D>,
+    rate: f64,
+    decay: f64,
+) -> (Tensor<D>, Tensor<D>) {
+    let momentum = momentum.mul_scalar(MOMENTUM) + gradient.clone();
+    let update = orthogonal(gradient + momentum.clone().mul_scalar(MOMENTUM));
+    let longer = update.dims().into_iter().max().unwrap_or(1) as f64;
+    let size = rate * UPDATE_SIZE * longer.sqrt();
+    (matrix.mul_scalar(1.0 - rate * decay) - update.mul_scalar(size), momentum)
+}
+
+/// A matrix with singular values near 1 and the singular vectors of the one given.
+fn orthogonal<const D: usize>(matrix: Tensor<D>) -> Tensor<D> {
+    let dims = matrix.dims();
+    let transposed = |x: Tensor<D>| x.swap_dims(D - 2, D - 1);
+    let tall = dims[D - 2] > dims[D - 1];
+    let matrix = if tall { transposed(matrix) } else { matrix };
+    let norm = sum_of_squares(matrix.clone()).sqrt().max(1e-12);
+    let [a, b, c] = QUINTIC;
+    let iterate = |x: Tensor<D>, _| {
+        let square = x.clone().matmul(transposed(x.clone()));
+        let quartic = square.clone().matmul(square.clone());
+        let factor = square.mul_scalar(b) + quartic.mul_scalar(c);
+        x.clone().mul_scalar(a) + factor.matmul(x)
+    };
+    let x = (0..ITERATIONS).fold(matrix.div_scalar(norm), iterate);
+    if tall { transposed(x) } else { x }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, TensorData};
+    use glauber_chain::ChainRng;
+
+    #[test]
+    fn updates_are_orthogonal_whatever_the_shape() {
+        for dims in [[8, 24], [24, 8], [16, 16]] {
+            let mut rng = ChainRng::new(1, 0);
+            let values: Vec<f32> = (0..dims[0] * dims[1]).map(|_| (rng.uniform() - 0.5) as f32).collect();
+            let matrix = Tensor::<2>::from_data(TensorData::new(values, dims), &Device::flex());
+            let x = orthogonal(matrix);
+            let short = dims[0].min(dims[1]);
+            let gram =
+                if dims[0] > dims[1] { x.clone().transpose().matmul(x) } else { x.clone().matmul(x.transpose()) };
+            let trace: f64 = (0..short)
+                .map(|i| gram.clone().slice([i..i + 1, i..i + 1]).into_data().iter::<f64>().sum::<f64>())
+                .sum();
+            let all = sum_of_squares(gram);
+            // The iteration brings singular values to about 0.7..1.2, not to 1.
+            let mean = trace / short as f64;
+            assert!((0.6..1.4).contains(&mean), "{dims:?}: mean squared singular value {mean}");
+            assert!(all < 1.6 * short as f64, "{dims:?}: {all} for {short} singular values");
+        }
+    }
+}
