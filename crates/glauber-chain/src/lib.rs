@@ -40,6 +40,7 @@
 //!
 //! Every chain has its own [`ChainRng`], so it takes the same path in any batch and on any number of threads.
 
+mod bound;
 mod chains;
 mod conditional;
 mod controls;
@@ -51,6 +52,7 @@ mod reverse;
 mod rng;
 pub mod statistics;
 
+pub use bound::{BoundKernel, BoundSampling, BoundTerms, ExactBound, LikelihoodBound};
 pub use chains::Chains;
 pub use conditional::{RowSites, SiteConditional, TokenRows};
 pub use controls::DrawControls;

@@ -95,10 +95,17 @@ impl EnumeratedTable {
 
     /// The law of `X_t` by the closed form (M), shape `[state]`.
     pub fn law_at(&self, schedule: &Schedule, t: Step) -> Vec<f64> {
+        self.noised(self.probabilities.clone(), schedule, |site| schedule.signal_level(site, t))
+    }
+
+    /// A law of clean sequences after site `j` has kept its token with probability `level(j)` and else drawn noise.
+    pub(crate) fn noised(&self, mut law: Vec<f64>, schedule: &Schedule, level: impl Fn(Site) -> f64) -> Vec<f64> {
         let q = schedule.law().probabilities();
-        let mut law = self.probabilities.clone();
         for site in 0..self.len {
-            let level = schedule.signal_level(site, t);
+            let level = level(site);
+            if level == 1.0 {
+                continue;
+            }
             law = (0..law.len())
                 .map(|state| {
                     let context: f64 = (0..self.vocab).map(|a| law[self.with(state, site, a)]).sum();
@@ -210,6 +217,12 @@ impl EnumeratedTable {
     /// # Errors
     /// When the schedule has another vocabulary or number of sites.
     pub fn conditional(&self, schedule: &Schedule) -> Result<EnumeratedConditional, ChainError> {
+        self.check_schedule(schedule)?;
+        let laws = (0..=schedule.horizon()).map(|t| self.law_at(schedule, t)).collect();
+        Ok(EnumeratedConditional { table: self.clone(), laws })
+    }
+
+    pub(crate) fn check_schedule(&self, schedule: &Schedule) -> Result<(), ChainError> {
         for (what, found, expected) in [
             ("sites of the schedule", schedule.len(), self.len),
             ("tokens of the noise law", schedule.law().vocab(), self.vocab),
@@ -218,8 +231,7 @@ impl EnumeratedTable {
                 return Err(ChainError::Mismatch { what, found, expected });
             }
         }
-        let laws = (0..=schedule.horizon()).map(|t| self.law_at(schedule, t)).collect();
-        Ok(EnumeratedConditional { table: self.clone(), laws })
+        Ok(())
     }
 }
 
