@@ -96,20 +96,16 @@ fn the_lazy_bound_is_the_entropy_and_the_start_for_any_number_of_sweeps() {
 fn forgotten(table: &EnumeratedTable, schedule: &Schedule, t: Step) -> f64 {
     let site = schedule.sites(t)[0];
     let (before, after) = (table.law_at(schedule, t), table.law_at(schedule, t + 1));
-    let rates = table.conditionals(&before, site);
     let mut sum = 0.0;
     for state in 0..table.states() {
         // H(X_{t+1,i} | context) − H(X_{t+1,i} | X_t), both as sums over states.
         let shown = table.token(state, site);
-        let context = if rates[state * table.vocab() + shown as usize] > 0.0 {
-            before[state] / rates[state * table.vocab() + shown as usize]
-        } else {
-            let row = &rates[state * table.vocab()..][..table.vocab()];
-            let Some(other) = row.iter().position(|&r| r > 0.0) else { continue };
-            let mut tokens = table.sequence(state);
-            tokens[site] = other as u32;
-            before[table.state(&tokens)] / row[other]
+        let mut tokens = table.sequence(state);
+        let mut mass = |token| {
+            tokens[site] = token;
+            before[table.state(&tokens)]
         };
+        let context: f64 = (0..table.vocab() as u32).map(&mut mass).sum();
         if after[state] > 0.0 {
             sum -= after[state] * (after[state] / context).ln();
         }
