@@ -7,6 +7,7 @@ mod exact;
 mod ising;
 mod lattice;
 mod markov;
+mod markov_mixture;
 mod markov_posterior;
 mod potts;
 
@@ -20,5 +21,6 @@ pub use exact::{
 pub use ising::Ising;
 pub use lattice::Lattice;
 pub use markov::MarkovSource;
+pub use markov_mixture::{MarkovMixture, MarkovMixtureConditional};
 pub use markov_posterior::MarkovConditional;
 pub use potts::Potts;
