@@ -18,7 +18,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let (rows, draws) = (argument(1, 256)?, argument(2, 32)?);
     enumerated()?;
-    markov(rows, draws)
+    let data = Data::draw(rows)?;
+    sweeps(&data, draws)?;
+    blocks(&data, draws)
 }
 
 /// A random π over 4 tokens of which the last is a mask that no data holds, 4 sites; every sum exact.
@@ -77,43 +79,87 @@ fn start_cost(table: &EnumeratedTable, schedule: &Schedule, signal: &[f64]) -> f
     law.iter().enumerate().filter(|(_, p)| **p > 0.0).map(|(state, p)| p * (p / start(state)).ln()).sum()
 }
 
-/// A Markov source of 27 tokens and 64 sites: the sampled bound against the exact `−ln π` of the same sequences.
-fn markov(rows: usize, draws: usize) -> Result<(), Box<dyn Error>> {
-    let (vocab, len) = (27, 64);
-    let source = MarkovSource::random(vocab, 1, 2.0)?;
-    let mut rngs = ChainRng::streams(7, rows);
-    let clean = TokenBatch::from_rows(rngs.iter_mut().map(|rng| source.sample(len, rng)))?;
-    let surprises: Vec<f64> = clean.iter().map(|row| -source.log_probability(row)).collect();
-    let mean = Estimate::independent(&surprises);
+/// Sequences of a Markov source and their exact `−ln π`.
+struct Data {
+    source: MarkovSource,
+    clean: TokenBatch,
+    rngs: Vec<ChainRng>,
+    surprises: Vec<f64>,
+}
+
+impl Data {
+    const VOCAB: usize = 27;
+    const LEN: usize = 64;
+
+    fn draw(rows: usize) -> Result<Self, Box<dyn Error>> {
+        let source = MarkovSource::random(Self::VOCAB, 1, 2.0)?;
+        let mut rngs = ChainRng::streams(7, rows);
+        let clean = TokenBatch::from_rows(rngs.iter_mut().map(|rng| source.sample(Self::LEN, rng)))?;
+        let surprises: Vec<f64> = clean.iter().map(|row| -source.log_probability(row)).collect();
+        Ok(Self { source, clean, rngs, surprises })
+    }
+
+    fn schedule(order: SiteOrder) -> Result<Schedule, Box<dyn Error>> {
+        Ok(Schedule::new(SignalShape::Linear, order, NoiseLaw::uniform(Self::VOCAB)?, 1e-3, false)?)
+    }
+
+    fn bound(&self, schedule: &Schedule, kernel: BoundKernel, draws: usize) -> Result<BoundTerms, Box<dyn Error>> {
+        let conditional = self.source.conditional(schedule)?;
+        let sampling = BoundSampling { draws, rows: 64 };
+        Ok(LikelihoodBound::new(schedule, kernel).estimate(
+            &conditional,
+            &self.clean,
+            &mut self.rngs.clone(),
+            sampling,
+        )?)
+    }
+
+    /// The bound less `−ln π` of the same sequence, nats a token.
+    fn gap(&self, terms: &BoundTerms) -> Estimate {
+        let totals = terms.totals();
+        let gaps = totals.iter().zip(&self.surprises).map(|(bound, surprise)| (bound - surprise) / Self::LEN as f64);
+        Estimate::independent(&gaps.collect::<Vec<_>>())
+    }
+}
+
+/// The sampled bound against the exact `−ln π` of the same sequences.
+fn sweeps(data: &Data, draws: usize) -> Result<(), Box<dyn Error>> {
+    let (vocab, len, rows) = (Data::VOCAB, Data::LEN, data.clean.rows());
+    let (mean, entropy) = (Estimate::independent(&data.surprises), data.source.entropy(len) / len as f64);
     println!();
+    println!("Markov source, {vocab} tokens, {len} sites, uniform noise, linear, final signal 1e-3; nats a token");
+    let (surprise, error) = (mean.mean / len as f64, mean.standard_error / len as f64);
     println!(
-        "Markov source, {vocab} tokens, {len} sites: entropy {:.4} nats a token; −ln π of {rows} sequences {:.4} ± {:.4}; {draws} draws each",
-        source.entropy(len) / len as f64,
-        mean.mean / len as f64,
-        mean.standard_error / len as f64,
+        "entropy {entropy:.4}; −ln π of {rows} sequences {surprise:.4} ± {error:.4}; {draws} steps drawn for each"
     );
-    println!(
-        "uniform noise, round-robin, linear, final signal 1e-3; nats a token; ± over sequences; gap = bound − (−ln π), paired"
-    );
-    println!("sweeps  start cost      lazy (L) ± error         gap ± error       heat bath ± error");
+    println!("gap = bound − (−ln π) of the same sequence; start = exact cost of the start, part of the bound");
+    println!("round-robin");
+    println!("sweeps       start      lazy (L) ± error         gap ± error       heat bath ± error");
     for sweeps in SWEEPS {
-        let order = SiteOrder::round_robin(len, sweeps)?;
-        let schedule = Schedule::new(SignalShape::Linear, order, NoiseLaw::uniform(vocab)?, 1e-3, false)?;
-        let conditional = source.conditional(&schedule)?;
-        let estimate = |kernel| -> Result<BoundTerms, Box<dyn Error>> {
-            let bound = LikelihoodBound::new(&schedule, kernel);
-            Ok(bound.estimate(&conditional, &clean, &mut rngs.clone(), BoundSampling { draws, rows: 64 })?)
-        };
-        let (lazy, heat_bath) = (estimate(BoundKernel::Lazy)?, estimate(BoundKernel::HeatBath)?);
-        let per_token = 1.0 / len as f64;
-        let gaps: Vec<f64> = lazy.totals().iter().zip(&surprises).map(|(b, s)| (b - s) * per_token).collect();
-        let gap = Estimate::independent(&gaps);
-        let prior = Estimate::independent(lazy.prior()).mean * per_token;
-        let (lazy, heat_bath) = (lazy.nats_per_token(), heat_bath.nats_per_token());
+        let schedule = Data::schedule(SiteOrder::round_robin(len, sweeps)?)?;
+        let lazy = data.bound(&schedule, BoundKernel::Lazy, draws)?;
+        let heat_bath = data.bound(&schedule, BoundKernel::HeatBath, draws)?.nats_per_token();
+        let start = Estimate::independent(lazy.prior()).mean / len as f64;
+        let (gap, lazy) = (data.gap(&lazy), lazy.nats_per_token());
         println!(
-            "{sweeps:>6}  {prior:>10.6}  {:>10.4} ± {:.4}  {:>10.4} ± {:.4}  {:>10.4} ± {:.4}",
+            "{sweeps:>6}  {start:>10.6}  {:>10.4} ± {:.4}  {:>10.4} ± {:.4}  {:>10.4} ± {:.4}",
             lazy.mean, lazy.standard_error, gap.mean, gap.standard_error, heat_bath.mean, heat_bath.standard_error
         );
+    }
+    Ok(())
+}
+
+/// What it costs to redraw several sites far apart from one evaluation.
+fn blocks(data: &Data, draws: usize) -> Result<(), Box<dyn Error>> {
+    println!("strided blocks, lazy kernel");
+    println!("sweeps  block  apart  steps       gap ± error");
+    for sweeps in [1, 4] {
+        for block in [1, 2, 4, 8, 16, 32, 64] {
+            let schedule = Data::schedule(SiteOrder::strided(Data::LEN, block, sweeps)?)?;
+            let gap = data.gap(&data.bound(&schedule, BoundKernel::Lazy, draws)?);
+            let (apart, steps) = (Data::LEN.div_ceil(block), schedule.horizon());
+            println!("{sweeps:>6} {block:>6} {apart:>6} {steps:>6}  {:>8.4} ± {:.4}", gap.mean, gap.standard_error);
+        }
     }
     Ok(())
 }
