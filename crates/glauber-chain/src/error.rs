@@ -97,6 +97,36 @@ pub enum ChainError {
         /// The step.
         step: Step,
     },
+    /// A likelihood bound is infinite because the model forbids what the data calls for.
+    #[error(
+        "the likelihood bound is infinite: at step {step} token {token} may stand at site {site} of row {row} given the data, \
+         but the conditional gives it probability 0"
+    )]
+    InfiniteBound {
+        /// Row of the data.
+        row: usize,
+        /// The site touched.
+        site: Site,
+        /// The token that the conditional forbids.
+        token: Token,
+        /// The step.
+        step: Step,
+    },
+    /// A likelihood bound is infinite because the reverse chain cannot start where the forward chain may end.
+    #[error(
+        "the likelihood bound is infinite: site {site} of row {row} still shows its token {token} with probability {level:.1e} at the \
+         horizon, but the start law gives that token probability 0; give the bound a law of that signal (`with_signal_law`)"
+    )]
+    StartForbids {
+        /// Row of the data.
+        row: usize,
+        /// The site.
+        site: Site,
+        /// Its clean token.
+        token: Token,
+        /// The signal level at the horizon.
+        level: f64,
+    },
     /// The tokens themselves are wrong.
     #[error(transparent)]
     Tokens(#[from] TokenError),

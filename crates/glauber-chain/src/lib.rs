@@ -40,22 +40,26 @@
 //!
 //! Every chain has its own [`ChainRng`], so it takes the same path in any batch and on any number of threads.
 
+mod bound;
 mod chains;
 mod conditional;
 mod controls;
 mod error;
 mod forward;
+mod guidance;
 mod heat_bath;
 pub mod oracles;
 mod reverse;
 mod rng;
 pub mod statistics;
 
+pub use bound::{BoundKernel, BoundSampling, BoundTerms, ExactBound, LikelihoodBound};
 pub use chains::Chains;
 pub use conditional::{RowSites, SiteConditional, TokenRows};
 pub use controls::DrawControls;
 pub use error::ChainError;
 pub use forward::{corrupt, corrupt_at_levels, corrupt_batch, step};
+pub use guidance::Guided;
 pub use heat_bath::{HeatBath, StepDiagnostics};
 pub use reverse::{ReverseSampler, SweepInfo};
 pub use rng::{ChainRng, ChainRngState};

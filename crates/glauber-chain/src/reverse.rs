@@ -107,6 +107,45 @@ impl<'a> ReverseSampler<'a> {
         Ok(diagnostics)
     }
 
+    /// ReDeNoise: takes finished chains, which stand at time 0, forward to time `time` by equation (M) and back to 0 by the reverse
+    /// chain, `rounds` times over. Clamped sites stay.
+    ///
+    /// With exact conditionals and single sites each round leaves the data distribution invariant whatever the `time`, also where much
+    /// signal is left. A time before the end of the first sweep touches only the sites that are noised by then. The observer of
+    /// [`run`](Self::run) is also told the round, from 0; where it stops the run, no further round is begun.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and when `time > T` or the schedule has another number of sites than the chains.
+    pub fn redenoise<C, O>(
+        &self,
+        conditional: &C,
+        chains: &mut Chains,
+        time: Step,
+        rounds: usize,
+        mut observer: O,
+    ) -> Result<StepDiagnostics, ChainError>
+    where
+        C: SiteConditional + ?Sized,
+        O: FnMut(usize, SweepInfo<'_>) -> ControlFlow<()>,
+    {
+        self.check(conditional, time, 0)?;
+        let mut diagnostics = StepDiagnostics::default();
+        for round in 0..rounds {
+            chains.renoise(self.schedule, time)?;
+            let mut answer = ControlFlow::Continue(());
+            let before = diagnostics;
+            diagnostics += self.run(conditional, chains, time, 0, |mut info| {
+                info.diagnostics += before;
+                answer = observer(round, info);
+                answer
+            })?;
+            if answer.is_break() {
+                break;
+            }
+        }
+        Ok(diagnostics)
+    }
+
     fn check<C: SiteConditional + ?Sized>(&self, conditional: &C, from: Step, to: Step) -> Result<(), ChainError> {
         let horizon = self.schedule.horizon();
         if to > from || from > horizon {

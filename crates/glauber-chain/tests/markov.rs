@@ -213,7 +213,7 @@ fn a_temperature_of_nine_tenths_is_rejected() {
     assert!(pooled > 1.5 * null, "{pooled} against at most {null}");
 }
 
-/// The closed-form expectation over labels against labels drawn one by one; the level is 1e-3 for each of the 6 comparisons.
+/// The closed-form expectation over labels against labels drawn one by one; the level is 1e-3 for each of the 9 comparisons.
 #[test]
 fn bayes_losses_equal_plain_monte_carlo() {
     let source = MarkovSource::random(6, 4, 2.0).unwrap();
@@ -223,8 +223,8 @@ fn bayes_losses_equal_plain_monte_carlo() {
         let schedule = schedule(order, law.unwrap(), 1e-3);
         let exact = bayes_losses(&source, &schedule, 20_000, 3).unwrap();
         let plain: Vec<_> = (0..20_000).map(|stream| plain_losses(&source, &schedule, stream)).collect();
-        let (binary, denoising): (Vec<f64>, Vec<f64>) = plain.into_iter().unzip();
-        for (exact, plain) in [(exact.binary, binary), (exact.denoising, denoising)] {
+        for (objective, exact) in [exact.binary, exact.denoising, exact.step].into_iter().enumerate() {
+            let plain: Vec<f64> = plain.iter().map(|losses| losses[objective]).collect();
             let plain = Estimate::independent(&plain);
             let error = exact.standard_error.hypot(plain.standard_error);
             assert!(normal_p((exact.mean - plain.mean) / error) > 1e-3, "{exact:?} {plain:?}");
@@ -243,7 +243,8 @@ fn bayes_losses_equal_plain_monte_carlo() {
     );
 }
 
-fn plain_losses(source: &MarkovSource, schedule: &Schedule, stream: u64) -> (f64, f64) {
+/// Binary, denoising and step loss of one sequence.
+fn plain_losses(source: &MarkovSource, schedule: &Schedule, stream: u64) -> [f64; 3] {
     let len = schedule.len();
     let mut rng = ChainRng::new(999, stream);
     let clean = source.sample(len, &mut rng);
@@ -252,18 +253,20 @@ fn plain_losses(source: &MarkovSource, schedule: &Schedule, stream: u64) -> (f64
     corrupt(schedule, &clean, t, &mut rng, &mut noisy);
     let sites: Vec<usize> = (0..len).collect();
     let mu = source.denoising_posteriors(schedule, t, &noisy, &sites).unwrap();
-    let (mut binary, mut denoising) = (0.0, 0.0);
+    let (mut binary, mut denoising, mut step) = (0.0, 0.0, 0.0);
     for site in 0..len {
         let mu = &mu[site * source.vocab()..][..source.vocab()];
         denoising -= mu[clean[site] as usize].ln();
         let noise = rng.uniform() < schedule.beta(t);
         let shown = if noise { schedule.law().draw(rng.uniform()) } else { noisy[site] };
-        let (level, q) = (schedule.signal_level(site, t), schedule.law().probability(shown));
-        let r = level * mu[shown as usize] + (1.0 - level) * q;
+        let level = schedule.signal_level(site, t);
+        let rate = |a: u32| level * mu[a as usize] + (1.0 - level) * schedule.law().probability(a);
+        step -= rate(noisy[site]).ln();
+        let r = rate(shown);
         // Equation (R), solved for p.
         let p = schedule.noise_probability(t, shown)
             / (schedule.noise_probability(t, shown) + schedule.keep_probability(t) * r);
         binary -= if noise { p.ln() } else { (1.0 - p).ln() };
     }
-    (binary / len as f64, denoising / len as f64)
+    [binary, denoising, step].map(|loss| loss / len as f64)
 }

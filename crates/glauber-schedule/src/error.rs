@@ -77,6 +77,25 @@ pub enum ScheduleError {
         /// Sites of the sequence.
         len: usize,
     },
+    /// A strided block that is empty or larger than the sequence.
+    #[error("`block` is {block}, expected a number of sites between 1 and the {len} of the sequence")]
+    BlockSize {
+        /// The size found.
+        block: usize,
+        /// Sites of the sequence.
+        len: usize,
+    },
+    /// A user-made order cannot be given another number of sweeps.
+    #[error(
+        "a user-made order of {sweeps} sweeps cannot be given {asked}: nothing tells how its blocks go on; list the blocks of all sweeps \
+         with `from_blocks`, or use another order"
+    )]
+    FixedOrder {
+        /// Sweeps of the order.
+        sweeps: usize,
+        /// Sweeps asked for.
+        asked: usize,
+    },
     /// A block of a user-made order names a site that the sequence lacks.
     #[error("step {step} touches site {site}, but the sequence has the sites 0..{len}")]
     OutsideSequence {

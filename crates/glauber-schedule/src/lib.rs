@@ -19,14 +19,14 @@ mod colouring;
 mod error;
 mod noise;
 mod order;
-mod order_config;
 mod schedule;
+mod schedule_config;
 mod signal;
 
 pub use colouring::{Boundary, Neighbourhood};
 pub use error::ScheduleError;
 pub use noise::{MixturePart, NoiseConfig, NoiseLaw};
-pub use order::SiteOrder;
-pub use order_config::OrderConfig;
-pub use schedule::{RESIDUAL_BOUND, Schedule, ScheduleConfig};
+pub use order::{OrderConfig, SiteOrder};
+pub use schedule::{RESIDUAL_BOUND, Schedule};
+pub use schedule_config::ScheduleConfig;
 pub use signal::SignalShape;

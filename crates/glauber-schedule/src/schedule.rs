@@ -1,43 +1,11 @@
 //! Noise law, site order and signal shape joined.
 
 use glauber_tokens::{Site, Step, Token};
-use serde::{Deserialize, Serialize};
 
-use crate::{NoiseConfig, NoiseLaw, OrderConfig, ScheduleError, SignalShape, SiteOrder};
+use crate::{NoiseLaw, ScheduleError, SignalShape, SiteOrder};
 
 /// The signal level at the horizon above which a schedule is refused unless residual signal is allowed.
 pub const RESIDUAL_BOUND: f64 = 1e-3;
-
-/// A schedule as a run configuration states it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ScheduleConfig {
-    /// How the signal decays, by default `linear`.
-    pub shape: SignalShape,
-    /// Number of sweeps over the sites, by default 8.
-    pub sweeps: usize,
-    /// Signal level of a site after one touch in each sweep, in `(0, 1)`, by default 1e-3.
-    pub final_signal: f64,
-    /// Accept a chain that does not forget the data, by default false.
-    pub allow_residual_signal: bool,
-    /// Which sites each step touches, by default round-robin.
-    pub order: OrderConfig,
-    /// What a noised token becomes, by default uniform.
-    pub noise: NoiseConfig,
-}
-
-impl Default for ScheduleConfig {
-    fn default() -> Self {
-        Self {
-            shape: SignalShape::default(),
-            sweeps: 8,
-            final_signal: RESIDUAL_BOUND,
-            allow_residual_signal: false,
-            order: OrderConfig::default(),
-            noise: NoiseConfig::default(),
-        }
-    }
-}
 
 /// A forward chain: which sites each step touches and with which law `Π_t` on `V ∪ {φ}`. Validated and immutable.
 ///
@@ -45,6 +13,8 @@ impl Default for ScheduleConfig {
 /// Where each sweep touches each site once, a site touched `k` times therefore has signal level `α(k/K)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
+    shape: SignalShape,
+    allow_residual: bool,
     order: SiteOrder,
     law: NoiseLaw,
     /// `α(k/K)`, shape `[sweep + 1]`.
@@ -75,7 +45,8 @@ impl Schedule {
         }
         let sweeps = order.sweeps();
         let levels = (0..=sweeps).map(|k| shape.level(k as f64 / sweeps as f64, final_level)).collect();
-        let mut schedule = Self { order, law, levels, visit_levels: Vec::new(), final_signal: final_level };
+        let visit_levels = Vec::new();
+        let mut schedule = Self { shape, allow_residual, order, law, levels, visit_levels, final_signal: final_level };
         if !schedule.order.is_balanced() {
             schedule.visit_levels = (0..schedule.len()).map(|site| schedule.levels_of_visits(site)).collect();
         }
@@ -91,21 +62,20 @@ impl Schedule {
         Ok(schedule)
     }
 
-    /// The schedule a configuration describes over `len` sites and `vocab` tokens. `counts`, shape `[token]`, is what unigram
-    /// noise needs, `mask` what absorbing noise needs.
+    /// The same chain in another number of sweeps: shape, final level, noise law and kind of order stay. More sweeps cost more and
+    /// noise less at each touch; a network trained on one number of sweeps may be sampled with another.
+    ///
+    /// Times of the two are matched by the fraction `t/T`. Where each sweep touches each site once, the level at the end of sweep `k` of
+    /// `K` is `α(k/K)`, so the two agree wherever the ends of their sweeps coincide. Within a sweep the sites already touched and those
+    /// still to come differ in level, by more where there are fewer sweeps: contexts that a network trained on many has not seen.
     ///
     /// # Errors
-    /// Those of [`SiteOrder::from_config`], [`NoiseLaw::from_config`] and [`Schedule::new`].
-    pub fn from_config(
-        config: &ScheduleConfig,
-        len: usize,
-        vocab: usize,
-        counts: Option<&[u64]>,
-        mask: Option<Token>,
-    ) -> Result<Self, ScheduleError> {
-        let order = SiteOrder::from_config(&config.order, len, config.sweeps)?;
-        let law = NoiseLaw::from_config(&config.noise, vocab, counts, mask)?;
-        Self::new(config.shape, order, law, config.final_signal, config.allow_residual_signal)
+    /// Those of [`SiteOrder::with_sweeps`] and of [`Schedule::new`]: a random scan of fewer sweeps may leave residual signal.
+    pub fn with_sweeps(&self, sweeps: usize) -> Result<Self, ScheduleError> {
+        let order = self.order.with_sweeps(sweeps)?;
+        // The levels end with what the shape was given; `final_signal` is what the visits made of it.
+        let final_level = self.levels[self.sweeps()];
+        Self::new(self.shape, order, self.law.clone(), final_level, self.allow_residual)
     }
 
     /// An order that is not balanced is stored whole, so its stored visits are all visits.
@@ -280,7 +250,7 @@ fn log_snr(level: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Boundary, MixturePart, Neighbourhood};
+    use crate::{Boundary, Neighbourhood};
     use proptest::prelude::*;
 
     fn orders(seed: u64) -> Vec<SiteOrder> {
@@ -289,6 +259,7 @@ mod tests {
             SiteOrder::permutation(6, 4, seed).unwrap(),
             SiteOrder::random_scan(6, 4, seed).unwrap(),
             SiteOrder::chromatic(2, 3, Neighbourhood::Eight, Boundary::Torus, 4).unwrap(),
+            SiteOrder::strided(6, 4, 4).unwrap(),
             SiteOrder::from_blocks(6, vec![vec![0, 3], vec![1, 2], vec![0, 4, 5], vec![1]]).unwrap(),
         ]
     }
@@ -302,7 +273,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn signal_levels_equal_the_naive_product(shape in 0usize..4, order in 0usize..5, seed: u64) {
+        fn signal_levels_equal_the_naive_product(shape in 0usize..4, order in 0usize..6, seed: u64) {
             let schedule = schedule(SHAPES[shape], orders(seed).swap_remove(order));
             let mut product = vec![1.0; schedule.len()];
             let mut levels = vec![0.0; schedule.len()];
@@ -320,7 +291,7 @@ mod tests {
         }
 
         #[test]
-        fn step_at_level_equals_a_scan(shape in 0usize..4, order in 0usize..5, seed: u64, level in 1e-4..1.1f64) {
+        fn step_at_level_equals_a_scan(shape in 0usize..4, order in 0usize..6, seed: u64, level in 1e-4..1.1f64) {
             let schedule = schedule(SHAPES[shape], orders(seed).swap_remove(order));
             let all_below = |t: &Step| (0..schedule.len()).all(|j| schedule.signal_level(j, *t) <= level);
             let expected = (0..=schedule.horizon()).find(all_below).unwrap_or(schedule.horizon());
@@ -366,42 +337,30 @@ mod tests {
     }
 
     #[test]
-    fn configurations_survive_a_round_trip() {
-        let chromatic = OrderConfig::Chromatic {
-            height: 4,
-            width: 4,
-            neighbourhood: Neighbourhood::Eight,
-            boundary: Boundary::Torus,
-        };
-        let mixture = NoiseConfig::Mixture {
-            parts: vec![
-                MixturePart { weight: 0.9, law: NoiseConfig::Absorbing },
-                MixturePart { weight: 0.1, law: NoiseConfig::Unigram { pseudo_count: 0.5 } },
-            ],
-        };
-        let permutation = OrderConfig::Permutation { seed: 7 };
-        let scan = OrderConfig::RandomScan { seed: 7 };
-        for order in [OrderConfig::RoundRobin, permutation, scan, chromatic] {
-            for noise in [NoiseConfig::Uniform, mixture.clone()] {
-                for shape in SHAPES {
-                    let noise = noise.clone();
-                    let config = ScheduleConfig { shape, order: order.clone(), noise, ..Default::default() };
-                    let text = toml::to_string(&config).unwrap();
-                    assert_eq!(toml::from_str::<ScheduleConfig>(&text).unwrap(), config, "{text}");
+    fn other_numbers_of_sweeps_meet_at_the_ends_of_sweeps() {
+        for shape in SHAPES {
+            for order in orders(3).into_iter().filter(SiteOrder::is_balanced) {
+                let schedule = schedule(shape, order);
+                for sweeps in [1, 2, 8, 12] {
+                    let other = schedule.with_sweeps(sweeps).unwrap();
+                    assert_eq!((other.sweeps(), other.law()), (sweeps, schedule.law()));
+                    for k in (0..=4).filter(|k| k * sweeps % 4 == 0) {
+                        let (here, there) =
+                            (schedule.order().sweep_start(k), other.order().sweep_start(k * sweeps / 4));
+                        assert_eq!(here * other.horizon(), there * schedule.horizon(), "the same fraction of the time");
+                        for site in 0..schedule.len() {
+                            let (a, b) = (schedule.signal_level(site, here), other.signal_level(site, there));
+                            assert!((a / b - 1.0).abs() < 1e-12);
+                        }
+                    }
+                    assert_eq!(other.with_sweeps(4).unwrap(), schedule);
                 }
             }
         }
-    }
-
-    #[test]
-    fn an_empty_configuration_is_the_default() {
-        let config: ScheduleConfig = toml::from_str("").unwrap();
-        assert_eq!(config, ScheduleConfig::default());
-        assert!(toml::from_str::<ScheduleConfig>("sweep = 3").is_err());
-        let text = "shape = 'log-linear'\n[order]\nkind = 'random-scan'\nseed = 3";
-        let config: ScheduleConfig = toml::from_str(text).unwrap();
-        assert_eq!(config.order, OrderConfig::RandomScan { seed: 3 });
-        let schedule = Schedule::from_config(&ScheduleConfig::default(), 5, 3, None, None).unwrap();
-        assert_eq!((schedule.horizon(), schedule.sweeps(), schedule.len()), (40, 8, 5));
+        let scan = SiteOrder::random_scan(8, 60, 0).unwrap();
+        let law = NoiseLaw::uniform(2).unwrap();
+        let scan = Schedule::new(SignalShape::ConstantBeta, scan, law, 1e-9, false).unwrap();
+        assert!(matches!(scan.with_sweeps(1), Err(ScheduleError::ResidualSignal { .. })));
+        assert_eq!(scan.with_sweeps(60).unwrap(), scan);
     }
 }

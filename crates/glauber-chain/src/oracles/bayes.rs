@@ -14,6 +14,16 @@ pub struct BayesLosses {
     pub binary: Estimate,
     /// Of denoising cross-entropy, objective (c): `−log μ(X_{0,j})`.
     pub denoising: Estimate,
+    /// Of step cross-entropy, objectives (d) and (e): `−log r(X_{t,j})`, the entropy of a noisy token given its context. Where little
+    /// signal is left that is the entropy of the noise law, whatever the data.
+    pub step: Estimate,
+}
+
+/// What one sequence contributes, in nats per site.
+struct SequenceLosses {
+    binary: f64,
+    denoising: f64,
+    step: f64,
 }
 
 /// Bayes losses with `t` uniform in `0..T`, `X_t` drawn by equation (M), averaged over all sites.
@@ -41,11 +51,19 @@ pub fn bayes_losses(
         .into_par_iter()
         .map(|stream| sequence_losses(source, schedule, ChainRng::new(seed, stream)))
         .collect::<Result<Vec<_>, _>>()?;
-    let (binary, denoising): (Vec<f64>, Vec<f64>) = losses.into_iter().unzip();
-    Ok(BayesLosses { binary: Estimate::independent(&binary), denoising: Estimate::independent(&denoising) })
+    let estimate = |of: fn(&SequenceLosses) -> f64| Estimate::independent(&losses.iter().map(of).collect::<Vec<_>>());
+    Ok(BayesLosses {
+        binary: estimate(|losses| losses.binary),
+        denoising: estimate(|losses| losses.denoising),
+        step: estimate(|losses| losses.step),
+    })
 }
 
-fn sequence_losses(source: &MarkovSource, schedule: &Schedule, mut rng: ChainRng) -> Result<(f64, f64), ChainError> {
+fn sequence_losses(
+    source: &MarkovSource,
+    schedule: &Schedule,
+    mut rng: ChainRng,
+) -> Result<SequenceLosses, ChainError> {
     let len = schedule.len();
     let clean = source.sample(len, &mut rng);
     let t = rng.below(schedule.horizon());
@@ -53,19 +71,22 @@ fn sequence_losses(source: &MarkovSource, schedule: &Schedule, mut rng: ChainRng
     corrupt(schedule, &clean, t, &mut rng, &mut noisy);
     let sites: Vec<usize> = (0..len).collect();
     let posteriors = source.denoising_posteriors(schedule, t, &noisy, &sites)?;
-    let (mut binary, mut denoising) = (0.0, 0.0);
+    let (mut binary, mut denoising, mut step) = (0.0, 0.0, 0.0);
     for (site, mu) in posteriors.chunks_exact(source.vocab()).enumerate() {
         denoising += mu.iter().map(|&m| weighted_log(m, m)).sum::<f64>();
         let level = schedule.signal_level(site, t);
         for (a, &m) in mu.iter().enumerate() {
             let q = schedule.law().probability(a as u32);
+            let r = level * m + (1.0 - level) * q;
+            step += weighted_log(r, r);
             let noise = schedule.beta(t) * q;
-            let signal = schedule.keep_probability(t) * (level * m + (1.0 - level) * q);
+            let signal = schedule.keep_probability(t) * r;
             let shown = noise + signal;
             binary += weighted_log(noise, noise / shown) + weighted_log(signal, signal / shown);
         }
     }
-    Ok((binary / len as f64, denoising / len as f64))
+    let sites = len as f64;
+    Ok(SequenceLosses { binary: binary / sites, denoising: denoising / sites, step: step / sites })
 }
 
 /// `−mass · ln p`, zero where the mass is.

@@ -3,7 +3,7 @@
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
 
-use crate::{ChainError, SiteConditional, TokenRows};
+use crate::ChainError;
 
 /// The most sequences an [`EnumeratedTable`] holds.
 pub const MAX_STATES: usize = 4096;
@@ -88,17 +88,24 @@ impl EnumeratedTable {
     }
 
     /// The state that shows `token` at `site` and agrees with `state` elsewhere.
-    fn with(&self, state: usize, site: Site, token: usize) -> usize {
+    pub(super) fn with(&self, state: usize, site: Site, token: usize) -> usize {
         let stride = self.stride(site);
         state - ((state / stride) % self.vocab) * stride + token * stride
     }
 
     /// The law of `X_t` by the closed form (M), shape `[state]`.
     pub fn law_at(&self, schedule: &Schedule, t: Step) -> Vec<f64> {
+        self.noised(self.probabilities.clone(), schedule, |site| schedule.signal_level(site, t))
+    }
+
+    /// A law of clean sequences after site `j` has kept its token with probability `level(j)` and else drawn noise.
+    pub(crate) fn noised(&self, mut law: Vec<f64>, schedule: &Schedule, level: impl Fn(Site) -> f64) -> Vec<f64> {
         let q = schedule.law().probabilities();
-        let mut law = self.probabilities.clone();
         for site in 0..self.len {
-            let level = schedule.signal_level(site, t);
+            let level = level(site);
+            if level == 1.0 {
+                continue;
+            }
             law = (0..law.len())
                 .map(|state| {
                     let context: f64 = (0..self.vocab).map(|a| law[self.with(state, site, a)]).sum();
@@ -205,64 +212,13 @@ impl EnumeratedTable {
         (noise + signal > 0.0).then(|| noise / (noise + signal))
     }
 
-    /// The exact conditionals of the forward chain of a schedule.
-    ///
-    /// # Errors
-    /// When the schedule has another vocabulary or number of sites.
-    pub fn conditional(&self, schedule: &Schedule) -> Result<EnumeratedConditional, ChainError> {
+    pub(crate) fn check_schedule(&self, schedule: &Schedule) -> Result<(), ChainError> {
         for (what, found, expected) in [
             ("sites of the schedule", schedule.len(), self.len),
             ("tokens of the noise law", schedule.law().vocab(), self.vocab),
         ] {
             if found != expected {
                 return Err(ChainError::Mismatch { what, found, expected });
-            }
-        }
-        let laws = (0..=schedule.horizon()).map(|t| self.law_at(schedule, t)).collect();
-        Ok(EnumeratedConditional { table: self.clone(), laws })
-    }
-}
-
-/// The exact `r` of an [`EnumeratedTable`] at every step of a schedule.
-#[derive(Debug, Clone)]
-pub struct EnumeratedConditional {
-    table: EnumeratedTable,
-    laws: Vec<Vec<f64>>,
-}
-
-impl SiteConditional for EnumeratedConditional {
-    fn vocab(&self) -> usize {
-        self.table.vocab
-    }
-
-    fn len(&self) -> usize {
-        self.table.len
-    }
-
-    fn log_conditionals(
-        &self,
-        tokens: TokenRows<'_>,
-        step: Step,
-        sites: &[Site],
-        out: &mut [f64],
-    ) -> Result<(), ChainError> {
-        let table = &self.table;
-        let law = self.laws.get(step).ok_or(ChainError::OutsideHorizon {
-            from: step,
-            to: 0,
-            horizon: self.laws.len() - 1,
-        })?;
-        let asked = tokens.iter().flat_map(|row| sites.iter().map(move |&site| (row, site)));
-        for ((row, site), rates) in asked.zip(out.chunks_exact_mut(table.vocab)) {
-            let state = table.state(row);
-            let mass = |a: usize| law[table.with(state, site, a)];
-            let context: f64 = (0..table.vocab).map(mass).sum();
-            if context == 0.0 {
-                let token = row[site];
-                return Err(ChainError::Impossible { site, token, step });
-            }
-            for (a, rate) in rates.iter_mut().enumerate() {
-                *rate = (mass(a) / context).ln();
             }
         }
         Ok(())

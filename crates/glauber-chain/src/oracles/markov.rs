@@ -108,6 +108,15 @@ impl MarkovSource {
         first + steps.sum::<f64>()
     }
 
+    /// The entropy of a sequence of `len` tokens in nats, by the chain rule.
+    pub fn entropy(&self, len: usize) -> f64 {
+        let of = |law: &[f64]| law.iter().filter(|&&p| p > 0.0).map(|p| -p * p.ln()).sum::<f64>();
+        let rows: Vec<f64> = self.transition.chunks_exact(self.vocab()).map(of).collect();
+        let step = |position| self.marginal(position).iter().zip(&rows).map(|(mass, row)| mass * row).sum::<f64>();
+        let first = if len == 0 { 0.0 } else { of(&self.initial) };
+        first + (1..len).map(|position| step(position - 1)).sum::<f64>()
+    }
+
     /// The law of the token at a position, shape `[token]`.
     pub fn marginal(&self, position: usize) -> Vec<f64> {
         let mut law = self.initial.clone();
@@ -153,6 +162,12 @@ mod tests {
             sum += source.log_probability(&[state / 9, state / 3 % 3, state % 3]).exp();
         }
         assert!((sum - 1.0).abs() < 1e-12);
+        let surprise = |state: u32| {
+            let log = source.log_probability(&[state / 9, state / 3 % 3, state % 3]);
+            -log * log.exp()
+        };
+        assert!((source.entropy(3) - (0..27).map(surprise).sum::<f64>()).abs() < 1e-12);
+        assert_eq!(source.entropy(0), 0.0);
         let marginal: f64 = source.marginal(4).iter().sum();
         assert!((marginal - 1.0).abs() < 1e-12);
     }

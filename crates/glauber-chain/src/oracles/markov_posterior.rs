@@ -34,7 +34,11 @@ impl MarkovSource {
             return Err(ChainError::OutsideSequence { site, len: noisy.len() });
         }
         let mut out = vec![0.0; sites.len() * self.vocab()];
-        Smoother::new(self, schedule).posteriors(t, noisy, sites, &mut out)?;
+        let mut smoother = Smoother::new(self, schedule);
+        smoother.run(t, noisy, None, sites);
+        for (&site, mu) in sites.iter().zip(out.chunks_exact_mut(self.vocab())) {
+            smoother.known_posterior(t, noisy, site, mu)?;
+        }
         Ok(out)
     }
 
@@ -57,69 +61,103 @@ impl MarkovSource {
 }
 
 /// The two recursions and their buffers.
-struct Smoother<'a> {
+pub(super) struct Smoother<'a> {
     source: &'a MarkovSource,
     schedule: &'a Schedule,
-    /// `P(X_{0,i} = a | X_{t,<i})`, shape `[site, token]`.
+    /// `α_j`, 1 where clamped, shape `[site]`.
+    levels: Vec<f64>,
+    /// `P(X_{0,i} = a | X_{t,<i})`, shape `[site, token]`; zero where those tokens are impossible.
     forward: Vec<f64>,
-    /// Proportional to `P(X_{t,>i} | X_{0,i} = a)`, shape `[site, token]`.
+    /// Proportional to `P(X_{t,>i} | X_{0,i} = a)`, shape `[site, token]`; zero where those tokens are impossible.
     backward: Vec<f64>,
+    /// `ln P(X_{t,<i})`, shape `[site]`.
+    forward_log: Vec<f64>,
+    /// The logarithm of what `backward` was divided by, shape `[site]`.
+    backward_log: Vec<f64>,
 }
 
 impl<'a> Smoother<'a> {
-    fn new(source: &'a MarkovSource, schedule: &'a Schedule) -> Self {
-        let size = schedule.len() * source.vocab();
-        Self { source, schedule, forward: vec![0.0; size], backward: vec![0.0; size] }
-    }
-
-    /// Sizes have been checked.
-    fn posteriors(&mut self, t: Step, noisy: &[Token], sites: &[Site], out: &mut [f64]) -> Result<(), ChainError> {
-        let (Some(&first), Some(&last)) = (sites.iter().min(), sites.iter().max()) else {
-            return Ok(());
-        };
-        let vocab = self.source.vocab();
-        self.run_forward(t, noisy, last)?;
-        self.run_backward(t, noisy, first)?;
-        for (&site, mu) in sites.iter().zip(out.chunks_exact_mut(vocab)) {
-            let forward = &self.forward[site * vocab..][..vocab];
-            let backward = &self.backward[site * vocab..][..vocab];
-            for ((mu, f), b) in mu.iter_mut().zip(forward).zip(backward) {
-                *mu = f * b;
-            }
-            normalise(mu).ok_or(ChainError::Impossible { site, token: noisy[site], step: t })?;
+    pub fn new(source: &'a MarkovSource, schedule: &'a Schedule) -> Self {
+        let (len, size) = (schedule.len(), schedule.len() * source.vocab());
+        Self {
+            source,
+            schedule,
+            levels: vec![1.0; len],
+            forward: vec![0.0; size],
+            backward: vec![0.0; size],
+            forward_log: vec![0.0; len],
+            backward_log: vec![0.0; len],
         }
-        Ok(())
     }
 
-    fn run_forward(&mut self, t: Step, noisy: &[Token], last: Site) -> Result<(), ChainError> {
+    /// Both recursions, as far as the sites need that will be asked for. Sizes have been checked.
+    pub fn run(&mut self, t: Step, noisy: &[Token], clamped: Option<&[bool]>, sites: &[Site]) {
+        let (Some(&first), Some(&last)) = (sites.iter().min(), sites.iter().max()) else {
+            return;
+        };
+        for (site, level) in self.levels.iter_mut().enumerate() {
+            let clean = clamped.is_some_and(|mask| mask[site]);
+            *level = if clean { 1.0 } else { self.schedule.signal_level(site, t) };
+        }
+        self.run_forward(noisy, last);
+        self.run_backward(noisy, first);
+    }
+
+    /// The signal level of a site in the last run.
+    pub fn level(&self, site: Site) -> f64 {
+        self.levels[site]
+    }
+
+    /// Writes `μ` of a site and returns `ln P(X_{t,-i})`. Where that is `−∞`, `μ` is zero.
+    pub fn posterior(&self, site: Site, mu: &mut [f64]) -> f64 {
+        let vocab = self.source.vocab();
+        let forward = &self.forward[site * vocab..][..vocab];
+        let backward = &self.backward[site * vocab..][..vocab];
+        for ((mu, f), b) in mu.iter_mut().zip(forward).zip(backward) {
+            *mu = f * b;
+        }
+        self.forward_log[site] + self.backward_log[site] + normalise(mu)
+    }
+
+    /// [`posterior`](Self::posterior) where the other tokens are possible, and else an error with the site that shows it.
+    pub fn known_posterior(&self, t: Step, noisy: &[Token], site: Site, mu: &mut [f64]) -> Result<(), ChainError> {
+        if self.posterior(site, mu) > f64::NEG_INFINITY {
+            return Ok(());
+        }
+        let impossible = |log: &f64| *log == f64::NEG_INFINITY;
+        let before = self.forward_log[..=site].iter().position(impossible).map(|next| next - 1);
+        let after = || self.backward_log[site..].iter().rposition(impossible).map(|previous| site + previous + 1);
+        let site = before.or_else(after).unwrap_or(site);
+        Err(ChainError::Impossible { site, token: noisy[site], step: t })
+    }
+
+    fn run_forward(&mut self, noisy: &[Token], last: Site) {
         let (source, vocab) = (self.source, self.source.vocab());
         self.forward[..vocab].copy_from_slice(source.initial());
         for site in 0..last {
-            let seen = self.observation(t, site, noisy[site]);
+            let seen = self.observation(site, noisy[site]);
             let (done, rest) = self.forward.split_at_mut((site + 1) * vocab);
             let (here, next) = (&done[site * vocab..], &mut rest[..vocab]);
             seen.push(here, next, |from| source.successors(from));
-            normalise(next).ok_or(seen.impossible(t, site))?;
+            self.forward_log[site + 1] = self.forward_log[site] + normalise(next);
         }
-        Ok(())
     }
 
-    fn run_backward(&mut self, t: Step, noisy: &[Token], first: Site) -> Result<(), ChainError> {
+    fn run_backward(&mut self, noisy: &[Token], first: Site) {
         let (source, vocab) = (self.source, self.source.vocab());
         let end = noisy.len() - 1;
         self.backward[end * vocab..].fill(1.0);
         for site in (first + 1..=end).rev() {
-            let seen = self.observation(t, site, noisy[site]);
+            let seen = self.observation(site, noisy[site]);
             let (rest, done) = self.backward.split_at_mut(site * vocab);
             let (here, next) = (&done[..vocab], &mut rest[(site - 1) * vocab..]);
             seen.push(here, next, |to| source.predecessors(to));
-            normalise(next).ok_or(seen.impossible(t, site))?;
+            self.backward_log[site - 1] = self.backward_log[site] + normalise(next);
         }
-        Ok(())
     }
 
-    fn observation(&self, t: Step, site: Site, token: Token) -> Observation {
-        let level = self.schedule.signal_level(site, t);
+    fn observation(&self, site: Site, token: Token) -> Observation {
+        let level = self.levels[site];
         let floor = (1.0 - level) * self.schedule.law().probability(token);
         Observation { token, level, floor }
     }
@@ -146,20 +184,20 @@ impl Observation {
             }
         }
     }
-
-    fn impossible(&self, step: Step, site: Site) -> ChainError {
-        let token = self.token;
-        ChainError::Impossible { site, token, step }
-    }
 }
 
-/// Scales to sum 1, or gives up on a sum of 0.
-fn normalise(row: &mut [f64]) -> Option<()> {
+/// Scales to sum 1 and returns the logarithm of the sum; leaves a sum of 0.
+fn normalise(row: &mut [f64]) -> f64 {
     let sum: f64 = row.iter().sum();
-    (sum > 0.0).then(|| row.iter_mut().for_each(|x| *x /= sum))
+    if sum > 0.0 {
+        row.iter_mut().for_each(|x| *x /= sum);
+    }
+    sum.ln()
 }
 
 /// The exact `r = α_i μ_i + (1 − α_i) q` of a [`MarkovSource`] under a schedule.
+///
+/// Clamped sites count as clean, `α = 1`: `r` is that of the forward chain that starts from π given their tokens and never touches them.
 #[derive(Debug, Clone, Copy)]
 pub struct MarkovConditional<'a> {
     source: &'a MarkovSource,
@@ -199,10 +237,12 @@ impl SiteConditional for MarkovConditional<'_> {
         let vocab = self.source.vocab();
         let q = self.schedule.law().probabilities();
         let mut smoother = Smoother::new(self.source, self.schedule);
-        for (row, rates) in tokens.iter().zip(out.chunks_exact_mut(sites.len() * vocab)) {
-            smoother.posteriors(step, row, sites, rates)?;
+        for (row, rates) in out.chunks_exact_mut(sites.len() * vocab).enumerate() {
+            let noisy = tokens.row(row);
+            smoother.run(step, noisy, tokens.clamped(row), sites);
             for (&site, rate) in sites.iter().zip(rates.chunks_exact_mut(vocab)) {
-                let level = self.schedule.signal_level(site, step);
+                smoother.known_posterior(step, noisy, site, rate)?;
+                let level = smoother.level(site);
                 for (r, q) in rate.iter_mut().zip(q) {
                     *r = level * *r + (1.0 - level) * q;
                 }

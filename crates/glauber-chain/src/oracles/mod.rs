@@ -1,16 +1,19 @@
 //! Sources whose noisy conditionals are known exactly, so that samplers and trained networks can be judged against the truth.
 
 mod bayes;
+mod enumerated_conditional;
 mod enumeration;
 mod exact;
 mod ising;
 mod lattice;
 mod markov;
+mod markov_mixture;
 mod markov_posterior;
 mod potts;
 
 pub use bayes::{BayesLosses, bayes_losses};
-pub use enumeration::{EnumeratedConditional, EnumeratedTable, MAX_STATES};
+pub use enumerated_conditional::EnumeratedConditional;
+pub use enumeration::{EnumeratedTable, MAX_STATES};
 pub use exact::{
     MAX_STRIP_HEIGHT, critical_coupling, kaufman_energy, kaufman_log_partition, log_partition_strip, onsager_energy,
     yang_magnetisation,
@@ -18,5 +21,6 @@ pub use exact::{
 pub use ising::Ising;
 pub use lattice::Lattice;
 pub use markov::MarkovSource;
+pub use markov_mixture::{MarkovMixture, MarkovMixtureConditional};
 pub use markov_posterior::MarkovConditional;
 pub use potts::Potts;

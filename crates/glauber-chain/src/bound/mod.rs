@@ -1,0 +1,278 @@
+//! An upper bound on `−ln p_θ(X_0)` of a reverse chain, equation (N).
+
+mod exact;
+mod terms;
+mod touch;
+
+use glauber_schedule::Schedule;
+use glauber_tokens::{Site, Step, Token, TokenBatch};
+
+pub use exact::ExactBound;
+pub use terms::BoundTerms;
+use touch::{Noise, Touch};
+
+use crate::{ChainError, ChainRng, RowSites, SiteConditional, TokenRows, corrupt};
+
+/// Which reverse kernel the bound is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum BoundKernel {
+    /// Equation (L): the posterior of the site given everything after the step, its own token too. With exact conditionals the mean of
+    /// the bound is the entropy of the data plus what the start costs, whatever the number of sweeps. A token of noise probability 0
+    /// cannot be noise, so the kernel keeps it whatever the conditional says.
+    #[default]
+    Lazy,
+    /// Equation (H): the conditional itself, which forgets the site's token. The bound holds but is loose: every touch pays for what
+    /// was forgotten, so it grows with the number of sweeps.
+    HeatBath,
+}
+
+/// How a bound is sampled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BoundSampling {
+    /// Steps drawn for each sequence, at least 1; they are stratified over `0..T`.
+    pub draws: usize,
+    /// Noisy sequences in one evaluation of the conditional, at least 1.
+    pub rows: usize,
+}
+
+impl Default for BoundSampling {
+    fn default() -> Self {
+        Self { draws: 16, rows: 64 }
+    }
+}
+
+/// The bound (N) on `−ln p_θ(X_0)` in nats of a sequence:
+///
+/// `E Σ_t KL(P(X_t | X_{t+1}, X_0) ‖ p_θ(X_t | X_{t+1})) + KL(P(X_T | X_0) ‖ p(X_T))`.
+///
+/// The model is the chain that starts from independent draws of the noise law and goes down the schedule with a [`BoundKernel`] fed by
+/// a [`SiteConditional`] `r_θ`. Each term of a step is a sum over tokens in closed form. A step that touches a block sums over
+/// its sites, each with its own `r_θ(· | X_{t+1,-i})`: what a chain does that redraws the block from one evaluation, so the bound holds
+/// for it too.
+///
+/// Where the noise law gives some data token probability 0 (absorbing noise) a chain with signal left at the horizon cannot start from
+/// that law, and the bound is infinite; see [`with_signal_law`](Self::with_signal_law).
+///
+/// ```
+/// use glauber_chain::{BoundKernel, BoundSampling, ChainRng, LikelihoodBound, oracles::MarkovSource};
+/// use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
+/// use glauber_tokens::TokenBatch;
+///
+/// let source = MarkovSource::random(5, 1, 2.0)?;
+/// let order = SiteOrder::round_robin(16, 4)?;
+/// let schedule = Schedule::new(SignalShape::Linear, order, NoiseLaw::uniform(5)?, 1e-3, false)?;
+/// let mut rngs = ChainRng::streams(7, 20);
+/// let clean = TokenBatch::from_rows(rngs.iter_mut().map(|rng| source.sample(16, rng)))?;
+///
+/// let bound = LikelihoodBound::new(&schedule, BoundKernel::Lazy);
+/// let terms = bound.estimate(&source.conditional(&schedule)?, &clean, &mut rngs, BoundSampling::default())?;
+/// let bits = terms.bits_per_token();
+/// assert!(bits.mean > 0.0 && bits.standard_error < bits.mean);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct LikelihoodBound<'a> {
+    schedule: &'a Schedule,
+    kernel: BoundKernel,
+    noise: Noise<'a>,
+    /// Shape `[token]`; absent when the chain starts from the noise law.
+    signal_law: Option<Vec<f64>>,
+}
+
+impl<'a> LikelihoodBound<'a> {
+    /// The bound for a chain that starts from the noise law of the schedule.
+    pub fn new(schedule: &'a Schedule, kernel: BoundKernel) -> Self {
+        Self { schedule, kernel, noise: Noise::new(schedule.law()), signal_law: None }
+    }
+
+    /// The bound for a chain that starts site `j` from `α_j(T) u + (1 − α_j(T)) q` instead of the noise law `q`, with `u` a law of
+    /// tokens, shape `[token]`, for example the frequencies of the training data. Such a start is drawn by filling the chains with
+    /// draws of `u` and taking them to the horizon ([`Chains::renoise`](crate::Chains::renoise)).
+    ///
+    /// # Errors
+    /// When `u` has another vocabulary, is negative or does not sum to 1 within 1e-9.
+    pub fn with_signal_law(self, law: &[f64]) -> Result<Self, ChainError> {
+        let expected = self.schedule.law().vocab();
+        if law.len() != expected {
+            return Err(ChainError::Mismatch { what: "tokens of the signal law", found: law.len(), expected });
+        }
+        let sum: f64 = law.iter().sum();
+        if !(law.iter().all(|&p| p >= 0.0) && (sum - 1.0).abs() <= 1e-9) {
+            return Err(ChainError::NotADistribution { what: "the signal law".into(), sum });
+        }
+        Ok(Self { signal_law: Some(law.to_vec()), ..self })
+    }
+
+    /// The kernel.
+    pub fn kernel(&self) -> BoundKernel {
+        self.kernel
+    }
+
+    /// `KL(P(X_T | X_0) ‖ p(X_T))` in nats, exactly. `clean` is `X_0`, shape `[site]`.
+    ///
+    /// # Errors
+    /// When `clean` has another length or a token outside the vocabulary, or where the start law lacks a token of it.
+    pub fn prior(&self, clean: &[Token]) -> Result<f64, ChainError> {
+        let batch = TokenBatch::new(clean.to_vec(), clean.len())?;
+        self.check_clean(&batch)?;
+        self.prior_of_row(0, clean)
+    }
+
+    /// An unbiased estimate of the bound for each row of `clean`, shape `[row, site]`: the prior term exactly, and the sum over steps
+    /// as `T` times the mean over `sampling.draws` steps, one from each of as many equal parts of `0..T`, with `X_{t+1}` drawn by
+    /// equation (M). Row `n` uses `rngs[n]` alone, so its estimate does not depend on the rows around it.
+    ///
+    /// Where steps touch several sites, all sites of a row are asked for at once, `rows · L · V` numbers in one evaluation.
+    ///
+    /// # Errors
+    /// When sizes do not fit, `sampling` holds a 0, the conditional fails, or the bound is infinite: then the first token to blame is
+    /// named.
+    pub fn estimate<C: SiteConditional + ?Sized>(
+        &self,
+        conditional: &C,
+        clean: &TokenBatch,
+        rngs: &mut [ChainRng],
+        sampling: BoundSampling,
+    ) -> Result<BoundTerms, ChainError> {
+        self.check_clean(clean)?;
+        self.check_conditional(conditional)?;
+        if rngs.len() != clean.rows() {
+            return Err(ChainError::Mismatch { what: "generators", found: rngs.len(), expected: clean.rows() });
+        }
+        for (key, count) in [("draws", sampling.draws), ("rows", sampling.rows)] {
+            if count == 0 {
+                return Err(ChainError::OutOfRange { key, found: 0.0, expected: "at least 1" });
+            }
+        }
+        let prior = clean.iter().enumerate().map(|(row, clean)| self.prior_of_row(row, clean));
+        let prior = prior.collect::<Result<Vec<_>, _>>()?;
+        let horizon = self.schedule.horizon();
+        let weight = horizon as f64 / sampling.draws as f64;
+        let mut steps = vec![0.0; clean.rows()];
+        let mut visits = rngs.iter_mut().enumerate().flat_map(|(row, rng)| {
+            let mut draw = 0;
+            std::iter::from_fn(move || {
+                let u = (draw as f64 + rng.uniform()) / sampling.draws as f64;
+                draw += 1;
+                (draw <= sampling.draws).then(|| Visit::draw(self.schedule, row, clean.row(row), u, rng))
+            })
+        });
+        loop {
+            let chunk: Vec<Visit> = visits.by_ref().take(sampling.rows).collect();
+            if chunk.is_empty() {
+                break;
+            }
+            for (visit, kl) in chunk.iter().zip(self.evaluate(conditional, clean, &chunk)?) {
+                steps[visit.row] += weight * kl;
+            }
+        }
+        Ok(BoundTerms::new(clean.len(), prior, steps))
+    }
+
+    /// The term of each visit, in one evaluation of the conditional.
+    fn evaluate<C: SiteConditional + ?Sized>(
+        &self,
+        conditional: &C,
+        clean: &TokenBatch,
+        visits: &[Visit],
+    ) -> Result<Vec<f64>, ChainError> {
+        let (len, vocab) = (clean.len(), self.noise.vocab());
+        let tokens: Vec<Token> = visits.iter().flat_map(|visit| visit.noisy.iter().copied()).collect();
+        let steps: Vec<Step> = visits.iter().map(|visit| visit.step).collect();
+        let single = self.schedule.order().is_single_site();
+        let first: Vec<Site> = steps.iter().map(|&t| self.schedule.sites(t)[0]).collect();
+        let asked = if single { RowSites::Each(&first) } else { RowSites::All };
+        let size = asked.per_row(len) * vocab;
+        let mut rates = vec![0.0; visits.len() * size];
+        conditional.log_conditionals_at(TokenRows::new(&tokens, len), &steps, asked, &mut rates)?;
+        let terms = visits.iter().zip(rates.chunks_exact_mut(size)).map(|(visit, rates)| {
+            let clean = clean.row(visit.row);
+            let sites = self.schedule.sites(visit.step).iter();
+            let kl = |&site: &Site| {
+                let at = if single { 0 } else { site };
+                let touch = Touch::new(self.schedule, visit.step, site, clean[site], visit.noisy[site]);
+                self.site_term(&touch, visit.row, &mut rates[at * vocab..][..vocab])
+            };
+            sites.map(kl).sum()
+        });
+        terms.collect()
+    }
+
+    /// One site's part of a step's term, in nats. `log_rates` is its row of the conditional, shape `[token]`, and is normalised here.
+    fn site_term(&self, touch: &Touch, row: usize, log_rates: &mut [f64]) -> Result<f64, ChainError> {
+        let (site, step) = (touch.site, touch.step);
+        if log_rates.iter().any(|x| x.is_nan()) {
+            return Err(ChainError::NotANumber { row, site, step });
+        }
+        let peak = log_rates.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let total = peak + log_rates.iter().map(|x| (x - peak).exp()).sum::<f64>().ln();
+        if !total.is_finite() {
+            return Err(ChainError::NoMass { row, site, step, mass: peak.exp() });
+        }
+        log_rates.iter_mut().for_each(|x| *x -= total);
+        touch.divergence(self.kernel, &self.noise, log_rates).map_err(|token| ChainError::InfiniteBound {
+            row,
+            site,
+            token,
+            step,
+        })
+    }
+
+    fn prior_of_row(&self, row: usize, clean: &[Token]) -> Result<f64, ChainError> {
+        let horizon = self.schedule.horizon();
+        let mut sum = 0.0;
+        for (site, &token) in clean.iter().enumerate() {
+            let level = self.schedule.signal_level(site, horizon);
+            for (b, &q) in self.noise.probabilities().iter().enumerate() {
+                let signal = if b == token as usize { level } else { 0.0 };
+                let end = signal + (1.0 - level) * q;
+                let residue = self.signal_law.as_ref().map(|law| level * law[b] + (1.0 - level) * q);
+                let start = residue.unwrap_or(q);
+                if end > 0.0 && start == 0.0 {
+                    return Err(ChainError::StartForbids { row, site, token, level });
+                }
+                if end > 0.0 {
+                    sum += end * (end / start).ln();
+                }
+            }
+        }
+        Ok(sum)
+    }
+
+    fn check_clean(&self, clean: &TokenBatch) -> Result<(), ChainError> {
+        let (found, expected) = (clean.len(), self.schedule.len());
+        if found != expected {
+            return Err(ChainError::Mismatch { what: "clean sites per row", found, expected });
+        }
+        Ok(clean.check_vocab(self.noise.vocab())?)
+    }
+
+    fn check_conditional<C: SiteConditional + ?Sized>(&self, conditional: &C) -> Result<(), ChainError> {
+        for (what, found, expected) in [
+            ("tokens of the conditional, against those of the noise law", conditional.vocab(), self.noise.vocab()),
+            ("sites of the conditional, against those of the schedule", conditional.len(), self.schedule.len()),
+        ] {
+            if found != expected {
+                return Err(ChainError::Mismatch { what, found, expected });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A step drawn for a row, and the tokens after it.
+struct Visit {
+    row: usize,
+    step: Step,
+    noisy: Vec<Token>,
+}
+
+impl Visit {
+    fn draw(schedule: &Schedule, row: usize, clean: &[Token], u: f64, rng: &mut ChainRng) -> Self {
+        let horizon = schedule.horizon();
+        let step = ((u * horizon as f64) as Step).min(horizon - 1);
+        let mut noisy = vec![0; clean.len()];
+        corrupt(schedule, clean, step + 1, rng, &mut noisy);
+        Self { row, step, noisy }
+    }
+}

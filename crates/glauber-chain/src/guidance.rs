@@ -1,0 +1,141 @@
+//! Classifier-free guidance: two conditionals combined.
+
+use glauber_tokens::{Site, Step};
+
+use crate::{ChainError, RowSites, SiteConditional, TokenRows};
+
+/// `log r = (1 + w) log r_cond − w log r_uncond`, normalised.
+///
+/// A weight of 0 is the conditional one bit for bit, and the other is then not evaluated; −1 is the unconditional one where both allow
+/// the same tokens. Larger weights favour tokens that the condition makes more probable. The result is in general the conditional of
+/// no joint law, so a chain driven by it samples nothing exactly; that is the price of the emphasis.
+///
+/// A token that `r_cond` forbids stays forbidden. One that `r_uncond` alone forbids would have infinite weight where `w > 0`: that
+/// contradicts what an unconditional law is, and is an error.
+#[derive(Debug, Clone, Copy)]
+pub struct Guided<C, U> {
+    conditional: C,
+    unconditional: U,
+    weight: f64,
+}
+
+impl<C: SiteConditional, U: SiteConditional> Guided<C, U> {
+    /// Joins the two at a weight `w`.
+    ///
+    /// # Errors
+    /// When they differ in vocabulary or length, or `weight` is below −1 or not finite.
+    pub fn new(conditional: C, unconditional: U, weight: f64) -> Result<Self, ChainError> {
+        for (what, found, expected) in [
+            ("tokens of the unconditional law", unconditional.vocab(), conditional.vocab()),
+            ("sites of the unconditional law", unconditional.len(), conditional.len()),
+        ] {
+            if found != expected {
+                return Err(ChainError::Mismatch { what, found, expected });
+            }
+        }
+        if !(weight >= -1.0 && weight.is_finite()) {
+            let expected = "a finite number of at least -1";
+            return Err(ChainError::OutOfRange { key: "guidance weight", found: weight, expected });
+        }
+        Ok(Self { conditional, unconditional, weight })
+    }
+
+    /// The weight `w`.
+    pub fn weight(&self) -> f64 {
+        self.weight
+    }
+
+    /// Combines rows of both in place, shape `[row, token]`; `at` names the row, site and step of one.
+    fn combine(
+        &self,
+        out: &mut [f64],
+        other: &[f64],
+        at: impl Fn(usize) -> (usize, Site, Step),
+    ) -> Result<(), ChainError> {
+        let vocab = self.vocab();
+        for (index, (row, other)) in out.chunks_exact_mut(vocab).zip(other.chunks_exact(vocab)).enumerate() {
+            for (log, other) in row.iter_mut().zip(other) {
+                if *log > f64::NEG_INFINITY {
+                    // Two infinities of opposite sign do not meet: `1 + w ≥ 0`, and the log-probability is finite.
+                    *log = (1.0 + self.weight) * *log - self.weight * other;
+                }
+            }
+            let (row_at, site, step) = at(index);
+            let peak = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let total = peak + row.iter().map(|log| (log - peak).exp()).sum::<f64>().ln();
+            if row.iter().any(|log| log.is_nan()) {
+                return Err(ChainError::NotANumber { row: row_at, site, step });
+            }
+            if !total.is_finite() {
+                return Err(ChainError::NoMass { row: row_at, site, step, mass: peak.exp() });
+            }
+            row.iter_mut().for_each(|log| *log -= total);
+        }
+        Ok(())
+    }
+}
+
+impl<C: SiteConditional, U: SiteConditional> SiteConditional for Guided<C, U> {
+    fn vocab(&self) -> usize {
+        self.conditional.vocab()
+    }
+
+    fn len(&self) -> usize {
+        self.conditional.len()
+    }
+
+    fn log_conditionals(
+        &self,
+        tokens: TokenRows<'_>,
+        step: Step,
+        sites: &[Site],
+        out: &mut [f64],
+    ) -> Result<(), ChainError> {
+        self.conditional.log_conditionals(tokens, step, sites, out)?;
+        if self.weight == 0.0 {
+            return Ok(());
+        }
+        let mut other = vec![0.0; out.len()];
+        self.unconditional.log_conditionals(tokens, step, sites, &mut other)?;
+        self.combine(out, &other, |index| (index / sites.len(), sites[index % sites.len()], step))
+    }
+
+    fn conditionals(
+        &self,
+        tokens: TokenRows<'_>,
+        step: Step,
+        sites: &[Site],
+        out: &mut [f64],
+    ) -> Result<(), ChainError> {
+        if self.weight == 0.0 {
+            return self.conditional.conditionals(tokens, step, sites, out);
+        }
+        self.log_conditionals(tokens, step, sites, out)?;
+        out.iter_mut().for_each(|log| *log = log.exp());
+        Ok(())
+    }
+
+    fn log_conditionals_at(
+        &self,
+        tokens: TokenRows<'_>,
+        steps: &[Step],
+        sites: RowSites<'_>,
+        out: &mut [f64],
+    ) -> Result<(), ChainError> {
+        self.conditional.log_conditionals_at(tokens, steps, sites, out)?;
+        if self.weight == 0.0 {
+            return Ok(());
+        }
+        let mut other = vec![0.0; out.len()];
+        self.unconditional.log_conditionals_at(tokens, steps, sites, &mut other)?;
+        let per_row = sites.per_row(tokens.len());
+        self.combine(out, &other, |index| {
+            let row = index / per_row;
+            let site = match sites {
+                RowSites::All => index % per_row,
+                RowSites::Each(each) => each[row],
+            };
+            (row, site, steps[row])
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! The site order as a run configuration states it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Boundary, Neighbourhood, ScheduleError, SiteOrder};
+
+/// Which site order a run uses; the key `kind` picks the variant.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", from = "StrictOrderConfig")]
+pub enum OrderConfig {
+    /// Sites `0, 1, … L−1` in every sweep.
+    #[default]
+    RoundRobin,
+    /// A fresh random permutation of the sites in every sweep.
+    Permutation {
+        /// Seed of the permutations, by default 0.
+        seed: u64,
+    },
+    /// Sites drawn uniformly with replacement; a sweep is `L` draws.
+    RandomScan {
+        /// Seed of the draws, by default 0.
+        seed: u64,
+    },
+    /// One colour class of a row-major lattice at a step.
+    Chromatic {
+        /// Rows of the lattice.
+        height: usize,
+        /// Columns of the lattice.
+        width: usize,
+        /// Which sites are neighbours, by default four.
+        neighbourhood: Neighbourhood,
+        /// What lies beyond the edge, by default nothing (open).
+        boundary: Boundary,
+    },
+    /// Sites far apart at a step: `k, k + n, k + 2n, …` with `n = ⌈L / block⌉`. Fewer steps a sweep, and an approximation where sites `n`
+    /// apart depend on each other given the rest.
+    Strided {
+        /// The most sites a step touches, in `1..=L`.
+        block: usize,
+    },
+}
+
+/// What is parsed: serde refuses unknown keys of a tagged variant only where the variant has braces.
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields)]
+enum StrictOrderConfig {
+    RoundRobin {},
+    Permutation {
+        #[serde(default)]
+        seed: u64,
+    },
+    RandomScan {
+        #[serde(default)]
+        seed: u64,
+    },
+    Chromatic {
+        height: usize,
+        width: usize,
+        #[serde(default)]
+        neighbourhood: Neighbourhood,
+        #[serde(default)]
+        boundary: Boundary,
+    },
+    Strided {
+        block: usize,
+    },
+}
+
+impl From<StrictOrderConfig> for OrderConfig {
+    fn from(config: StrictOrderConfig) -> Self {
+        match config {
+            StrictOrderConfig::RoundRobin {} => Self::RoundRobin,
+            StrictOrderConfig::Permutation { seed } => Self::Permutation { seed },
+            StrictOrderConfig::RandomScan { seed } => Self::RandomScan { seed },
+            StrictOrderConfig::Chromatic { height, width, neighbourhood, boundary } => {
+                Self::Chromatic { height, width, neighbourhood, boundary }
+            }
+            StrictOrderConfig::Strided { block } => Self::Strided { block },
+        }
+    }
+}
+
+impl SiteOrder {
+    /// The order a configuration describes, over `len` sites.
+    ///
+    /// # Errors
+    /// [`ScheduleError::LatticeSize`] when a lattice does not have `len` sites, and those of the constructors.
+    pub fn from_config(config: &OrderConfig, len: usize, sweeps: usize) -> Result<Self, ScheduleError> {
+        match *config {
+            OrderConfig::RoundRobin => Self::round_robin(len, sweeps),
+            OrderConfig::Permutation { seed } => Self::permutation(len, sweeps, seed),
+            OrderConfig::RandomScan { seed } => Self::random_scan(len, sweeps, seed),
+            OrderConfig::Chromatic { height, width, neighbourhood, boundary } => {
+                if height.checked_mul(width) != Some(len) {
+                    return Err(ScheduleError::LatticeSize { height, width, len });
+                }
+                Self::chromatic(height, width, neighbourhood, boundary, sweeps)
+            }
+            OrderConfig::Strided { block } => Self::strided(len, block, sweeps),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn configurations_that_do_not_fit_are_refused() {
+        let lattice = OrderConfig::Chromatic {
+            height: 2,
+            width: 3,
+            neighbourhood: Neighbourhood::Four,
+            boundary: Boundary::Open,
+        };
+        assert!(SiteOrder::from_config(&lattice, 6, 1).is_ok());
+        assert!(SiteOrder::from_config(&lattice, 7, 1).is_err());
+        let strided: OrderConfig = toml::from_str("kind = 'strided'\nblock = 4").unwrap();
+        assert_eq!(SiteOrder::from_config(&strided, 10, 2).unwrap(), SiteOrder::strided(10, 4, 2).unwrap());
+        let error = SiteOrder::from_config(&strided, 3, 1).unwrap_err().to_string();
+        assert!(error.contains("`block`") && error.contains('3') && error.contains('4'), "{error}");
+        for text in ["kind = 'round-robin'\nseed = 1", "kind = 'strided'", "kind = 'strided'\nblock = 2\nstride = 3"] {
+            assert!(toml::from_str::<OrderConfig>(text).is_err(), "{text}");
+        }
+    }
+}

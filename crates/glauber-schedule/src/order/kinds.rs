@@ -1,0 +1,259 @@
+//! The kinds of site order, and how each is made longer or shorter.
+
+use glauber_tokens::Site;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::{Origin, SiteOrder};
+use crate::{Boundary, Neighbourhood, ScheduleError, colouring};
+
+impl SiteOrder {
+    /// Sites `0, 1, … L−1` in every sweep.
+    ///
+    /// # Errors
+    /// When `len` or `sweeps` is 0, or the steps overflow.
+    pub fn round_robin(len: usize, sweeps: usize) -> Result<Self, ScheduleError> {
+        check_size(len, sweeps)?;
+        Ok(Self::build(Origin::Periodic, len, sweeps, (0..len).collect(), (0..=len).collect(), vec![0]))
+    }
+
+    /// A fresh uniform permutation of the sites in every sweep, from ChaCha8 keyed by `seed`.
+    ///
+    /// # Errors
+    /// When `len` or `sweeps` is 0, or the steps overflow.
+    pub fn permutation(len: usize, sweeps: usize, seed: u64) -> Result<Self, ScheduleError> {
+        let steps = check_size(len, sweeps)?;
+        let mut rng = generator(seed);
+        let mut sites: Vec<Site> = (0..steps).map(|t| t % len).collect();
+        for sweep in sites.chunks_exact_mut(len) {
+            // Fisher and Yates.
+            for last in (1..len).rev() {
+                sweep.swap(last, below(&mut rng, last + 1));
+            }
+        }
+        let starts = (0..sweeps).map(|k| k * len).collect();
+        Ok(Self::build(Origin::Permutation { seed }, len, 1, sites, (0..=steps).collect(), starts))
+    }
+
+    /// `sweeps · len` sites drawn uniformly with replacement, from ChaCha8 keyed by `seed`. A sweep is `len` draws, so some sites
+    /// are touched more often than others.
+    ///
+    /// # Errors
+    /// When `len` or `sweeps` is 0, or the steps overflow.
+    pub fn random_scan(len: usize, sweeps: usize, seed: u64) -> Result<Self, ScheduleError> {
+        let steps = check_size(len, sweeps)?;
+        let mut rng = generator(seed);
+        let sites = (0..steps).map(|_| below(&mut rng, len)).collect();
+        let starts = (0..sweeps).map(|k| k * len).collect();
+        Ok(Self::build(Origin::RandomScan { seed }, len, 1, sites, (0..=steps).collect(), starts))
+    }
+
+    /// One colour class of a row-major `height × width` lattice at a step. No two neighbours share a class, also on a torus of odd
+    /// side.
+    ///
+    /// # Errors
+    /// When a side or `sweeps` is 0, or the steps overflow.
+    pub fn chromatic(
+        height: usize,
+        width: usize,
+        neighbourhood: Neighbourhood,
+        boundary: Boundary,
+        sweeps: usize,
+    ) -> Result<Self, ScheduleError> {
+        for (key, side) in [("height", height), ("width", width)] {
+            if side == 0 {
+                return Err(ScheduleError::Zero { key });
+            }
+        }
+        let len = height.checked_mul(width).ok_or(ScheduleError::TooManySteps { len: height, sweeps: width })?;
+        check_size(len, sweeps)?;
+        let classes = colouring::classes(height, width, neighbourhood, boundary);
+        let (sites, starts) = flatten(&classes);
+        Ok(Self::build(Origin::Periodic, len, sweeps, sites, starts, vec![0]))
+    }
+
+    /// Sites far apart at a step: with `n = ⌈len / block⌉` steps a sweep, step `k` of each sweep touches `k, k + n, k + 2n, …`, at most
+    /// `block` sites.
+    ///
+    /// Redrawing the block from one evaluation is exact where its sites are independent given the rest, and an approximation otherwise:
+    /// good for sequences whose sites depend on each other over less than `n`, the worse the shorter `n` is.
+    ///
+    /// # Errors
+    /// When `len` or `sweeps` is 0, `block` is not in `1..=len`, or the steps overflow.
+    pub fn strided(len: usize, block: usize, sweeps: usize) -> Result<Self, ScheduleError> {
+        check_size(len, sweeps)?;
+        if !(1..=len).contains(&block) {
+            return Err(ScheduleError::BlockSize { block, len });
+        }
+        let stride = len.div_ceil(block);
+        let blocks: Vec<Vec<Site>> = (0..stride).map(|first| (first..len).step_by(stride).collect()).collect();
+        let (sites, starts) = flatten(&blocks);
+        Ok(Self::build(Origin::Periodic, len, sweeps, sites, starts, vec![0]))
+    }
+
+    /// A user-made order, passed through once: step `t` touches `blocks[t]`.
+    ///
+    /// A sweep of it is the shortest run of steps that touches every site; what follows the last complete one belongs to it.
+    ///
+    /// # Errors
+    /// When there is no site or no block, a block is empty, names a site twice, or names one that is not in `0..len`.
+    pub fn from_blocks(len: usize, blocks: Vec<Vec<Site>>) -> Result<Self, ScheduleError> {
+        check_size(len, 1)?;
+        if blocks.is_empty() {
+            return Err(ScheduleError::Zero { key: "blocks" });
+        }
+        let mut last_step = vec![None; len];
+        let mut last_sweep = vec![None; len];
+        let mut sweep_starts = vec![0];
+        let mut missing = len;
+        for (step, block) in blocks.iter().enumerate() {
+            if block.is_empty() {
+                return Err(ScheduleError::EmptyBlock { step });
+            }
+            if missing == 0 {
+                sweep_starts.push(step);
+                missing = len;
+            }
+            for &site in block {
+                if site >= len {
+                    return Err(ScheduleError::OutsideSequence { step, site, len });
+                }
+                if last_step[site].replace(step) == Some(step) {
+                    return Err(ScheduleError::RepeatedSite { step, site });
+                }
+                let sweep = sweep_starts.len();
+                if last_sweep[site].replace(sweep) != Some(sweep) {
+                    missing -= 1;
+                }
+            }
+        }
+        if missing > 0 && sweep_starts.len() > 1 {
+            sweep_starts.pop();
+        }
+        let (sites, starts) = flatten(&blocks);
+        Ok(Self::build(Origin::Listed, len, 1, sites, starts, sweep_starts))
+    }
+
+    /// The same kind of order with another number of sweeps. Sweep `k` of a permutation or a random scan is the same in both, as far as
+    /// both go.
+    ///
+    /// # Errors
+    /// When `sweeps` is 0, the steps overflow, or the order is user-made ([`from_blocks`](Self::from_blocks)): its blocks are a list that
+    /// nothing tells how to continue.
+    pub fn with_sweeps(&self, sweeps: usize) -> Result<Self, ScheduleError> {
+        check_size(self.len, sweeps)?;
+        match self.origin {
+            Origin::Periodic => Ok(Self { repeats: sweeps, ..self.clone() }),
+            Origin::Permutation { seed } => Self::permutation(self.len, sweeps, seed),
+            Origin::RandomScan { seed } => Self::random_scan(self.len, sweeps, seed),
+            Origin::Listed => Err(ScheduleError::FixedOrder { sweeps: self.sweeps(), asked: sweeps }),
+        }
+    }
+}
+
+fn check_size(len: usize, sweeps: usize) -> Result<usize, ScheduleError> {
+    for (key, value) in [("len", len), ("sweeps", sweeps)] {
+        if value == 0 {
+            return Err(ScheduleError::Zero { key });
+        }
+    }
+    len.checked_mul(sweeps).ok_or(ScheduleError::TooManySteps { len, sweeps })
+}
+
+fn flatten(blocks: &[Vec<Site>]) -> (Vec<Site>, Vec<usize>) {
+    let mut starts = vec![0];
+    let mut sites = Vec::new();
+    for block in blocks {
+        sites.extend_from_slice(block);
+        starts.push(sites.len());
+    }
+    (sites, starts)
+}
+
+fn generator(seed: u64) -> ChaCha8Rng {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    ChaCha8Rng::from_seed(key)
+}
+
+/// An unbiased draw from `0..bound`: the high half of a product, redrawn in the few cases that would favour some values (Lemire).
+fn below(rng: &mut ChaCha8Rng, bound: usize) -> usize {
+    let bound = bound as u64;
+    let threshold = bound.wrapping_neg() % bound;
+    loop {
+        let product = u128::from(rng.next_u64()) * u128::from(bound);
+        if product as u64 >= threshold {
+            return (product >> 64) as usize;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::orders;
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn strided_blocks_are_far_apart() {
+        let blocks = |len, block| -> Vec<Vec<Site>> {
+            let order = SiteOrder::strided(len, block, 1).unwrap();
+            (0..order.horizon()).map(|t| order.sites(t).to_vec()).collect()
+        };
+        assert_eq!(blocks(10, 4), [vec![0, 3, 6, 9], vec![1, 4, 7], vec![2, 5, 8]]);
+        assert_eq!(blocks(4, 1), [[0], [1], [2], [3]]);
+        assert_eq!(blocks(3, 3), [[0, 1, 2]]);
+        assert!(SiteOrder::strided(4, 1, 2).unwrap().is_single_site());
+    }
+
+    #[test]
+    fn other_numbers_of_sweeps_keep_the_kind_of_order() {
+        for order in orders().into_iter().take(5) {
+            for sweeps in [1, 2, 3, 7] {
+                let other = order.with_sweeps(sweeps).unwrap();
+                assert_eq!((other.sweeps(), other.len()), (sweeps, order.len()));
+                let shared = order.horizon().min(other.horizon());
+                assert!((0..shared).all(|t| order.sites(t) == other.sites(t)));
+                assert_eq!(other.with_sweeps(3).unwrap(), order);
+            }
+            assert!(order.with_sweeps(0).is_err() && order.with_sweeps(usize::MAX).is_err());
+        }
+        let listed = orders().pop().unwrap().with_sweeps(2).unwrap_err();
+        assert!(listed.to_string().contains("from_blocks"), "{listed}");
+    }
+
+    #[test]
+    fn value_stability_of_the_random_orders() {
+        let flat = |order: SiteOrder| -> Vec<Site> { (0..order.horizon()).map(|t| order.sites(t)[0]).collect() };
+        assert_eq!(flat(SiteOrder::permutation(6, 2, 42).unwrap()), PERMUTATION);
+        assert_eq!(flat(SiteOrder::random_scan(6, 2, 42).unwrap()), RANDOM_SCAN);
+    }
+
+    #[test]
+    fn bad_orders_are_refused() {
+        assert!(SiteOrder::round_robin(0, 1).is_err());
+        assert!(SiteOrder::round_robin(1, 0).is_err());
+        assert!(SiteOrder::random_scan(usize::MAX, 2, 0).is_err());
+        assert!(SiteOrder::from_blocks(2, vec![]).is_err());
+        assert!(SiteOrder::from_blocks(2, vec![vec![]]).is_err());
+        assert!(SiteOrder::from_blocks(2, vec![vec![2]]).is_err());
+        assert!(SiteOrder::from_blocks(2, vec![vec![1, 1]]).is_err());
+        assert!(SiteOrder::strided(6, 0, 1).is_err() && SiteOrder::strided(6, 7, 1).is_err());
+    }
+
+    const PERMUTATION: [Site; 12] = [0, 5, 3, 4, 1, 2, 5, 4, 3, 1, 2, 0];
+    const RANDOM_SCAN: [Site; 12] = [2, 1, 2, 2, 4, 0, 2, 1, 2, 4, 3, 4];
+
+    proptest! {
+        #[test]
+        fn permutations_touch_every_site_once_a_sweep(len in 1usize..20, sweeps in 1usize..4, seed: u64) {
+            prop_assert!(SiteOrder::permutation(len, sweeps, seed).unwrap().is_balanced());
+        }
+
+        #[test]
+        fn bounded_draws_stay_below(bound in 1usize..1000, seed: u64) {
+            let mut rng = generator(seed);
+            prop_assert!((0..20).all(|_| below(&mut rng, bound) < bound));
+        }
+    }
+}
