@@ -1,11 +1,39 @@
-//! The reverse chain: heat bath down a schedule.
+//! The reverse chain: a kernel down a schedule.
 
 use std::ops::ControlFlow;
 
 use glauber_schedule::Schedule;
 use glauber_tokens::Step;
 
-use crate::{ChainError, ChainRng, Chains, HeatBath, SiteConditional, StepDiagnostics};
+use crate::lazy::check_vocab;
+use crate::{ChainError, ChainRng, Chains, HeatBath, Lazy, SiteConditional, StepDiagnostics};
+
+/// How a reverse chain undoes a step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kernel {
+    /// Redraw from the conditional, whatever stands there.
+    HeatBath(HeatBath),
+    /// Draw from the posterior given what stands there, equation (L).
+    Lazy(Lazy),
+}
+
+impl Default for Kernel {
+    fn default() -> Self {
+        Self::HeatBath(HeatBath::default())
+    }
+}
+
+impl From<HeatBath> for Kernel {
+    fn from(kernel: HeatBath) -> Self {
+        Self::HeatBath(kernel)
+    }
+}
+
+impl From<Lazy> for Kernel {
+    fn from(kernel: Lazy) -> Self {
+        Self::Lazy(kernel)
+    }
+}
 
 /// What an observer sees after each sweep.
 #[derive(Debug, Clone, Copy)]
@@ -20,19 +48,25 @@ pub struct SweepInfo<'a> {
     pub diagnostics: StepDiagnostics,
 }
 
-/// Samples `X_0` by undoing the steps `T−1, …, 0` of a schedule: step `t` redraws its sites from `P(X_{t,i} = · | x_{-i})`.
+/// Samples `X_0` by undoing the steps `T−1, …, 0` of a schedule: step `t` redraws its sites from `P(X_{t,i} = · | x_{-i})`, or from
+/// their posterior, as the kernel says.
 ///
-/// Exact for exact conditionals, an order of single sites, and a start from the law of `X_T`.
+/// Exact for either kernel, with exact conditionals, an order of single sites, and a start from the law of `X_T`.
 #[derive(Debug, Clone, Copy)]
 pub struct ReverseSampler<'a> {
     schedule: &'a Schedule,
-    kernel: HeatBath,
+    kernel: Kernel,
 }
 
 impl<'a> ReverseSampler<'a> {
-    /// Joins a schedule and a kernel.
-    pub fn new(schedule: &'a Schedule, kernel: HeatBath) -> Self {
-        Self { schedule, kernel }
+    /// Joins a schedule and a kernel: [`HeatBath`] or [`Lazy`], or a [`Kernel`] where that is decided at run time.
+    pub fn new(schedule: &'a Schedule, kernel: impl Into<Kernel>) -> Self {
+        Self { schedule, kernel: kernel.into() }
+    }
+
+    /// The kernel.
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
     }
 
     /// The schedule.
@@ -71,7 +105,10 @@ impl<'a> ReverseSampler<'a> {
         let horizon = self.schedule.horizon();
         self.check(conditional, horizon, 0)?;
         let steps = (0..horizon).rev();
-        self.kernel.run_parallel(conditional, chains, self.schedule.order(), steps)
+        match self.kernel {
+            Kernel::HeatBath(kernel) => kernel.run_parallel(conditional, chains, self.schedule.order(), steps),
+            Kernel::Lazy(kernel) => kernel.run_parallel(conditional, chains, self.schedule, steps),
+        }
     }
 
     /// The reverse chain from time `from` to time `to`. The observer is called after each sweep, and at the end; it may stop the run.
@@ -97,7 +134,11 @@ impl<'a> ReverseSampler<'a> {
         while now > to {
             let sweep = order.sweep_of(now - 1);
             let next = order.sweep_start(sweep).max(to);
-            diagnostics += self.kernel.run(conditional, chains, order, (next..now).rev())?;
+            let steps = (next..now).rev();
+            diagnostics += match self.kernel {
+                Kernel::HeatBath(kernel) => kernel.run(conditional, chains, order, steps)?,
+                Kernel::Lazy(kernel) => kernel.run(conditional, chains, self.schedule, steps)?,
+            };
             now = next;
             let info = SweepInfo { sweep, step: now, chains, diagnostics };
             if observer(info).is_break() {
@@ -147,18 +188,16 @@ impl<'a> ReverseSampler<'a> {
     }
 
     fn check<C: SiteConditional + ?Sized>(&self, conditional: &C, from: Step, to: Step) -> Result<(), ChainError> {
-        let horizon = self.schedule.horizon();
-        if to > from || from > horizon {
-            return Err(ChainError::OutsideHorizon { from, to, horizon });
-        }
-        let (found, expected) = (conditional.vocab(), self.schedule.law().vocab());
-        if found != expected {
-            return Err(ChainError::Mismatch {
-                what: "tokens of the conditional, against those of the noise law",
-                found,
-                expected,
-            });
-        }
-        Ok(())
+        check_stretch(self.schedule, from, to)?;
+        check_vocab(conditional, self.schedule)
     }
+}
+
+/// That `from` down to `to` is a stretch of the reverse chain.
+pub(crate) fn check_stretch(schedule: &Schedule, from: Step, to: Step) -> Result<(), ChainError> {
+    let horizon = schedule.horizon();
+    if to > from || from > horizon {
+        return Err(ChainError::OutsideHorizon { from, to, horizon });
+    }
+    Ok(())
 }
