@@ -92,12 +92,12 @@ fn every_objective_and_network_comes_closer_to_the_bayes_loss() {
     for network in [NetworkKind::Hollow, NetworkKind::MaskedQuery] {
         for objective in Objective::ALL {
             let folder = tempfile::tempdir().expect("a folder");
-            let mut trainer = begin(&folder.path().join("run"), config(objective, network, 60), 2);
+            let mut trainer = begin(&folder.path().join("run"), config(objective, network, 120), 2);
             train(&mut trainer, usize::MAX).expect("training");
             let excess: Vec<f64> = trainer.metrics().iter().filter_map(|line| line.excess).collect();
-            assert_eq!(excess.len(), 3);
+            assert_eq!(excess.len(), 6);
             assert!(excess.iter().all(|&above| above >= 0.0), "{network:?}, {objective:?}: below Bayes: {excess:?}");
-            assert!(excess[2] < excess[0], "{network:?}, {objective:?}: {excess:?}");
+            assert!(excess[5] < excess[0], "{network:?}, {objective:?}: {excess:?}");
         }
     }
 }
