@@ -7,6 +7,7 @@
 
 mod conditional;
 mod config;
+mod device_sampler;
 mod error;
 mod objective;
 mod observer;
@@ -17,6 +18,7 @@ mod trainer;
 
 pub use conditional::NetworkConditional;
 pub use config::{DataConfig, RunConfig, TrainConfig};
+pub use device_sampler::{DeviceChains, DeviceSampler};
 pub use error::TrainError;
 pub use objective::{Asked, Drawing, Examples, Excess, Objective, excess_over_bayes};
 pub use observer::{Event, Flow, Observer};

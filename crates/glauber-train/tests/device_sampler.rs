@@ -1,0 +1,119 @@
+//! The chain on the device takes the path of the chain on the host, draw by draw.
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+use glauber_chain::{ChainRng, Chains, DrawControls, HeatBath, ReverseSampler};
+use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind};
+use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
+use glauber_train::{DeviceChains, DeviceSampler, NetworkConditional, Objective};
+
+const VOCAB: usize = 13;
+const LEN: usize = 12;
+
+/// Weights that make an opinionated network of an untrained one.
+struct Wake(ChainRng);
+
+impl ModuleMapper for Wake {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let shape = param.shape();
+        let values: Vec<f32> = (0..shape.num_elements()).map(|_| self.0.uniform() as f32 - 0.5).collect();
+        param.map(|old| Tensor::from_data(TensorData::new(values, shape), &old.device()))
+    }
+}
+
+fn network(kind: NetworkKind) -> Network {
+    let config = ModelConfig {
+        network: kind,
+        width: 16,
+        layers: 2,
+        merge_layers: 1,
+        heads: 2,
+        condition_width: 8,
+        conditioning: Conditioning::SignalLevel,
+        classes: 0,
+        tied: false,
+    };
+    let network = Network::new(&config, VOCAB, LEN, 1, &Device::flex()).expect("valid sizes");
+    network.map(&mut Wake(ChainRng::new(5, 0)))
+}
+
+fn schedule(law: NoiseLaw, order: SiteOrder) -> Schedule {
+    Schedule::new(SignalShape::Linear, order, law, 1e-3, false).expect("a schedule")
+}
+
+fn start(sampler: &ReverseSampler<'_>, clamp: bool) -> Chains {
+    let mut chains = sampler.start(9, 4);
+    if clamp {
+        for row in 0..9 {
+            for site in [0, 3, 4, row] {
+                chains.clamp(row, site, (row % 5) as u32).expect("a place");
+            }
+        }
+    }
+    chains
+}
+
+fn agree(kind: NetworkKind, objective: Objective, schedule: &Schedule, controls: DrawControls, clamp: bool) {
+    let (network, device) = (network(kind), Device::flex());
+    let sampler = ReverseSampler::new(schedule, HeatBath::new(controls).expect("controls"));
+    let mut host = start(&sampler, clamp);
+    let mut chains = DeviceChains::upload(&host, &device);
+    let conditional = NetworkConditional::new(&network, objective, schedule, &device);
+    sampler.sample(&conditional, &mut host).expect("sampling");
+    let on_device = DeviceSampler::new(&network, objective, schedule, controls, &device).expect("a sampler");
+    let mut sweeps = Vec::new();
+    on_device.run(&mut chains, schedule.horizon(), 0, |left| sweeps.push(left)).expect("sampling");
+    assert_eq!(sweeps, (0..schedule.sweeps()).rev().collect::<Vec<_>>());
+    let (tokens, rngs) = chains.download().expect("tokens");
+    assert_eq!(&tokens, host.tokens(), "{kind:?}, {objective:?}, {controls:?}, clamped: {clamp}");
+    assert_eq!(rngs, host.rngs(), "both take the same uniform numbers");
+}
+
+fn round_robin() -> SiteOrder {
+    SiteOrder::round_robin(LEN, 4).expect("an order")
+}
+
+#[test]
+fn host_and_device_agree_for_every_network_and_objective() {
+    let schedule = schedule(NoiseLaw::uniform(VOCAB).expect("a law"), round_robin());
+    for kind in [NetworkKind::Hollow, NetworkKind::MaskedQuery] {
+        for objective in Objective::ALL {
+            agree(kind, objective, &schedule, DrawControls::default(), false);
+        }
+    }
+}
+
+#[test]
+fn host_and_device_agree_under_every_control() {
+    let counts: Vec<u64> = (1..=VOCAB as u64).collect();
+    let schedule = schedule(NoiseLaw::unigram(&counts, 0.0).expect("a law"), round_robin());
+    let controls = [
+        DrawControls { temperature: 0.7, ..DrawControls::default() },
+        DrawControls { temperature: 0.0, ..DrawControls::default() },
+        DrawControls { top_k: Some(3), ..DrawControls::default() },
+        DrawControls { top_p: Some(0.6), ..DrawControls::default() },
+        DrawControls { temperature: 1.3, top_k: Some(6), top_p: Some(0.8) },
+    ];
+    for controls in controls {
+        agree(NetworkKind::Hollow, Objective::Denoising, &schedule, controls, false);
+        agree(NetworkKind::Hollow, Objective::Denoising, &schedule, controls, true);
+    }
+}
+
+#[test]
+fn host_and_device_agree_on_clamped_chains_blocks_and_masks() {
+    let uniform = NoiseLaw::uniform(VOCAB).expect("a law");
+    let blocks = SiteOrder::strided(LEN, 3, 4).expect("an order");
+    agree(
+        NetworkKind::Hollow,
+        Objective::Denoising,
+        &schedule(uniform.clone(), blocks.clone()),
+        DrawControls::default(),
+        true,
+    );
+    agree(NetworkKind::MaskedQuery, Objective::Binary, &schedule(uniform, blocks), DrawControls::default(), true);
+    let absorbing = schedule(NoiseLaw::absorbing(VOCAB, VOCAB as u32 - 1).expect("a law"), round_robin());
+    for kind in [NetworkKind::Hollow, NetworkKind::Bidirectional] {
+        agree(kind, Objective::Denoising, &absorbing, DrawControls::default(), true);
+    }
+}
