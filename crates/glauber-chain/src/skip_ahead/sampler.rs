@@ -257,10 +257,10 @@ impl<'a> SkipAheadSampler<'a> {
         let mut done = StepDiagnostics { evaluations: 1, ..Default::default() };
         let last = self.skip.window().map_or(to, |window| to.max((held.step + 1).saturating_sub(window)));
         let controls = self.skip.controls();
+        let mut placed = 0.0;
         while *time > last {
             let step = *time - 1;
             let touch = Touch::new(self.schedule, step);
-            let mut allowed = usize::MAX;
             for &site in self.schedule.sites(step) {
                 if view.is_clamped(row, site) {
                     continue;
@@ -273,12 +273,14 @@ impl<'a> SkipAheadSampler<'a> {
                     .draw(&controls, rates, *shown, uniform)
                     .map_err(|refusal| refusal.at(view.first_row + row, site, step, *shown))?;
                 done.updates += 1;
-                done.changes += u64::from(*shown != token);
-                *shown = token;
-                allowed = allowed.min(self.skip.changes().allowed(level));
+                if *shown != token {
+                    done.changes += 1;
+                    placed += held.signal(site, level, token);
+                    *shown = token;
+                }
             }
             *time = step;
-            if done.changes >= allowed as u64 {
+            if self.skip.changes().exceeded(done.changes, placed) {
                 break;
             }
         }
