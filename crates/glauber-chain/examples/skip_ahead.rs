@@ -1,7 +1,7 @@
 //! How few evaluations a reverse chain can do with: heat bath, the lazy kernel, and skipping ahead, on a Markov source whose
 //! conditionals are exact, so that whatever is wrong with the samples is the sampler's doing.
 //!
-//! `cargo run --release -p glauber-chain --example skip_ahead [chains] [seed]`
+//! `cargo run --release -p glauber-chain --example skip_ahead [chains] [seed] [shape]`, the shape `cosine` or `linear`
 
 use std::time::Instant;
 
@@ -28,11 +28,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (chains, seed) = (argument(1, 2000)? as usize, argument(2, 1)?);
     let source = MarkovSource::random(VOCAB, 1, 3.0)?;
     let order = SiteOrder::round_robin(LEN, SWEEPS)?;
-    let schedule = Schedule::new(SignalShape::Linear, order, NoiseLaw::uniform(VOCAB)?, 1e-3, false)?;
+    let shape = match std::env::args().nth(3).as_deref() {
+        None | Some("cosine") => SignalShape::Cosine,
+        Some("linear") => SignalShape::Linear,
+        Some(other) => return Err(format!("shape `{other}`, expected `cosine` or `linear`").into()),
+    };
+    let schedule = Schedule::new(shape, order, NoiseLaw::uniform(VOCAB)?, 1e-3, false)?;
     let marginals: Vec<f64> = (0..LEN).flat_map(|site| source.marginal(site)).collect();
     let predicted = predicted_changes(&schedule, &marginals)?.iter().sum::<f64>() / LEN as f64;
     let judge = Judge::new(&source, chains, seed);
-    println!("{LEN} sites, {VOCAB} tokens, {SWEEPS} sweeps, {chains} chains, seed {seed}");
+    println!("{LEN} sites, {VOCAB} tokens, {SWEEPS} sweeps, {shape:?}, {chains} chains, seed {seed}");
     println!("predicted changes of the lazy chain per site: {predicted:.3}");
     println!("log-probability of the source per token: {:.4} nats", judge.log_probability);
     println!("chain                      eval/L  steps/L  changes/L  bigrams z  log-prob ± error   (dev)   seconds");
@@ -61,13 +66,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// Windows for one change at a time, then more changes, then the adaptive rule, down to a quarter evaluation a site.
 fn settings() -> Vec<(String, ChangesPerEvaluation, Option<usize>)> {
     let fixed = ChangesPerEvaluation::Fixed;
-    let auto = |scale: f64| ChangesPerEvaluation::Auto { scale };
+    let auto = |signal: f64| ChangesPerEvaluation::Auto { signal };
     let mut settings = Vec::new();
     for (name, window) in [("L/4", Some(LEN / 4)), ("L", Some(LEN)), ("4L", Some(4 * LEN)), ("none", None)] {
         settings.push((format!("1 change, window {name}"), fixed(1), window));
     }
     settings.extend([2, 4, 8, 16, 32].map(|m| (format!("{m} changes"), fixed(m), None)));
-    settings.extend([0.5, 1.0, 2.0, 4.0, 8.0, 16.0].map(|scale| (format!("auto, scale {scale}"), auto(scale), None)));
+    settings.extend([0.25, 0.5, 0.75].map(|signal| (format!("signal {signal}, window L"), auto(signal), Some(LEN))));
+    settings.extend([0.5, 1.0, 2.0, 4.0].map(|signal| (format!("signal {signal}"), auto(signal), None)));
     settings
 }
 
