@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use glauber_chain::DrawControls;
 
+use crate::experiment::ExperimentWhat;
+
 /// Glauber generative models: discrete diffusion by heat bath.
 #[derive(Debug, Parser)]
 #[command(version, about)]
@@ -43,6 +45,11 @@ pub enum Command {
     Info(InfoFlags),
     /// Train a tokenizer, or show how one divides a text
     Tokenize(TokenizeFlags),
+    /// Run a named experiment: a table, a picture and the runs behind them
+    Experiment {
+        #[command(subcommand)]
+        what: ExperimentWhat,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -52,6 +59,8 @@ pub enum TrainWhat {
     Text(TextFlags),
     /// Train on draws of a Markov source, whose Bayes loss is known
     Markov(MarkovFlags),
+    /// Train on complete Sudoku grids
+    Sudoku(SudokuFlags),
 }
 
 #[derive(Debug, Args)]
@@ -125,6 +134,15 @@ pub struct MarkovFlags {
     /// Symbols of the source
     #[arg(long, conflicts_with = "resume")]
     pub vocab: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub struct SudokuFlags {
+    #[command(flatten)]
+    pub train: TrainFlags,
+    /// Side of the grids: 4 or 9
+    #[arg(long, default_value_t = 4, conflicts_with = "resume")]
+    pub side: usize,
 }
 
 /// Controls of the heat-bath draws.

@@ -91,5 +91,6 @@ fn describe(data: &DataConfig) -> String {
         DataConfig::Markov { vocab, source_seed, .. } => {
             format!("Markov source of {vocab} symbols, seed {source_seed}")
         }
+        DataConfig::Sudoku { side } => format!("Sudoku grids, {side}x{side}"),
     }
 }

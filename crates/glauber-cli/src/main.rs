@@ -2,6 +2,7 @@
 
 mod arguments;
 mod device;
+mod experiment;
 mod infill;
 mod info;
 mod progress;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Infill(flags) => infill::infill(&flags),
         Command::Info(flags) => info::info(&flags),
         Command::Tokenize(flags) => tokenize::tokenize(&flags),
+        Command::Experiment { what } => experiment::run(what),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

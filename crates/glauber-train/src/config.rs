@@ -59,6 +59,11 @@ pub enum DataConfig {
         /// Seed of the chain's transition matrix.
         source_seed: u64,
     },
+    /// Complete Sudoku grids, row by row.
+    Sudoku {
+        /// Side of the grid, 4 or 9: `L = side²`, `V = side`.
+        side: usize,
+    },
 }
 
 impl RunConfig {
@@ -67,10 +72,12 @@ impl RunConfig {
     /// # Errors
     /// [`TrainError`] names the first key that is out of range.
     pub fn validate(&self) -> Result<(), TrainError> {
-        within("data.length", self.data.length(), 1..=1 << 13)?;
-        if let DataConfig::Markov { vocab, .. } = self.data {
-            within("data.vocab", vocab, 2..=4096)?;
+        match self.data {
+            DataConfig::Markov { vocab, .. } => within("data.vocab", vocab, 2..=4096)?,
+            DataConfig::Sudoku { side } => require([4, 9].contains(&side), "data.side", side, "4 or 9")?,
+            DataConfig::Text { .. } => {}
         }
+        within("data.length", self.data.length(), 1..=1 << 13)?;
         within("schedule.sweeps", self.schedule.sweeps, 1..=1 << 16)?;
         self.model.validate()?;
         self.train.validate()
@@ -82,6 +89,8 @@ impl DataConfig {
     pub fn length(&self) -> usize {
         match self {
             Self::Text { length, .. } | Self::Markov { length, .. } => *length,
+            // Saturating: a side that is out of range is refused by `validate`, not here.
+            Self::Sudoku { side } => side.saturating_mul(*side),
         }
     }
 }
