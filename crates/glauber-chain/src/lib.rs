@@ -38,6 +38,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Two kernels undo a step: [`HeatBath`] redraws a site whatever stands there, [`Lazy`] draws from its posterior and mostly keeps the
+//! token. [`SkipAheadSampler`] runs the lazy chain and evaluates only when something has changed.
+//!
 //! Every chain has its own [`ChainRng`], so it takes the same path in any batch and on any number of threads.
 
 mod bound;

@@ -4,31 +4,37 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ChainError, DrawControls};
 
-/// After how many changes of a row's tokens its conditionals are evaluated again.
+/// When a row's tokens have changed too much to go on with its evaluation.
+///
+/// A changed token misleads the other sites only as far as it is signal: a token of noise in place of another says nothing. Given its
+/// context, the token `b` just drawn is signal with probability `α μ(b) / r(b)`, known from the held conditional.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ChangesPerEvaluation {
-    /// After this many, at least 1.
+    /// After this many changes, at least 1.
     Fixed(usize),
-    /// After `max(1, scale · (1 − α) / α)`, rounded down, with `α` the signal level of the site at hand: many where there is much
-    /// noise, because conditionals hardly depend on tokens that are noise, and one at a time near the data. `scale ≥ 0` is the number
-    /// where signal and noise are even.
+    /// After changes that placed this much signal: once the probabilities that the new tokens are signal sum to `signal` or more. 0
+    /// evaluates after each change. That allows many changes where there is much noise and, up to 1, one at a time near the data.
+    ///
+    /// Every token of the data is placed once: the sum over the whole chain is expected to be `L (1 − α_T)` at most. So the expected
+    /// number of evaluations is below `1 + L / signal`, whatever the noise law, the shape and the number of sweeps, if no window
+    /// ends them before. Under absorbing noise all tokens placed are signal, and 1 is the number of changes.
     Auto {
-        /// Changes per evaluation at `α = 1/2`.
-        scale: f64,
+        /// Expected number of signal tokens placed per evaluation.
+        signal: f64,
     },
 }
 
 impl ChangesPerEvaluation {
-    /// The adaptive rule at the scale that `examples/skip_ahead.rs` settles on.
-    pub const AUTO: Self = Self::Auto { scale: 1.0 };
+    /// The adaptive rule at half a token of signal, which `examples/skip_ahead.rs` cannot tell from evaluating every step, at less than
+    /// 1.5 evaluations a site.
+    pub const AUTO: Self = Self::Auto { signal: 0.5 };
 
-    /// Changes after which a row is evaluated again, the last at a site of signal level `level`.
-    pub(super) fn allowed(self, level: f64) -> usize {
+    /// Whether changes since the evaluation, and the signal that they placed, call for another one.
+    pub(super) fn exceeded(self, changes: u64, placed: f64) -> bool {
         match self {
-            Self::Fixed(changes) => changes,
-            // The cast saturates, and rounds down.
-            Self::Auto { scale } => ((scale * (1.0 - level) / level) as usize).max(1),
+            Self::Fixed(limit) => changes >= limit as u64,
+            Self::Auto { signal } => changes > 0 && placed >= signal,
         }
     }
 
@@ -36,8 +42,8 @@ impl ChangesPerEvaluation {
         let refuse = |key, found, expected| Err(ChainError::OutOfRange { key, found, expected });
         match self {
             Self::Fixed(0) => refuse("changes", 0.0, "at least 1 change for each evaluation"),
-            Self::Auto { scale } if !(scale >= 0.0 && scale.is_finite()) => {
-                refuse("scale", scale, "a finite number of at least 0")
+            Self::Auto { signal } if !(signal >= 0.0 && signal.is_finite()) => {
+                refuse("signal", signal, "a finite number of at least 0")
             }
             _ => Ok(()),
         }
@@ -64,7 +70,7 @@ impl SkipAhead {
     /// evaluates at every step, as the kernel [`Lazy`](crate::Lazy) does.
     ///
     /// # Errors
-    /// When the number of changes or the window is 0, or a scale or a control is out of range.
+    /// When the number of changes or the window is 0, or the signal or a control is out of range.
     pub fn new(
         changes: ChangesPerEvaluation,
         window: Option<usize>,
@@ -76,6 +82,11 @@ impl SkipAhead {
         }
         controls.validate()?;
         Ok(Self { changes, window, controls })
+    }
+
+    /// What approximates every step at few evaluations: [`ChangesPerEvaluation::AUTO`], and a window of one sweep of single sites.
+    pub fn adaptive(len: usize) -> Self {
+        Self { changes: ChangesPerEvaluation::AUTO, window: Some(len.max(1)), controls: DrawControls::default() }
     }
 
     /// When tokens have changed too much to go on.
@@ -106,17 +117,18 @@ mod tests {
         assert!(SkipAhead::new(one, Some(0), controls).is_err());
         assert!(SkipAhead::new(one, None, DrawControls { temperature: -1.0, ..controls }).is_err());
         assert!(SkipAhead::new(ChangesPerEvaluation::Fixed(0), None, controls).is_err());
-        for scale in [-1.0, f64::NAN, f64::INFINITY] {
-            assert!(SkipAhead::new(ChangesPerEvaluation::Auto { scale }, None, controls).is_err());
+        for signal in [-1.0, f64::NAN, f64::INFINITY] {
+            assert!(SkipAhead::new(ChangesPerEvaluation::Auto { signal }, None, controls).is_err());
         }
     }
 
     #[test]
-    fn noise_allows_more_changes() {
-        let auto = ChangesPerEvaluation::Auto { scale: 2.0 };
-        let found: Vec<usize> = [1.0, 0.9, 0.5, 0.1, 1e-3].map(|level| auto.allowed(level)).to_vec();
-        assert_eq!(found, [1, 1, 2, 18, 1998]);
-        assert_eq!(auto.allowed(1e-300), usize::MAX);
-        assert_eq!(ChangesPerEvaluation::Auto { scale: 0.0 }.allowed(1e-3), 1);
+    fn noise_counts_for_nothing() {
+        let auto = ChangesPerEvaluation::AUTO;
+        assert!(!auto.exceeded(0, 0.0) && !auto.exceeded(100, 0.4) && auto.exceeded(1, 0.6));
+        assert!(!ChangesPerEvaluation::Auto { signal: 0.0 }.exceeded(0, 0.0));
+        assert!(ChangesPerEvaluation::Auto { signal: 0.0 }.exceeded(1, 0.0));
+        let fixed = ChangesPerEvaluation::Fixed(2);
+        assert!(!fixed.exceeded(1, 1.0) && fixed.exceeded(2, 0.0));
     }
 }

@@ -1,7 +1,7 @@
 //! Conditionals held over many steps.
 
 use glauber_schedule::Schedule;
-use glauber_tokens::{Site, Step};
+use glauber_tokens::{Site, Step, Token};
 
 /// What one evaluation says about the sites of one row.
 ///
@@ -47,6 +47,16 @@ impl<'a> Held<'a> {
             out.iter_mut().for_each(|r| *r = r.ln());
         }
     }
+
+    /// The probability that a token drawn at a site with signal level `level` is signal: `1 − (1 − α) q / r`.
+    pub fn signal(&self, site: Site, level: f64, token: Token) -> f64 {
+        let q = self.schedule.law().probabilities();
+        let law = self.laws[site * q.len() + token as usize];
+        let noise = (1.0 - level) * q[token as usize];
+        let signal = if self.unmixed[site] { level * law } else { (law.exp() - noise).max(0.0) };
+        // A draw has a positive rate; if it were 0, count the token in full.
+        if signal + noise > 0.0 { signal / (signal + noise) } else { 1.0 }
+    }
 }
 
 /// From `log r` to `μ = (r − (1 − α) q) / α`, in place, shape `[token]`. What rounding, or a conditional that is no such mixture, leaves
@@ -86,6 +96,9 @@ mod tests {
         let mut held = Held::new(&schedule, 3, &mut laws, &mut unmixed);
         let mut out = [0.0; 3];
         held.rates(1, schedule.signal_level(1, 3), true, &mut out);
+        let noise = (1.0 - schedule.signal_level(1, 3)) / 3.0;
+        assert!((held.signal(1, schedule.signal_level(1, 3), 0) - (1.0 - noise / 0.9)).abs() < 1e-12);
+        assert_eq!(held.signal(1, schedule.signal_level(1, 3), 2), 0.0);
         assert_eq!(out, evaluated[3..]);
         held.rates(0, schedule.signal_level(0, 2), false, &mut out);
         assert_eq!((held.unmixed[0], held.unmixed[1]), (true, false));
@@ -93,6 +106,7 @@ mod tests {
         let noise = (1.0 - schedule.signal_level(0, 3)) / 3.0;
         held.rates(0, 1.0, false, &mut out);
         let mass = 0.8 - 2.0 * noise;
+        assert_eq!((held.signal(0, 1.0, 0), held.signal(0, 0.5, 2)), (1.0, 0.0));
         for (found, expected) in out.iter().zip([(0.5 - noise) / mass, (0.3 - noise) / mass, 0.0]) {
             assert!((found - expected).abs() < 1e-12, "{out:?}");
         }

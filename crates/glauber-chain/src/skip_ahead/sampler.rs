@@ -46,13 +46,19 @@ pub struct RoundInfo<'a> {
 /// have changed, or when its evaluation has grown old.
 ///
 /// A step that keeps its token leaves the context of every other site as it was. Of the conditionals evaluated only what they say about
-/// the clean token, `μ` in `r = α μ + (1 − α) q`, is held; `α` and `q` are those of the step at hand. So with one change for each
-/// evaluation the only approximation is that `μ` was evaluated at the noise levels of an earlier step, at most a window ago; with more
-/// changes the later ones are also drawn from a context that lacks the earlier ones.
+/// the clean token, `μ` in `r = α μ + (1 − α) q`, is held; `α` and `q` are those of the step at hand. With one change for each
+/// evaluation the only approximation is that `μ` was evaluated at the other sites' signal levels of an earlier step, at most a window
+/// ago. It is felt where a sweep takes away much of the noise that is left, so mostly in the last sweep of shapes that do not flatten
+/// towards the data. With more changes for each evaluation the later ones are also drawn from a context that lacks the earlier ones.
 ///
 /// The uniform numbers are those of [`ReverseSampler`](crate::ReverseSampler) with the kernel [`Lazy`](crate::Lazy), one for each update in
-/// the same order, so the two can be compared draw by draw: with a window of 1 the tokens are the same. Rows go at their own pace: a
-/// round evaluates all unfinished rows in one call of [`SiteConditional::log_conditionals_at`], each at its own step.
+/// the same order, so the two can be compared draw by draw. With a window of 1 the tokens are the same, whatever the changes allowed;
+/// with one change, a single-site order and conditionals whose `μ` depends on other sites' levels alone, also with a window of 2.
+///
+/// Rows go at their own pace: a round evaluates all unfinished rows in one call of [`SiteConditional::log_conditionals_at`], each at its
+/// own step `t`. The evaluation reads the tokens of time `t + 1` at the levels of time `t`, which is what later steps need if the site
+/// of step `t` is kept. If it cannot be kept, as a mask at level 1, the other sites' conditionals are asked about an impossible context:
+/// a conditional that refuses such contexts stops the run.
 ///
 /// ```
 /// use glauber_chain::oracles::MarkovSource;
@@ -257,10 +263,10 @@ impl<'a> SkipAheadSampler<'a> {
         let mut done = StepDiagnostics { evaluations: 1, ..Default::default() };
         let last = self.skip.window().map_or(to, |window| to.max((held.step + 1).saturating_sub(window)));
         let controls = self.skip.controls();
+        let mut placed = 0.0;
         while *time > last {
             let step = *time - 1;
             let touch = Touch::new(self.schedule, step);
-            let mut allowed = usize::MAX;
             for &site in self.schedule.sites(step) {
                 if view.is_clamped(row, site) {
                     continue;
@@ -273,12 +279,14 @@ impl<'a> SkipAheadSampler<'a> {
                     .draw(&controls, rates, *shown, uniform)
                     .map_err(|refusal| refusal.at(view.first_row + row, site, step, *shown))?;
                 done.updates += 1;
-                done.changes += u64::from(*shown != token);
-                *shown = token;
-                allowed = allowed.min(self.skip.changes().allowed(level));
+                if *shown != token {
+                    done.changes += 1;
+                    placed += held.signal(site, level, token);
+                    *shown = token;
+                }
             }
             *time = step;
-            if done.changes >= allowed as u64 {
+            if self.skip.changes().exceeded(done.changes, placed) {
                 break;
             }
         }
