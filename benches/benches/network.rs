@@ -16,7 +16,7 @@ const LEN: usize = 64;
 fn config(preset: Preset) -> RunConfig {
     RunConfig {
         seed: 0,
-        data: DataConfig::Markov { length: LEN, vocab: VOCAB, source_seed: 1 },
+        data: DataConfig::Markov { length: LEN, vocab: VOCAB, source_seed: 1, classes: 1 },
         model: preset.config(),
         schedule: ScheduleConfig::default(),
         train: TrainConfig { batch: 32, micro_batches: 2, ..TrainConfig::default() },

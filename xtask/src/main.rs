@@ -35,6 +35,9 @@ enum Task {
     /// Fill the open sites of a text: `glauber infill`
     #[command(disable_help_flag = true)]
     Infill(Passed),
+    /// Bound the likelihood of data under a run: `glauber eval`
+    #[command(disable_help_flag = true)]
+    Eval(Passed),
     /// Describe a run: `glauber info`
     #[command(disable_help_flag = true)]
     Info(Passed),
@@ -86,6 +89,7 @@ fn perform(task: Option<Task>) -> anyhow::Result<ExitCode> {
         Some(Task::Train(passed)) => launcher::run("train", passed.arguments),
         Some(Task::Sample(passed)) => launcher::run("sample", passed.arguments),
         Some(Task::Infill(passed)) => launcher::run("infill", passed.arguments),
+        Some(Task::Eval(passed)) => launcher::run("eval", passed.arguments),
         Some(Task::Info(passed)) => launcher::run("info", passed.arguments),
         Some(Task::Tokenize(passed)) => launcher::run("tokenize", passed.arguments),
         Some(Task::Experiment(passed)) => launcher::run_experiment(passed.arguments),

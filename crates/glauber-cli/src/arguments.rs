@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
-use glauber_chain::DrawControls;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use glauber_chain::{ChangesPerEvaluation, DrawControls};
+
+use crate::sampling::changes_per_eval;
 
 /// Glauber generative models: discrete diffusion by heat bath.
 #[derive(Debug, Parser)]
@@ -35,10 +37,12 @@ pub enum Command {
         #[command(subcommand)]
         what: TrainWhat,
     },
-    /// Draw texts from a trained model
+    /// Draw sequences from a trained model
     Sample(SampleFlags),
     /// Fill the gaps of a text: `____` is a gap, `{3}` one of exactly 3 tokens
     Infill(InfillFlags),
+    /// Bound the negative log-likelihood of data under a trained model
+    Eval(EvalFlags),
     /// Tell what is in a run folder, or how large a preset is
     Info(InfoFlags),
     /// Train a tokenizer, or show how one divides a text
@@ -125,6 +129,9 @@ pub struct MarkovFlags {
     /// Symbols of the source
     #[arg(long, conflicts_with = "resume")]
     pub vocab: Option<usize>,
+    /// Classes of sequences, each with a source of its own; 1 for none
+    #[arg(long, conflicts_with = "resume")]
+    pub classes: Option<usize>,
 }
 
 /// Controls of the heat-bath draws.
@@ -155,16 +162,70 @@ impl DrawFlags {
     }
 }
 
+/// How the reverse chain undoes the steps of the forward chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SamplerName {
+    /// Redraws each site that it touches from its conditional, whatever stands there
+    HeatBath,
+    /// Draws from the posterior given what stands there: most steps change nothing
+    Lazy,
+    /// The lazy chain, the network evaluated for all sites at once and again only after changes
+    SkipAhead,
+}
+
+/// The sampler.
+#[derive(Debug, Clone, Args)]
+pub struct SamplerFlags {
+    /// How the steps are undone
+    #[arg(long, value_enum, default_value_t = SamplerName::HeatBath)]
+    pub sampler: SamplerName,
+    /// With skip-ahead: evaluate the network again after this many changes, or `auto`: many where there is much noise, one near the
+    /// data. By default 1, the reference
+    #[arg(long, value_name = "M", value_parser = changes_per_eval)]
+    pub changes_per_eval: Option<ChangesPerEvaluation>,
+    /// With skip-ahead: evaluate the network again after this many steps in any case, because its conditioning on the step has grown
+    /// old. By default a sweep
+    #[arg(long, value_name = "STEPS")]
+    pub conditioning_window: Option<usize>,
+    /// Sweeps of the chain; by default those of the training
+    #[arg(long)]
+    pub sweeps: Option<usize>,
+    /// Redraw up to this many sites, far apart, at a step: fewer steps, an approximation
+    #[arg(long, value_name = "SITES")]
+    pub block: Option<usize>,
+    /// ReDeNoise: take the finished sequences forward by this many steps and denoise them again
+    #[arg(long, value_name = "STEPS")]
+    pub renoise_steps: Option<usize>,
+    /// Rounds of ReDeNoise; by default 1
+    #[arg(long)]
+    pub rounds: Option<usize>,
+}
+
+/// Classes, where the network was trained with them.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ClassFlags {
+    /// Sequences of this class; by default of all
+    #[arg(long)]
+    pub class: Option<usize>,
+    /// Emphasise the class with this weight `w`: `(1 + w) log r_class − w log r`; 0 does nothing
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    pub guidance: Option<f64>,
+}
+
 #[derive(Debug, Args)]
 pub struct SampleFlags {
     /// Run folder
     #[arg(long, value_name = "DIR")]
     pub run: PathBuf,
-    /// Texts to draw
+    /// Sequences to draw
     #[arg(short = 'n', long, default_value_t = 4)]
     pub count: usize,
     #[command(flatten)]
     pub draw: DrawFlags,
+    #[command(flatten)]
+    pub sampler: SamplerFlags,
+    #[command(flatten)]
+    pub class: ClassFlags,
 }
 
 #[derive(Debug, Args)]
@@ -185,6 +246,60 @@ pub struct InfillFlags {
     pub candidates: Option<usize>,
     #[command(flatten)]
     pub draw: DrawFlags,
+    #[command(flatten)]
+    pub sampler: SamplerFlags,
+}
+
+/// The chain that a likelihood bound is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum KernelName {
+    /// The posterior given what stands at the site: the tight bound
+    Lazy,
+    /// Heat bath: a bound that grows with the number of sweeps
+    HeatBath,
+}
+
+#[derive(Debug, Args)]
+pub struct EvalFlags {
+    /// Run folder
+    #[arg(long, value_name = "DIR")]
+    pub run: PathBuf,
+    /// Text files or folders, read as in training; by default what the run held out, or draws of its Markov source
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    pub data: Vec<PathBuf>,
+    /// Parquet column or JSON field that holds the text; by default the run's
+    #[arg(long, value_name = "NAME", requires = "data")]
+    pub column: Option<String>,
+    /// Sequences to evaluate, spread evenly over the data
+    #[arg(long, default_value_t = 256)]
+    pub sequences: usize,
+    /// Steps drawn for each sequence
+    #[arg(long, default_value_t = 64)]
+    pub draws: usize,
+    /// Seed of steps and noise, and of draws of a Markov source
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Kernel of the reverse chain
+    #[arg(long, value_enum, default_value_t = KernelName::Lazy)]
+    pub kernel: KernelName,
+    /// Sweeps of the chain; by default those of the training
+    #[arg(long)]
+    pub sweeps: Option<usize>,
+    /// A chain that redraws up to this many sites, far apart, at a step
+    #[arg(long, value_name = "SITES")]
+    pub block: Option<usize>,
+    /// Sequences of this class, and the network told so
+    #[arg(long)]
+    pub class: Option<usize>,
+    /// Print one line of JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where to compute
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Where prepared tokens are kept between runs
+    #[arg(long, value_name = "DIR", default_value = "runs/cache")]
+    pub cache: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 use std::io::Write;
 
-use glauber_chain::{Chains, DrawControls, HeatBath, ReverseSampler, SiteConditional, TokenRows};
-use glauber_text::{Layout, Template};
+use glauber_chain::{Chains, SiteConditional, StepDiagnostics, TokenRows};
+use glauber_text::{Layout, Template, TextCodec};
 use glauber_tokens::{Token, TokenBatch};
 use indicatif::ProgressBar;
 
 use crate::arguments::InfillFlags;
 use crate::device::device;
-use crate::trained::{MOST_CHAINS, Trained, check_count, run_chains};
+use crate::sampling::{MOST_CHAINS, Sampling, check_count, summary};
+use crate::trained::Trained;
 
 /// Fills the gaps and prints the best alternatives.
 pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
@@ -19,9 +20,12 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     check_count("--candidates", flags.candidates.unwrap_or(1))?;
     let trained = Trained::load(&flags.run, &device(&flags.draw.device)?)?;
     let candidates = flags.candidates.unwrap_or(4 * flags.count).clamp(flags.count, MOST_CHAINS);
-    let template = Template::parse(&flags.text, &trained.codec)?;
-    let layout = template.layout(flags.gap_tokens, trained.schedule.len(), &trained.codec)?;
-    let alternatives = alternatives(&trained, &layout, candidates, controls, flags.draw.seed)?;
+    let codec = trained.codec()?;
+    let template = Template::parse(&flags.text, codec)?;
+    let layout = template.layout(flags.gap_tokens, trained.schedule.len(), codec)?;
+    let sampling = Sampling::from_flags(&trained, controls, &flags.sampler)?;
+    let conditional = trained.conditional(sampling.schedule());
+    let (alternatives, done) = alternatives(codec, &sampling, &conditional, &layout, candidates, flags.draw.seed)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "generated text stands between ⟦ and ⟧; log-probability in nats per generated token")?;
     for (rank, alternative) in alternatives.iter().take(flags.count).enumerate() {
@@ -30,6 +34,7 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     if alternatives.len() < flags.count {
         writeln!(out, "{candidates} chains gave no more; `--candidates` runs more of them")?;
     }
+    eprintln!("{}", summary(done, candidates));
     Ok(())
 }
 
@@ -43,31 +48,29 @@ pub struct Alternative {
 
 /// Runs `candidates` chains with the known text clamped: the distinct results, best first.
 pub fn alternatives(
-    trained: &Trained,
+    codec: &TextCodec,
+    sampling: &Sampling,
+    conditional: &dyn SiteConditional,
     layout: &Layout,
     candidates: usize,
-    controls: DrawControls,
     seed: u64,
-) -> anyhow::Result<Vec<Alternative>> {
-    let schedule = &trained.schedule;
-    let sampler = ReverseSampler::new(schedule, HeatBath::new(controls)?);
-    let mut chains = sampler.start(candidates, seed);
+) -> anyhow::Result<(Vec<Alternative>, StepDiagnostics)> {
+    let mut chains = sampling.start(candidates, seed);
     clamp(&mut chains, layout)?;
-    let conditional = trained.conditional();
-    let bar = ProgressBar::new(schedule.sweeps() as u64);
-    run_chains(&sampler, &conditional, &mut chains, &mut |_| bar.inc(1))?;
+    let bar = ProgressBar::new(sampling.steps() as u64);
+    let done = sampling.run(conditional, &mut chains, &mut |steps| bar.set_position(steps as u64))?;
     bar.finish_and_clear();
     let (sequences, _) = chains.into_parts();
     let mut found: Vec<Alternative> = Vec::new();
     for row in distinct(&sequences, layout.end) {
-        let text = layout.render(&trained.codec, row, "⟦", "⟧")?;
-        found.push(Alternative { score: score(&conditional, row, layout)?, text });
+        let text = layout.render(codec, row, "⟦", "⟧")?;
+        found.push(Alternative { score: score(conditional, row, layout)?, text });
     }
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     // Different tokens may spell the same text: the better spelling stands for it.
     let mut seen = HashSet::new();
     found.retain(|alternative| seen.insert(alternative.text.clone()));
-    Ok(found)
+    Ok((found, done))
 }
 
 fn clamp(chains: &mut Chains, layout: &Layout) -> anyhow::Result<()> {

@@ -88,8 +88,9 @@ fn describe(data: &DataConfig) -> String {
             let paths: Vec<String> = corpus.paths.iter().map(|path| path.display().to_string()).collect();
             format!("text: {}", paths.join(", "))
         }
-        DataConfig::Markov { vocab, source_seed, .. } => {
-            format!("Markov source of {vocab} symbols, seed {source_seed}")
+        DataConfig::Markov { vocab, source_seed, classes, .. } => {
+            let classes = if *classes > 1 { format!(", {classes} classes") } else { String::new() };
+            format!("Markov source of {vocab} symbols, seed {source_seed}{classes}")
         }
     }
 }

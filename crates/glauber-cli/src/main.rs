@@ -2,11 +2,14 @@
 
 mod arguments;
 mod device;
+mod eval;
 mod infill;
 mod info;
+mod markov;
 mod progress;
 mod run_config;
 mod sample;
+mod sampling;
 mod tokenize;
 mod train;
 mod trained;
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
         Command::Train { what } => train::train(what),
         Command::Sample(flags) => sample::sample(&flags),
         Command::Infill(flags) => infill::infill(&flags),
+        Command::Eval(flags) => eval::eval(&flags),
         Command::Info(flags) => info::info(&flags),
         Command::Tokenize(flags) => tokenize::tokenize(&flags),
     };

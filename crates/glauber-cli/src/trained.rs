@@ -1,24 +1,29 @@
-//! A trained run, loaded for sampling.
+//! A trained run, loaded to be sampled and evaluated.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
-use glauber_chain::{Chains, DrawControls, HeatBath, ReverseSampler};
+use glauber_chain::{Guided, SiteConditional};
 use glauber_model::Network;
-use glauber_schedule::Schedule;
+use glauber_schedule::{OrderConfig, Schedule};
 use glauber_text::TextCodec;
-use glauber_tokens::{Codec, TokenBatch};
-use glauber_train::{NetworkConditional, Objective, RunFolder, TrainingState, Vocabulary};
+use glauber_tokens::{Codec, Token};
+use glauber_train::{NetworkConditional, RunConfig, RunFolder, TrainingState, Vocabulary};
 
-/// A network with all it needs to sample text.
+use crate::arguments::ClassFlags;
+
+/// A network with all it needs to be sampled.
 pub struct Trained {
     pub network: Network,
     pub state: TrainingState,
+    pub config: RunConfig,
+    pub vocabulary: Vocabulary,
+    /// The forward chain that the network was trained on.
     pub schedule: Schedule,
-    pub objective: Objective,
-    pub codec: TextCodec,
     pub device: Device,
+    path: PathBuf,
+    codec: Option<TextCodec>,
 }
 
 impl Trained {
@@ -26,24 +31,80 @@ impl Trained {
     pub fn load(run: &Path, device: &Device) -> anyhow::Result<Self> {
         let folder = RunFolder::open(run)?;
         let vocabulary = folder.vocabulary()?;
-        if vocabulary.codec.is_none() {
-            bail!("{}: this run was not trained on text; `glauber info` tells what it is", run.display());
-        }
-        let codec = load_codec(&folder, &vocabulary)?;
+        let codec = vocabulary.codec.is_some().then(|| load_codec(&folder, &vocabulary)).transpose()?;
         let (network, state) = folder.load_average(device)?;
         Ok(Self {
             network,
             state,
+            config: folder.config()?,
+            vocabulary,
             schedule: folder.schedule()?,
-            objective: folder.config()?.train.objective,
-            codec,
             device: device.clone(),
+            path: run.into(),
+            codec,
         })
     }
 
-    /// The seam of the network.
-    pub fn conditional(&self) -> NetworkConditional<'_> {
-        NetworkConditional::new(&self.network, self.objective, &self.schedule, &self.device)
+    /// The text codec of a run on text.
+    pub fn codec(&self) -> anyhow::Result<&TextCodec> {
+        self.codec.as_ref().with_context(|| {
+            format!("{}: this run was not trained on text; `glauber info` tells what it is", self.path.display())
+        })
+    }
+
+    /// A sequence as text, or as the numbers of its tokens.
+    pub fn render(&self, tokens: &[Token]) -> anyhow::Result<String> {
+        Ok(match &self.codec {
+            Some(codec) => codec.decode(tokens)?,
+            None => tokens.iter().map(Token::to_string).collect::<Vec<_>>().join(" "),
+        })
+    }
+
+    /// The forward chain in another number of sweeps (`--sweeps`), or with blocks of sites far apart at a step (`--block`).
+    pub fn schedule_with(&self, sweeps: Option<usize>, block: Option<usize>) -> anyhow::Result<Schedule> {
+        let mut schedule = self.schedule.clone();
+        if let Some(block) = block {
+            let len = schedule.len();
+            ensure!((1..=len).contains(&block), "`--block` is {block}, expected a number in 1..={len}");
+            let mut config = self.config.schedule.clone();
+            config.order = OrderConfig::Strided { block };
+            let Vocabulary { size, counts, mask, .. } = &self.vocabulary;
+            schedule = Schedule::from_config(&config, len, *size, Some(counts), *mask).context("`--block`")?;
+        }
+        if let Some(sweeps) = sweeps {
+            ensure!((1..=1 << 16).contains(&sweeps), "`--sweeps` is {sweeps}, expected a number in 1..={}", 1 << 16);
+            schedule = schedule.with_sweeps(sweeps).context("`--sweeps`")?;
+        }
+        Ok(schedule)
+    }
+
+    /// The seam of the network under a schedule, all classes together.
+    pub fn conditional<'a>(&'a self, schedule: &'a Schedule) -> NetworkConditional<'a> {
+        NetworkConditional::new(&self.network, self.config.train.objective, schedule, &self.device)
+    }
+
+    /// The seam of the network under a schedule, for the class and the guidance asked for.
+    pub fn conditional_of<'a>(
+        &'a self,
+        schedule: &'a Schedule,
+        flags: &ClassFlags,
+    ) -> anyhow::Result<Box<dyn SiteConditional + 'a>> {
+        self.check_class(flags.class)?;
+        let any = self.conditional(schedule);
+        let of_class = any.of_class(flags.class);
+        Ok(match (flags.guidance, flags.class) {
+            (None, _) => Box::new(of_class),
+            (Some(_), None) => bail!("`--guidance` needs `--class`: the class to be emphasised"),
+            (Some(weight), Some(_)) => Box::new(Guided::new(of_class, any, weight).context("`--guidance`")?),
+        })
+    }
+
+    /// Checks that the network knows a class.
+    pub fn check_class(&self, class: Option<usize>) -> anyhow::Result<()> {
+        let (Some(class), classes) = (class, self.config.model.classes) else { return Ok(()) };
+        ensure!(classes > 0, "`--class {class}`: {} was trained without classes", self.path.display());
+        ensure!(class < classes, "`--class {class}`: {} has the classes 0..{classes}", self.path.display());
+        Ok(())
     }
 }
 
@@ -60,45 +121,4 @@ pub fn load_codec(folder: &RunFolder, vocabulary: &Vocabulary) -> anyhow::Result
         );
     }
     Ok(codec)
-}
-
-/// Chains that run at once: each holds its tokens and a row of conditionals.
-pub const MOST_CHAINS: usize = 4096;
-
-/// Checks a number of chains.
-pub fn check_count(flag: &str, count: usize) -> anyhow::Result<()> {
-    ensure!((1..=MOST_CHAINS).contains(&count), "`{flag}` is {count}, expected a number in 1..={MOST_CHAINS}");
-    Ok(())
-}
-
-/// Runs whole reverse chains from noise: one sequence a row.
-pub fn draw_sequences(
-    conditional: &NetworkConditional<'_>,
-    schedule: &Schedule,
-    controls: DrawControls,
-    count: usize,
-    seed: u64,
-    mut after_sweep: impl FnMut(usize),
-) -> anyhow::Result<TokenBatch> {
-    let sampler = ReverseSampler::new(schedule, HeatBath::new(controls)?);
-    let mut chains = sampler.start(count, seed);
-    run_chains(&sampler, conditional, &mut chains, &mut after_sweep)?;
-    Ok(chains.into_parts().0)
-}
-
-/// Runs chains down to time 0; the callback gets the number of sweeps left.
-pub fn run_chains(
-    sampler: &ReverseSampler<'_>,
-    conditional: &NetworkConditional<'_>,
-    chains: &mut Chains,
-    after_sweep: &mut dyn FnMut(usize),
-) -> anyhow::Result<()> {
-    let horizon = sampler.schedule().horizon();
-    sampler
-        .run(conditional, chains, horizon, 0, |info| {
-            after_sweep(info.sweep);
-            std::ops::ControlFlow::Continue(())
-        })
-        .context("sampling")?;
-    Ok(())
 }

@@ -50,15 +50,22 @@ pub enum DataConfig {
         #[serde(default)]
         prepare: PrepareConfig,
     },
-    /// Draws of a random first-order Markov chain, whose Bayes loss is known.
+    /// Draws of a random first-order Markov chain, whose Bayes loss is known, or of one of several.
     Markov {
         /// Sites per sequence, `L`.
         length: usize,
         /// Symbols, `V`.
         vocab: usize,
-        /// Seed of the chain's transition matrix.
+        /// Seed of the chain's transition matrix; class `c` has the seed `source_seed + c`.
         source_seed: u64,
+        /// Classes, equally probable, each a chain of its own. By default 1: sequences have no class.
+        #[serde(default = "one")]
+        classes: usize,
     },
+}
+
+fn one() -> usize {
+    1
 }
 
 impl RunConfig {
@@ -68,9 +75,12 @@ impl RunConfig {
     /// [`TrainError`] names the first key that is out of range.
     pub fn validate(&self) -> Result<(), TrainError> {
         within("data.length", self.data.length(), 1..=1 << 13)?;
-        if let DataConfig::Markov { vocab, .. } = self.data {
+        if let DataConfig::Markov { vocab, classes, .. } = self.data {
             within("data.vocab", vocab, 2..=4096)?;
+            within("data.classes", classes, 1..=1 << 10)?;
         }
+        let (found, classes) = (self.model.classes, self.data.classes());
+        require(found == classes, "model.classes", found, &format!("{classes}: so many classes does the data tell"))?;
         within("schedule.sweeps", self.schedule.sweeps, 1..=1 << 16)?;
         self.model.validate()?;
         self.train.validate()
@@ -82,6 +92,14 @@ impl DataConfig {
     pub fn length(&self) -> usize {
         match self {
             Self::Text { length, .. } | Self::Markov { length, .. } => *length,
+        }
+    }
+
+    /// Classes that the data tells of its sequences; 0 where it tells none.
+    pub fn classes(&self) -> usize {
+        match self {
+            Self::Markov { classes, .. } if *classes > 1 => *classes,
+            _ => 0,
         }
     }
 }

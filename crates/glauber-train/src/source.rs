@@ -1,7 +1,7 @@
 //! Where training sequences come from.
 
 use glauber_chain::ChainRng;
-use glauber_chain::oracles::MarkovSource;
+use glauber_chain::oracles::{MarkovMixture, MarkovSource};
 use glauber_text::Sequences;
 use glauber_tokens::Token;
 
@@ -24,5 +24,13 @@ impl SequenceSource for MarkovSource {
     fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
         out.copy_from_slice(&self.sample(out.len(), rng));
         None
+    }
+}
+
+impl SequenceSource for MarkovMixture {
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
+        let (class, tokens) = self.sample(out.len(), rng);
+        out.copy_from_slice(&tokens);
+        Some(class)
     }
 }

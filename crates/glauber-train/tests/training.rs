@@ -16,7 +16,7 @@ const VOCAB: usize = 5;
 fn config(objective: Objective, network: NetworkKind, steps: usize) -> RunConfig {
     RunConfig {
         seed: 3,
-        data: DataConfig::Markov { length: 8, vocab: VOCAB, source_seed: 1 },
+        data: DataConfig::Markov { length: 8, vocab: VOCAB, source_seed: 1, classes: 1 },
         model: ModelConfig {
             network,
             width: 16,

@@ -1,21 +1,22 @@
 //! `glauber train markov`.
 
 use anyhow::bail;
+use burn::tensor::Device;
 use glauber_chain::ChainRng;
-use glauber_chain::oracles::{MarkovSource, bayes_losses};
+use glauber_chain::oracles::{MarkovMixture, MarkovSource, bayes_losses};
 use glauber_model::Network;
-use glauber_train::{DataConfig, Examples, RunConfig, Surroundings, Vocabulary, excess_over_bayes};
+use glauber_train::{
+    DataConfig, Examples, RunConfig, Surroundings, TrainError, Trainer, Vocabulary, excess_over_bayes,
+};
 
 use super::{new_run, resumed, run, trainer};
 use crate::arguments::MarkovFlags;
 use crate::device::device;
+use crate::markov::mixture;
 use crate::progress::say;
 use crate::run_config::Layers;
 
 const DEFAULTS: &str = include_str!("../../../../configs/markov.toml");
-
-/// How uneven the source's laws are: weights of independent exponential variables to this power.
-const PEAKEDNESS: f64 = 3.0;
 
 /// Sequences of the Markov source that its unigram counts come from.
 const COUNTED: usize = 4096;
@@ -27,34 +28,48 @@ pub fn train(flags: &MarkovFlags) -> anyhow::Result<()> {
         true => resumed(&flags.train)?,
         false => (markov_config(flags)?, new_run(&flags.train, "markov")?),
     };
-    let DataConfig::Markov { length, vocab, source_seed } = config.data else {
+    config.validate()?;
+    let Some(mixture) = mixture(&config.data)? else {
         bail!("{}: `data.kind` is not \"markov\": use `train text`", folder.display());
     };
-    config.validate()?;
-    let source = MarkovSource::random(vocab, source_seed, PEAKEDNESS)?;
     let vocabulary = Vocabulary {
-        size: vocab,
-        counts: unigram_counts(&source, vocab, length, source_seed),
+        size: mixture.vocab(),
+        counts: unigram_counts(&config.data, &mixture),
         mask: None,
         codec: None,
         corpus: None,
         version: env!("CARGO_PKG_VERSION").into(),
     };
     let mut trainer = trainer(&config, &vocabulary, None, &folder, &device, &flags.train)?;
-    let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
-    let bayes = bayes_losses(&source, &schedule, 2048, config.seed)?;
+    match mixture.classes() {
+        [source] => train_on_source(&mut trainer, source, &device)?,
+        _ => {
+            let around = Surroundings { train: &mixture, validation: &mixture, sample: &no_text, excess: None };
+            run(&mut trainer, &around)?;
+        }
+    }
+    say(&format!("run folder: {}", folder.display()));
+    Ok(())
+}
+
+fn train_on_source(trainer: &mut Trainer, source: &MarkovSource, device: &Device) -> anyhow::Result<()> {
+    let (schedule, config) = (trainer.schedule().clone(), trainer.config());
+    let objective = config.train.objective;
+    let bayes = bayes_losses(source, &schedule, 2048, config.seed)?;
     say(&format!(
         "Bayes losses, nats per site: binary {:.5} ± {:.5}, denoising {:.5} ± {:.5}",
         bayes.binary.mean, bayes.binary.standard_error, bayes.denoising.mean, bayes.denoising.standard_error
     ));
     let excess = |network: &Network, held_out: &[Examples]| {
-        excess_over_bayes(network, objective, &schedule, &source, held_out, &device)
+        excess_over_bayes(network, objective, &schedule, source, held_out, device)
     };
-    let no_text = |_: &Network, _: usize, _: u64| Ok(Vec::new());
-    let around = Surroundings { train: &source, validation: &source, sample: &no_text, excess: Some(&excess) };
-    run(&mut trainer, &around)?;
-    say(&format!("run folder: {}", folder.display()));
+    let around = Surroundings { train: source, validation: source, sample: &no_text, excess: Some(&excess) };
+    run(trainer, &around)?;
     Ok(())
+}
+
+fn no_text(_: &Network, _: usize, _: u64) -> Result<Vec<String>, TrainError> {
+    Ok(Vec::new())
 }
 
 fn markov_config(flags: &MarkovFlags) -> anyhow::Result<RunConfig> {
@@ -62,15 +77,24 @@ fn markov_config(flags: &MarkovFlags) -> anyhow::Result<RunConfig> {
     if let Some(vocab) = flags.vocab {
         layers.set("data.vocab", i64::try_from(vocab)?)?;
     }
+    if let Some(classes) = flags.classes {
+        layers.set("data.classes", i64::try_from(classes)?)?;
+        layers.set("model.classes", if classes > 1 { i64::try_from(classes)? } else { 0 })?;
+    }
     layers.finish()
 }
 
-fn unigram_counts(source: &MarkovSource, vocab: usize, length: usize, seed: u64) -> Vec<u64> {
-    let mut counts = vec![0; vocab];
+fn unigram_counts(data: &DataConfig, mixture: &MarkovMixture) -> Vec<u64> {
+    let mut counts = vec![0; mixture.vocab()];
+    let DataConfig::Markov { length, source_seed, .. } = *data else { return counts };
     // Not the seed itself: the transition matrix was drawn from it.
     for stream in 0..COUNTED {
-        let mut rng = ChainRng::new(!seed, stream as u64);
-        for token in source.sample(length, &mut rng) {
+        let mut rng = ChainRng::new(!source_seed, stream as u64);
+        let tokens = match mixture.classes() {
+            [source] => source.sample(length, &mut rng),
+            _ => mixture.sample(length, &mut rng).1,
+        };
+        for token in tokens {
             counts[token as usize] += 1;
         }
     }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use anyhow::{bail, ensure};
 use burn::tensor::Device;
-use glauber_chain::DrawControls;
 use glauber_model::Network;
 use glauber_schedule::NoiseConfig;
 use glauber_text::{Corpus, Layout, Sequences, TextCodec, TokenData, prepare};
@@ -18,7 +17,8 @@ use crate::device::device;
 use crate::infill::alternatives;
 use crate::progress::say;
 use crate::run_config::{Layers, tokenizer};
-use crate::trained::{Trained, draw_sequences, load_codec};
+use crate::sampling::Sampling;
+use crate::trained::{Trained, load_codec};
 
 const DEFAULTS: &str = include_str!("../../../../configs/text.toml");
 
@@ -38,8 +38,8 @@ pub fn train(flags: &TextFlags) -> anyhow::Result<()> {
     let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
     let sample = |network: &Network, count: usize, seed: u64| {
         let conditional = NetworkConditional::new(network, objective, &schedule, &device);
-        let drawn = draw_sequences(&conditional, &schedule, DrawControls::default(), count, seed, |_| {});
-        let sequences = drawn.map_err(|error| TrainError::Sampling(error.to_string()))?;
+        let drawn = Sampling::heat_bath(&schedule).draw(&conditional, count, seed, &mut |_| {});
+        let (sequences, _) = drawn.map_err(|error| TrainError::Sampling(format!("{error:#}")))?;
         sequences.iter().map(|tokens| Ok(codec.decode(tokens)?)).collect()
     };
     let around = Surroundings { train: &train, validation: &validation, sample: &sample, excess: None };
@@ -151,17 +151,19 @@ fn describe_data(data: &TokenData) {
 /// Samples and one infill from the finished run, as a user would draw them.
 fn finish_text(folder: &Path, device: &Device, seed: u64, held_out: &Sequences<'_>) -> anyhow::Result<()> {
     let trained = Trained::load(folder, device)?;
-    let controls = DrawControls::default();
+    let sampling = Sampling::heat_bath(&trained.schedule);
+    let (codec, conditional) = (trained.codec()?, trained.conditional(&trained.schedule));
     say("\nthree samples:");
-    let sequences = draw_sequences(&trained.conditional(), &trained.schedule, controls, 3, seed, |_| {})?;
+    let (sequences, _) = sampling.draw(&conditional, 3, seed, &mut |_| {})?;
     for tokens in sequences.iter() {
-        say(&format!("  | {}", trained.codec.decode(tokens)?.replace('\n', "\n  | ")));
+        say(&format!("  | {}", codec.decode(tokens)?.replace('\n', "\n  | ")));
     }
     let layout = gap_in_the_middle(held_out);
     say("\nan infill of held-out text; between ⟦ and ⟧ what stood there, then what the chain wrote, best first:");
-    let original = layout.render(&trained.codec, &layout.tokens, "⟦", "⟧")?;
+    let original = layout.render(codec, &layout.tokens, "⟦", "⟧")?;
     say(&format!("  original  {}", one_line(&original)));
-    for alternative in alternatives(&trained, &layout, 16, controls, seed)?.iter().take(3) {
+    let (alternatives, _) = alternatives(codec, &sampling, &conditional, &layout, 16, seed)?;
+    for alternative in alternatives.iter().take(3) {
         say(&format!("  {:>8.3}  {}", alternative.score, one_line(&alternative.text)));
     }
     say(&format!(

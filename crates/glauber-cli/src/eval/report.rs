@@ -1,0 +1,157 @@
+//! What an evaluation prints.
+
+use std::io::Write;
+
+use glauber_chain::BoundTerms;
+use glauber_chain::statistics::Estimate;
+use glauber_schedule::Schedule;
+use serde_json::{Map, Value, json};
+
+use super::data::Evaluated;
+use super::per;
+use crate::arguments::{EvalFlags, KernelName};
+
+/// What the true source says of the same sequences.
+pub struct Exact {
+    terms: BoundTerms,
+    /// `−ln π` of each sequence, nats.
+    surprises: Vec<f64>,
+    /// Nats of a sequence.
+    entropy: Option<f64>,
+}
+
+/// Numbers about the true source, nats a token.
+pub struct Truth {
+    entropy: Option<f64>,
+    surprise: Estimate,
+    bound: Estimate,
+    /// The network's bound less that of the exact conditional, sequence by sequence.
+    excess: Estimate,
+}
+
+impl Exact {
+    pub fn new(terms: BoundTerms, surprises: Vec<f64>, entropy: Option<f64>) -> Self {
+        Self { terms, surprises, entropy }
+    }
+
+    /// Compares with the bound of a network on the same sequences, steps and noise.
+    pub fn against(&self, network: &BoundTerms, len: usize) -> Truth {
+        let totals = self.terms.totals();
+        let above: Vec<f64> = network.totals().iter().zip(&totals).map(|(network, exact)| network - exact).collect();
+        Truth {
+            entropy: self.entropy.map(|nats| nats / len as f64),
+            surprise: per(&self.surprises, len),
+            bound: per(&totals, len),
+            excess: per(&above, len),
+        }
+    }
+}
+
+/// A finished evaluation.
+pub struct Report {
+    chain: String,
+    from: String,
+    sequences: usize,
+    len: usize,
+    draws: usize,
+    characters: Option<usize>,
+    nats: Estimate,
+    bits: Estimate,
+    bits_per_character: Option<Estimate>,
+    prior: Estimate,
+    truth: Option<Truth>,
+}
+
+impl Report {
+    pub fn new(
+        flags: &EvalFlags,
+        schedule: &Schedule,
+        evaluated: &Evaluated,
+        terms: &BoundTerms,
+        truth: Option<Truth>,
+    ) -> anyhow::Result<Self> {
+        let kernel = match flags.kernel {
+            KernelName::Lazy => "lazy",
+            KernelName::HeatBath => "heat-bath",
+        };
+        let characters = evaluated.characters.as_ref();
+        let total = characters.map(|counts| counts.iter().sum());
+        let per_character = characters.filter(|_| total > Some(0)).map(|counts| terms.bits_per_unit(counts));
+        Ok(Self {
+            chain: format!("{kernel} kernel, {} sweeps, {} steps", schedule.sweeps(), schedule.horizon()),
+            from: evaluated.from.clone(),
+            sequences: evaluated.clean.rows(),
+            len: evaluated.clean.len(),
+            draws: flags.draws,
+            characters: total,
+            nats: terms.nats_per_token(),
+            bits: terms.bits_per_token(),
+            bits_per_character: per_character.transpose()?,
+            prior: per(terms.prior(), evaluated.clean.len()),
+            truth,
+        })
+    }
+
+    /// Lines for people.
+    pub fn print(&self) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "upper bound on the negative log-likelihood, equation (N): {}", self.chain)?;
+        let tokens = self.sequences * self.len;
+        writeln!(out, "data              {}", self.from)?;
+        writeln!(
+            out,
+            "evaluated         {} sequences of {}, {tokens} tokens{}; {} steps drawn for each",
+            self.sequences,
+            self.len,
+            self.characters.map_or(String::new(), |count| format!(", {count} characters")),
+            self.draws
+        )?;
+        let mut line = |name: &str, estimate: Estimate, unit: &str| {
+            writeln!(out, "{name:<17} {:.5} ± {:.5} {unit}", estimate.mean, estimate.standard_error)
+        };
+        line("bound", self.nats, "nats per token")?;
+        line("", self.bits, "bits per token")?;
+        if let Some(estimate) = self.bits_per_character {
+            line("", estimate, "bits per character")?;
+        }
+        line("  of it the start", self.prior, "nats per token")?;
+        let Some(truth) = &self.truth else { return Ok(()) };
+        line("exact −log π", truth.surprise, "nats per token, of the same sequences")?;
+        line("exact conditional", truth.bound, "nats per token, its own bound")?;
+        line("above it", truth.excess, "nats per token, the network's doing")?;
+        if let Some(entropy) = truth.entropy {
+            let most = entropy + self.prior.mean;
+            writeln!(out, "entropy of π      {entropy:.5} nats per token")?;
+            writeln!(out, "                  the exact conditional's bound has a mean between that and {most:.5}")?;
+        }
+        Ok(())
+    }
+
+    /// One line for programs; nats a token where no unit is named.
+    pub fn print_json(&self) -> anyhow::Result<()> {
+        let mut object = Map::new();
+        let mut put = |key: &str, value: Value| object.insert(key.into(), value);
+        put("chain", json!(self.chain));
+        put("data", json!(self.from));
+        put("sequences", json!(self.sequences));
+        put("tokens", json!(self.sequences * self.len));
+        put("characters", json!(self.characters));
+        put("draws", json!(self.draws));
+        let mut estimates = vec![("nats_per_token", self.nats), ("bits_per_token", self.bits), ("prior", self.prior)];
+        estimates.extend(self.bits_per_character.map(|estimate| ("bits_per_character", estimate)));
+        if let Some(truth) = &self.truth {
+            estimates.extend([
+                ("exact_surprise", truth.surprise),
+                ("exact_bound", truth.bound),
+                ("excess", truth.excess),
+            ]);
+            put("entropy", json!(truth.entropy));
+        }
+        for (key, estimate) in estimates {
+            put(key, json!(estimate.mean));
+            put(&format!("{key}_error"), json!(estimate.standard_error));
+        }
+        writeln!(std::io::stdout(), "{}", Value::Object(object))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,210 @@
+//! How sequences are drawn: the one place where a sampler is chosen.
+
+use std::ops::ControlFlow;
+
+use anyhow::{Context, bail, ensure};
+use glauber_chain::{
+    ChainRng, Chains, ChangesPerEvaluation, DrawControls, HeatBath, Kernel, Lazy, ReverseSampler, SiteConditional,
+    SkipAhead, SkipAheadSampler, StepDiagnostics,
+};
+use glauber_model::NetworkKind;
+use glauber_schedule::Schedule;
+use glauber_tokens::{Step, TokenBatch};
+
+use crate::arguments::{SamplerFlags, SamplerName};
+use crate::trained::Trained;
+
+/// Chains that run at once: each holds its tokens and a row of conditionals.
+pub const MOST_CHAINS: usize = 4096;
+
+/// Checks a number of chains.
+pub fn check_count(flag: &str, count: usize) -> anyhow::Result<()> {
+    ensure!((1..=MOST_CHAINS).contains(&count), "`{flag}` is {count}, expected a number in 1..={MOST_CHAINS}");
+    Ok(())
+}
+
+/// A sampler with all its settings.
+#[derive(Debug, Clone)]
+pub struct Sampling {
+    schedule: Schedule,
+    method: Method,
+    /// ReDeNoise: the time to go back to, and how often.
+    redenoise: Option<(Step, usize)>,
+}
+
+/// How the steps are undone.
+#[derive(Debug, Clone, Copy)]
+pub enum Method {
+    /// Every step is evaluated.
+    EveryStep(Kernel),
+    /// Steps that keep their token are skipped.
+    SkipAhead(SkipAhead),
+}
+
+impl Sampling {
+    /// A method down a schedule, once.
+    pub fn new(schedule: &Schedule, method: Method) -> Self {
+        Self { schedule: schedule.clone(), method, redenoise: None }
+    }
+
+    /// Heat bath down a schedule.
+    pub fn heat_bath(schedule: &Schedule) -> Self {
+        Self::new(schedule, Method::EveryStep(Kernel::default()))
+    }
+
+    /// What the flags ask for.
+    pub fn from_flags(trained: &Trained, controls: DrawControls, flags: &SamplerFlags) -> anyhow::Result<Self> {
+        let schedule = trained.schedule_with(flags.sweeps, flags.block)?;
+        let method = Method::from_flags(&schedule, controls, flags)?;
+        let masked_query = trained.config.model.network == NetworkKind::MaskedQuery;
+        if masked_query && flags.sampler == SamplerName::SkipAhead {
+            tracing::warn!(
+                "a masked-query network gives one site a pass: `--sampler skip-ahead` asks it for all of them"
+            );
+        }
+        let horizon = schedule.horizon();
+        let redenoise = match (flags.renoise_steps, flags.rounds) {
+            (None, None) => None,
+            (None, Some(_)) => bail!("`--rounds` needs `--renoise-steps`: how far each round goes back"),
+            (Some(time), _) if !(1..=horizon).contains(&time) => {
+                bail!("`--renoise-steps` is {time}, expected a number in 1..={horizon}, the steps of the chain")
+            }
+            (Some(time), rounds) => Some((time, rounds.unwrap_or(1))),
+        };
+        Ok(Self { schedule, method, redenoise })
+    }
+
+    /// The schedule.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// Steps that each chain goes down, all rounds together.
+    pub fn steps(&self) -> usize {
+        self.schedule.horizon() + self.redenoise.map_or(0, |(time, rounds)| time * rounds)
+    }
+
+    /// Draws sequences from noise, row `i` with stream `i` of `seed`. `progress` is told the steps done, a mean over the chains.
+    pub fn draw(
+        &self,
+        conditional: &dyn SiteConditional,
+        count: usize,
+        seed: u64,
+        progress: &mut dyn FnMut(usize),
+    ) -> anyhow::Result<(TokenBatch, StepDiagnostics)> {
+        let mut chains = self.start(count, seed);
+        let done = self.run(conditional, &mut chains, progress)?;
+        Ok((chains.into_parts().0, done))
+    }
+
+    /// [`draw`](Self::draw) over threads, for conditionals that are cheap to evaluate.
+    pub fn draw_parallel<C: SiteConditional + Sync + ?Sized>(
+        &self,
+        conditional: &C,
+        count: usize,
+        seed: u64,
+    ) -> anyhow::Result<(TokenBatch, StepDiagnostics)> {
+        ensure!(self.redenoise.is_none(), "several rounds are not run in parallel");
+        let mut chains = self.start(count, seed);
+        let done = match self.method {
+            Method::EveryStep(kernel) => {
+                ReverseSampler::new(&self.schedule, kernel).sample_parallel(conditional, &mut chains)
+            }
+            Method::SkipAhead(skip) => SkipAheadSampler::new(&self.schedule, skip)
+                .sample_parallel(conditional, &mut chains)
+                .map(|done| done.steps),
+        };
+        Ok((chains.into_parts().0, done.context("sampling")?))
+    }
+
+    /// Chains at the noise law.
+    pub fn start(&self, count: usize, seed: u64) -> Chains {
+        Chains::from_noise(&self.schedule, ChainRng::streams(seed, count))
+    }
+
+    /// Runs chains at the noise law down to time 0, and through the rounds of ReDeNoise.
+    pub fn run(
+        &self,
+        conditional: &dyn SiteConditional,
+        chains: &mut Chains,
+        progress: &mut dyn FnMut(usize),
+    ) -> anyhow::Result<StepDiagnostics> {
+        let horizon = self.schedule.horizon();
+        let mut done = self.down(conditional, chains, horizon, &mut |time| progress(horizon - time))?;
+        let (time, rounds) = self.redenoise.unwrap_or_default();
+        for round in 1..=rounds {
+            chains.renoise(&self.schedule, time)?;
+            done += self.down(conditional, chains, time, &mut |now| progress(horizon + round * time - now))?;
+        }
+        Ok(done)
+    }
+
+    /// From a time down to time 0; `progress` is told the mean time of the chains.
+    fn down(
+        &self,
+        conditional: &dyn SiteConditional,
+        chains: &mut Chains,
+        from: Step,
+        progress: &mut dyn FnMut(Step),
+    ) -> anyhow::Result<StepDiagnostics> {
+        let done = match self.method {
+            Method::EveryStep(kernel) => {
+                ReverseSampler::new(&self.schedule, kernel).run(conditional, chains, from, 0, |info| {
+                    progress(info.step);
+                    ControlFlow::Continue(())
+                })
+            }
+            Method::SkipAhead(skip) => {
+                let sampler = SkipAheadSampler::new(&self.schedule, skip);
+                let done = sampler.run(conditional, chains, from, 0, |info| {
+                    progress(info.times.iter().sum::<Step>() / info.times.len());
+                    ControlFlow::Continue(())
+                });
+                done.map(|done| done.steps)
+            }
+        };
+        done.context("sampling")
+    }
+}
+
+impl Method {
+    fn from_flags(schedule: &Schedule, controls: DrawControls, flags: &SamplerFlags) -> anyhow::Result<Self> {
+        let skips = flags.sampler == SamplerName::SkipAhead;
+        for (flag, given) in [
+            ("--changes-per-eval", flags.changes_per_eval.is_some()),
+            ("--conditioning-window", flags.conditioning_window.is_some()),
+        ] {
+            ensure!(skips || !given, "`{flag}` needs `--sampler skip-ahead`");
+        }
+        Ok(match flags.sampler {
+            SamplerName::HeatBath => Self::EveryStep(HeatBath::new(controls)?.into()),
+            SamplerName::Lazy => Self::EveryStep(Lazy::new(controls)?.into()),
+            SamplerName::SkipAhead => {
+                let changes = flags.changes_per_eval.unwrap_or(ChangesPerEvaluation::Fixed(1));
+                let window = flags.conditioning_window.unwrap_or(schedule.horizon() / schedule.sweeps());
+                ensure!(window > 0, "`--conditioning-window` is 0, expected at least 1 step");
+                Self::SkipAhead(SkipAhead::new(changes, Some(window), controls)?)
+            }
+        })
+    }
+}
+
+/// What drawing `count` sequences took, for stderr.
+pub fn summary(done: StepDiagnostics, count: usize) -> String {
+    let each = |number: u64| number as f64 / count as f64;
+    format!(
+        "for each of {count} sequences: {:.1} evaluations, {:.1} steps, {:.1} changes",
+        each(done.evaluations),
+        each(done.updates),
+        each(done.changes)
+    )
+}
+
+/// Reads `--changes-per-eval`.
+pub fn changes_per_eval(text: &str) -> Result<ChangesPerEvaluation, String> {
+    match text.parse() {
+        _ if text == "auto" => Ok(ChangesPerEvaluation::AUTO),
+        Ok(changes) if changes > 0 => Ok(ChangesPerEvaluation::Fixed(changes)),
+        _ => Err("expected a number of changes of at least 1, or `auto`".into()),
+    }
+}
