@@ -7,6 +7,8 @@ use glauber_chain::{ChangesPerEvaluation, DrawControls};
 
 use crate::sampling::changes_per_eval;
 
+use crate::experiment::ExperimentWhat;
+
 /// Glauber generative models: discrete diffusion by heat bath.
 #[derive(Debug, Parser)]
 #[command(version, about)]
@@ -47,6 +49,11 @@ pub enum Command {
     Info(InfoFlags),
     /// Train a tokenizer, or show how one divides a text
     Tokenize(TokenizeFlags),
+    /// Run a named experiment: a table, a picture and the runs behind them
+    Experiment {
+        #[command(subcommand)]
+        what: ExperimentWhat,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -56,6 +63,8 @@ pub enum TrainWhat {
     Text(TextFlags),
     /// Train on draws of a Markov source, whose Bayes loss is known
     Markov(MarkovFlags),
+    /// Train on complete Sudoku grids
+    Sudoku(SudokuFlags),
 }
 
 #[derive(Debug, Args)]
@@ -132,6 +141,15 @@ pub struct MarkovFlags {
     /// Classes of sequences, each with a source of its own; 1 for none
     #[arg(long, conflicts_with = "resume")]
     pub classes: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub struct SudokuFlags {
+    #[command(flatten)]
+    pub train: TrainFlags,
+    /// Side of the grids: 4 or 9
+    #[arg(long, default_value_t = 4, conflicts_with = "resume")]
+    pub side: usize,
 }
 
 /// Controls of the heat-bath draws.

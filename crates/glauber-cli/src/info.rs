@@ -92,5 +92,6 @@ fn describe(data: &DataConfig) -> String {
             let classes = if *classes > 1 { format!(", {classes} classes") } else { String::new() };
             format!("Markov source of {vocab} symbols, seed {source_seed}{classes}")
         }
+        DataConfig::Sudoku { side } => format!("Sudoku grids, {side}x{side}"),
     }
 }

@@ -3,6 +3,7 @@
 mod arguments;
 mod device;
 mod eval;
+mod experiment;
 mod infill;
 mod info;
 mod markov;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Eval(flags) => eval::eval(&flags),
         Command::Info(flags) => info::info(&flags),
         Command::Tokenize(flags) => tokenize::tokenize(&flags),
+        Command::Experiment { what } => experiment::run(what),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

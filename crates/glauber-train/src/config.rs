@@ -62,6 +62,11 @@ pub enum DataConfig {
         #[serde(default = "one")]
         classes: usize,
     },
+    /// Complete Sudoku grids, row by row.
+    Sudoku {
+        /// Side of the grid, 4 or 9: `L = side²`, `V = side`.
+        side: usize,
+    },
 }
 
 fn one() -> usize {
@@ -74,11 +79,15 @@ impl RunConfig {
     /// # Errors
     /// [`TrainError`] names the first key that is out of range.
     pub fn validate(&self) -> Result<(), TrainError> {
-        within("data.length", self.data.length(), 1..=1 << 13)?;
-        if let DataConfig::Markov { vocab, classes, .. } = self.data {
-            within("data.vocab", vocab, 2..=4096)?;
-            within("data.classes", classes, 1..=1 << 10)?;
+        match self.data {
+            DataConfig::Markov { vocab, classes, .. } => {
+                within("data.vocab", vocab, 2..=4096)?;
+                within("data.classes", classes, 1..=1 << 10)?;
+            }
+            DataConfig::Sudoku { side } => require([4, 9].contains(&side), "data.side", side, "4 or 9")?,
+            DataConfig::Text { .. } => {}
         }
+        within("data.length", self.data.length(), 1..=1 << 13)?;
         let (found, classes) = (self.model.classes, self.data.classes());
         require(found == classes, "model.classes", found, &format!("{classes}: so many classes does the data tell"))?;
         within("schedule.sweeps", self.schedule.sweeps, 1..=1 << 16)?;
@@ -92,6 +101,8 @@ impl DataConfig {
     pub fn length(&self) -> usize {
         match self {
             Self::Text { length, .. } | Self::Markov { length, .. } => *length,
+            // Saturating: a side that is out of range is refused by `validate`, not here.
+            Self::Sudoku { side } => side.saturating_mul(*side),
         }
     }
 

@@ -1,6 +1,7 @@
 //! `glauber train`: what its kinds share.
 
 mod markov;
+pub mod sudoku;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -19,17 +20,18 @@ pub fn train(what: TrainWhat) -> anyhow::Result<()> {
     match what {
         TrainWhat::Text(flags) => text::train(&flags),
         TrainWhat::Markov(flags) => markov::train(&flags),
+        TrainWhat::Sudoku(flags) => sudoku::train(&flags),
     }
 }
 
 /// Configuration and folder of a run to be continued.
-fn resumed(flags: &TrainFlags) -> anyhow::Result<(RunConfig, PathBuf)> {
+pub fn resumed(flags: &TrainFlags) -> anyhow::Result<(RunConfig, PathBuf)> {
     let folder = flags.run.clone().context("`--resume` needs `--run DIR`")?;
     Ok((RunFolder::open(&folder)?.config()?, folder))
 }
 
 /// The folder of a new run: `--run`, or the first free `runs/NAME-001`, `runs/NAME-002`, …
-fn new_run(flags: &TrainFlags, name: &str) -> anyhow::Result<PathBuf> {
+pub fn new_run(flags: &TrainFlags, name: &str) -> anyhow::Result<PathBuf> {
     let numbered = |n: usize| PathBuf::from(format!("runs/{name}-{n:03}"));
     let free = || (1..).map(numbered).find(|path| !path.exists());
     flags.run.clone().or_else(free).context("no free name in `runs/`: give `--run DIR`")

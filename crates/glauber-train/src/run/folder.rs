@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use plotters::style::RGBColor;
 use serde::{Deserialize, Serialize};
 
 use glauber_model::Network;
@@ -13,7 +12,7 @@ use glauber_text::TextCodec;
 use glauber_tokens::Token;
 
 use super::checkpoint::{self, CheckpointInfo};
-use super::picture::{self, Curve};
+use super::picture::{Curve, Panel, Scale, picture};
 use crate::{MetricLine, RunConfig, TrainError, TrainingState};
 
 const CONFIG: &str = "config.toml";
@@ -27,8 +26,8 @@ const SAMPLE_HEADING: &str = "=== step ";
 const CHECKPOINTS: &str = "checkpoints";
 const LOCK: &str = "lock";
 
-const GREY: RGBColor = RGBColor(150, 150, 150);
-const RED: RGBColor = RGBColor(200, 60, 30);
+const GREY: [u8; 3] = [150, 150, 150];
+const RED: [u8; 3] = [200, 60, 30];
 
 /// A run folder.
 ///
@@ -171,21 +170,30 @@ impl RunFolder {
     /// Replaces the evaluations, as JSON lines and parsed, and redraws the curves.
     pub(crate) fn write_metrics(&self, title: &str, text: &str, lines: &[MetricLine]) -> Result<(), TrainError> {
         self.write(METRICS, text)?;
-        let curve = |name, colour, value: fn(&MetricLine) -> Option<f64>| {
+        let curve = |name: &str, colour, value: fn(&MetricLine) -> Option<f64>| {
             let point = |line: &MetricLine| Some((line.step as f64, value(line)?));
-            Curve { name, colour, points: lines.iter().filter_map(point).collect() }
+            Curve { name: name.into(), colour, dashed: false, points: lines.iter().filter_map(point).collect() }
+        };
+        let draw = |file: &str, unit: &str, curves| {
+            let panel = Panel {
+                title: title.into(),
+                x_label: "optimiser steps".into(),
+                y_label: unit.into(),
+                scale: Scale::FromZero,
+                curves,
+            };
+            self.write(file, &picture(&self.path.join(file), &[panel])?)
         };
         let losses = [
             curve("training", GREY, |line| Some(line.train_loss)),
             curve("held out, averaged weights", RED, |line| Some(line.loss)),
         ];
-        self.write(PICTURE, &picture::curves(&self.picture(), title, "loss, nats per site", &losses)?)?;
+        draw(PICTURE, "loss, nats per site", losses.into())?;
         let excess = curve("held out, averaged weights", RED, |line| line.excess);
-        if excess.points.is_empty() {
-            return Ok(());
+        match excess.points.is_empty() {
+            true => Ok(()),
+            false => draw(EXCESS, "loss above the Bayes loss, nats per site", vec![excess]),
         }
-        let unit = "loss above the Bayes loss, nats per site";
-        self.write(EXCESS, &picture::curves(&self.path.join(EXCESS), title, unit, &[excess])?)
     }
 
     /// Takes the folder for one training process, until the file is dropped.

@@ -8,3 +8,4 @@ mod picture;
 pub use checkpoint::{CheckpointInfo, TrainingState};
 pub use folder::{RunFolder, Vocabulary};
 pub use metrics::MetricLine;
+pub use picture::{Curve, Panel, Scale, picture};

@@ -2,52 +2,145 @@
 
 use std::path::Path;
 
+use plotters::coord::Shift;
 use plotters::prelude::*;
+use plotters::series::DashedLineSeries;
 
 use crate::TrainError;
 
+/// Width and height of a panel in pixels.
+const PANEL: (u32, u32) = (860, 480);
+
 /// A named curve.
-pub(crate) struct Curve {
-    pub name: &'static str,
-    pub colour: RGBColor,
-    /// Optimiser step, value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Curve {
+    /// What the legend says.
+    pub name: String,
+    /// Red, green, blue.
+    pub colour: [u8; 3],
+    /// Whether the line is broken.
+    pub dashed: bool,
+    /// What is drawn: `x`, value.
     pub points: Vec<(f64, f64)>,
 }
 
-/// Draws curves over the optimiser steps, from zero up, as SVG text.
-pub(crate) fn curves(path: &Path, title: &str, unit: &str, curves: &[Curve]) -> Result<String, TrainError> {
+/// How the values of a [`Panel`] are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scale {
+    /// From zero to the highest value.
+    FromZero,
+    /// From the lowest value to the highest.
+    Fitted,
+    /// As [`Fitted`](Self::Fitted), equal factors at equal distances. Values that are not positive are left out.
+    Logarithmic,
+}
+
+/// Curves over one pair of axes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Panel {
+    /// What stands above.
+    pub title: String,
+    /// What `x` is, with its unit.
+    pub x_label: String,
+    /// What the values are, with their unit.
+    pub y_label: String,
+    /// How the values are laid out.
+    pub scale: Scale,
+    /// The curves, first drawn first.
+    pub curves: Vec<Curve>,
+}
+
+impl Panel {
+    /// Where a value is drawn.
+    fn at(&self, value: f64) -> f64 {
+        if self.scale == Scale::Logarithmic { value.log10() } else { value }
+    }
+
+    /// The points of a curve as they are drawn.
+    fn drawn(&self, curve: &Curve) -> Vec<(f64, f64)> {
+        let points = curve.points.iter().map(|&(x, value)| (x, self.at(value)));
+        points.filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
+    }
+
+    /// The lowest and highest of both axes, with some room above.
+    fn ranges(&self) -> [(f64, f64); 2] {
+        let points = || self.curves.iter().flat_map(|curve| self.drawn(curve));
+        let range = |values: &mut dyn Iterator<Item = f64>| {
+            values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
+        };
+        let (x, mut y) = (range(&mut points().map(|point| point.0)), range(&mut points().map(|point| point.1)));
+        if self.scale == Scale::FromZero {
+            y.0 = 0.0;
+        }
+        [x, y].map(|(low, high)| match low < high {
+            true => (low, high + 0.05 * (high - low)),
+            false if high.is_finite() => (high.min(0.0), high.max(0.0) + 1e-6),
+            false => (0.0, 1.0),
+        })
+    }
+
+    fn draw<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+        let [x, y] = self.ranges();
+        let mut chart = ChartBuilder::on(area)
+            .caption(&self.title, ("sans-serif", 18))
+            .margin(12)
+            .x_label_area_size(42)
+            .y_label_area_size(66)
+            .build_cartesian_2d(x.0..x.1, y.0..y.1)?;
+        let logarithmic = self.scale == Scale::Logarithmic;
+        chart
+            .configure_mesh()
+            .x_desc(&self.x_label)
+            .y_desc(&self.y_label)
+            .x_label_formatter(&|&x| short(x))
+            .y_label_formatter(&|&y| short(if logarithmic { 10f64.powf(y) } else { y }))
+            .draw()?;
+        for curve in &self.curves {
+            let [red, green, blue] = curve.colour;
+            let style = RGBColor(red, green, blue).stroke_width(2);
+            let drawn = match curve.dashed {
+                true => chart.draw_series(DashedLineSeries::new(self.drawn(curve).into_iter(), 6, 4, style))?,
+                false => chart.draw_series(LineSeries::new(self.drawn(curve), style))?,
+            };
+            let gap = if curve.dashed { 3 } else { 0 };
+            drawn.label(&curve.name).legend(move |(x, y)| {
+                let dash = |from: i32, to: i32| PathElement::new([(x + from, y), (x + to, y)], style);
+                EmptyElement::at((0, 0)) + dash(0, 9 - gap) + dash(9 + gap, 18)
+            });
+        }
+        chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK).draw()
+    }
+}
+
+/// A label of an axis: three figures at most.
+fn short(value: f64) -> String {
+    let text = format!("{value:.3}");
+    match value.abs() {
+        0.0 => "0".into(),
+        size if size < 0.01 => format!("{value:.1e}"),
+        size if size >= 100.0 => format!("{value:.0}"),
+        _ => text.trim_end_matches('0').trim_end_matches('.').into(),
+    }
+}
+
+/// Draws panels side by side, as SVG text; `path` is where it is to go, for the message of an error.
+///
+/// # Errors
+/// [`TrainError::Picture`] when it cannot be drawn.
+pub fn picture(path: &Path, panels: &[Panel]) -> Result<String, TrainError> {
     let mut svg = String::new();
-    draw(&mut svg, title, unit, curves)
+    draw(&mut svg, panels)
         .map_err(|error| TrainError::Picture { path: path.into(), reason: error.to_string() })?;
     Ok(svg)
 }
 
-fn draw(svg: &mut String, title: &str, unit: &str, curves: &[Curve]) -> Result<(), Box<dyn std::error::Error>> {
-    let area = SVGBackend::with_string(svg, (860, 480)).into_drawing_area();
+fn draw(svg: &mut String, panels: &[Panel]) -> Result<(), Box<dyn std::error::Error>> {
+    let size = (PANEL.0 * panels.len().max(1) as u32, PANEL.1);
+    let area = SVGBackend::with_string(svg, size).into_drawing_area();
     area.fill(&WHITE)?;
-    let points = || curves.iter().flat_map(|curve| &curve.points);
-    let steps = points().map(|point| point.0).fold(1.0, f64::max);
-    let high = points().map(|point| point.1).fold(1e-6, f64::max);
-    let mut chart = ChartBuilder::on(&area)
-        .caption(title, ("sans-serif", 18))
-        .margin(12)
-        .x_label_area_size(42)
-        .y_label_area_size(58)
-        .build_cartesian_2d(0.0..steps, 0.0..high * 1.05)?;
-    chart
-        .configure_mesh()
-        .x_desc("optimiser steps")
-        .y_desc(unit)
-        .x_label_formatter(&|step| format!("{step:.0}"))
-        .draw()?;
-    for curve in curves {
-        let style = curve.colour.stroke_width(2);
-        chart
-            .draw_series(LineSeries::new(curve.points.iter().copied(), style))?
-            .label(curve.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+    for (panel, part) in panels.iter().zip(area.split_evenly((1, panels.len().max(1)))) {
+        panel.draw(&part)?;
     }
-    chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK).draw()?;
     area.present()?;
     Ok(())
 }

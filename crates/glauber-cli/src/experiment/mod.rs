@@ -1,0 +1,20 @@
+//! `glauber experiment`: named experiments, each with a table, a picture, and the runs behind them.
+
+mod sudoku;
+
+use clap::Subcommand;
+
+/// The experiments.
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // one value a program
+pub enum ExperimentWhat {
+    /// How often chains draw valid grids and solve puzzles
+    Sudoku(sudoku::Flags),
+}
+
+/// Runs what the command names.
+pub fn run(what: ExperimentWhat) -> anyhow::Result<()> {
+    match what {
+        ExperimentWhat::Sudoku(flags) => sudoku::run(&flags),
+    }
+}
