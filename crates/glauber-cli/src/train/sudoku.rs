@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::bail;
 use burn::tensor::Device;
-use glauber_chain::{ChainRng, DrawControls};
+use glauber_chain::ChainRng;
 use glauber_model::Network;
 use glauber_sudoku::{Size, SolutionSource, SudokuCodec, is_valid};
 use glauber_tokens::Token;
@@ -15,7 +15,7 @@ use crate::arguments::{SudokuFlags, TrainFlags};
 use crate::device::device;
 use crate::progress::say;
 use crate::run_config::Layers;
-use crate::trained::draw_sequences;
+use crate::sampling::Sampling;
 
 const FOUR: &str = include_str!("../../../../configs/sudoku.toml");
 const NINE: &str = include_str!("../../../../configs/sudoku-9.toml");
@@ -75,8 +75,8 @@ pub fn train_run(config: &RunConfig, folder: &Path, device: &Device, flags: &Tra
     let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
     let sample = |network: &Network, count: usize, seed: u64| {
         let conditional = NetworkConditional::new(network, objective, &schedule, device);
-        let drawn = draw_sequences(&conditional, &schedule, DrawControls::default(), count, seed, |_| {});
-        let grids = drawn.map_err(|error| TrainError::Sampling(error.to_string()))?;
+        let drawn = Sampling::heat_bath(&schedule).draw(&conditional, count, seed, &mut |_| {});
+        let (grids, _) = drawn.map_err(|error| TrainError::Sampling(error.to_string()))?;
         let valid = grids.iter().filter(|grid| is_valid(size, grid)).count();
         let codec = SudokuCodec::new(size);
         let shown = grids.iter().take(SHOWN).map(|grid| codec.pretty(grid, None));

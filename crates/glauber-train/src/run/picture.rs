@@ -79,7 +79,10 @@ impl Panel {
         })
     }
 
-    fn draw<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    fn draw<DB: DrawingBackend>(
+        &self,
+        area: &DrawingArea<DB, Shift>,
+    ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
         let [x, y] = self.ranges();
         let mut chart = ChartBuilder::on(area)
             .caption(&self.title, ("sans-serif", 18))
@@ -99,7 +102,7 @@ impl Panel {
             let [red, green, blue] = curve.colour;
             let style = RGBColor(red, green, blue).stroke_width(2);
             let drawn = match curve.dashed {
-                true => chart.draw_series(DashedLineSeries::new(self.drawn(curve).into_iter(), 6, 4, style))?,
+                true => chart.draw_series(DashedLineSeries::new(self.drawn(curve), 6, 4, style))?,
                 false => chart.draw_series(LineSeries::new(self.drawn(curve), style))?,
             };
             let gap = if curve.dashed { 3 } else { 0 };
@@ -129,8 +132,7 @@ fn short(value: f64) -> String {
 /// [`TrainError::Picture`] when it cannot be drawn.
 pub fn picture(path: &Path, panels: &[Panel]) -> Result<String, TrainError> {
     let mut svg = String::new();
-    draw(&mut svg, panels)
-        .map_err(|error| TrainError::Picture { path: path.into(), reason: error.to_string() })?;
+    draw(&mut svg, panels).map_err(|error| TrainError::Picture { path: path.into(), reason: error.to_string() })?;
     Ok(svg)
 }
 

@@ -22,9 +22,9 @@ use self::report::Report;
 use crate::arguments::SudokuFlags;
 use crate::device::device;
 use crate::progress::say;
+use crate::sampling::check_count;
 use crate::train::sudoku::{Grids, size, sudoku_config, train_run, vocabulary};
 use crate::train::{new_run, resumed};
-use crate::trained::check_count;
 
 /// Steps of the pilot that measures the pace of training, after as many that warm up.
 const PILOT_STEPS: usize = 20;
@@ -183,8 +183,7 @@ impl Trained {
 fn evaluate(trained: &Trained, flags: &Flags) -> anyhow::Result<Report> {
     let controls = DrawControls { temperature: flags.temperature, ..DrawControls::default() };
     let horizon = trained.schedule.horizon();
-    let again =
-        Redenoise { time: (flags.redenoise_time * horizon as f64).round() as usize, rounds: flags.rounds };
+    let again = Redenoise { time: (flags.redenoise_time * horizon as f64).round() as usize, rounds: flags.rounds };
     let seed = flags.sudoku.train.seed.unwrap_or(0);
     let conditional = trained.conditional();
     let chainer = |kernel: Kernel| Chainer::new(trained.size, &trained.schedule, kernel, &conditional, again, seed);
