@@ -38,6 +38,11 @@ impl Source {
         self.class.map(|class| &self.mixture.classes()[class])
     }
 
+    /// Number of symbols.
+    pub fn vocab(&self) -> usize {
+        self.mixture.vocab()
+    }
+
     pub fn sample(&self, len: usize, rng: &mut ChainRng) -> Vec<Token> {
         match self.single() {
             Some(source) => source.sample(len, rng),

@@ -7,11 +7,13 @@ use burn::tensor::Device;
 use glauber_chain::{Guided, SiteConditional};
 use glauber_model::Network;
 use glauber_schedule::{OrderConfig, Schedule};
+use glauber_sudoku::SudokuCodec;
 use glauber_text::TextCodec;
 use glauber_tokens::{Codec, Token};
-use glauber_train::{NetworkConditional, RunConfig, RunFolder, TrainingState, Vocabulary};
+use glauber_train::{DataConfig, NetworkConditional, RunConfig, RunFolder, TrainingState, Vocabulary};
 
 use crate::arguments::ClassFlags;
+use crate::train;
 
 /// A network with all it needs to be sampled.
 pub struct Trained {
@@ -52,12 +54,22 @@ impl Trained {
         })
     }
 
-    /// A sequence as text, or as the numbers of its tokens.
+    /// A sequence as text, as a grid, or as the numbers of its tokens.
     pub fn render(&self, tokens: &[Token]) -> anyhow::Result<String> {
-        Ok(match &self.codec {
-            Some(codec) => codec.decode(tokens)?,
-            None => tokens.iter().map(Token::to_string).collect::<Vec<_>>().join(" "),
+        Ok(match (&self.codec, &self.config.data) {
+            (Some(codec), _) => codec.decode(tokens)?,
+            (None, DataConfig::Sudoku { .. }) => {
+                SudokuCodec::new(train::sudoku::size(&self.config)?).pretty(tokens, None)?
+            }
+            (None, DataConfig::Text { .. } | DataConfig::Markov { .. }) => tokens.iter().map(Token::to_string).collect::<Vec<_>>().join(" "),
         })
+    }
+
+    /// How often each token stands in the training data, as a law, shape `[token]`.
+    pub fn frequencies(&self) -> Vec<f64> {
+        let counts = &self.vocabulary.counts;
+        let total: u64 = counts.iter().sum();
+        counts.iter().map(|&count| count as f64 / total as f64).collect()
     }
 
     /// The forward chain in another number of sweeps (`--sweeps`), or with blocks of sites far apart at a step (`--block`).

@@ -7,7 +7,6 @@ use glauber_tokens::{Codec, Token, TokenBatch};
 use glauber_train::DataConfig;
 
 use crate::arguments::EvalFlags;
-use crate::markov::Source;
 use crate::trained::Trained;
 
 /// Sequences, and a generator for the steps and the noise of each.
@@ -22,19 +21,23 @@ pub struct Evaluated {
 }
 
 impl Evaluated {
-    /// Draws of a Markov source.
-    pub fn of_source(source: &Source, len: usize, flags: &EvalFlags) -> anyhow::Result<Self> {
-        ensure!(flags.data.is_empty(), "`--data`: this run's data are draws of a Markov source: leave the flag out");
+    /// Draws of the source that the run was trained on.
+    pub fn drawn(
+        from: &str,
+        flags: &EvalFlags,
+        mut draw: impl FnMut(&mut ChainRng) -> Vec<Token>,
+    ) -> anyhow::Result<Self> {
+        ensure!(flags.data.is_empty(), "`--data`: this run's data are draws of {from}: leave the flag out");
         // Not the seed itself: source and training may have used its streams.
         let mut rngs = ChainRng::streams(flags.seed ^ 0xE7A1_0000_0000_0000, flags.sequences);
-        let clean = TokenBatch::from_rows(rngs.iter_mut().map(|rng| source.sample(len, rng)))?;
-        Ok(Self { from: "draws of the run's Markov source".into(), clean, rngs, characters: None })
+        let clean = TokenBatch::from_rows(rngs.iter_mut().map(&mut draw))?;
+        Ok(Self { from: format!("draws of {from}"), clean, rngs, characters: None })
     }
 
     /// Windows of `--data`, or of what the run held out.
     pub fn of_text(trained: &Trained, flags: &EvalFlags) -> anyhow::Result<Self> {
         let DataConfig::Text { corpus, prepare: split, .. } = &trained.config.data else {
-            bail!("`--run`: its data are neither text nor draws of a Markov source");
+            bail!("`--run`: its data are no text");
         };
         let (codec, mut corpus, mut split) = (trained.codec()?, corpus.clone(), split.clone());
         let own = flags.data.is_empty();

@@ -7,13 +7,15 @@ use anyhow::{Context, ensure};
 use glauber_chain::statistics::Estimate;
 use glauber_chain::{BoundKernel, BoundSampling, BoundTerms, ChainRng, LikelihoodBound, SiteConditional};
 use glauber_schedule::Schedule;
+use glauber_sudoku::SolutionSource;
 use glauber_tokens::TokenBatch;
-use glauber_train::Vocabulary;
+use glauber_train::{DataConfig, Vocabulary};
 use indicatif::ProgressBar;
 
 use crate::arguments::{ClassFlags, EvalFlags, KernelName};
 use crate::device::device;
 use crate::markov::Source;
+use crate::train;
 use crate::trained::Trained;
 use data::Evaluated;
 use report::{Exact, Report};
@@ -33,9 +35,15 @@ pub fn eval(flags: &EvalFlags) -> anyhow::Result<()> {
     let class = ClassFlags { class: flags.class, guidance: None };
     let conditional = trained.conditional_of(&schedule, &class)?;
     let source = Source::of(&trained.config.data, flags.class)?;
-    let mut evaluated = match &source {
-        Some(source) => Evaluated::of_source(source, schedule.len(), flags)?,
-        None => Evaluated::of_text(&trained, flags)?,
+    let mut evaluated = match (&source, &trained.config.data) {
+        (Some(source), _) => {
+            Evaluated::drawn("the run's Markov source", flags, |rng| source.sample(schedule.len(), rng))?
+        }
+        (None, DataConfig::Sudoku { .. }) => {
+            let grids = SolutionSource::new(train::sudoku::size(&trained.config)?);
+            Evaluated::drawn("complete Sudoku grids", flags, |rng| grids.sample(rng))?
+        }
+        (None, DataConfig::Text { .. } | DataConfig::Markov { .. }) => Evaluated::of_text(&trained, flags)?,
     };
     let kernel = match flags.kernel {
         KernelName::Lazy => BoundKernel::Lazy,

@@ -1,5 +1,6 @@
 //! `glauber experiment`: named experiments, each with a table, a picture, and the runs behind them.
 
+mod skip_ahead;
 mod sudoku;
 
 use clap::Subcommand;
@@ -8,6 +9,8 @@ use clap::Subcommand;
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant)] // one value a program
 pub enum ExperimentWhat {
+    /// How few network evaluations a reverse chain can do with
+    SkipAhead(skip_ahead::Flags),
     /// How often chains draw valid grids and solve puzzles
     Sudoku(sudoku::Flags),
 }
@@ -15,6 +18,7 @@ pub enum ExperimentWhat {
 /// Runs what the command names.
 pub fn run(what: ExperimentWhat) -> anyhow::Result<()> {
     match what {
+        ExperimentWhat::SkipAhead(flags) => skip_ahead::run(&flags),
         ExperimentWhat::Sudoku(flags) => sudoku::run(&flags),
     }
 }
