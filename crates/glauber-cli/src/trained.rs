@@ -61,7 +61,9 @@ impl Trained {
             (None, DataConfig::Sudoku { .. }) => {
                 SudokuCodec::new(train::sudoku::size(&self.config)?).pretty(tokens, None)?
             }
-            (None, DataConfig::Text { .. } | DataConfig::Markov { .. }) => tokens.iter().map(Token::to_string).collect::<Vec<_>>().join(" "),
+            (None, DataConfig::Text { .. } | DataConfig::Markov { .. }) => {
+                tokens.iter().map(Token::to_string).collect::<Vec<_>>().join(" ")
+            }
         })
     }
 

@@ -12,8 +12,7 @@ use std::time::Instant;
 use anyhow::{Context, anyhow, ensure};
 use clap::Args;
 use glauber_chain::{
-    ChainRng, ChangesPerEvaluation, DrawControls, HeatBath, Kernel, Lazy, SkipAhead, StepDiagnostics,
-    predicted_changes,
+    ChainRng, ChangesPerEvaluation, DrawControls, HeatBath, Kernel, Lazy, SkipAhead, StepDiagnostics, predicted_changes,
 };
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::TokenBatch;
