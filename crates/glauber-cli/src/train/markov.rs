@@ -12,10 +12,10 @@ use crate::device::device;
 use crate::progress::say;
 use crate::run_config::Layers;
 
-const DEFAULTS: &str = include_str!("../../../../configs/markov.toml");
+pub const DEFAULTS: &str = include_str!("../../../../configs/markov.toml");
 
 /// How uneven the source's laws are: weights of independent exponential variables to this power.
-const PEAKEDNESS: f64 = 3.0;
+pub const PEAKEDNESS: f64 = 3.0;
 
 /// Sequences of the Markov source that its unigram counts come from.
 const COUNTED: usize = 4096;
@@ -65,7 +65,7 @@ fn markov_config(flags: &MarkovFlags) -> anyhow::Result<RunConfig> {
     layers.finish()
 }
 
-fn unigram_counts(source: &MarkovSource, vocab: usize, length: usize, seed: u64) -> Vec<u64> {
+pub fn unigram_counts(source: &MarkovSource, vocab: usize, length: usize, seed: u64) -> Vec<u64> {
     let mut counts = vec![0; vocab];
     // Not the seed itself: the transition matrix was drawn from it.
     for stream in 0..COUNTED {

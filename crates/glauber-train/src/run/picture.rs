@@ -79,7 +79,10 @@ impl Panel {
         })
     }
 
-    fn draw<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    fn draw<DB: DrawingBackend>(
+        &self,
+        area: &DrawingArea<DB, Shift>,
+    ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
         let [x, y] = self.ranges();
         let mut chart = ChartBuilder::on(area)
             .caption(&self.title, ("sans-serif", 18))
@@ -129,8 +132,7 @@ fn short(value: f64) -> String {
 /// [`TrainError::Picture`] when it cannot be drawn.
 pub fn picture(path: &Path, panels: &[Panel]) -> Result<String, TrainError> {
     let mut svg = String::new();
-    draw(&mut svg, panels)
-        .map_err(|error| TrainError::Picture { path: path.into(), reason: error.to_string() })?;
+    draw(&mut svg, panels).map_err(|error| TrainError::Picture { path: path.into(), reason: error.to_string() })?;
     Ok(svg)
 }
 
