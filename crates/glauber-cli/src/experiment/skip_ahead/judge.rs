@@ -71,7 +71,9 @@ impl<'a> Judge<'a> {
         };
         let null: Vec<f64> = (0..EXCHANGES).map(|_| exchanged()).collect();
         let null = Estimate::independent(&null);
-        (found - null.mean) / (null.standard_error * (EXCHANGES as f64).sqrt())
+        let deviation = null.standard_error * (EXCHANGES as f64).sqrt();
+        // Where everything is rare there is one cell, and nothing to be told apart.
+        if deviation > 0.0 { (found - null.mean) / deviation } else { 0.0 }
     }
 }
 
