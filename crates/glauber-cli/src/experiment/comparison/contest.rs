@@ -23,8 +23,8 @@ use super::stopwatch::Stopwatch;
 const RESULT: &str = "result.toml";
 
 /// Held-out sequences of an evaluation: a masked query answers for one site of each.
-const HELD_OUT: usize = 128;
-const HELD_OUT_OF_ONE_SITE: usize = 512;
+const HELD_OUT: usize = 256;
+const HELD_OUT_OF_ONE_SITE: usize = 1024;
 
 /// Held-out sequences and steps drawn for each, for the likelihood bound.
 const BOUND_ROWS: usize = 128;

@@ -68,7 +68,7 @@ impl Section {
             }
         };
         if self.entries.iter().any(|entry| entry.contestant.is_masked()) {
-            text += " Losses under absorbing noise are over masked sites alone and compare with nothing else here; bounds compare.";
+            text += " Under absorbing noise losses and excesses are other quantities, a bidirectional network's over masked sites alone: only bounds compare.";
         }
         if self.late(time) {
             text += " *: first evaluated later than that.";
@@ -112,7 +112,7 @@ impl Section {
             }
             None => columns.push(column("bound, bits per character", |entry| bound(entry, |nats| nats / LN_2))),
         }
-        columns.push(column("M tokens in the time", |entry| {
+        columns.push(column("M tokens at the end", |entry| {
             let last: Vec<f64> =
                 entry.runs.iter().filter_map(|run| run.lines.last()).map(|line| line.tokens as f64 / 1e6).collect();
             show(Point::over_seeds(&last, false), 2)
@@ -125,7 +125,7 @@ impl Section {
             true => (|line| line.step_excess, Scale::Logarithmic, "step excess over Bayes, nats per site"),
             false => (|line| Some(line.step_cross_entropy), Scale::Fitted, "step cross-entropy, nats per site"),
         };
-        // Under absorbing noise only masked sites are asked for: another quantity, not for the same axes.
+        // Under absorbing noise the same words name another quantity, not for the same axes.
         let comparable = self.entries.iter().filter(|entry| !entry.contestant.is_masked());
         let curve = |entry: &Entry| Curve {
             name: format!("{}, {}", entry.contestant.objective.name(), entry.contestant.network),
