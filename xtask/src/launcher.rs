@@ -17,6 +17,8 @@ const PACKAGE: &str = "glauber-cli";
 const PROGRAM: &str = "glauber";
 /// A value of `--device` and the feature of [`PACKAGE`] that builds its backend.
 const DEVICES: [(&str, &str); 1] = [("cpu", "cpu")];
+/// Names that `glauber experiment` takes.
+const EXPERIMENTS: [&str; 4] = ["objectives", "networks", "sudoku", "skip-ahead"];
 /// The device if no `--device` is given.
 const DEFAULT_DEVICE: &str = "cpu";
 
@@ -40,10 +42,12 @@ pub fn run(subcommand: &str, arguments: Vec<OsString>) -> anyhow::Result<ExitCod
 /// # Errors
 /// As [`run`]; [`Usage`] if there is no such experiment.
 pub fn run_experiment(arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
+    let available = || format!("available: markov, {}", EXPERIMENTS.join(", "));
     match arguments.first().and_then(|name| name.to_str()) {
         Some("markov") => run("train", arguments),
-        Some(name) => Err(Usage(format!("there is no experiment `{name}`; available: markov")).into()),
-        None => Err(Usage("name an experiment; available: markov".into()).into()),
+        Some(name) if EXPERIMENTS.contains(&name) => run("experiment", arguments),
+        Some(name) => Err(Usage(format!("there is no experiment `{name}`; {}", available())).into()),
+        None => Err(Usage(format!("name an experiment; {}", available())).into()),
     }
 }
 

@@ -26,7 +26,7 @@ struct Arguments {
 enum Task {
     /// Check the invariants of the workspace: layers, backends, manifests, sources, licences
     Tidy,
-    /// Train: `train text`, `train markov`, or whatever `glauber train --help` lists
+    /// Train: `train text`, `train markov`, `train sudoku`, or whatever `glauber train --help` lists
     #[command(disable_help_flag = true)]
     Train(Passed),
     /// Draw samples from a run: `glauber sample`
@@ -44,7 +44,7 @@ enum Task {
     /// Train a tokenizer, or show how one divides a text: `glauber tokenize`
     #[command(disable_help_flag = true)]
     Tokenize(Passed),
-    /// Run a named experiment; `experiment markov` is `glauber train markov`
+    /// Run a named experiment, as `glauber experiment --help` lists them; `experiment markov` is `glauber train markov`
     #[command(disable_help_flag = true)]
     Experiment(Passed),
 }

@@ -1,7 +1,8 @@
 //! How few evaluations a reverse chain can do with: heat bath, the lazy kernel, and skipping ahead, on a Markov source whose
 //! conditionals are exact, so that whatever is wrong with the samples is the sampler's doing.
 //!
-//! `cargo run --release -p glauber-chain --example skip_ahead [chains] [seed] [shape]`, the shape `cosine` or `linear`
+//! `cargo run --release -p glauber-chain --example skip_ahead [chains] [seed] [shape] [order] [sweeps]`, the shape `cosine` or `linear`,
+//! the order `round-robin` or `permutation`
 
 use std::time::Instant;
 
@@ -17,27 +18,31 @@ use rayon::prelude::*;
 
 const LEN: usize = 64;
 const VOCAB: usize = 27;
-const SWEEPS: usize = 32;
 /// Sets of direct samples that say how the bigram statistic is distributed when nothing is wrong.
 const NULL_SETS: u64 = 200;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let argument = |at: usize, default: u64| -> Result<u64, std::num::ParseIntError> {
-        std::env::args().nth(at).map_or(Ok(default), |text| text.parse())
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, default: u64| -> Result<u64, std::num::ParseIntError> {
+        words.get(at).map_or(Ok(default), |text| text.parse())
     };
-    let (chains, seed) = (argument(1, 2000)? as usize, argument(2, 1)?);
-    let source = MarkovSource::random(VOCAB, 1, 3.0)?;
-    let order = SiteOrder::round_robin(LEN, SWEEPS)?;
-    let shape = match std::env::args().nth(3).as_deref() {
+    let (chains, seed, sweeps) = (number(0, 2000)? as usize, number(1, 1)?, number(4, 32)? as usize);
+    let shape = match words.get(2).map(String::as_str) {
         None | Some("cosine") => SignalShape::Cosine,
         Some("linear") => SignalShape::Linear,
         Some(other) => return Err(format!("shape `{other}`, expected `cosine` or `linear`").into()),
     };
+    let (name, order) = match words.get(3).map(String::as_str) {
+        None | Some("round-robin") => ("round-robin", SiteOrder::round_robin(LEN, sweeps)?),
+        Some("permutation") => ("permutation", SiteOrder::permutation(LEN, sweeps, 1)?),
+        Some(other) => return Err(format!("order `{other}`, expected `round-robin` or `permutation`").into()),
+    };
+    let source = MarkovSource::random(VOCAB, 1, 3.0)?;
     let schedule = Schedule::new(shape, order, NoiseLaw::uniform(VOCAB)?, 1e-3, false)?;
     let marginals: Vec<f64> = (0..LEN).flat_map(|site| source.marginal(site)).collect();
     let predicted = predicted_changes(&schedule, &marginals)?.iter().sum::<f64>() / LEN as f64;
     let judge = Judge::new(&source, chains, seed);
-    println!("{LEN} sites, {VOCAB} tokens, {SWEEPS} sweeps, {shape:?}, {chains} chains, seed {seed}");
+    println!("{LEN} sites, {VOCAB} tokens, {sweeps} {name} sweeps, {shape:?}, {chains} chains, seed {seed}");
     println!("predicted changes of the lazy chain per site: {predicted:.3}");
     println!("log-probability of the source per token: {:.4} nats", judge.log_probability);
     println!("chain                      eval/L  steps/L  changes/L  bigrams z  log-prob ± error   (dev)   seconds");

@@ -205,7 +205,7 @@ fn rows_take_the_same_path_in_any_batch_and_thread() {
     let source = source();
     for schedule in schedules() {
         let conditional = source.conditional(&schedule).unwrap();
-        let sampler = SkipAheadSampler::new(&schedule, SkipAhead::adaptive(LEN));
+        let sampler = SkipAheadSampler::new(&schedule, SkipAhead::adaptive(&schedule));
         let all = start(&schedule, 21);
         let (mut together, mut shared) = (all.clone(), all.clone());
         let done = sampler.sample(&conditional, &mut together).unwrap();
@@ -373,7 +373,7 @@ fn the_adaptive_rule_samples_the_source() {
         let error = found.standard_error.hypot(truth.standard_error);
         (done.steps, pooled_bigrams(&source, chains.tokens()), normal_p((found.mean - truth.mean) / error))
     };
-    let (done, bigrams, p) = judge(SkipAhead::adaptive(LONG));
+    let (done, bigrams, p) = judge(SkipAhead::adaptive(&schedule));
     assert!(done.evaluations < (3 * ROWS * LONG / 2) as u64, "{done:?}");
     assert!(bigrams <= null && p > 1e-3, "{bigrams} against at most {null}, p = {p}");
     let marginals: Vec<f64> = (0..LONG).flat_map(|site| source.marginal(site)).collect();

@@ -18,7 +18,7 @@ pub struct Layers {
 impl Layers {
     /// Starts from a default that is part of the program, then the file, the preset, `--set`, and the other flags.
     pub fn new(default: &str, flags: &TrainFlags) -> anyhow::Result<Self> {
-        let mut layers = Self { table: default.parse().context("the built-in configuration")? };
+        let mut layers = Self::built_in(default)?;
         if let Some(path) = &flags.config {
             layers.read(path)?;
         }
@@ -33,6 +33,11 @@ impl Layers {
         Ok(layers)
     }
 
+    /// Starts from a default that is part of the program, with nothing over it.
+    pub fn built_in(default: &str) -> anyhow::Result<Self> {
+        Ok(Self { table: default.parse().context("the built-in configuration")? })
+    }
+
     fn read(&mut self, path: &Path) -> anyhow::Result<()> {
         let text = std::fs::read_to_string(path).with_context(|| format!("--config {}", path.display()))?;
         let table: Table = text.parse().with_context(|| format!("--config {}", path.display()))?;
@@ -40,7 +45,8 @@ impl Layers {
         Ok(())
     }
 
-    fn set_text(&mut self, setting: &str) -> anyhow::Result<()> {
+    /// Sets what a `--set` flag says.
+    pub fn set_text(&mut self, setting: &str) -> anyhow::Result<()> {
         let Some((key, text)) = setting.split_once('=') else {
             bail!("`--set {setting}`: expected KEY=VALUE, for instance `--set train.steps=100`");
         };

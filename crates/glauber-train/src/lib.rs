@@ -23,8 +23,6 @@ pub use error::TrainError;
 pub use objective::{Asked, Drawing, Examples, Excess, Objective, excess_over_bayes};
 pub use observer::{Event, Flow, Observer};
 pub use optimiser::{Optimiser, OptimiserKind, learning_rate};
-pub use run::{
-    CheckpointInfo, Curve, MetricLine, Panel, RunFolder, Scale, TrainingState, Vocabulary, picture,
-};
+pub use run::{CheckpointInfo, Curve, MetricLine, Panel, RunFolder, Scale, TrainingState, Vocabulary, picture};
 pub use source::SequenceSource;
 pub use trainer::{ExcessFn, SampleFn, Surroundings, Trainer};

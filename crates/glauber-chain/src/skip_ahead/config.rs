@@ -1,5 +1,6 @@
 //! How long an evaluation is held.
 
+use glauber_schedule::Schedule;
 use serde::{Deserialize, Serialize};
 
 use crate::{ChainError, DrawControls};
@@ -84,9 +85,11 @@ impl SkipAhead {
         Ok(Self { changes, window, controls })
     }
 
-    /// What approximates every step at few evaluations: [`ChangesPerEvaluation::AUTO`], and a window of one sweep of single sites.
-    pub fn adaptive(len: usize) -> Self {
-        Self { changes: ChangesPerEvaluation::AUTO, window: Some(len.max(1)), controls: DrawControls::default() }
+    /// What approximates every step at few evaluations: [`ChangesPerEvaluation::AUTO`], and a window of a 32nd of the horizon, which alone
+    /// asks for at most 32 evaluations a row.
+    pub fn adaptive(schedule: &Schedule) -> Self {
+        let window = Some(schedule.horizon().div_ceil(32));
+        Self { changes: ChangesPerEvaluation::AUTO, window, controls: DrawControls::default() }
     }
 
     /// When tokens have changed too much to go on.

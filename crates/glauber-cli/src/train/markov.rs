@@ -16,7 +16,7 @@ use crate::markov::mixture;
 use crate::progress::say;
 use crate::run_config::Layers;
 
-const DEFAULTS: &str = include_str!("../../../../configs/markov.toml");
+pub const DEFAULTS: &str = include_str!("../../../../configs/markov.toml");
 
 /// Sequences of the Markov source that its unigram counts come from.
 const COUNTED: usize = 4096;
@@ -84,7 +84,7 @@ fn markov_config(flags: &MarkovFlags) -> anyhow::Result<RunConfig> {
     layers.finish()
 }
 
-fn unigram_counts(data: &DataConfig, mixture: &MarkovMixture) -> Vec<u64> {
+pub fn unigram_counts(data: &DataConfig, mixture: &MarkovMixture) -> Vec<u64> {
     let mut counts = vec![0; mixture.vocab()];
     let DataConfig::Markov { length, source_seed, .. } = *data else { return counts };
     // Not the seed itself: the transition matrix was drawn from it.

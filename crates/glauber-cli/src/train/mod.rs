@@ -1,6 +1,6 @@
 //! `glauber train`: what its kinds share.
 
-mod markov;
+pub mod markov;
 pub mod sudoku;
 mod text;
 

@@ -72,14 +72,18 @@ impl Panel {
         if self.scale == Scale::FromZero {
             y.0 = 0.0;
         }
-        [x, y].map(|(low, high)| match low < high {
-            true => (low, high + 0.05 * (high - low)),
+        let below = if self.scale == Scale::FromZero { 0.0 } else { 0.05 };
+        [(x, 0.0), (y, below)].map(|((low, high), below)| match low < high {
+            true => (low - below * (high - low), high + 0.05 * (high - low)),
             false if high.is_finite() => (high.min(0.0), high.max(0.0) + 1e-6),
             false => (0.0, 1.0),
         })
     }
 
-    fn draw<DB: DrawingBackend>(&self, area: &DrawingArea<DB, Shift>) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+    fn draw<DB: DrawingBackend>(
+        &self,
+        area: &DrawingArea<DB, Shift>,
+    ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
         let [x, y] = self.ranges();
         let mut chart = ChartBuilder::on(area)
             .caption(&self.title, ("sans-serif", 18))
@@ -99,7 +103,7 @@ impl Panel {
             let [red, green, blue] = curve.colour;
             let style = RGBColor(red, green, blue).stroke_width(2);
             let drawn = match curve.dashed {
-                true => chart.draw_series(DashedLineSeries::new(self.drawn(curve).into_iter(), 6, 4, style))?,
+                true => chart.draw_series(DashedLineSeries::new(self.drawn(curve), 6, 4, style))?,
                 false => chart.draw_series(LineSeries::new(self.drawn(curve), style))?,
             };
             let gap = if curve.dashed { 3 } else { 0 };
@@ -108,7 +112,12 @@ impl Panel {
                 EmptyElement::at((0, 0)) + dash(0, 9 - gap) + dash(9 + gap, 18)
             });
         }
-        chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK).draw()
+        let place = if self.scale == Scale::FromZero {
+            SeriesLabelPosition::MiddleRight
+        } else {
+            SeriesLabelPosition::UpperRight
+        };
+        chart.configure_series_labels().position(place).background_style(WHITE.mix(0.8)).border_style(BLACK).draw()
     }
 }
 
@@ -129,8 +138,7 @@ fn short(value: f64) -> String {
 /// [`TrainError::Picture`] when it cannot be drawn.
 pub fn picture(path: &Path, panels: &[Panel]) -> Result<String, TrainError> {
     let mut svg = String::new();
-    draw(&mut svg, panels)
-        .map_err(|error| TrainError::Picture { path: path.into(), reason: error.to_string() })?;
+    draw(&mut svg, panels).map_err(|error| TrainError::Picture { path: path.into(), reason: error.to_string() })?;
     Ok(svg)
 }
 
@@ -143,4 +151,36 @@ fn draw(svg: &mut String, panels: &[Panel]) -> Result<(), Box<dyn std::error::Er
     }
     area.present()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn panel(scale: Scale, values: &[f64]) -> Panel {
+        let points = values.iter().enumerate().map(|(x, &y)| (x as f64, y)).collect();
+        let curve = Curve { name: "a <curve>".into(), colour: [200, 60, 30], dashed: true, points };
+        Panel { title: "t".into(), x_label: "x".into(), y_label: "y".into(), scale, curves: vec![curve] }
+    }
+
+    #[test]
+    fn what_cannot_be_drawn_is_left_out() {
+        assert_eq!(panel(Scale::Logarithmic, &[0.0, 10.0, f64::NAN, 1000.0]).ranges()[1], (0.9, 3.1));
+        assert_eq!(panel(Scale::FromZero, &[2.0, 4.0]).ranges()[1], (0.0, 4.2));
+        for scale in [Scale::FromZero, Scale::Fitted, Scale::Logarithmic] {
+            for values in [&[][..], &[0.0], &[-1.0, -1.0], &[f64::NAN], &[1.0, 2.0]] {
+                let [x, y] = panel(scale, values).ranges();
+                assert!(x.0 < x.1 && y.0 < y.1, "{scale:?}, {values:?}: {x:?}, {y:?}");
+                let svg =
+                    picture(Path::new("p.svg"), &[panel(scale, values), panel(scale, values)]).expect("a picture");
+                assert!(svg.starts_with("<svg") && svg.matches("a &lt;curve&gt;").count() == 2, "{svg}");
+            }
+        }
+    }
+
+    #[test]
+    fn labels_have_three_figures() {
+        let labels = [0.0, 0.00123, 0.5, 1.25, 99.999, 1234.5].map(short);
+        assert_eq!(labels, ["0", "1.2e-3", "0.5", "1.25", "100", "1234"]);
+    }
 }

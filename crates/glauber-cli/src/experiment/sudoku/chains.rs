@@ -111,7 +111,8 @@ impl<'a> Chainer<'a> {
         let (once, again, _) = self.run(&mut chains)?;
         // A valid grid that agrees with the clues is the solution: there is only one.
         let solved = [once, again].map(|grids| self.valid(&grids));
-        let any = |solved: &Vec<bool>| -> Vec<bool> { solved.chunks(candidates).map(|some| some.contains(&true)).collect() };
+        let any =
+            |solved: &Vec<bool>| -> Vec<bool> { solved.chunks(candidates).map(|some| some.contains(&true)).collect() };
         Ok(Solved {
             clues,
             single: solved.each_ref().map(|solved| Rate::count(solved)),

@@ -183,8 +183,7 @@ impl Trained {
 fn evaluate(trained: &Trained, flags: &Flags) -> anyhow::Result<Report> {
     let controls = DrawControls { temperature: flags.temperature, ..DrawControls::default() };
     let horizon = trained.schedule.horizon();
-    let again =
-        Redenoise { time: (flags.redenoise_time * horizon as f64).round() as usize, rounds: flags.rounds };
+    let again = Redenoise { time: (flags.redenoise_time * horizon as f64).round() as usize, rounds: flags.rounds };
     let seed = flags.sudoku.train.seed.unwrap_or(0);
     let conditional = trained.conditional();
     let chainer = |kernel: Kernel| Chainer::new(trained.size, &trained.schedule, kernel, &conditional, again, seed);

@@ -65,7 +65,8 @@ impl Report {
             let _ = writeln!(text, "{kernel}: {:.2} changes a chain", free.changes);
         }
         if self.size == Size::Four {
-            let expected = 288.0 * (1.0 - (1.0 - 1.0 / 288.0f64).powi(self.free.first().map_or(0, |(_, f)| f.valid[0].of as i32)));
+            let expected =
+                288.0 * (1.0 - (1.0 - 1.0 / 288.0f64).powi(self.free.first().map_or(0, |(_, f)| f.valid[0].of as i32)));
             let _ = writeln!(text, "as many uniform draws of the 288 grids would show {expected:.1} distinct ones");
         }
         *text += "\n";
