@@ -202,7 +202,7 @@ pub struct SamplerFlags {
     #[arg(long, value_name = "M", value_parser = changes_per_eval)]
     pub changes_per_eval: Option<ChangesPerEvaluation>,
     /// With skip-ahead: evaluate the network again after this many steps in any case, because its conditioning on the step has grown
-    /// old. By default a sweep
+    /// old. By default a 32nd of the steps of the chain
     #[arg(long, value_name = "STEPS")]
     pub conditioning_window: Option<usize>,
     /// Sweeps of the chain; by default those of the training

@@ -181,9 +181,9 @@ impl Method {
             SamplerName::Lazy => Self::EveryStep(Lazy::new(controls)?.into()),
             SamplerName::SkipAhead => {
                 let changes = flags.changes_per_eval.unwrap_or(ChangesPerEvaluation::Fixed(1));
-                let window = flags.conditioning_window.unwrap_or(schedule.horizon() / schedule.sweeps());
-                ensure!(window > 0, "`--conditioning-window` is 0, expected at least 1 step");
-                Self::SkipAhead(SkipAhead::new(changes, Some(window), controls)?)
+                let window = flags.conditioning_window.or(SkipAhead::adaptive(schedule).window());
+                ensure!(window != Some(0), "`--conditioning-window` is 0, expected at least 1 step");
+                Self::SkipAhead(SkipAhead::new(changes, window, controls)?)
             }
         })
     }

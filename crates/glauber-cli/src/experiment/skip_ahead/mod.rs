@@ -88,7 +88,7 @@ fn oracle(flags: &Flags, count: usize) -> anyhow::Result<Report> {
         (&schedule, count, flags.seed),
         predicted_changes(&schedule, &source.marginals(len))?,
     );
-    for (name, family, method) in settings(len)? {
+    for (name, family, method) in settings(&schedule)? {
         let start = Instant::now();
         let sampling = Sampling::new(&schedule, method);
         let (samples, done) = sampling.draw_parallel(conditional.as_ref(), count, flags.seed)?;
@@ -127,7 +127,7 @@ fn trained(path: &Path, flags: &Flags, count: usize) -> anyhow::Result<Report> {
         (&schedule, count, flags.seed),
         predicted_changes(&schedule, &marginals)?,
     );
-    for (name, family, method) in settings(len)? {
+    for (name, family, method) in settings(&schedule)? {
         let start = Instant::now();
         let (samples, done) = draw(method, flags.seed)?;
         let seconds = start.elapsed().as_secs_f64();
@@ -137,7 +137,8 @@ fn trained(path: &Path, flags: &Flags, count: usize) -> anyhow::Result<Report> {
 }
 
 /// Every step; one change for each evaluation under several windows; more changes; the adaptive rule.
-fn settings(len: usize) -> anyhow::Result<Vec<(String, Family, Method)>> {
+fn settings(schedule: &Schedule) -> anyhow::Result<Vec<(String, Family, Method)>> {
+    let len = schedule.len();
     let every = |kernel: Kernel| Method::EveryStep(kernel);
     let mut settings = vec![
         ("heat bath".to_owned(), Family::HeatBath, every(HeatBath::default().into())),
@@ -155,10 +156,11 @@ fn settings(len: usize) -> anyhow::Result<Vec<(String, Family, Method)>> {
     for changes in [2, 4, 8, 16, 32] {
         skip(format!("{changes} changes"), Family::Changes, ChangesPerEvaluation::Fixed(changes), None)?;
     }
-    skip("auto, window L".into(), Family::Signal, ChangesPerEvaluation::AUTO, Some(len))?;
+    let adaptive = SkipAhead::adaptive(schedule);
+    skip("auto, window T/32".into(), Family::Signal, adaptive.changes(), adaptive.window())?;
     for signal in [1.0, 2.0, 4.0] {
         let changes = ChangesPerEvaluation::Auto { signal };
-        skip(format!("signal {signal}, window L"), Family::Signal, changes, Some(len))?;
+        skip(format!("signal {signal}, window T/32"), Family::Signal, changes, adaptive.window())?;
     }
     Ok(settings)
 }
