@@ -99,9 +99,10 @@ fn objectives_are_compared_and_finished_runs_kept() {
     fs::write(at.join("corpus.txt"), sentence.repeat(60)).expect("a corpus");
     let compare = |seconds: &'static str| {
         let flags = ["experiment", "objectives", "--data", "corpus.txt", "--seeds", "1", "--evaluate-every", "2"];
-        [&flags[..], &["--out", "out", "--seconds", seconds], &SMALL].concat()
+        let small = ["--held-out", "8", "--bound-sequences", "4"];
+        [&flags[..], &["--out", "out", "--seconds", seconds], &small, &SMALL].concat()
     };
-    said(&run(at, &compare("0.4")));
+    said(&run(at, &compare("0.2")));
     let report = || fs::read_to_string(at.join("out/objectives.md")).expect("a report");
     let first = report();
     for objective in ["binary", "normalised-binary", "denoising", "step-cross-entropy", "ratio-matching"] {
@@ -115,14 +116,15 @@ fn objectives_are_compared_and_finished_runs_kept() {
     // All is there: nothing is run, the same report comes out. One run cut short is run again, and no other.
     let result = |slug: &str| at.join("out/markov").join(slug).join("seed-0/result.toml");
     let written = |slug: &str| fs::metadata(result(slug)).and_then(|file| file.modified()).expect("a result");
-    said(&run(at, &compare("0.4")));
+    said(&run(at, &compare("0.2")));
     assert_eq!(report(), first);
     let (kept, again) = (written("denoising-hollow"), written("binary-hollow"));
     fs::remove_file(result("binary-hollow")).expect("a result");
-    said(&run(at, &compare("0.4")));
+    said(&run(at, &compare("0.2")));
     assert!(written("denoising-hollow") == kept && written("binary-hollow") > again);
 
     mistake(at, &compare("0.5"), &["other settings", "--out"]);
-    mistake(at, &["experiment", "objectives", "--seconds", "-1"], &["--seconds"]);
+    mistake(at, &["experiment", "objectives", "--seconds", "-1"], &["--seconds", "positive"]);
+    mistake(at, &["experiment", "networks", "--bound-sequences", "0"], &["--bound-sequences"]);
     mistake(at, &["experiment", "objectives", "--data", "absent.txt", "--out", "other"], &["absent.txt"]);
 }

@@ -22,12 +22,10 @@ use super::stopwatch::Stopwatch;
 /// Written when a run has ended: a folder without it is of a run that was cut short.
 const RESULT: &str = "result.toml";
 
-/// Held-out sequences of an evaluation: a masked query answers for one site of each.
-const HELD_OUT: usize = 256;
-const HELD_OUT_OF_ONE_SITE: usize = 1024;
+/// More held-out sequences for a masked-query network, which answers for one site of each.
+const FOR_ONE_SITE: usize = 4;
 
-/// Held-out sequences and steps drawn for each, for the likelihood bound.
-const BOUND_ROWS: usize = 128;
+/// Steps drawn for each held-out sequence of the likelihood bound.
 const BOUND_SAMPLING: BoundSampling = BoundSampling { draws: 32, rows: 64 };
 
 /// Whose runs are compared: one for each seed.
@@ -55,10 +53,9 @@ impl Contestant {
         config.model = self.model.clone();
         config.schedule.noise = self.noise.clone();
         config.train.objective = self.objective;
-        config.train.validation_sequences = match self.model.network {
-            NetworkKind::MaskedQuery => HELD_OUT_OF_ONE_SITE,
-            _ => HELD_OUT,
-        };
+        if self.model.network == NetworkKind::MaskedQuery {
+            config.train.validation_sequences *= FOR_ONE_SITE;
+        }
         config
     }
 }
@@ -68,6 +65,8 @@ impl Contestant {
 pub struct Outcome {
     /// Seconds it was given.
     limit: f64,
+    /// Held-out sequences of its bound.
+    bound_sequences: usize,
     /// Weights of its network.
     pub parameters: usize,
     /// Nats per site of the bound (N) on held-out sequences, lazy kernel, averaged weights at the end.
@@ -86,6 +85,8 @@ pub struct Run {
 pub struct Rules<'a> {
     /// Seconds of training.
     pub seconds: f64,
+    /// Held-out sequences of the likelihood bound.
+    pub bound_sequences: usize,
     pub device: &'a Device,
     pub threads: usize,
     pub interrupted: Arc<AtomicBool>,
@@ -120,7 +121,8 @@ impl Rules<'_> {
         let outcome: Outcome = toml::from_str(&text).with_context(|| result.display().to_string())?;
         let run = RunFolder::open(folder)?;
         ensure!(
-            run.config()? == *config && outcome.limit == self.seconds,
+            run.config()? == *config
+                && (outcome.limit, outcome.bound_sequences) == (self.seconds, self.bound_sequences),
             "{}: a run with other settings; choose another `--out`, or remove the folder",
             folder.display()
         );
@@ -158,7 +160,7 @@ impl Rules<'_> {
         }
         let (bound, bound_error) = self.bound(trainer.average(), contestant, source, &schedule)?;
         let parameters = trainer.network().num_params();
-        Ok(Outcome { limit: self.seconds, parameters, bound, bound_error })
+        Ok(Outcome { limit: self.seconds, bound_sequences: self.bound_sequences, parameters, bound, bound_error })
     }
 
     /// The bound (N) for the lazy kernel, nats per site.
@@ -173,8 +175,8 @@ impl Rules<'_> {
         let bound = LikelihoodBound::new(schedule, BoundKernel::Lazy);
         // A chain under absorbing noise cannot start from masks alone where a little signal is left.
         let bound = if masked { bound.with_signal_law(&source.frequencies(masked))? } else { bound };
-        let clean = source.held_out_batch(BOUND_ROWS);
-        let mut rngs = ChainRng::streams(0, BOUND_ROWS);
+        let clean = source.held_out_batch(self.bound_sequences);
+        let mut rngs = ChainRng::streams(0, self.bound_sequences);
         let conditional = NetworkConditional::new(network, contestant.objective, schedule, self.device);
         let terms = bound.estimate(&conditional, &clean, &mut rngs, BOUND_SAMPLING)?.nats_per_token();
         Ok((terms.mean, terms.standard_error))

@@ -20,7 +20,7 @@ pub struct Flags {
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
     /// Seconds that each run trains for; evaluations are not counted
-    #[arg(long, default_value_t = 40.0)]
+    #[arg(long, default_value_t = 40.0, allow_negative_numbers = true)]
     pub seconds: f64,
     /// End each run after so many optimiser steps, if the clock has not
     #[arg(long)]
@@ -31,6 +31,12 @@ pub struct Flags {
     /// Steps between evaluations
     #[arg(long)]
     pub evaluate_every: Option<usize>,
+    /// Held-out sequences of an evaluation, four times as many for a masked-query network: it answers for one site of each
+    #[arg(long, default_value_t = 256)]
+    pub held_out: usize,
+    /// Held-out sequences of the likelihood bound, 32 steps of each
+    #[arg(long, default_value_t = 128)]
+    pub bound_sequences: usize,
     /// Where runs, table and picture go; finished runs that are there are not run again
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -55,6 +61,10 @@ impl Flags {
     pub fn check(&self) -> anyhow::Result<()> {
         let seconds = self.seconds;
         ensure!(seconds > 0.0 && seconds.is_finite(), "`--seconds` is {seconds}, expected a positive number");
+        let sequences = [("--held-out", self.held_out), ("--bound-sequences", self.bound_sequences)];
+        for (flag, found) in sequences {
+            ensure!((2..=1 << 18).contains(&found), "`{flag}` is {found}, expected a number in 2..={}", 1 << 18);
+        }
         ensure!((1..=1000).contains(&self.seeds), "`--seeds` is {}, expected a number in 1..=1000", self.seeds);
         Ok(())
     }
@@ -66,6 +76,7 @@ impl Flags {
         if let Some(every) = self.evaluate_every {
             layers.set("train.validate_every", i64::try_from(every)?)?;
         }
+        layers.set("train.validation_sequences", i64::try_from(self.held_out)?)?;
         layers.set("data", data)?;
         for setting in &self.set {
             layers.set_text(setting)?;

@@ -37,6 +37,7 @@ pub fn compare(name: &str, heading: &str, flags: &Flags, contestants: &Line<'_>)
     std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
     let rules = Rules {
         seconds: flags.seconds,
+        bound_sequences: flags.bound_sequences,
         device: &device,
         threads: flags.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
         interrupted: stop_on_interrupt()?,

@@ -35,7 +35,7 @@ pub struct Flags {
     #[command(flatten)]
     pub sudoku: SudokuFlags,
     /// Train for about so many minutes: the number of steps comes from the pace of the first few
-    #[arg(long, value_name = "M", conflicts_with_all = ["steps", "resume"])]
+    #[arg(long, value_name = "M", conflicts_with_all = ["steps", "resume"], allow_negative_numbers = true)]
     pub minutes: Option<f64>,
     /// Free samples for each kernel
     #[arg(long, default_value_t = 256)]
@@ -53,10 +53,10 @@ pub struct Flags {
     #[arg(long, value_name = "K")]
     pub sampling_sweeps: Option<usize>,
     /// Temperature of the heat-bath draws
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
     pub temperature: f64,
     /// ReDeNoise: the time to which finished chains are noised again, as a share of the horizon
-    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, allow_negative_numbers = true)]
     pub redenoise_time: f64,
     /// ReDeNoise: how often
     #[arg(long, default_value_t = 4)]
