@@ -122,7 +122,7 @@ impl Reference<'_> {
                 self.evaluations += 1;
             }
             for site in free {
-                let (token, signal) = self.draw(&context, evaluated, t, site, tokens[site], rng.uniform());
+                let (token, signal) = self.draw((&context, clamped), evaluated, t, site, tokens[site], rng.uniform());
                 if token != tokens[site] {
                     changes += 1;
                     placed += signal;
@@ -139,15 +139,23 @@ impl Reference<'_> {
     /// The token, and the probability that it is signal.
     fn draw(
         &self,
-        context: &[Token],
+        (context, clamped): (&[Token], &[bool]),
         evaluated: Step,
         t: Step,
         site: Site,
         shown: Token,
         uniform: f64,
     ) -> (Token, f64) {
-        let mu = self.source.denoising_posteriors(self.schedule, evaluated, context, &[site]).unwrap();
-        let (level, law) = (self.schedule.signal_level(site, t), self.schedule.law());
+        let law = self.schedule.law();
+        let held = self.schedule.signal_level(site, evaluated);
+        let conditional = self.source.conditional(self.schedule).unwrap();
+        let rows = TokenRows::new(context, LEN).with_clamped(Some(clamped));
+        let mut mu = vec![0.0; VOCAB];
+        conditional.conditionals(rows, evaluated, &[site], &mut mu).unwrap();
+        for (b, mu) in mu.iter_mut().enumerate() {
+            *mu = (*mu - (1.0 - held) * law.probability(b as Token)) / held;
+        }
+        let level = self.schedule.signal_level(site, t);
         let rate = |b: usize| level * mu[b] + (1.0 - level) * law.probability(b as Token);
         let mut posterior: Vec<f64> = (0..VOCAB).map(rate).collect();
         Lazy::posterior(self.schedule, t, site, shown, &mut posterior).unwrap();

@@ -88,7 +88,7 @@ fn sudoku_is_trained_sampled_and_solved() {
     mistake(at, &["train", "sudoku", "--set", "data.side=5", "--run", "new"], &["data.side", "4 or 9"]);
     mistake(at, &["experiment", "sudoku", "--run", "run", "--clues", "3"], &["--clues", "4 to 15"]);
     mistake(at, &["experiment", "sudoku", "--run", "run", "--redenoise-time", "2"], &["--redenoise-time"]);
-    mistake(at, &["sample", "--run", "run"], &["not trained on text"]);
+    mistake(at, &["infill", "--run", "run", "a ____"], &["not trained on text"]);
 }
 
 #[test]

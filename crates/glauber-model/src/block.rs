@@ -30,7 +30,8 @@ pub(crate) fn modulations<const N: usize>(layer: &Linear, condition: Tensor<2>) 
     std::array::from_fn(|i| all.clone().narrow(1, i * width, width).unsqueeze_dim(1))
 }
 
-/// A feed-forward layer, with ReLU: the CPU device computes the erf of GELU one number at a time.
+/// A feed-forward layer, with squared ReLU (So et al., "Primer", 2021): better than ReLU at equal time, and the CPU device computes the
+/// erf of GELU one number at a time.
 #[derive(Module, Debug)]
 pub(crate) struct FeedForward {
     up: Linear,
@@ -46,7 +47,7 @@ impl FeedForward {
     }
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.down.forward(relu(self.up.forward(x)))
+        self.down.forward(relu(self.up.forward(x)).square())
     }
 }
 

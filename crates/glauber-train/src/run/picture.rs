@@ -123,11 +123,18 @@ impl Panel {
 
 /// A label of an axis: three figures at most.
 fn short(value: f64) -> String {
-    let text = format!("{value:.3}");
-    match value.abs() {
-        0.0 => "0".into(),
-        size if size < 0.01 => format!("{value:.1e}"),
-        size if size >= 100.0 => format!("{value:.0}"),
+    let size = value.abs();
+    // An axis comes to its zero by adding up steps.
+    if size < 1e-9 {
+        return "0".into();
+    }
+    if size < 0.01 {
+        return format!("{value:.1e}");
+    }
+    let decimals = (2.0 - size.log10().floor()).clamp(0.0, 3.0) as usize;
+    let text = format!("{value:.decimals$}");
+    match decimals {
+        0 => text,
         _ => text.trim_end_matches('0').trim_end_matches('.').into(),
     }
 }
