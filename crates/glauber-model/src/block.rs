@@ -3,31 +3,17 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::activation::relu;
-use burn::tensor::module::layer_norm;
 use burn::tensor::{Device, Tensor};
+use glauber_fused::{Rotary, feed_forward, gated_residual, modulated_norm};
 
 use crate::ModelConfig;
 use crate::attention::{MergingAttention, SelfAttention, linear};
-use crate::constants::Rotary;
 
-/// Layer norm without weights of its own: the modulation supplies scale and shift.
-pub(crate) fn normalise(x: Tensor<3>) -> Tensor<3> {
-    let width = x.dims()[2];
-    let ones = Tensor::ones([width], &x.device());
-    layer_norm(x, ones, None, 1e-5)
-}
-
-/// `normalise(x) · (1 + scale) + shift`, scale and shift `[batch, 1, width]`.
-pub(crate) fn modulate(x: Tensor<3>, shift: Tensor<3>, scale: Tensor<3>) -> Tensor<3> {
-    normalise(x) * scale.add_scalar(1.0) + shift
-}
-
-/// Splits the modulation's output into `N` vectors, each `[batch, 1, width]`.
-pub(crate) fn modulations<const N: usize>(layer: &Linear, condition: Tensor<2>) -> [Tensor<3>; N] {
+/// Splits the modulation's output into `N` vectors, each `[batch, width]`.
+pub(crate) fn modulations<const N: usize>(layer: &Linear, condition: Tensor<2>) -> [Tensor<2>; N] {
     let all = layer.forward(condition);
     let width = all.dims()[1] / N;
-    std::array::from_fn(|i| all.clone().narrow(1, i * width, width).unsqueeze_dim(1))
+    std::array::from_fn(|i| all.clone().narrow(1, i * width, width))
 }
 
 /// A feed-forward layer, with squared ReLU (So et al., "Primer", 2021): better than ReLU at equal time, and the CPU device computes the
@@ -47,7 +33,11 @@ impl FeedForward {
     }
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        self.down.forward(relu(self.up.forward(x)).square())
+        let weights = |layer: &Linear| {
+            let bias = layer.bias.as_ref().expect("made with one");
+            (layer.weight.val(), bias.val())
+        };
+        feed_forward(x, weights(&self.up), weights(&self.down))
     }
 }
 
@@ -71,10 +61,10 @@ impl Block {
     /// `[batch, site, width]` to the same; condition `[batch, condition width]`.
     pub fn forward(&self, x: Tensor<3>, condition: Tensor<2>, rotary: &Rotary, bias: Option<Tensor<4>>) -> Tensor<3> {
         let [shift_1, scale_1, gate_1, shift_2, scale_2, gate_2] = modulations(&self.modulation, condition);
-        let attended = self.attention.forward(modulate(x.clone(), shift_1, scale_1), rotary, bias);
-        let x = x + attended * gate_1;
-        let fed = self.feed_forward.forward(modulate(x.clone(), shift_2, scale_2));
-        x + fed * gate_2
+        let attended = self.attention.forward(modulated_norm(x.clone(), shift_1, scale_1), rotary, bias);
+        let x = gated_residual(x, attended, gate_1);
+        let fed = self.feed_forward.forward(modulated_norm(x.clone(), shift_2, scale_2));
+        gated_residual(x, fed, gate_2)
     }
 }
 
@@ -107,14 +97,13 @@ impl MergingBlock {
     pub fn forward(&self, queries: Tensor<3>, condition: Tensor<2>, merging: &Merging) -> Tensor<3> {
         let [shift_1, scale_1, gate_1, shift_2, scale_2, gate_2] = modulations(&self.modulation, condition);
         let attended = self.attention.forward(
-            modulate(queries.clone(), shift_1, scale_1),
-            &merging.query_rotary,
+            modulated_norm(queries.clone(), shift_1, scale_1),
             merging.streams.clone(),
-            &merging.key_rotary,
+            [&merging.query_rotary, &merging.key_rotary],
             merging.bias.clone(),
         );
-        let queries = queries + attended * gate_1;
-        let fed = self.feed_forward.forward(modulate(queries.clone(), shift_2, scale_2));
-        queries + fed * gate_2
+        let queries = gated_residual(queries, attended, gate_1);
+        let fed = self.feed_forward.forward(modulated_norm(queries.clone(), shift_2, scale_2));
+        gated_residual(queries, fed, gate_2)
     }
 }

@@ -5,7 +5,7 @@ use burn::nn::{Initializer, Linear};
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::attention::linear;
+use crate::attention::{apply, linear};
 use crate::{Conditioning, ModelConfig};
 
 /// Where the chain stands when a network is asked, and which class its rows belong to.
@@ -138,7 +138,7 @@ impl LevelEmbedding {
         let position = log_snr.clamp(-MOST_LOG_SNR, MOST_LOG_SNR).div_scalar(MOST_LOG_SNR).unsqueeze_dim::<3>(2);
         let angles = position.clone() * self.frequencies.clone().unsqueeze();
         let features = Tensor::cat(vec![angles.clone().sin(), angles.cos(), position, clean], 2);
-        let all = self.modulation.forward(silu(self.first.forward(features)));
+        let all = apply(&self.modulation, silu(apply(&self.first, features)));
         let width = all.dims()[2] / 3;
         let part = |at: usize| all.clone().narrow(2, at * width, width);
         LevelVectors { scale: part(0), shift: part(1), query: part(2) }

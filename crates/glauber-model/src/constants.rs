@@ -2,6 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
+use glauber_fused::Rotary;
 
 /// Rotary tables for up to `len` sites.
 #[derive(Module, Debug)]
@@ -20,13 +21,6 @@ pub(crate) struct StreamBiases {
     causal: Tensor<2>,
     /// 0 where key ≥ query, −∞ elsewhere, `[query site, key site]`.
     anticausal: Tensor<2>,
-}
-
-/// Rotary tables of some sites: each `[1 or batch, site, 1, head width]`.
-#[derive(Clone)]
-pub(crate) struct Rotary {
-    pub cos: Tensor<4>,
-    pub sin: Tensor<4>,
 }
 
 /// A `[len, columns]` tensor of values.

@@ -3,10 +3,11 @@
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear};
 use burn::tensor::{Device, Int, Tensor};
+use glauber_fused::modulated_norm;
 
 use crate::ModelConfig;
-use crate::attention::linear;
-use crate::block::{modulate, modulations};
+use crate::attention::{apply, linear};
+use crate::block::modulations;
 
 /// The embedding table, and the read-out from states to logits: with weights of its own, or the table's when tied.
 #[derive(Module, Debug)]
@@ -41,9 +42,9 @@ impl Vocabulary {
     /// States `[batch, site, width]` to logits `[batch, site, token]`.
     pub fn logits(&self, states: Tensor<3>, condition: Tensor<2>) -> Tensor<3> {
         let [shift, scale] = modulations(&self.modulation, condition);
-        let states = modulate(states, shift, scale);
+        let states = modulated_norm(states, shift, scale);
         match &self.head {
-            Some(head) => head.forward(states),
+            Some(head) => apply(head, states),
             None => self.tied(states),
         }
     }

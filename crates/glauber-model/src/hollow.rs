@@ -6,7 +6,7 @@ use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear};
 use burn::tensor::{Device, Int, Tensor};
 
-use crate::attention::linear;
+use crate::attention::{apply, linear};
 use crate::bidirectional::pick;
 use crate::block::{Block, Merging, MergingBlock};
 use crate::conditions::{LevelEmbedding, RowCondition};
@@ -102,7 +102,7 @@ impl SiteClassifier for Hollow {
             streams: streams.clone(),
         };
         let joined = Tensor::cat(streams.map(|states| pick(states, sites)).into(), 2);
-        let queries = self.join.forward(joined);
+        let queries = apply(&self.join, joined);
         let queries = levels.into_iter().fold(queries, |queries, levels| queries + pick(levels.query, sites));
         let queries =
             self.merge.iter().fold(queries, |queries, block| block.forward(queries, condition.clone(), &merging));

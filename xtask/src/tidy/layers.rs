@@ -5,14 +5,18 @@ use cargo_metadata::DependencyKind;
 use super::graph::Graph;
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("glauber-tokens", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
     ("glauber-text", &["glauber-tokens"]),
     ("glauber-chain", &["glauber-tokens", "glauber-schedule"]),
     ("glauber-sudoku", &["glauber-tokens", "glauber-chain"]),
-    ("glauber-model", &["glauber-tokens", "glauber-schedule", "glauber-chain"]),
-    ("glauber-train", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-text", "glauber-model"]),
+    ("glauber-fused", &[]),
+    ("glauber-model", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-fused"]),
+    (
+        "glauber-train",
+        &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-text", "glauber-fused", "glauber-model"],
+    ),
     ("glauber", LIBRARIES),
     ("glauber-cli", LIBRARIES),
     ("glauber-benches", LIBRARIES),
@@ -24,6 +28,7 @@ const LIBRARIES: &[&str] = &[
     "glauber-text",
     "glauber-chain",
     "glauber-sudoku",
+    "glauber-fused",
     "glauber-model",
     "glauber-train",
 ];

@@ -9,7 +9,8 @@ pub use evaluation::{Excess, excess_over_bayes};
 pub use examples::Examples;
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::{log_sigmoid, log_softmax};
+use burn::tensor::activation::log_sigmoid;
+use glauber_fused::log_probability;
 use serde::{Deserialize, Serialize};
 
 use glauber_schedule::Schedule;
@@ -96,9 +97,11 @@ impl Objective {
     /// - logits: `[batch, asked site, token]`
     /// - each of the labels: `[batch, asked site]`
     pub(crate) fn loss(self, logits: Tensor<3>, labels: &Labels) -> Tensor<1> {
-        let index = labels.token.clone().unsqueeze_dim::<3>(2);
-        let logits = if self == Self::Binary { logits } else { log_softmax(logits, 2) };
-        let at: Tensor<2> = logits.gather(2, index).squeeze_dim(2);
+        let token = labels.token.clone();
+        let at: Tensor<2> = match self {
+            Self::Binary => logits.gather(2, token.unsqueeze_dim(2)).squeeze_dim(2),
+            _ => log_probability(logits, token),
+        };
         let loss = match &labels.terms {
             Terms::CrossEntropy => at.neg(),
             Terms::Binary { sign, offset } => log_sigmoid((at + offset.clone()) * sign.clone().neg()).neg(),

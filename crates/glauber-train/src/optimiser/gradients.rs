@@ -31,7 +31,8 @@ pub(crate) struct Replicas {
 impl Replicas {
     /// `threads` replicas; one replica leaves the parallelism within its operations as it is.
     pub fn new(threads: usize) -> Self {
-        let pool = |_| ThreadPoolBuilder::new().num_threads(1).build().ok();
+        let name = |at| move |_| format!("replica-{at}");
+        let pool = |at: usize| ThreadPoolBuilder::new().num_threads(1).thread_name(name(at)).build().ok();
         let pools = match threads {
             0 | 1 => Vec::new(),
             _ => (0..threads).filter_map(pool).collect(),

@@ -1,0 +1,49 @@
+//! Contiguous f32 arrays behind tensors of the CPU device.
+
+use std::ops::Deref;
+
+use burn::backend::Flex;
+use burn::backend::tensor::FloatTensor;
+use burn::tensor::{DType, Shape, Tensor, TensorData};
+
+/// What burn keeps behind a float tensor of the CPU device.
+pub(crate) type FlexTensor = FloatTensor<Flex>;
+
+/// A tensor of the CPU device that lies without gaps; clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Array(FlexTensor);
+
+impl Array {
+    /// None where the tensor is not of f32.
+    pub fn new(tensor: FlexTensor) -> Option<Self> {
+        if tensor.dtype() != DType::F32 {
+            return None;
+        }
+        Some(Self(if tensor.is_contiguous() { tensor } else { tensor.to_contiguous() }))
+    }
+
+    /// The values of a tensor that takes no gradient, wherever it is.
+    pub fn constant<const D: usize>(tensor: Tensor<D>) -> Option<Self> {
+        let tensor = match tensor.clone().try_into_primitive::<Flex>() {
+            Ok(plain) => plain,
+            Err(_) => tensor.inner().try_into_primitive::<Flex>().ok()?,
+        };
+        Self::new(tensor)
+    }
+
+    pub fn shape(&self) -> Shape {
+        self.0.layout().shape().clone()
+    }
+
+    pub fn from_values(values: Vec<f32>, shape: Shape) -> FlexTensor {
+        FlexTensor::from_data(TensorData::new(values, shape))
+    }
+}
+
+impl Deref for Array {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        self.0.as_slice().expect("contiguous f32, as checked when it was made")
+    }
+}

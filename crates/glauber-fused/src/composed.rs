@@ -1,0 +1,88 @@
+//! The layers composed of burn's operations: for every device and number type, and the reference of the fused path.
+
+use burn::tensor::activation::{log_softmax, relu, softmax};
+use burn::tensor::module::{layer_norm, linear as affine};
+use burn::tensor::{Int, Tensor};
+
+use crate::Rotary;
+
+/// See [`crate::linear`].
+pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
+    affine(x, weight, bias)
+}
+
+/// See [`crate::feed_forward`].
+pub fn feed_forward(x: Tensor<3>, up: (Tensor<2>, Tensor<1>), down: (Tensor<2>, Tensor<1>)) -> Tensor<3> {
+    let hidden = relu(affine(x, up.0, Some(up.1))).square();
+    affine(hidden, down.0, Some(down.1))
+}
+
+/// See [`crate::modulated_norm`].
+pub fn modulated_norm(x: Tensor<3>, shift: Tensor<2>, scale: Tensor<2>) -> Tensor<3> {
+    let ones = Tensor::ones([x.dims()[2]], &x.device());
+    let normal = layer_norm(x, ones, None, 1e-5);
+    normal * scale.add_scalar(1.0).unsqueeze_dim(1) + shift.unsqueeze_dim(1)
+}
+
+/// See [`crate::gated_residual`].
+pub fn gated_residual(x: Tensor<3>, y: Tensor<3>, gate: Tensor<2>) -> Tensor<3> {
+    x + y * gate.unsqueeze_dim(1)
+}
+
+/// See [`crate::self_attention`].
+pub fn self_attention(projected: Tensor<3>, heads: usize, rotary: &Rotary, bias: Option<Tensor<4>>) -> Tensor<3> {
+    let [batch, sites, width] = projected.dims();
+    let projected = projected.reshape([batch, sites, 3 * heads, width / 3 / heads]);
+    // Queries and keys lie side by side, so that one rotation serves both.
+    let rotated = rotate(projected.clone().narrow(2, 0, 2 * heads), rotary);
+    let queries = rotated.clone().narrow(2, 0, heads);
+    let keys = rotated.narrow(2, heads, heads);
+    attend(queries, keys, projected.narrow(2, 2 * heads, heads), bias)
+}
+
+/// See [`crate::merging_attention`].
+pub fn merging_attention(
+    queries: Tensor<3>,
+    streams: [Tensor<3>; 2],
+    heads: usize,
+    rotary: [&Rotary; 2],
+    bias: Tensor<4>,
+) -> Tensor<3> {
+    let [batch, asked, width] = queries.dims();
+    let head_width = width / heads;
+    let queries = rotate(queries.reshape([batch, asked, heads, head_width]), rotary[0]);
+    let split = |stream: Tensor<3>| {
+        let sites = stream.dims()[1];
+        let both = stream.reshape([batch, sites, 2 * heads, head_width]);
+        (rotate(both.clone().narrow(2, 0, heads), rotary[1]), both.narrow(2, heads, heads))
+    };
+    let [(keys_before, values_before), (keys_after, values_after)] = streams.map(split);
+    let keys = Tensor::cat(vec![keys_before, keys_after], 1);
+    let values = Tensor::cat(vec![values_before, values_after], 1);
+    attend(queries, keys, values, Some(bias))
+}
+
+/// See [`crate::log_probability`].
+pub fn log_probability(logits: Tensor<3>, token: Tensor<2, Int>) -> Tensor<2> {
+    log_softmax(logits, 2).gather(2, token.unsqueeze_dim(2)).squeeze_dim(2)
+}
+
+/// Rotates the halves of the last axis against each other: `[batch, site, head, head width]`.
+fn rotate(x: Tensor<4>, rotary: &Rotary) -> Tensor<4> {
+    let half = x.dims()[3] / 2;
+    let swapped = Tensor::cat(vec![x.clone().narrow(3, half, half), x.clone().narrow(3, 0, half)], 3);
+    x * rotary.cos.clone() + swapped * rotary.sin.clone()
+}
+
+/// Queries `[batch, query, head, head width]` over keys and values `[batch, key, head, head width]`.
+fn attend(queries: Tensor<4>, keys: Tensor<4>, values: Tensor<4>, bias: Option<Tensor<4>>) -> Tensor<3> {
+    let [batch, asked, heads, head_width] = queries.dims();
+    // Scaling the queries touches fewer numbers than scaling the scores.
+    let queries = queries.mul_scalar((head_width as f64).powf(-0.5));
+    let scores = queries.swap_dims(1, 2).matmul(keys.permute([0, 2, 3, 1]));
+    let scores = match bias {
+        Some(bias) => scores + bias,
+        None => scores,
+    };
+    softmax(scores, 3).matmul(values.swap_dims(1, 2)).swap_dims(1, 2).reshape([batch, asked, heads * head_width])
+}

@@ -1,0 +1,114 @@
+//! The layers on the CPU device; each gives `None` where its inputs are not of f32 or not there.
+
+use burn::tensor::{Int, Shape, Tensor, TensorData};
+
+use crate::Rotary;
+use crate::array::{Array, FlexTensor};
+use crate::kernels::{
+    FeedForward, GatedResidual, Linear, LogProbability, MergingAttention, ModulatedNorm, SelfAttention, Sites, Tables,
+};
+use crate::operation::{Input, apply};
+
+pub fn linear(x: &Tensor<3>, weight: &Tensor<2>, bias: &Option<Tensor<1>>) -> Option<Tensor<3>> {
+    let ([batch, sites, input], [rows, output]) = (x.dims(), weight.dims());
+    let bias = bias.as_ref().map_or_else(|| Some(nothing()), Input::new)?;
+    assert!(input == rows, "a linear layer of {rows} inputs was given {input}");
+    let inputs = [Input::new(x)?, Input::new(weight)?, bias];
+    Some(apply(Linear { input, output }, inputs, [batch, sites, output]))
+}
+
+pub fn feed_forward(x: &Tensor<3>, up: &(Tensor<2>, Tensor<1>), down: &(Tensor<2>, Tensor<1>)) -> Option<Tensor<3>> {
+    let (shape, [width, hidden]) = (x.dims(), up.0.dims());
+    assert!(shape[2] == width && down.0.dims() == [hidden, width], "feed-forward weights that do not fit");
+    let inputs = [Input::new(x)?, Input::new(&up.0)?, Input::new(&up.1)?, Input::new(&down.0)?, Input::new(&down.1)?];
+    Some(apply(FeedForward { width, hidden }, inputs, shape))
+}
+
+pub fn modulated_norm(x: &Tensor<3>, shift: &Tensor<2>, scale: &Tensor<2>) -> Option<Tensor<3>> {
+    let shape = x.dims();
+    let inputs = [Input::new(x)?, Input::new(shift)?, Input::new(scale)?];
+    Some(apply(ModulatedNorm(modulated(shape, [shift, scale])), inputs, shape))
+}
+
+pub fn gated_residual(x: &Tensor<3>, y: &Tensor<3>, gate: &Tensor<2>) -> Option<Tensor<3>> {
+    let shape = x.dims();
+    assert!(y.dims() == shape, "a residual of another shape than what it is added to");
+    let inputs = [Input::new(x)?, Input::new(y)?, Input::new(gate)?];
+    Some(apply(GatedResidual(modulated(shape, [gate, gate])), inputs, shape))
+}
+
+pub fn self_attention(
+    projected: &Tensor<3>,
+    heads: &usize,
+    rotary: &&Rotary,
+    bias: &Option<Tensor<4>>,
+) -> Option<Tensor<3>> {
+    let ([batch, sites, both], heads) = (projected.dims(), *heads);
+    let width = both / 3;
+    let bias = match bias {
+        Some(bias) => bias_of(bias, batch, [sites, sites])?,
+        None => Array::new(Array::from_values(vec![0.0; sites * sites], Shape::from([sites * sites])))?,
+    };
+    let tables = tables(rotary, batch, sites, width / heads)?;
+    let operation = SelfAttention { sites, width, heads, tables, bias };
+    Some(apply(operation, [Input::new(projected)?], [batch, sites, width]))
+}
+
+pub fn merging_attention(
+    queries: &Tensor<3>,
+    streams: &[Tensor<3>; 2],
+    heads: &usize,
+    rotary: &[&Rotary; 2],
+    bias: &Tensor<4>,
+) -> Option<Tensor<3>> {
+    let ([batch, asked, width], heads) = (queries.dims(), *heads);
+    let sites = streams[0].dims()[1];
+    let fits = |stream: &Tensor<3>| stream.dims() == [batch, sites, 2 * width];
+    assert!(streams.iter().all(fits), "streams that do not fit the queries");
+    let operation = MergingAttention {
+        queries: asked,
+        sites,
+        width,
+        heads,
+        query_tables: tables(rotary[0], batch, asked, width / heads)?,
+        key_tables: tables(rotary[1], batch, sites, width / heads)?,
+        bias: bias_of(bias, batch, [asked, 2 * sites])?,
+    };
+    let inputs = [Input::new(queries)?, Input::new(&streams[0])?, Input::new(&streams[1])?];
+    Some(apply(operation, inputs, [batch, asked, width]))
+}
+
+pub fn log_probability(logits: &Tensor<3>, token: &Tensor<2, Int>) -> Option<Tensor<2>> {
+    let [batch, sites, vocab] = logits.dims();
+    let inputs = [Input::new(logits)?];
+    let tokens: Vec<usize> = token.clone().into_data().iter::<i64>().map(|token| token as usize).collect();
+    assert!(tokens.len() == batch * sites && tokens.iter().all(|&token| token < vocab), "labels that do not fit");
+    Some(apply(LogProbability { vocab, tokens }, inputs, [batch, sites]))
+}
+
+/// An input that is not there.
+fn nothing() -> Input {
+    Input::Plain(FlexTensor::from_data(TensorData::new(Vec::<f32>::new(), Shape::from([0]))))
+}
+
+fn modulated([batch, sites, width]: [usize; 3], vectors: [&Tensor<2>; 2]) -> Sites {
+    assert!(vectors.iter().all(|vector| vector.dims() == [batch, width]), "modulation of another shape");
+    Sites { sites, width }
+}
+
+fn bias_of(bias: &Tensor<4>, batch: usize, [queries, keys]: [usize; 2]) -> Option<Array> {
+    let [rows, one, asked, over] = bias.dims();
+    assert!(
+        (rows == 1 || rows == batch) && [one, asked, over] == [1, queries, keys],
+        "an attention bias of another shape"
+    );
+    Array::constant(bias.clone())
+}
+
+fn tables(rotary: &Rotary, batch: usize, sites: usize, head_width: usize) -> Option<Tables> {
+    let [rows, of, _, width] = rotary.cos.dims();
+    assert!((rows == 1 || rows == batch) && of == sites && width == head_width, "rotary tables of another shape");
+    assert!(rotary.sin.dims() == rotary.cos.dims(), "rotary tables of two shapes");
+    let (cos, sin) = (Array::constant(rotary.cos.clone())?, Array::constant(rotary.sin.clone())?);
+    Some(Tables { cos, sin, row: sites * width })
+}

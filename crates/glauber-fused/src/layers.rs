@@ -1,0 +1,96 @@
+//! The layers: fused where they can be, composed elsewhere.
+
+use burn::tensor::{Int, Tensor};
+
+use crate::{Rotary, composed};
+
+#[cfg(feature = "cpu")]
+use crate::fused;
+
+/// Takes the fused path where there is one.
+macro_rules! fused_or {
+    ($function:ident($($argument:expr),*)) => {{
+        #[cfg(feature = "cpu")]
+        if let Some(output) = fused::$function($(&$argument),*) {
+            return output;
+        }
+        composed::$function($($argument),*)
+    }};
+}
+
+/// `x · weight + bias`.
+///
+/// # Shapes
+/// - x: `[batch, site, input]`; weight: `[input, output]`; bias: `[output]`
+/// - output: `[batch, site, output]`
+///
+/// # Panics
+/// When shapes do not fit; so do all functions here.
+pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
+    fused_or!(linear(x, weight, bias))
+}
+
+/// `relu(x · up + b)² · down + c` (the squared ReLU of So et al., "Primer", 2021).
+///
+/// # Shapes
+/// - x: `[batch, site, width]`; up: `[width, hidden]` and `[hidden]`; down: `[hidden, width]` and `[width]`
+/// - output: `[batch, site, width]`
+pub fn feed_forward(x: Tensor<3>, up: (Tensor<2>, Tensor<1>), down: (Tensor<2>, Tensor<1>)) -> Tensor<3> {
+    fused_or!(feed_forward(x, up, down))
+}
+
+/// Layer norm without weights of its own, then `· (1 + scale) + shift` (adaLN; Peebles and Xie, 2023).
+///
+/// # Shapes
+/// - x: `[batch, site, width]`; shift and scale: `[batch, width]`
+/// - output: `[batch, site, width]`
+pub fn modulated_norm(x: Tensor<3>, shift: Tensor<2>, scale: Tensor<2>) -> Tensor<3> {
+    fused_or!(modulated_norm(x, shift, scale))
+}
+
+/// `x + y · gate`.
+///
+/// # Shapes
+/// - x and y: `[batch, site, width]`; gate: `[batch, width]`
+/// - output: `[batch, site, width]`
+pub fn gated_residual(x: Tensor<3>, y: Tensor<3>, gate: Tensor<2>) -> Tensor<3> {
+    fused_or!(gated_residual(x, y, gate))
+}
+
+/// Multi-head softmax attention of sites over each other, with rotary positions.
+///
+/// A key whose bias is −∞ weighs exactly nothing.
+///
+/// # Shapes
+/// - projected: `[batch, site, 3 · width]`, queries, keys and values side by side, each head after head
+/// - bias, added to the scores: `[1 or batch, 1, site, site]`
+/// - output: `[batch, site, width]`
+pub fn self_attention(projected: Tensor<3>, heads: usize, rotary: &Rotary, bias: Option<Tensor<4>>) -> Tensor<3> {
+    fused_or!(self_attention(projected, heads, rotary, bias))
+}
+
+/// Multi-head softmax attention of queries over the sites of two streams, with rotary positions.
+///
+/// # Shapes
+/// - queries: `[batch, query, width]`; streams: each `[batch, site, 2 · width]`, keys and values side by side
+/// - rotary: tables of the queries, and of either stream's sites
+/// - bias, added to the scores: `[1 or batch, 1, query, 2 · site]`, the first stream's sites first
+/// - output: `[batch, query, width]`
+pub fn merging_attention(
+    queries: Tensor<3>,
+    streams: [Tensor<3>; 2],
+    heads: usize,
+    rotary: [&Rotary; 2],
+    bias: Tensor<4>,
+) -> Tensor<3> {
+    fused_or!(merging_attention(queries, streams, heads, rotary, bias))
+}
+
+/// `log softmax(logits)` at one token of each site, in nats; no gradient of the shape of all one-hot labels is formed on the way.
+///
+/// # Shapes
+/// - logits: `[batch, site, token]`; token: `[batch, site]`
+/// - output: `[batch, site]`
+pub fn log_probability(logits: Tensor<3>, token: Tensor<2, Int>) -> Tensor<2> {
+    fused_or!(log_probability(logits, token))
+}

@@ -1,0 +1,37 @@
+//! Layers of a transformer, each a single operation with its own backward on the CPU device.
+//!
+//! A layer composed of small tensor operations writes every intermediate result to fresh memory, on one thread, and keeps most of them
+//! for the backward pass. Here a layer norm with its modulation, an attention with its rotary positions, a feed-forward layer, a
+//! gated residual and the log-probability of a label are one pass each over contiguous arrays. On other devices, on other
+//! number types than f32, and without the feature `cpu`, the same functions are composed of burn's operations: [`composed`]
+//! is that path, and what the fused one is tested against.
+
+#![forbid(clippy::undocumented_unsafe_blocks)]
+
+#[cfg(feature = "cpu")]
+mod array;
+pub mod composed;
+#[cfg(feature = "cpu")]
+mod fused;
+#[cfg(feature = "cpu")]
+mod kernels;
+mod layers;
+#[cfg(feature = "cpu")]
+mod operation;
+
+pub use layers::{
+    feed_forward, gated_residual, linear, log_probability, merging_attention, modulated_norm, self_attention,
+};
+
+use burn::tensor::Tensor;
+
+/// Rotary positions of some sites (Su et al., "RoFormer", 2021): tables `[1 or batch, site, 1, head width]`.
+///
+/// A head's state `x` becomes `x · cos + swap(x) · sin`, where `swap` exchanges the halves of its last axis.
+#[derive(Debug, Clone)]
+pub struct Rotary {
+    /// Cosines.
+    pub cos: Tensor<4>,
+    /// Sines, the rotation's sign folded in: negative in the first half.
+    pub sin: Tensor<4>,
+}

@@ -1,0 +1,105 @@
+//! Operations with a backward of their own, recorded with burn's autodiff.
+
+use std::fmt::Debug;
+
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, AutodiffBackend, Flex};
+use burn::tensor::{Shape, Tensor};
+
+use crate::array::{Array, FlexTensor};
+
+/// What an operation gives.
+pub(crate) struct Output {
+    pub values: Vec<f32>,
+    /// What its backward wants besides the inputs.
+    pub kept: Vec<f32>,
+}
+
+/// An operation on `N` contiguous arrays.
+pub(crate) trait Operation<const N: usize>: Debug + Clone + Send + 'static {
+    /// The result, and what to keep of the way there when `keep` says that a backward may follow.
+    fn forward(&self, inputs: [&[f32]; N], keep: bool) -> Output;
+
+    /// The gradient by each input.
+    fn backward(&self, inputs: [&[f32]; N], kept: &[f32], gradient: &[f32]) -> [Vec<f32>; N];
+}
+
+/// An input on the CPU device.
+pub(crate) enum Input {
+    Plain(FlexTensor),
+    Recorded(FloatTensor<Autodiff<Flex>>),
+}
+
+impl Input {
+    /// None where the tensor is on another device or of another type than f32.
+    pub fn new<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
+        let input = match tensor.clone().try_into_primitive::<Flex>() {
+            Ok(plain) => Self::Plain(plain),
+            Err(_) => Self::Recorded(tensor.clone().try_into_primitive::<Autodiff<Flex>>().ok()?),
+        };
+        Array::new(input.primitive().clone())?;
+        Some(input)
+    }
+
+    fn primitive(&self) -> &FlexTensor {
+        match self {
+            Self::Plain(tensor) => tensor,
+            Self::Recorded(tensor) => tensor.primitive(),
+        }
+    }
+
+    fn recorded(self) -> FloatTensor<Autodiff<Flex>> {
+        match self {
+            Self::Plain(tensor) => Autodiff::<Flex>::from_inner(tensor),
+            Self::Recorded(tensor) => tensor,
+        }
+    }
+}
+
+/// Runs an operation, recorded when any input is.
+pub(crate) fn apply<O: Operation<N>, const N: usize, const D: usize>(
+    operation: O,
+    inputs: [Input; N],
+    shape: [usize; D],
+) -> Tensor<D> {
+    let arrays = inputs.each_ref().map(|input| Array::new(input.primitive().clone()).expect("checked in Input::new"));
+    let recorded = inputs.iter().any(|input| matches!(input, Input::Recorded(_)));
+    let Output { values, kept } = operation.forward(arrays.each_ref().map(|array| &**array), recorded);
+    let output = Array::from_values(values, Shape::from(shape));
+    if !recorded {
+        return Tensor::from_primitive::<Flex>(output);
+    }
+    let nodes = inputs.map(|input| input.recorded().node());
+    let output = match Recorded(operation).prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(prepared) => {
+            let len = kept.len();
+            let kept = Array::new(Array::from_values(kept, Shape::from([len]))).expect("made of f32");
+            prepared.finish((arrays, kept), output)
+        }
+        OpsKind::UnTracked(prepared) => prepared.finish(output),
+    };
+    Tensor::from_primitive::<Autodiff<Flex>>(output)
+}
+
+/// An operation as a node of burn's graph.
+#[derive(Debug)]
+struct Recorded<O>(O);
+
+impl<O: Operation<N>, const N: usize> Backward<Flex, N> for Recorded<O> {
+    type State = ([Array; N], Array);
+
+    fn backward(self, ops: Ops<Self::State, N>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let (inputs, kept) = ops.state;
+        let gradient = Array::new(grads.consume::<Flex>(&ops.node)).expect("gradients are of the type of the values");
+        let gradients = self.0.backward(inputs.each_ref().map(|input| &**input), &kept, &gradient);
+        for ((parent, input), values) in ops.parents.into_iter().zip(&inputs).zip(gradients) {
+            if let Some(parent) = parent {
+                grads.register::<Flex>(parent.id, Array::from_values(values, input.shape()));
+            }
+        }
+    }
+}

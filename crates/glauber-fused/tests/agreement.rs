@@ -1,0 +1,191 @@
+//! The fused layers against the same layers composed of burn's operations: values, and gradients by every input.
+#![cfg(feature = "cpu")]
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use glauber_fused::{Rotary, composed};
+
+/// Numbers in −1..1, the same at every call.
+fn numbers<const D: usize>(shape: [usize; D], seed: u64, device: &Device) -> Tensor<D> {
+    let count: usize = shape.iter().product();
+    let number = |at: usize| {
+        let mixed = (at as u64 + 1 + seed * 7919).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (mixed >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    Tensor::from_data(TensorData::new((0..count).map(number).collect::<Vec<f32>>(), shape), device)
+}
+
+fn assert_close(name: &str, fused: TensorData, composed: TensorData) {
+    assert_eq!(fused.shape(), composed.shape(), "{name}");
+    let size = composed.iter::<f64>().fold(1e-3, |most: f64, value| most.max(value.abs()));
+    for (at, (fused, composed)) in fused.iter::<f64>().zip(composed.iter::<f64>()).enumerate() {
+        assert!((fused - composed).abs() <= 2e-5 * size, "{name}, number {at}: {fused} for {composed}");
+    }
+}
+
+/// Compares outputs and, for an uneven sum of them as the loss, gradients by every input; the network's inference path as well.
+fn compare<const D: usize>(
+    name: &str,
+    inputs: Vec<Tensor<D>>,
+    fused: impl Fn(&[Tensor<D>]) -> Tensor<D>,
+    composed: impl Fn(&[Tensor<D>]) -> Tensor<D>,
+) {
+    let plain = fused(&inputs).into_data();
+    assert_close(&format!("{name} without gradients"), plain, composed(&inputs).into_data());
+    let device = Device::flex().autodiff();
+    let run = |layer: &dyn Fn(&[Tensor<D>]) -> Tensor<D>| {
+        let track = |x: &Tensor<D>| Tensor::<D>::from_data(x.clone().into_data(), &device).require_grad();
+        let inputs: Vec<Tensor<D>> = inputs.iter().map(track).collect();
+        let output = layer(&inputs);
+        let weights = numbers(output.dims(), 99, &device);
+        let gradients = (output.clone() * weights).sum().backward();
+        let by: Vec<TensorData> = inputs.iter().map(|x| x.grad(&gradients).expect("reached").into_data()).collect();
+        (output.into_data(), by)
+    };
+    let ((value, by), (expected, expected_by)) = (run(&fused), run(&composed));
+    assert_close(name, value, expected);
+    for (at, (by, expected)) in by.into_iter().zip(expected_by).enumerate() {
+        assert_close(&format!("{name}, gradient by input {at}"), by, expected);
+    }
+}
+
+fn flat(x: &Tensor<3>) -> Tensor<2> {
+    x.clone().squeeze_dim(1)
+}
+
+fn vector(x: &Tensor<3>) -> Tensor<1> {
+    flat(x).squeeze_dim(0)
+}
+
+#[test]
+fn modulated_norm() {
+    let device = Device::flex();
+    for [batch, sites, width] in [[2, 3, 20], [3, 1, 16], [1, 5, 7]] {
+        let inputs = vec![
+            numbers([batch, sites, width], 1, &device),
+            numbers([batch, 1, width], 2, &device),
+            numbers([batch, 1, width], 3, &device),
+        ];
+        let fused = |x: &[Tensor<3>]| glauber_fused::modulated_norm(x[0].clone(), flat(&x[1]), flat(&x[2]));
+        let reference = |x: &[Tensor<3>]| composed::modulated_norm(x[0].clone(), flat(&x[1]), flat(&x[2]));
+        compare("modulated norm", inputs, fused, reference);
+    }
+}
+
+#[test]
+fn gated_residual() {
+    let device = Device::flex();
+    let inputs =
+        vec![numbers([2, 3, 20], 1, &device), numbers([2, 3, 20], 2, &device), numbers([2, 1, 20], 3, &device)];
+    let fused = |x: &[Tensor<3>]| glauber_fused::gated_residual(x[0].clone(), x[1].clone(), flat(&x[2]));
+    let reference = |x: &[Tensor<3>]| composed::gated_residual(x[0].clone(), x[1].clone(), flat(&x[2]));
+    compare("gated residual", inputs, fused, reference);
+}
+
+#[test]
+fn linear_with_and_without_bias() {
+    let device = Device::flex();
+    let inputs =
+        || vec![numbers([2, 3, 20], 1, &device), numbers([20, 1, 9], 2, &device), numbers([1, 1, 9], 3, &device)];
+    let fused = |x: &[Tensor<3>]| glauber_fused::linear(x[0].clone(), flat(&x[1]), Some(vector(&x[2])));
+    let reference = |x: &[Tensor<3>]| composed::linear(x[0].clone(), flat(&x[1]), Some(vector(&x[2])));
+    compare("linear", inputs(), fused, reference);
+    let fused = |x: &[Tensor<3>]| glauber_fused::linear(x[0].clone(), flat(&x[1]), None);
+    let reference = |x: &[Tensor<3>]| composed::linear(x[0].clone(), flat(&x[1]), None);
+    compare("linear without bias", inputs()[..2].to_vec(), fused, reference);
+}
+
+/// More rows than a tile, so that gradients add up over tiles.
+#[test]
+fn feed_forward() {
+    let device = Device::flex();
+    let inputs = vec![
+        numbers([3, 190, 8], 1, &device),
+        numbers([8, 1, 24], 2, &device),
+        numbers([1, 1, 24], 3, &device),
+        numbers([24, 1, 8], 4, &device),
+        numbers([1, 1, 8], 5, &device),
+    ];
+    let up = |x: &[Tensor<3>]| (flat(&x[1]), vector(&x[2]));
+    let down = |x: &[Tensor<3>]| (flat(&x[3]), vector(&x[4]));
+    let fused = |x: &[Tensor<3>]| glauber_fused::feed_forward(x[0].clone(), up(x), down(x));
+    let reference = |x: &[Tensor<3>]| composed::feed_forward(x[0].clone(), up(x), down(x));
+    compare("feed-forward", inputs, fused, reference);
+}
+
+/// Tables of `rows` rows: angles that differ by site, row and number.
+fn rotary(rows: usize, sites: usize, width: usize, device: &Device) -> Rotary {
+    let angle = |at: usize| (at % (width / 2)) as f32 * 0.3 + (at / width) as f32 * 0.7;
+    let sign = |at: usize| if at % width < width / 2 { -1.0 } else { 1.0 };
+    let table = |value: &dyn Fn(usize) -> f32| {
+        let values: Vec<f32> = (0..rows * sites * width).map(value).collect();
+        Tensor::from_data(TensorData::new(values, [rows, sites, 1, width]), device)
+    };
+    Rotary { cos: table(&|at| angle(at).cos()), sin: table(&|at| sign(at) * angle(at).sin()) }
+}
+
+/// `−∞` where a hash says so, never in a query's first key.
+fn mask(shape: [usize; 4], device: &Device) -> Tensor<4> {
+    let keys = shape[3];
+    let values = numbers(shape, 5, device).into_data();
+    let hidden = |(at, value): (usize, f32)| if at % keys > 0 && value > 0.2 { f32::NEG_INFINITY } else { value };
+    Tensor::from_data(TensorData::new(values.iter().enumerate().map(hidden).collect::<Vec<f32>>(), shape), device)
+}
+
+#[test]
+fn self_attention() {
+    let device = Device::flex();
+    for (rows, bias) in [(1, None), (1, Some(1)), (2, Some(2))] {
+        let rotary = rotary(rows, 5, 4, &device);
+        let bias = bias.map(|rows| mask([rows, 1, 5, 5], &device));
+        let fused = |x: &[Tensor<3>]| glauber_fused::self_attention(x[0].clone(), 3, &rotary, bias.clone());
+        let reference = |x: &[Tensor<3>]| composed::self_attention(x[0].clone(), 3, &rotary, bias.clone());
+        compare("self-attention", vec![numbers([2, 5, 36], 1, &device)], fused, reference);
+    }
+}
+
+#[test]
+fn merging_attention() {
+    let device = Device::flex();
+    for rows in [1, 2] {
+        let (queries, keys) = (rotary(rows, 3, 4, &device), rotary(1, 5, 4, &device));
+        let bias = mask([rows, 1, 3, 10], &device);
+        let inputs =
+            vec![numbers([2, 3, 8], 1, &device), numbers([2, 5, 16], 2, &device), numbers([2, 5, 16], 3, &device)];
+        let streams = |x: &[Tensor<3>]| [x[1].clone(), x[2].clone()];
+        let fused = |x: &[Tensor<3>]| {
+            glauber_fused::merging_attention(x[0].clone(), streams(x), 2, [&queries, &keys], bias.clone())
+        };
+        let reference =
+            |x: &[Tensor<3>]| composed::merging_attention(x[0].clone(), streams(x), 2, [&queries, &keys], bias.clone());
+        compare("merging attention", inputs, fused, reference);
+    }
+}
+
+#[test]
+fn log_probability() {
+    let device = Device::flex();
+    let token = |device: &Device| Tensor::<2, Int>::from_data([[0, 16, 3], [5, 5, 11]], device);
+    let logits = numbers([2, 3, 17], 1, &device).mul_scalar(30.0);
+    let lift = |x: Tensor<2>| x.unsqueeze_dim::<3>(2);
+    let fused = |x: &[Tensor<3>]| lift(glauber_fused::log_probability(x[0].clone(), token(&x[0].device())));
+    let reference = |x: &[Tensor<3>]| lift(composed::log_probability(x[0].clone(), token(&x[0].device())));
+    compare("log-probability", vec![logits], fused, reference);
+}
+
+/// A masked key weighs nothing at all: what stands there changes no bit of the result.
+#[test]
+fn a_masked_key_changes_no_bit() {
+    let device = Device::flex();
+    let rotary = rotary(1, 4, 4, &device);
+    let bias = Tensor::<4>::from_data(
+        TensorData::new(
+            (0..16).map(|at| if at % 4 == 2 { f32::NEG_INFINITY } else { 0.0 }).collect::<Vec<f32>>(),
+            [1, 1, 4, 4],
+        ),
+        &device,
+    );
+    let x = numbers([1, 4, 24], 1, &device);
+    let other = x.clone().slice_assign([0..1, 2..3, 8..24], numbers([1, 1, 16], 7, &device).mul_scalar(50.0));
+    let run = |x: Tensor<3>| glauber_fused::self_attention(x, 2, &rotary, Some(bias.clone())).into_data();
+    assert_eq!(run(x), run(other));
+}
