@@ -35,8 +35,13 @@ impl Array {
         self.0.layout().shape().clone()
     }
 
-    pub fn from_values(values: Vec<f32>, shape: Shape) -> FlexTensor {
-        FlexTensor::from_data(TensorData::new(values, shape))
+    /// An array of a shape that has as many numbers.
+    pub fn from_values(values: Vec<f32>, shape: Shape) -> Self {
+        Self(FlexTensor::from_data(TensorData::new(values, shape)))
+    }
+
+    pub fn into_tensor(self) -> FlexTensor {
+        self.0
     }
 }
 

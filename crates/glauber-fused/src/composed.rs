@@ -13,7 +13,7 @@ pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tenso
 
 /// See [`crate::feed_forward`].
 pub fn feed_forward(x: Tensor<3>, up: (Tensor<2>, Tensor<1>), down: (Tensor<2>, Tensor<1>)) -> Tensor<3> {
-    let hidden = relu(affine(x, up.0, Some(up.1))).square();
+    let hidden = relu(affine(x, up.0, Some(up.1)));
     affine(hidden, down.0, Some(down.1))
 }
 

@@ -1,9 +1,9 @@
 //! The layers on the CPU device; each gives `None` where its inputs are not of f32 or not there.
 
-use burn::tensor::{Int, Shape, Tensor, TensorData};
+use burn::tensor::{Int, Shape, Tensor};
 
 use crate::Rotary;
-use crate::array::{Array, FlexTensor};
+use crate::array::Array;
 use crate::kernels::{
     FeedForward, GatedResidual, Linear, LogProbability, MergingAttention, ModulatedNorm, SelfAttention, Sites, Tables,
 };
@@ -11,7 +11,7 @@ use crate::operation::{Input, apply};
 
 pub fn linear(x: &Tensor<3>, weight: &Tensor<2>, bias: &Option<Tensor<1>>) -> Option<Tensor<3>> {
     let ([batch, sites, input], [rows, output]) = (x.dims(), weight.dims());
-    let bias = bias.as_ref().map_or_else(|| Some(nothing()), Input::new)?;
+    let bias = bias.as_ref().map_or_else(|| Some(Input::none()), Input::new)?;
     assert!(input == rows, "a linear layer of {rows} inputs was given {input}");
     let inputs = [Input::new(x)?, Input::new(weight)?, bias];
     Some(apply(Linear { input, output }, inputs, [batch, sites, output]))
@@ -47,7 +47,7 @@ pub fn self_attention(
     let width = both / 3;
     let bias = match bias {
         Some(bias) => bias_of(bias, batch, [sites, sites])?,
-        None => Array::new(Array::from_values(vec![0.0; sites * sites], Shape::from([sites * sites])))?,
+        None => Array::from_values(vec![0.0; sites * sites], Shape::from([sites * sites])),
     };
     let tables = tables(rotary, batch, sites, width / heads)?;
     let operation = SelfAttention { sites, width, heads, tables, bias };
@@ -84,11 +84,6 @@ pub fn log_probability(logits: &Tensor<3>, token: &Tensor<2, Int>) -> Option<Ten
     let tokens: Vec<usize> = token.clone().into_data().iter::<i64>().map(|token| token as usize).collect();
     assert!(tokens.len() == batch * sites && tokens.iter().all(|&token| token < vocab), "labels that do not fit");
     Some(apply(LogProbability { vocab, tokens }, inputs, [batch, sites]))
-}
-
-/// An input that is not there.
-fn nothing() -> Input {
-    Input::Plain(FlexTensor::from_data(TensorData::new(Vec::<f32>::new(), Shape::from([0]))))
 }
 
 fn modulated([batch, sites, width]: [usize; 3], vectors: [&Tensor<2>; 2]) -> Sites {

@@ -30,7 +30,7 @@ pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tenso
     fused_or!(linear(x, weight, bias))
 }
 
-/// `relu(x · up + b)² · down + c` (the squared ReLU of So et al., "Primer", 2021).
+/// `relu(x · up + b) · down + c`.
 ///
 /// # Shapes
 /// - x: `[batch, site, width]`; up: `[width, hidden]` and `[hidden]`; down: `[hidden, width]` and `[width]`

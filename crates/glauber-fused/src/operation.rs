@@ -5,12 +5,12 @@ use std::fmt::Debug;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Flex};
 use burn::tensor::{Shape, Tensor};
 
-use crate::array::{Array, FlexTensor};
+use crate::array::Array;
 
 /// What an operation gives.
 pub(crate) struct Output {
@@ -29,34 +29,29 @@ pub(crate) trait Operation<const N: usize>: Debug + Clone + Send + 'static {
 }
 
 /// An input on the CPU device.
-pub(crate) enum Input {
-    Plain(FlexTensor),
-    Recorded(FloatTensor<Autodiff<Flex>>),
+pub(crate) struct Input {
+    array: Array,
+    /// The tensor itself, where burn records what becomes of it.
+    recorded: Option<FloatTensor<Autodiff<Flex>>>,
 }
 
 impl Input {
     /// None where the tensor is on another device or of another type than f32.
     pub fn new<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
-        let input = match tensor.clone().try_into_primitive::<Flex>() {
-            Ok(plain) => Self::Plain(plain),
-            Err(_) => Self::Recorded(tensor.clone().try_into_primitive::<Autodiff<Flex>>().ok()?),
-        };
-        Array::new(input.primitive().clone())?;
-        Some(input)
+        if let Ok(plain) = tensor.clone().try_into_primitive::<Flex>() {
+            return Some(Self { array: Array::new(plain)?, recorded: None });
+        }
+        let recorded = tensor.clone().try_into_primitive::<Autodiff<Flex>>().ok()?;
+        Some(Self { array: Array::new(recorded.primitive().clone())?, recorded: Some(recorded) })
     }
 
-    fn primitive(&self) -> &FlexTensor {
-        match self {
-            Self::Plain(tensor) => tensor,
-            Self::Recorded(tensor) => tensor.primitive(),
-        }
+    /// An input of no numbers, for one that is not there.
+    pub fn none() -> Self {
+        Self { array: Array::from_values(Vec::new(), Shape::from([0])), recorded: None }
     }
 
-    fn recorded(self) -> FloatTensor<Autodiff<Flex>> {
-        match self {
-            Self::Plain(tensor) => Autodiff::<Flex>::from_inner(tensor),
-            Self::Recorded(tensor) => tensor,
-        }
+    fn node(self) -> NodeGuard {
+        self.recorded.unwrap_or_else(|| Autodiff::<Flex>::from_inner(self.array.into_tensor())).node()
     }
 }
 
@@ -66,19 +61,18 @@ pub(crate) fn apply<O: Operation<N>, const N: usize, const D: usize>(
     inputs: [Input; N],
     shape: [usize; D],
 ) -> Tensor<D> {
-    let arrays = inputs.each_ref().map(|input| Array::new(input.primitive().clone()).expect("checked in Input::new"));
-    let recorded = inputs.iter().any(|input| matches!(input, Input::Recorded(_)));
+    let arrays = inputs.each_ref().map(|input| input.array.clone());
+    let recorded = inputs.iter().any(|input| input.recorded.is_some());
     let Output { values, kept } = operation.forward(arrays.each_ref().map(|array| &**array), recorded);
-    let output = Array::from_values(values, Shape::from(shape));
+    let output = Array::from_values(values, Shape::from(shape)).into_tensor();
     if !recorded {
         return Tensor::from_primitive::<Flex>(output);
     }
-    let nodes = inputs.map(|input| input.recorded().node());
+    let nodes = inputs.map(Input::node);
     let output = match Recorded(operation).prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prepared) => {
             let len = kept.len();
-            let kept = Array::new(Array::from_values(kept, Shape::from([len]))).expect("made of f32");
-            prepared.finish((arrays, kept), output)
+            prepared.finish((arrays, Array::from_values(kept, Shape::from([len]))), output)
         }
         OpsKind::UnTracked(prepared) => prepared.finish(output),
     };
@@ -98,7 +92,7 @@ impl<O: Operation<N>, const N: usize> Backward<Flex, N> for Recorded<O> {
         let gradients = self.0.backward(inputs.each_ref().map(|input| &**input), &kept, &gradient);
         for ((parent, input), values) in ops.parents.into_iter().zip(&inputs).zip(gradients) {
             if let Some(parent) = parent {
-                grads.register::<Flex>(parent.id, Array::from_values(values, input.shape()));
+                grads.register::<Flex>(parent.id, Array::from_values(values, input.shape()).into_tensor());
             }
         }
     }

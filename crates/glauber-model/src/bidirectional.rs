@@ -26,7 +26,7 @@ impl Bidirectional {
     /// With a table of `vocab + extra` tokens, and logits of `vocab`.
     pub(crate) fn new(config: &ModelConfig, vocab: usize, extra: usize, len: usize, device: &Device) -> Self {
         Self {
-            rotary: RotaryTables::new(len, config.width / config.heads, device),
+            rotary: RotaryTables::new(len, config, device),
             vocabulary: Vocabulary::new(config, vocab, extra, device),
             condition: RowCondition::new(config, device),
             levels: LevelEmbedding::new(config, device),

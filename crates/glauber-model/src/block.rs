@@ -16,8 +16,7 @@ pub(crate) fn modulations<const N: usize>(layer: &Linear, condition: Tensor<2>) 
     std::array::from_fn(|i| all.clone().narrow(1, i * width, width))
 }
 
-/// A feed-forward layer, with squared ReLU (So et al., "Primer", 2021): better than ReLU at equal time, and the CPU device computes the
-/// erf of GELU one number at a time.
+/// A feed-forward layer, with ReLU: squared, it learned faster at first and ended worse (`docs/results.md`).
 #[derive(Module, Debug)]
 pub(crate) struct FeedForward {
     up: Linear,

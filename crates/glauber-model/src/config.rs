@@ -32,6 +32,20 @@ pub enum Conditioning {
     SignalLevel,
 }
 
+/// How the sites of a sequence lie, which is what rotary positions tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Positions {
+    /// One after another.
+    #[default]
+    Line,
+    /// In rows, one row after another, as the pixels of an image: half of each head rotates with the row, half with the column.
+    Grid {
+        /// Sites of a row.
+        columns: usize,
+    },
+}
+
 /// The sizes of a network, apart from vocabulary and sequence length, which the data decide.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +63,9 @@ pub struct ModelConfig {
     pub heads: usize,
     /// Width of the conditioning vector that modulates every block.
     pub condition_width: usize,
+    /// How the sites lie, by default one after another.
+    #[serde(default)]
+    pub positions: Positions,
     /// What the network is told about the noise, by default the step alone.
     #[serde(default)]
     pub conditioning: Conditioning,
@@ -95,7 +112,8 @@ impl Preset {
                 merge_layers: 1,
                 heads: 4,
                 condition_width: 64,
-                conditioning: Conditioning::Step,
+                positions: Positions::Line,
+                conditioning: Conditioning::SignalLevel,
                 classes: 0,
                 tied: false,
             },
@@ -106,7 +124,8 @@ impl Preset {
                 merge_layers: 2,
                 heads: 8,
                 condition_width: 128,
-                conditioning: Conditioning::Step,
+                positions: Positions::Line,
+                conditioning: Conditioning::SignalLevel,
                 classes: 0,
                 tied: false,
             },
@@ -117,6 +136,7 @@ impl Preset {
                 merge_layers: 0,
                 heads: 16,
                 condition_width: 224,
+                positions: Positions::Line,
                 conditioning: Conditioning::Step,
                 classes: 0,
                 tied: true,
@@ -162,10 +182,15 @@ impl ModelConfig {
         if let Some((key, found)) = sizes.into_iter().find(|(_, size)| *size > LARGEST) {
             return Err(ModelError::TooLarge { key, found, most: LARGEST });
         }
-        if !self.width.is_multiple_of(2 * self.heads) {
-            return Err(ModelError::Heads { width: self.width, heads: self.heads });
+        let multiple = match self.positions {
+            Positions::Line => 2,
+            Positions::Grid { columns: 0 } => return Err(ModelError::Zero { key: "model.positions.grid.columns" }),
+            Positions::Grid { .. } => 4,
+        };
+        match self.width.is_multiple_of(multiple * self.heads) {
+            true => Ok(()),
+            false => Err(ModelError::Heads { width: self.width, heads: self.heads, multiple }),
         }
-        Ok(())
     }
 }
 
@@ -187,6 +212,11 @@ mod tests {
     fn sizes_that_do_not_fit_name_their_key() {
         let config = ModelConfig { heads: 3, ..Preset::Tiny.config() };
         assert!(config.validate().unwrap_err().to_string().contains("model.heads"));
+        let grid = Positions::Grid { columns: 8 };
+        let config = ModelConfig { positions: grid, width: 24, heads: 4, ..Preset::Tiny.config() };
+        assert!(config.validate().unwrap_err().to_string().contains("multiple of 4"));
+        let config = ModelConfig { positions: Positions::Grid { columns: 0 }, ..Preset::Tiny.config() };
+        assert!(config.validate().unwrap_err().to_string().contains("model.positions"));
         let config = ModelConfig { layers: 0, ..Preset::Tiny.config() };
         let error = config.validate().unwrap_err().to_string();
         assert!(error.contains("model.layers"), "{error}");

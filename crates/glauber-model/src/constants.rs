@@ -4,6 +4,8 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use glauber_fused::Rotary;
 
+use crate::{ModelConfig, Positions};
+
 /// Rotary tables for up to `len` sites.
 #[derive(Module, Debug)]
 pub(crate) struct RotaryTables {
@@ -23,6 +25,17 @@ pub(crate) struct StreamBiases {
     anticausal: Tensor<2>,
 }
 
+/// What the wavelengths of a line's positions go up to, over 2π.
+const LINE_BASE: f64 = 10_000.0;
+
+/// The same of each axis of a grid: grids are short.
+const GRID_BASE: f64 = 100.0;
+
+/// Angular frequency `i` of `count`, falling from 1 to near `1 / base`.
+fn frequency(i: usize, count: usize, base: f64) -> f64 {
+    base.powf(-(i as f64) / count as f64)
+}
+
 /// A `[len, columns]` tensor of values.
 fn table(value: impl Fn(usize, usize) -> f64, len: usize, columns: usize, device: &Device) -> Tensor<2> {
     let values: Vec<f32> = (0..len * columns).map(|at| value(at / columns, at % columns) as f32).collect();
@@ -30,11 +43,15 @@ fn table(value: impl Fn(usize, usize) -> f64, len: usize, columns: usize, device
 }
 
 impl RotaryTables {
-    pub fn new(len: usize, head_width: usize, device: &Device) -> Self {
+    pub fn new(len: usize, config: &ModelConfig, device: &Device) -> Self {
+        let head_width = config.width / config.heads;
         let half = head_width / 2;
-        let angle = |site: usize, i: usize| {
-            let frequency = 10_000f64.powf(-((i % half) as f64) / half as f64);
-            site as f64 * frequency
+        let angle = |site: usize, i: usize| match config.positions {
+            Positions::Line => site as f64 * frequency(i % half, half, LINE_BASE),
+            Positions::Grid { columns } => {
+                let (axis, i) = ((i % half) / (half / 2), i % (half / 2));
+                [site / columns, site % columns][axis] as f64 * frequency(i, half / 2, GRID_BASE)
+            }
         };
         let sign = |i: usize| if i < half { -1.0 } else { 1.0 };
         Self {
@@ -106,4 +123,36 @@ fn select_rows(table: &Tensor<2>, rows: &[usize]) -> Tensor<2> {
 pub(crate) fn indices(sites: &[usize], device: &Device) -> Tensor<1, burn::tensor::Int> {
     let values: Vec<i32> = sites.iter().map(|&site| site as i32).collect();
     Tensor::from_data(TensorData::new(values, [sites.len()]), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Preset;
+
+    /// What a rotated query and key see of each other, frequency by frequency.
+    fn offsets(config: &ModelConfig, len: usize, a: usize, b: usize) -> Vec<f32> {
+        let device = Device::flex();
+        let tables = RotaryTables::new(len, config, &device);
+        let [cos, sin] = [tables.cos, tables.sin].map(|table| table.into_data().iter::<f32>().collect::<Vec<f32>>());
+        let width = config.width / config.heads;
+        let of = |table: &[f32], site: usize, i: usize| table[site * width + width / 2 + i];
+        let part = |i: usize| of(&cos, a, i) * of(&cos, b, i) + of(&sin, a, i) * of(&sin, b, i);
+        (0..width / 2).map(part).collect()
+    }
+
+    #[test]
+    fn a_grid_tells_rows_and_columns_apart_and_nothing_else() {
+        let config = ModelConfig { positions: Positions::Grid { columns: 5 }, ..Preset::Tiny.config() };
+        let seen = |a, b| offsets(&config, 20, a, b);
+        let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
+        // One row down and two columns right, from two places.
+        assert!(close(&seen(0, 7), &seen(11, 18)));
+        // The same distance along the line, across the end of a row.
+        assert!(!close(&seen(0, 7), &seen(4, 11)));
+        // Within a row, the frequencies of rows stand still.
+        let half = config.width / config.heads / 4;
+        assert!(seen(5, 9)[..half].iter().all(|cos| (cos - 1.0).abs() < 1e-6));
+        assert!(seen(5, 9)[half] < 0.9);
+    }
 }

@@ -4,13 +4,17 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// The heads do not divide the width, or leave an odd width per head.
-    #[error("width {width} does not divide into {heads} heads of even width: change `model.width` or `model.heads`")]
+    /// The heads do not divide the width, or leave a width per head that cannot be rotated.
+    #[error(
+        "width {width} does not divide into {heads} heads of a multiple of {multiple}: change `model.width` or `model.heads`"
+    )]
     Heads {
         /// Width found.
         width: usize,
         /// Heads found.
         heads: usize,
+        /// What a head's width must be a multiple of: 2 on a line, 4 on a grid.
+        multiple: usize,
     },
     /// A size is zero.
     #[error("`{key}` is 0, expected at least 1")]

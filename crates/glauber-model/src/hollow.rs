@@ -39,7 +39,7 @@ impl Hollow {
         let stream = || (0..config.layers).map(|_| Block::new(config, device)).collect();
         let merge = (0..config.merge_layers).map(|_| MergingBlock::new(config, device));
         Self {
-            rotary: RotaryTables::new(len, config.width / config.heads, device),
+            rotary: RotaryTables::new(len, config, device),
             biases: StreamBiases::new(len, device),
             vocabulary: Vocabulary::new(config, vocab, 0, device),
             condition: RowCondition::new(config, device),

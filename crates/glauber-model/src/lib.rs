@@ -25,7 +25,7 @@ mod masked_query;
 pub use bidirectional::Bidirectional;
 pub use classifier::{Network, SiteClassifier, Sites};
 pub use conditions::Conditions;
-pub use config::{Conditioning, ModelConfig, NetworkKind, Preset};
+pub use config::{Conditioning, ModelConfig, NetworkKind, Positions, Preset};
 pub use error::ModelError;
 pub use hollow::Hollow;
 pub use masked_query::MaskedQuery;

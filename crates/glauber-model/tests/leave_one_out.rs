@@ -2,7 +2,9 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use glauber_model::{Conditioning, Conditions, ModelConfig, Network, NetworkKind, Preset, SiteClassifier, Sites};
+use glauber_model::{
+    Conditioning, Conditions, ModelConfig, Network, NetworkKind, Positions, Preset, SiteClassifier, Sites,
+};
 use proptest::prelude::*;
 
 const VOCAB: usize = 11;
@@ -20,6 +22,7 @@ fn small(network: NetworkKind) -> ModelConfig {
         merge_layers: 2,
         heads: 4,
         condition_width: 16,
+        positions: Positions::Grid { columns: 3 },
         conditioning: Conditioning::SignalLevel,
         classes: 2,
         tied: false,

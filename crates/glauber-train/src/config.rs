@@ -169,12 +169,12 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             objective: Objective::Denoising,
-            optimiser: OptimiserKind::AdamW,
+            optimiser: OptimiserKind::Muon,
             steps: 2000,
             batch: 32,
             micro_batches: 2,
-            learning_rate: 2e-3,
-            minimum_rate: 0.05,
+            learning_rate: 1e-2,
+            minimum_rate: 0.01,
             warmup_steps: 100,
             weight_decay: 0.1,
             beta_1: 0.9,

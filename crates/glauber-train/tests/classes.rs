@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use glauber_chain::oracles::{MarkovMixture, MarkovSource};
 use glauber_chain::statistics::Estimate;
 use glauber_chain::{Guided, HeatBath, ReverseSampler, SiteConditional};
-use glauber_model::{Conditioning, ModelConfig, NetworkKind};
+use glauber_model::{Conditioning, ModelConfig, NetworkKind, Positions};
 use glauber_schedule::ScheduleConfig;
 use glauber_tokens::TokenBatch;
 use glauber_train::{DataConfig, NetworkConditional, RunConfig, TrainConfig, Trainer, Vocabulary};
@@ -24,6 +24,7 @@ fn config() -> RunConfig {
             merge_layers: 1,
             heads: 2,
             condition_width: 8,
+            positions: Positions::Line,
             conditioning: Conditioning::Step,
             classes: CLASSES,
             tied: false,

@@ -3,7 +3,7 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use glauber_chain::{ChainRng, Chains, DrawControls, HeatBath, ReverseSampler};
-use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind};
+use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Positions};
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_train::{DeviceChains, DeviceSampler, NetworkConditional, Objective};
 
@@ -29,6 +29,7 @@ fn network(kind: NetworkKind) -> Network {
         merge_layers: 1,
         heads: 2,
         condition_width: 8,
+        positions: Positions::Line,
         conditioning: Conditioning::SignalLevel,
         classes: 0,
         tied: false,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use glauber_chain::oracles::MarkovSource;
-use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind};
+use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Positions};
 use glauber_schedule::ScheduleConfig;
 use glauber_train::{
     DataConfig, Event, Examples, Flow, Objective, Observer, RunConfig, RunFolder, Surroundings, TrainConfig,
@@ -24,6 +24,7 @@ fn config(objective: Objective, network: NetworkKind, steps: usize) -> RunConfig
             merge_layers: 1,
             heads: 2,
             condition_width: 8,
+            positions: Positions::Line,
             conditioning: Conditioning::Step,
             classes: 0,
             tied: false,

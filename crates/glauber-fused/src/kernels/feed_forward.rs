@@ -1,4 +1,4 @@
-//! Two linear layers with a squared ReLU between them.
+//! Two linear layers with a ReLU between them.
 
 use super::column_sums;
 use super::linear::affine;
@@ -9,7 +9,7 @@ use crate::operation::{Operation, Output};
 /// Rows worked on at a time: their hidden states stay in the processor's cache between the layers.
 const TILE: usize = 256;
 
-/// `relu(x · up + b)² · down + c`: inputs `x [row, width]`, `up [width, hidden]`, `b [hidden]`, `down [hidden, width]`, `c [width]`.
+/// `relu(x · up + b) · down + c`: inputs `x [row, width]`, `up [width, hidden]`, `b [hidden]`, `down [hidden, width]`, `c [width]`.
 #[derive(Debug, Clone)]
 pub(crate) struct FeedForward {
     pub width: usize,
@@ -25,11 +25,10 @@ impl Operation<5> for FeedForward {
             let rows = x.len() / width;
             let mut states = affine(x, up, b, rows, width, hidden);
             rectify(&mut states);
+            values.extend_from_slice(&affine(&states, down, c, rows, hidden, width));
             if keep {
                 kept.extend_from_slice(&states);
             }
-            square(&mut states);
-            values.extend_from_slice(&affine(&states, down, c, rows, hidden, width));
         }
         Output { values, kept }
     }
@@ -43,15 +42,14 @@ impl Operation<5> for FeedForward {
         let down = Matrix::new(down, hidden, width).transposed();
         let tiles = of_x.chunks_mut(TILE * width).zip(x.chunks(TILE * width));
         let tiles = tiles.zip(gradient.chunks(TILE * width)).zip(kept.chunks(TILE * hidden));
-        for (((of_x, x), gradient), rectified) in tiles {
+        for (((of_x, x), gradient), states) in tiles {
             let rows = x.len() / width;
             let gradients = Matrix::new(gradient, rows, width);
             let mut slopes = vec![0.0; rows * hidden];
             multiply(MatrixMut::new(&mut slopes, rows, hidden), gradients, down, Before::Overwritten);
-            let mut squares = vec![0.0; rows * hidden];
-            through_the_square(&mut slopes, &mut squares, rectified);
-            let squares = Matrix::new(&squares, rows, hidden).transposed();
-            multiply(MatrixMut::new(&mut of_down, hidden, width), squares, gradients, Before::Added);
+            through_the_rectifier(&mut slopes, states);
+            let states = Matrix::new(states, rows, hidden).transposed();
+            multiply(MatrixMut::new(&mut of_down, hidden, width), states, gradients, Before::Added);
             super::add_to(&mut of_b, &column_sums(&slopes, hidden));
             let slopes = Matrix::new(&slopes, rows, hidden);
             let x = Matrix::new(x, rows, width).transposed();
@@ -66,20 +64,11 @@ vectorised! {
     fn rectify<'a>(states: &'a mut [f32]) {
         states.iter_mut().for_each(|h| *h = if *h > 0.0 { *h } else { 0.0 });
     }
-}
 
-vectorised! {
-    fn square<'a>(states: &'a mut [f32]) {
-        states.iter_mut().for_each(|h| *h *= *h);
-    }
-}
-
-vectorised! {
-    /// The gradient by the squares becomes the gradient by what was rectified; the squares are made again.
-    fn through_the_square<'a>(slopes: &'a mut [f32], squares: &'a mut [f32], rectified: &'a [f32]) {
-        for ((slope, square), &h) in slopes.iter_mut().zip(squares.iter_mut()).zip(rectified) {
-            *slope *= 2.0 * h;
-            *square = h * h;
+    /// The gradient by what was rectified: none where nothing came through.
+    fn through_the_rectifier<'a>(slopes: &'a mut [f32], states: &'a [f32]) {
+        for (slope, &h) in slopes.iter_mut().zip(states) {
+            *slope = if h > 0.0 { *slope } else { 0.0 };
         }
     }
 }

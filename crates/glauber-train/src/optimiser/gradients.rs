@@ -8,6 +8,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use glauber_model::{Network, SiteClassifier};
 use glauber_schedule::Schedule;
 
+use super::jobs::{self, Job};
 use crate::{Examples, Objective};
 
 /// The mean gradient of a step's micro-batches.
@@ -110,12 +111,11 @@ pub(crate) fn scalar(tensor: Tensor<1>) -> f64 {
 fn average(network: &Network, parts: Vec<(f64, GradientsParams)>, clip: f64) -> StepGradients {
     let count = parts.len() as f64;
     let loss = parts.iter().map(|(loss, _)| loss).sum::<f64>() / count;
-    let mut mean = Mean {
-        parts: parts.into_iter().map(|(_, gradients)| gradients).collect(),
-        total: GradientsParams::new(),
-        squares: 0.0,
-    };
-    network.visit(&mut mean);
+    let parts = parts.into_iter().map(|(_, gradients)| gradients).collect();
+    let mut gather = Gather { parts, jobs: Vec::new() };
+    network.visit(&mut gather);
+    let mut mean = Mean { total: GradientsParams::new(), squares: 0.0 };
+    jobs::run(gather.jobs, &mut mean);
     let norm = mean.squares.sqrt();
     let mut gradients = mean.total;
     if norm > clip {
@@ -125,22 +125,31 @@ fn average(network: &Network, parts: Vec<(f64, GradientsParams)>, clip: f64) -> 
     StepGradients { loss, norm, gradients }
 }
 
+/// The mean gradient, and the sum of its squares.
 struct Mean {
-    parts: Vec<GradientsParams>,
     total: GradientsParams,
     squares: f64,
 }
 
-impl ModuleVisitor for Mean {
+/// Gathers the means of all parameters' gradients.
+struct Gather<'a> {
+    parts: Vec<GradientsParams>,
+    jobs: Vec<Job<'a, Mean>>,
+}
+
+impl ModuleVisitor for Gather<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let count = self.parts.len() as f64;
-        let parts = self.parts.iter_mut();
-        let sum = parts.filter_map(|part| part.remove::<D>(param.id)).reduce(|sum, gradient| sum + gradient);
-        if let Some(sum) = sum {
-            let mean = if count == 1.0 { sum } else { sum.div_scalar(count) };
-            self.squares += sum_of_squares(mean.clone());
-            self.total.register(param.id, mean);
-        }
+        let (id, count) = (param.id, self.parts.len() as f64);
+        let parts: Vec<Tensor<D>> = self.parts.iter_mut().filter_map(|part| part.remove::<D>(id)).collect();
+        self.jobs.push(Box::new(move || {
+            let sum = parts.into_iter().reduce(|sum, gradient| sum + gradient);
+            let mean = sum.map(|sum| if count == 1.0 { sum } else { sum.div_scalar(count) });
+            let squares = mean.clone().map_or(0.0, sum_of_squares);
+            Box::new(move |after: &mut Mean| {
+                mean.into_iter().for_each(|mean| after.total.register(id, mean));
+                after.squares += squares;
+            })
+        }));
     }
 }
 

@@ -2,6 +2,7 @@
 //! weights.
 
 pub(crate) mod gradients;
+mod jobs;
 mod muon;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use glauber_model::Network;
 
+use self::jobs::{Job, Store};
 use crate::TrainConfig;
 
 /// How weights follow their gradients.
@@ -61,19 +63,21 @@ impl Optimiser {
 
     /// One step: the weights after it.
     pub fn step(&mut self, network: Network, gradients: GradientsParams, rate: f64) -> Network {
-        let mut update = Update {
-            moments: self.moments.each_ref().map(collect),
-            gradients,
-            rate,
-            path: Vec::new(),
-            optimiser: self,
-        };
-        let network = network.map(&mut update);
-        let [mut first, mut second] = update.moments;
+        let mut after = After { weights: GradientsParams::new(), moments: [(); 2].map(|()| GradientsParams::new()) };
+        jobs::run(self.jobs(&network, gradients, rate), &mut after);
+        let [first, second] = &mut after.moments;
         let [old_first, old_second] = self.moments.each_ref();
-        self.moments = [replace(old_first, &mut first), replace(old_second, &mut second)];
+        self.moments = [replace(old_first, first), replace(old_second, second)];
         self.time += 1;
-        network
+        replace(&network, &mut after.weights)
+    }
+
+    /// The steps of all parameters.
+    fn jobs(&self, network: &Network, gradients: GradientsParams, rate: f64) -> Vec<Job<'_, After>> {
+        let moments = self.moments.each_ref().map(collect);
+        let mut update = Update { optimiser: self, moments, gradients, rate, path: Vec::new(), jobs: Vec::new() };
+        network.visit(&mut update);
+        update.jobs
     }
 }
 
@@ -112,12 +116,20 @@ fn replace(network: &Network, values: &mut GradientsParams) -> Network {
     network.clone().map(&mut Replace(values))
 }
 
+/// Weights and moments after a step.
+struct After {
+    weights: GradientsParams,
+    moments: [GradientsParams; 2],
+}
+
+/// Gathers the steps of all parameters.
 struct Update<'a> {
     optimiser: &'a Optimiser,
     moments: [GradientsParams; 2],
     gradients: GradientsParams,
     rate: f64,
     path: Vec<String>,
+    jobs: Vec<Job<'a, After>>,
 }
 
 impl Update<'_> {
@@ -134,7 +146,7 @@ impl Update<'_> {
     }
 }
 
-impl ModuleMapper for Update<'_> {
+impl ModuleVisitor for Update<'_> {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.into());
     }
@@ -143,43 +155,38 @@ impl ModuleMapper for Update<'_> {
         self.path.pop();
     }
 
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let id = param.id;
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let (id, tensor, rate) = (param.id, param.val(), self.rate);
         let [first, second] = &mut self.moments;
-        let Some(gradient) = self.gradients.remove::<D>(id) else {
-            return param;
+        let (Some(gradient), Some(first), Some(second)) =
+            (self.gradients.remove::<D>(id), first.remove::<D>(id), second.remove::<D>(id))
+        else {
+            return;
         };
-        let state = first.remove::<D>(id).zip(second.remove::<D>(id));
-        if let (true, Some((momentum, unused))) = (self.is_orthogonal(D), state.clone()) {
-            let mut after = None;
-            let param = param.map(|matrix| {
-                let (matrix, momentum) = muon::step(matrix, gradient, momentum, self.rate, self.optimiser.decay);
-                after = Some(momentum);
-                matrix
-            });
-            let [first, second] = &mut self.moments;
-            after.into_iter().for_each(|momentum| first.register(id, momentum));
-            second.register(id, unused);
-            return param;
+        let store = move |tensor: Tensor<D>, moments: [Tensor<D>; 2]| -> Store<After> {
+            Box::new(move |after| {
+                after.weights.register(id, tensor);
+                after.moments.iter_mut().zip(moments).for_each(|(all, moment)| all.register(id, moment));
+            })
+        };
+        if self.is_orthogonal(D) {
+            let decay = self.optimiser.decay;
+            self.jobs.push(Box::new(move || {
+                let (tensor, first) = muon::step(tensor, gradient, first, rate, decay);
+                store(tensor, [first, second])
+            }));
+            return;
         }
-        let time = self.optimiser.time;
-        let state = state.map(|(m, v)| AdamWState::new(AdaptiveMomentumState::new(time, m, v)));
         let rule = match self.is_decayed(D) {
             true => &self.optimiser.decayed,
             false => &self.optimiser.undecayed,
         };
-        let mut after = None;
-        let param = param.map(|tensor| {
-            let (tensor, state) = rule.step(self.rate, tensor, gradient, state);
-            after = state;
-            tensor
-        });
-        if let Some(state) = after {
-            let [first, second] = &mut self.moments;
-            first.register(id, state.momentum.moment_1);
-            second.register(id, state.momentum.moment_2);
-        }
-        param
+        let state = AdamWState::new(AdaptiveMomentumState::new(self.optimiser.time, first, second));
+        self.jobs.push(Box::new(move || {
+            let (tensor, state) = rule.step(rate, tensor, gradient, Some(state));
+            let momentum = state.expect("AdamW always keeps moments").momentum;
+            store(tensor, [momentum.moment_1, momentum.moment_2])
+        }));
     }
 }
 
@@ -197,21 +204,29 @@ pub fn learning_rate(config: &TrainConfig, step: usize) -> f64 {
 /// The average after a step, `decay · average + (1 − decay) · network`; early on the decay is smaller, `(1 + step)/(10 + step)`, so that the
 /// first weights are forgotten.
 pub(crate) fn moving_average(average: Network, network: &Network, decay: f64, step: usize) -> Network {
-    struct Blend {
+    struct Blend<'a> {
         weights: GradientsParams,
         decay: f64,
+        jobs: Vec<Job<'a, GradientsParams>>,
     }
-    impl ModuleMapper for Blend {
-        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            let Some(weight) = self.weights.remove::<D>(param.id) else {
-                return param;
+    impl ModuleVisitor for Blend<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let (id, average, decay) = (param.id, param.val(), self.decay);
+            let Some(weight) = self.weights.remove::<D>(id) else {
+                return;
             };
-            let decay = self.decay;
-            param.map(|average| average.mul_scalar(decay) + weight.mul_scalar(1.0 - decay))
+            self.jobs.push(Box::new(move || {
+                let blend = average.mul_scalar(decay) + weight.mul_scalar(1.0 - decay);
+                Box::new(move |blends| blends.register(id, blend))
+            }));
         }
     }
     let decay = decay.min((1.0 + step as f64) / (10.0 + step as f64));
-    average.map(&mut Blend { weights: collect(network), decay })
+    let mut blend = Blend { weights: collect(network), decay, jobs: Vec::new() };
+    average.visit(&mut blend);
+    let mut blends = GradientsParams::new();
+    jobs::run(blend.jobs, &mut blends);
+    replace(&average, &mut blends)
 }
 
 #[cfg(test)]
