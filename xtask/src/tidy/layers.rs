@@ -5,12 +5,13 @@ use cargo_metadata::DependencyKind;
 use super::graph::Graph;
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("glauber-tokens", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
     ("glauber-text", &["glauber-tokens"]),
     ("glauber-chain", &["glauber-tokens", "glauber-schedule"]),
     ("glauber-sudoku", &["glauber-tokens", "glauber-chain"]),
+    ("glauber-pixels", &["glauber-tokens", "glauber-chain"]),
     ("glauber-fused", &[]),
     ("glauber-model", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-fused"]),
     (
@@ -28,6 +29,7 @@ const LIBRARIES: &[&str] = &[
     "glauber-text",
     "glauber-chain",
     "glauber-sudoku",
+    "glauber-pixels",
     "glauber-fused",
     "glauber-model",
     "glauber-train",

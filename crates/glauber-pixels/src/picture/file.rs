@@ -1,0 +1,151 @@
+//! One image, one file.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use image::{DynamicImage, ImageDecoder, ImageReader, LumaA, Rgba};
+
+use super::write_whole;
+use crate::{Colours, Extent, Image, PixelError};
+
+/// Bytes of a decoded image at most: 85 million pixels of three channels.
+const MOST_BYTES: u64 = 256 << 20;
+
+impl Image {
+    /// Reads a PNG, JPEG, WebP or GIF file; of an animation, the first frame. The content says what it is, not the name.
+    ///
+    /// Values are taken as eight bits, transparent pixels laid over white, and pictures turned as their EXIF entry says. An image
+    /// without colours has one channel.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is no such image or a damaged one, or takes more than 256 MiB decoded.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, PixelError> {
+        Self::try_from(read(path.as_ref())?)
+    }
+
+    /// Writes the image as PNG of eight bits, under a temporary name first.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn save_png(&self, path: impl AsRef<Path>) -> Result<(), PixelError> {
+        write_whole(path.as_ref(), &self.to_png()?)
+    }
+
+    /// The image as the bytes of a PNG file of eight bits.
+    ///
+    /// # Errors
+    /// When the encoder refuses; no image is known for which it does.
+    pub fn to_png(&self) -> Result<Vec<u8>, PixelError> {
+        let mut bytes = Cursor::new(Vec::new());
+        let written = DynamicImage::from(self).write_to(&mut bytes, image::ImageFormat::Png);
+        written.map_err(|e| PixelError::Encode { format: "PNG", reason: e.to_string() })?;
+        Ok(bytes.into_inner())
+    }
+}
+
+impl TryFrom<DynamicImage> for Image {
+    type Error = PixelError;
+
+    /// Eight bits of each channel, over white where it is transparent; see [`Image::open`].
+    fn try_from(decoded: DynamicImage) -> Result<Self, PixelError> {
+        let extent = Extent::new(decoded.height() as usize, decoded.width() as usize)?;
+        match opaque(decoded) {
+            DynamicImage::ImageLuma8(grey) => Self::from_bytes(extent, Colours::Grey, &grey),
+            coloured => Self::from_bytes(extent, Colours::Rgb, &coloured.into_rgb8()),
+        }
+    }
+}
+
+impl From<&Image> for DynamicImage {
+    /// Eight bits of each channel.
+    fn from(image: &Image) -> Self {
+        let [width, height] = [image.extent().width(), image.extent().height()].map(|side| side as u32);
+        let made = match image.colours() {
+            Colours::Grey => image::GrayImage::from_raw(width, height, image.to_bytes()).map(Self::from),
+            Colours::Rgb => image::RgbImage::from_raw(width, height, image.to_bytes()).map(Self::from),
+        };
+        made.expect("one byte for each pixel and channel")
+    }
+}
+
+/// A decoded file, turned upright.
+pub(crate) fn read(path: &Path) -> Result<DynamicImage, PixelError> {
+    let refused = |source| PixelError::Decode { path: path.to_owned(), source };
+    let opened = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
+    let mut reader = opened.map_err(PixelError::io("read", path))?;
+    let mut limits = image::Limits::default();
+    limits.max_alloc = Some(MOST_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(refused)?;
+    let bytes = decoder.total_bytes();
+    if bytes > MOST_BYTES {
+        return Err(PixelError::TooLarge { path: path.to_owned(), bytes, most: MOST_BYTES });
+    }
+    // An orientation that cannot be read turns nothing; the pixels may still be whole.
+    let orientation = decoder.orientation().ok();
+    let mut decoded = DynamicImage::from_decoder(decoder).map_err(refused)?;
+    if let Some(orientation) = orientation {
+        decoded.apply_orientation(orientation);
+    }
+    Ok(decoded)
+}
+
+/// The image as `ImageLuma8` or `ImageRgb8`, transparent pixels over white.
+pub(crate) fn opaque(decoded: DynamicImage) -> DynamicImage {
+    let over_white = |value: u8, alpha: u8| {
+        let (value, alpha) = (u32::from(value), u32::from(alpha));
+        ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+    };
+    let (width, height, kind) = (decoded.width(), decoded.height(), decoded.color());
+    match (kind.has_color(), kind.has_alpha()) {
+        (false, false) => decoded.into_luma8().into(),
+        (true, false) => decoded.into_rgb8().into(),
+        (false, true) => {
+            let source = decoded.into_luma_alpha8();
+            let grey = |x, y| {
+                let LumaA([value, alpha]) = *source.get_pixel(x, y);
+                image::Luma([over_white(value, alpha)])
+            };
+            image::GrayImage::from_fn(width, height, grey).into()
+        }
+        (true, true) => {
+            let source = decoded.into_rgba8();
+            let colour = |x, y| {
+                let Rgba([red, green, blue, alpha]) = *source.get_pixel(x, y);
+                image::Rgb([red, green, blue].map(|value| over_white(value, alpha)))
+            };
+            image::RgbImage::from_fn(width, height, colour).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn png_files_come_back_exactly() {
+        let folder = tempfile::tempdir().unwrap();
+        let extent = Extent::new(5, 3).unwrap();
+        for colours in [Colours::Grey, Colours::Rgb] {
+            let bytes: Vec<u8> = (0..15 * colours.channels()).map(|place| place as u8 * 5).collect();
+            let image = Image::from_bytes(extent, colours, &bytes).unwrap();
+            let path = folder.path().join("a.png");
+            image.save_png(&path).unwrap();
+            assert_eq!(Image::open(&path).unwrap(), image);
+        }
+    }
+
+    #[test]
+    fn transparent_is_white_and_sixteen_bits_become_eight() {
+        let rgba = image::RgbaImage::from_raw(3, 1, vec![0, 0, 0, 0, 100, 0, 0, 255, 0, 0, 0, 128]).unwrap();
+        let image = Image::try_from(DynamicImage::from(rgba)).unwrap();
+        assert_eq!(image.to_bytes(), [255, 255, 255, 100, 0, 0, 127, 127, 127]);
+        let grey = image::GrayAlphaImage::from_raw(2, 1, vec![9, 0, 9, 255]).unwrap();
+        assert_eq!(Image::try_from(DynamicImage::from(grey)).unwrap().to_bytes(), [255, 9]);
+        let deep = image::ImageBuffer::<image::Luma<u16>, _>::from_raw(2, 1, vec![0u16, 65_535]).unwrap();
+        assert_eq!(Image::try_from(DynamicImage::from(deep)).unwrap().values(), [0.0, 1.0]);
+        let empty = DynamicImage::from(image::GrayImage::new(0, 4));
+        assert!(matches!(Image::try_from(empty), Err(PixelError::Extent { height: 4, width: 0 })));
+    }
+}

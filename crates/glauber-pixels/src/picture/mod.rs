@@ -1,0 +1,14 @@
+//! Images in files: single ones, sheets, animations, masks.
+
+mod animation;
+mod file;
+mod mask;
+mod sheet;
+mod write;
+
+pub use animation::animate;
+pub use mask::{mask, read_mask};
+pub use sheet::{SheetStyle, comparison_sheet, contact_sheet};
+pub use write::write_whole;
+
+pub(crate) use file::{opaque, read};

@@ -1,0 +1,262 @@
+//! Pictures of a folder.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use glauber_chain::ChainRng;
+use image::{DynamicImage, imageops};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use walkdir::WalkDir;
+
+use super::placement::Crop;
+use super::{Example, ImageSource};
+use crate::picture::{opaque, read};
+use crate::{Colours, Extent, Image, PixelError};
+
+/// Endings of the names of pictures.
+const ENDINGS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
+/// Broken files that a report's text names.
+const NAMED: usize = 5;
+
+/// How pictures of a folder become images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FolderConfig {
+    /// The extent of the images; pictures of any size are scaled to cover it.
+    pub extent: Extent,
+    /// Their channels.
+    #[serde(default)]
+    pub colours: Colours,
+    /// Which part of a picture they show.
+    #[serde(default)]
+    pub crop: Crop,
+    /// Whether an image is turned left to right with probability one half, drawn anew each time.
+    #[serde(default)]
+    pub flip: bool,
+    /// Whether the sub-folders right under the folder are classes.
+    #[serde(default)]
+    pub labels: bool,
+}
+
+impl FolderConfig {
+    /// RGB, the middle of each picture, no flips, no classes.
+    #[must_use]
+    pub fn new(extent: Extent) -> Self {
+        Self { extent, colours: Colours::Rgb, crop: Crop::Centre, flip: false, labels: false }
+    }
+}
+
+/// The PNG, JPEG and WebP files under a folder, decoded once, scaled down and held in memory as bytes. Copies share them.
+///
+/// They are in the order of their paths. With [`labels`](FolderConfig::labels), the names of the sub-folders that hold pictures,
+/// sorted, are the classes.
+#[derive(Debug, Clone)]
+pub struct FolderSource {
+    config: FolderConfig,
+    kept: Arc<[Kept]>,
+    class_names: Vec<String>,
+    report: Arc<FolderReport>,
+}
+
+/// A picture scaled down.
+#[derive(Debug)]
+struct Kept {
+    path: PathBuf,
+    extent: Extent,
+    /// Shape `[row, column, channel]`.
+    bytes: Box<[u8]>,
+    class: Option<usize>,
+}
+
+/// A file that is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenFile {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// What reading a folder met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FolderReport {
+    /// Pictures read.
+    pub read: usize,
+    /// Files that could not be read, in the order of their paths.
+    pub broken: Vec<BrokenFile>,
+    /// Bytes of memory that the pictures take.
+    pub bytes: usize,
+}
+
+impl fmt::Display for FolderReport {
+    /// How many files were read and left out, with the reasons of the first five.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} images read", self.read)?;
+        if !self.broken.is_empty() {
+            write!(f, ", {} files left out", self.broken.len())?;
+        }
+        for broken in self.broken.iter().take(NAMED) {
+            write!(f, "\n  {}", broken.reason)?;
+        }
+        match self.broken.len().saturating_sub(NAMED) {
+            0 => Ok(()),
+            more => write!(f, "\n  and {more} more"),
+        }
+    }
+}
+
+impl FolderSource {
+    /// Reads a folder and all folders in it, in parallel. A file that cannot be read is left out and named in the
+    /// [`report`](Self::report).
+    ///
+    /// # Errors
+    /// When the folder cannot be searched, not one picture in it can be read, a picture lies in no sub-folder although they are the
+    /// classes, or the margin of the crop is not 0 to 1.
+    pub fn open(folder: impl AsRef<Path>, config: FolderConfig) -> Result<Self, PixelError> {
+        let folder = folder.as_ref();
+        config.crop.check()?;
+        let (paths, unsearched) = pictures(folder)?;
+        let classes = if config.labels { Some(Classes::of(folder, &paths)?) } else { None };
+        let load = |path: &PathBuf| {
+            let class = classes.as_ref().and_then(|classes| classes.class(folder, path));
+            Kept::load(path, class, &config).map_err(|e| BrokenFile { path: path.clone(), reason: e.to_string() })
+        };
+        let loaded: Vec<Result<Kept, BrokenFile>> = paths.par_iter().map(load).collect();
+        let (mut kept, mut broken) = (Vec::new(), unsearched);
+        for result in loaded {
+            match result {
+                Ok(picture) => kept.push(picture),
+                Err(file) => broken.push(file),
+            }
+        }
+        broken.sort_by(|one, other| one.path.cmp(&other.path));
+        if kept.is_empty() {
+            let first_broken = broken.first().map(|broken| broken.reason.clone());
+            return Err(PixelError::NoImages { folder: folder.to_owned(), files: paths.len(), first_broken });
+        }
+        let bytes = kept.iter().map(|picture| picture.bytes.len()).sum();
+        let report = Arc::new(FolderReport { read: kept.len(), broken, bytes });
+        let class_names = classes.map(|classes| classes.names).unwrap_or_default();
+        Ok(Self { config, kept: kept.into(), class_names, report })
+    }
+
+    /// What was read and what was left out.
+    #[must_use]
+    pub fn report(&self) -> &FolderReport {
+        &self.report
+    }
+
+    /// The file of an image.
+    ///
+    /// # Panics
+    /// When there is no such image.
+    #[must_use]
+    pub fn path(&self, index: usize) -> &Path {
+        &self.kept[index].path
+    }
+
+    /// The same pictures without chance, for evaluation: the middle of what is kept, never flipped.
+    #[must_use]
+    pub fn still(&self) -> Self {
+        let config = FolderConfig { crop: Crop::Centre, flip: false, ..self.config.clone() };
+        Self { config, ..self.clone() }
+    }
+}
+
+impl ImageSource for FolderSource {
+    fn len(&self) -> usize {
+        self.kept.len()
+    }
+
+    fn extent(&self) -> Extent {
+        self.config.extent
+    }
+
+    fn colours(&self) -> Colours {
+        self.config.colours
+    }
+
+    fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    /// Draws the place of a random crop (row, column), then whether to flip; what the configuration does not ask for is not drawn.
+    fn get(&self, index: usize, rng: &mut ChainRng) -> Example {
+        let FolderConfig { extent, colours, crop, flip, .. } = self.config;
+        let kept = &self.kept[index];
+        let (top, left) = crop.corner(kept.extent, extent, rng);
+        let picture = Image::from_bytes(kept.extent, colours, &kept.bytes).expect("kept with its extent");
+        let image = picture.crop(top, left, extent).expect("what is kept covers the image");
+        let flipped = flip && rng.uniform() < 0.5;
+        Example { image: if flipped { image.flipped() } else { image }, class: kept.class }
+    }
+}
+
+impl Kept {
+    fn load(path: &Path, class: Option<usize>, config: &FolderConfig) -> Result<Self, PixelError> {
+        let decoded = opaque(read(path)?);
+        let picture = Extent::new(decoded.height() as usize, decoded.width() as usize)?;
+        let placed = config.crop.placement(picture, config.extent);
+        let [left, top, width, height] =
+            [placed.left, placed.top, placed.cut.width(), placed.cut.height()].map(|n| n as u32);
+        let cut = decoded.crop_imm(left, top, width, height);
+        let [width, height] = [placed.kept.width(), placed.kept.height()].map(|side| side as u32);
+        let scaled: DynamicImage = cut.resize_exact(width, height, imageops::FilterType::CatmullRom);
+        let bytes = Image::try_from(scaled)?.to_colours(config.colours).to_bytes();
+        Ok(Self { path: path.to_owned(), extent: placed.kept, bytes: bytes.into(), class })
+    }
+}
+
+/// The pictures under a folder by their names, sorted, and what could not be searched.
+fn pictures(folder: &Path) -> Result<(Vec<PathBuf>, Vec<BrokenFile>), PixelError> {
+    std::fs::read_dir(folder).map_err(PixelError::io("search", folder))?;
+    let (mut paths, mut broken) = (Vec::new(), Vec::new());
+    for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
+        match entry {
+            Ok(entry) if entry.file_type().is_file() && is_picture(entry.path()) => paths.push(entry.into_path()),
+            Ok(_) => {}
+            Err(e) => {
+                let path = e.path().unwrap_or(folder).to_owned();
+                broken.push(BrokenFile { path, reason: e.to_string() });
+            }
+        }
+    }
+    Ok((paths, broken))
+}
+
+fn is_picture(path: &Path) -> bool {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+}
+
+/// Sub-folders as classes.
+struct Classes {
+    names: Vec<String>,
+}
+
+impl Classes {
+    fn of(folder: &Path, paths: &[PathBuf]) -> Result<Self, PixelError> {
+        let unlabelled: Vec<&PathBuf> = paths.iter().filter(|path| sub_folder(folder, path).is_none()).collect();
+        if let Some(&first) = unlabelled.first() {
+            let (folder, first) = (folder.to_owned(), first.clone());
+            return Err(PixelError::Unlabelled { folder, count: unlabelled.len(), first });
+        }
+        let mut names: Vec<String> = paths.iter().filter_map(|path| sub_folder(folder, path)).collect();
+        names.sort_unstable();
+        names.dedup();
+        Ok(Self { names })
+    }
+
+    fn class(&self, folder: &Path, path: &Path) -> Option<usize> {
+        sub_folder(folder, path).and_then(|name| self.names.binary_search(&name).ok())
+    }
+}
+
+/// The name of the sub-folder right under `folder` that a file lies in.
+fn sub_folder(folder: &Path, path: &Path) -> Option<String> {
+    let mut parts = path.strip_prefix(folder).ok()?.iter();
+    let first = parts.next()?;
+    parts.next().map(|_| first.to_string_lossy().into_owned())
+}

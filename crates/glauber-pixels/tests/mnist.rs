@@ -1,0 +1,148 @@
+//! The real digits, and what becomes of damaged ones.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use glauber_chain::ChainRng;
+use glauber_pixels::{Colours, Extent, Fitted, ImageSource, Mnist, MnistSource, PixelCodec, PixelError};
+use glauber_tokens::Codec;
+
+/// A file or folder of the shared test data; says so when it is absent.
+fn shared(name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
+    if path.exists() {
+        return Some(path);
+    }
+    eprintln!("SKIPPED: the shared data {name} is absent");
+    None
+}
+
+fn counts(labels: &[u8]) -> [usize; 10] {
+    let mut counts = [0; 10];
+    labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
+    counts
+}
+
+#[test]
+fn the_digits_are_all_there() {
+    let Some(folder) = shared("images/mnist") else { return };
+    let Mnist { train, test } = Mnist::open(folder).unwrap();
+    assert_eq!((train.len(), test.len()), (60_000, 10_000));
+    // The published numbers of each digit.
+    assert_eq!(counts(train.labels()), [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
+    assert_eq!(counts(test.labels()), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]);
+    assert_eq!((train.extent(), train.colours()), (Extent::new(28, 28).unwrap(), Colours::Grey));
+    assert_eq!(train.class_names(), ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+    let mut rng = ChainRng::new(0, 0);
+    let first: Vec<Option<usize>> = (0..10).map(|index| train.get(index, &mut rng).class).collect();
+    assert_eq!(first, [5, 0, 4, 1, 9, 2, 1, 3, 1, 4].map(Some));
+    // The published mean of the training pixels is 0.1307.
+    let mean = |index| train.get(index, &mut ChainRng::new(0, 0)).image.values().iter().sum::<f32>() / 784.0;
+    let whole = (0..60_000).map(mean).map(f64::from).sum::<f64>() / 60_000.0;
+    assert!((whole - 0.1307).abs() < 1e-4, "{whole}");
+    let codec = PixelCodec::new(train.extent(), 256).unwrap();
+    for index in 0..100 {
+        let image = train.get(index, &mut rng).image;
+        assert_eq!(codec.decode(&codec.encode(&image).unwrap()).unwrap().to_bytes(), image.to_bytes());
+    }
+    let small = Fitted::new(test, Extent::new(14, 14).unwrap(), Colours::Grey);
+    assert_eq!(small.planes(&[0, 9_999], &mut rng).len(), 2 * 14 * 14);
+}
+
+/// A set of `count` images of 2 × 3 bytes.
+fn images(count: u32) -> Vec<u8> {
+    let mut file = vec![0, 0, 8, 3];
+    [count, 2, 3].iter().for_each(|axis| file.extend(axis.to_be_bytes()));
+    file.extend((0..count * 6).map(|byte| byte as u8));
+    file
+}
+
+fn labels(labels: &[u8]) -> Vec<u8> {
+    [&[0, 0, 8, 1][..], &(labels.len() as u32).to_be_bytes(), labels].concat()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn open(folder: &Path, images: &[u8], labels: &[u8]) -> Result<MnistSource, PixelError> {
+    let [image_path, label_path] = ["i", "l"].map(|name| folder.join(name));
+    fs::write(&image_path, images).unwrap();
+    fs::write(&label_path, labels).unwrap();
+    MnistSource::open(image_path, label_path, vec!["no".to_owned(), "yes".to_owned()])
+}
+
+#[test]
+fn plain_and_gzip_say_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (images, labels) = (images(3), labels(&[1, 0, 1]));
+    let mut rng = ChainRng::new(0, 0);
+    for (images, labels) in [(images.clone(), labels.clone()), (gzip(&images), gzip(&labels))] {
+        let source = open(folder.path(), &images, &labels).unwrap();
+        assert_eq!((source.len(), source.labels()), (3, &[1, 0, 1][..]));
+        let example = source.get(2, &mut rng);
+        assert_eq!(example.image.to_bytes(), [12, 13, 14, 15, 16, 17]);
+        assert_eq!(example.class, Some(1));
+    }
+}
+
+#[test]
+fn the_usual_names_are_found_and_a_missing_one_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: Vec<u8>| fs::write(folder.path().join(name), bytes).unwrap();
+    write("train-images-idx3-ubyte", images(2));
+    write("train-labels.idx1-ubyte", labels(&[9, 0]));
+    write("t10k-images.idx3-ubyte.gz", gzip(&images(1)));
+    let message = Mnist::open(folder.path()).unwrap_err().to_string();
+    assert!(message.ends_with("no t10k-labels-idx1-ubyte (or the same name with .gz)"), "{message}");
+    write("t10k-labels-idx1-ubyte.gz", gzip(&labels(&[7])));
+    let mnist = Mnist::open(folder.path()).unwrap();
+    assert_eq!((mnist.train.labels(), mnist.test.labels()), (&[9, 0][..], &[7][..]));
+}
+
+#[test]
+fn damaged_pairs_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |images: &[u8], labels: &[u8]| open(folder.path(), images, labels).unwrap_err();
+    let (good_images, good_labels) = (images(3), labels(&[1, 0, 1]));
+    assert!(matches!(open(&good_labels, &good_images), PixelError::IdxMagic { found: 0x801, expected: 0x803, .. }));
+    let counts = open(&good_images, &labels(&[1, 0]));
+    assert!(matches!(counts, PixelError::IdxCounts { image_count: 3, label_count: 2, .. }));
+    let class = open(&good_images, &labels(&[1, 2, 0]));
+    assert!(matches!(class, PixelError::IdxLabel { item: 1, found: 2, classes: 2, .. }));
+    assert!(matches!(open(&images(0), &labels(&[])), PixelError::IdxEmpty { .. }));
+    let mut flat = images(3);
+    flat[8..12].fill(0);
+    flat.truncate(16);
+    assert!(matches!(open(&flat, &good_labels), PixelError::Extent { height: 0, width: 3 }));
+    for length in 0..good_images.len() {
+        assert!(matches!(open(&good_images[..length], &good_labels), PixelError::IdxLength { .. }));
+    }
+    let packed = gzip(&good_images);
+    for length in 2..packed.len() {
+        let error = open(&packed[..length], &good_labels);
+        assert!(matches!(error, PixelError::Io { .. } | PixelError::IdxLength { .. }), "{length}: {error}");
+    }
+    let missing = MnistSource::open(folder.path().join("none"), folder.path().join("l"), vec![]).unwrap_err();
+    assert!(missing.to_string().starts_with("cannot read") && missing.to_string().contains("none"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_panic(
+        noise in proptest::collection::vec(proptest::num::u8::ANY, 0..60),
+        starts_well: bool,
+        packed: bool,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = if starts_well { [&[0, 0, 8, 3][..], &noise].concat() } else { noise };
+        let whole = if packed { gzip(&whole) } else { whole };
+        // Noise may be a valid set by chance; what matters is that it returns.
+        let _ = open(folder.path(), &whole, &labels(&[1]));
+    }
+}
