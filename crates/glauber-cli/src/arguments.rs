@@ -41,7 +41,7 @@ pub enum Command {
     },
     /// Draw sequences from a trained model
     Sample(SampleFlags),
-    /// Fill the gaps of a text: `____` is a gap, `{3}` one of exactly 3 tokens
+    /// Fill the gaps of a text (`____` is a gap, `{3}` one of exactly 3 tokens), or paint a part of an image
     Infill(InfillFlags),
     /// Bound the negative log-likelihood of data under a trained model
     Eval(EvalFlags),
@@ -63,6 +63,8 @@ pub enum TrainWhat {
     Text(TextFlags),
     /// Train on draws of a Markov source, whose Bayes loss is known
     Markov(MarkovFlags),
+    /// Train on images: drawn shapes by default, MNIST, or a folder
+    Image(ImageFlags),
     /// Train on complete Sudoku grids
     Sudoku(SudokuFlags),
 }
@@ -141,6 +143,37 @@ pub struct MarkovFlags {
     /// Classes of sequences, each with a source of its own; 1 for none
     #[arg(long, conflicts_with = "resume")]
     pub classes: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub struct ImageFlags {
+    #[command(flatten)]
+    pub train: TrainFlags,
+    /// Images: shapes (drawn, without files), mnist, or folder
+    #[arg(long, conflicts_with = "resume")]
+    pub data: Option<String>,
+    /// The folder of `--data mnist` or `--data folder`
+    #[arg(long, value_name = "DIR", requires = "data")]
+    pub path: Option<PathBuf>,
+    /// Rows and columns of the images, `28` or `28x28`: each pixel is a site
+    #[arg(long, value_name = "SIZE", value_parser = grid_size, conflicts_with = "resume")]
+    pub size: Option<[usize; 2]>,
+    /// Grey levels; 2 for black and white
+    #[arg(long, conflicts_with = "resume")]
+    pub levels: Option<usize>,
+    /// Tell the network the class of each image: digits, kinds of shapes, sub-folders
+    #[arg(long, conflicts_with = "resume")]
+    pub classes: bool,
+}
+
+/// Reads `28` or `28x32`: rows and columns.
+fn grid_size(text: &str) -> Result<[usize; 2], String> {
+    let (rows, columns) = text.split_once('x').unwrap_or((text, text));
+    let side = |text: &str| match text.parse() {
+        Ok(side) if (1..=1 << 10).contains(&side) => Ok(side),
+        _ => Err(format!("`{text}` is not a number in 1..={}", 1 << 10)),
+    };
+    Ok([side(rows)?, side(columns)?])
 }
 
 #[derive(Debug, Args)]
@@ -238,6 +271,15 @@ pub struct SampleFlags {
     /// Sequences to draw
     #[arg(short = 'n', long, default_value_t = 4)]
     pub count: usize,
+    /// Of a run on images: the file for the sheet of samples
+    #[arg(long, value_name = "FILE.png")]
+    pub out: Option<PathBuf>,
+    /// Of a run on images: rows and columns of the sheet, `8x8`, in place of `--count`
+    #[arg(long, value_name = "SIZE", value_parser = grid_size, requires = "out", conflicts_with = "count")]
+    pub grid: Option<[usize; 2]>,
+    /// Of a run on images: a film of the chain as it denoises
+    #[arg(long, value_name = "FILE.gif|.png", requires = "out")]
+    pub animate: Option<PathBuf>,
     #[command(flatten)]
     pub draw: DrawFlags,
     #[command(flatten)]
@@ -252,7 +294,23 @@ pub struct InfillFlags {
     #[arg(long, value_name = "DIR")]
     pub run: PathBuf,
     /// The text, its gaps marked: `____`, or `{3}` for exactly 3 tokens; `\_` and `\{` stand for themselves
-    pub text: String,
+    #[arg(required_unless_present = "image", conflicts_with = "image")]
+    pub text: Option<String>,
+    /// Of a run on images: the image to be painted in part
+    #[arg(long, value_name = "FILE", requires_all = ["mask", "out"])]
+    pub image: Option<PathBuf>,
+    /// Which part of `--image` is to be painted: white, the rest black
+    #[arg(long, value_name = "FILE", requires = "image")]
+    pub mask: Option<PathBuf>,
+    /// The file for the sheet: the image without the part, then what was painted
+    #[arg(long, value_name = "FILE.png", requires = "image")]
+    pub out: Option<PathBuf>,
+    /// A film of the chains as they paint
+    #[arg(long, value_name = "FILE.gif|.png", requires = "image")]
+    pub animate: Option<PathBuf>,
+    /// Paint an image of this class; by default of any
+    #[arg(long, requires = "image")]
+    pub class: Option<usize>,
     /// Alternatives to return, best first
     #[arg(short = 'n', long, default_value_t = 4)]
     pub count: usize,

@@ -2,14 +2,19 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::path::PathBuf;
 
-use glauber_chain::{Chains, SiteConditional, StepDiagnostics, TokenRows};
+use anyhow::{Context, ensure};
+use glauber_chain::{Chains, DrawControls, SiteConditional, StepDiagnostics, TokenRows};
+use glauber_pixels::{Image, read_mask};
 use glauber_text::{Layout, Template, TextCodec};
-use glauber_tokens::{Token, TokenBatch};
+use glauber_tokens::{Codec, Token, TokenBatch};
 use indicatif::ProgressBar;
 
-use crate::arguments::InfillFlags;
+use crate::arguments::{ClassFlags, InfillFlags};
 use crate::device::device;
+use crate::film::Film;
+use crate::images;
 use crate::sampling::{MOST_CHAINS, Sampling, check_count, summary};
 use crate::trained::Trained;
 
@@ -20,8 +25,11 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     check_count("--candidates", flags.candidates.unwrap_or(1))?;
     let trained = Trained::load(&flags.run, &device(&flags.draw.device)?)?;
     let candidates = flags.candidates.unwrap_or(4 * flags.count).clamp(flags.count, MOST_CHAINS);
+    if let (Some(image), Some(mask), Some(out)) = (&flags.image, &flags.mask, &flags.out) {
+        return paint(flags, controls, &trained, [image, mask, out]);
+    }
     let codec = trained.codec()?;
-    let template = Template::parse(&flags.text, codec)?;
+    let template = Template::parse(flags.text.as_deref().unwrap_or_default(), codec)?;
     let layout = template.layout(flags.gap_tokens, trained.schedule.len(), codec)?;
     let sampling = Sampling::from_flags(&trained, controls, &flags.sampler)?;
     let conditional = trained.conditional(sampling.schedule());
@@ -35,6 +43,41 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
         writeln!(out, "{candidates} chains gave no more; `--candidates` runs more of them")?;
     }
     eprintln!("{}", summary(done, candidates));
+    Ok(())
+}
+
+/// Paints a part of an image, `--count` times, and writes a sheet: the image without the part, then what was painted.
+fn paint(
+    flags: &InfillFlags,
+    controls: DrawControls,
+    trained: &Trained,
+    [image, mask, out]: [&PathBuf; 3],
+) -> anyhow::Result<()> {
+    let not_images = || format!("`--image`: {} was not trained on images", flags.run.display());
+    let codec = images::codec(&trained.config.data)?.with_context(not_images)?;
+    let known = codec.encode(&Image::open(image)?.resized(codec.extent()))?;
+    let painted = read_mask(mask, codec.extent())?;
+    ensure!(painted.contains(&true), "{}: nothing is white, so nothing is to be painted", mask.display());
+    let sampling = Sampling::from_flags(trained, controls, &flags.sampler)?;
+    let class = ClassFlags { class: flags.class, guidance: None };
+    let conditional = trained.conditional_of(sampling.schedule(), &class)?;
+    let mut chains = sampling.start(flags.count, flags.draw.seed);
+    for row in 0..flags.count {
+        for site in (0..known.len()).filter(|&site| !painted[site]) {
+            chains.clamp(row, site, known[site])?;
+        }
+    }
+    let columns = flags.count.min(8);
+    let film = flags.animate.as_deref().map(|path| Film::new(path, &codec, columns)).transpose()?;
+    let done = Film::shoot(film, &sampling, conditional.as_ref(), &mut chains)?;
+    // The part to be painted is shown in the middle grey, or what is nearest to it.
+    let hidden = (codec.levels() / 2) as Token;
+    let hole: Vec<Token> =
+        known.iter().zip(&painted).map(|(&token, &hole)| if hole { hidden } else { token }).collect();
+    let grids = std::iter::once(hole.as_slice()).chain(chains.tokens().iter());
+    images::write_sheet(&images::decode(&codec, grids)?, (flags.count + 1).min(8), out)?;
+    eprintln!("{}", summary(done, flags.count));
+    println!("{}", out.display());
     Ok(())
 }
 

@@ -4,6 +4,8 @@ mod arguments;
 mod device;
 mod eval;
 mod experiment;
+mod film;
+mod images;
 mod infill;
 mod info;
 mod markov;

@@ -139,6 +139,34 @@ impl Sampling {
         Ok(done)
     }
 
+    /// [`run`](Self::run) in about so many stages: `watch` sees the chains at noise, after each stage and at the end.
+    pub fn run_watched(
+        &self,
+        conditional: &dyn SiteConditional,
+        chains: &mut Chains,
+        stages: usize,
+        watch: &mut dyn FnMut(&Chains),
+    ) -> anyhow::Result<StepDiagnostics> {
+        let mut done = StepDiagnostics::default();
+        let stride = self.steps().div_ceil(stages).max(1);
+        let (time, rounds) = self.redenoise.unwrap_or_default();
+        watch(chains);
+        for round in 0..=rounds {
+            let mut at = self.schedule.horizon();
+            if round > 0 {
+                chains.renoise(&self.schedule, time)?;
+                at = time;
+            }
+            while at > 0 {
+                let to = at.saturating_sub(stride);
+                done += self.between(conditional, chains, at, to, &mut |_| {})?;
+                watch(chains);
+                at = to;
+            }
+        }
+        Ok(done)
+    }
+
     /// From a time down to time 0; `progress` is told the mean time of the chains.
     fn down(
         &self,
@@ -147,16 +175,27 @@ impl Sampling {
         from: Step,
         progress: &mut dyn FnMut(Step),
     ) -> anyhow::Result<StepDiagnostics> {
+        self.between(conditional, chains, from, 0, progress)
+    }
+
+    fn between(
+        &self,
+        conditional: &dyn SiteConditional,
+        chains: &mut Chains,
+        from: Step,
+        to: Step,
+        progress: &mut dyn FnMut(Step),
+    ) -> anyhow::Result<StepDiagnostics> {
         let done = match self.method {
             Method::EveryStep(kernel) => {
-                ReverseSampler::new(&self.schedule, kernel).run(conditional, chains, from, 0, |info| {
+                ReverseSampler::new(&self.schedule, kernel).run(conditional, chains, from, to, |info| {
                     progress(info.step);
                     ControlFlow::Continue(())
                 })
             }
             Method::SkipAhead(skip) => {
                 let sampler = SkipAheadSampler::new(&self.schedule, skip);
-                let done = sampler.run(conditional, chains, from, 0, |info| {
+                let done = sampler.run(conditional, chains, from, to, |info| {
                     progress(info.times.iter().sum::<Step>() / info.times.len());
                     ControlFlow::Continue(())
                 });

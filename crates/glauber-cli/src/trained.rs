@@ -61,7 +61,7 @@ impl Trained {
             (None, DataConfig::Sudoku { .. }) => {
                 SudokuCodec::new(train::sudoku::size(&self.config)?).pretty(tokens, None)?
             }
-            (None, DataConfig::Text { .. } | DataConfig::Markov { .. }) => {
+            (None, DataConfig::Text { .. } | DataConfig::Markov { .. } | DataConfig::Image { .. }) => {
                 tokens.iter().map(Token::to_string).collect::<Vec<_>>().join(" ")
             }
         })

@@ -1,10 +1,11 @@
 //! Everything that decides a run.
 
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use glauber_model::{ModelConfig, Preset};
+use glauber_model::{ModelConfig, Positions, Preset};
 use glauber_schedule::ScheduleConfig;
 use glauber_text::{CorpusConfig, PrepareConfig, TokenizerConfig};
 
@@ -62,6 +63,23 @@ pub enum DataConfig {
         #[serde(default = "one")]
         classes: usize,
     },
+    /// Images as grids of grey levels, row by row.
+    Image {
+        /// Rows of the grid; images of another size are brought to it.
+        height: usize,
+        /// Columns of the grid.
+        width: usize,
+        /// Grey levels, `V`; 2 for black and white.
+        levels: usize,
+        /// Classes that the network is told; 0 to tell it none.
+        #[serde(default)]
+        classes: usize,
+        /// Share of the images that is held out, where the data are not divided already.
+        #[serde(default = "held_out")]
+        held_out: f64,
+        /// Where the images are.
+        images: ImagesConfig,
+    },
     /// Complete Sudoku grids, row by row.
     Sudoku {
         /// Side of the grid, 4 or 9: `L = side²`, `V = side`.
@@ -71,6 +89,37 @@ pub enum DataConfig {
 
 fn one() -> usize {
     1
+}
+
+fn held_out() -> f64 {
+    0.05
+}
+
+/// Where images come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ImagesConfig {
+    /// Drawn shapes and textures, which need no files.
+    Shapes {
+        /// Number of images.
+        count: usize,
+        /// Decides all of them.
+        #[serde(default)]
+        seed: u64,
+    },
+    /// The four files of MNIST, or of a data set in its form.
+    Mnist {
+        /// The folder that holds them.
+        path: PathBuf,
+    },
+    /// PNG, JPEG and WebP files.
+    Folder {
+        /// The folder; its sub-folders are the classes where classes are told.
+        path: PathBuf,
+        /// Whether images are turned left to right at random.
+        #[serde(default)]
+        flip: bool,
+    },
 }
 
 impl RunConfig {
@@ -85,6 +134,18 @@ impl RunConfig {
                 within("data.classes", classes, 1..=1 << 10)?;
             }
             DataConfig::Sudoku { side } => require([4, 9].contains(&side), "data.side", side, "4 or 9")?,
+            DataConfig::Image { height, width, levels, held_out, .. } => {
+                within("data.height", height, 1..=1 << 7)?;
+                within("data.width", width, 1..=1 << 7)?;
+                within("data.levels", levels, 2..=256)?;
+                require(held_out > 0.0 && held_out < 1.0, "data.held_out", held_out, "a share between 0 and 1")?;
+                let columns = match self.model.positions {
+                    Positions::Grid { columns } => columns,
+                    Positions::Line => width,
+                };
+                let expected = format!("{width}, the columns of the images (`data.width`)");
+                require(columns == width, "model.positions.grid.columns", columns, &expected)?;
+            }
             DataConfig::Text { .. } => {}
         }
         within("data.length", self.data.length(), 1..=1 << 13)?;
@@ -101,6 +162,7 @@ impl DataConfig {
     pub fn length(&self) -> usize {
         match self {
             Self::Text { length, .. } | Self::Markov { length, .. } => *length,
+            Self::Image { height, width, .. } => height.saturating_mul(*width),
             // Saturating: a side that is out of range is refused by `validate`, not here.
             Self::Sudoku { side } => side.saturating_mul(*side),
         }
@@ -110,6 +172,7 @@ impl DataConfig {
     pub fn classes(&self) -> usize {
         match self {
             Self::Markov { classes, .. } if *classes > 1 => *classes,
+            Self::Image { classes, .. } => *classes,
             _ => 0,
         }
     }

@@ -17,7 +17,7 @@ mod source;
 mod trainer;
 
 pub use conditional::NetworkConditional;
-pub use config::{DataConfig, RunConfig, TrainConfig};
+pub use config::{DataConfig, ImagesConfig, RunConfig, TrainConfig};
 pub use device_sampler::{DeviceChains, DeviceSampler};
 pub use error::TrainError;
 pub use objective::{Asked, Drawing, Examples, Excess, Objective, excess_over_bayes};

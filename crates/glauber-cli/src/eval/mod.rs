@@ -9,11 +9,12 @@ use glauber_chain::{BoundKernel, BoundSampling, BoundTerms, ChainRng, Likelihood
 use glauber_schedule::Schedule;
 use glauber_sudoku::SolutionSource;
 use glauber_tokens::TokenBatch;
-use glauber_train::{DataConfig, Vocabulary};
+use glauber_train::{DataConfig, SequenceSource, Vocabulary};
 use indicatif::ProgressBar;
 
 use crate::arguments::{ClassFlags, EvalFlags, KernelName};
 use crate::device::device;
+use crate::images;
 use crate::markov::Source;
 use crate::train;
 use crate::trained::Trained;
@@ -42,6 +43,15 @@ pub fn eval(flags: &EvalFlags) -> anyhow::Result<()> {
         (None, DataConfig::Sudoku { .. }) => {
             let grids = SolutionSource::new(train::sudoku::size(&trained.config)?);
             Evaluated::drawn("complete Sudoku grids", flags, |rng| grids.sample(rng))?
+        }
+        (None, DataConfig::Image { .. }) => {
+            ensure!(flags.class.is_none(), "`--class`: held-out images are of all classes");
+            let held_out = images::open(&trained.config.data, trained.config.seed)?.held_out;
+            Evaluated::drawn("held-out images", flags, |rng| {
+                let mut grid = vec![0; schedule.len()];
+                held_out.draw(rng, &mut grid);
+                grid
+            })?
         }
         (None, DataConfig::Text { .. } | DataConfig::Markov { .. }) => Evaluated::of_text(&trained, flags)?,
     };

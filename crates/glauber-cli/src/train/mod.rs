@@ -1,5 +1,6 @@
 //! `glauber train`: what its kinds share.
 
+pub mod image;
 pub mod markov;
 pub mod sudoku;
 mod text;
@@ -20,6 +21,7 @@ pub fn train(what: TrainWhat) -> anyhow::Result<()> {
     match what {
         TrainWhat::Text(flags) => text::train(&flags),
         TrainWhat::Markov(flags) => markov::train(&flags),
+        TrainWhat::Image(flags) => image::train(&flags),
         TrainWhat::Sudoku(flags) => sudoku::train(&flags),
     }
 }
