@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::graph::Graph;
 
 /// Packages that a member must not link; a trailing `*` stands for any ending.
-const BANS: [(&str, &[&str]); 6] = [
+const BANS: [(&str, &[&str]); 7] = [
     ("glauber-tokens", CORE_BANS),
     ("glauber-schedule", CORE_BANS),
     ("glauber-chain", CORE_BANS),
     ("glauber-text", CORE_BANS),
     ("glauber-sudoku", CORE_BANS),
+    ("glauber-pixels", CORE_BANS),
     ("xtask", &["burn*", "cubecl*"]),
 ];
 const CORE_BANS: &[&str] = &["burn*", "cubecl*", "wgpu*", "tokio*", "clap*"];
@@ -55,12 +56,13 @@ mod tests {
     use super::super::graph::sketch::{graph, package_mut};
     use super::*;
 
-    const GOOD: [&str; 7] = [
+    const GOOD: [&str; 8] = [
         "glauber-tokens -> serde",
         "glauber-schedule",
         "glauber-chain -> rayon",
         "glauber-text",
         "glauber-sudoku",
+        "glauber-pixels",
         "xtask -> clap",
         "glauber-model -> burn",
     ];

@@ -1,0 +1,97 @@
+//! Images end to end in small: training on drawn shapes, sheets, films, painting in a part, and the mistakes that users make.
+
+mod program;
+
+use std::path::Path;
+use std::process::Output;
+
+use glauber_pixels::{Colours, Extent, Image, PixelCodec};
+use glauber_tokens::{Codec, Token};
+use program::glauber;
+
+const SIDE: usize = 8;
+
+fn run(folder: &Path, words: &[&str]) -> Output {
+    glauber(words).current_dir(folder).output().expect("the program runs")
+}
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Trains in a moment on 8×8 shapes in four greys, classes told.
+fn trained(folder: &Path) -> String {
+    let small = ["model.width=16", "model.layers=1", "model.condition_width=8", "train.warmup_steps=2"];
+    let short = ["train.samples=4", "train.sample_every=3", "train.validation_sequences=4", "data.images.count=50"];
+    let settings = small.iter().chain(&short).flat_map(|setting| ["--set", setting]);
+    let words = ["train", "image", "--size", "8", "--classes", "--steps", "6", "--batch", "4", "--sweeps", "2"];
+    let words: Vec<&str> = words.into_iter().chain(settings).chain(["--run", "run"]).collect();
+    said(&run(folder, &words))
+}
+
+#[test]
+fn shapes_are_learned_sampled_filmed_and_painted_in() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let text = trained(at);
+    assert!(text.contains("classes, from 0: circle, square"), "{text}");
+    assert!(at.join("run/samples-3.png").is_file() && at.join("run/samples-6.png").is_file(), "{text}");
+
+    let sample =
+        ["sample", "--run", "run", "--class", "1", "--out", "sheet.png", "--grid", "2x3", "--animate", "film.gif"];
+    said(&run(at, &sample));
+    let sheet = Image::open(at.join("sheet.png")).expect("a sheet");
+    assert_eq!((sheet.extent().height(), sheet.extent().width()), (2 * 66 + 2, 3 * 66 + 2));
+    assert!(at.join("film.gif").is_file());
+
+    let extent = Extent::new(SIDE, SIDE).expect("an extent");
+    let codec = PixelCodec::new(extent, 4).expect("four greys");
+    let known: Vec<Token> = (0..SIDE * SIDE).map(|site| (site % 4) as Token).collect();
+    codec.decode(&known).expect("an image").save_png(at.join("image.png")).expect("written");
+    // The right half is to be painted.
+    let white = |site: usize| if site % SIDE < SIDE / 2 { 0.0 } else { 1.0 };
+    let mask = Image::new(extent, Colours::Grey, (0..SIDE * SIDE).map(white).collect()).expect("a mask");
+    mask.save_png(at.join("mask.png")).expect("written");
+    let infill =
+        ["infill", "--run", "run", "--image", "image.png", "--mask", "mask.png", "--out", "painted.png", "-n", "2"];
+    said(&run(at, &infill));
+    let painted = Image::open(at.join("painted.png")).expect("a sheet");
+    let mut differ = 0;
+    for tile in 0..3 {
+        for (site, &token) in known.iter().enumerate() {
+            // Each pixel is a square of 8 × 8, images and edges are 2 apart.
+            let (row, column) = (2 + site / SIDE * 8, 2 + tile * 66 + site % SIDE * 8);
+            let found = painted.pixel(row, column)[0];
+            let same = (found - token as f32 / 3.0).abs() < 0.01;
+            assert!(same || white(site) == 1.0, "what is known was changed at tile {tile}, site {site}: {found}");
+            differ += usize::from(!same);
+        }
+    }
+    assert!(differ > 0, "nothing was painted");
+}
+
+#[test]
+fn mistakes_with_images_are_one_line_that_names_the_cure() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    trained(at);
+    let black = Image::filled(Extent::new(SIDE, SIDE).expect("an extent"), Colours::Grey, 0.0);
+    black.save_png(at.join("black.png")).expect("written");
+    for (words, name) in [
+        (vec!["train", "image", "--data", "mnist"], "--path"),
+        (vec!["train", "image", "--data", "mnist", "--path", "nowhere"], "nowhere"),
+        (vec!["train", "image", "--data", "paintings"], "shapes, mnist or folder"),
+        (vec!["train", "image", "--set", "model.positions.grid.columns=5"], "model.positions"),
+        (vec!["sample", "--run", "run"], "--out"),
+        (vec!["sample", "--run", "run", "--out", "x.png", "--class", "9"], "0..7"),
+        (vec!["sample", "--run", "run", "--out", "x.png", "--animate", "x.mov"], ".gif"),
+        (vec!["infill", "--run", "run", "--image", "black.png", "--mask", "black.png", "--out", "x.png"], "white"),
+        (vec!["infill", "--run", "run", "a text with a ____"], "not trained on text"),
+    ] {
+        let output = run(at, &words);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
+        assert!(!said.contains("panicked") && said.contains(name), "{words:?}: no `{name}` in: {said}");
+    }
+}
