@@ -1,0 +1,121 @@
+//! Flags of `glauber train`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Debug, Args)]
+pub struct TrainFlags {
+    /// Run folder; by default the next free one of `runs/`
+    #[arg(long, value_name = "DIR")]
+    pub run: Option<PathBuf>,
+    /// Continue the run in `--run` from its last checkpoint, with its own configuration
+    #[arg(long, requires = "run")]
+    pub resume: bool,
+    /// Configuration file, read over the defaults
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub config: Option<PathBuf>,
+    /// Set a configuration key, for instance `--set train.learning_rate=1e-3`; over `--config`, under the flags
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
+    pub set: Vec<String>,
+    /// Size of the network: tiny, small or ggm-387m
+    #[arg(long, conflicts_with = "resume")]
+    pub preset: Option<String>,
+    /// Design of the network: hollow, masked-query or bidirectional
+    #[arg(long, conflicts_with = "resume")]
+    pub network: Option<String>,
+    /// Loss: binary, normalised-binary, denoising, step-cross-entropy or ratio-matching
+    #[arg(long, conflicts_with = "resume")]
+    pub objective: Option<String>,
+    /// Optimiser steps
+    #[arg(long, conflicts_with = "resume")]
+    pub steps: Option<usize>,
+    /// Sequences per optimiser step
+    #[arg(long, conflicts_with = "resume")]
+    pub batch: Option<usize>,
+    /// Tokens per sequence
+    #[arg(long, conflicts_with = "resume")]
+    pub length: Option<usize>,
+    /// Sweeps of the forward chain
+    #[arg(long, conflicts_with = "resume")]
+    pub sweeps: Option<usize>,
+    /// Seed of everything random
+    #[arg(long, conflicts_with = "resume")]
+    pub seed: Option<u64>,
+    /// Where to compute
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Micro-batches computed side by side; by default as many as there are cores. The result does not depend on it
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub struct TextFlags {
+    #[command(flatten)]
+    pub train: TrainFlags,
+    /// Text files or folders (.txt, .md, .jsonl, .parquet; plain, .gz or .zst)
+    #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "resume")]
+    pub data: Vec<PathBuf>,
+    /// Parquet column or JSON field that holds the text
+    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
+    pub column: Option<String>,
+    /// Vocabulary: bytes, characters, bpe:SIZE, a tokenizer.json, or gpt2:VOCAB.json,MERGES.txt
+    #[arg(long, conflicts_with = "resume")]
+    pub tokenizer: Option<String>,
+    /// Where prepared tokens are kept between runs
+    #[arg(long, value_name = "DIR", default_value = "runs/cache")]
+    pub cache: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct MarkovFlags {
+    #[command(flatten)]
+    pub train: TrainFlags,
+    /// Symbols of the source
+    #[arg(long, conflicts_with = "resume")]
+    pub vocab: Option<usize>,
+    /// Classes of sequences, each with a source of its own; 1 for none
+    #[arg(long, conflicts_with = "resume")]
+    pub classes: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+pub struct ImageFlags {
+    #[command(flatten)]
+    pub train: TrainFlags,
+    /// Images: shapes (drawn, without files), mnist, or folder
+    #[arg(long, conflicts_with = "resume")]
+    pub data: Option<String>,
+    /// The folder of `--data mnist` or `--data folder`
+    #[arg(long, value_name = "DIR", requires = "data")]
+    pub path: Option<PathBuf>,
+    /// Rows and columns of the images, `28` or `28x28`: each pixel is a site
+    #[arg(long, value_name = "SIZE", value_parser = grid_size, conflicts_with = "resume")]
+    pub size: Option<[usize; 2]>,
+    /// Grey levels; 2 for black and white
+    #[arg(long, conflicts_with = "resume")]
+    pub levels: Option<usize>,
+    /// Tell the network the class of each image: digits, kinds of shapes, sub-folders
+    #[arg(long, conflicts_with = "resume")]
+    pub classes: bool,
+}
+
+/// Reads `28` or `28x32`: rows and columns.
+pub fn grid_size(text: &str) -> Result<[usize; 2], String> {
+    let (rows, columns) = text.split_once('x').unwrap_or((text, text));
+    let side = |text: &str| match text.parse() {
+        Ok(side) if (1..=1 << 10).contains(&side) => Ok(side),
+        _ => Err(format!("`{text}` is not a number in 1..={}", 1 << 10)),
+    };
+    Ok([side(rows)?, side(columns)?])
+}
+
+#[derive(Debug, Args)]
+pub struct SudokuFlags {
+    #[command(flatten)]
+    pub train: TrainFlags,
+    /// Side of the grids: 4 or 9
+    #[arg(long, default_value_t = 4, conflicts_with = "resume")]
+    pub side: usize,
+}
