@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use burn_store::{ModuleStore, SafetensorsStore, bridge};
 use glauber_image::import::{self, Imported};
-use glauber_image::{ImageError, VqModel};
+use glauber_image::{ImageError, ImageTokenizer, VqModel};
 
 /// The largest difference allowed, relative to the largest value.
 const TOLERANCE: f64 = 1e-4;
@@ -53,11 +53,23 @@ fn check(model: &VqModel, folder: &Path, device: &Device) {
     let distinct = theirs.iter().collect::<std::collections::BTreeSet<_>>().len();
 
     let indices = Tensor::<3, Int>::from_data(TensorData::new(theirs, shape), device);
-    let decoded_error = relative_error(model.decode(indices).unwrap(), &expected(folder, "decoded"));
+    let decoded = model.decode(indices).unwrap();
+    let decoded_error = relative_error(decoded.clone(), &expected(folder, "decoded"));
     eprintln!("relative errors: latents {latent_error:.1e}, images {decoded_error:.1e}; {distinct} distinct indices");
+    check_saved(model, decoded, folder, device);
     assert!(distinct > 1, "a constant grid would prove little");
     assert!(latent_error < TOLERANCE, "latents: {latent_error:e}");
     assert!(decoded_error < TOLERANCE, "decoded images: {decoded_error:e}");
+}
+
+/// The autoencoder, saved as one of ours and read back as a tokenizer, decodes its own tokens to the same images.
+fn check_saved(model: &VqModel, decoded: Tensor<4>, folder: &Path, device: &Device) {
+    let root = tempfile::tempdir().unwrap();
+    model.save(&root.path().join("imported")).unwrap();
+    let tokenizer = ImageTokenizer::load(&root.path().join("imported"), device).unwrap();
+    assert_eq!((tokenizer.grid(), tokenizer.vocab_size()), ([16, 16], 256));
+    let tokens = tokenizer.encode(Tensor::from_data(expected(folder, "image"), device)).unwrap();
+    assert_eq!(tokenizer.decode(&tokens).unwrap().into_data(), decoded.into_data());
 }
 
 #[test]

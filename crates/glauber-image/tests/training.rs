@@ -160,6 +160,23 @@ fn a_tokenizer_survives_its_folder() {
 }
 
 #[test]
+fn a_loaded_model_is_trained_like_the_one_saved() {
+    let device = Device::flex();
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("table");
+    let model = VqModel::new(&config(codebook()), 11, &device).unwrap();
+    model.save(&folder).unwrap();
+    let training = TokenizerTrainConfig { fresh_codebook: false, ..quick() };
+    let losses = |model: VqModel| -> Vec<_> {
+        let mut trainer = TokenizerTrainer::new(model, &training, 5, &device).unwrap();
+        (0..4).map(|_| trainer.step(images(4, 0, &device)).unwrap()).collect()
+    };
+    let found = losses(VqModel::load(&folder, &device).unwrap());
+    assert!(found[3].total < found[0].total, "{found:?}");
+    assert_eq!(found, losses(model));
+}
+
+#[test]
 fn a_seed_gives_the_same_weights_and_another_seed_others() {
     let device = Device::flex();
     let tokens = |seed| {
