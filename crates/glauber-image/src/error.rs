@@ -1,0 +1,127 @@
+//! What can be wrong with a tokenizer, its files, or what it is given.
+
+use std::path::{Path, PathBuf};
+
+use glauber_tokens::TokenError;
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ImageError {
+    /// A size or weight of a configuration cannot be.
+    #[error("`{key}` is {found}, expected {expected}")]
+    Setting {
+        /// The key.
+        key: String,
+        /// What it is.
+        found: String,
+        /// What it may be.
+        expected: String,
+    },
+    /// A foreign configuration asks for something that cannot be imported.
+    #[error("{}: `{key}` is {found}, expected {expected}", path.display())]
+    Unsupported {
+        /// The configuration file.
+        path: PathBuf,
+        /// The key, with the tables it lies in.
+        key: String,
+        /// What it is.
+        found: String,
+        /// What can be imported.
+        expected: String,
+    },
+    /// A foreign configuration lacks a key.
+    #[error("{}: no key `{key}`, expected {expected}", path.display())]
+    MissingKey {
+        /// The configuration file.
+        path: PathBuf,
+        /// The key, with the tables it lies in.
+        key: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// A checkpoint lacks a tensor.
+    #[error("{}: no tensor `{key}` of shape {expected:?}: the checkpoint is of another model than the configuration, or incomplete", path.display())]
+    MissingTensor {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The tensor's name there.
+        key: String,
+        /// The shape that the configuration gives it.
+        expected: Vec<usize>,
+    },
+    /// A tensor of a checkpoint is of another shape than its configuration says.
+    #[error("{}: tensor `{key}` has shape {found:?}, the configuration says {expected:?}", path.display())]
+    TensorShape {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The tensor's name there.
+        key: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// The shape that the configuration gives it.
+        expected: Vec<usize>,
+    },
+    /// A checkpoint has a tensor of the autoencoder that the configuration has not.
+    #[error("{}: tensor `{key}` belongs to the autoencoder and the configuration has no place for it", path.display())]
+    SurplusTensor {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The tensor's name there.
+        key: String,
+    },
+    /// A file is not what it should be.
+    #[error("{}: {found}; {hint}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Images, latents or indices of the wrong shape.
+    #[error("{what} of shape {found:?}, expected {expected}")]
+    Shape {
+        /// What has the shape.
+        what: &'static str,
+        /// The shape.
+        found: Vec<usize>,
+        /// What it should be.
+        expected: String,
+    },
+    /// Tokens that this tokenizer cannot decode.
+    #[error("tokens of this tokenizer's grid: {0}")]
+    Tokens(#[from] TokenError),
+    /// Training ran away.
+    #[error("the loss is {loss} at step {step}: lower `learning_rate`, or the weight of the discriminator")]
+    Diverged {
+        /// The step, from 0.
+        step: usize,
+        /// The loss.
+        loss: f64,
+    },
+}
+
+impl ImageError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        |source| Self::Io { path: path.into(), source }
+    }
+
+    pub(crate) fn malformed(path: &Path, error: impl ToString, hint: &'static str) -> Self {
+        let found = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        Self::Malformed { path: path.into(), found: found.chars().take(240).collect(), hint }
+    }
+
+    pub(crate) fn setting(key: impl Into<String>, found: impl ToString, expected: impl Into<String>) -> Self {
+        Self::Setting { key: key.into(), found: found.to_string(), expected: expected.into() }
+    }
+}

@@ -1,0 +1,119 @@
+//! VQGAN of taming-transformers (and of CompVis' latent diffusion, which calls everything the same): a Lightning checkpoint and its YAML.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use burn_store::{ModuleStore, PytorchStore};
+use serde_json::{Value, json};
+
+use crate::{ImageError, LevelConfig, QuantiserConfig, VqConfig, VqModel};
+
+use super::Imported;
+use super::document::Document;
+use super::naming::TAMING;
+use super::tensors;
+
+/// The groups of every normalisation, which these configurations cannot change.
+const GROUPS: usize = 32;
+/// Models whose autoencoder is this one.
+const TARGETS: [&str; 3] = ["VQModel", "VQModelInterface", "VQNoDiscModel"];
+const DDCONFIG: &str = "model.params.ddconfig";
+/// `dropout` is for training there, and not used here.
+const DDCONFIG_KEYS: [&str; 13] = [
+    "ch",
+    "out_ch",
+    "ch_mult",
+    "num_res_blocks",
+    "attn_resolutions",
+    "dropout",
+    "in_channels",
+    "resolution",
+    "z_channels",
+    "double_z",
+    "resamp_with_conv",
+    "attn_type",
+    "use_linear_attn",
+];
+
+/// Reads a checkpoint in PyTorch's zip format, tensors under `state_dict`, and the YAML that it was trained with.
+///
+/// Tensors outside the autoencoder (`loss.…`, `model_ema.…`) are listed in the result and otherwise ignored.
+///
+/// # Errors
+/// [`ImageError::Unsupported`] and [`ImageError::MissingKey`] name the key of the configuration that cannot be imported;
+/// [`ImageError::MissingTensor`], [`ImageError::TensorShape`] and [`ImageError::SurplusTensor`] name the tensor that does not fit it.
+pub fn taming(checkpoint: &Path, config_file: &Path, device: &Device) -> Result<Imported, ImageError> {
+    let document = Document::yaml(config_file)?;
+    let mut model = VqModel::zeros(&config(&document)?, device)?;
+    std::fs::metadata(checkpoint).map_err(ImageError::io(checkpoint))?;
+    let store = PytorchStore::from_file(checkpoint).with_top_level_key("state_dict");
+    let mut store = store.map_indices_contiguous(false);
+    let hint = "expected a checkpoint that PyTorch wrote, with the tensors under `state_dict`";
+    let stored = store.get_all_tensors().map_err(|error| ImageError::malformed(checkpoint, error, hint))?;
+    let ignored = tensors::load(&mut model, checkpoint, stored, &[&TAMING])?;
+    Ok(Imported { model, ignored })
+}
+
+fn config(document: &Document) -> Result<VqConfig, ImageError> {
+    check_support(document)?;
+    let dd = |key: &str| format!("{DDCONFIG}.{key}");
+    let base = document.size(&dd("ch"))?;
+    let resolution = document.size(&dd("resolution"))?;
+    let factors = document.sizes(&dd("ch_mult"))?;
+    let attended = document.sizes(&dd("attn_resolutions"))?;
+    let level = |(at, factor): (usize, &usize)| {
+        let attention = attended.contains(&resolution.checked_shr(at as u32).unwrap_or_default());
+        LevelConfig { width: base.saturating_mul(*factor), encoder_attention: attention, decoder_attention: attention }
+    };
+    let config = VqConfig {
+        channels: document.size(&dd("in_channels"))?,
+        out_channels: document.size(&dd("out_ch"))?,
+        image_size: resolution,
+        stem_width: base,
+        blocks: document.size(&dd("num_res_blocks"))?,
+        middle_attention: true,
+        norm_groups: GROUPS,
+        latent_channels: document.size(&dd("z_channels"))?,
+        quantiser: QuantiserConfig::Codebook {
+            entries: document.size("model.params.n_embed")?,
+            dim: document.size("model.params.embed_dim")?,
+        },
+        levels: factors.iter().enumerate().map(level).collect(),
+    };
+    config.validate().map_err(|error| document.in_its_words(error, their_key))?;
+    Ok(config)
+}
+
+fn check_support(document: &Document) -> Result<(), ImageError> {
+    let target = document.text("model.target")?;
+    if !TARGETS.iter().any(|name| target.rsplit('.').next() == Some(name)) {
+        return Err(document.unsupported("model.target", format!("a class {}", TARGETS.join(", "))));
+    }
+    if document.get("model.params.remap").is_some() {
+        return Err(document.unsupported("model.params.remap", "no such key"));
+    }
+    document.only_keys(DDCONFIG, &DDCONFIG_KEYS)?;
+    // Where it is absent, their default is a latent of two halves.
+    let double_z = format!("{DDCONFIG}.double_z");
+    if document.get(&double_z) != Some(&Value::Bool(false)) {
+        return Err(document.unsupported(&double_z, "false"));
+    }
+    let fixed = [("resamp_with_conv", json!(true)), ("attn_type", json!("vanilla")), ("use_linear_attn", json!(false))];
+    fixed.iter().try_for_each(|(key, value)| document.only_value(&format!("{DDCONFIG}.{key}"), value))
+}
+
+fn their_key(ours: &str) -> String {
+    let key = match ours {
+        "channels" => "in_channels",
+        "out_channels" => "out_ch",
+        "image_size" => "resolution",
+        "stem_width" => "ch",
+        "blocks" => "num_res_blocks",
+        "latent_channels" => "z_channels",
+        "quantiser.entries" => return "model.params.n_embed".to_owned(),
+        "quantiser.dim" => return "model.params.embed_dim".to_owned(),
+        key if key.starts_with("levels") => "ch_mult",
+        other => other,
+    };
+    format!("{DDCONFIG}.{key}")
+}

@@ -1,0 +1,79 @@
+//! Tensors of a checkpoint into a model.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use burn::tensor::{DType, Shape, TensorData};
+use burn_store::burn_pack::Tensor as StoredTensor;
+use burn_store::{FloatCastAdapter, ModuleSnapshot, bridge};
+
+use crate::model::VqNetwork;
+use crate::{ImageError, VqModel};
+
+use super::naming::{AUTOENCODER, Naming};
+
+const HINT: &str = "the checkpoint is damaged, or of a kind that cannot be read";
+
+/// Loads every weight of the model; gives the names that are not the autoencoder's.
+///
+/// A tensor is looked for under each naming in turn.
+pub(crate) fn load(
+    model: &mut VqModel,
+    path: &Path,
+    tensors: &BTreeMap<String, StoredTensor>,
+    namings: &[&Naming],
+) -> Result<Vec<String>, ImageError> {
+    let levels = model.config().levels.len();
+    let mut used = BTreeSet::new();
+    let mut found = Vec::new();
+    for weight in model.network.collect(None, None, true) {
+        let keys: Vec<String> = namings.iter().map(|naming| naming.key(&weight.name, levels)).collect();
+        let Some((key, stored)) = keys.iter().find_map(|key| tensors.get_key_value(key)) else {
+            let key = keys.into_iter().next().unwrap_or_default();
+            return Err(ImageError::MissingTensor { path: path.into(), key, expected: weight.shape.to_vec() });
+        };
+        used.insert(key);
+        found.push(fitted(stored.clone(), &weight, path, key)?);
+    }
+    let (surplus, ignored): (Vec<_>, Vec<_>) = tensors
+        .keys()
+        .filter(|key| !used.contains(key))
+        .cloned()
+        .partition(|key| AUTOENCODER.iter().any(|prefix| key.starts_with(prefix)));
+    if let Some(key) = surplus.into_iter().next() {
+        return Err(ImageError::SurplusTensor { path: path.into(), key });
+    }
+    apply(&mut model.network, path, found)?;
+    Ok(ignored)
+}
+
+/// The stored tensor under our name and in our shape: a linear map `[to, from]` is a convolution `[to, from, 1, 1]`.
+fn fitted(stored: StoredTensor, weight: &StoredTensor, path: &Path, key: &str) -> Result<StoredTensor, ImageError> {
+    let (found, expected) = (stored.shape.to_vec(), weight.shape.to_vec());
+    let linear = expected.len() == 4 && expected[2..] == [1, 1] && found == expected[..2];
+    if found != expected && !linear {
+        return Err(ImageError::TensorShape { path: path.into(), key: key.into(), found, expected });
+    }
+    if !stored.dtype.is_float() {
+        let found = format!("tensor `{key}` holds {:?}, expected floating-point numbers", stored.dtype);
+        return Err(ImageError::malformed(path, found, HINT));
+    }
+    let dtype = stored.dtype;
+    let shape = Shape::from(expected);
+    let reshaped = shape.clone();
+    let to_shape = move |data: TensorData| {
+        let (bytes, _, dtype) = data.into_parts();
+        TensorData::from_bytes(bytes, reshaped.clone(), dtype)
+    };
+    Ok(bridge::map_data(stored, weight.name.clone(), dtype, shape, to_shape))
+}
+
+fn apply(network: &mut VqNetwork, path: &Path, tensors: Vec<StoredTensor>) -> Result<(), ImageError> {
+    let cast = FloatCastAdapter::to(DType::F32);
+    let result = network.apply(tensors, None, Some(Box::new(cast)), true);
+    match (result.errors.first(), result.missing.first()) {
+        (Some(error), _) => Err(ImageError::malformed(path, error, HINT)),
+        (None, Some((name, _))) => Err(ImageError::malformed(path, format!("nothing was read for `{name}`"), HINT)),
+        (None, None) => Ok(()),
+    }
+}

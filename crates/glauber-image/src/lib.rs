@@ -1,0 +1,20 @@
+//! Image tokenizers: convolutional autoencoders with a quantiser in their middle turn images into grids of tokens and back.
+//!
+//! [`VqModel`] is the autoencoder, its own ([`VqConfig`]) or that of another project ([`import`]); [`TokenizerTrainer`] trains one;
+//! [`ImageTokenizer`] turns images of one size into [`TokenBatch`](glauber_tokens::TokenBatch)es and back.
+
+mod error;
+pub mod import;
+mod model;
+mod quantiser;
+mod rng;
+mod storage;
+mod tokenizer;
+mod training;
+
+pub use error::ImageError;
+pub use model::VqModel;
+pub use model::config::{LevelConfig, VqConfig};
+pub use quantiser::{Codebook, Fsq, Quantised, Quantiser, QuantiserConfig};
+pub use tokenizer::ImageTokenizer;
+pub use training::{CodebookUsage, DiscriminatorConfig, TokenizerLosses, TokenizerTrainConfig, TokenizerTrainer};

@@ -1,0 +1,104 @@
+//! Codebook entries as moving averages of the latents they stand for, on the host in f64
+//! (van den Oord et al., "Neural Discrete Representation Learning", 2017, appendix A.1).
+
+use crate::rng::HostRng;
+
+/// Moving averages of how often each entry is used a batch, and of the sum of its latents.
+pub(crate) struct CodebookAverages {
+    decay: f64,
+    revive_below: f64,
+    dim: usize,
+    /// `[entry]`.
+    counts: Vec<f64>,
+    /// `[entry, dimension]`.
+    sums: Vec<f64>,
+}
+
+impl CodebookAverages {
+    /// Averages that keep a table `[entry, dimension]` where it is, at the mean use of a batch of `positions`.
+    pub fn new(table: &[f32], dim: usize, positions: usize, [decay, revive_below]: [f64; 2]) -> Self {
+        let entries = table.len() / dim;
+        let use_each = positions as f64 / entries as f64;
+        Self {
+            decay,
+            revive_below,
+            dim,
+            counts: vec![use_each; entries],
+            sums: table.iter().map(|&x| f64::from(x) * use_each).collect(),
+        }
+    }
+
+    /// Takes a batch in: its latents `[position, dimension]` and the entries they were given.
+    ///
+    /// Gives the new table `[entry, dimension]`, and how many dead entries were moved to latents of the batch.
+    pub fn update(&mut self, latents: &[f32], indices: &[usize], rng: &mut HostRng) -> (Vec<f32>, usize) {
+        let fresh = 1.0 - self.decay;
+        self.counts.iter_mut().for_each(|count| *count *= self.decay);
+        self.sums.iter_mut().for_each(|sum| *sum *= self.decay);
+        for (latent, &entry) in latents.chunks_exact(self.dim).zip(indices) {
+            self.counts[entry] += fresh;
+            let sums = &mut self.sums[entry * self.dim..][..self.dim];
+            sums.iter_mut().zip(latent).for_each(|(sum, &x)| *sum += fresh * f64::from(x));
+        }
+        let revived = self.revive(latents, indices.len(), rng);
+        let entry = |(at, sum): (usize, &f64)| (sum / self.counts[at / self.dim]) as f32;
+        (self.sums.iter().enumerate().map(entry).collect(), revived)
+    }
+
+    fn revive(&mut self, latents: &[f32], positions: usize, rng: &mut HostRng) -> usize {
+        let use_each = positions as f64 / self.counts.len() as f64;
+        let mut revived = 0;
+        for (entry, count) in self.counts.iter_mut().enumerate() {
+            // An entry never used has nothing to average when the decay is 0.
+            if *count >= self.revive_below * use_each && *count > 0.0 {
+                continue;
+            }
+            let chosen = &latents[rng.below(positions) * self.dim..][..self.dim];
+            let sums = &mut self.sums[entry * self.dim..][..self.dim];
+            sums.iter_mut().zip(chosen).for_each(|(sum, &x)| *sum = f64::from(x) * use_each);
+            *count = use_each;
+            revived += 1;
+        }
+        revived
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Purpose;
+
+    #[test]
+    fn entries_move_to_the_mean_of_their_latents() {
+        let mut averages = CodebookAverages::new(&[0.0, 10.0], 1, 4, [0.5, 0.0]);
+        let mut rng = HostRng::new(1, Purpose::Codebook);
+        let (table, revived) = averages.update(&[1.0, 3.0, 2.0, 8.0], &[0, 0, 0, 1], &mut rng);
+        // Entry 0: count 0.5 · 2 + 0.5 · 3, sum 0.5 · 0 + 0.5 · 6. Entry 1: count 0.5 · 2 + 0.5, sum 0.5 · 20 + 0.5 · 8.
+        assert_eq!(table, [3.0 / 2.5, (14.0f64 / 1.5) as f32]);
+        assert_eq!(revived, 0);
+        let mut last = table;
+        for _ in 0..60 {
+            last = averages.update(&[1.0, 3.0, 2.0, 8.0], &[0, 0, 0, 1], &mut rng).0;
+        }
+        assert!((last[0] - 2.0).abs() < 1e-6 && (last[1] - 8.0).abs() < 1e-6, "{last:?}");
+    }
+
+    #[test]
+    fn a_dead_entry_is_moved_to_a_latent_of_the_batch() {
+        let mut averages = CodebookAverages::new(&[0.0, 0.0, 5.0, 5.0], 2, 4, [0.5, 0.1]);
+        let mut rng = HostRng::new(1, Purpose::Codebook);
+        let latents = [1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0];
+        let mut steps = 0;
+        let table = loop {
+            let (table, revived) = averages.update(&latents, &[0; 4], &mut rng);
+            steps += 1;
+            if revived == 1 {
+                break table;
+            }
+            assert_eq!((revived, &table[2..]), (0, &[5.0, 5.0][..]), "an entry that is not used stays");
+        };
+        // Its use was the mean and is halved each step: below a tenth of it after four.
+        assert_eq!(steps, 4);
+        assert!(table[2..] == [1.0, 2.0] || table[2..] == [3.0, 4.0], "{table:?}");
+    }
+}

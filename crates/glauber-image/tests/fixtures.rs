@@ -1,0 +1,201 @@
+//! Autoencoders of other projects, against what their own code makes of the same images.
+//!
+//! Each fixture's `expected.safetensors` holds images, latents before quantisation, indices, and the images decoded from these.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn_store::{ModuleStore, SafetensorsStore, bridge};
+use glauber_image::import::{self, Imported};
+use glauber_image::{ImageError, ImageTokenizer, VqModel};
+
+/// The largest difference allowed, relative to the largest value.
+const TOLERANCE: f64 = 1e-4;
+
+/// A fixture's folder, or none where the checkout has no fixtures.
+fn fixture(name: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/vq-fixtures").join(name);
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("SKIPPED: no fixture {}", folder.display());
+    None
+}
+
+fn expected(folder: &Path, name: &str) -> TensorData {
+    let mut store = SafetensorsStore::from_file(folder.join("expected.safetensors"));
+    let stored = store.get_tensor(name).unwrap().unwrap_or_else(|| panic!("no tensor {name}"));
+    bridge::to_data(stored).unwrap()
+}
+
+fn relative_error(found: Tensor<4>, expected: &TensorData) -> f64 {
+    let found = found.into_data();
+    assert_eq!(found.shape(), expected.shape());
+    let (found, expected): (Vec<f64>, Vec<f64>) = (found.iter().collect(), expected.iter().collect());
+    let largest = expected.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+    let difference = found.iter().zip(&expected).fold(0.0, |most: f64, (a, b)| most.max((a - b).abs()));
+    assert!(found.iter().all(|x| x.is_finite()));
+    difference / largest
+}
+
+fn check(model: &VqModel, folder: &Path, device: &Device) {
+    let images = Tensor::<4>::from_data(expected(folder, "image"), device);
+    let latents = model.latents(images.clone()).unwrap();
+    let latent_error = relative_error(latents.clone(), &expected(folder, "latent"));
+
+    let indices: Vec<i64> = model.quantise(latents).unwrap().into_data().iter().collect();
+    let theirs = expected(folder, "indices");
+    let shape: [usize; 3] = theirs.shape().to_vec().try_into().unwrap();
+    let theirs: Vec<i64> = theirs.iter().collect();
+    assert_eq!(indices, theirs);
+    assert_eq!(model.encode(images).unwrap().into_data().iter::<i64>().collect::<Vec<_>>(), theirs);
+    let distinct = theirs.iter().collect::<std::collections::BTreeSet<_>>().len();
+
+    let indices = Tensor::<3, Int>::from_data(TensorData::new(theirs, shape), device);
+    let decoded = model.decode(indices).unwrap();
+    let decoded_error = relative_error(decoded.clone(), &expected(folder, "decoded"));
+    eprintln!("relative errors: latents {latent_error:.1e}, images {decoded_error:.1e}; {distinct} distinct indices");
+    check_saved(model, decoded, folder, device);
+    assert!(distinct > 1, "a constant grid would prove little");
+    assert!(latent_error < TOLERANCE, "latents: {latent_error:e}");
+    assert!(decoded_error < TOLERANCE, "decoded images: {decoded_error:e}");
+}
+
+/// The autoencoder, saved as one of ours and read back as a tokenizer, decodes its own tokens to the same images.
+fn check_saved(model: &VqModel, decoded: Tensor<4>, folder: &Path, device: &Device) {
+    let root = tempfile::tempdir().unwrap();
+    model.save(&root.path().join("imported")).unwrap();
+    let tokenizer = ImageTokenizer::load(&root.path().join("imported"), device).unwrap();
+    assert_eq!((tokenizer.grid(), tokenizer.vocab_size()), ([16, 16], 256));
+    let tokens = tokenizer.encode(Tensor::from_data(expected(folder, "image"), device)).unwrap();
+    assert_eq!(tokenizer.decode(&tokens).unwrap().into_data(), decoded.into_data());
+}
+
+#[test]
+fn diffusers_as_its_own_code_computes_it() {
+    let Some(folder) = fixture("diffusers-vq") else { return };
+    let device = Device::flex();
+    let Imported { model, ignored } = import::diffusers(&folder, &device).unwrap();
+    assert_eq!(ignored, Vec::<String>::new());
+    check(&model, &folder, &device);
+}
+
+fn taming(folder: &Path, device: &Device) -> Result<Imported, ImageError> {
+    import::taming(&folder.join("last.ckpt"), &folder.join("model.yaml"), device)
+}
+
+#[test]
+fn taming_as_its_own_code_computes_it() {
+    let Some(folder) = fixture("taming-vqgan") else { return };
+    let device = Device::flex();
+    let Imported { model, ignored } = taming(&folder, &device).unwrap();
+    let expected = ["loss.discriminator.main.0.weight", "loss.logvar", "loss.perceptual_loss.lin0.model.1.weight"];
+    assert_eq!(ignored, expected);
+    check(&model, &folder, &device);
+}
+
+/// A folder with a fixture's files, one of them changed.
+fn changed(folder: &Path, file: &str, change: impl Fn(&str) -> String) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        fs::write(copy.path().join(path.file_name().unwrap()), fs::read(&path).unwrap()).unwrap();
+    }
+    let before = fs::read_to_string(folder.join(file)).unwrap();
+    let after = change(&before);
+    assert_ne!(before, after, "the change changes nothing");
+    fs::write(copy.path().join(file), after).unwrap();
+    copy
+}
+
+#[test]
+fn diffusers_refusals_name_the_key() {
+    let Some(folder) = fixture("diffusers-vq") else { return };
+    let device = Device::flex();
+    let message = |from: &str, to: &str| {
+        let copy = changed(&folder, "config.json", |text| text.replacen(from, to, 1));
+        import::diffusers(copy.path(), &device).unwrap_err().to_string()
+    };
+    let cases = [
+        ("\"norm_type\": \"group\"", "\"norm_type\": \"spatial\"", "`norm_type` is \"spatial\", expected \"group\""),
+        ("\"act_fn\": \"silu\"", "\"act_fn\": \"gelu\"", "`act_fn` is \"gelu\""),
+        ("\"_class_name\": \"VQModel\"", "\"_class_name\": \"AutoencoderKL\"", "`_class_name` is \"AutoencoderKL\""),
+        ("\"DownEncoderBlock2D\"", "\"SkipDownBlock2D\"", "`down_block_types` is [\"SkipDownBlock2D\""),
+        ("\"sample_size\": 32", "\"sample_size\": 31", "`sample_size` is 31"),
+        ("\"norm_num_groups\": 8", "\"norm_num_groups\": 7", "`block_out_channels` is 16"),
+        ("\"in_channels\": 3", "\"in_channels\": \"three\"", "`in_channels` is \"three\", expected a whole number"),
+        ("\"act_fn\"", "\"use_quantum_attention\": true, \"act_fn\"", "`use_quantum_attention` is true"),
+        ("\"block_out_channels\"", "\"_ignored\"", "no key `block_out_channels`"),
+        ("16,", "24,", "tensor `encoder.conv_in.weight` has shape [16, 3, 3, 3], the configuration says [24, 3, 3, 3]"),
+        (
+            "\"layers_per_block\": 1",
+            "\"layers_per_block\": 2",
+            "no tensor `encoder.down_blocks.0.resnets.1.norm1.weight`",
+        ),
+        ("\"mid_block_add_attention\": true", "\"mid_block_add_attention\": false", "`decoder.mid_block.attentions.0"),
+        (
+            "\"DownEncoderBlock2D\"",
+            "\"AttnDownEncoderBlock2D\"",
+            "no tensor `encoder.down_blocks.0.attentions.0.group_norm.weight` of shape [16]",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        let found = message(from, to);
+        assert!(found.contains(expected), "{to}: {found}");
+    }
+    let harmless =
+        changed(&folder, "config.json", |text| text.replace("\"force_upcast\": false", "\"force_upcast\": true"));
+    assert!(import::diffusers(harmless.path(), &device).is_ok());
+    let empty = tempfile::tempdir().unwrap();
+    assert!(matches!(import::diffusers(empty.path(), &device), Err(ImageError::Io { .. })));
+    let torn = changed(&folder, "config.json", |text| text[..40].to_owned());
+    assert!(matches!(import::diffusers(torn.path(), &device), Err(ImageError::Malformed { .. })));
+    let half = changed(&folder, "config.json", |text| format!("{text}\n"));
+    let weights = half.path().join("diffusion_pytorch_model.safetensors");
+    let bytes = fs::read(&weights).unwrap();
+    fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(matches!(import::diffusers(half.path(), &device), Err(ImageError::Malformed { .. })));
+}
+
+#[test]
+fn taming_refusals_name_the_key() {
+    let Some(folder) = fixture("taming-vqgan") else { return };
+    let device = Device::flex();
+    let message = |from: &str, to: &str| {
+        let copy = changed(&folder, "model.yaml", |text| text.replacen(from, to, 1));
+        taming(copy.path(), &device).unwrap_err().to_string()
+    };
+    let cases = [
+        ("double_z: false", "double_z: true", "`model.params.ddconfig.double_z` is true, expected false"),
+        ("      double_z: false", "", "`model.params.ddconfig.double_z` is absent, expected false"),
+        ("vqgan.VQModel", "vqgan.GumbelVQ", "`model.target` is \"taming.models.vqgan.GumbelVQ\""),
+        ("double_z: false", "double_z: false\n      resamp_with_conv: false", "ddconfig.resamp_with_conv` is false"),
+        ("double_z: false", "double_z: false\n      give_pre_end: true", "ddconfig.give_pre_end` is true"),
+        ("n_embed: 256", "n_embed: 256\n    remap: used.npy", "`model.params.remap` is \"used.npy\""),
+        ("ch: 32", "ch: 40", "`model.params.ddconfig.ch` is 40, expected a multiple"),
+        (
+            "n_embed: 256",
+            "n_embed: 512",
+            "tensor `quantize.embedding.weight` has shape [256, 16], the configuration says [512, 16]",
+        ),
+        (
+            "attn_resolutions: [16]",
+            "attn_resolutions: [32]",
+            "no tensor `encoder.down.0.attn.0.norm.weight` of shape [32]",
+        ),
+        (
+            "attn_resolutions: [16]",
+            "attn_resolutions: []",
+            "tensor `decoder.up.1.attn.0.k.bias` belongs to the autoencoder",
+        ),
+        ("ddconfig:", "encoder:", "no key `model.params.ddconfig`"),
+    ];
+    for (from, to, expected) in cases {
+        let found = message(from, to);
+        assert!(found.contains(expected), "{to}: {found}");
+    }
+    let copy = changed(&folder, "model.yaml", |text| format!("{text}\n"));
+    fs::write(copy.path().join("last.ckpt"), b"no checkpoint at all").unwrap();
+    assert!(matches!(taming(copy.path(), &device), Err(ImageError::Malformed { .. })));
+}
