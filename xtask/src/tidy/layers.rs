@@ -5,7 +5,7 @@ use cargo_metadata::DependencyKind;
 use super::graph::Graph;
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("glauber-tokens", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
     ("glauber-text", &["glauber-tokens"]),
@@ -32,6 +32,7 @@ const LIBRARIES: &[&str] = &[
     "glauber-sudoku",
     "glauber-pixels",
     "glauber-fused",
+    "glauber-image",
     "glauber-model",
     "glauber-train",
 ];
