@@ -10,6 +10,8 @@ use crate::oracles::Lattice;
 
 /// Most neighbours of a site.
 const DEGREE: usize = 4;
+/// Above every uniform number, and less than `2⁶³` from any.
+const UNREACHED: u64 = 1 << 62;
 
 /// The conditionals of a nearest-neighbour model on a [`Lattice`], listed for every set of neighbours' tokens.
 ///
@@ -92,7 +94,7 @@ impl LawTable {
 
     /// The thresholds of a law, shape `[width]`.
     fn inverted(&self, law: &[f64]) -> Result<Vec<u64>, ChainError> {
-        let at = |token: usize| if token < self.vocab { threshold(law, token as Token) } else { Ok(u64::MAX) };
+        let at = |token: usize| if token < self.vocab { threshold(law, token as Token) } else { Ok(UNREACHED) };
         (1..=self.width).map(at).collect()
     }
 

@@ -177,7 +177,9 @@ fn together<const WIDTH: usize, const COMPLETE: bool>(
 #[inline]
 fn token<const WIDTH: usize>(thresholds: &[u64; WIDTH], word: &[u8; 8]) -> Token {
     let uniform = u64::from_le_bytes(*word) >> 11;
-    thresholds.iter().map(|&least| Token::from(uniform >= least)).sum()
+    // The sign of the difference counts the thresholds above, where a comparison would not be vectorised.
+    let above: u64 = thresholds.iter().map(|&least| uniform.wrapping_sub(least) >> 63).sum();
+    (WIDTH as u64 - above) as Token
 }
 
 #[inline]

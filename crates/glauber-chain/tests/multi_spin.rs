@@ -24,9 +24,9 @@ fn random_tokens(rows: usize, sites: usize, seed: u64) -> TokenBatch {
 fn odd_sites_follow_their_conditional() {
     for (coupling, field, width) in [(0.3, 0.0, 6), (0.44, 0.2, 16), (-0.25, -0.1, 22)] {
         let ising = model(8, width, coupling, field);
-        let mut chains = MultiSpin::new(&ising, &random_tokens(640, 8 * width, 1), 5).unwrap();
+        let mut chains = MultiSpin::new(&ising, &random_tokens(1280, 8 * width, 1), 5).unwrap();
         let mut seen = [[0u64; 2]; 5];
-        for _ in 0..40 {
+        for _ in 0..120 {
             chains.run(1);
             for row in chains.tokens().iter() {
                 for site in (0..row.len()).filter(|site| (site / width + site % width) % 2 == 1) {

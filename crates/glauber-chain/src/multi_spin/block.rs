@@ -186,3 +186,25 @@ fn redraw(
 fn differences(old: &Words, new: &Words) -> u64 {
     old.iter().zip(new).map(|(old, new)| u64::from((old ^ new).count_ones())).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use glauber_schedule::Boundary;
+
+    use super::*;
+    use crate::oracles::{Ising, Lattice};
+
+    #[test]
+    fn vector_instructions_change_nothing() {
+        for (height, half) in [(6, 5), (8, 8), (2, 1)] {
+            let lattice = Lattice::new(height, 2 * half, Boundary::Torus).unwrap();
+            let thresholds = Thresholds::new(&Ising::new(lattice, 0.4, -0.1).unwrap());
+            let shape = Shape { height, half };
+            let mut widest = Block::new(shape, &vec![1; LANES * shape.sites()], 5, 1);
+            let mut plain = widest.clone();
+            let changes = Sweeps { block: &mut plain, shape, thresholds: &thresholds, sweeps: 30 }.call();
+            assert_eq!(widest.run(shape, &thresholds, 30).changes, changes);
+            assert_eq!(widest, plain);
+        }
+    }
+}

@@ -96,10 +96,12 @@ fn counts(around: [&Words; 4]) -> [Words; 5] {
 
 #[cfg(test)]
 mod tests {
+    use glauber_schedule::Boundary;
     use rand_xoshiro::Xoshiro256PlusPlus;
     use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
     use super::*;
+    use crate::oracles::{Ising, Lattice};
 
     #[test]
     fn random_words_are_those_of_the_library() {
@@ -111,6 +113,32 @@ mod tests {
         for _ in 0..100 {
             let expected: Vec<u64> = library.iter_mut().map(|rng| rng.next_u64()).collect();
             assert_eq!(rng.next().as_slice(), expected);
+        }
+    }
+
+    /// Digit by digit in all chains against the comparison of two numbers in each, with the same random words.
+    #[test]
+    fn spins_are_up_where_the_random_number_is_below_the_probability() {
+        let lattice = Lattice::new(2, 2, Boundary::Torus).unwrap();
+        let thresholds = Thresholds::new(&Ising::new(lattice, 0.3, 0.1).unwrap());
+        let digit = |word: u64, lane: usize| word >> lane & 1;
+        let number = |digits: &[u64], lane: usize| digits.iter().fold(0, |sum, word| sum << 1 | digit(*word, lane));
+        let mut rng = WordRng::new(1, 2);
+        for turn in 0..200 {
+            let around: [Words; 4] = std::array::from_fn(|_| rng.next());
+            let open = if turn % 2 == 0 { [u64::MAX; GROUP] } else { rng.next() };
+            let mut ahead = rng.clone();
+            let found = heat_bath([&around[0], &around[1], &around[2], &around[3]], open, &thresholds, &mut rng);
+            let random: Vec<Words> = (0..64).map(|_| ahead.next()).collect();
+            for (i, spins) in found.into_iter().enumerate() {
+                let random: Vec<u64> = random.iter().map(|words| words[i]).collect();
+                for lane in 0..64 {
+                    let up: u64 = around.iter().map(|words| digit(words[i], lane)).sum();
+                    let probability: Vec<u64> = thresholds.digits.iter().map(|digit| digit[up as usize]).collect();
+                    let expected = number(&random, lane) < number(&probability, lane) && digit(open[i], lane) == 1;
+                    assert_eq!(digit(spins, lane) == 1, expected, "word {i}, chain {lane}");
+                }
+            }
         }
     }
 
