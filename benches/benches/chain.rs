@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use glauber_benches::{schedule, source};
 use glauber_chain::oracles::{Ising, Lattice};
-use glauber_chain::{ChainRng, Chains, HeatBath, ReverseSampler, corrupt};
+use glauber_chain::{ChainRng, Chains, HeatBath, MultiSpin, ReverseSampler, corrupt};
 use glauber_schedule::{Boundary, SiteOrder};
 use glauber_tokens::TokenBatch;
 
@@ -40,6 +40,14 @@ fn ising(criterion: &mut Criterion) {
     group.bench_function("rayon, 16 chains", |bencher| {
         bencher.iter(|| kernel.run_parallel(&ising, &mut many, &order, 0..order.horizon()).expect("a sweep"));
     });
+    let classes = ising.lattice().order(1).expect("an order");
+    group.throughput(Throughput::Elements((side * side) as u64));
+    group.bench_function("one core, colour classes", |bencher| {
+        bencher.iter(|| kernel.run(&ising, &mut one, &classes, 0..classes.horizon()).expect("a sweep"));
+    });
+    let mut words = MultiSpin::filled(&ising, 64, 1, 0).expect("a torus with even sides");
+    group.throughput(Throughput::Elements((64 * side * side) as u64));
+    group.bench_function("one core, multi-spin coding", |bencher| bencher.iter(|| words.run(1)));
 }
 
 /// One reverse sweep of one sequence of 64 with the exact conditional of a Markov source of 27 symbols.

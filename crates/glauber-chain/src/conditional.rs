@@ -2,7 +2,7 @@
 
 use glauber_tokens::{Site, Step, Token, TokenBatch};
 
-use crate::ChainError;
+use crate::{ChainError, LawTable};
 
 /// A borrowed stretch of rows, shape `[row, site]`, and which of their sites are known to be clean.
 #[derive(Debug, Clone, Copy)]
@@ -185,6 +185,12 @@ pub trait SiteConditional {
         }
         Ok(())
     }
+
+    /// The same laws listed beforehand, where they take few values and do not depend on the step. [`HeatBath`](crate::HeatBath) then
+    /// draws from the table, which gives the same tokens from the same uniform numbers, faster.
+    fn law_table(&self) -> Option<&LawTable> {
+        None
+    }
 }
 
 impl<C: SiteConditional + ?Sized> SiteConditional for &C {
@@ -215,6 +221,7 @@ impl<C: SiteConditional + ?Sized> SiteConditional for &C {
     ) -> Result<(), ChainError> {
         (**self).conditionals(tokens, step, sites, out)
     }
+
     fn log_conditionals_at(
         &self,
         tokens: TokenRows<'_>,
@@ -223,5 +230,9 @@ impl<C: SiteConditional + ?Sized> SiteConditional for &C {
         out: &mut [f64],
     ) -> Result<(), ChainError> {
         (**self).log_conditionals_at(tokens, steps, sites, out)
+    }
+
+    fn law_table(&self) -> Option<&LawTable> {
+        (**self).law_table()
     }
 }

@@ -1,5 +1,6 @@
 //! What can go wrong while a chain runs.
 
+use glauber_schedule::Boundary;
 use glauber_tokens::{Site, Step, Token, TokenError};
 
 /// An error about a chain, a conditional or an oracle.
@@ -86,6 +87,19 @@ pub enum ChainError {
         len: usize,
         /// The most states allowed.
         limit: usize,
+    },
+    /// A lattice that multi-spin coding cannot colour as a checkerboard.
+    #[error(
+        "multi-spin coding needs a torus with even sides, found {height} x {width} with boundary {boundary:?}; \
+         choose such a lattice or run `HeatBath` on this one"
+    )]
+    NoCheckerboard {
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+        /// What lies beyond the edge.
+        boundary: Boundary,
     },
     /// Observed tokens that a source cannot produce.
     #[error("the noisy tokens have probability 0 under the source, seen at site {site} (token {token}) of step {step}")]

@@ -91,6 +91,10 @@ impl SiteDraw for HeatBath {
         !self.controls.is_neutral()
     }
 
+    fn is_plain(&self) -> bool {
+        self.controls.is_neutral()
+    }
+
     fn at(&self, _step: Step) -> impl Fn(&mut [f64], Token, f64) -> Result<Token, Refusal> {
         |law, _shown, uniform| {
             if self.reads_logs() {

@@ -48,6 +48,13 @@ impl ChainRng {
         (self.chacha.next_u64() >> 11) as f64 * STEP
     }
 
+    /// The next uniform numbers, 8 little-endian bytes each: [`uniform`](Self::uniform) is such an integer shifted right by 11, times
+    /// `2⁻⁵³`.
+    #[inline]
+    pub(crate) fn fill(&mut self, words: &mut [[u8; 8]]) {
+        self.chacha.fill_bytes(words.as_flattened_mut());
+    }
+
     /// A number in `0..bound`, for bounds far below `2⁵³`.
     ///
     /// # Panics
@@ -83,6 +90,22 @@ mod tests {
         let mut copy = ChainRng::from_state(rng.state());
         assert_eq!(copy, rng);
         assert!((0..100).all(|_| copy.uniform() == rng.uniform()));
+    }
+
+    #[test]
+    fn words_are_the_uniform_numbers() {
+        let mut one_by_one = ChainRng::new(3, 5);
+        one_by_one.uniform();
+        let mut together = one_by_one.clone();
+        for count in [1, 7, 100, 0, 33] {
+            let mut words = vec![[0; 8]; count];
+            together.fill(&mut words);
+            for word in words {
+                let k = u64::from_le_bytes(word) >> 11;
+                assert_eq!(k as f64 / (1u64 << 53) as f64, one_by_one.uniform());
+            }
+            assert_eq!(together.state(), one_by_one.state());
+        }
     }
 
     #[test]

@@ -8,12 +8,17 @@ use glauber_tokens::{Site, Step, Token};
 use rayon::prelude::*;
 
 use crate::chains::ChainsView;
-use crate::{ChainError, Chains, SiteConditional, TokenRows};
+use crate::{ChainError, Chains, LawTable, SiteConditional, TokenRows, tabled};
 
 /// How a kernel draws one site.
 pub(crate) trait SiteDraw: Sync {
     /// Whether [`at`](Self::at) reads log-probabilities instead of probabilities.
     fn reads_logs(&self) -> bool;
+
+    /// Whether a draw is plain inversion of the conditional, whatever stands there, so that it may come from a [`LawTable`].
+    fn is_plain(&self) -> bool {
+        false
+    }
 
     /// The draw of a site at a step, from its conditional (shape `[token]`, overwritten), the token shown there, and one uniform number.
     fn at(&self, step: Step) -> impl Fn(&mut [f64], Token, f64) -> Result<Token, Refusal>;
@@ -88,7 +93,11 @@ pub(crate) fn update<K: SiteDraw, C: SiteConditional + ?Sized>(
     if let Some(&site) = sites.iter().find(|&&site| site >= chains.len()) {
         return Err(ChainError::OutsideSequence { site, len: chains.len() });
     }
-    update_view(kernel, conditional, &mut chains.view(), step, sites, &mut Scratch::default())
+    let mut view = chains.view();
+    if let Some(table) = listed(kernel, conditional, &view) {
+        return Ok(tabled::update(table, view, sites));
+    }
+    update_view(kernel, conditional, &mut view, step, sites, &mut Scratch::default())
 }
 
 /// Updates the sites of each step of an order, all chains in one evaluation a step.
@@ -136,12 +145,26 @@ fn run_view<K: SiteDraw, C: SiteConditional + ?Sized>(
     order: &SiteOrder,
     steps: impl Iterator<Item = Step>,
 ) -> Result<StepDiagnostics, ChainError> {
+    if let Some(table) = listed(kernel, conditional, &view) {
+        return Ok(tabled::run(table, view, order, steps));
+    }
     let mut scratch = Scratch::default();
     let mut sum = StepDiagnostics::default();
     for t in steps {
         sum += update_view(kernel, conditional, &mut view, t, order.sites(t), &mut scratch)?;
     }
     Ok(sum)
+}
+
+/// The table that gives the same draws, where there is one.
+fn listed<'c, K: SiteDraw, C: SiteConditional + ?Sized>(
+    kernel: &K,
+    conditional: &'c C,
+    view: &ChainsView<'_>,
+) -> Option<&'c LawTable> {
+    let table =
+        conditional.law_table().filter(|table| table.sites() == view.len && table.vocab() == conditional.vocab());
+    table.filter(|_| kernel.is_plain() && view.clamped.is_none())
 }
 
 fn update_view<K: SiteDraw, C: SiteConditional + ?Sized>(

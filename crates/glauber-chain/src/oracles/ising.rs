@@ -3,7 +3,7 @@
 use glauber_tokens::{Site, Step, Token};
 
 use super::Lattice;
-use crate::{ChainError, SiteConditional, TokenRows};
+use crate::{ChainError, LawTable, SiteConditional, TokenRows};
 
 /// The Ising model `π(s) ∝ exp(β Σ_bonds s_i s_j + h Σ_i s_i)`; tokens 0 and 1 are the spins −1 and +1.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +14,7 @@ pub struct Ising {
     /// Probabilities of both tokens and their logarithms, shape `[degree, neighbours up, token]`.
     probabilities: [[[f64; 2]; 5]; 5],
     log_probabilities: [[[f64; 2]; 5]; 5],
+    table: LawTable,
 }
 
 impl Ising {
@@ -40,7 +41,10 @@ impl Ising {
                 }
             }
         }
-        Ok(Self { lattice, coupling, field, probabilities, log_probabilities })
+        let table = LawTable::new(&lattice, 2, |around, law| {
+            law.copy_from_slice(&probabilities[around.len()][around.iter().sum::<Token>() as usize]);
+        })?;
+        Ok(Self { lattice, coupling, field, probabilities, log_probabilities, table })
     }
 
     /// The lattice.
@@ -137,5 +141,9 @@ impl SiteConditional for Ising {
     ) -> Result<(), ChainError> {
         self.fill(&self.probabilities, tokens, sites, out);
         Ok(())
+    }
+
+    fn law_table(&self) -> Option<&LawTable> {
+        Some(&self.table)
     }
 }

@@ -106,6 +106,11 @@ impl Lattice {
         &self.neighbours[site][..usize::from(self.degrees[site] & 7).min(4)]
     }
 
+    /// The neighbours of every site, shape `[site, 4]`; entries past a site's degree are the site itself.
+    pub(crate) fn padded_neighbours(&self) -> &[[u32; 4]] {
+        &self.neighbours
+    }
+
     /// Every bond once.
     pub fn bonds(&self) -> impl Iterator<Item = (Site, Site)> + '_ {
         (0..self.sites()).flat_map(|site| {

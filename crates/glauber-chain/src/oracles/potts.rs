@@ -3,7 +3,7 @@
 use glauber_tokens::{Site, Step, Token};
 
 use super::Lattice;
-use crate::{ChainError, SiteConditional, TokenRows};
+use crate::{ChainError, LawTable, SiteConditional, TokenRows};
 
 /// The Potts model `π(x) ∝ exp(β Σ_bonds 1{x_i = x_j})` over `V` colours. Two colours at β are the Ising model at β/2.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +13,8 @@ pub struct Potts {
     coupling: f64,
     /// `exp(β n)` for `n` equal neighbours.
     weights: [f64; 5],
+    /// Absent where there are too many colours to list.
+    table: Option<LawTable>,
 }
 
 impl Potts {
@@ -31,7 +33,10 @@ impl Potts {
                 expected: "a number between -100 and 100",
             });
         }
-        Ok(Self { lattice, colours, coupling, weights: std::array::from_fn(|equal| (coupling * equal as f64).exp()) })
+        let weights = std::array::from_fn(|equal| (coupling * equal as f64).exp());
+        let list = || LawTable::new(&lattice, colours, |around, law| fill(law, around, &weights));
+        let table = (colours <= LawTable::LARGEST_VOCAB).then(list).transpose()?;
+        Ok(Self { lattice, colours, coupling, weights, table })
     }
 
     /// The lattice.
@@ -86,16 +91,27 @@ impl SiteConditional for Potts {
     ) -> Result<(), ChainError> {
         let asked = tokens.iter().flat_map(|row| sites.iter().map(move |&site| (row, site)));
         for ((shown, site), law) in asked.zip(out.chunks_exact_mut(self.colours)) {
-            let around = self.lattice.neighbours(site);
-            law.fill(1.0);
-            let colour = |&j: &u32| shown[j as usize];
-            for neighbour in around {
-                let equal = around.iter().filter(|other| colour(other) == colour(neighbour)).count();
-                law[colour(neighbour) as usize] = self.weights[equal];
-            }
-            let sum: f64 = law.iter().sum();
-            law.iter_mut().for_each(|p| *p /= sum);
+            let neighbours = self.lattice.neighbours(site);
+            let mut around = [0; 4];
+            around.iter_mut().zip(neighbours).for_each(|(token, &j)| *token = shown[j as usize]);
+            fill(law, &around[..neighbours.len()], &self.weights);
         }
         Ok(())
     }
+
+    fn law_table(&self) -> Option<&LawTable> {
+        self.table.as_ref()
+    }
+}
+
+/// The law of a site, shape `[token]`, given its neighbours' tokens.
+#[inline]
+fn fill(law: &mut [f64], around: &[Token], weights: &[f64; 5]) {
+    law.fill(1.0);
+    for &colour in around {
+        let equal = around.iter().filter(|&&other| other == colour).count();
+        law[colour as usize] = weights[equal];
+    }
+    let sum: f64 = law.iter().sum();
+    law.iter_mut().for_each(|p| *p /= sum);
 }
