@@ -10,6 +10,8 @@
 //! | [`chain`]    | `chain` (default)    | the forward chain, heat-bath kernels, the reverse sampler, exact oracles   |
 //! | `text`       | `text`               | tokenizers, corpora, token shards, templates with gaps                     |
 //! | `sudoku`     | `sudoku`             | Sudoku grids, puzzles, the exact solver, their codec                       |
+//! | `pixels`     | `pixels`             | images in and out: sources, the grey-level codec, metrics, sheets, films |
+//! | `image`      | `image`              | image tokenizers, trained or imported; links burn                          |
 //! | `model`      | `model`              | leave-one-out site classifiers; links burn                                 |
 //! | `train`      | `train`              | objectives, the training loop, run folders; links burn                     |
 //!
@@ -27,8 +29,12 @@
 
 #[cfg(feature = "chain")]
 pub use glauber_chain as chain;
+#[cfg(feature = "image")]
+pub use glauber_image as image;
 #[cfg(feature = "model")]
 pub use glauber_model as model;
+#[cfg(feature = "pixels")]
+pub use glauber_pixels as pixels;
 #[cfg(feature = "schedule")]
 pub use glauber_schedule as schedule;
 #[cfg(feature = "sudoku")]
