@@ -11,6 +11,9 @@ use crate::TrainError;
 /// Width and height of a panel in pixels.
 const PANEL: (u32, u32) = (860, 480);
 
+/// Names of curves that a legend over the curves may have; with more it stands beside them.
+const SHORT_LEGEND: usize = 4;
+
 /// A named curve.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
@@ -84,7 +87,10 @@ impl Panel {
         &self,
         area: &DrawingArea<DB, Shift>,
     ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
-        let [x, y] = self.ranges();
+        let [mut x, y] = self.ranges();
+        if self.curves.len() > SHORT_LEGEND {
+            x.1 += 0.45 * (x.1 - x.0);
+        }
         let mut chart = ChartBuilder::on(area)
             .caption(&self.title, ("sans-serif", 18))
             .margin(12)
