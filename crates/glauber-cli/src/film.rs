@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use glauber_chain::{Chains, SiteConditional, StepDiagnostics};
-use glauber_pixels::{Image, PixelCodec, animate};
+use glauber_pixels::animate;
+use glauber_tokens::{Token, TokenBatch};
 use indicatif::ProgressBar;
 
-use crate::images;
+use crate::images::{PictureCodec, sheet};
 use crate::sampling::Sampling;
 
 /// Frames of a film, besides the first and the rest at the end.
@@ -20,59 +21,60 @@ const DELAY: Duration = Duration::from_millis(80);
 /// How often the last frame is repeated, so that it can be looked at.
 const REST: usize = 20;
 
-/// Sheets of all chains at one stage after another.
-pub struct Film<'a> {
+/// Sheets of all chains at one stage after another. Chains may be shot in several groups; they end up on the same sheets.
+pub struct Film {
     path: PathBuf,
-    codec: &'a PixelCodec,
     columns: usize,
-    frames: Vec<Image>,
+    /// The tokens of all groups at each stage, shape `[stage][row · site]`.
+    stages: Vec<Vec<Token>>,
 }
 
-impl<'a> Film<'a> {
+impl Film {
     /// An empty film, to be written to a file that ends in `.gif` or `.png`.
-    pub fn new(path: &Path, codec: &'a PixelCodec, columns: usize) -> anyhow::Result<Self> {
+    pub fn new(path: &Path, columns: usize) -> anyhow::Result<Self> {
         let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
         let known = matches!(ending.as_deref(), Some("gif" | "png" | "apng"));
         anyhow::ensure!(known, "`--animate {}`: expected a name that ends in .gif or .png", path.display());
-        Ok(Self { path: path.into(), codec, columns, frames: Vec::new() })
+        Ok(Self { path: path.into(), columns, stages: Vec::new() })
     }
 
-    fn take(&mut self, chains: &Chains) -> anyhow::Result<()> {
-        let frame = images::sheet(&images::decode(self.codec, chains.tokens().iter())?, self.columns)?;
-        self.frames.push(frame);
-        Ok(())
+    fn take(&mut self, stage: usize, chains: &Chains) {
+        self.stages.resize_with(self.stages.len().max(stage + 1), Vec::new);
+        self.stages[stage].extend_from_slice(chains.tokens().as_slice());
     }
 
-    fn write(mut self) -> anyhow::Result<()> {
-        let last = self.frames.last().cloned();
-        self.frames.extend(std::iter::repeat_n(last, REST).flatten());
-        animate(&self.path, &self.frames, DELAY).with_context(|| self.path.display().to_string())
-    }
-
-    /// Runs chains down to time 0, before a camera where there is one; the film is written at the end.
+    /// Runs chains down to time 0, before the camera where there is one.
     pub fn shoot(
-        film: Option<Self>,
+        film: Option<&mut Self>,
         sampling: &Sampling,
         conditional: &dyn SiteConditional,
         chains: &mut Chains,
     ) -> anyhow::Result<StepDiagnostics> {
         let bar = ProgressBar::new(sampling.steps() as u64);
-        let Some(mut film) = film else {
+        let Some(film) = film else {
             let done = sampling.run(conditional, chains, &mut |steps| bar.set_position(steps as u64))?;
             bar.finish_and_clear();
             return Ok(done);
         };
-        let mut taken = Ok(());
+        let mut stage = 0;
         let mut frame = |chains: &Chains| {
             bar.inc((sampling.steps() / FRAMES) as u64);
-            if taken.is_ok() {
-                taken = film.take(chains);
-            }
+            film.take(stage, chains);
+            stage += 1;
         };
         let done = sampling.run_watched(conditional, chains, FRAMES, &mut frame)?;
         bar.finish_and_clear();
-        taken?;
-        film.write()?;
         Ok(done)
+    }
+
+    /// Decodes the frames and writes the film.
+    pub fn write(self, codec: &PictureCodec, sites: usize) -> anyhow::Result<()> {
+        let mut frames = Vec::new();
+        for tokens in self.stages {
+            frames.push(sheet(&codec.decode_all(&TokenBatch::new(tokens, sites)?)?, self.columns)?);
+        }
+        let last = frames.last().cloned();
+        frames.extend(std::iter::repeat_n(last, REST).flatten());
+        animate(&self.path, &frames, DELAY).with_context(|| self.path.display().to_string())
     }
 }

@@ -2,19 +2,19 @@
 
 use std::collections::HashSet;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use glauber_chain::{Chains, DrawControls, SiteConditional, StepDiagnostics, TokenRows};
 use glauber_pixels::{Image, read_mask};
 use glauber_text::{Layout, Template, TextCodec};
-use glauber_tokens::{Codec, Token, TokenBatch};
+use glauber_tokens::{Token, TokenBatch};
 use indicatif::ProgressBar;
 
-use crate::arguments::{ClassFlags, InfillFlags};
+use crate::arguments::InfillFlags;
 use crate::device::device;
 use crate::film::Film;
-use crate::images;
+use crate::images::{PictureCodec, write_sheet};
 use crate::sampling::{MOST_CHAINS, Sampling, check_count, summary};
 use crate::trained::Trained;
 
@@ -32,8 +32,9 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     let template = Template::parse(flags.text.as_deref().unwrap_or_default(), codec)?;
     let layout = template.layout(flags.gap_tokens, trained.schedule.len(), codec)?;
     let sampling = Sampling::from_flags(&trained, controls, &flags.sampler)?;
-    let conditional = trained.conditional(sampling.schedule());
-    let (alternatives, done) = alternatives(codec, &sampling, &conditional, &layout, candidates, flags.draw.seed)?;
+    let conditional = trained.conditional_of(sampling.schedule(), &flags.class)?;
+    let (alternatives, done) =
+        alternatives(codec, &sampling, conditional.as_ref(), &layout, candidates, flags.draw.seed)?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "generated text stands between ⟦ and ⟧; log-probability in nats per generated token")?;
     for (rank, alternative) in alternatives.iter().take(flags.count).enumerate() {
@@ -54,31 +55,42 @@ fn paint(
     [image, mask, out]: [&PathBuf; 3],
 ) -> anyhow::Result<()> {
     let not_images = || format!("`--image`: {} was not trained on images", flags.run.display());
-    let codec = images::codec(&trained.config.data)?.with_context(not_images)?;
-    let known = codec.encode(&Image::open(image)?.resized(codec.extent()))?;
-    let painted = read_mask(mask, codec.extent())?;
-    ensure!(painted.contains(&true), "{}: nothing is white, so nothing is to be painted", mask.display());
+    let codec = trained.pictures()?.with_context(not_images)?;
+    let (known, painted) = known(&codec, image, mask)?;
     let sampling = Sampling::from_flags(trained, controls, &flags.sampler)?;
-    let class = ClassFlags { class: flags.class, guidance: None };
-    let conditional = trained.conditional_of(sampling.schedule(), &class)?;
+    let conditional = trained.conditional_of(sampling.schedule(), &flags.class)?;
     let mut chains = sampling.start(flags.count, flags.draw.seed);
     for row in 0..flags.count {
         for site in (0..known.len()).filter(|&site| !painted[site]) {
             chains.clamp(row, site, known[site])?;
         }
     }
-    let columns = flags.count.min(8);
-    let film = flags.animate.as_deref().map(|path| Film::new(path, &codec, columns)).transpose()?;
-    let done = Film::shoot(film, &sampling, conditional.as_ref(), &mut chains)?;
-    // The part to be painted is shown in the middle grey, or what is nearest to it.
-    let hidden = (codec.levels() / 2) as Token;
-    let hole: Vec<Token> =
-        known.iter().zip(&painted).map(|(&token, &hole)| if hole { hidden } else { token }).collect();
-    let grids = std::iter::once(hole.as_slice()).chain(chains.tokens().iter());
-    images::write_sheet(&images::decode(&codec, grids)?, (flags.count + 1).min(8), out)?;
+    let mut film = flags.animate.as_deref().map(|path| Film::new(path, flags.count.min(8))).transpose()?;
+    let done = Film::shoot(film.as_mut(), &sampling, conditional.as_ref(), &mut chains)?;
+    let hole = codec.decode_all(&TokenBatch::new(known.clone(), known.len())?)?;
+    let hole = hole.into_iter().map(|image| image.covered(&codec.pixels(&painted), 0.5));
+    let images: Vec<Image> = hole.chain(codec.decode_all(chains.tokens())?).collect();
+    write_sheet(&images, (flags.count + 1).min(8), out)?;
+    if let Some(film) = film {
+        film.write(&codec, known.len())?;
+    }
     eprintln!("{}", summary(done, flags.count));
     println!("{}", out.display());
     Ok(())
+}
+
+/// The tokens of an image, and which sites are to be painted, both of shape `[site]`.
+///
+/// A site is painted where one of its pixels is. What is hidden is taken out of the image before it is encoded: a tokenizer looks at
+/// more than one patch for a token, and what is known must not tell of what is not.
+fn known(codec: &PictureCodec, image: &Path, mask: &Path) -> anyhow::Result<(Vec<Token>, Vec<bool>)> {
+    let image = Image::open(image)?;
+    let image = image.without(&read_mask(mask, image.extent())?).resized(codec.extent());
+    let hidden = read_mask(mask, codec.extent())?;
+    ensure!(hidden.contains(&true), "{}: nothing is white, so nothing is to be painted", mask.display());
+    let painted = codec.sites(&hidden);
+    let known = codec.encode(&image.without(&codec.pixels(&painted)))?;
+    Ok((known, painted))
 }
 
 /// One way to fill the gaps.

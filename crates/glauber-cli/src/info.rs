@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use glauber_model::{Network, Preset};
-use glauber_train::{DataConfig, ImagesConfig, RunFolder};
+use glauber_train::{DataConfig, ImageConfig, ImageTokens, ImagesConfig, RunFolder};
 
 use crate::arguments::InfoFlags;
 use crate::device::device;
@@ -92,13 +92,21 @@ fn describe(data: &DataConfig) -> String {
             let classes = if *classes > 1 { format!(", {classes} classes") } else { String::new() };
             format!("Markov source of {vocab} symbols, seed {source_seed}{classes}")
         }
-        DataConfig::Image { height, width, levels, classes, images, .. } => {
-            let classes = if *classes > 0 { format!(", {classes} classes told") } else { String::new() };
-            let images = match images {
+        DataConfig::Image(image) => {
+            let ImageConfig { height, width, classes, .. } = *image;
+            let classes = if classes > 0 { format!(", {classes} classes told") } else { String::new() };
+            let tokens = match &image.tokens {
+                ImageTokens::Pixels { levels } => format!("in {levels} greys"),
+                ImageTokens::Tokenizer(tokenizer) => {
+                    let [rows, columns] = image.grid();
+                    format!("as {rows}x{columns} tokens of {}", tokenizer.path.display())
+                }
+            };
+            let images = match &image.images {
                 ImagesConfig::Shapes { count, seed } => format!("{count} drawn shapes, seed {seed}"),
                 ImagesConfig::Mnist { path } | ImagesConfig::Folder { path, .. } => path.display().to_string(),
             };
-            format!("images, {height}x{width} in {levels} greys: {images}{classes}")
+            format!("images, {height}x{width} {tokens}: {images}{classes}")
         }
         DataConfig::Sudoku { side } => format!("Sudoku grids, {side}x{side}"),
     }

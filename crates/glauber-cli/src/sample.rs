@@ -3,14 +3,14 @@
 use std::io::Write;
 
 use anyhow::{Context, ensure};
-use glauber_chain::DrawControls;
-use glauber_pixels::PixelCodec;
+use glauber_chain::{ChainRng, DrawControls, StepDiagnostics};
+use glauber_tokens::TokenBatch;
 use indicatif::ProgressBar;
 
-use crate::arguments::SampleFlags;
+use crate::arguments::{ClassFlags, SampleFlags};
 use crate::device::device;
 use crate::film::Film;
-use crate::images;
+use crate::images::{PictureCodec, write_sheet};
 use crate::markov::Source;
 use crate::sampling::{Sampling, check_count, summary};
 use crate::trained::Trained;
@@ -20,10 +20,11 @@ pub fn sample(flags: &SampleFlags) -> anyhow::Result<()> {
     let controls = flags.draw.controls()?;
     check_count("--count", flags.count)?;
     let trained = Trained::load(&flags.run, &device(&flags.draw.device)?)?;
-    if let Some(codec) = images::codec(&trained.config.data)? {
+    if let Some(codec) = trained.pictures()? {
         return sheet(flags, controls, &trained, &codec);
     }
     ensure!(flags.out.is_none(), "`--out`: {} was not trained on images", flags.run.display());
+    ensure!(!flags.each_class, "`--each-class`: {} was not trained on images", flags.run.display());
     let sampling = Sampling::from_flags(&trained, controls, &flags.sampler)?;
     let conditional = trained.conditional_of(sampling.schedule(), &flags.class)?;
     let source = Source::of(&trained.config.data, flags.class.class)?;
@@ -45,18 +46,43 @@ pub fn sample(flags: &SampleFlags) -> anyhow::Result<()> {
 }
 
 /// Draws images and writes them on one sheet.
-fn sheet(flags: &SampleFlags, controls: DrawControls, trained: &Trained, codec: &PixelCodec) -> anyhow::Result<()> {
+fn sheet(flags: &SampleFlags, controls: DrawControls, trained: &Trained, codec: &PictureCodec) -> anyhow::Result<()> {
     let out = flags.out.as_ref().context("images are written to a file: give `--out FILE.png`")?;
-    let [rows, columns] = flags.grid.unwrap_or([flags.count.div_ceil(8), flags.count.min(8)]);
-    let count = flags.grid.map_or(flags.count, |_| rows * columns);
-    check_count("--grid", count)?;
+    let groups = groups(flags, trained)?;
+    let each = flags.grid.map_or(flags.count, |[rows, columns]| rows * columns);
+    let count = each * groups.len();
+    check_count(if flags.grid.is_some() { "--grid" } else { "--count" }, count)?;
+    let columns = match flags.grid {
+        Some([_, columns]) => columns,
+        None if flags.each_class => each,
+        None => each.min(8),
+    };
     let sampling = Sampling::from_flags(trained, controls, &flags.sampler)?;
-    let conditional = trained.conditional_of(sampling.schedule(), &flags.class)?;
-    let mut chains = sampling.start(count, flags.draw.seed);
-    let film = flags.animate.as_deref().map(|path| Film::new(path, codec, columns)).transpose()?;
-    let done = Film::shoot(film, &sampling, conditional.as_ref(), &mut chains)?;
-    images::write_sheet(&images::decode(codec, chains.tokens().iter())?, columns, out)?;
+    let mut film = flags.animate.as_deref().map(|path| Film::new(path, columns)).transpose()?;
+    let mut streams = ChainRng::streams(flags.draw.seed, count).into_iter();
+    let (mut tokens, mut done) = (Vec::new(), StepDiagnostics::default());
+    for class in &groups {
+        let conditional = trained.conditional_of(sampling.schedule(), class)?;
+        let mut chains = sampling.start_with(streams.by_ref().take(each).collect());
+        done += Film::shoot(film.as_mut(), &sampling, conditional.as_ref(), &mut chains)?;
+        tokens.extend(chains.into_parts().0.into_vec());
+    }
+    let len = trained.schedule.len();
+    write_sheet(&codec.decode_all(&TokenBatch::new(tokens, len)?)?, columns, out)?;
+    if let Some(film) = film {
+        film.write(codec, len)?;
+    }
     eprintln!("{}", summary(done, count));
     println!("{}", out.display());
     Ok(())
+}
+
+/// What is asked of each group of images: one group, or one for each class.
+fn groups(flags: &SampleFlags, trained: &Trained) -> anyhow::Result<Vec<ClassFlags>> {
+    if !flags.each_class {
+        return Ok(vec![flags.class.clone()]);
+    }
+    let classes = trained.config.model.classes;
+    ensure!(classes > 0, "`--each-class`: {} was trained without classes", flags.run.display());
+    Ok((0..classes).map(|class| ClassFlags { class: Some(class), ..flags.class }).collect())
 }

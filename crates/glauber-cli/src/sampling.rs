@@ -12,7 +12,7 @@ use glauber_schedule::Schedule;
 use glauber_tokens::{Step, TokenBatch};
 
 use crate::arguments::{SamplerFlags, SamplerName};
-use crate::trained::Trained;
+use crate::trained::{Blocks, Trained};
 
 /// Chains that run at once: each holds its tokens and a row of conditionals.
 pub const MOST_CHAINS: usize = 4096;
@@ -54,7 +54,7 @@ impl Sampling {
 
     /// What the flags ask for.
     pub fn from_flags(trained: &Trained, controls: DrawControls, flags: &SamplerFlags) -> anyhow::Result<Self> {
-        let schedule = trained.schedule_with(flags.sweeps, flags.block)?;
+        let schedule = trained.schedule_with(flags.sweeps, Blocks::from_flags(flags.block, flags.apart))?;
         let method = Method::from_flags(&schedule, controls, flags)?;
         let masked_query = trained.config.model.network == NetworkKind::MaskedQuery;
         if masked_query && flags.sampler == SamplerName::SkipAhead {
@@ -119,7 +119,12 @@ impl Sampling {
 
     /// Chains at the noise law.
     pub fn start(&self, count: usize, seed: u64) -> Chains {
-        Chains::from_noise(&self.schedule, ChainRng::streams(seed, count))
+        self.start_with(ChainRng::streams(seed, count))
+    }
+
+    /// Chains at the noise law, one for each generator.
+    pub fn start_with(&self, rngs: Vec<ChainRng>) -> Chains {
+        Chains::from_noise(&self.schedule, rngs)
     }
 
     /// Runs chains at the noise law down to time 0, and through the rounds of ReDeNoise.

@@ -1,19 +1,37 @@
 //! A trained run, loaded to be sampled and evaluated.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use glauber_chain::{Guided, SiteConditional};
 use glauber_model::Network;
-use glauber_schedule::{OrderConfig, Schedule};
+use glauber_schedule::{OrderConfig, Schedule, ScheduleConfig};
 use glauber_sudoku::SudokuCodec;
 use glauber_text::TextCodec;
 use glauber_tokens::{Codec, Token};
 use glauber_train::{DataConfig, NetworkConditional, RunConfig, RunFolder, TrainingState, Vocabulary};
 
 use crate::arguments::ClassFlags;
+use crate::images::PictureCodec;
 use crate::train;
+
+/// Sites that are redrawn together. Exact where they are independent given the rest; with a network an approximation, the worse the
+/// nearer they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blocks {
+    /// At most so many, spread over the sequence (`--block`).
+    Strided(usize),
+    /// Those of a grid that are so many rows or columns apart (`--apart`).
+    Spaced(usize),
+}
+
+impl Blocks {
+    /// What the flags ask for, of which one at most is given.
+    pub fn from_flags(block: Option<usize>, apart: Option<usize>) -> Option<Self> {
+        apart.map(Self::Spaced).or(block.map(Self::Strided))
+    }
+}
 
 /// A network with all it needs to be sampled.
 pub struct Trained {
@@ -24,7 +42,7 @@ pub struct Trained {
     /// The forward chain that the network was trained on.
     pub schedule: Schedule,
     pub device: Device,
-    path: PathBuf,
+    folder: RunFolder,
     codec: Option<TextCodec>,
 }
 
@@ -33,24 +51,39 @@ impl Trained {
     pub fn load(run: &Path, device: &Device) -> anyhow::Result<Self> {
         let folder = RunFolder::open(run)?;
         let vocabulary = folder.vocabulary()?;
-        let codec = vocabulary.codec.is_some().then(|| load_codec(&folder, &vocabulary)).transpose()?;
+        let config = folder.config()?;
+        let codec = match config.data {
+            DataConfig::Text { .. } => Some(load_codec(&folder, &vocabulary)?),
+            DataConfig::Markov { .. } | DataConfig::Image(_) | DataConfig::Sudoku { .. } => None,
+        };
         let (network, state) = folder.load_average(device)?;
         Ok(Self {
             network,
             state,
-            config: folder.config()?,
+            config,
             vocabulary,
             schedule: folder.schedule()?,
             device: device.clone(),
-            path: run.into(),
+            folder,
             codec,
         })
+    }
+
+    /// What encodes and decodes the images of a run on images; `None` for other runs.
+    pub fn pictures(&self) -> anyhow::Result<Option<PictureCodec>> {
+        let DataConfig::Image(image) = &self.config.data else { return Ok(None) };
+        PictureCodec::of_run(&self.folder, image, &self.vocabulary, &self.device).map(Some)
+    }
+
+    /// The run's folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The text codec of a run on text.
     pub fn codec(&self) -> anyhow::Result<&TextCodec> {
         self.codec.as_ref().with_context(|| {
-            format!("{}: this run was not trained on text; `glauber info` tells what it is", self.path.display())
+            format!("{}: this run was not trained on text; `glauber info` tells what it is", self.path().display())
         })
     }
 
@@ -61,7 +94,7 @@ impl Trained {
             (None, DataConfig::Sudoku { .. }) => {
                 SudokuCodec::new(train::sudoku::size(&self.config)?).pretty(tokens, None)?
             }
-            (None, DataConfig::Text { .. } | DataConfig::Markov { .. } | DataConfig::Image { .. }) => {
+            (None, DataConfig::Text { .. } | DataConfig::Markov { .. } | DataConfig::Image(_)) => {
                 tokens.iter().map(Token::to_string).collect::<Vec<_>>().join(" ")
             }
         })
@@ -74,22 +107,39 @@ impl Trained {
         counts.iter().map(|&count| count as f64 / total as f64).collect()
     }
 
-    /// The forward chain in another number of sweeps (`--sweeps`), or with blocks of sites far apart at a step (`--block`).
-    pub fn schedule_with(&self, sweeps: Option<usize>, block: Option<usize>) -> anyhow::Result<Schedule> {
+    /// The forward chain in another number of sweeps (`--sweeps`), or with blocks of sites far apart at a step.
+    pub fn schedule_with(&self, sweeps: Option<usize>, blocks: Option<Blocks>) -> anyhow::Result<Schedule> {
         let mut schedule = self.schedule.clone();
-        if let Some(block) = block {
-            let len = schedule.len();
-            ensure!((1..=len).contains(&block), "`--block` is {block}, expected a number in 1..={len}");
-            let mut config = self.config.schedule.clone();
-            config.order = OrderConfig::Strided { block };
+        if let Some(blocks) = blocks {
+            let order = self.block_order(blocks)?;
+            let config = ScheduleConfig { order, ..self.config.schedule.clone() };
             let Vocabulary { size, counts, mask, .. } = &self.vocabulary;
-            schedule = Schedule::from_config(&config, len, *size, Some(counts), *mask).context("`--block`")?;
+            let of_blocks = Schedule::from_config(&config, schedule.len(), *size, Some(counts), *mask);
+            schedule = of_blocks.context("`--block` or `--apart`")?;
         }
         if let Some(sweeps) = sweeps {
             ensure!((1..=1 << 16).contains(&sweeps), "`--sweeps` is {sweeps}, expected a number in 1..={}", 1 << 16);
             schedule = schedule.with_sweeps(sweeps).context("`--sweeps`")?;
         }
         Ok(schedule)
+    }
+
+    fn block_order(&self, blocks: Blocks) -> anyhow::Result<OrderConfig> {
+        let len = self.schedule.len();
+        match blocks {
+            Blocks::Strided(block) => {
+                ensure!((1..=len).contains(&block), "`--block` is {block}, expected a number in 1..={len}");
+                Ok(OrderConfig::Strided { block })
+            }
+            Blocks::Spaced(spacing) => {
+                let Some([height, width]) = self.config.data.grid() else {
+                    bail!("`--apart`: the sites of {} are no grid; `--block` is for any run", self.path().display());
+                };
+                let most = height.max(width);
+                ensure!((1..=most).contains(&spacing), "`--apart` is {spacing}, expected a number in 1..={most}");
+                Ok(OrderConfig::Spaced { height, width, spacing })
+            }
+        }
     }
 
     /// The seam of the network under a schedule, all classes together.
@@ -116,8 +166,8 @@ impl Trained {
     /// Checks that the network knows a class.
     pub fn check_class(&self, class: Option<usize>) -> anyhow::Result<()> {
         let (Some(class), classes) = (class, self.config.model.classes) else { return Ok(()) };
-        ensure!(classes > 0, "`--class {class}`: {} was trained without classes", self.path.display());
-        ensure!(class < classes, "`--class {class}`: {} has the classes 0..{classes}", self.path.display());
+        ensure!(classes > 0, "`--class {class}`: {} was trained without classes", self.path().display());
+        ensure!(class < classes, "`--class {class}`: {} has the classes 0..{classes}", self.path().display());
         Ok(())
     }
 }

@@ -83,10 +83,14 @@ fn mistakes_with_images_are_one_line_that_names_the_cure() {
         (vec!["train", "image", "--data", "mnist", "--path", "nowhere"], "nowhere"),
         (vec!["train", "image", "--data", "paintings"], "shapes, mnist or folder"),
         (vec!["train", "image", "--set", "model.positions.grid.columns=5"], "model.positions"),
+        (vec!["train", "image", "--set", "data.levels=2", "--set", "data.tokenizer.path=x"], "leave one out"),
+        (vec!["train", "image", "--tokenizer", "nowhere"], "--tokenizer"),
+        (vec!["train", "image", "--tokenizer", "run"], "--tokenizer"),
         (vec!["sample", "--run", "run"], "--out"),
         (vec!["sample", "--run", "run", "--out", "x.png", "--class", "9"], "0..7"),
         (vec!["sample", "--run", "run", "--out", "x.png", "--animate", "x.mov"], ".gif"),
         (vec!["infill", "--run", "run", "--image", "black.png", "--mask", "black.png", "--out", "x.png"], "white"),
+        (vec!["sample", "--run", "run", "--out", "x.png", "--apart", "9"], "1..=8"),
         (vec!["infill", "--run", "run", "a text with a ____"], "not trained on text"),
     ] {
         let output = run(at, &words);

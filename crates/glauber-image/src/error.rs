@@ -101,6 +101,19 @@ pub enum ImageError {
     /// Tokens that this tokenizer cannot decode.
     #[error("tokens of this tokenizer's grid: {0}")]
     Tokens(#[from] TokenError),
+    /// There is no tokenizer at a path.
+    #[error("{}: {found}; expected {expected}", path.display())]
+    NoTokenizer {
+        /// The path.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+        /// What could be.
+        expected: &'static str,
+    },
+    /// An image to be encoded, or one that was decoded, is not what images are.
+    #[error(transparent)]
+    Pixels(#[from] glauber_pixels::PixelError),
     /// Training ran away.
     #[error("the loss is {loss} at step {step}: lower `learning_rate`, or the weight of the discriminator")]
     Diverged {

@@ -1,11 +1,14 @@
 //! Image tokenizers: convolutional autoencoders with a quantiser in their middle turn images into grids of tokens and back.
 //!
 //! [`VqModel`] is the autoencoder, its own ([`VqConfig`]) or that of another project ([`import`]); [`TokenizerTrainer`] trains one;
-//! [`ImageTokenizer`] turns images of one size into [`TokenBatch`](glauber_tokens::TokenBatch)es and back.
+//! [`ImageTokenizer`] turns images of one size into [`TokenBatch`](glauber_tokens::TokenBatch)es and back, as tensors or, being a
+//! [`Codec`](glauber_tokens::Codec), as [`Image`](glauber_pixels::Image)s.
 
 mod error;
+mod fingerprint;
 pub mod import;
 mod model;
+mod pictures;
 mod quantiser;
 mod rng;
 mod storage;

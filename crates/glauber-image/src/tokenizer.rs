@@ -18,7 +18,7 @@ pub struct ImageTokenizer {
     model: VqModel,
     /// Height and width of images.
     image_size: [usize; 2],
-    device: Device,
+    pub(crate) device: Device,
 }
 
 impl ImageTokenizer {

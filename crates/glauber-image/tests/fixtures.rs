@@ -199,3 +199,29 @@ fn taming_refusals_name_the_key() {
     fs::write(copy.path().join("last.ckpt"), b"no checkpoint at all").unwrap();
     assert!(matches!(taming(copy.path(), &device), Err(ImageError::Malformed { .. })));
 }
+
+#[test]
+fn a_path_is_opened_whoever_wrote_what_is_there() {
+    let device = Device::flex();
+    let root = tempfile::tempdir().unwrap();
+    let nowhere = import::open(&root.path().join("nowhere"), &device).unwrap_err();
+    assert!(matches!(&nowhere, ImageError::NoTokenizer { .. }), "{nowhere}");
+    let empty = import::open(root.path(), &device).unwrap_err().to_string();
+    assert!(empty.contains("0 files .ckpt") && empty.contains("tokenizer/"), "{empty}");
+    let Some(folder) = fixture("diffusers-vq") else { return };
+    let model = import::open(&folder, &device).unwrap().model;
+    let print = model.fingerprint().unwrap();
+    model.save(&root.path().join("run/tokenizer")).unwrap();
+    for path in ["run", "run/tokenizer"] {
+        let opened = import::open(&root.path().join(path), &device).unwrap();
+        assert_eq!((opened.model.fingerprint().unwrap(), opened.ignored.len()), (print.clone(), 0));
+    }
+    let Some(folder) = fixture("taming-vqgan") else { return };
+    let by_file = import::open(&folder.join("last.ckpt"), &device).unwrap();
+    let by_folder = import::open(&folder, &device).unwrap();
+    assert_eq!(by_file.model.fingerprint().unwrap(), by_folder.model.fingerprint().unwrap());
+    assert!(!by_file.ignored.is_empty());
+    fs::copy(folder.join("last.ckpt"), root.path().join("alone.ckpt")).unwrap();
+    let alone = import::open(&root.path().join("alone.ckpt"), &device).unwrap_err().to_string();
+    assert!(alone.contains("0 files .yaml"), "{alone}");
+}

@@ -32,6 +32,7 @@ mod codec;
 mod error;
 mod extent;
 mod geometry;
+mod hole;
 mod image;
 mod metrics;
 mod picture;

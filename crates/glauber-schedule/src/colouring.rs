@@ -58,10 +58,55 @@ pub(crate) fn classes(height: usize, width: usize, neighbourhood: Neighbourhood,
     classes
 }
 
+/// The classes of a row-major lattice in which no two sites are nearer than `spacing` rows or columns, none empty, each ascending: site
+/// (y, x) is of class (y mod spacing, x mod spacing).
+pub(crate) fn spaced_classes(height: usize, width: usize, spacing: usize) -> Vec<Vec<Site>> {
+    let class = |top: usize, left: usize| {
+        let row = |y: usize| (left..width).step_by(spacing).map(move |x| y * width + x);
+        (top..height).step_by(spacing).flat_map(row).collect()
+    };
+    let corners = (0..spacing.min(height)).flat_map(|top| (0..spacing.min(width)).map(move |left| (top, left)));
+    corners.map(|(top, left)| class(top, left)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn spaced_sites_are_far_apart_and_each_is_there_once(
+            height in 1usize..12, width in 1usize..12, spacing in 1usize..14
+        ) {
+            let classes = spaced_classes(height, width, spacing);
+            prop_assert_eq!(classes.len(), spacing.min(height) * spacing.min(width));
+            let mut all: Vec<Site> = classes.concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..height * width).collect::<Vec<_>>());
+            for class in &classes {
+                prop_assert!(!class.is_empty() && class.is_sorted());
+                for (at, &one) in class.iter().enumerate() {
+                    for &other in &class[..at] {
+                        let rows = (one / width).abs_diff(other / width);
+                        let columns = (one % width).abs_diff(other % width);
+                        prop_assert!(rows.max(columns) >= spacing, "{one} and {other}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn two_apart_is_the_colouring_of_eight_neighbours() {
+        for (height, width) in [(4, 6), (5, 7), (1, 5), (2, 2)] {
+            let mut eight = classes(height, width, Neighbourhood::Eight, Boundary::Open);
+            let mut spaced = spaced_classes(height, width, 2);
+            eight.sort();
+            spaced.sort();
+            assert_eq!(spaced, eight);
+        }
+    }
 
     /// Neighbours by definition, not by the colouring's reasoning.
     fn neighbours(

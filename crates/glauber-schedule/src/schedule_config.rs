@@ -80,7 +80,8 @@ mod tests {
         let permutation = OrderConfig::Permutation { seed: 7 };
         let scan = OrderConfig::RandomScan { seed: 7 };
         let strided = OrderConfig::Strided { block: 4 };
-        for order in [OrderConfig::RoundRobin, permutation, scan, chromatic, strided] {
+        let spaced = OrderConfig::Spaced { height: 4, width: 4, spacing: 3 };
+        for order in [OrderConfig::RoundRobin, permutation, scan, chromatic, spaced, strided] {
             for noise in [NoiseConfig::Uniform, mixture.clone()] {
                 for shape in SHAPES {
                     let noise = noise.clone();

@@ -124,28 +124,9 @@ pub enum TextError {
         /// The fraction found.
         found: f64,
     },
-    /// A prepared shard or index is not what it should be.
-    #[error("{path} is not a usable token cache: {reason}; delete the folder and prepare the corpus again", path = .path.display())]
-    Cache {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The stream is shorter than the sequence length.
-    #[error(
-        "the {split} split has {tokens} tokens, fewer than the sequence length {length}; give more text or lower the length{hint}"
-    )]
-    TooShort {
-        /// "training" or "validation".
-        split: &'static str,
-        /// Tokens in the split.
-        tokens: usize,
-        /// Sequence length asked for.
-        length: usize,
-        /// What else helps.
-        hint: &'static str,
-    },
+    /// The token cache could not be written or read, or its streams are too short.
+    #[error(transparent)]
+    Shards(#[from] glauber_shards::ShardError),
     /// A template without a gap.
     #[error("the template has no gap; write ____ for a gap of the default length or {{n}} for one of n tokens")]
     NoGap,
@@ -193,10 +174,5 @@ impl TextError {
     /// A tokenizer error with its subject.
     pub(crate) fn tokenizer(subject: impl Into<String>, reason: impl ToString) -> Self {
         Self::Tokenizer { subject: subject.into(), reason: reason.to_string() }
-    }
-
-    /// A cache error with its path.
-    pub(crate) fn cache(path: &Path, reason: impl Into<String>) -> Self {
-        Self::Cache { path: path.to_owned(), reason: reason.into() }
     }
 }

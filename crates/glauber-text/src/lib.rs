@@ -24,5 +24,6 @@ mod template;
 pub use codec::{TextCodec, TokenizerConfig};
 pub use corpus::{Corpus, CorpusConfig, DocumentSplit, Documents, Passage};
 pub use error::TextError;
-pub use shards::{PrepareConfig, PrepareProgress, Sequences, TokenData, TokenStream, prepare};
+pub use glauber_shards::{Sequences, ShardError, TokenData, TokenStream};
+pub use shards::{PrepareConfig, PrepareProgress, prepare};
 pub use template::{Layout, Piece, Template};

@@ -1,6 +1,6 @@
 //! The trait between data and tokens.
 
-use crate::Token;
+use crate::{Token, TokenBatch};
 
 /// Turns items into tokens and back: a text tokenizer, an image tokenizer, a puzzle.
 pub trait Codec {
@@ -22,6 +22,22 @@ pub trait Codec {
     /// # Errors
     /// When a token lies outside the vocabulary.
     fn decode(&self, tokens: &[Token]) -> Result<Self::Decoded, Self::Error>;
+
+    /// The tokens of several items, one entry for each. Override it where many at once cost less than one after another.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    fn encode_all(&self, items: &[&Self::Item]) -> Result<Vec<Vec<Token>>, Self::Error> {
+        items.iter().map(|item| self.encode(item)).collect()
+    }
+
+    /// The items of a batch, one for each row. Override it where many at once cost less than one after another.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    fn decode_all(&self, batch: &TokenBatch) -> Result<Vec<Self::Decoded>, Self::Error> {
+        batch.iter().map(|tokens| self.decode(tokens)).collect()
+    }
 
     /// Number of tokens `V`, special ones included.
     fn vocab_size(&self) -> usize;

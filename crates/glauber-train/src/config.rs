@@ -1,7 +1,6 @@
 //! Everything that decides a run.
 
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +8,7 @@ use glauber_model::{ModelConfig, Positions, Preset};
 use glauber_schedule::ScheduleConfig;
 use glauber_text::{CorpusConfig, PrepareConfig, TokenizerConfig};
 
-use crate::{Objective, OptimiserKind, TrainError};
+use crate::{ImageConfig, ImageTokens, Objective, OptimiserKind, TrainError};
 
 /// A run's configuration: what `config.toml` of a run folder holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,23 +62,8 @@ pub enum DataConfig {
         #[serde(default = "one")]
         classes: usize,
     },
-    /// Images as grids of grey levels, row by row.
-    Image {
-        /// Rows of the grid; images of another size are brought to it.
-        height: usize,
-        /// Columns of the grid.
-        width: usize,
-        /// Grey levels, `V`; 2 for black and white.
-        levels: usize,
-        /// Classes that the network is told; 0 to tell it none.
-        #[serde(default)]
-        classes: usize,
-        /// Share of the images that is held out, where the data are not divided already.
-        #[serde(default = "held_out")]
-        held_out: f64,
-        /// Where the images are.
-        images: ImagesConfig,
-    },
+    /// Images as grids of tokens, row by row.
+    Image(ImageConfig),
     /// Complete Sudoku grids, row by row.
     Sudoku {
         /// Side of the grid, 4 or 9: `L = side²`, `V = side`.
@@ -91,61 +75,19 @@ fn one() -> usize {
     1
 }
 
-fn held_out() -> f64 {
-    0.05
-}
-
-/// Where images come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum ImagesConfig {
-    /// Drawn shapes and textures, which need no files.
-    Shapes {
-        /// Number of images.
-        count: usize,
-        /// Decides all of them.
-        #[serde(default)]
-        seed: u64,
-    },
-    /// The four files of MNIST, or of a data set in its form.
-    Mnist {
-        /// The folder that holds them.
-        path: PathBuf,
-    },
-    /// PNG, JPEG and WebP files.
-    Folder {
-        /// The folder; its sub-folders are the classes where classes are told.
-        path: PathBuf,
-        /// Whether images are turned left to right at random.
-        #[serde(default)]
-        flip: bool,
-    },
-}
-
 impl RunConfig {
     /// Checks the numbers.
     ///
     /// # Errors
     /// [`TrainError`] names the first key that is out of range.
     pub fn validate(&self) -> Result<(), TrainError> {
-        match self.data {
-            DataConfig::Markov { vocab, classes, .. } => {
+        match &self.data {
+            &DataConfig::Markov { vocab, classes, .. } => {
                 within("data.vocab", vocab, 2..=4096)?;
                 within("data.classes", classes, 1..=1 << 10)?;
             }
-            DataConfig::Sudoku { side } => require([4, 9].contains(&side), "data.side", side, "4 or 9")?,
-            DataConfig::Image { height, width, levels, held_out, .. } => {
-                within("data.height", height, 1..=1 << 7)?;
-                within("data.width", width, 1..=1 << 7)?;
-                within("data.levels", levels, 2..=256)?;
-                require(held_out > 0.0 && held_out < 1.0, "data.held_out", held_out, "a share between 0 and 1")?;
-                let columns = match self.model.positions {
-                    Positions::Grid { columns } => columns,
-                    Positions::Line => width,
-                };
-                let expected = format!("{width}, the columns of the images (`data.width`)");
-                require(columns == width, "model.positions.grid.columns", columns, &expected)?;
-            }
+            &DataConfig::Sudoku { side } => require([4, 9].contains(&side), "data.side", side, "4 or 9")?,
+            DataConfig::Image(image) => self.validate_image(image)?,
             DataConfig::Text { .. } => {}
         }
         within("data.length", self.data.length(), 1..=1 << 13)?;
@@ -155,6 +97,36 @@ impl RunConfig {
         self.model.validate()?;
         self.train.validate()
     }
+
+    fn validate_image(&self, image: &ImageConfig) -> Result<(), TrainError> {
+        let ImageConfig { height, width, held_out, .. } = *image;
+        let most = match &image.tokens {
+            ImageTokens::Pixels { levels } => {
+                within("data.levels", *levels, 2..=256)?;
+                1 << 7
+            }
+            ImageTokens::Tokenizer(tokenizer) => {
+                let factor = tokenizer.factor;
+                within("data.tokenizer.factor", factor, 1..=1 << 12)?;
+                within("data.tokenizer.passes", tokenizer.passes.unwrap_or(1), 1..=1 << 16)?;
+                let expected =
+                    format!("a multiple of {factor}, the rows (columns) of a patch of the tokenizer (`--size`)");
+                require(height.is_multiple_of(factor), "data.height", height, &expected)?;
+                require(width.is_multiple_of(factor), "data.width", width, &expected)?;
+                1 << 12
+            }
+        };
+        within("data.height", height, 1..=most)?;
+        within("data.width", width, 1..=most)?;
+        require(held_out > 0.0 && held_out < 1.0, "data.held_out", held_out, "a share between 0 and 1")?;
+        let [_, across] = image.grid();
+        let columns = match self.model.positions {
+            Positions::Grid { columns } => columns,
+            Positions::Line => across,
+        };
+        let expected = format!("{across}, the columns of tokens of the images (`data.width`)");
+        require(columns == across, "model.positions.grid.columns", columns, &expected)
+    }
 }
 
 impl DataConfig {
@@ -162,9 +134,18 @@ impl DataConfig {
     pub fn length(&self) -> usize {
         match self {
             Self::Text { length, .. } | Self::Markov { length, .. } => *length,
-            Self::Image { height, width, .. } => height.saturating_mul(*width),
+            Self::Image(image) => image.grid().iter().fold(1, |sites: usize, &side| sites.saturating_mul(side)),
             // Saturating: a side that is out of range is refused by `validate`, not here.
             Self::Sudoku { side } => side.saturating_mul(*side),
+        }
+    }
+
+    /// Rows and columns, where sequences are grids.
+    pub fn grid(&self) -> Option<[usize; 2]> {
+        match self {
+            Self::Image(image) => Some(image.grid()),
+            Self::Sudoku { side } => Some([*side, *side]),
+            Self::Text { .. } | Self::Markov { .. } => None,
         }
     }
 
@@ -172,7 +153,7 @@ impl DataConfig {
     pub fn classes(&self) -> usize {
         match self {
             Self::Markov { classes, .. } if *classes > 1 => *classes,
-            Self::Image { classes, .. } => *classes,
+            Self::Image(image) => image.classes,
             _ => 0,
         }
     }

@@ -92,6 +92,9 @@ pub enum TrainError {
     /// The text or its tokens refused.
     #[error(transparent)]
     Text(#[from] glauber_text::TextError),
+    /// What turns other data into tokens could not be kept.
+    #[error(transparent)]
+    Codec(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl TrainError {

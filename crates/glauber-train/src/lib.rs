@@ -9,6 +9,7 @@ mod conditional;
 mod config;
 mod device_sampler;
 mod error;
+mod image_config;
 mod objective;
 mod observer;
 mod optimiser;
@@ -17,12 +18,15 @@ mod source;
 mod trainer;
 
 pub use conditional::NetworkConditional;
-pub use config::{DataConfig, ImagesConfig, RunConfig, TrainConfig};
+pub use config::{DataConfig, RunConfig, TrainConfig};
 pub use device_sampler::{DeviceChains, DeviceSampler};
 pub use error::TrainError;
+pub use image_config::{ImageConfig, ImageTokens, ImagesConfig, TokenizerConfig};
 pub use objective::{Asked, Drawing, Examples, Excess, Objective, excess_over_bayes};
 pub use observer::{Event, Flow, Observer};
 pub use optimiser::{Optimiser, OptimiserKind, learning_rate};
-pub use run::{CheckpointInfo, Curve, MetricLine, Panel, RunFolder, Scale, TrainingState, Vocabulary, picture};
+pub use run::{
+    CheckpointInfo, Curve, MetricLine, Panel, RunCodec, RunFolder, Scale, TrainingState, Vocabulary, picture,
+};
 pub use source::SequenceSource;
 pub use trainer::{ExcessFn, SampleFn, Surroundings, Trainer};

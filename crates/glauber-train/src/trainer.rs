@@ -8,7 +8,6 @@ use burn::tensor::Device;
 use glauber_chain::ChainRng;
 use glauber_model::{Network, NetworkKind};
 use glauber_schedule::Schedule;
-use glauber_text::TextCodec;
 
 use crate::objective::evaluation::evaluate;
 use crate::optimiser::gradients::Replicas;
@@ -16,8 +15,8 @@ use crate::optimiser::moving_average;
 use crate::run::checkpoint;
 use crate::run::folder::{json_line, schedule};
 use crate::{
-    Drawing, Event, Examples, Excess, Flow, MetricLine, Observer, Optimiser, RunConfig, RunFolder, SequenceSource,
-    TrainError, TrainingState, Vocabulary, learning_rate,
+    Drawing, Event, Examples, Excess, Flow, MetricLine, Observer, Optimiser, RunCodec, RunConfig, RunFolder,
+    SequenceSource, TrainError, TrainingState, Vocabulary, learning_rate,
 };
 
 /// Sequences evaluated at a time.
@@ -81,7 +80,7 @@ impl Trainer {
     pub fn begin(
         config: RunConfig,
         vocabulary: &Vocabulary,
-        codec: Option<&TextCodec>,
+        codec: Option<&dyn RunCodec>,
         folder: &Path,
         device: &Device,
         threads: usize,

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use super::graph::Graph;
 
 /// Packages that a member must not link; a trailing `*` stands for any ending.
-const BANS: [(&str, &[&str]); 7] = [
+const BANS: [(&str, &[&str]); 8] = [
     ("glauber-tokens", CORE_BANS),
     ("glauber-schedule", CORE_BANS),
     ("glauber-chain", CORE_BANS),
+    ("glauber-shards", CORE_BANS),
     ("glauber-text", CORE_BANS),
     ("glauber-sudoku", CORE_BANS),
     ("glauber-pixels", CORE_BANS),
@@ -56,10 +57,11 @@ mod tests {
     use super::super::graph::sketch::{graph, package_mut};
     use super::*;
 
-    const GOOD: [&str; 8] = [
+    const GOOD: [&str; 9] = [
         "glauber-tokens -> serde",
         "glauber-schedule",
         "glauber-chain -> rayon",
+        "glauber-shards",
         "glauber-text",
         "glauber-sudoku",
         "glauber-pixels",

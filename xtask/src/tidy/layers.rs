@@ -5,15 +5,16 @@ use cargo_metadata::DependencyKind;
 use super::graph::Graph;
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("glauber-tokens", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
-    ("glauber-text", &["glauber-tokens"]),
+    ("glauber-shards", &["glauber-tokens"]),
+    ("glauber-text", &["glauber-tokens", "glauber-shards"]),
     ("glauber-chain", &["glauber-tokens", "glauber-schedule"]),
     ("glauber-sudoku", &["glauber-tokens", "glauber-chain"]),
     ("glauber-pixels", &["glauber-tokens", "glauber-chain"]),
     ("glauber-fused", &[]),
-    ("glauber-image", &["glauber-tokens"]),
+    ("glauber-image", &["glauber-tokens", "glauber-pixels"]),
     ("glauber-model", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-fused"]),
     (
         "glauber-train",
@@ -27,6 +28,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
 const LIBRARIES: &[&str] = &[
     "glauber-tokens",
     "glauber-schedule",
+    "glauber-shards",
     "glauber-text",
     "glauber-chain",
     "glauber-sudoku",

@@ -132,6 +132,10 @@ pub struct SamplerFlags {
     /// Redraw up to this many sites, far apart, at a step: fewer steps, an approximation
     #[arg(long, value_name = "SITES")]
     pub block: Option<usize>,
+    /// Of a run on grids: redraw sites at least A rows or columns apart at a step, A² steps a sweep. Exact only if such sites are
+    /// independent given the rest: with a network an approximation, the better the larger A
+    #[arg(long, value_name = "A", conflicts_with = "block")]
+    pub apart: Option<usize>,
     /// ReDeNoise: take the finished sequences forward by this many steps and denoise them again
     #[arg(long, value_name = "STEPS")]
     pub renoise_steps: Option<usize>,
@@ -165,6 +169,9 @@ pub struct SampleFlags {
     /// Of a run on images: rows and columns of the sheet, `8x8`, in place of `--count`
     #[arg(long, value_name = "SIZE", value_parser = grid_size, requires = "out", conflicts_with = "count")]
     pub grid: Option<[usize; 2]>,
+    /// Of a run on images with classes: a row of `--count` images for each class
+    #[arg(long, requires = "out", conflicts_with_all = ["grid", "class"])]
+    pub each_class: bool,
     /// Of a run on images: a film of the chain as it denoises
     #[arg(long, value_name = "FILE.gif|.png", requires = "out")]
     pub animate: Option<PathBuf>,
@@ -187,7 +194,7 @@ pub struct InfillFlags {
     /// Of a run on images: the image to be painted in part
     #[arg(long, value_name = "FILE", requires_all = ["mask", "out"])]
     pub image: Option<PathBuf>,
-    /// Which part of `--image` is to be painted: white, the rest black
+    /// Which part of `--image` is to be painted: white, the rest black. Through a tokenizer, every patch that holds white is painted
     #[arg(long, value_name = "FILE", requires = "image")]
     pub mask: Option<PathBuf>,
     /// The file for the sheet: the image without the part, then what was painted
@@ -196,9 +203,6 @@ pub struct InfillFlags {
     /// A film of the chains as they paint
     #[arg(long, value_name = "FILE.gif|.png", requires = "image")]
     pub animate: Option<PathBuf>,
-    /// Paint an image of this class; by default of any
-    #[arg(long, requires = "image")]
-    pub class: Option<usize>,
     /// Alternatives to return, best first
     #[arg(short = 'n', long, default_value_t = 4)]
     pub count: usize,
@@ -212,6 +216,8 @@ pub struct InfillFlags {
     pub draw: DrawFlags,
     #[command(flatten)]
     pub sampler: SamplerFlags,
+    #[command(flatten)]
+    pub class: ClassFlags,
 }
 
 /// The chain that a likelihood bound is about.
@@ -252,6 +258,9 @@ pub struct EvalFlags {
     /// A chain that redraws up to this many sites, far apart, at a step
     #[arg(long, value_name = "SITES")]
     pub block: Option<usize>,
+    /// Of a run on grids: a chain that redraws sites at least A rows or columns apart at a step
+    #[arg(long, value_name = "A", conflicts_with = "block")]
+    pub apart: Option<usize>,
     /// Sequences of this class, and the network told so
     #[arg(long)]
     pub class: Option<usize>,

@@ -90,15 +90,22 @@ pub struct ImageFlags {
     /// The folder of `--data mnist` or `--data folder`
     #[arg(long, value_name = "DIR", requires = "data")]
     pub path: Option<PathBuf>,
-    /// Rows and columns of the images, `28` or `28x28`: each pixel is a site
+    /// Tokenizer, so that patches are sites instead of pixels: the folder of one, a run folder with `tokenizer/` in it, a diffusers
+    /// `VQModel` folder, or a taming-transformers checkpoint with its YAML beside it (or as CKPT,YAML). The run keeps a copy
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["resume", "levels"])]
+    pub tokenizer: Option<PathBuf>,
+    /// Rows and columns of the images in pixels, `28` or `28x28`; with `--tokenizer` by default the size that it was made for
     #[arg(long, value_name = "SIZE", value_parser = grid_size, conflicts_with = "resume")]
     pub size: Option<[usize; 2]>,
-    /// Grey levels; 2 for black and white
+    /// Grey levels, where each pixel is a site; 2 for black and white
     #[arg(long, conflicts_with = "resume")]
     pub levels: Option<usize>,
     /// Tell the network the class of each image: digits, kinds of shapes, sub-folders
     #[arg(long, conflicts_with = "resume")]
     pub classes: bool,
+    /// Where token grids are kept between runs
+    #[arg(long, value_name = "DIR", default_value = "runs/cache")]
+    pub cache: PathBuf,
 }
 
 /// Reads `28` or `28x32`: rows and columns.

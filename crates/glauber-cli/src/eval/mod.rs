@@ -14,10 +14,10 @@ use indicatif::ProgressBar;
 
 use crate::arguments::{ClassFlags, EvalFlags, KernelName};
 use crate::device::device;
-use crate::images;
+use crate::images::Pictures;
 use crate::markov::Source;
 use crate::train;
-use crate::trained::Trained;
+use crate::trained::{Blocks, Trained};
 use data::Evaluated;
 use report::{Exact, Report};
 
@@ -32,7 +32,7 @@ pub fn eval(flags: &EvalFlags) -> anyhow::Result<()> {
         ensure!((1..=1 << 20).contains(&count), "`{flag}` is {count}, expected a number in 1..={}", 1 << 20);
     }
     let trained = Trained::load(&flags.run, &device(&flags.device)?)?;
-    let schedule = trained.schedule_with(flags.sweeps, flags.block)?;
+    let schedule = trained.schedule_with(flags.sweeps, Blocks::from_flags(flags.block, flags.apart))?;
     let class = ClassFlags { class: flags.class, guidance: None };
     let conditional = trained.conditional_of(&schedule, &class)?;
     let source = Source::of(&trained.config.data, flags.class)?;
@@ -44,9 +44,12 @@ pub fn eval(flags: &EvalFlags) -> anyhow::Result<()> {
             let grids = SolutionSource::new(train::sudoku::size(&trained.config)?);
             Evaluated::drawn("complete Sudoku grids", flags, |rng| grids.sample(rng))?
         }
-        (None, DataConfig::Image { .. }) => {
+        (None, DataConfig::Image(image)) => {
             ensure!(flags.class.is_none(), "`--class`: held-out images are of all classes");
-            let held_out = images::open(&trained.config.data, trained.config.seed)?.held_out;
+            let codec = trained.pictures()?.context("a run on images has a codec")?;
+            let pictures = Pictures::open(image, &codec, trained.config.seed, &flags.cache)?;
+            pictures.check(&trained.vocabulary, trained.path())?;
+            let held_out = pictures.held_out;
             Evaluated::drawn("held-out images", flags, |rng| {
                 let mut grid = vec![0; schedule.len()];
                 held_out.draw(rng, &mut grid);

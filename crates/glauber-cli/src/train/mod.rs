@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use burn::module::Module;
 use burn::tensor::Device;
-use glauber_text::TextCodec;
-use glauber_train::{Flow, RunConfig, RunFolder, Surroundings, Trainer, Vocabulary};
+use glauber_train::{Flow, RunCodec, RunConfig, RunFolder, Surroundings, Trainer, Vocabulary};
 
 use crate::arguments::{TrainFlags, TrainWhat};
 use crate::progress::{Progress, say, stop_on_interrupt};
@@ -42,7 +41,7 @@ pub fn new_run(flags: &TrainFlags, name: &str) -> anyhow::Result<PathBuf> {
 fn trainer(
     config: &RunConfig,
     vocabulary: &Vocabulary,
-    codec: Option<&TextCodec>,
+    codec: Option<&dyn RunCodec>,
     folder: &Path,
     device: &Device,
     flags: &TrainFlags,

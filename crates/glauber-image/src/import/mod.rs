@@ -3,6 +3,7 @@
 mod diffusers;
 mod document;
 mod naming;
+mod open;
 mod taming;
 mod tensors;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod tests;
 use crate::VqModel;
 
 pub use diffusers::diffusers;
+pub use open::open;
 pub use taming::taming;
 
 /// What an import gives.

@@ -32,6 +32,16 @@ pub enum OrderConfig {
         /// What lies beyond the edge, by default nothing (open).
         boundary: Boundary,
     },
+    /// Sites of a row-major lattice at least `spacing` rows or columns apart at a step: `spacing²` steps a sweep, and an approximation where
+    /// such sites depend on each other given the rest.
+    Spaced {
+        /// Rows of the lattice.
+        height: usize,
+        /// Columns of the lattice.
+        width: usize,
+        /// Rows or columns between two sites of a step, at least 1.
+        spacing: usize,
+    },
     /// Sites far apart at a step: `k, k + n, k + 2n, …` with `n = ⌈L / block⌉`. Fewer steps a sweep, and an approximation where sites `n`
     /// apart depend on each other given the rest.
     Strided {
@@ -61,6 +71,11 @@ enum StrictOrderConfig {
         #[serde(default)]
         boundary: Boundary,
     },
+    Spaced {
+        height: usize,
+        width: usize,
+        spacing: usize,
+    },
     Strided {
         block: usize,
     },
@@ -75,6 +90,7 @@ impl From<StrictOrderConfig> for OrderConfig {
             StrictOrderConfig::Chromatic { height, width, neighbourhood, boundary } => {
                 Self::Chromatic { height, width, neighbourhood, boundary }
             }
+            StrictOrderConfig::Spaced { height, width, spacing } => Self::Spaced { height, width, spacing },
             StrictOrderConfig::Strided { block } => Self::Strided { block },
         }
     }
@@ -90,12 +106,15 @@ impl SiteOrder {
             OrderConfig::RoundRobin => Self::round_robin(len, sweeps),
             OrderConfig::Permutation { seed } => Self::permutation(len, sweeps, seed),
             OrderConfig::RandomScan { seed } => Self::random_scan(len, sweeps, seed),
+            OrderConfig::Chromatic { height, width, .. } | OrderConfig::Spaced { height, width, .. }
+                if height.checked_mul(width) != Some(len) =>
+            {
+                Err(ScheduleError::LatticeSize { height, width, len })
+            }
             OrderConfig::Chromatic { height, width, neighbourhood, boundary } => {
-                if height.checked_mul(width) != Some(len) {
-                    return Err(ScheduleError::LatticeSize { height, width, len });
-                }
                 Self::chromatic(height, width, neighbourhood, boundary, sweeps)
             }
+            OrderConfig::Spaced { height, width, spacing } => Self::spaced(height, width, spacing, sweeps),
             OrderConfig::Strided { block } => Self::strided(len, block, sweeps),
         }
     }
@@ -115,6 +134,11 @@ mod tests {
         };
         assert!(SiteOrder::from_config(&lattice, 6, 1).is_ok());
         assert!(SiteOrder::from_config(&lattice, 7, 1).is_err());
+        let spaced = OrderConfig::Spaced { height: 2, width: 3, spacing: 2 };
+        assert_eq!(SiteOrder::from_config(&spaced, 6, 2).unwrap(), SiteOrder::spaced(2, 3, 2, 2).unwrap());
+        assert!(SiteOrder::from_config(&spaced, 7, 1).is_err());
+        let error = SiteOrder::spaced(2, 3, 0, 1).unwrap_err().to_string();
+        assert!(error.contains("`spacing` is 0"), "{error}");
         let strided: OrderConfig = toml::from_str("kind = 'strided'\nblock = 4").unwrap();
         assert_eq!(SiteOrder::from_config(&strided, 10, 2).unwrap(), SiteOrder::strided(10, 4, 2).unwrap());
         let error = SiteOrder::from_config(&strided, 3, 1).unwrap_err().to_string();

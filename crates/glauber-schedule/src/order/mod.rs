@@ -166,6 +166,7 @@ mod tests {
             SiteOrder::random_scan(6, 3, 1).unwrap(),
             SiteOrder::chromatic(2, 3, Neighbourhood::Four, Boundary::Torus, 3).unwrap(),
             SiteOrder::strided(6, 4, 3).unwrap(),
+            SiteOrder::spaced(2, 3, 2, 3).unwrap(),
             SiteOrder::from_blocks(6, vec![vec![0, 3], vec![1, 2], vec![0, 4, 5], vec![1], vec![2]]).unwrap(),
         ]
     }
@@ -195,7 +196,7 @@ mod tests {
             assert_eq!(order.sweep_start(order.sweeps()), order.horizon());
         }
         let balanced: Vec<bool> = orders().iter().map(SiteOrder::is_balanced).collect();
-        assert_eq!(balanced, [true, true, false, true, true, false]);
+        assert_eq!(balanced, [true, true, false, true, true, true, false]);
     }
 
     #[test]

@@ -1,26 +1,18 @@
 //! From a corpus to a token cache.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use glauber_shards::{Split, TokenData, TokenWriter, VERSION, cached};
 use glauber_tokens::{Codec, Token};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::format::{INDEX, Index, Layout, VERSION};
-use super::split::{Assigned, Split};
-use super::stream::TokenData;
-use super::writer::SplitWriter;
+use super::packing::Packing;
+use super::split::{Assigned, Division};
 use crate::{Corpus, TextCodec, TextError};
 
-/// Tokens in a shard.
-const SHARD_TOKENS: usize = 64 << 20;
 /// Text encoded in parallel at a time.
 const BATCH_BYTES: usize = 4 << 20;
-/// Folders being written begin so.
-const PARTIAL: &str = ".partial-";
-/// Held by whoever writes such a folder.
-const LOCK: &str = "lock";
 
 /// How a corpus becomes training and validation data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,7 +57,7 @@ pub struct PrepareProgress {
 ///
 /// # Errors
 /// Everything that reading the corpus, encoding it and writing the shards can meet; [`TextError::EmptyCorpus`];
-/// [`TextError::ValidationFraction`]; [`TextError::Cache`] when a prepared folder is damaged.
+/// [`TextError::ValidationFraction`]; [`TextError::Shards`] when a prepared folder is damaged.
 pub fn prepare(
     config: &PrepareConfig,
     corpus: &Corpus,
@@ -76,15 +68,7 @@ pub fn prepare(
     if !(0.0..1.0).contains(&config.validation_fraction) {
         return Err(TextError::ValidationFraction { found: config.validation_fraction });
     }
-    let folder = cache.join(key(config, corpus, codec)?);
-    if !folder.join(INDEX).exists() {
-        std::fs::create_dir_all(cache).map_err(TextError::io("create", cache))?;
-        remove_interrupted(cache)?;
-        let partial = Partial::create(cache)?;
-        write(config, corpus, codec, &partial.content, progress)?;
-        partial.publish(&folder)?;
-    }
-    TokenData::open(&folder)
+    cached(cache, &key(config, corpus, codec)?, |folder| write(config, corpus, codec, folder, progress))
 }
 
 /// The name of the cache folder, 32 hexadecimal digits.
@@ -105,19 +89,16 @@ fn write(
     folder: &Path,
     progress: &mut dyn FnMut(PrepareProgress),
 ) -> Result<(), TextError> {
-    let layout = Layout::new(codec.vocab_size(), SHARD_TOKENS, codec.fingerprint());
-    let writer = |split| SplitWriter::new(folder, split, &layout, codec.end_of_text());
-    let mut train = writer("train");
-    let mut validation = writer("validation");
-    let mut counts = vec![0u64; codec.vocab_size()];
+    let mut writer = TokenWriter::new(folder, codec.vocab_size(), &codec.fingerprint());
+    let mut packings = [Split::Training, Split::Validation].map(|split| (split, Packing::new(codec.end_of_text())));
     let mut done = PrepareProgress::default();
     let mut passages = 0;
     for passage in corpus.documents() {
         passage?;
         passages += 1;
     }
-    let split = Split::new(passages, config.validation_fraction, config.split_seed);
-    let mut assigned = split.assign(corpus.documents());
+    let division = Division::new(passages, config.validation_fraction, config.split_seed);
+    let mut assigned = division.assign(corpus.documents());
     loop {
         let batch = next_batch(&mut assigned)?;
         if batch.is_empty() {
@@ -126,12 +107,8 @@ fn write(
         let encoded: Vec<Vec<Token>> =
             batch.par_iter().map(|assigned| codec.encode(&assigned.passage.text)).collect::<Result<_, _>>()?;
         for (Assigned { index, passage, validation: held_out }, tokens) in batch.iter().zip(&encoded) {
-            let split = if *held_out { &mut validation } else { &mut train };
-            let separated = split.push(*index, passage, tokens)?;
-            if !held_out {
-                counts[codec.end_of_text() as usize] += u64::from(separated);
-                tokens.iter().for_each(|&token| counts[token as usize] += 1);
-            }
+            let (split, packing) = &mut packings[usize::from(*held_out)];
+            let separated = packing.push(writer.split(*split), *index, passage, tokens)?;
             done.passages += 1;
             done.bytes += passage.text.len() as u64;
             done.tokens += tokens.len() as u64 + u64::from(separated);
@@ -141,7 +118,7 @@ fn write(
     if done.tokens == 0 {
         return Err(TextError::EmptyCorpus { files: corpus.files().count() });
     }
-    Index::new(&layout, train.finish()?, validation.finish()?, counts).write(folder)
+    Ok(writer.finish()?)
 }
 
 fn next_batch(passages: &mut impl Iterator<Item = Result<Assigned, TextError>>) -> Result<Vec<Assigned>, TextError> {
@@ -154,51 +131,4 @@ fn next_batch(passages: &mut impl Iterator<Item = Result<Assigned, TextError>>) 
         batch.push(assigned);
     }
     Ok(batch)
-}
-
-/// A cache folder that is being written: a temporary folder that holds a lock and the content.
-struct Partial {
-    content: PathBuf,
-    // Dropped in this order: the lock is free before the folder goes.
-    _lock: File,
-    _folder: tempfile::TempDir,
-}
-
-impl Partial {
-    fn create(cache: &Path) -> Result<Self, TextError> {
-        let folder = tempfile::Builder::new()
-            .prefix(PARTIAL)
-            .tempdir_in(cache)
-            .map_err(TextError::io("create a folder in", cache))?;
-        let path = folder.path().join(LOCK);
-        let lock = File::create(&path).map_err(TextError::io("create", &path))?;
-        // Where the file system has no locks nobody can take them either: then nothing is ever removed.
-        let _ = lock.try_lock();
-        let content = folder.path().join("content");
-        std::fs::create_dir(&content).map_err(TextError::io("create", &content))?;
-        Ok(Self { content, _lock: lock, _folder: folder })
-    }
-
-    /// Gives the folder its name. If somebody else has prepared the same in the meantime, theirs stays: it is equal.
-    fn publish(self, folder: &Path) -> Result<(), TextError> {
-        match std::fs::rename(&self.content, folder) {
-            Err(_) if folder.join(INDEX).exists() => Ok(()),
-            renamed => renamed.map_err(TextError::io("create", folder)),
-        }
-    }
-}
-
-/// Removes the folders of interrupted calls: those whose lock nobody holds.
-fn remove_interrupted(cache: &Path) -> Result<(), TextError> {
-    for entry in std::fs::read_dir(cache).map_err(TextError::io("search", cache))? {
-        let entry = entry.map_err(TextError::io("search", cache))?;
-        if !entry.file_name().to_string_lossy().starts_with(PARTIAL) {
-            continue;
-        }
-        let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
-        if lock.try_lock().is_ok() {
-            std::fs::remove_dir_all(entry.path()).map_err(TextError::io("remove the interrupted", &entry.path()))?;
-        }
-    }
-    Ok(())
 }

@@ -13,14 +13,14 @@ pub(super) struct Assigned {
 /// The choice of validation passages: the corpus is divided into as many equal stretches as there are to be passages, and one of
 /// each is drawn by the hash of the seed and the stretch. So the share is met exactly and validation sees every part of the corpus.
 #[derive(Debug, Clone)]
-pub(super) struct Split {
+pub(super) struct Division {
     passages: u64,
     validation: u64,
     fraction: f64,
     seed: u64,
 }
 
-impl Split {
+impl Division {
     /// For a corpus of so many passages.
     pub(super) fn new(passages: u64, fraction: f64, seed: u64) -> Self {
         let wanted = (passages as f64 * fraction).round() as u64;
@@ -94,7 +94,7 @@ mod tests {
 
     fn assign(texts: &[&str], fraction: f64, seed: u64) -> Vec<Assigned> {
         let passages = texts.iter().map(|&text| Ok(Passage { text: text.to_owned(), continues: false }));
-        Split::new(texts.len() as u64, fraction, seed).assign(passages).collect::<Result<_, _>>().unwrap()
+        Division::new(texts.len() as u64, fraction, seed).assign(passages).collect::<Result<_, _>>().unwrap()
     }
 
     #[test]
@@ -102,7 +102,7 @@ mod tests {
         for passages in 2..60u64 {
             for fraction in [0.001, 0.05, 0.3, 0.5, 0.77, 0.999] {
                 for seed in 0..5 {
-                    let split = Split::new(passages, fraction, seed);
+                    let split = Division::new(passages, fraction, seed);
                     let chosen = (0..passages).filter(|&index| split.is_validation(index)).count() as u64;
                     let expected = (passages as f64 * fraction).round() as u64;
                     assert_eq!(chosen, expected.clamp(1, passages - 1), "{passages} {fraction} {seed}");
@@ -115,7 +115,7 @@ mod tests {
     fn every_place_is_as_likely() {
         let mut counts = [0u32; 20];
         for seed in 0..20_000 {
-            let split = Split::new(20, 0.05, seed);
+            let split = Division::new(20, 0.05, seed);
             (0..20).filter(|&index| split.is_validation(index)).for_each(|index| counts[index as usize] += 1);
         }
         // Five standard deviations of a binomial.

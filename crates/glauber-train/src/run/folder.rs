@@ -18,6 +18,7 @@ use crate::{MetricLine, RunConfig, TrainError, TrainingState};
 const CONFIG: &str = "config.toml";
 const VOCABULARY: &str = "vocabulary.json";
 const TOKENIZER: &str = "tokenizer.json";
+const IMAGE_TOKENIZER: &str = "tokenizer";
 const METRICS: &str = "metrics.jsonl";
 const PICTURE: &str = "loss.svg";
 const EXCESS: &str = "excess.svg";
@@ -36,6 +37,7 @@ const RED: [u8; 3] = [200, 60, 30];
 /// | `config.toml` | the resolved configuration, with the seed |
 /// | `vocabulary.json` | tokens, their counts in the training data, version of the program |
 /// | `tokenizer.json` | the text codec |
+/// | `tokenizer/` | the image tokenizer |
 /// | `metrics.jsonl` | one evaluation a line |
 /// | `loss.svg` | the loss curves |
 /// | `excess.svg` | the distance to the Bayes loss, where it is known |
@@ -57,12 +59,27 @@ pub struct Vocabulary {
     pub counts: Vec<u64>,
     /// The mask token of absorbing noise.
     pub mask: Option<Token>,
-    /// Fingerprint of the text codec; none for other data.
+    /// Fingerprint of the text codec or the image tokenizer; none where the configuration says how tokens are made.
     pub codec: Option<String>,
-    /// Hash of the prepared corpus: its content, reading and split; none for other data.
+    /// Hash of what was prepared, text or token grids: its content, reading and split; none where nothing was.
     pub corpus: Option<String>,
     /// Version of the program that began the run.
     pub version: String,
+}
+
+/// What turns a run's data into tokens, kept in its folder so that it can be sampled on another machine.
+pub trait RunCodec {
+    /// Writes it to where the run keeps it, in place of what an interrupted call may have left.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    fn keep(&self, folder: &RunFolder) -> Result<(), TrainError>;
+}
+
+impl RunCodec for TextCodec {
+    fn keep(&self, folder: &RunFolder) -> Result<(), TrainError> {
+        Ok(self.save(&folder.tokenizer())?)
+    }
 }
 
 impl RunFolder {
@@ -74,7 +91,7 @@ impl RunFolder {
         path: &Path,
         config: &RunConfig,
         vocabulary: &Vocabulary,
-        codec: Option<&TextCodec>,
+        codec: Option<&dyn RunCodec>,
     ) -> Result<Self, TrainError> {
         fs::create_dir_all(path).map_err(TrainError::io(path))?;
         if !is_free(path)? {
@@ -88,7 +105,7 @@ impl RunFolder {
         let text = toml::to_string(config).map_err(|error| folder.malformed(CONFIG, error))?;
         folder.write(VOCABULARY, &to_json(vocabulary))?;
         if let Some(codec) = codec {
-            codec.save(&folder.tokenizer())?;
+            codec.keep(&folder)?;
         }
         // Last: its presence says that the run has begun.
         folder.write(CONFIG, &text)?;
@@ -118,6 +135,11 @@ impl RunFolder {
     /// Where the text codec is kept.
     pub fn tokenizer(&self) -> PathBuf {
         self.path.join(TOKENIZER)
+    }
+
+    /// Where the image tokenizer is kept.
+    pub fn image_tokenizer(&self) -> PathBuf {
+        self.path.join(IMAGE_TOKENIZER)
     }
 
     /// Where the loss curves are drawn.
@@ -306,10 +328,13 @@ impl RunFolder {
 
 /// Whether a run can begin in a folder: it is empty, or a kill left only what precedes the configuration.
 fn is_free(path: &Path) -> Result<bool, TrainError> {
+    // A tokenizer without the vocabulary, which is written first, is not of this program's making.
+    let begun = path.join(VOCABULARY).is_file();
     for entry in fs::read_dir(path).map_err(TrainError::io(path))? {
         let name = entry.map_err(TrainError::io(path))?.file_name();
         let name = name.to_string_lossy();
-        if ![VOCABULARY, TOKENIZER].contains(&name.as_ref()) && !name.ends_with(".writing") {
+        let left = [VOCABULARY, TOKENIZER].contains(&name.as_ref()) || (begun && name == IMAGE_TOKENIZER);
+        if !left && !name.ends_with(".writing") && !name.ends_with(".removing") {
             return Ok(false);
         }
     }

@@ -6,6 +6,6 @@ mod metrics;
 mod picture;
 
 pub use checkpoint::{CheckpointInfo, TrainingState};
-pub use folder::{RunFolder, Vocabulary};
+pub use folder::{RunCodec, RunFolder, Vocabulary};
 pub use metrics::MetricLine;
 pub use picture::{Curve, Panel, Scale, picture};

@@ -12,7 +12,7 @@ use glauber_chain::{BoundKernel, BoundSampling, ChainRng, LikelihoodBound};
 use glauber_model::{ModelConfig, Network, NetworkKind};
 use glauber_schedule::{NoiseConfig, Schedule};
 use glauber_train::{
-    Examples, Flow, MetricLine, NetworkConditional, Objective, RunConfig, RunFolder, Surroundings, Trainer,
+    Examples, Flow, MetricLine, NetworkConditional, Objective, RunCodec, RunConfig, RunFolder, Surroundings, Trainer,
 };
 use serde::{Deserialize, Serialize};
 
@@ -138,8 +138,8 @@ impl Rules<'_> {
     ) -> anyhow::Result<Outcome> {
         let masked = contestant.is_masked();
         let (vocabulary, codec) = (source.vocabulary(masked), source.codec(masked)?);
-        let mut trainer =
-            Trainer::begin(config.clone(), &vocabulary, codec.as_ref(), folder, self.device, self.threads)?;
+        let codec = codec.as_ref().map(|codec| codec as &dyn RunCodec);
+        let mut trainer = Trainer::begin(config.clone(), &vocabulary, codec, folder, self.device, self.threads)?;
         let (schedule, objective) = (trainer.schedule().clone(), contestant.objective);
         let excess = |network: &Network, held_out: &[Examples]| {
             let excess = source.excess(network, objective, &schedule, held_out, self.device);

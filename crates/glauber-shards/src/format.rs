@@ -1,5 +1,6 @@
 //! What lies in a token cache folder: `index.json`, and for each split its shards `train-00000.bin` … and the starts of its
-//! documents `train-documents.bin` (u64, little-endian).
+//! documents `train-documents.bin` (u64, little-endian), or the labels of its items `train-labels.bin` (u32, little-endian), where
+//! there are any.
 //!
 //! A shard is a 64-byte header and the tokens, little-endian, two bytes each when `V ≤ 65536` and four otherwise. Header:
 //! `GLAUBTOK`, version (u32), bytes per token (u32), `V` (u64), tokens in this shard (u64), fingerprint of the codec (32 bytes).
@@ -8,58 +9,63 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::TextError;
+use crate::{ShardError, Split, VERSION};
 
-pub(super) const VERSION: u32 = 1;
-pub(super) const HEADER: usize = 64;
-pub(super) const INDEX: &str = "index.json";
+pub(crate) const HEADER: usize = 64;
+pub(crate) const INDEX: &str = "index.json";
 const MAGIC: &[u8; 8] = b"GLAUBTOK";
 const NAME: &str = "glauber token shards";
 
 /// The content of `index.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Index {
-    pub(super) format: String,
-    pub(super) version: u32,
-    pub(super) fingerprint: String,
-    pub(super) vocab_size: usize,
-    pub(super) token_bytes: usize,
+pub(crate) struct Index {
+    pub(crate) format: String,
+    pub(crate) version: u32,
+    pub(crate) fingerprint: String,
+    pub(crate) vocab_size: usize,
+    pub(crate) token_bytes: usize,
     /// Tokens in every shard of a split but its last.
-    pub(super) shard_tokens: usize,
-    pub(super) train: SplitIndex,
-    pub(super) validation: SplitIndex,
+    pub(crate) shard_tokens: usize,
+    pub(crate) train: SplitIndex,
+    pub(crate) validation: SplitIndex,
     /// How often each token occurs in the training split, shape `[V]`.
-    pub(super) counts: Vec<u64>,
+    pub(crate) counts: Vec<u64>,
 }
 
 /// One split of the index.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct SplitIndex {
-    pub(super) tokens: usize,
-    pub(super) documents: usize,
-    pub(super) characters: u64,
-    pub(super) bytes: u64,
+pub(crate) struct SplitIndex {
+    pub(crate) tokens: usize,
+    pub(crate) documents: usize,
+    pub(crate) characters: u64,
+    pub(crate) bytes: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) labels: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// What all shards of a cache have in common.
 #[derive(Debug, Clone)]
-pub(super) struct Layout {
-    pub(super) vocab_size: usize,
-    pub(super) token_bytes: usize,
-    pub(super) shard_tokens: usize,
-    pub(super) fingerprint: String,
+pub(crate) struct Layout {
+    pub(crate) vocab_size: usize,
+    pub(crate) token_bytes: usize,
+    pub(crate) shard_tokens: usize,
+    pub(crate) fingerprint: String,
 }
 
 impl Layout {
-    pub(super) fn new(vocab_size: usize, shard_tokens: usize, fingerprint: String) -> Self {
+    pub(crate) fn new(vocab_size: usize, shard_tokens: usize, fingerprint: String) -> Self {
         let token_bytes = if vocab_size <= 1 << 16 { 2 } else { 4 };
         Self { vocab_size, token_bytes, shard_tokens, fingerprint }
     }
 
     /// The header of a shard of `tokens` tokens.
-    pub(super) fn header(&self, tokens: usize) -> [u8; HEADER] {
+    pub(crate) fn header(&self, tokens: usize) -> [u8; HEADER] {
         let mut header = [0; HEADER];
         header[..8].copy_from_slice(MAGIC);
         header[8..12].copy_from_slice(&VERSION.to_le_bytes());
@@ -75,7 +81,7 @@ impl Layout {
 }
 
 impl Index {
-    pub(super) fn new(layout: &Layout, train: SplitIndex, validation: SplitIndex, counts: Vec<u64>) -> Self {
+    pub(crate) fn new(layout: &Layout, train: SplitIndex, validation: SplitIndex, counts: Vec<u64>) -> Self {
         Self {
             format: NAME.to_owned(),
             version: VERSION,
@@ -90,10 +96,10 @@ impl Index {
     }
 
     /// Reads and checks the index of a folder.
-    pub(super) fn read(folder: &Path) -> Result<Self, TextError> {
+    pub(crate) fn read(folder: &Path) -> Result<Self, ShardError> {
         let path = folder.join(INDEX);
-        let json = std::fs::read_to_string(&path).map_err(TextError::io("read", &path))?;
-        let index: Self = serde_json::from_str(&json).map_err(|e| TextError::cache(&path, e.to_string()))?;
+        let json = std::fs::read_to_string(&path).map_err(ShardError::io("read", &path))?;
+        let index: Self = serde_json::from_str(&json).map_err(|e| ShardError::cache(&path, e.to_string()))?;
         let expected = Layout::new(index.vocab_size, index.shard_tokens, index.fingerprint.clone());
         let reason = if index.format != NAME || index.version != VERSION {
             format!("it says {:?} version {}, expected {NAME:?} version {VERSION}", index.format, index.version)
@@ -104,24 +110,28 @@ impl Index {
         } else {
             return Ok(index);
         };
-        Err(TextError::cache(&path, reason))
+        Err(ShardError::cache(&path, reason))
     }
 
-    pub(super) fn write(&self, folder: &Path) -> Result<(), TextError> {
+    pub(crate) fn write(&self, folder: &Path) -> Result<(), ShardError> {
         let path = folder.join(INDEX);
         let json = serde_json::to_string(self).expect("numbers and strings always serialise");
-        std::fs::write(&path, json).map_err(TextError::io("write", &path))
+        std::fs::write(&path, json).map_err(ShardError::io("write", &path))
     }
 
-    pub(super) fn layout(&self) -> Layout {
+    pub(crate) fn layout(&self) -> Layout {
         Layout::new(self.vocab_size, self.shard_tokens, self.fingerprint.clone())
     }
 }
 
-pub(super) fn shard_path(folder: &Path, split: &str, number: usize) -> PathBuf {
-    folder.join(format!("{split}-{number:05}.bin"))
+pub(crate) fn shard_path(folder: &Path, split: Split, number: usize) -> PathBuf {
+    folder.join(format!("{}-{number:05}.bin", split.file()))
 }
 
-pub(super) fn documents_path(folder: &Path, split: &str) -> PathBuf {
-    folder.join(format!("{split}-documents.bin"))
+pub(crate) fn documents_path(folder: &Path, split: Split) -> PathBuf {
+    folder.join(format!("{}-documents.bin", split.file()))
+}
+
+pub(crate) fn labels_path(folder: &Path, split: Split) -> PathBuf {
+    folder.join(format!("{}-labels.bin", split.file()))
 }

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use glauber_tokens::Token;
 use memmap2::Mmap;
 
-use super::format::{HEADER, Index, Layout, SplitIndex, documents_path, shard_path};
-use crate::TextError;
+use crate::format::{HEADER, Index, Layout, SplitIndex, documents_path, labels_path, shard_path};
+use crate::{ShardError, Split};
 
-/// A prepared corpus: two packed token streams and the statistics of training.
+/// Prepared data: two packed token streams and the statistics of training.
 #[derive(Debug)]
 pub struct TokenData {
     folder: PathBuf,
@@ -22,17 +22,17 @@ pub struct TokenData {
 }
 
 impl TokenData {
-    /// Maps a folder that [`prepare`](crate::prepare) made.
+    /// Maps a folder that a [`TokenWriter`](crate::TokenWriter) filled.
     ///
     /// # Errors
-    /// [`TextError::Io`], or [`TextError::Cache`] when a file is missing, cut short or of another codec.
-    pub fn open(folder: &Path) -> Result<Self, TextError> {
+    /// [`ShardError::Io`], or [`ShardError::Cache`] when a file is missing, cut short or of another codec.
+    pub fn open(folder: &Path) -> Result<Self, ShardError> {
         let index = Index::read(folder)?;
         let layout = index.layout();
         Ok(Self {
             folder: folder.to_owned(),
-            train: TokenStream::open(folder, "train", "training", &layout, &index.train)?,
-            validation: TokenStream::open(folder, "validation", "validation", &layout, &index.validation)?,
+            train: TokenStream::open(folder, Split::Training, &layout, &index.train)?,
+            validation: TokenStream::open(folder, Split::Validation, &layout, &index.validation)?,
             fingerprint: index.fingerprint,
             vocab_size: index.vocab_size,
             counts: index.counts,
@@ -45,13 +45,13 @@ impl TokenData {
         &self.train
     }
 
-    /// The validation stream; empty when `validation_fraction` is zero.
+    /// The validation stream; empty when nothing is held out.
     #[must_use]
     pub fn validation(&self) -> &TokenStream {
         &self.validation
     }
 
-    /// How often each token occurs in the training stream, shape `[V]`: the unigram counts. Ends of text count like any token.
+    /// How often each token occurs in the training stream, shape `[V]`: the unigram counts. Tokens between documents count like any other.
     #[must_use]
     pub fn counts(&self) -> &[u64] {
         &self.counts
@@ -63,7 +63,7 @@ impl TokenData {
         self.vocab_size
     }
 
-    /// [Fingerprint](crate::TextCodec::fingerprint) of the codec.
+    /// Fingerprint of the codec.
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
@@ -76,41 +76,42 @@ impl TokenData {
     }
 }
 
-/// One split: documents one after the other with an end of text between them.
+/// One split: tokens one after the other. Text is divided into documents, with an end of text between them; other items follow each other
+/// without a break and may have labels.
 #[derive(Debug)]
 pub struct TokenStream {
-    split: &'static str,
+    split: Split,
     shards: Vec<Mmap>,
     shard_tokens: usize,
     token_bytes: usize,
     index: SplitIndex,
     /// Where documents start, u64 little-endian; absent when there are none.
     starts: Option<Mmap>,
+    /// Labels, u32 little-endian; absent when there are none.
+    labels: Option<Mmap>,
 }
 
 impl TokenStream {
-    fn open(
-        folder: &Path,
-        file: &str,
-        split: &'static str,
-        layout: &Layout,
-        index: &SplitIndex,
-    ) -> Result<Self, TextError> {
+    fn open(folder: &Path, split: Split, layout: &Layout, index: &SplitIndex) -> Result<Self, ShardError> {
         let mut shards = Vec::new();
         let mut left = index.tokens;
         while left > 0 {
             let tokens = left.min(layout.shard_tokens);
-            let path = shard_path(folder, file, shards.len());
+            let path = shard_path(folder, split, shards.len());
             let shard = map(&path, HEADER + tokens * layout.token_bytes)?;
             if shard[..HEADER] != layout.header(tokens) {
-                return Err(TextError::cache(&path, "its header does not match the index"));
+                return Err(ShardError::cache(&path, "its header does not match the index"));
             }
             shards.push(shard);
             left -= tokens;
         }
         let starts = match index.documents {
             0 => None,
-            documents => Some(map(&documents_path(folder, file), documents * 8)?),
+            documents => Some(map(&documents_path(folder, split), documents * 8)?),
+        };
+        let labels = match index.labels {
+            0 => None,
+            labels => Some(map(&labels_path(folder, split), labels * 4)?),
         };
         Ok(Self {
             split,
@@ -119,6 +120,7 @@ impl TokenStream {
             token_bytes: layout.token_bytes,
             index: index.clone(),
             starts,
+            labels,
         })
     }
 
@@ -165,6 +167,13 @@ impl TokenStream {
         bytes.iter().rev().fold(0, |start, &byte| start << 8 | usize::from(byte))
     }
 
+    /// The label of an item, the items numbered in the order they were written in; `None` where none was written.
+    #[must_use]
+    pub fn label(&self, item: usize) -> Option<u32> {
+        let bytes = self.labels.as_ref()?.get(item.checked_mul(4)?..)?.first_chunk()?;
+        Some(u32::from_le_bytes(*bytes))
+    }
+
     /// Copies the tokens from `offset` on into `out`, shape `[site]`; any offset up to `tokens() − out.len()` will do.
     ///
     /// # Panics
@@ -194,14 +203,14 @@ impl TokenStream {
     /// The stream as sequences of `length` tokens.
     ///
     /// # Errors
-    /// [`TextError::TooShort`] when there is not even one, or `length` is zero.
-    pub fn sequences(&self, length: usize) -> Result<Sequences<'_>, TextError> {
+    /// [`ShardError::TooShort`] when there is not even one, or `length` is zero.
+    pub fn sequences(&self, length: usize) -> Result<Sequences<'_>, ShardError> {
         if length == 0 || self.tokens() < length {
             let hint = match self.split {
-                "validation" => " (or raise `validation_fraction`)",
-                _ => "",
+                Split::Validation => " (or raise `validation_fraction`)",
+                Split::Training => "",
             };
-            return Err(TextError::TooShort { split: self.split, tokens: self.tokens(), length, hint });
+            return Err(ShardError::TooShort { split: self.split.name(), tokens: self.tokens(), length, hint });
         }
         Ok(Sequences { stream: self, length })
     }
@@ -254,49 +263,52 @@ impl Sequences<'_> {
 }
 
 /// Maps a file that must have exactly `bytes` bytes.
-fn map(path: &Path, bytes: usize) -> Result<Mmap, TextError> {
-    let file = File::open(path).map_err(TextError::io("open", path))?;
-    let found = file.metadata().map_err(TextError::io("inspect", path))?.len();
+fn map(path: &Path, bytes: usize) -> Result<Mmap, ShardError> {
+    let file = File::open(path).map_err(ShardError::io("open", path))?;
+    let found = file.metadata().map_err(ShardError::io("inspect", path))?.len();
     if found != bytes as u64 {
-        return Err(TextError::cache(path, format!("it has {found} bytes, expected {bytes}")));
+        return Err(ShardError::cache(path, format!("it has {found} bytes, expected {bytes}")));
     }
     // SAFETY: the file belongs to the cache: it is complete before it gets its name and nothing writes to it afterwards. Whoever
     // truncates it by other means while it is mapped ends the process, as with any mapped file.
     #[allow(unsafe_code)]
     let mapped = unsafe { Mmap::map(&file) };
-    mapped.map_err(TextError::io("map", path))
+    mapped.map_err(ShardError::io("map", path))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Passage;
-    use crate::shards::writer::SplitWriter;
+    use crate::TokenWriter;
 
-    /// Documents of growing length in shards of seven tokens.
-    fn streams(vocab_size: usize) -> (tempfile::TempDir, TokenStream, Vec<Token>) {
+    /// Documents of growing length in shards of seven tokens, with a 0 between them and their length as label.
+    fn data(vocab_size: usize) -> (tempfile::TempDir, TokenData, Vec<Token>) {
         let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::new(vocab_size, 7, blake3::hash(b"codec").to_hex().to_string());
-        let mut writer = SplitWriter::new(folder.path(), "train", &layout, 0);
+        let fingerprint = blake3::hash(b"codec").to_hex().to_string();
+        let mut writer = TokenWriter::new(folder.path(), vocab_size, &fingerprint).with_shards_of(7);
+        let split = writer.split(Split::Training);
         let mut expected = Vec::new();
         for length in 1..=9u32 {
             let tokens: Vec<Token> = (0..length).map(|i| vocab_size as u32 - 1 - i * length).collect();
-            let passage = Passage { text: "é".repeat(length as usize), continues: false };
-            assert_eq!(writer.push(length.into(), &passage, &tokens).unwrap(), length > 1);
             if length > 1 {
+                split.write(&[0]).unwrap();
                 expected.push(0);
             }
+            split.begin_document().unwrap();
+            split.write(&tokens).unwrap();
+            split.write_label(length).unwrap();
             expected.extend(tokens);
         }
-        let index = writer.finish().unwrap();
-        let stream = TokenStream::open(folder.path(), "train", "training", &layout, &index).unwrap();
-        (folder, stream, expected)
+        writer.finish().unwrap();
+        let data = TokenData::open(folder.path()).unwrap();
+        (folder, data, expected)
     }
 
     #[test]
     fn windows_cross_shards_in_two_and_four_bytes() {
         for vocab_size in [100, 65_536, 65_537, 200_000] {
-            let (_folder, stream, expected) = streams(vocab_size);
+            let (_folder, data, expected) = data(vocab_size);
+            let stream = data.train();
             assert_eq!(stream.shards.len(), expected.len().div_ceil(7));
             assert_eq!(stream.token_bytes, if vocab_size > 65_536 { 4 } else { 2 });
             for length in 1..=expected.len() {
@@ -311,36 +323,43 @@ mod tests {
     }
 
     #[test]
-    fn documents_and_their_text_are_counted() {
-        let (_folder, stream, expected) = streams(100);
-        assert_eq!((stream.documents(), stream.characters(), stream.bytes()), (9, 45, 90));
+    fn documents_labels_and_tokens_are_counted() {
+        let (_folder, data, expected) = data(100);
+        let stream = data.train();
+        assert_eq!((stream.documents(), data.validation().documents()), (9, 0));
         for document in 0..9 {
             let range = stream.document(document);
             assert_eq!(range.len(), document + 1);
             assert_eq!(expected[range.start], 99);
             assert!(range.end == expected.len() || expected[range.end] == 0);
+            assert_eq!(stream.label(document), Some(document as u32 + 1));
         }
+        assert_eq!((stream.label(9), stream.label(usize::MAX), data.validation().label(0)), (None, None, None));
+        let mut counts = vec![0u64; 100];
+        expected.iter().for_each(|&token| counts[token as usize] += 1);
+        assert_eq!(data.counts(), counts);
     }
 
     #[test]
-    fn a_passage_that_goes_on_is_not_separated() {
-        let folder = tempfile::tempdir().unwrap();
-        let layout = Layout::new(10, 100, String::new());
-        let mut writer = SplitWriter::new(folder.path(), "train", &layout, 9);
-        for (place, continues) in [(0, false), (1, true), (3, true), (4, false)] {
-            writer.push(place, &Passage { text: "x".to_owned(), continues }, &[place as Token]).unwrap();
-        }
-        let index = writer.finish().unwrap();
-        let stream = TokenStream::open(folder.path(), "train", "training", &layout, &index).unwrap();
-        let mut out = vec![0; stream.tokens()];
-        stream.window(0, &mut out);
-        assert_eq!(out, [0, 1, 9, 3, 9, 4]);
-        assert_eq!(stream.documents(), 3);
+    fn damage_and_another_codec_are_found() {
+        let (folder, ..) = data(100);
+        let labels = folder.path().join("train-labels.bin");
+        std::fs::write(&labels, [0; 35]).unwrap();
+        let error = TokenData::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("train-labels.bin") && error.contains("35 bytes, expected 36"), "{error}");
+        std::fs::write(&labels, [0; 36]).unwrap();
+        let index = folder.path().join("index.json");
+        let json = std::fs::read_to_string(&index).unwrap();
+        let fingerprint = blake3::hash(b"codec").to_hex().to_string();
+        std::fs::write(&index, json.replace(&fingerprint, &blake3::hash(b"other").to_hex())).unwrap();
+        let error = TokenData::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("does not match the index"), "{error}");
     }
 
     #[test]
     fn a_length_beyond_the_stream_is_refused() {
-        let (_folder, stream, expected) = streams(100);
+        let (_folder, data, expected) = data(100);
+        let stream = data.train();
         let error = stream.sequences(expected.len() + 1).unwrap_err().to_string();
         assert!(error.contains("53 tokens, fewer than the sequence length 54"), "{error}");
         assert!(stream.sequences(0).is_err());

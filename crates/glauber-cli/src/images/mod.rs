@@ -1,0 +1,149 @@
+//! Images as data: opened as a configuration says, drawn as grids of tokens, written as sheets.
+
+mod codec;
+mod encoded;
+mod sheets;
+mod sources;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{bail, ensure};
+use glauber_chain::ChainRng;
+use glauber_pixels::PixelCodec;
+use glauber_shards::TokenData;
+use glauber_tokens::{Codec, Token};
+use glauber_train::{ImageConfig, SequenceSource, Vocabulary};
+
+pub use codec::{PictureCodec, open_tokenizer};
+pub use sheets::{sheet, write_sheet};
+pub use sources::class_count;
+
+use encoded::Part;
+use sources::Source;
+
+/// Images that the counts of tokens come from, where each is drawn anew.
+const COUNTED: u64 = 4096;
+
+/// A configuration's images.
+pub struct Pictures {
+    pub train: Grids,
+    pub held_out: Grids,
+    /// The names of the classes there are, told or not.
+    pub class_names: Vec<String>,
+    /// How often each token stands in the images to train on, shape `[token]`.
+    counts: Vec<u64>,
+    /// The name of what was encoded, a hash of the images and the tokenizer; none where each image is encoded as it is drawn.
+    encoded: Option<String>,
+}
+
+/// Images as training sequences.
+pub struct Grids {
+    /// How many images there are.
+    images: usize,
+    /// Whether the class is told.
+    told: bool,
+    grids: Drawn,
+}
+
+/// Where the tokens of an image come from.
+enum Drawn {
+    /// From the image, each time.
+    Anew(Source, PixelCodec),
+    /// From the shards.
+    Encoded(Arc<TokenData>, Part),
+}
+
+impl SequenceSource for Grids {
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
+        let class = match &self.grids {
+            Drawn::Anew(source, codec) => {
+                let example = source.get(rng.below(source.len()), rng);
+                out.copy_from_slice(&codec.encode(&example.image).expect("images of the extent of the codec"));
+                example.class
+            }
+            Drawn::Encoded(data, part) => {
+                let stream = part.of(data);
+                let item = rng.below(stream.tokens() / out.len());
+                stream.window(item * out.len(), out);
+                stream.label(item).map(|label| label as usize)
+            }
+        };
+        class.filter(|_| self.told)
+    }
+}
+
+impl Grids {
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.images
+    }
+}
+
+impl Pictures {
+    /// Opens a configuration's images, divided into those to train on and those held out. What a tokenizer makes of them is kept in
+    /// `cache`.
+    pub fn open(image: &ImageConfig, codec: &PictureCodec, seed: u64, cache: &Path) -> anyhow::Result<Self> {
+        let told = image.classes > 0;
+        let parts = sources::parts(image, codec.extent(), codec.colours()?, told, seed)?;
+        let class_names = parts[0].class_names().to_vec();
+        if told && image.classes != class_names.len() {
+            let names = class_names.join(", ");
+            bail!("`data.classes` is {}, but the images have {}: {names}", image.classes, class_names.len());
+        }
+        let images = [parts[0].len(), parts[1].len()];
+        let [train, held_out] = images.map(|images| move |grids| Grids { images, told, grids });
+        match codec {
+            PictureCodec::Pixels(codec) => {
+                let [first, second] = parts;
+                let train = train(Drawn::Anew(first, codec.clone()));
+                let held_out = held_out(Drawn::Anew(second, codec.clone()));
+                let counts = count(&train, codec);
+                Ok(Self { train, held_out, class_names, counts, encoded: None })
+            }
+            PictureCodec::Tokenizer(tokenizer) => {
+                let data = Arc::new(encoded::encoded(image, parts, tokenizer, cache)?);
+                let counts = data.counts().to_vec();
+                let encoded = data.folder().file_name().map(|name| name.to_string_lossy().into_owned());
+                let [train, held_out] = [
+                    train(Drawn::Encoded(Arc::clone(&data), Part::Training)),
+                    held_out(Drawn::Encoded(data, Part::HeldOut)),
+                ];
+                Ok(Self { train, held_out, class_names, counts, encoded })
+            }
+        }
+    }
+
+    /// What these images decide of a run.
+    pub fn vocabulary(&self, codec: &PictureCodec) -> anyhow::Result<Vocabulary> {
+        Ok(Vocabulary {
+            size: codec.vocab_size(),
+            counts: self.counts.clone(),
+            mask: None,
+            codec: codec.fingerprint()?,
+            corpus: self.encoded.clone(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        })
+    }
+
+    /// Checks that these are the images that a run began with, where that is known.
+    pub fn check(&self, begun: &Vocabulary, run: &Path) -> anyhow::Result<()> {
+        ensure!(
+            begun.corpus == self.encoded,
+            "{}: the images have changed since the run began: restore them, or begin a new run",
+            run.display()
+        );
+        Ok(())
+    }
+}
+
+/// How often each level stands in the images.
+fn count(images: &Grids, codec: &PixelCodec) -> Vec<u64> {
+    let mut counts = vec![0; codec.levels()];
+    let mut grid = vec![0; codec.extent().pixels()];
+    for stream in 0..COUNTED {
+        images.draw(&mut ChainRng::new(0, stream), &mut grid);
+        grid.iter().for_each(|&token: &Token| counts[token as usize] += 1);
+    }
+    counts
+}

@@ -1,0 +1,49 @@
+//! The images that a configuration names.
+
+use std::sync::Arc;
+
+use glauber_pixels::{
+    Colours, Crop, Extent, Fitted, FolderConfig, FolderSource, ImageSource, Mnist, ShapeConfig, ShapeSource, split,
+};
+use glauber_train::{ImageConfig, ImagesConfig};
+
+use crate::progress::say;
+
+/// Images, shared.
+pub type Source = Arc<dyn ImageSource>;
+
+/// How many classes a configuration's images have, whether they are told or not.
+pub fn class_count(image: &ImageConfig, seed: u64) -> anyhow::Result<usize> {
+    let extent = Extent::new(image.height, image.width)?;
+    let [train, _] = parts(image, extent, Colours::Grey, true, seed)?;
+    Ok(train.class_names().len())
+}
+
+/// The images to train on, and those held out. `labels`: whether the sub-folders of a folder are its classes.
+pub fn parts(
+    image: &ImageConfig,
+    extent: Extent,
+    colours: Colours,
+    labels: bool,
+    seed: u64,
+) -> anyhow::Result<[Source; 2]> {
+    let whole: Source = match &image.images {
+        ImagesConfig::Mnist { path } => {
+            let Mnist { train, test } = Mnist::open(path)?;
+            let fitted = |source| -> Source { Arc::new(Fitted::new(source, extent, colours)) };
+            return Ok([fitted(train), fitted(test)]);
+        }
+        ImagesConfig::Shapes { count, seed } => {
+            Arc::new(ShapeSource::new(ShapeConfig { extent, colours, count: *count, seed: *seed }))
+        }
+        ImagesConfig::Folder { path, flip, crop_margin } => {
+            let crop = crop_margin.map_or(Crop::Centre, |margin| Crop::Random { margin });
+            let config = FolderConfig { colours, flip: *flip, labels, crop, extent };
+            let folder = FolderSource::open(path, config)?;
+            say(&format!("{}: {}", path.display(), folder.report()));
+            Arc::new(folder)
+        }
+    };
+    let (train, held_out) = split(whole, image.held_out, seed)?;
+    Ok([Arc::new(train), Arc::new(held_out)])
+}

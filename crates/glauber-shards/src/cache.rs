@@ -1,0 +1,109 @@
+//! Folders that are written once and found again.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::format::INDEX;
+use crate::{ShardError, TokenData};
+
+/// Folders being written begin so.
+const PARTIAL: &str = ".partial-";
+/// Held by whoever writes such a folder.
+const LOCK: &str = "lock";
+
+/// Maps the folder `key` of `cache`, after `write` has filled it where it is not there yet.
+///
+/// The key is a hash of everything that the tokens depend on. `write` gets an empty folder to fill with a
+/// [`TokenWriter`](crate::TokenWriter); it gets its name when it is complete, so that whoever sees it sees all of it. What an
+/// interrupted call left is removed by the next.
+///
+/// # Errors
+/// Those of `write`, [`ShardError::Io`], and [`ShardError::Cache`] when the folder is damaged.
+pub fn cached<E: From<ShardError>>(
+    cache: &Path,
+    key: &str,
+    write: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<TokenData, E> {
+    let folder = cache.join(key);
+    if !folder.join(INDEX).exists() {
+        std::fs::create_dir_all(cache).map_err(ShardError::io("create", cache))?;
+        remove_interrupted(cache)?;
+        let partial = Partial::create(cache)?;
+        write(&partial.content)?;
+        partial.publish(&folder)?;
+    }
+    Ok(TokenData::open(&folder)?)
+}
+
+/// A cache folder that is being written: a temporary folder that holds a lock and the content.
+struct Partial {
+    content: PathBuf,
+    // Dropped in this order: the lock is free before the folder goes.
+    _lock: File,
+    _folder: tempfile::TempDir,
+}
+
+impl Partial {
+    fn create(cache: &Path) -> Result<Self, ShardError> {
+        let folder = tempfile::Builder::new()
+            .prefix(PARTIAL)
+            .tempdir_in(cache)
+            .map_err(ShardError::io("create a folder in", cache))?;
+        let path = folder.path().join(LOCK);
+        let lock = File::create(&path).map_err(ShardError::io("create", &path))?;
+        // Where the file system has no locks nobody can take them either: then nothing is ever removed.
+        let _ = lock.try_lock();
+        let content = folder.path().join("content");
+        std::fs::create_dir(&content).map_err(ShardError::io("create", &content))?;
+        Ok(Self { content, _lock: lock, _folder: folder })
+    }
+
+    /// Gives the folder its name. If somebody else has prepared the same in the meantime, theirs stays: it is equal.
+    fn publish(self, folder: &Path) -> Result<(), ShardError> {
+        match std::fs::rename(&self.content, folder) {
+            Err(_) if folder.join(INDEX).exists() => Ok(()),
+            renamed => renamed.map_err(ShardError::io("create", folder)),
+        }
+    }
+}
+
+/// Removes the folders of interrupted calls: those whose lock nobody holds.
+fn remove_interrupted(cache: &Path) -> Result<(), ShardError> {
+    for entry in std::fs::read_dir(cache).map_err(ShardError::io("search", cache))? {
+        let entry = entry.map_err(ShardError::io("search", cache))?;
+        if !entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+            continue;
+        }
+        let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
+        if lock.try_lock().is_ok() {
+            std::fs::remove_dir_all(entry.path()).map_err(ShardError::io("remove the interrupted", &entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Split, TokenWriter};
+
+    fn write(folder: &Path) -> Result<(), ShardError> {
+        let mut writer = TokenWriter::new(folder, 4, "");
+        writer.split(Split::Training).write(&[3, 1])?;
+        writer.finish()
+    }
+
+    #[test]
+    fn a_folder_is_written_once_and_a_failure_leaves_none() {
+        let cache = tempfile::tempdir().unwrap();
+        let failed = cached(cache.path(), "a", |folder| {
+            write(folder)?;
+            Err::<(), _>(ShardError::cache(folder, "on purpose"))
+        });
+        assert!(failed.unwrap_err().to_string().contains("on purpose"));
+        assert_eq!(std::fs::read_dir(cache.path()).unwrap().count(), 0);
+        cached(cache.path(), "a", write).unwrap();
+        let again = cached(cache.path(), "a", |_| -> Result<(), ShardError> { panic!("it is there") }).unwrap();
+        assert_eq!((again.train().tokens(), again.counts()), (2, &[0, 1, 0, 1][..]));
+    }
+}

@@ -1,0 +1,68 @@
+//! What can be wrong with shards.
+
+use std::path::{Path, PathBuf};
+
+use glauber_tokens::Token;
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShardError {
+    /// A file or folder could not be read or written.
+    #[error("cannot {action} {path}: {source}", path = .path.display())]
+    Io {
+        /// What was tried, for instance "read".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A prepared shard or index is not what it should be.
+    #[error("{path} is not a usable token cache: {reason}; delete the folder, and the data are prepared again", path = .path.display())]
+    Cache {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The stream is shorter than the sequence length.
+    #[error(
+        "the {split} split has {tokens} tokens, fewer than the sequence length {length}; give more data or lower the length{hint}"
+    )]
+    TooShort {
+        /// "training" or "validation".
+        split: &'static str,
+        /// Tokens in the split.
+        tokens: usize,
+        /// Sequence length asked for.
+        length: usize,
+        /// What else helps.
+        hint: &'static str,
+    },
+    /// A token to be written lies outside the vocabulary.
+    #[error(
+        "token {token} of the {split} split is outside the vocabulary 0..{vocab}; were these tokens made with another codec?"
+    )]
+    OutsideVocabulary {
+        /// The token.
+        token: Token,
+        /// "training" or "validation".
+        split: &'static str,
+        /// The vocabulary size.
+        vocab: usize,
+    },
+}
+
+impl ShardError {
+    /// For `map_err`: an I/O error with what was tried on which path.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// A cache error with its path.
+    pub(crate) fn cache(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Cache { path: path.to_owned(), reason: reason.into() }
+    }
+}

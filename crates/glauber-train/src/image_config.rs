@@ -1,0 +1,195 @@
+//! Images as training data.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// Grey levels where a configuration says nothing of tokens.
+const LEVELS: usize = 4;
+
+/// Images as grids of tokens, row by row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Keys", into = "Keys")]
+pub struct ImageConfig {
+    /// Rows of pixels; images of another size are brought to it.
+    pub height: usize,
+    /// Columns of pixels.
+    pub width: usize,
+    /// What a token is.
+    pub tokens: ImageTokens,
+    /// Classes that the network is told; 0 to tell it none.
+    pub classes: usize,
+    /// Share of the images that is held out, where the data are not divided already.
+    pub held_out: f64,
+    /// Where the images are.
+    pub images: ImagesConfig,
+}
+
+/// What a token of an image is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ImageTokens {
+    /// The grey of a pixel.
+    Pixels {
+        /// Grey levels, `V`; 2 for black and white.
+        levels: usize,
+    },
+    /// The code of a patch, as a tokenizer gives it.
+    Tokenizer(TokenizerConfig),
+}
+
+/// A tokenizer of images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenizerConfig {
+    /// Where it came from; the run keeps a copy of its own.
+    pub path: PathBuf,
+    /// The YAML of a checkpoint, where it does not lie beside it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yaml: Option<PathBuf>,
+    /// Rows (columns) of pixels to a row (column) of tokens, which the tokenizer decides; 0 until it has been asked.
+    #[serde(default)]
+    pub factor: usize,
+    /// How often each image to train on is encoded, flips and crops drawn anew; absent for 8 where something is drawn and 1 where
+    /// nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passes: Option<usize>,
+}
+
+/// Where images come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ImagesConfig {
+    /// Drawn shapes and textures, which need no files.
+    Shapes {
+        /// Number of images.
+        count: usize,
+        /// Decides all of them.
+        #[serde(default)]
+        seed: u64,
+    },
+    /// The four files of MNIST, or of a data set in its form.
+    Mnist {
+        /// The folder that holds them.
+        path: PathBuf,
+    },
+    /// PNG, JPEG and WebP files.
+    Folder {
+        /// The folder; its sub-folders are the classes where classes are told.
+        path: PathBuf,
+        /// Whether images are turned left to right at random.
+        #[serde(default)]
+        flip: bool,
+        /// Images are cut out at random of pictures whose sides are at least `1 + margin` times as long, 0 to 1; absent for the middle.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        crop_margin: Option<f64>,
+    },
+}
+
+impl ImageConfig {
+    /// Rows and columns of tokens. Where the size is no multiple of the tokenizer's factor, what fits.
+    pub fn grid(&self) -> [usize; 2] {
+        let factor = match &self.tokens {
+            ImageTokens::Pixels { .. } => 1,
+            ImageTokens::Tokenizer(tokenizer) => tokenizer.factor.max(1),
+        };
+        [self.height / factor, self.width / factor]
+    }
+}
+
+impl ImagesConfig {
+    /// Whether an image looks different each time it is drawn.
+    pub fn varies(&self) -> bool {
+        match self {
+            Self::Shapes { .. } | Self::Mnist { .. } => false,
+            Self::Folder { flip, crop_margin, .. } => *flip || crop_margin.is_some(),
+        }
+    }
+}
+
+/// What stands in a file: the kind of token by which of two keys is there.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    height: usize,
+    width: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    levels: Option<usize>,
+    #[serde(default)]
+    classes: usize,
+    #[serde(default = "held_out")]
+    held_out: f64,
+    images: ImagesConfig,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tokenizer: Option<TokenizerConfig>,
+}
+
+fn held_out() -> f64 {
+    0.05
+}
+
+impl TryFrom<Keys> for ImageConfig {
+    type Error = String;
+
+    fn try_from(keys: Keys) -> Result<Self, String> {
+        let tokens = match (keys.levels, keys.tokenizer) {
+            (Some(_), Some(_)) => {
+                return Err(
+                    "`data.levels` and `data.tokenizer` (`--levels` and `--tokenizer`) are both set: a token is \
+                            either the grey of a pixel or the code of a patch; leave one out"
+                        .into(),
+                );
+            }
+            (levels, None) => ImageTokens::Pixels { levels: levels.unwrap_or(LEVELS) },
+            (None, Some(tokenizer)) => ImageTokens::Tokenizer(tokenizer),
+        };
+        let Keys { height, width, classes, held_out, images, .. } = keys;
+        Ok(Self { height, width, tokens, classes, held_out, images })
+    }
+}
+
+impl From<ImageConfig> for Keys {
+    fn from(config: ImageConfig) -> Self {
+        let ImageConfig { height, width, tokens, classes, held_out, images } = config;
+        let (levels, tokenizer) = match tokens {
+            ImageTokens::Pixels { levels } => (Some(levels), None),
+            ImageTokens::Tokenizer(tokenizer) => (None, Some(tokenizer)),
+        };
+        Self { height, width, levels, classes, held_out, images, tokenizer }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DataConfig;
+
+    const IMAGES: &str = "images = { kind = 'shapes', count = 10 }\n";
+
+    fn read(keys: &str) -> Result<DataConfig, String> {
+        let text = format!("kind = 'image'\nheight = 16\nwidth = 24\n{IMAGES}{keys}");
+        toml::from_str(&text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_token_is_a_grey_or_a_code() {
+        for (keys, expected, grid) in [
+            ("", ImageTokens::Pixels { levels: 4 }, [16, 24]),
+            ("levels = 2", ImageTokens::Pixels { levels: 2 }, [16, 24]),
+            (
+                "tokenizer = { path = 'a', factor = 4 }",
+                ImageTokens::Tokenizer(TokenizerConfig { path: "a".into(), yaml: None, factor: 4, passes: None }),
+                [4, 6],
+            ),
+        ] {
+            let config = read(keys).unwrap();
+            let DataConfig::Image(image) = &config else { panic!("{config:?}") };
+            assert_eq!((&image.tokens, image.grid(), image.held_out), (&expected, grid, 0.05));
+            assert_eq!(config.length(), grid[0] * grid[1]);
+            let text = toml::to_string(&config).unwrap();
+            assert_eq!(toml::from_str::<DataConfig>(&text).unwrap(), config, "{text}");
+        }
+        let both = read("levels = 2\ntokenizer = { path = 'a' }").unwrap_err();
+        assert!(both.contains("data.levels") && both.contains("--tokenizer"), "{both}");
+        assert!(read("level = 2").is_err() && read("tokenizer = { path = 'a', facto = 4 }").is_err());
+    }
+}
