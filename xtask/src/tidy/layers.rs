@@ -13,7 +13,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("glauber-sudoku", &["glauber-tokens", "glauber-chain"]),
     ("glauber-pixels", &["glauber-tokens", "glauber-chain"]),
     ("glauber-fused", &[]),
-    ("glauber-image", &["glauber-tokens"]),
+    ("glauber-image", &["glauber-tokens", "glauber-fused"]),
     ("glauber-model", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-fused"]),
     (
         "glauber-train",
