@@ -44,7 +44,8 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 
-    fn line(&self, text: &str) {
+    /// Prints a line above the bar.
+    pub fn line(&self, text: &str) {
         match self.bar.is_hidden() {
             true => say(text),
             false => self.bar.println(text),
@@ -59,11 +60,14 @@ impl Progress {
         if let (Some(excess), Some(error)) = (line.excess, line.excess_error) {
             text += &format!("  above Bayes {excess:.5} ± {error:.5}");
         }
-        let elapsed = self.started.elapsed().as_secs_f64();
-        let rate = (line.step - self.first_step) as f64 / elapsed;
-        let left = Duration::from_secs(((self.steps - line.step) as f64 / rate) as u64);
-        text += &format!("  {rate:.2} steps/s  {} left", indicatif::HumanDuration(left));
-        self.line(&text);
+        self.line(&format!("{text}  {}", self.pace(line.step)));
+    }
+
+    /// Steps a second and the time that is left, at this step.
+    pub fn pace(&self, step: usize) -> String {
+        let rate = (step - self.first_step) as f64 / self.started.elapsed().as_secs_f64();
+        let left = Duration::from_secs(((self.steps - step) as f64 / rate) as u64);
+        format!("{rate:.2} steps/s  {} left", indicatif::HumanDuration(left))
     }
 }
 

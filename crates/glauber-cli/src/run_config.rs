@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use glauber_model::Preset;
 use glauber_text::TokenizerConfig;
 use glauber_train::RunConfig;
+use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::arguments::TrainFlags;
@@ -38,7 +39,8 @@ impl Layers {
         Ok(Self { table: default.parse().context("the built-in configuration")? })
     }
 
-    fn read(&mut self, path: &Path) -> anyhow::Result<()> {
+    /// Puts a configuration file over what is there.
+    pub fn read(&mut self, path: &Path) -> anyhow::Result<()> {
         let text = std::fs::read_to_string(path).with_context(|| format!("--config {}", path.display()))?;
         let table: Table = text.parse().with_context(|| format!("--config {}", path.display()))?;
         merge(&mut self.table, table);
@@ -98,6 +100,11 @@ impl Layers {
 
     /// The configuration; unknown keys are refused.
     pub fn finish(self) -> anyhow::Result<RunConfig> {
+        self.parse()
+    }
+
+    /// The configuration of another kind of run; unknown keys are refused.
+    pub fn parse<T: DeserializeOwned>(self) -> anyhow::Result<T> {
         self.table.try_into().context("configuration (`--config`, `--set` or a flag)")
     }
 }

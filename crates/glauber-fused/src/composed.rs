@@ -1,10 +1,11 @@
 //! The layers composed of burn's operations: for every device and number type, and the reference of the fused path.
 
-use burn::tensor::activation::{log_softmax, relu, softmax};
-use burn::tensor::module::{layer_norm, linear as affine};
+use burn::tensor::activation::{log_softmax, relu, silu, softmax};
+use burn::tensor::module::{conv2d, layer_norm, linear as affine};
+use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Int, Tensor};
 
-use crate::Rotary;
+use crate::{Padding, Rotary};
 
 /// See [`crate::linear`].
 pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
@@ -65,6 +66,29 @@ pub fn merging_attention(
 /// See [`crate::log_probability`].
 pub fn log_probability(logits: Tensor<3>, token: Tensor<2, Int>) -> Tensor<2> {
     log_softmax(logits, 2).gather(2, token.unsqueeze_dim(2)).squeeze_dim(2)
+}
+
+/// See [`crate::convolution`].
+pub fn convolution(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    stride: usize,
+    padding: Padding,
+) -> Tensor<4> {
+    let Padding { above, left, below, right } = padding;
+    conv2d(x, weight, bias, ConvOptions::new_with_padding([stride; 2], [(above, below), (left, right)], [1, 1], 1))
+}
+
+/// See [`crate::group_norm_silu`].
+pub fn group_norm_silu(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, groups: usize, epsilon: f64) -> Tensor<4> {
+    let [batch, channels, height, width] = x.dims();
+    let grouped = x.reshape([batch, groups, channels / groups * height * width]);
+    let centred = grouped.clone() - grouped.mean_dim(2);
+    let variance = centred.clone().square().mean_dim(2);
+    let normal = (centred / variance.add_scalar(epsilon).sqrt()).reshape([batch, channels, height, width]);
+    let channel = |x: Tensor<1>| x.reshape([1, channels, 1, 1]);
+    silu(normal * channel(scale) + channel(shift))
 }
 
 /// Rotates the halves of the last axis against each other: `[batch, site, head, head width]`.

@@ -2,12 +2,13 @@
 
 use burn::tensor::{Int, Shape, Tensor};
 
-use crate::Rotary;
 use crate::array::Array;
 use crate::kernels::{
-    FeedForward, GatedResidual, Linear, LogProbability, MergingAttention, ModulatedNorm, SelfAttention, Sites, Tables,
+    Convolution, FeedForward, GatedResidual, GroupNormSilu, Linear, LogProbability, MergingAttention, ModulatedNorm,
+    SelfAttention, Sites, Tables,
 };
 use crate::operation::{Input, apply};
+use crate::{Padding, Rotary};
 
 pub fn linear(x: &Tensor<3>, weight: &Tensor<2>, bias: &Option<Tensor<1>>) -> Option<Tensor<3>> {
     let ([batch, sites, input], [rows, output]) = (x.dims(), weight.dims());
@@ -84,6 +85,44 @@ pub fn log_probability(logits: &Tensor<3>, token: &Tensor<2, Int>) -> Option<Ten
     let tokens: Vec<usize> = token.clone().into_data().iter::<i64>().map(|token| token as usize).collect();
     assert!(tokens.len() == batch * sites && tokens.iter().all(|&token| token < vocab), "labels that do not fit");
     Some(apply(LogProbability { vocab, tokens }, inputs, [batch, sites]))
+}
+
+pub fn convolution(
+    x: &Tensor<4>,
+    weight: &Tensor<4>,
+    bias: &Option<Tensor<1>>,
+    stride: &usize,
+    padding: &Padding,
+) -> Option<Tensor<4>> {
+    let ([batch, from, height, width], [to, channels, rows, columns]) = (x.dims(), weight.dims());
+    assert!(channels == from, "a convolution of {channels} channels was given {from}");
+    assert!(bias.as_ref().is_none_or(|bias| bias.dims() == [to]), "a convolution's bias of another width");
+    let out = padding.output([height, width], [rows, columns], *stride);
+    let bias = bias.as_ref().map_or_else(|| Some(Input::none()), Input::new)?;
+    let operation = Convolution {
+        from,
+        to,
+        size: [height, width],
+        kernel: [rows, columns],
+        stride: *stride,
+        padding: [padding.above, padding.left],
+        out,
+    };
+    Some(apply(operation, [Input::new(x)?, Input::new(weight)?, bias], [batch, to, out[0], out[1]]))
+}
+
+pub fn group_norm_silu(
+    x: &Tensor<4>,
+    scale: &Tensor<1>,
+    shift: &Tensor<1>,
+    groups: &usize,
+    epsilon: &f64,
+) -> Option<Tensor<4>> {
+    let shape @ [_, channels, height, width] = x.dims();
+    assert!(scale.dims() == [channels] && shift.dims() == [channels], "a group norm of another width");
+    assert!(*groups > 0 && channels.is_multiple_of(*groups), "{channels} channels in {groups} groups");
+    let operation = GroupNormSilu { channels, groups: *groups, area: height * width, epsilon: *epsilon as f32 };
+    Some(apply(operation, [Input::new(x)?, Input::new(scale)?, Input::new(shift)?], shape))
 }
 
 fn modulated([batch, sites, width]: [usize; 3], vectors: [&Tensor<2>; 2]) -> Sites {

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Int, Tensor};
 
-use crate::{Rotary, composed};
+use crate::{Padding, Rotary, composed};
 
 #[cfg(feature = "cpu")]
 use crate::fused;
@@ -93,4 +93,28 @@ pub fn merging_attention(
 /// - output: `[batch, site]`
 pub fn log_probability(logits: Tensor<3>, token: Tensor<2, Int>) -> Tensor<2> {
     fused_or!(log_probability(logits, token))
+}
+
+/// The sums of patches of feature maps under a kernel, `Σ weight · patch + bias`.
+///
+/// # Shapes
+/// - x: `[batch, from, height, width]`; weight: `[to, from, row, column]`; bias: `[to]`
+/// - output: `[batch, to, height, width]`, of the size that [`Padding::output`] says
+pub fn convolution(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    stride: usize,
+    padding: Padding,
+) -> Tensor<4> {
+    fused_or!(convolution(x, weight, bias, stride, padding))
+}
+
+/// Group norm (Wu and He, 2018), then `x · sigmoid(x)`.
+///
+/// # Shapes
+/// - x: `[batch, channel, height, width]`; scale and shift: `[channel]`
+/// - output: `[batch, channel, height, width]`
+pub fn group_norm_silu(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, groups: usize, epsilon: f64) -> Tensor<4> {
+    fused_or!(group_norm_silu(x, scale, shift, groups, epsilon))
 }

@@ -2,7 +2,7 @@
 #![cfg(feature = "cpu")]
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use glauber_fused::{Rotary, composed};
+use glauber_fused::{Padding, Rotary, composed};
 
 /// Numbers in −1..1, the same at every call.
 fn numbers<const D: usize>(shape: [usize; D], seed: u64, device: &Device) -> Tensor<D> {
@@ -170,6 +170,59 @@ fn log_probability() {
     let fused = |x: &[Tensor<3>]| lift(glauber_fused::log_probability(x[0].clone(), token(&x[0].device())));
     let reference = |x: &[Tensor<3>]| lift(composed::log_probability(x[0].clone(), token(&x[0].device())));
     compare("log-probability", vec![logits], fused, reference);
+}
+
+/// Kernels, strides, uneven padding, more images than a group, more rows than a tile.
+#[test]
+fn convolution() {
+    let device = Device::flex();
+    let around = |n: usize| Padding { above: n, left: n, below: n, right: n };
+    let below = Padding { above: 0, left: 0, below: 1, right: 1 };
+    let uneven = Padding { above: 2, left: 0, below: 1, right: 3 };
+    for (batch, [from, to], size, kernel, stride, padding) in [
+        (2, [3, 5], [6, 7], [3, 3], 1, around(1)),
+        (9, [2, 4], [8, 6], [3, 3], 2, below),
+        (1, [4, 3], [5, 9], [1, 1], 1, around(0)),
+        (3, [2, 3], [9, 8], [4, 4], 2, around(1)),
+        (2, [3, 2], [6, 6], [4, 4], 1, around(1)),
+        (2, [1, 2], [5, 4], [2, 3], 3, uneven),
+        (1, [40, 2], [30, 33], [3, 3], 1, around(1)),
+        (1, [2, 2], [1, 1], [5, 5], 1, around(2)),
+    ] {
+        let inputs = || {
+            vec![
+                numbers([batch, from, size[0], size[1]], 1, &device),
+                numbers([to, from, kernel[0], kernel[1]], 2, &device),
+                numbers([1, to, 1, 1], 3, &device),
+            ]
+        };
+        let bias = |x: &[Tensor<4>]| Some(x[2].clone().reshape([to]));
+        let name = format!("convolution {size:?} under {kernel:?}, stride {stride}, {padding:?}");
+        let fused = |x: &[Tensor<4>]| glauber_fused::convolution(x[0].clone(), x[1].clone(), bias(x), stride, padding);
+        let reference = |x: &[Tensor<4>]| composed::convolution(x[0].clone(), x[1].clone(), bias(x), stride, padding);
+        compare(&name, inputs(), fused, reference);
+        let fused = |x: &[Tensor<4>]| glauber_fused::convolution(x[0].clone(), x[1].clone(), None, stride, padding);
+        let reference = |x: &[Tensor<4>]| composed::convolution(x[0].clone(), x[1].clone(), None, stride, padding);
+        compare(&format!("{name}, no bias"), inputs()[..2].to_vec(), fused, reference);
+    }
+}
+
+#[test]
+fn group_norm_silu() {
+    let device = Device::flex();
+    for (batch, channels, groups, size) in [(2, 6, 3, [4, 5]), (1, 4, 1, [7, 3]), (3, 8, 8, [1, 5])] {
+        let inputs = vec![
+            numbers([batch, channels, size[0], size[1]], 1, &device).mul_scalar(4.0).add_scalar(3.0),
+            numbers([1, channels, 1, 1], 2, &device).mul_scalar(5.0),
+            numbers([1, channels, 1, 1], 3, &device).mul_scalar(5.0),
+        ];
+        let vector = |x: &Tensor<4>| x.clone().reshape([channels]);
+        let fused =
+            |x: &[Tensor<4>]| glauber_fused::group_norm_silu(x[0].clone(), vector(&x[1]), vector(&x[2]), groups, 1e-6);
+        let reference =
+            |x: &[Tensor<4>]| composed::group_norm_silu(x[0].clone(), vector(&x[1]), vector(&x[2]), groups, 1e-6);
+        compare("group norm", inputs, fused, reference);
+    }
 }
 
 /// A masked key weighs nothing at all: what stands there changes no bit of the result.

@@ -25,6 +25,18 @@ impl HostRng {
         Self(chacha)
     }
 
+    /// The stream after this many 32-bit words.
+    pub fn at(seed: u64, purpose: Purpose, words: u64) -> Self {
+        let mut rng = Self::new(seed, purpose);
+        rng.0.set_word_pos(u128::from(words));
+        rng
+    }
+
+    /// 32-bit words used so far.
+    pub fn words(&self) -> u64 {
+        self.0.get_word_pos() as u64
+    }
+
     /// A multiple of `2⁻⁵³` in `[0, 1)`.
     pub fn uniform(&mut self) -> f64 {
         const STEP: f64 = 1.0 / (1u64 << 53) as f64;
@@ -40,6 +52,14 @@ impl HostRng {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stream_goes_on_where_it_stood() {
+        let mut rng = HostRng::new(5, Purpose::Codebook);
+        (0..7).for_each(|_| drop(rng.uniform()));
+        let mut again = HostRng::at(5, Purpose::Codebook, rng.words());
+        assert!((0..100).all(|_| rng.uniform() == again.uniform()));
+    }
 
     #[test]
     fn purposes_and_seeds_differ() {

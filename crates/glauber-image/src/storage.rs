@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use burn::tensor::Device;
 use burn_store::{ModuleStore, SafetensorsStore};
 
@@ -20,29 +21,12 @@ impl VqModel {
     /// # Errors
     /// [`ImageError::Io`] when a file cannot be written, or a folder of this name is there that holds anything but a tokenizer.
     pub fn save(&self, folder: &Path) -> Result<(), ImageError> {
-        refuse_stranger(folder)?;
-        let scratch = beside(folder, "writing")?;
-        remove(&scratch)?;
-        fs::create_dir_all(&scratch).map_err(ImageError::io(&scratch))?;
-        let path = scratch.join(CONFIG);
-        let text = toml::to_string(self.config()).map_err(|error| ImageError::malformed(&path, error, HINT))?;
-        fs::write(&path, text).map_err(ImageError::io(&path))?;
-        let permissions = fs::metadata(&path).map_err(ImageError::io(&path))?.permissions();
-        let path = scratch.join(WEIGHTS);
-        // The default metadata comes in random order: without it equal weights make equal files.
-        let mut store = SafetensorsStore::from_file(&path).skip_enum_variants(true).clear_metadata();
-        let saved = store.collect_from(&self.network);
-        saved.map_err(|error| ImageError::io(&path)(std::io::Error::other(error.to_string())))?;
-        // The store's files are for their owner alone; a tokenizer is for whoever may read its folder.
-        fs::set_permissions(&path, permissions).map_err(ImageError::io(&path))?;
-        if !folder.exists() {
-            return fs::rename(&scratch, folder).map_err(ImageError::io(folder));
-        }
-        let old = beside(folder, "removing")?;
-        remove(&old)?;
-        fs::rename(folder, &old).map_err(ImageError::io(folder))?;
-        fs::rename(&scratch, folder).map_err(ImageError::io(folder))?;
-        remove(&old)
+        write_folder(folder, &[CONFIG, WEIGHTS], |scratch| {
+            let path = scratch.join(CONFIG);
+            let text = toml::to_string(self.config()).map_err(|error| ImageError::malformed(&path, error, HINT))?;
+            fs::write(&path, text).map_err(ImageError::io(&path))?;
+            save_module(&scratch.join(WEIGHTS), &self.network)
+        })
     }
 
     /// Reads a folder that [`save`](Self::save) wrote.
@@ -54,39 +38,86 @@ impl VqModel {
         let text = fs::read_to_string(&path).map_err(ImageError::io(&path))?;
         let config: VqConfig = toml::from_str(&text).map_err(|error| ImageError::malformed(&path, error, HINT))?;
         let mut model = Self::zeros(&config, device)?;
-        let path = folder.join(WEIGHTS);
-        fs::metadata(&path).map_err(ImageError::io(&path))?;
-        let mut store = SafetensorsStore::from_file(&path).skip_enum_variants(true).map_indices_contiguous(false);
-        let applied = store.apply_to(&mut model.network);
-        let applied = applied.map_err(|error| ImageError::malformed(&path, error, HINT))?;
-        match applied.unused.first() {
-            Some(unused) => {
-                let found = format!("a tensor `{unused}` that its configuration has no place for");
-                Err(ImageError::malformed(&path, found, HINT))
-            }
-            None => Ok(model),
-        }
+        load_module(&folder.join(WEIGHTS), &mut model.network, HINT)?;
+        Ok(model)
     }
+}
+
+/// Writes the weights of a module into a file of safetensors.
+pub(crate) fn save_module<M: Module>(path: &Path, module: &M) -> Result<(), ImageError> {
+    // The default metadata comes in random order: without it equal weights make equal files.
+    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true).clear_metadata();
+    let saved = store.collect_from(module);
+    saved.map_err(|error| ImageError::io(path)(std::io::Error::other(error.to_string())))
+}
+
+/// Reads the weights of a module of the same sizes.
+pub(crate) fn load_module<M: Module>(path: &Path, module: &mut M, hint: &'static str) -> Result<(), ImageError> {
+    fs::metadata(path).map_err(ImageError::io(path))?;
+    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true).map_indices_contiguous(false);
+    let applied = store.apply_to(module).map_err(|error| ImageError::malformed(path, error, hint))?;
+    match applied.unused.first() {
+        Some(unused) => {
+            let found = format!("a tensor `{unused}` that its configuration has no place for");
+            Err(ImageError::malformed(path, found, hint))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Writes a folder whole, in place of one of this name that holds nothing but files of these names.
+pub(crate) fn write_folder(
+    folder: &Path,
+    names: &[&str],
+    write: impl FnOnce(&Path) -> Result<(), ImageError>,
+) -> Result<(), ImageError> {
+    refuse_stranger(folder, names)?;
+    let scratch = beside(folder, "writing")?;
+    remove(&scratch)?;
+    fs::create_dir_all(&scratch).map_err(ImageError::io(&scratch))?;
+    write(&scratch)?;
+    share(&scratch)?;
+    if !folder.exists() {
+        return fs::rename(&scratch, folder).map_err(ImageError::io(folder));
+    }
+    let old = beside(folder, "removing")?;
+    remove(&old)?;
+    fs::rename(folder, &old).map_err(ImageError::io(folder))?;
+    fs::rename(&scratch, folder).map_err(ImageError::io(folder))?;
+    remove(&old)
+}
+
+/// Gives all files of a folder the permissions of new ones: the store's are for their owner alone, these for whoever may read the folder.
+fn share(folder: &Path) -> Result<(), ImageError> {
+    let probe = folder.join(".permissions");
+    fs::write(&probe, "").map_err(ImageError::io(&probe))?;
+    let permissions = fs::metadata(&probe).map_err(ImageError::io(&probe))?.permissions();
+    fs::remove_file(&probe).map_err(ImageError::io(&probe))?;
+    for entry in fs::read_dir(folder).map_err(ImageError::io(folder))? {
+        let path = entry.map_err(ImageError::io(folder))?.path();
+        fs::set_permissions(&path, permissions.clone()).map_err(ImageError::io(&path))?;
+    }
+    Ok(())
 }
 
 /// A hidden name in the same folder.
 fn beside(folder: &Path, purpose: &str) -> Result<PathBuf, ImageError> {
     let Some(name) = folder.file_name() else {
-        let error = std::io::Error::other("a tokenizer's folder needs a name");
+        let error = std::io::Error::other("a folder to be written needs a name");
         return Err(ImageError::io(folder)(error));
     };
     Ok(folder.with_file_name(format!(".{}.{purpose}", name.to_string_lossy())))
 }
 
-/// A folder that is no tokenizer's is not to be replaced.
-fn refuse_stranger(folder: &Path) -> Result<(), ImageError> {
+/// A folder that holds anything else is not to be replaced.
+fn refuse_stranger(folder: &Path, names: &[&str]) -> Result<(), ImageError> {
     if !folder.exists() {
         return Ok(());
     }
     for entry in fs::read_dir(folder).map_err(ImageError::io(folder))? {
         let name = entry.map_err(ImageError::io(folder))?.file_name();
-        if name != CONFIG && name != WEIGHTS {
-            let message = format!("holds `{}`, which is no tokenizer's: give another name", name.to_string_lossy());
+        if !names.iter().any(|own| name == *own) {
+            let message = format!("holds `{}`, which does not belong there: give another name", name.to_string_lossy());
             return Err(ImageError::io(folder)(std::io::Error::other(message)));
         }
     }

@@ -225,7 +225,7 @@ pub enum PixelError {
         first: PathBuf,
     },
     /// A margin for crops that makes no sense.
-    #[error("a crop margin of {found}, expected 0 to 1")]
+    #[error("a crop margin of {found}, expected 0 to 31")]
     Margin {
         /// The margin.
         found: f64,

@@ -89,7 +89,7 @@ fn a_folder_without_pictures_is_an_error() {
     assert!(open().contains("among 1 files") && open().contains("a.png"), "{}", open());
     let missing = FolderSource::open(folder.path().join("none"), config.clone());
     assert!(matches!(missing, Err(PixelError::Io { .. })));
-    let crop = Crop::Random { margin: 2.0 };
+    let crop = Crop::Random { margin: 32.0 };
     assert!(matches!(
         FolderSource::open(folder.path(), FolderConfig { crop, ..config }),
         Err(PixelError::Margin { .. })

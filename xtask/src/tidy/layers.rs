@@ -14,7 +14,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("glauber-sudoku", &["glauber-tokens", "glauber-chain"]),
     ("glauber-pixels", &["glauber-tokens", "glauber-chain"]),
     ("glauber-fused", &[]),
-    ("glauber-image", &["glauber-tokens", "glauber-pixels"]),
+    ("glauber-image", &["glauber-tokens", "glauber-pixels", "glauber-fused"]),
     ("glauber-model", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-fused"]),
     (
         "glauber-train",

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glauber_chain::{ChangesPerEvaluation, DrawControls};
 
-pub use self::train::{ImageFlags, MarkovFlags, SudokuFlags, TextFlags, TrainFlags};
+pub use self::train::{ImageFlags, ImageTokenizerFlags, MarkovFlags, SudokuFlags, TextFlags, TrainFlags};
 
 use self::train::grid_size;
 use crate::experiment::ExperimentWhat;
@@ -69,6 +69,8 @@ pub enum TrainWhat {
     Markov(MarkovFlags),
     /// Train on images: drawn shapes by default, MNIST, or a folder
     Image(ImageFlags),
+    /// Train an autoencoder that turns images into grids of tokens and back
+    ImageTokenizer(ImageTokenizerFlags),
     /// Train on complete Sudoku grids
     Sudoku(SudokuFlags),
 }

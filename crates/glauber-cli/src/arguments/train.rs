@@ -108,6 +108,49 @@ pub struct ImageFlags {
     pub cache: PathBuf,
 }
 
+#[derive(Debug, Args)]
+pub struct ImageTokenizerFlags {
+    /// Run folder; by default the next free one of `runs/`
+    #[arg(long, value_name = "DIR")]
+    pub run: Option<PathBuf>,
+    /// Continue the run in `--run` from its last checkpoint, with its own configuration
+    #[arg(long, requires = "run")]
+    pub resume: bool,
+    /// Configuration file, read over the defaults
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub config: Option<PathBuf>,
+    /// Set a configuration key, for instance `--set train.learning_rate=1e-3`; over `--config` and `--data`, under the other flags
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
+    pub set: Vec<String>,
+    /// Images: shapes (drawn, without files), mnist, or folder (crops at random places, turned at random)
+    #[arg(long, conflicts_with = "resume")]
+    pub data: Option<String>,
+    /// The folder of `--data mnist` or `--data folder`
+    #[arg(long, value_name = "DIR", requires = "data")]
+    pub path: Option<PathBuf>,
+    /// Rows and columns of the images or crops, `32` or `32x32`
+    #[arg(long, value_name = "SIZE", value_parser = grid_size, conflicts_with = "resume")]
+    pub size: Option<[usize; 2]>,
+    /// How latents become tokens: codebook:ENTRIES, or fsq:LEVELS,LEVELS,…
+    #[arg(long, conflicts_with = "resume")]
+    pub quantiser: Option<String>,
+    /// Optimiser steps
+    #[arg(long, conflicts_with = "resume")]
+    pub steps: Option<usize>,
+    /// Images per optimiser step
+    #[arg(long, conflicts_with = "resume")]
+    pub batch: Option<usize>,
+    /// Seed of everything random
+    #[arg(long, conflicts_with = "resume")]
+    pub seed: Option<u64>,
+    /// Where to compute
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Micro-batches computed side by side; by default as many as there are cores. The result does not depend on it
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
 /// Reads `28` or `28x32`: rows and columns.
 pub fn grid_size(text: &str) -> Result<[usize; 2], String> {
     let (rows, columns) = text.split_once('x').unwrap_or((text, text));

@@ -1,6 +1,7 @@
 //! `glauber train`: what its kinds share.
 
 pub mod image;
+mod image_tokenizer;
 pub mod markov;
 pub mod sudoku;
 mod text;
@@ -21,6 +22,7 @@ pub fn train(what: TrainWhat) -> anyhow::Result<()> {
         TrainWhat::Text(flags) => text::train(&flags),
         TrainWhat::Markov(flags) => markov::train(&flags),
         TrainWhat::Image(flags) => image::train(&flags),
+        TrainWhat::ImageTokenizer(flags) => image_tokenizer::train(&flags),
         TrainWhat::Sudoku(flags) => sudoku::train(&flags),
     }
 }
@@ -33,9 +35,14 @@ pub fn resumed(flags: &TrainFlags) -> anyhow::Result<(RunConfig, PathBuf)> {
 
 /// The folder of a new run: `--run`, or the first free `runs/NAME-001`, `runs/NAME-002`, …
 pub fn new_run(flags: &TrainFlags, name: &str) -> anyhow::Result<PathBuf> {
+    free_run(flags.run.as_deref(), name)
+}
+
+/// As [`new_run`], with `--run` itself.
+fn free_run(run: Option<&Path>, name: &str) -> anyhow::Result<PathBuf> {
     let numbered = |n: usize| PathBuf::from(format!("runs/{name}-{n:03}"));
     let free = || (1..).map(numbered).find(|path| !path.exists());
-    flags.run.clone().or_else(free).context("no free name in `runs/`: give `--run DIR`")
+    run.map(Path::to_path_buf).or_else(free).context("no free name in `runs/`: give `--run DIR`")
 }
 
 fn trainer(

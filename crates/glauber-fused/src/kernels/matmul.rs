@@ -32,6 +32,10 @@ impl<'a> Matrix<'a> {
         Self::strided(values, rows, columns, columns)
     }
 
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
     /// The same numbers, rows for columns.
     pub fn transposed(self) -> Self {
         Self {

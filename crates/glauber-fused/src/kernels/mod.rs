@@ -1,7 +1,9 @@
 //! Operations on contiguous arrays of f32, each with its backward.
 
 mod attention;
+mod convolution;
 mod feed_forward;
+mod group_norm;
 mod linear;
 mod log_probability;
 mod matmul;
@@ -11,7 +13,9 @@ mod rotary;
 mod simd;
 
 pub(crate) use attention::{MergingAttention, SelfAttention};
+pub(crate) use convolution::Convolution;
 pub(crate) use feed_forward::FeedForward;
+pub(crate) use group_norm::GroupNormSilu;
 pub(crate) use linear::Linear;
 pub(crate) use log_probability::LogProbability;
 pub(crate) use norm::ModulatedNorm;

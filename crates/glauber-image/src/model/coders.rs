@@ -3,11 +3,10 @@
 use burn::module::Module;
 use burn::nn::GroupNorm;
 use burn::nn::conv::Conv2d;
-use burn::tensor::activation::silu;
 use burn::tensor::{Device, Tensor};
 
 use super::VqConfig;
-use super::layers::{Level, Middle, convolution, doubled, group_norm, halving};
+use super::layers::{Level, Middle, convolution, convolve, doubled, group_norm, halving, normed_silu};
 
 /// Images to latents.
 #[derive(Module, Debug)]
@@ -42,15 +41,15 @@ impl Encoder {
 
     /// `[batch, channel, height, width]` to `[batch, latent channel, height / factor, width / factor]`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        let mut x = self.conv_in.forward(images);
+        let mut x = convolve(&self.conv_in, images);
         for level in &self.levels {
             x = level.forward(x);
             if let Some(halve) = &level.resample {
-                x = halve.forward(x);
+                x = convolve(halve, x);
             }
         }
         let x = self.middle.forward(x);
-        self.conv_out.forward(silu(self.norm_out.forward(x)))
+        convolve(&self.conv_out, normed_silu(&self.norm_out, x))
     }
 }
 
@@ -85,15 +84,20 @@ impl Decoder {
         }
     }
 
-    /// `[batch, latent channel, height, width]` to `[batch, channel, factor · height, factor · width]`.
-    pub fn forward(&self, latents: Tensor<4>) -> Tensor<4> {
-        let mut x = self.middle.forward(self.conv_in.forward(latents));
+    /// `[batch, latent channel, height, width]` to what the last layer sees, `[batch, first width, factor · height, factor · width]`.
+    pub fn features(&self, latents: Tensor<4>) -> Tensor<4> {
+        let mut x = self.middle.forward(convolve(&self.conv_in, latents));
         for level in self.levels.iter().rev() {
             x = level.forward(x);
             if let Some(smooth) = &level.resample {
-                x = smooth.forward(doubled(x));
+                x = convolve(smooth, doubled(x));
             }
         }
-        self.conv_out.forward(silu(self.norm_out.forward(x)))
+        normed_silu(&self.norm_out, x)
+    }
+
+    /// The last layer: features to images.
+    pub fn last(&self) -> &Conv2d {
+        &self.conv_out
     }
 }

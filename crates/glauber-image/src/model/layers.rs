@@ -1,10 +1,11 @@
 //! The layers that encoder and decoder share. Feature maps are `[batch, channel, height, width]`.
 
-use burn::module::Module;
+use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{GroupNorm, GroupNormConfig, Initializer, PaddingConfig2d};
 use burn::tensor::activation::{silu, softmax};
 use burn::tensor::{Device, Tensor};
+use glauber_fused::Padding;
 
 /// Added to the variance under the root.
 const EPSILON: f64 = 1e-6;
@@ -21,6 +22,25 @@ pub(crate) fn convolution(kernel: usize, channels: [usize; 2], device: &Device) 
         .with_padding(PaddingConfig2d::Explicit(around, around, around, around))
         .with_initializer(Initializer::Zeros)
         .init(device)
+}
+
+/// The layer's output, through the fused convolution.
+pub(crate) fn convolve(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+    let PaddingConfig2d::Explicit(above, left, below, right) = layer.padding else {
+        return layer.forward(x);
+    };
+    let padding = Padding { above, left, below, right };
+    glauber_fused::convolution(x, layer.weight.val(), layer.bias.as_ref().map(Param::val), layer.stride[0], padding)
+}
+
+/// The normalisation, then SiLU, as one operation.
+pub(crate) fn normed_silu(norm: &GroupNorm, x: Tensor<4>) -> Tensor<4> {
+    match (&norm.gamma, &norm.beta) {
+        (Some(scale), Some(shift)) => {
+            glauber_fused::group_norm_silu(x, scale.val(), shift.val(), norm.num_groups, norm.epsilon)
+        }
+        _ => silu(norm.forward(x)),
+    }
 }
 
 /// Two convolutions, each after a normalisation and SiLU, added to the input.
@@ -46,10 +66,10 @@ impl ResidualBlock {
     }
 
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let hidden = self.conv_1.forward(silu(self.norm_1.forward(x.clone())));
-        let hidden = self.conv_2.forward(silu(self.norm_2.forward(hidden)));
+        let hidden = convolve(&self.conv_1, normed_silu(&self.norm_1, x.clone()));
+        let hidden = convolve(&self.conv_2, normed_silu(&self.norm_2, hidden));
         match &self.shortcut {
-            Some(shortcut) => shortcut.forward(x) + hidden,
+            Some(shortcut) => convolve(shortcut, x) + hidden,
             None => x + hidden,
         }
     }
@@ -80,12 +100,12 @@ impl SelfAttention {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let [batch, channels, height, width] = x.dims();
         let normed = self.norm.forward(x.clone());
-        let flat = |layer: &Conv2d| layer.forward(normed.clone()).reshape([batch, channels, height * width]);
+        let flat = |layer: &Conv2d| convolve(layer, normed.clone()).reshape([batch, channels, height * width]);
         let scale = 1.0 / (channels as f64).sqrt();
         // [batch, from, to]
         let scores = flat(&self.query).swap_dims(1, 2).matmul(flat(&self.key)).mul_scalar(scale);
         let attended = flat(&self.value).matmul(softmax(scores, 2).swap_dims(1, 2));
-        x + self.output.forward(attended.reshape([batch, channels, height, width]))
+        x + convolve(&self.output, attended.reshape([batch, channels, height, width]))
     }
 }
 
@@ -188,6 +208,6 @@ mod tests {
     fn halving_halves() {
         let device = Device::flex();
         let x = Tensor::<4>::zeros([1, 2, 6, 4], &device);
-        assert_eq!(halving(2, &device).forward(x).dims(), [1, 2, 3, 2]);
+        assert_eq!(convolve(&halving(2, &device), x).dims(), [1, 2, 3, 2]);
     }
 }

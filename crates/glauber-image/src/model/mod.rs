@@ -14,7 +14,7 @@ use crate::rng::Purpose;
 use crate::{ImageError, VqConfig};
 
 use coders::{Decoder, Encoder};
-use layers::convolution;
+use layers::{convolution, convolve};
 
 /// Everything of a [`VqModel`] that has weights.
 #[derive(Module, Debug)]
@@ -40,12 +40,27 @@ impl VqNetwork {
 
     /// Images `[batch, channel, height, width]` to latents `[batch, dimension, row, column]`.
     pub fn latents(&self, images: Tensor<4>) -> Tensor<4> {
-        self.before_quantiser.forward(self.encoder.forward(images))
+        convolve(&self.before_quantiser, self.encoder.forward(images))
     }
 
     /// Codes `[batch, dimension, row, column]` to images.
     pub fn images(&self, codes: Tensor<4>) -> Tensor<4> {
-        self.decoder.forward(self.after_quantiser.forward(codes))
+        self.paint(self.features(codes))
+    }
+
+    /// Codes to what the decoder's last layer makes images of.
+    pub fn features(&self, codes: Tensor<4>) -> Tensor<4> {
+        self.decoder.features(convolve(&self.after_quantiser, codes))
+    }
+
+    /// What the decoder's last layer makes of its input.
+    pub fn paint(&self, features: Tensor<4>) -> Tensor<4> {
+        convolve(self.last(), features)
+    }
+
+    /// The decoder's last layer.
+    pub fn last(&self) -> &Conv2d {
+        self.decoder.last()
     }
 
     /// Latents to codes that let gradients through.

@@ -28,6 +28,20 @@ impl CodebookAverages {
         }
     }
 
+    /// Averages that [`numbers`](Self::numbers) told of; `None` when there are not as many as `entries` of dimension `dim` have.
+    pub fn restored(numbers: &[f64], entries: usize, dim: usize, [decay, revive_below]: [f64; 2]) -> Option<Self> {
+        if numbers.len() != entries * (1 + dim) {
+            return None;
+        }
+        let (counts, sums) = numbers.split_at(entries);
+        Some(Self { decay, revive_below, dim, counts: counts.to_vec(), sums: sums.to_vec() })
+    }
+
+    /// Counts `[entry]`, then sums `[entry, dimension]`.
+    pub fn numbers(&self) -> Vec<f64> {
+        [self.counts.as_slice(), &self.sums].concat()
+    }
+
     /// Takes a batch in: its latents `[position, dimension]` and the entries they were given.
     ///
     /// Gives the new table `[entry, dimension]`, and how many dead entries were moved to latents of the batch.

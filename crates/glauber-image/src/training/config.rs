@@ -8,10 +8,16 @@ use crate::ImageError;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TokenizerTrainConfig {
+    /// Steps over which the rate runs its course; more may be done, at the lowest rate.
+    pub steps: usize,
     /// Rate of Adam after the warm-up, for the autoencoder.
     pub learning_rate: f64,
     /// Steps over which the rate rises from 0.
     pub warmup_steps: usize,
+    /// The rate at the last step as a part of `learning_rate`, along half a cosine; 1 keeps it. The discriminator's rate goes with it.
+    pub minimum_rate: f64,
+    /// Equal parts that a batch is divided into, to be computed side by side.
+    pub micro_batches: usize,
     /// Adam's decay of the mean gradient.
     pub beta_1: f64,
     /// Adam's decay of the mean square of the gradient.
@@ -35,8 +41,11 @@ pub struct TokenizerTrainConfig {
 impl Default for TokenizerTrainConfig {
     fn default() -> Self {
         Self {
+            steps: 10_000,
             learning_rate: 2e-4,
             warmup_steps: 100,
+            minimum_rate: 0.1,
+            micro_batches: 1,
             beta_1: 0.9,
             beta_2: 0.99,
             absolute: 1.0,
@@ -58,6 +67,10 @@ pub struct DiscriminatorConfig {
     pub begin: usize,
     /// Weight of its verdict in the autoencoder's loss.
     pub weight: f64,
+    /// Whether that weight is multiplied, at every step, by the ratio of the norms of two gradients at the decoder's last layer: that of
+    /// the weighted differences over that of the verdict (Esser et al., "Taming Transformers for High-Resolution Image Synthesis", 2021,
+    /// equation 7).
+    pub adaptive: bool,
     /// Channels after its first convolution, a multiple of 8.
     pub width: usize,
     /// How often it halves images; with 3, a verdict is on 70 × 70 pixels.
@@ -68,7 +81,7 @@ pub struct DiscriminatorConfig {
 
 impl Default for DiscriminatorConfig {
     fn default() -> Self {
-        Self { begin: 10_000, weight: 0.1, width: 64, halvings: 3, learning_rate: 2e-4 }
+        Self { begin: 10_000, weight: 0.1, adaptive: false, width: 64, halvings: 3, learning_rate: 2e-4 }
     }
 }
 
@@ -79,6 +92,14 @@ impl TokenizerTrainConfig {
     /// [`ImageError::Setting`] names the first key out of range.
     pub fn validate(&self) -> Result<(), ImageError> {
         positive("learning_rate", self.learning_rate)?;
+        if !(0.0..=1.0).contains(&self.minimum_rate) {
+            return Err(ImageError::setting("minimum_rate", self.minimum_rate, "0 to 1"));
+        }
+        for (key, count) in [("steps", self.steps), ("micro_batches", self.micro_batches)] {
+            if count == 0 {
+                return Err(ImageError::setting(key, count, "1 or more"));
+            }
+        }
         let parts = [("beta_1", self.beta_1), ("beta_2", self.beta_2), ("decay", self.decay)];
         for (key, part) in parts.into_iter().chain([("revive_below", self.revive_below)]) {
             if !(0.0..1.0).contains(&part) {
@@ -97,6 +118,11 @@ impl TokenizerTrainConfig {
 }
 
 impl DiscriminatorConfig {
+    /// Height (width) of the smallest image that gives a verdict: the last two convolutions take a row each.
+    pub fn smallest_image(&self) -> usize {
+        3 << self.halvings
+    }
+
     fn validate(&self) -> Result<(), ImageError> {
         not_negative("discriminator.weight", self.weight)?;
         positive("discriminator.learning_rate", self.learning_rate)?;
@@ -137,6 +163,8 @@ mod tests {
         };
         TokenizerTrainConfig::default().validate().unwrap();
         assert_eq!(refused(&|c| c.decay = 1.0), "`decay` is 1, expected 0 to less than 1");
+        assert!(refused(&|c| c.micro_batches = 0).contains("micro_batches"));
+        assert!(refused(&|c| c.minimum_rate = 1.5).contains("minimum_rate"));
         assert!(refused(&|c| c.learning_rate = f64::NAN).contains("learning_rate"));
         assert!(refused(&|c| c.commitment = -1.0).contains("commitment"));
         assert!(refused(&|c| (c.absolute, c.square) = (0.0, 0.0)).contains("absolute"));

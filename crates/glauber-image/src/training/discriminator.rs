@@ -7,7 +7,7 @@ use burn::tensor::activation::{leaky_relu, relu};
 use burn::tensor::{Device, Tensor};
 
 use crate::model::initialise::draw_weights;
-use crate::model::layers::group_norm;
+use crate::model::layers::{convolve, group_norm};
 use crate::rng::Purpose;
 
 use super::DiscriminatorConfig;
@@ -48,18 +48,13 @@ impl Discriminator {
         draw_weights(discriminator, seed, Purpose::Discriminator)
     }
 
-    /// Height (width) of the smallest image that gives a verdict: the last two convolutions take a row each.
-    pub fn smallest(config: &DiscriminatorConfig) -> usize {
-        3 << config.halvings
-    }
-
     /// Images `[batch, channel, height, width]` to verdicts `[batch, 1, row, column]`.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        let mut x = leaky_relu(self.first.forward(images), SLOPE);
+        let mut x = leaky_relu(convolve(&self.first, images), SLOPE);
         for (convolution, norm) in self.inner.iter().zip(&self.norms) {
-            x = leaky_relu(norm.forward(convolution.forward(x)), SLOPE);
+            x = leaky_relu(norm.forward(convolve(convolution, x)), SLOPE);
         }
-        self.last.forward(x)
+        convolve(&self.last, x)
     }
 
     /// The hinge loss: verdicts on images should be at least 1, on reconstructions at most −1.
@@ -79,7 +74,7 @@ mod tests {
         let device = Device::flex();
         for halvings in 1..4 {
             let config = DiscriminatorConfig { width: 8, halvings, ..DiscriminatorConfig::default() };
-            let size = Discriminator::smallest(&config);
+            let size = config.smallest_image();
             let discriminator = Discriminator::new(&config, 3, 1, &device);
             let verdicts = discriminator.forward(Tensor::ones([2, 3, size, size], &device));
             assert_eq!(verdicts.dims(), [2, 1, 1, 1]);

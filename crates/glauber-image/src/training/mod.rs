@@ -2,8 +2,14 @@
 
 mod averages;
 mod config;
+mod descent;
 mod discriminator;
+mod lanes;
+mod pass;
+mod state;
 mod trainer;
+mod usage;
 
 pub use config::{DiscriminatorConfig, TokenizerTrainConfig};
-pub use trainer::{CodebookUsage, TokenizerLosses, TokenizerTrainer};
+pub use trainer::{TokenizerLosses, TokenizerTrainer};
+pub use usage::CodebookUsage;

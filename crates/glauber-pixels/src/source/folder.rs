@@ -113,7 +113,7 @@ impl FolderSource {
     ///
     /// # Errors
     /// When the folder cannot be searched, not one picture in it can be read, a picture lies in no sub-folder although they are the
-    /// classes, or the margin of the crop is not 0 to 1.
+    /// classes, or the margin of the crop is not 0 to 31.
     pub fn open(folder: impl AsRef<Path>, config: FolderConfig) -> Result<Self, PixelError> {
         let folder = folder.as_ref();
         config.crop.check()?;

@@ -7,6 +7,8 @@ use crate::{Extent, PixelError};
 
 /// A picture is kept at most so many times longer than it need be; the ends of a longer one are cut off.
 const LONGEST: usize = 4;
+/// With more, memory is spent on what no crop of a training is likely to meet twice.
+const WIDEST_MARGIN: f64 = 31.0;
 
 /// Which part of a picture an image shows.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -17,8 +19,8 @@ pub enum Crop {
     Centre,
     /// A part at a random place, drawn anew each time.
     Random {
-        /// The picture is scaled until both sides are at least `1 + margin` times those of the image, 0 to 1; with 0 a picture of
-        /// other proportions still leaves a choice.
+        /// The picture is scaled until both sides are at least `1 + margin` times those of the image, 0 to 31; with 0 a picture of
+        /// other proportions still leaves a choice. A large margin shows details of many places, and keeps more in memory.
         margin: f64,
     },
 }
@@ -37,7 +39,9 @@ pub(super) struct Placement {
 impl Crop {
     pub(super) fn check(self) -> Result<(), PixelError> {
         match self {
-            Self::Random { margin } if !(0.0..=1.0).contains(&margin) => Err(PixelError::Margin { found: margin }),
+            Self::Random { margin } if !(0.0..=WIDEST_MARGIN).contains(&margin) => {
+                Err(PixelError::Margin { found: margin })
+            }
             _ => Ok(()),
         }
     }
@@ -111,7 +115,7 @@ mod tests {
         assert_eq!(placed, Placement { top: 0, left: 0, cut: extent(300, 400), kept: extent(40, 53) });
         let long = Crop::Random { margin: 0.0 }.placement(extent(20, 30_000), extent(10, 10));
         assert_eq!(long, Placement { top: 0, left: 14_960, cut: extent(20, 80), kept: extent(10, 40) });
-        for margin in [-0.1, 1.1, f64::NAN] {
+        for margin in [-0.1, 31.1, f64::NAN] {
             assert!(matches!(Crop::Random { margin }.check(), Err(PixelError::Margin { .. })));
         }
     }
@@ -121,7 +125,7 @@ mod tests {
         fn crops_are_inside(
             picture in (1usize..=32_768, 1usize..=32_768),
             wanted in (1usize..=32_768, 1usize..=32_768),
-            margin in 0.0f64..=1.0,
+            margin in 0.0f64..=31.0,
             centre: bool,
             seed: u64,
         ) {

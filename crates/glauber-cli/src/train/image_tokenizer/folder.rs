@@ -1,0 +1,158 @@
+//! The folder of a tokenizer's run.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use burn::tensor::Device;
+use glauber_image::TokenizerTrainer;
+use glauber_pixels::write_whole;
+
+use super::config::TokenizerRunConfig;
+use super::metrics::State;
+
+const CONFIG: &str = "config.toml";
+const METRICS: &str = "metrics.jsonl";
+const STATE: &str = "state.toml";
+const TRAINING: &str = "training";
+const TOKENIZER: &str = "tokenizer";
+const CHECKPOINTS: &str = "checkpoints";
+/// The folders of a checkpoint that is being written, and of one that is being removed.
+const UNFINISHED: [&str; 2] = [".writing", ".removing"];
+/// What tells a finished checkpoint's name from one being written.
+const PREFIX: &str = "step-";
+
+/// A run folder, held by this process.
+///
+/// | file | what |
+/// |---|---|
+/// | `config.toml` | the resolved configuration, with the seed |
+/// | `tokenizer/` | the tokenizer as it stands |
+/// | `metrics.jsonl` | one evaluation a line |
+/// | `quality.svg` | their curves |
+/// | `reconstructions-STEP.png` | held-out images beside their reconstructions |
+/// | `checkpoints/` | the last few, each complete |
+/// | `lock` | held by the process that trains |
+pub struct TokenizerRun {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl TokenizerRun {
+    /// Begins a run in a folder that does not exist or is empty.
+    pub fn create(path: &Path, config: &TokenizerRunConfig) -> anyhow::Result<Self> {
+        fs::create_dir_all(path).with_context(|| format!("`--run {}`", path.display()))?;
+        for entry in fs::read_dir(path).with_context(|| path.display().to_string())? {
+            let name = entry?.file_name();
+            let name = name.to_string_lossy();
+            ensure!(
+                name == "lock" || name.ends_with(".writing"),
+                "`--run {}`: the folder is not empty; choose another, or continue the run in it with `--resume`",
+                path.display()
+            );
+        }
+        let run = Self { path: path.into(), _lock: lock(path)? };
+        run.write(CONFIG, toml::to_string(config)?.as_bytes())?;
+        Ok(run)
+    }
+
+    /// Opens the folder of a run that was begun.
+    pub fn open(path: &Path) -> anyhow::Result<(Self, TokenizerRunConfig)> {
+        let file = path.join(CONFIG);
+        ensure!(file.is_file(), "`--run {}`: no `{CONFIG}` there: not the folder of a run", path.display());
+        let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
+        let config: TokenizerRunConfig =
+            toml::from_str(&text).with_context(|| format!("{}: not of a tokenizer's run", file.display()))?;
+        config.validate().with_context(|| file.display().to_string())?;
+        Ok((Self { path: path.into(), _lock: lock(path)? }, config))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes a file of the folder, whole.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        Ok(write_whole(&self.path.join(name), bytes)?)
+    }
+
+    /// The newest checkpoint's training, state and evaluations; `None` when the run was ended before the first.
+    pub fn latest(
+        &self,
+        config: &TokenizerRunConfig,
+        device: &Device,
+    ) -> anyhow::Result<Option<(TokenizerTrainer, State, String)>> {
+        let Some(checkpoint) = self.checkpoints()?.pop() else { return Ok(None) };
+        let read = |name: &str| {
+            let path = checkpoint.join(name);
+            fs::read_to_string(&path).with_context(|| path.display().to_string())
+        };
+        let state = toml::from_str(&read(STATE)?).with_context(|| checkpoint.join(STATE).display().to_string())?;
+        let folder = checkpoint.join(TRAINING);
+        let trainer = TokenizerTrainer::resume(&config.model, &config.train, config.seed, &folder, device)?;
+        Ok(Some((trainer, state, read(METRICS)?)))
+    }
+
+    /// Writes a checkpoint under a temporary name, renames it, removes all but the last `keep`; then the tokenizer and the evaluations.
+    pub fn save(&self, trainer: &TokenizerTrainer, state: &State, metrics: &str, keep: usize) -> anyhow::Result<()> {
+        let folder = self.path.join(CHECKPOINTS);
+        let [scratch, removed] = UNFINISHED.map(|name| folder.join(name));
+        for left in [&scratch, &removed] {
+            if left.exists() {
+                fs::remove_dir_all(left).with_context(|| left.display().to_string())?;
+            }
+        }
+        fs::create_dir_all(&scratch).with_context(|| scratch.display().to_string())?;
+        trainer.save(&scratch.join(TRAINING))?;
+        write_whole(&scratch.join(STATE), toml::to_string(state)?.as_bytes())?;
+        write_whole(&scratch.join(METRICS), metrics.as_bytes())?;
+        // A folder is renamed before it is removed, so that a kill on the way leaves none that looks whole.
+        let remove = |path: &Path| fs::rename(path, &removed).and_then(|()| fs::remove_dir_all(&removed));
+        let finished = folder.join(format!("{PREFIX}{:08}", trainer.steps()));
+        if finished.exists() {
+            remove(&finished).with_context(|| finished.display().to_string())?;
+        }
+        fs::rename(&scratch, &finished).with_context(|| finished.display().to_string())?;
+        let all = self.checkpoints()?;
+        for old in &all[..all.len().saturating_sub(keep)] {
+            remove(old).with_context(|| old.display().to_string())?;
+        }
+        trainer.model().save(&self.path.join(TOKENIZER))?;
+        self.write(METRICS, metrics.as_bytes())
+    }
+
+    /// The finished checkpoints, oldest first.
+    fn checkpoints(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let folder = self.path.join(CHECKPOINTS);
+        if !folder.exists() {
+            return Ok(Vec::new());
+        }
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+            let path = entry?.path();
+            let step = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix(PREFIX));
+            if let Some(step) = step.and_then(|step| step.parse::<usize>().ok()) {
+                found.push((step, path));
+            }
+        }
+        found.sort();
+        Ok(found.into_iter().map(|(_, path)| path).collect())
+    }
+}
+
+/// Takes a folder for one training process, until the file is dropped.
+fn lock(folder: &Path) -> anyhow::Result<File> {
+    let path = folder.join("lock");
+    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        // A file system without locks leaves it to the user.
+        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => Ok(file),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| path.display().to_string()),
+        Err(TryLockError::WouldBlock) => bail!(
+            "`--run {}`: another process is training this run: wait for it, or choose another folder",
+            folder.display()
+        ),
+    }
+}

@@ -1,0 +1,150 @@
+//! `glauber train image-tokenizer`.
+
+mod config;
+mod data;
+mod evaluation;
+mod folder;
+mod metrics;
+
+use anyhow::Context;
+use burn::tensor::Device;
+use glauber_image::{ImageTokenizer, TokenizerTrainer, VqModel};
+use glauber_pixels::{Image, ImageSource};
+use glauber_train::{Event, Flow, Observer};
+
+use crate::arguments::ImageTokenizerFlags;
+use crate::device::device;
+use crate::progress::{Progress, say, stop_on_interrupt};
+
+use config::TokenizerRunConfig;
+use folder::TokenizerRun;
+use metrics::{MetricLine, State};
+
+const CURVES: &str = "quality.svg";
+
+/// Trains an image tokenizer.
+pub fn train(flags: &ImageTokenizerFlags) -> anyhow::Result<()> {
+    let device = device(&flags.device)?;
+    let begun = match (flags.resume, &flags.run) {
+        (true, run) => Some(TokenizerRun::open(run.as_deref().context("`--resume` needs `--run DIR`")?)?),
+        (false, _) => None,
+    };
+    let config = match &begun {
+        Some((_, config)) => config.clone(),
+        None => TokenizerRunConfig::resolve(flags)?,
+    };
+    // Whatever is wrong with model or data is said before there is a folder.
+    let fresh = VqModel::new(&config.model, config.seed, &device)?;
+    let fresh = TokenizerTrainer::new(fresh, &config.train, config.seed, &device)?;
+    let (images, held_out) = data::open(&config)?;
+    say(&format!("{} images to train on, {} held out", images.len(), held_out.len()));
+    let held_out = data::held_out(&*held_out, config.seed, config.run.held_out_images);
+    let run = match begun {
+        Some((run, _)) => run,
+        None => TokenizerRun::create(&super::free_run(flags.run.as_deref(), "image-tokenizer")?, &config)?,
+    };
+    let mut training = Training::start(run, config, fresh, held_out, &device)?;
+    let threads = flags.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    training.trainer = training.trainer.with_threads(threads);
+    let flow = training.run(&*images)?;
+    let path = training.run.path().display();
+    if flow == Flow::Stop {
+        say(&format!("stopped; continue with `--resume --run {path}`"));
+    }
+    say(&format!("run folder: {path} (the tokenizer is {path}/tokenizer)"));
+    Ok(())
+}
+
+/// A run in memory.
+struct Training {
+    run: TokenizerRun,
+    config: TokenizerRunConfig,
+    trainer: TokenizerTrainer,
+    state: State,
+    metrics: Vec<MetricLine>,
+    /// The evaluations as JSON lines: parsing may round the last digit.
+    metric_text: String,
+    held_out: Vec<Image>,
+    device: Device,
+}
+
+impl Training {
+    /// Goes on where the newest checkpoint stands, or begins with the fresh trainer where there is none.
+    fn start(
+        run: TokenizerRun,
+        config: TokenizerRunConfig,
+        fresh: TokenizerTrainer,
+        held_out: Vec<Image>,
+        device: &Device,
+    ) -> anyhow::Result<Self> {
+        let begin = || (fresh, State::default(), String::new());
+        let (trainer, state, metric_text) = run.latest(&config, device)?.unwrap_or_else(begin);
+        let parse = |line| serde_json::from_str(line).context("metrics.jsonl of the newest checkpoint");
+        let metrics = metric_text.lines().map(parse).collect::<anyhow::Result<_>>()?;
+        Ok(Self { run, config, trainer, state, metrics, metric_text, held_out, device: device.clone() })
+    }
+
+    /// Trains until the last step, or until Ctrl-C; a checkpoint is written either way.
+    fn run(&mut self, images: &dyn ImageSource) -> anyhow::Result<Flow> {
+        let (sizes, table) = (&self.config.model, self.config.run.clone());
+        let steps = self.config.train.steps;
+        let side = sizes.image_size / sizes.factor();
+        say(&format!(
+            "{} weights, {}×{} images as {side}×{side} tokens of {}, {steps} steps of {} images",
+            self.trainer.model().weights(),
+            sizes.image_size,
+            sizes.image_size,
+            sizes.vocab_size(),
+            table.batch
+        ));
+        let mut progress = Progress::new(self.trainer.steps(), steps, stop_on_interrupt()?);
+        let before = self.state.seconds;
+        let mut flow = Flow::Continue;
+        while self.trainer.steps() < steps && flow == Flow::Continue {
+            let batch = data::batch(images, self.config.seed, self.trainer.steps(), table.batch);
+            let losses = self.trainer.step(data::tensor(&batch, &self.device))?;
+            let step = self.trainer.steps();
+            self.state.sums.add(&losses);
+            self.state.seconds = before + progress.seconds();
+            flow = progress.notice(Event::Step { step, loss: losses.total });
+            let last = step == steps;
+            if last || step.is_multiple_of(table.evaluate_every) {
+                self.evaluate(&progress)?;
+            }
+            if last || flow == Flow::Stop || step.is_multiple_of(table.checkpoint_every) {
+                self.run.save(&self.trainer, &self.state, &self.metric_text, table.keep_checkpoints)?;
+                let title = self.run.path().display().to_string();
+                let svg = metrics::curves(&self.run.path().join(CURVES), &title, &self.metrics)?;
+                self.run.write(CURVES, svg.as_bytes())?;
+            }
+        }
+        progress.finish();
+        let entries = self.config.model.vocab_size();
+        if let Some(line) = self.metrics.last() {
+            say(&format!("{} steps, {:.0} s, {}", line.step, line.seconds, line.text(entries)));
+        }
+        Ok(flow)
+    }
+
+    /// Sends the held-out images through tokens and back, and shows some of them.
+    fn evaluate(&mut self, progress: &Progress) -> anyhow::Result<()> {
+        let (step, sizes) = (self.trainer.steps(), &self.config.model);
+        let tokenizer = ImageTokenizer::new(self.trainer.model(), [sizes.image_size; 2])?;
+        let (quality, back) = evaluation::evaluate(&tokenizer, &self.held_out, &self.device)?;
+        let line = MetricLine::new(step, &self.state, &quality);
+        self.state.sums = metrics::Sums::default();
+        let sheet = evaluation::sheet(&self.held_out, &back, self.config.run.shown)?;
+        self.run.write(&format!("reconstructions-{step}.png"), &sheet.to_png()?)?;
+        let text = line.text(sizes.vocab_size());
+        let steps = self.config.train.steps;
+        progress.line(&format!(
+            "step {step:>6}/{steps}  loss {:.4}  {text}  {} revived  {}",
+            line.total,
+            line.revived,
+            progress.pace(step)
+        ));
+        self.metric_text += &(serde_json::to_string(&line)? + "\n");
+        self.metrics.push(line);
+        Ok(())
+    }
+}
