@@ -37,6 +37,14 @@ pub fn run(subcommand: &str, arguments: Vec<OsString>) -> anyhow::Result<ExitCod
     hand_over(&build(feature)?, &command_line)
 }
 
+/// Builds the program for the CPU; returns the path of the executable.
+///
+/// # Errors
+/// If the build fails.
+pub fn program() -> anyhow::Result<PathBuf> {
+    build(feature_of(DEFAULT_DEVICE)?)
+}
+
 /// Runs a named experiment.
 ///
 /// # Errors

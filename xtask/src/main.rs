@@ -4,6 +4,7 @@
 //! checks the invariants of `docs/ARCHITECTURE.md` from the sources and `cargo metadata`. It never links the tensor library, so
 //! that it is ready within seconds.
 
+mod bench;
 mod corpus;
 mod launcher;
 mod tidy;
@@ -47,6 +48,11 @@ enum Task {
     /// Run a named experiment, as `glauber experiment --help` lists them; `experiment markov` is `glauber train markov`
     #[command(disable_help_flag = true)]
     Experiment(Passed),
+    /// Measure steps beside PyTorch's, or compare criterion's results with saved ones
+    Bench {
+        #[command(subcommand)]
+        what: bench::What,
+    },
 }
 
 /// Arguments that go to the program as they stand.
@@ -93,6 +99,7 @@ fn perform(task: Option<Task>) -> anyhow::Result<ExitCode> {
         Some(Task::Info(passed)) => launcher::run("info", passed.arguments),
         Some(Task::Tokenize(passed)) => launcher::run("tokenize", passed.arguments),
         Some(Task::Experiment(passed)) => launcher::run_experiment(passed.arguments),
+        Some(Task::Bench { what }) => bench::run(&what),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The `glauber` program: trains Glauber generative models, samples from them, fills in gaps.
 
 mod arguments;
+mod bench;
 mod device;
 mod eval;
 mod experiment;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Command::Info(flags) => info::info(&flags),
         Command::Tokenize(flags) => tokenize::tokenize(&flags),
         Command::Experiment { what } => experiment::run(what),
+        Command::Bench { what } => bench::run(what),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -222,14 +222,7 @@ impl Trainer {
     pub fn train_step(&mut self, source: &dyn SequenceSource) -> Result<(f64, f64), TrainError> {
         let train = &self.config.train;
         let step = self.state.step;
-        let rows = train.batch / train.micro_batches;
-        let drawing = Drawing::training(&self.config.model, train);
-        let draw = |micro: usize| {
-            let stream = (step * train.micro_batches + micro) as u64;
-            let mut rng = self.rng(Purpose::Training, stream);
-            Examples::draw(source, &self.schedule, rows, &drawing, &mut rng)
-        };
-        let batches: Vec<Examples> = (0..train.micro_batches).map(draw).collect();
+        let batches = self.next_examples(source);
         let (objective, clip) = (train.objective, train.clip_norm);
         let gradients = self.replicas.step(&self.network, objective, &self.schedule, &batches, &self.device, clip);
         let rate = learning_rate(train, step);
@@ -243,6 +236,19 @@ impl Trainer {
         self.state.loss_count += 1;
         self.state.tokens += (train.batch * self.schedule.len()) as u64;
         Ok((gradients.loss, rate))
+    }
+
+    /// The micro-batches of the step to come, as [`train_step`](Self::train_step) draws them.
+    pub fn next_examples(&self, source: &dyn SequenceSource) -> Vec<Examples> {
+        let train = &self.config.train;
+        let rows = train.batch / train.micro_batches;
+        let drawing = Drawing::training(&self.config.model, train);
+        let draw = |micro: usize| {
+            let stream = (self.state.step * train.micro_batches + micro) as u64;
+            let mut rng = self.rng(Purpose::Training, stream);
+            Examples::draw(source, &self.schedule, rows, &drawing, &mut rng)
+        };
+        (0..train.micro_batches).map(draw).collect()
     }
 
     fn rng(&self, purpose: Purpose, stream: u64) -> ChainRng {

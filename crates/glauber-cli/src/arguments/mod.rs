@@ -10,6 +10,7 @@ use glauber_chain::{ChangesPerEvaluation, DrawControls};
 pub use self::train::{ImageFlags, ImageTokenizerFlags, MarkovFlags, SudokuFlags, TextFlags, TrainFlags};
 
 use self::train::grid_size;
+use crate::bench::BenchWhat;
 use crate::experiment::ExperimentWhat;
 use crate::sampling::changes_per_eval;
 
@@ -57,6 +58,11 @@ pub enum Command {
     Experiment {
         #[command(subcommand)]
         what: ExperimentWhat,
+    },
+    /// Time training and sampling steps, for `cargo xtask bench`
+    Bench {
+        #[command(subcommand)]
+        what: BenchWhat,
     },
 }
 

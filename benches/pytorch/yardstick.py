@@ -1,0 +1,101 @@
+"""The other side of `cargo xtask bench train` and `bench sample`: the same steps in PyTorch, eager, f32, on the CPU.
+
+`glauber bench train|sample|matmul` prints the setup that this script takes. Both print one JSON line when they are ready and one a
+block of steps; with `--paced` each block waits for a line on standard input.
+"""
+
+import argparse
+import json
+import sys
+import time
+
+import torch
+
+from network import Hollow
+from training import Trainer
+
+
+class Chain:
+    """The forward chain: sites in turn, a signal level for each number of touches, uniform noise."""
+
+    def __init__(self, setup):
+        self.length, self.vocab = setup["length"], setup["vocab"]
+        self.levels = torch.tensor(setup["levels"])
+        self.horizon = (len(setup["levels"]) - 1) * self.length
+
+    def levels_before(self, steps):
+        """Signal level of every site before each step: `[step, site]`."""
+        site = torch.arange(self.length)
+        return self.levels[steps[:, None] // self.length + (site < steps[:, None] % self.length)]
+
+    def examples(self, rows):
+        """Noisy sequences of uniform tokens, a step for each row, stratified over the horizon."""
+        clean = torch.randint(self.vocab, (rows, self.length))
+        steps = ((torch.arange(rows) + torch.rand(rows)) / rows * self.horizon).long().clamp_max(self.horizon - 1)
+        levels = self.levels_before(steps)
+        kept = torch.rand(rows, self.length) < levels
+        noisy = torch.where(kept, clean, torch.randint(self.vocab, (rows, self.length)))
+        return noisy, steps / self.horizon, levels, clean
+
+
+def training(setup, network):
+    trainer, chain = Trainer(network, setup["train"]), Chain(setup)
+    return lambda: trainer.train_step(*chain.examples(setup["batch"]))
+
+
+def sampling(setup, network):
+    """Heat bath from the end of the chain down: each step redraws one site of each row."""
+    chain, rows = Chain(setup), setup["batch"]
+    state = {"step": chain.horizon, "tokens": torch.randint(chain.vocab, (rows, chain.length))}
+
+    @torch.inference_mode()
+    def step():
+        at = state["step"] = (state["step"] or chain.horizon) - 1
+        site = at % chain.length
+        levels = chain.levels_before(torch.tensor([at]))
+        level = levels[0, site]
+        time = torch.full((rows,), at / chain.horizon)
+        logits = network(state["tokens"], time, levels.expand(rows, -1), [site])
+        weights = level * logits[:, 0].softmax(1) + (1 - level) / chain.vocab
+        mass = weights.cumsum(1)
+        goal = torch.rand(rows, 1) * mass[:, -1:]
+        state["tokens"][:, site] = (mass <= goal).sum(1).clamp_max(chain.vocab - 1)
+
+    return step
+
+
+def product(setup):
+    """The largest matrix product of a training step: up in a feed-forward layer."""
+    rows, width = setup["batch"] * setup["length"], setup["model"]["width"]
+    a, b = torch.rand(rows, width), torch.rand(width, 4 * width)
+    return lambda: a @ b
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["train", "sample", "matmul"])
+    parser.add_argument("--setup", required=True, help="sizes, as JSON")
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--steps", type=int, default=3, help="steps of a block")
+    parser.add_argument("--blocks", type=int, default=3, help="blocks, unless paced")
+    parser.add_argument("--warmup", type=int, default=2, help="steps before the first block")
+    parser.add_argument("--paced", action="store_true", help="wait for a line before each block")
+    flags = parser.parse_args()
+    torch.set_num_threads(flags.threads)
+    torch.manual_seed(0)
+    setup = json.loads(flags.setup)
+    network = Hollow(setup["model"], setup["vocab"], setup["length"])
+    step = product(setup) if flags.what == "matmul" else {"train": training, "sample": sampling}[flags.what](setup, network)
+    for _ in range(flags.warmup):
+        step()
+    parameters = sum(weight.numel() for weight in network.parameters())
+    print(json.dumps({"side": f"PyTorch {torch.__version__}", "parameters": parameters}), flush=True)
+    for _ in sys.stdin if flags.paced else range(flags.blocks):
+        begin = time.perf_counter()
+        for _ in range(flags.steps):
+            step()
+        print(json.dumps({"steps": flags.steps, "seconds": time.perf_counter() - begin}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

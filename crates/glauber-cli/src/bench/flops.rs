@@ -1,0 +1,118 @@
+//! Floating-point operations of a step, counted from the shapes.
+
+use anyhow::ensure;
+use glauber_model::{ModelConfig, NetworkKind};
+
+/// Iterations of Newton and Schulz in a step of Muon (`glauber-train/src/optimiser/muon.rs`).
+const ITERATIONS: u64 = 5;
+
+/// Features of the time, and of a signal level with the width of its hidden layer (`glauber-model/src/conditions.rs`).
+const TIME_FEATURES: u64 = 128;
+const LEVEL_FEATURES: u64 = 34;
+const LEVEL_HIDDEN: u64 = 64;
+
+/// Counts operations of a hollow network, `length` sites a row.
+///
+/// A product of `[m, k]` and `[k, n]` counts `2 m k n`; what is not a matrix product counts nothing. Attention counts every pair of
+/// query and key, those that the bias shuts out included, since both sides of the yardstick compute them. A backward pass counts
+/// twice its forward pass, a training step three times.
+pub struct Flops<'a> {
+    pub model: &'a ModelConfig,
+    pub vocab: usize,
+    pub length: usize,
+}
+
+/// `2 k n`: one row through a linear layer.
+fn row(inputs: u64, outputs: u64) -> u64 {
+    2 * inputs * outputs
+}
+
+impl Flops<'_> {
+    /// Forward pass of one row of which `asked` sites are asked for.
+    ///
+    /// # Errors
+    /// When the network is no hollow one.
+    pub fn forward(&self, asked: usize) -> anyhow::Result<u64> {
+        let model = self.model;
+        ensure!(model.network == NetworkKind::Hollow, "operations are counted of hollow networks alone");
+        let (width, condition) = (model.width as u64, model.condition_width as u64);
+        let (length, asked, vocab) = (self.length as u64, asked as u64, self.vocab as u64);
+        let (layers, merge_layers) = (model.layers as u64, model.merge_layers as u64);
+        let feed_forward = 2 * row(width, 4 * width);
+        let modulation = row(condition, 6 * width);
+        // Scores and weighted sum, over all heads.
+        let attend = |queries: u64, keys: u64| 2 * queries * row(width, keys);
+        let stream =
+            length * (row(width, 3 * width) + row(width, width) + feed_forward) + attend(length, length) + modulation;
+        let merge = asked * (2 * row(width, width) + feed_forward)
+            + 2 * length * row(width, 2 * width)
+            + attend(asked, 2 * length)
+            + modulation;
+        let levels = length * (row(LEVEL_FEATURES, LEVEL_HIDDEN) + row(LEVEL_HIDDEN, 3 * width));
+        let time = row(TIME_FEATURES, condition) + row(condition, condition);
+        let read_out = row(condition, 2 * width) + asked * (row(2 * width, width) + row(width, vocab));
+        Ok(2 * layers * stream + merge_layers * merge + levels + time + read_out)
+    }
+
+    /// Muon's iterations in one optimiser step: each of a matrix `[m, n]`, `m ≤ n`, is `2 m² n + 2 m³ + 2 m² n`.
+    ///
+    /// # Errors
+    /// When the network is no hollow one.
+    pub fn newton_schulz(&self) -> anyhow::Result<u64> {
+        let model = self.model;
+        ensure!(model.network == NetworkKind::Hollow, "operations are counted of hollow networks alone");
+        let width = model.width as u64;
+        let matrix = |times: u64| ITERATIONS * (4 * times + 2) * width.pow(3);
+        let feed_forward = 2 * matrix(4);
+        let stream = matrix(3) + matrix(1) + feed_forward;
+        let merge = 2 * matrix(1) + 2 * matrix(2) + feed_forward;
+        Ok(2 * model.layers as u64 * stream + model.merge_layers as u64 * merge)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glauber_model::Preset;
+
+    /// Width 2, condition 3, one block a stream, one merging block, 5 tokens, 3 sites: small enough for paper.
+    fn small() -> ModelConfig {
+        ModelConfig { width: 2, layers: 1, merge_layers: 1, heads: 1, condition_width: 3, ..Preset::Tiny.config() }
+    }
+
+    #[test]
+    fn operations_agree_with_a_count_by_hand() {
+        let model = small();
+        let flops = Flops { model: &model, vocab: 5, length: 3 };
+        // A stream's block. Of each of 3 sites: queries, keys and values 2·2·6 = 24, output 2·2·2 = 8, up 2·2·8 = 32, down 32; in
+        // all 96. Scores of 3 queries over 3 keys 2·3·3·2 = 36, weighted sum 36. Modulation 2·3·12 = 72.
+        let stream = 3 * 96 + 72 + 72;
+        // The merging block, all 3 sites asked for. Of each: query 8, output 8, up and down 64; in all 80. Keys and values of each
+        // site of both streams 2·2·4 = 16. Scores of 3 queries over 6 keys 2·3·6·2 = 72, weighted sum 72. Modulation 72.
+        let merge = 3 * 80 + 6 * 16 + 144 + 72;
+        // Levels of each site: 2·34·64 = 4352 and 2·64·6 = 768. Time: 2·128·3 = 768 and 2·3·3 = 18.
+        let conditions = 3 * 5120 + 786;
+        // Modulation 2·3·4 = 24; of each site: join 2·4·2 = 16, head 2·2·5 = 20.
+        let read_out = 24 + 3 * 36;
+        assert_eq!(flops.forward(3).unwrap(), 2 * stream + merge + conditions + read_out);
+        // One site asked for: 1 · 80, 6 · 16, scores and sum 2 · 24, 72.
+        let merge = 80 + 96 + 48 + 72;
+        assert_eq!(flops.forward(1).unwrap(), 2 * stream + merge + conditions + 24 + 36);
+    }
+
+    #[test]
+    fn the_optimiser_agrees_with_a_count_by_hand() {
+        let model = small();
+        let flops = Flops { model: &model, vocab: 5, length: 3 };
+        // Each iteration of [2, n]: 8n + 16 + 8n. [2, 6]: 112, [2, 2]: 48, [2, 8]: 144, [2, 4]: 80.
+        let (stream, merge) = (112 + 48 + 2 * 144, 2 * 48 + 2 * 80 + 2 * 144);
+        assert_eq!(flops.newton_schulz().unwrap(), 5 * (2 * stream + merge));
+    }
+
+    #[test]
+    fn other_networks_are_refused() {
+        let model = Preset::Ggm387m.config();
+        let flops = Flops { model: &model, vocab: 5, length: 3 };
+        assert!(flops.forward(3).is_err() && flops.newton_schulz().is_err());
+    }
+}

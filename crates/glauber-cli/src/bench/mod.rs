@@ -1,0 +1,90 @@
+//! `glauber bench`: our side of the yardstick, whose other side is `benches/pytorch/`; `cargo xtask bench` runs both.
+
+mod blocks;
+mod flops;
+mod record;
+mod setup;
+
+use burn::tensor::{Device, Distribution, Tensor};
+use clap::Subcommand;
+use glauber_chain::{ChainRng, Chains, DrawControls};
+use glauber_train::{DeviceChains, DeviceSampler, Objective};
+
+use self::blocks::BlockFlags;
+use self::setup::{Setup, ShapeFlags, UniformTokens};
+use crate::device::device;
+
+/// What can be measured, and the record that proves both sides equal.
+#[derive(Debug, Subcommand)]
+pub enum BenchWhat {
+    /// Training steps: draw examples, forward, backward, optimiser, moving average
+    Train(BlockFlags),
+    /// Sampling steps: redraw one site of each row
+    Sample(BlockFlags),
+    /// The largest matrix product of a training step
+    Matmul(BlockFlags),
+    /// Print the sizes that the other side is to take, as JSON
+    Setup(ShapeFlags),
+    /// Write weights, examples, logits and losses of a few steps, for `benches/pytorch/check.py`
+    Record(record::Flags),
+}
+
+/// Runs what the command names.
+pub fn run(what: BenchWhat) -> anyhow::Result<()> {
+    match what {
+        BenchWhat::Train(flags) => train(&flags),
+        BenchWhat::Sample(flags) => sample(&flags),
+        BenchWhat::Matmul(flags) => matmul(&flags),
+        BenchWhat::Setup(flags) => blocks::print(&Setup::of(&flags)?.describe()?),
+        BenchWhat::Record(flags) => record::run(&flags),
+    }
+}
+
+fn train(flags: &BlockFlags) -> anyhow::Result<()> {
+    let setup = Setup::of(&flags.shape)?;
+    let folder = tempfile::tempdir()?;
+    let mut trainer = setup.trainer(&folder.path().join("run"))?;
+    let source = UniformTokens(setup.vocab);
+    flags.measure(setup.parameters()?, |steps| {
+        (0..steps).try_for_each(|_| {
+            trainer.train_step(&source)?;
+            Ok(())
+        })
+    })
+}
+
+fn sample(flags: &BlockFlags) -> anyhow::Result<()> {
+    let setup = Setup::of(&flags.shape)?;
+    let (schedule, device, network) = (setup.schedule()?, setup.device(), setup.network()?);
+    let chains = Chains::from_noise(&schedule, ChainRng::streams(0, setup.config.train.batch));
+    let mut chains = DeviceChains::upload(&chains, &device);
+    let sampler = DeviceSampler::new(&network, Objective::Denoising, &schedule, DrawControls::default(), &device)?;
+    let mut now = schedule.horizon();
+    flags.measure(setup.parameters()?, |steps| {
+        let mut left = steps;
+        while left > 0 {
+            let to = now.saturating_sub(left);
+            sampler.run(&mut chains, now, to, |_| ())?;
+            left -= now - to;
+            // A chain that has come to its end begins again where it began, with the tokens it has: the cost is the same.
+            now = if to == 0 { schedule.horizon() } else { to };
+        }
+        Ok(())
+    })
+}
+
+fn matmul(flags: &BlockFlags) -> anyhow::Result<()> {
+    let setup = Setup::of(&flags.shape)?;
+    let ([rows, width, hidden], device) = (setup.product(), setup.device());
+    let random = |dims: [usize; 2]| Tensor::<2>::random(dims, Distribution::Default, &device);
+    let (a, b) = (random([rows, width]), random([width, hidden]));
+    flags.measure(setup.parameters()?, |steps| {
+        (0..steps).for_each(|_| drop(a.clone().matmul(b.clone())));
+        Ok(())
+    })
+}
+
+/// The device that is measured.
+fn cpu() -> anyhow::Result<Device> {
+    device("cpu")
+}

@@ -1,0 +1,73 @@
+//! `cargo xtask bench`: our steps beside PyTorch's in one run, and criterion's results beside saved ones.
+
+mod compare;
+mod python;
+mod side;
+mod table;
+mod yardstick;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+pub use compare::Flags as CompareFlags;
+
+/// What can be measured.
+#[derive(Subcommand)]
+pub enum What {
+    /// Training steps: ours, PyTorch's, ours, PyTorch's …
+    Train(Flags),
+    /// Sampling steps, each of which redraws one site of each sequence
+    Sample(SampleFlags),
+    /// Compare the last `cargo bench` with one saved by `cargo bench -- --save-baseline NAME`
+    Compare(CompareFlags),
+}
+
+/// How to measure.
+#[derive(Args)]
+pub struct Flags {
+    /// Sizes, commas between them
+    #[arg(long, value_delimiter = ',', default_value = "tiny,small,d256", value_parser = ["tiny", "small", "d256"])]
+    shape: Vec<String>,
+    /// Blocks of steps of either side, in turn
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u64).range(1..))]
+    rounds: u64,
+    /// Steps of a block
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..))]
+    steps: u64,
+    /// Threads of either side; by default as many as there are cores
+    #[arg(long)]
+    threads: Option<usize>,
+    /// A Python that has PyTorch; by default `.venv/bin/python`, then `python3`
+    #[arg(long, value_name = "PATH")]
+    python: Option<PathBuf>,
+    /// Leave out the proof that both sides compute the same
+    #[arg(long)]
+    no_check: bool,
+    /// Write the table here, too
+    #[arg(long, value_name = "FILE.md")]
+    out: Option<PathBuf>,
+}
+
+/// How to measure sampling.
+#[derive(Args)]
+pub struct SampleFlags {
+    #[command(flatten)]
+    common: Flags,
+    /// Sequences sampled at a time, commas between
+    #[arg(long, value_delimiter = ',', default_value = "1,16", value_parser = clap::value_parser!(u64).range(1..))]
+    batch: Vec<u64>,
+}
+
+/// Measures or compares.
+///
+/// # Errors
+/// When something cannot be built, started or read, or the two sides are not the same network.
+pub fn run(what: &What) -> anyhow::Result<ExitCode> {
+    match what {
+        What::Train(flags) => yardstick::train(flags),
+        What::Sample(flags) => yardstick::sample(&flags.common, &flags.batch),
+        What::Compare(flags) => compare::run(flags),
+    }
+}

@@ -1,0 +1,220 @@
+//! Both sides in turn, block after block.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use super::Flags;
+use super::python::{HOW_TO_GET_IT, Python};
+use super::side::Side;
+use super::table::{self, Measured, Times};
+use crate::launcher;
+use crate::workspace::{self, Depth};
+
+/// Steps that neither side is timed at.
+const WARM_UP: u64 = 3;
+
+/// The two programs.
+struct Programs<'a> {
+    ours: PathBuf,
+    python: Option<Python>,
+    threads: usize,
+    flags: &'a Flags,
+}
+
+/// What one step of a row of the table is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Train,
+    Sample { batch: u64 },
+    Matmul,
+}
+
+impl Step {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Sample { .. } => "sample",
+            Self::Matmul => "matmul",
+        }
+    }
+}
+
+/// Training steps of every shape.
+///
+/// # Errors
+/// When a side fails, or the two are not the same network.
+pub fn train(flags: &Flags) -> anyhow::Result<ExitCode> {
+    compare("A training step", flags, &[Step::Train])
+}
+
+/// Sampling steps of every shape and batch.
+///
+/// # Errors
+/// As [`train`].
+pub fn sample(flags: &Flags, batches: &[u64]) -> anyhow::Result<ExitCode> {
+    let steps: Vec<Step> = batches.iter().map(|&batch| Step::Sample { batch }).collect();
+    compare("A sampling step", flags, &steps)
+}
+
+fn compare(heading: &str, flags: &Flags, steps: &[Step]) -> anyhow::Result<ExitCode> {
+    let root = PathBuf::from(workspace::metadata(Depth::Members)?.workspace_root);
+    let python = Python::find(flags.python.as_deref(), &root)?;
+    if python.is_none() {
+        eprintln!("{HOW_TO_GET_IT}");
+    }
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = flags.threads.unwrap_or_else(cores).max(1);
+    let programs = Programs { ours: launcher::program()?, python, threads, flags };
+    let mut rows = Vec::new();
+    for shape in &flags.shape {
+        if !flags.no_check {
+            programs.check(shape)?;
+        }
+        for &step in steps {
+            rows.push(programs.measure(shape, step)?);
+        }
+    }
+    let text = table::markdown(heading, &table::Machine::here(threads), &rows);
+    println!("{text}");
+    if let Some(path) = &flags.out {
+        fs::write(path, text).with_context(|| format!("`--out {}`", path.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Programs<'_> {
+    /// Our program with the arguments of a shape.
+    fn ours(&self, what: &str, shape: &str, step: Step) -> Command {
+        let mut command = Command::new(&self.ours);
+        command.args(["bench", what, "--shape", shape, "--threads", &self.threads.to_string()]);
+        command.env("RAYON_NUM_THREADS", self.threads.to_string());
+        if let Step::Sample { batch } = step {
+            command.args(["--batch", &batch.to_string()]);
+        }
+        command
+    }
+
+    /// Proves that the scripts are our network and our step.
+    fn check(&self, shape: &str) -> anyhow::Result<()> {
+        let Some(python) = &self.python else { return Ok(()) };
+        eprintln!("{shape}: is it the same network and the same step?");
+        let folder = tempfile::tempdir()?;
+        let mut record = self.ours("record", shape, Step::Train);
+        succeed(record.arg("--out").arg(folder.path()))?;
+        let mut check = python.script("check.py");
+        // The table alone belongs on standard output.
+        succeed(check.arg(folder.path()).stdout(std::io::stderr()))
+    }
+
+    fn setup(&self, shape: &str, step: Step) -> anyhow::Result<Value> {
+        let output = self.ours("setup", shape, step).stderr(std::process::Stdio::inherit()).output()?;
+        if !output.status.success() {
+            bail!("the setup of `{shape}` failed ({})", output.status);
+        }
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// Both sides, ready to measure; refuses networks of different sizes.
+    fn sides(&self, shape: &str, step: Step, setup: &Value) -> anyhow::Result<Vec<Side>> {
+        let [steps, warm_up] = [self.flags.steps, WARM_UP].map(|count| count.to_string());
+        let blocks = ["--steps", &steps, "--warmup", &warm_up, "--paced"];
+        let mut ours = self.ours(step.name(), shape, step);
+        ours.args(blocks);
+        let mut sides = vec![Side::start(ours)?];
+        if let Some(python) = &self.python {
+            let mut theirs = python.script("yardstick.py");
+            theirs.args([step.name(), "--setup", &setup.to_string(), "--threads", &self.threads.to_string()]);
+            theirs.args(blocks).env("OMP_NUM_THREADS", self.threads.to_string());
+            sides.push(Side::start(theirs)?);
+        }
+        same_size(&sides)?;
+        Ok(sides)
+    }
+
+    /// Seconds a step of either side, block after block.
+    fn times(&self, shape: &str, step: Step, setup: &Value) -> anyhow::Result<Times> {
+        let mut sides = self.sides(shape, step, setup)?;
+        let mut times = Times { sides: sides.iter().map(|side| side.name.clone()).collect(), blocks: Vec::new() };
+        for round in 0..self.flags.rounds {
+            let block: Vec<f64> = sides.iter_mut().map(Side::block).collect::<Result<_, _>>()?;
+            let shown: Vec<String> = block.iter().map(|seconds| format!("{:.2} ms", 1e3 * seconds)).collect();
+            eprintln!("{shape} {}: round {}: {}", step.name(), round + 1, shown.join(", "));
+            times.blocks.push(block);
+        }
+        Ok(times)
+    }
+
+    fn measure(&self, shape: &str, step: Step) -> anyhow::Result<Measured> {
+        let setup = self.setup(shape, step)?;
+        let number = |pointer: &str| {
+            setup.pointer(pointer).and_then(Value::as_f64).with_context(|| format!("no number {pointer} in the setup"))
+        };
+        // The product is that of training, whatever is measured: a sampling step's are smaller and reach less.
+        let of_training = self.setup(shape, Step::Train)?;
+        let product = of_training.pointer("/flops/matmul").and_then(Value::as_f64).context("no matmul in the setup")?;
+        let rates = self.times(shape, Step::Matmul, &of_training)?.medians().map(|seconds| product / seconds).collect();
+        let (batch, length) = (number("/batch")?, number("/length")?);
+        let sweeps = setup["levels"].as_array().map_or(0, Vec::len) as f64 - 1.0;
+        let (sequences, flops) = match step {
+            Step::Train => (batch, vec![number("/flops/network")?, number("/flops/optimiser")?]),
+            Step::Sample { .. } => (batch / (sweeps * length), vec![number("/flops/sample")?]),
+            Step::Matmul => (0.0, vec![product]),
+        };
+        Ok(Measured {
+            shape: shape.into(),
+            parameters: number("/parameters")? as u64,
+            sizes: format!("{batch} × {length}, V = {}", number("/vocab")?),
+            times: self.times(shape, step, &setup)?,
+            sequences,
+            flops,
+            rates,
+        })
+    }
+}
+
+/// Refuses sides whose networks differ in size.
+fn same_size(sides: &[Side]) -> anyhow::Result<()> {
+    let [ours, theirs] = sides else { return Ok(()) };
+    if ours.parameters == theirs.parameters {
+        return Ok(());
+    }
+    bail!(
+        "not the same network: {} has {} parameters, {} has {}: `benches/pytorch/network.py` is to follow ours",
+        ours.name,
+        ours.parameters,
+        theirs.name,
+        theirs.parameters
+    )
+}
+
+/// Runs a command to its end.
+fn succeed(command: &mut Command) -> anyhow::Result<()> {
+    let shown = Path::new(command.get_program()).display().to_string();
+    let status = command.status().with_context(|| format!("cannot start {shown}"))?;
+    if status.success() {
+        return Ok(());
+    }
+    bail!("{shown} failed ({status}); its own message is above")
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn side(parameters: u64) -> Side {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("echo '{{\"side\": \"x\", \"parameters\": {parameters}}}'")]);
+        Side::start(command).unwrap()
+    }
+
+    #[test]
+    fn networks_of_different_sizes_are_refused() {
+        assert!(same_size(&[side(3)]).is_ok() && same_size(&[side(3), side(3)]).is_ok());
+        let message = same_size(&[side(3), side(4)]).unwrap_err().to_string();
+        assert!(message.contains("3 parameters") && message.contains("has 4"), "{message}");
+    }
+}
