@@ -21,6 +21,7 @@ mod operation;
 
 pub use layers::{
     feed_forward, gated_residual, linear, log_probability, merging_attention, modulated_norm, self_attention,
+    stream_attention,
 };
 
 use burn::tensor::Tensor;

@@ -10,7 +10,7 @@ mod residual;
 mod rotary;
 mod simd;
 
-pub(crate) use attention::{MergingAttention, SelfAttention};
+pub(crate) use attention::{SelfAttention, StreamAttention};
 pub(crate) use feed_forward::FeedForward;
 pub(crate) use linear::Linear;
 pub(crate) use log_probability::LogProbability;
