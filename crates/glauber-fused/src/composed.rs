@@ -41,10 +41,31 @@ pub fn self_attention(projected: Tensor<3>, heads: usize, rotary: &Rotary, bias:
     attend(queries, keys, projected.narrow(2, 2 * heads, heads), bias)
 }
 
+/// See [`crate::stream_attention`].
+pub fn stream_attention(
+    queries: Tensor<3>,
+    stream: Tensor<3>,
+    heads: usize,
+    rotary: [&Rotary; 2],
+    bias: Tensor<4>,
+) -> Tensor<3> {
+    over_streams(queries, vec![stream], heads, rotary, bias)
+}
+
 /// See [`crate::merging_attention`].
 pub fn merging_attention(
     queries: Tensor<3>,
     streams: [Tensor<3>; 2],
+    heads: usize,
+    rotary: [&Rotary; 2],
+    bias: Tensor<4>,
+) -> Tensor<3> {
+    over_streams(queries, streams.into(), heads, rotary, bias)
+}
+
+fn over_streams(
+    queries: Tensor<3>,
+    streams: Vec<Tensor<3>>,
     heads: usize,
     rotary: [&Rotary; 2],
     bias: Tensor<4>,
@@ -57,10 +78,8 @@ pub fn merging_attention(
         let both = stream.reshape([batch, sites, 2 * heads, head_width]);
         (rotate(both.clone().narrow(2, 0, heads), rotary[1]), both.narrow(2, heads, heads))
     };
-    let [(keys_before, values_before), (keys_after, values_after)] = streams.map(split);
-    let keys = Tensor::cat(vec![keys_before, keys_after], 1);
-    let values = Tensor::cat(vec![values_before, values_after], 1);
-    attend(queries, keys, values, Some(bias))
+    let (keys, values) = streams.into_iter().map(split).unzip();
+    attend(queries, Tensor::cat(keys, 1), Tensor::cat(values, 1), Some(bias))
 }
 
 /// See [`crate::log_probability`].

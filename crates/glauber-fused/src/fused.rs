@@ -4,8 +4,8 @@ use burn::tensor::{Int, Shape, Tensor};
 
 use crate::array::Array;
 use crate::kernels::{
-    Convolution, FeedForward, GatedResidual, GroupNormSilu, Linear, LogProbability, MergingAttention, ModulatedNorm,
-    SelfAttention, Sites, Tables,
+    Convolution, FeedForward, GatedResidual, GroupNormSilu, Linear, LogProbability, ModulatedNorm, SelfAttention, Sites,
+    StreamAttention, Tables,
 };
 use crate::operation::{Input, apply};
 use crate::{Padding, Rotary};
@@ -55,6 +55,17 @@ pub fn self_attention(
     Some(apply(operation, [Input::new(projected)?], [batch, sites, width]))
 }
 
+pub fn stream_attention(
+    queries: &Tensor<3>,
+    stream: &Tensor<3>,
+    heads: &usize,
+    rotary: &[&Rotary; 2],
+    bias: &Tensor<4>,
+) -> Option<Tensor<3>> {
+    let operation = over_streams::<1>(queries, [stream], *heads, *rotary, bias)?;
+    Some(apply(operation, [Input::new(queries)?, Input::new(stream)?], queries.dims()))
+}
+
 pub fn merging_attention(
     queries: &Tensor<3>,
     streams: &[Tensor<3>; 2],
@@ -62,21 +73,31 @@ pub fn merging_attention(
     rotary: &[&Rotary; 2],
     bias: &Tensor<4>,
 ) -> Option<Tensor<3>> {
-    let ([batch, asked, width], heads) = (queries.dims(), *heads);
+    let operation = over_streams::<2>(queries, streams.each_ref(), *heads, *rotary, bias)?;
+    let inputs = [Input::new(queries)?, Input::new(&streams[0])?, Input::new(&streams[1])?];
+    Some(apply(operation, inputs, queries.dims()))
+}
+
+fn over_streams<const STREAMS: usize>(
+    queries: &Tensor<3>,
+    streams: [&Tensor<3>; STREAMS],
+    heads: usize,
+    rotary: [&Rotary; 2],
+    bias: &Tensor<4>,
+) -> Option<StreamAttention<STREAMS>> {
+    let [batch, asked, width] = queries.dims();
     let sites = streams[0].dims()[1];
-    let fits = |stream: &Tensor<3>| stream.dims() == [batch, sites, 2 * width];
+    let fits = |stream: &&Tensor<3>| stream.dims() == [batch, sites, 2 * width];
     assert!(streams.iter().all(fits), "streams that do not fit the queries");
-    let operation = MergingAttention {
+    Some(StreamAttention {
         queries: asked,
         sites,
         width,
         heads,
         query_tables: tables(rotary[0], batch, asked, width / heads)?,
         key_tables: tables(rotary[1], batch, sites, width / heads)?,
-        bias: bias_of(bias, batch, [asked, 2 * sites])?,
-    };
-    let inputs = [Input::new(queries)?, Input::new(&streams[0])?, Input::new(&streams[1])?];
-    Some(apply(operation, inputs, [batch, asked, width]))
+        bias: bias_of(bias, batch, [asked, STREAMS * sites])?,
+    })
 }
 
 pub fn log_probability(logits: &Tensor<3>, token: &Tensor<2, Int>) -> Option<Tensor<2>> {

@@ -69,6 +69,23 @@ pub fn self_attention(projected: Tensor<3>, heads: usize, rotary: &Rotary, bias:
     fused_or!(self_attention(projected, heads, rotary, bias))
 }
 
+/// Multi-head softmax attention of queries over the sites of a stream, with rotary positions.
+///
+/// # Shapes
+/// - queries: `[batch, query, width]`; stream: `[batch, site, 2 · width]`, keys and values side by side
+/// - rotary: tables of the queries, and of the stream's sites
+/// - bias, added to the scores: `[1 or batch, 1, query, site]`
+/// - output: `[batch, query, width]`
+pub fn stream_attention(
+    queries: Tensor<3>,
+    stream: Tensor<3>,
+    heads: usize,
+    rotary: [&Rotary; 2],
+    bias: Tensor<4>,
+) -> Tensor<3> {
+    fused_or!(stream_attention(queries, stream, heads, rotary, bias))
+}
+
 /// Multi-head softmax attention of queries over the sites of two streams, with rotary positions.
 ///
 /// # Shapes

@@ -144,6 +144,23 @@ fn self_attention() {
 }
 
 #[test]
+fn stream_attention() {
+    let device = Device::flex();
+    for rows in [1, 2] {
+        let (queries, keys) = (rotary(rows, 3, 4, &device), rotary(1, 5, 4, &device));
+        let bias = mask([rows, 1, 3, 5], &device);
+        let inputs = vec![numbers([2, 3, 8], 1, &device), numbers([2, 5, 16], 2, &device)];
+        let fused = |x: &[Tensor<3>]| {
+            glauber_fused::stream_attention(x[0].clone(), x[1].clone(), 2, [&queries, &keys], bias.clone())
+        };
+        let reference = |x: &[Tensor<3>]| {
+            composed::stream_attention(x[0].clone(), x[1].clone(), 2, [&queries, &keys], bias.clone())
+        };
+        compare("stream attention", inputs, fused, reference);
+    }
+}
+
+#[test]
 fn merging_attention() {
     let device = Device::flex();
     for rows in [1, 2] {

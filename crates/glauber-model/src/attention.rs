@@ -1,9 +1,11 @@
 //! Multi-head attention with rotary positions.
 
+use std::ops::Range;
+
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use glauber_fused::{Rotary, merging_attention, self_attention};
+use glauber_fused::{Rotary, merging_attention, self_attention, stream_attention};
 
 /// A linear layer whose weights are drawn later, by [`crate::initialise`].
 pub(crate) fn linear(input: usize, output: usize, bias: bool, device: &Device) -> Linear {
@@ -33,6 +35,29 @@ impl SelfAttention {
         let attended = self_attention(apply(&self.project, x), self.heads, rotary, bias);
         apply(&self.out, attended)
     }
+
+    /// The same for a part of the sites, `[batch, new site, width]`, over keys and values kept of all, `[batch, site, 2 · width]`, which take
+    /// in those of the part, from site `first` on. The bias hides keys that do not hold.
+    pub fn extend(
+        &self,
+        x: Tensor<3>,
+        first: usize,
+        kept: &mut Tensor<3>,
+        rotary: [&Rotary; 2],
+        bias: Tensor<4>,
+    ) -> Tensor<3> {
+        let [batch, new, width] = x.dims();
+        let projected = apply(&self.project, x);
+        let keys_values = projected.clone().narrow(2, width, 2 * width);
+        assign(kept, [0..batch, first..first + new, 0..2 * width], keys_values);
+        let attended = stream_attention(projected.narrow(2, 0, width), kept.clone(), self.heads, rotary, bias);
+        apply(&self.out, attended)
+    }
+}
+
+/// Writes a part of a tensor, in place where nothing else holds it.
+pub(crate) fn assign(tensor: &mut Tensor<3>, part: [Range<usize>; 3], values: Tensor<3>) {
+    tensor.inplace(|tensor| tensor.slice_assign(part, values));
 }
 
 /// Attention of the read-out's queries over the states of both streams.
@@ -56,7 +81,12 @@ impl MergingAttention {
         }
     }
 
-    /// Queries `[batch, query, width]` over streams `[batch, site, width]`; output as the queries.
+    /// Keys and values of one stream's states, `[batch, site, width]` to `[batch, site, 2 · width]`; 0 the forward stream, 1 the backward one.
+    pub fn keys_of(&self, direction: usize, states: Tensor<3>) -> Tensor<3> {
+        apply([&self.forward_keys, &self.backward_keys][direction], states)
+    }
+
+    /// Queries `[batch, query, width]` over the streams' keys and values `[batch, site, 2 · width]`; output as the queries.
     pub fn forward(
         &self,
         queries: Tensor<3>,
@@ -64,8 +94,6 @@ impl MergingAttention {
         rotary: [&Rotary; 2],
         bias: Tensor<4>,
     ) -> Tensor<3> {
-        let [before, after] = streams;
-        let streams = [apply(&self.forward_keys, before), apply(&self.backward_keys, after)];
         let attended = merging_attention(apply(&self.query, queries), streams, self.heads, rotary, bias);
         apply(&self.out, attended)
     }

@@ -65,6 +65,23 @@ impl Block {
         let fed = self.feed_forward.forward(modulated_norm(x.clone(), shift_2, scale_2));
         gated_residual(x, fed, gate_2)
     }
+
+    /// The same for some sites, from `first` on: see [`SelfAttention::extend`].
+    pub fn extend(
+        &self,
+        x: Tensor<3>,
+        first: usize,
+        kept: &mut Tensor<3>,
+        condition: Tensor<2>,
+        rotary: [&Rotary; 2],
+        bias: Tensor<4>,
+    ) -> Tensor<3> {
+        let [shift_1, scale_1, gate_1, shift_2, scale_2, gate_2] = modulations(&self.modulation, condition);
+        let normal = modulated_norm(x.clone(), shift_1, scale_1);
+        let x = gated_residual(x, self.attention.extend(normal, first, kept, rotary, bias), gate_1);
+        let fed = self.feed_forward.forward(modulated_norm(x.clone(), shift_2, scale_2));
+        gated_residual(x, fed, gate_2)
+    }
 }
 
 /// A block of the read-out: its queries attend over both streams, never over each other, so none learns of its own site.
@@ -75,9 +92,8 @@ pub(crate) struct MergingBlock {
     modulation: Linear,
 }
 
-/// What the read-out's blocks share: the streams, and where queries and keys lie.
+/// What the read-out's blocks share: where queries and keys lie, and which keys a query sees.
 pub(crate) struct Merging {
-    pub streams: [Tensor<3>; 2],
     pub query_rotary: Rotary,
     pub key_rotary: Rotary,
     pub bias: Tensor<4>,
@@ -92,12 +108,24 @@ impl MergingBlock {
         }
     }
 
-    /// Queries `[batch, query, width]` to the same; condition `[batch, condition width]`.
-    pub fn forward(&self, queries: Tensor<3>, condition: Tensor<2>, merging: &Merging) -> Tensor<3> {
+    /// Keys and values of one stream's states, as [`forward`](Self::forward) wants them; 0 the forward stream, 1 the backward one.
+    pub fn keys_of(&self, direction: usize, states: Tensor<3>) -> Tensor<3> {
+        self.attention.keys_of(direction, states)
+    }
+
+    /// Queries `[batch, query, width]` to the same, over keys and values of both streams `[batch, site, 2 · width]`; condition
+    /// `[batch, condition width]`.
+    pub fn forward(
+        &self,
+        queries: Tensor<3>,
+        condition: Tensor<2>,
+        keys: [Tensor<3>; 2],
+        merging: &Merging,
+    ) -> Tensor<3> {
         let [shift_1, scale_1, gate_1, shift_2, scale_2, gate_2] = modulations(&self.modulation, condition);
         let attended = self.attention.forward(
             modulated_norm(queries.clone(), shift_1, scale_1),
-            merging.streams.clone(),
+            keys,
             [&merging.query_rotary, &merging.key_rotary],
             merging.bias.clone(),
         );

@@ -11,7 +11,7 @@ use crate::{Conditioning, ModelConfig};
 /// Where the chain stands when a network is asked, and which class its rows belong to.
 #[derive(Debug, Clone)]
 pub struct Conditions {
-    /// The step over the horizon, `t / T` in `0..=1`, shape `[batch]`.
+    /// The step over the horizon, `t / T` in `0..=1`, shape `[batch]`. A network conditioned on signal levels only does not look at it.
     pub time: Tensor<1>,
     /// The signal level `α` of every site, shape `[batch, site]`; 1 where a site is known to be clean. A network conditioned on the
     /// step alone does not look at them.
@@ -71,6 +71,8 @@ pub(crate) struct RowCondition {
     second: Linear,
     /// `[class + 1, width]`, the last row for any class; none where there are no classes.
     class_table: Option<Param<Tensor<2>>>,
+    /// Whether the time is told; else it stands still.
+    timed: bool,
 }
 
 impl RowCondition {
@@ -82,12 +84,18 @@ impl RowCondition {
             first: linear(2 * TIME_FREQUENCIES, width, true, device),
             second: linear(width, width, true, device),
             class_table: (config.classes > 0).then(table),
+            timed: config.conditioning != Conditioning::SignalLevelOnly,
         }
+    }
+
+    pub fn is_timed(&self) -> bool {
+        self.timed
     }
 
     /// The condition `[batch, width]`, its activation already applied.
     pub fn forward(&self, conditions: &Conditions) -> Tensor<2> {
-        let angles = conditions.time.clone().unsqueeze_dim::<2>(1) * self.frequencies.clone().unsqueeze();
+        let time = if self.timed { conditions.time.clone() } else { conditions.time.zeros_like() };
+        let angles = time.unsqueeze_dim::<2>(1) * self.frequencies.clone().unsqueeze();
         let features = Tensor::cat(vec![angles.clone().sin(), angles.cos()], 1);
         let time = self.second.forward(silu(self.first.forward(features)));
         match &self.class_table {
@@ -125,7 +133,7 @@ pub(crate) struct LevelVectors {
 impl LevelEmbedding {
     /// None where the network is conditioned on the step.
     pub fn new(config: &ModelConfig, device: &Device) -> Option<Self> {
-        (config.conditioning == Conditioning::SignalLevel).then(|| Self {
+        (config.conditioning != Conditioning::Step).then(|| Self {
             frequencies: geometric(LEVEL_FREQUENCIES, HIGHEST_OF_LEVEL, device),
             first: linear(2 * LEVEL_FREQUENCIES + 2, LEVEL_HIDDEN, true, device),
             modulation: linear(LEVEL_HIDDEN, 3 * config.width, true, device),

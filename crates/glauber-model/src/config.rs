@@ -30,6 +30,9 @@ pub enum Conditioning {
     Step,
     /// The step, and the log signal-to-noise ratio of every site; a clamped site is marked clean.
     SignalLevel,
+    /// The log signal-to-noise ratio of every site and nothing else: then a site that changes is all that changes from step to step, and a
+    /// hollow network can keep what it computed ([`Incremental`](crate::Incremental)).
+    SignalLevelOnly,
 }
 
 /// How the sites of a sequence lie, which is what rotary positions tell.

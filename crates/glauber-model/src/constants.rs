@@ -67,7 +67,12 @@ impl RotaryTables {
 
     /// Tables of the first `len` sites.
     pub fn first(&self, len: usize) -> Rotary {
-        let pick = |table: &Tensor<2>| table.clone().narrow(0, 0, len).unsqueeze_dims(&[0, 2]);
+        self.range(0, len)
+    }
+
+    /// Tables of the `count` sites from `first` on.
+    pub fn range(&self, first: usize, count: usize) -> Rotary {
+        let pick = |table: &Tensor<2>| table.clone().narrow(0, first, count).unsqueeze_dims(&[0, 2]);
         Rotary { cos: pick(&self.cos), sin: pick(&self.sin) }
     }
 
@@ -91,14 +96,10 @@ impl StreamBiases {
         }
     }
 
-    /// Attention bias of the forward stream, `[1, 1, query site, key site]`.
-    pub fn causal(&self, len: usize) -> Tensor<4> {
-        square(&self.causal, len)
-    }
-
-    /// Attention bias of the backward stream, `[1, 1, query site, key site]`.
-    pub fn anticausal(&self, len: usize) -> Tensor<4> {
-        square(&self.anticausal, len)
+    /// Attention bias of one stream for the sites from `first` on, `[1, 1, new site, key site]`; 0 the forward stream, 1 the backward one.
+    pub fn rows_of(&self, direction: usize, first: usize, new: usize, len: usize) -> Tensor<4> {
+        let bias = [&self.causal, &self.anticausal][direction];
+        bias.clone().narrow(0, first, new).narrow(1, 0, len).unsqueeze_dims(&[0, 1])
     }
 
     /// Attention bias of the read-out over both streams' keys, `[rows, 1, query site, 2 · key site]`, for the query sites given:
@@ -108,11 +109,6 @@ impl StreamBiases {
         let both = Tensor::cat(vec![pick(&self.causal), pick(&self.anticausal)], 1);
         both.reshape([rows, 1, sites.len() / rows, 2 * len])
     }
-}
-
-fn square(bias: &Tensor<2>, len: usize) -> Tensor<4> {
-    let part = bias.clone().narrow(0, 0, len).narrow(1, 0, len);
-    part.unsqueeze_dims(&[0, 1])
 }
 
 fn select_rows(table: &Tensor<2>, rows: &[usize]) -> Tensor<2> {

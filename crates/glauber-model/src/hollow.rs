@@ -2,9 +2,13 @@
 //!
 //! The idea of a hollow transformer is that of Sun et al., "Score-based Continuous-time Discrete Diffusion Models" (2023), §5.
 
+use std::ops::Range;
+
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear};
 use burn::tensor::{Device, Int, Tensor};
+
+use glauber_fused::Rotary;
 
 use crate::attention::{apply, linear};
 use crate::bidirectional::pick;
@@ -54,26 +58,100 @@ impl Hollow {
 
     /// Both streams' states of embedded tokens, each `[batch, site, width]`.
     fn streams(&self, embedded: Tensor<3>, condition: &Tensor<2>) -> [Tensor<3>; 2] {
-        let [batch, len, width] = embedded.dims();
-        let end = |at: usize| {
-            let end = self.ends.val().narrow(0, at, 1);
-            end.unsqueeze_dim::<3>(0).expand([batch, 1, width])
-        };
-        let (before, after) = match len {
-            1 => (end(0), end(1)),
-            _ => (
-                Tensor::cat(vec![end(0), embedded.clone().narrow(1, 0, len - 1)], 1),
-                Tensor::cat(vec![embedded.narrow(1, 1, len - 1), end(1)], 1),
-            ),
-        };
+        let len = embedded.dims()[1];
         let rotary = self.rotary.first(len);
-        let run = |blocks: &[Block], x: Tensor<3>, bias: Tensor<4>| {
-            blocks.iter().fold(x, |x, block| block.forward(x, condition.clone(), &rotary, Some(bias.clone())))
-        };
-        [
-            run(&self.forward_stream, before, self.biases.causal(len)),
-            run(&self.backward_stream, after, self.biases.anticausal(len)),
-        ]
+        [0, 1].map(|direction| {
+            let bias = self.bias_of(direction, 0..len, len);
+            let seen = self.seen(direction, &embedded, 0..len);
+            let blocks = self.blocks_of(direction).iter();
+            blocks.fold(seen, |x, block| block.forward(x, condition.clone(), &rotary, Some(bias.clone())))
+        })
+    }
+
+    /// Whether logits depend on [`Conditions::time`].
+    pub fn follows_time(&self) -> bool {
+        self.condition.is_timed()
+    }
+
+    /// Most sites of a row.
+    pub(crate) fn longest(&self) -> usize {
+        self.rotary.len()
+    }
+
+    /// The vector that conditions every block.
+    pub(crate) fn condition(&self, conditions: &Conditions) -> Tensor<2> {
+        self.condition.forward(conditions)
+    }
+
+    /// Tokens and signal levels `[batch, site]`, embedded, and what the levels add to queries; both `[batch, site, width]`.
+    pub(crate) fn embed(&self, tokens: Tensor<2, Int>, levels: Tensor<2>) -> (Tensor<3>, Option<Tensor<3>>) {
+        let embedded = self.vocabulary.embed(tokens);
+        match &self.levels {
+            None => (embedded, None),
+            Some(embedding) => {
+                let levels = embedding.forward(levels);
+                (levels.mark(embedded), Some(levels.query))
+            }
+        }
+    }
+
+    /// Rotary tables of some sites, and of all.
+    pub(crate) fn rotary_of(&self, sites: Range<usize>, len: usize) -> [Rotary; 2] {
+        [self.rotary.range(sites.start, sites.len()), self.rotary.first(len)]
+    }
+
+    /// Attention bias of a stream's states at some sites over all its keys.
+    pub(crate) fn bias_of(&self, direction: usize, sites: Range<usize>, len: usize) -> Tensor<4> {
+        self.biases.rows_of(direction, sites.start, sites.len(), len)
+    }
+
+    pub(crate) fn blocks_of(&self, direction: usize) -> &[Block] {
+        [&self.forward_stream, &self.backward_stream][direction]
+    }
+
+    pub(crate) fn merging_blocks(&self) -> &[MergingBlock] {
+        &self.merge
+    }
+
+    /// What a stream is given at some sites, of embedded tokens `[batch, site, width]`: the neighbour on the side that it comes from, or an
+    /// end. Direction 0 is the forward stream, 1 the backward one.
+    pub(crate) fn seen(&self, direction: usize, embedded: &Tensor<3>, sites: Range<usize>) -> Tensor<3> {
+        let [batch, len, width] = embedded.dims();
+        let end = || self.ends.val().narrow(0, direction, 1).unsqueeze_dim::<3>(0).expand([batch, 1, width]);
+        let part = |from: usize, to: usize| embedded.clone().narrow(1, from, to - from);
+        let Range { start, end: stop } = sites;
+        match direction {
+            0 if start > 0 => part(start - 1, stop - 1),
+            0 if stop > 1 => Tensor::cat(vec![end(), part(0, stop - 1)], 1),
+            1 if stop < len => part(start + 1, stop + 1),
+            1 if start + 1 < len => Tensor::cat(vec![part(start + 1, len), end()], 1),
+            _ => end(),
+        }
+    }
+
+    /// The read-out of both streams' states at the sites asked for, `[batch, asked site, width]`.
+    pub(crate) fn read_out(
+        &self,
+        states: [Tensor<3>; 2],
+        level_query: Option<Tensor<3>>,
+        condition: Tensor<2>,
+        merging: &Merging,
+        keys: impl Fn(usize, &MergingBlock) -> [Tensor<3>; 2],
+    ) -> Tensor<3> {
+        let queries = apply(&self.join, Tensor::cat(states.into(), 2));
+        let queries = level_query.into_iter().fold(queries, |queries, level| queries + level);
+        let blocks = self.merge.iter().enumerate();
+        let queries = blocks
+            .fold(queries, |queries, (at, block)| block.forward(queries, condition.clone(), keys(at, block), merging));
+        self.vocabulary.logits(queries, condition)
+    }
+
+    pub(crate) fn merging(&self, asked: &[usize], rows: usize, len: usize) -> Merging {
+        Merging {
+            query_rotary: self.rotary.at(asked, rows),
+            key_rotary: self.rotary.first(len),
+            bias: self.biases.merging(asked, rows, len),
+        }
     }
 }
 
@@ -81,10 +159,8 @@ impl SiteClassifier for Hollow {
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
         let [batch, len] = tokens.dims();
         assert!(len <= self.rotary.len(), "sequence longer than the network");
-        let condition = self.condition.forward(conditions);
-        let levels = self.levels.as_ref().map(|levels| levels.forward(conditions.levels.clone()));
-        let embedded = self.vocabulary.embed(tokens);
-        let embedded = levels.iter().fold(embedded, |embedded, levels| levels.mark(embedded));
+        let condition = self.condition(conditions);
+        let (embedded, level_queries) = self.embed(tokens, conditions.levels.clone());
         let streams = self.streams(embedded, &condition);
         let every: Vec<usize>;
         let (asked, rows) = match sites {
@@ -95,17 +171,11 @@ impl SiteClassifier for Hollow {
             Sites::Block(block) => (block, 1),
             Sites::Each(each) => (each, batch),
         };
-        let merging = Merging {
-            query_rotary: self.rotary.at(asked, rows),
-            key_rotary: self.rotary.first(len),
-            bias: self.biases.merging(asked, rows, len),
-            streams: streams.clone(),
-        };
-        let joined = Tensor::cat(streams.map(|states| pick(states, sites)).into(), 2);
-        let queries = apply(&self.join, joined);
-        let queries = levels.into_iter().fold(queries, |queries, levels| queries + pick(levels.query, sites));
-        let queries =
-            self.merge.iter().fold(queries, |queries, block| block.forward(queries, condition.clone(), &merging));
-        self.vocabulary.logits(queries, condition)
+        let states = streams.clone().map(|states| pick(states, sites));
+        let level_query = level_queries.map(|levels| pick(levels, sites));
+        self.read_out(states, level_query, condition, &self.merging(asked, rows, len), |_, block| {
+            let [before, after] = streams.clone();
+            [block.keys_of(0, before), block.keys_of(1, after)]
+        })
     }
 }

@@ -19,6 +19,7 @@ mod constants;
 mod embedding;
 mod error;
 mod hollow;
+mod incremental;
 mod initialise;
 mod masked_query;
 
@@ -28,4 +29,5 @@ pub use conditions::Conditions;
 pub use config::{Conditioning, ModelConfig, NetworkKind, Positions, Preset};
 pub use error::ModelError;
 pub use hollow::Hollow;
+pub use incremental::Incremental;
 pub use masked_query::MaskedQuery;

@@ -7,6 +7,9 @@ use glauber_model::{
 };
 use proptest::prelude::*;
 
+#[path = "awake/mod.rs"]
+mod awake;
+
 const VOCAB: usize = 11;
 const LEN: usize = 9;
 
@@ -29,26 +32,8 @@ fn small(network: NetworkKind) -> ModelConfig {
     }
 }
 
-/// A network none of whose weights is zero: an untrained one is blind, and blind networks are hollow for free.
 fn awake(config: &ModelConfig, seed: u64) -> Network {
-    struct Wake(u32);
-    impl burn::module::ModuleMapper for Wake {
-        fn map_float<const D: usize>(
-            &mut self,
-            param: burn::module::Param<Tensor<D>>,
-        ) -> burn::module::Param<Tensor<D>> {
-            let shape = param.shape();
-            let values: Vec<f32> = (0..shape.num_elements())
-                .map(|_| {
-                    self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    (self.0 >> 8) as f32 / (1 << 24) as f32 - 0.5
-                })
-                .collect();
-            param.map(|old| Tensor::from_data(TensorData::new(values, shape), &old.device()) * 0.5)
-        }
-    }
-    let network = Network::new(config, VOCAB, LEN, seed, &device()).expect("valid sizes");
-    network.map(&mut Wake(seed as u32))
+    awake::awake(config, VOCAB, LEN, seed, &device())
 }
 
 fn logits(network: &Network, rows: &[Vec<i32>], time: f32, sites: Sites<'_>) -> Vec<Vec<f32>> {

@@ -4,7 +4,7 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
 use glauber_chain::{ChainError, ChainRng, Chains, DrawControls};
-use glauber_model::{Conditions, Network, SiteClassifier, Sites};
+use glauber_model::{Conditions, Incremental, Network, SiteClassifier, Sites};
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token, TokenBatch};
 
@@ -141,12 +141,13 @@ impl<'a> DeviceSampler<'a> {
         }
         let order = self.schedule.order();
         let mut now = from;
+        let mut kept = None;
         while now > to {
             let sweep = order.sweep_of(now - 1);
             let next = order.sweep_start(sweep).max(to);
             let levels = self.levels(next, now);
             for step in (next..now).rev() {
-                self.step(chains, step, levels.clone().narrow(0, step - next, 1));
+                self.step(chains, step, levels.clone().narrow(0, step - next, 1), &mut kept);
             }
             now = next;
             after_sweep(sweep);
@@ -162,14 +163,44 @@ impl<'a> DeviceSampler<'a> {
         Tensor::from_data(TensorData::new(levels.collect::<Vec<f32>>(), [to - from, len]), self.device)
     }
 
-    fn step(&self, chains: &mut DeviceChains, step: Step, levels: Tensor<2>) {
+    /// What a network says of some sites. A hollow one that is not told the time keeps its streams' states from step to step.
+    fn logits(
+        &self,
+        chains: &DeviceChains,
+        step: Step,
+        levels: &Tensor<2>,
+        kept: &mut Option<Incremental<'a>>,
+    ) -> Tensor<3> {
+        let sites = self.schedule.sites(step);
+        let conditions = self.conditions(chains, step, levels);
+        let Network::Hollow(hollow) = self.network else {
+            return self.network.logits(self.context(chains, sites), &conditions, Sites::Block(sites));
+        };
+        let states = match kept.take().filter(|_| !hollow.follows_time()) {
+            None => Incremental::new(hollow, chains.tokens.clone(), &conditions),
+            Some(mut states) => {
+                for site in self.changed_before(step) {
+                    let (tokens, levels) = (chains.tokens.clone(), conditions.levels.clone());
+                    states.set(site, tokens.narrow(1, site, 1), levels.narrow(1, site, 1));
+                }
+                states
+            }
+        };
+        kept.insert(states).logits(sites)
+    }
+
+    /// The sites whose tokens or signal levels at a step are not those of the step before it on the way down.
+    fn changed_before(&self, step: Step) -> Vec<Site> {
+        let written = self.schedule.sites(step + 1);
+        let level = |site, step| self.schedule.signal_level(site, step);
+        let changed = |&site: &Site| written.contains(&site) || level(site, step) != level(site, step + 1);
+        (0..self.schedule.len()).filter(changed).collect()
+    }
+
+    fn step(&self, chains: &mut DeviceChains, step: Step, levels: Tensor<2>, kept: &mut Option<Incremental<'a>>) {
         let sites = self.schedule.sites(step);
         let uniforms = chains.uniforms(sites);
-        let logits = self.network.logits(
-            self.context(chains, sites),
-            &self.conditions(chains, step, &levels),
-            Sites::Block(sites),
-        );
+        let logits = self.logits(chains, step, &levels, kept);
         // The sites of a step have mostly one level, but need not have.
         let level = sites.iter().map(|&site| levels.clone().narrow(1, site, 1)).collect();
         let level = Tensor::cat(level, 1).unsqueeze_dim::<3>(2);

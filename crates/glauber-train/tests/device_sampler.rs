@@ -2,9 +2,10 @@
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use glauber_chain::{ChainRng, Chains, DrawControls, HeatBath, ReverseSampler};
+use glauber_chain::{ChainError, ChainRng, Chains, DrawControls, HeatBath, ReverseSampler, SiteConditional, TokenRows};
 use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Positions};
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
+use glauber_tokens::{Site, Step};
 use glauber_train::{DeviceChains, DeviceSampler, NetworkConditional, Objective};
 
 const VOCAB: usize = 13;
@@ -21,7 +22,7 @@ impl ModuleMapper for Wake {
     }
 }
 
-fn network(kind: NetworkKind) -> Network {
+fn network(kind: NetworkKind, conditioning: Conditioning) -> Network {
     let config = ModelConfig {
         network: kind,
         width: 16,
@@ -30,7 +31,7 @@ fn network(kind: NetworkKind) -> Network {
         heads: 2,
         condition_width: 8,
         positions: Positions::Line,
-        conditioning: Conditioning::SignalLevel,
+        conditioning,
         classes: 0,
         tied: false,
     };
@@ -55,19 +56,78 @@ fn start(sampler: &ReverseSampler<'_>, clamp: bool) -> Chains {
 }
 
 fn agree(kind: NetworkKind, objective: Objective, schedule: &Schedule, controls: DrawControls, clamp: bool) {
-    let (network, device) = (network(kind), Device::flex());
+    for conditioning in [Conditioning::SignalLevel, Conditioning::SignalLevelOnly] {
+        agree_on(&network(kind, conditioning), objective, schedule, controls, clamp);
+    }
+}
+
+fn agree_on(network: &Network, objective: Objective, schedule: &Schedule, controls: DrawControls, clamp: bool) {
+    let device = Device::flex();
     let sampler = ReverseSampler::new(schedule, HeatBath::new(controls).expect("controls"));
     let mut host = start(&sampler, clamp);
     let mut chains = DeviceChains::upload(&host, &device);
-    let conditional = NetworkConditional::new(&network, objective, schedule, &device);
+    let conditional = NetworkConditional::new(network, objective, schedule, &device);
     sampler.sample(&conditional, &mut host).expect("sampling");
-    let on_device = DeviceSampler::new(&network, objective, schedule, controls, &device).expect("a sampler");
+    let on_device = DeviceSampler::new(network, objective, schedule, controls, &device).expect("a sampler");
     let mut sweeps = Vec::new();
     on_device.run(&mut chains, schedule.horizon(), 0, |left| sweeps.push(left)).expect("sampling");
     assert_eq!(sweeps, (0..schedule.sweeps()).rev().collect::<Vec<_>>());
     let (tokens, rngs) = chains.download().expect("tokens");
-    assert_eq!(&tokens, host.tokens(), "{kind:?}, {objective:?}, {controls:?}, clamped: {clamp}");
+    assert_eq!(&tokens, host.tokens(), "{objective:?}, {controls:?}, clamped: {clamp}");
     assert_eq!(rngs, host.rngs(), "both take the same uniform numbers");
+}
+
+/// Conditionals that keep nothing from question to question.
+struct Forgetful<'a> {
+    network: &'a Network,
+    schedule: &'a Schedule,
+    device: Device,
+}
+
+impl SiteConditional for Forgetful<'_> {
+    fn vocab(&self) -> usize {
+        VOCAB
+    }
+
+    fn len(&self) -> usize {
+        LEN
+    }
+
+    fn log_conditionals(
+        &self,
+        tokens: TokenRows<'_>,
+        step: Step,
+        sites: &[Site],
+        out: &mut [f64],
+    ) -> Result<(), ChainError> {
+        let fresh = NetworkConditional::new(self.network, Objective::Denoising, self.schedule, &self.device);
+        fresh.log_conditionals(tokens, step, sites, out)
+    }
+}
+
+#[test]
+fn what_is_kept_between_steps_changes_no_draw() {
+    let law = || NoiseLaw::uniform(VOCAB).expect("a law");
+    let orders = [
+        round_robin(),
+        SiteOrder::permutation(LEN, 4, 3).expect("an order"),
+        SiteOrder::strided(LEN, 3, 4).expect("an order"),
+    ];
+    for conditioning in [Conditioning::SignalLevel, Conditioning::SignalLevelOnly] {
+        let network = network(NetworkKind::Hollow, conditioning);
+        for order in orders.clone() {
+            let schedule = schedule(law(), order);
+            let sampler = ReverseSampler::new(&schedule, HeatBath::default());
+            let (mut kept, mut expected) = (start(&sampler, true), start(&sampler, true));
+            let device = Device::flex();
+            let keeps = NetworkConditional::new(&network, Objective::Denoising, &schedule, &device);
+            sampler.sample(&keeps, &mut kept).expect("sampling");
+            sampler
+                .sample(&Forgetful { network: &network, schedule: &schedule, device }, &mut expected)
+                .expect("sampling");
+            assert_eq!(kept.tokens(), expected.tokens(), "{conditioning:?}");
+        }
+    }
 }
 
 fn round_robin() -> SiteOrder {

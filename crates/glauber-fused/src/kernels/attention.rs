@@ -231,80 +231,90 @@ impl Operation<1> for SelfAttention {
     }
 }
 
-/// Attention of queries `[batch, query, width]` over two streams of keys and values side by side, `[batch, site, 2 · width]`.
+/// Attention of queries `[batch, query, width]` over streams of keys and values side by side, each `[batch, site, 2 · width]`.
 #[derive(Debug, Clone)]
-pub(crate) struct MergingAttention {
+pub(crate) struct StreamAttention<const STREAMS: usize> {
     pub queries: usize,
     pub sites: usize,
     pub width: usize,
     pub heads: usize,
     pub query_tables: Tables,
     pub key_tables: Tables,
-    /// `[1 or batch, query, 2 · site]`.
+    /// `[1 or batch, query, STREAMS · site]`, the first stream's sites first.
     pub bias: Array,
 }
 
-impl MergingAttention {
-    fn row<'a>(&'a self, row: usize, queries: &'a [f32], streams: [&'a [f32]; 2]) -> Row<'a> {
+impl<const STREAMS: usize> StreamAttention<STREAMS> {
+    fn row<'a>(&'a self, row: usize, queries: &'a [f32], streams: [&'a [f32]; STREAMS]) -> Row<'a> {
         let Self { sites, width, heads, .. } = *self;
-        let source = |values: &'a [f32]| Source { values, stride: 2 * width, sites, keys_at: 0, values_at: width };
+        let (of_queries, of_stream, _) = self.sizes();
+        let source = |values: &'a [f32]| Source {
+            values: &values[row * of_stream..][..of_stream],
+            stride: 2 * width,
+            sites,
+            keys_at: 0,
+            values_at: width,
+        };
         Row {
-            heads: Heads { heads, width: width / heads, queries: self.queries, keys: 2 * sites },
-            queries: HeadRows { values: queries, stride: width },
+            heads: Heads { heads, width: width / heads, queries: self.queries, keys: STREAMS * sites },
+            queries: HeadRows { values: &queries[row * of_queries..][..of_queries], stride: width },
             sources: streams.map(source).into(),
             query_tables: self.query_tables.of(row),
             key_tables: self.key_tables.of(row),
-            bias: row_of(&self.bias, row, self.queries * 2 * sites),
+            bias: row_of(&self.bias, row, self.queries * STREAMS * sites),
         }
     }
 
     /// Numbers of one row's queries, of one stream, and of the weights.
     fn sizes(&self) -> (usize, usize, usize) {
         let Self { queries, sites, width, heads, .. } = *self;
-        (queries * width, sites * 2 * width, heads * queries * 2 * sites)
+        (queries * width, sites * 2 * width, heads * queries * STREAMS * sites)
     }
-}
 
-impl Operation<3> for MergingAttention {
-    fn forward(&self, [queries, before, after]: [&[f32]; 3], _keep: bool) -> Output {
-        let (of_queries, of_stream, of_weights) = self.sizes();
+    fn attend(&self, queries: &[f32], streams: [&[f32]; STREAMS]) -> Output {
+        let (of_queries, _, of_weights) = self.sizes();
         let mut values = vec![0.0; queries.len()];
         let mut weights = vec![0.0; queries.len() / of_queries * of_weights];
         let outputs = values.par_chunks_mut(of_queries).zip(weights.par_chunks_mut(of_weights));
-        let streams = before.par_chunks(of_stream).zip(after.par_chunks(of_stream));
-        outputs.zip(queries.par_chunks(of_queries)).zip(streams).enumerate().for_each(
-            |(row, (((values, weights), queries), (before, after)))| {
-                self.row(row, queries, [before, after]).forward(values, weights);
-            },
-        );
+        outputs
+            .enumerate()
+            .for_each(|(row, (values, weights))| self.row(row, queries, streams).forward(values, weights));
         Output { values, kept: weights }
     }
 
-    fn backward(&self, [queries, before, after]: [&[f32]; 3], kept: &[f32], gradient: &[f32]) -> [Vec<f32>; 3] {
+    /// Gradients by the queries and by each stream.
+    fn attend_backward(
+        &self,
+        queries: &[f32],
+        streams: [&[f32]; STREAMS],
+        kept: &[f32],
+        gradient: &[f32],
+    ) -> (Vec<f32>, [Vec<f32>; STREAMS]) {
         let (of_queries, of_stream, of_weights) = self.sizes();
-        let mut out = [vec![0.0; queries.len()], vec![0.0; before.len()], vec![0.0; after.len()]];
-        let [by_queries, by_before, by_after] = &mut out;
-        let outputs = by_queries.par_chunks_mut(of_queries);
-        let outputs = outputs.zip(by_before.par_chunks_mut(of_stream).zip(by_after.par_chunks_mut(of_stream)));
-        let streams = before.par_chunks(of_stream).zip(after.par_chunks(of_stream));
-        let inputs = queries.par_chunks(of_queries).zip(streams);
+        let mut by_queries = vec![0.0; queries.len()];
+        let mut by_streams = streams.map(|stream| vec![0.0; stream.len()]);
+        let mut parts = by_streams.each_mut().map(|by_stream| by_stream.chunks_mut(of_stream));
+        let outputs: Vec<_> = by_queries
+            .chunks_mut(of_queries)
+            .map(|by_queries| (by_queries, parts.each_mut().map(|part| part.next().unwrap_or_default())))
+            .collect();
         let learned = kept.par_chunks(of_weights).zip(gradient.par_chunks(of_queries));
-        outputs.zip(inputs).zip(learned).enumerate().for_each(
-            |(row, ((out, (queries, streams)), (weights, gradient)))| {
-                let row = self.row(row, queries, [streams.0, streams.1]);
-                self.row_backward(&row, weights, gradient, (out.0, [out.1.0, out.1.1]));
-            },
-        );
-        out
+        outputs.into_par_iter().zip(learned).enumerate().for_each(|(row, (out, (weights, gradient)))| {
+            self.row_backward(&self.row(row, queries, streams), weights, gradient, out);
+        });
+        (by_queries, by_streams)
     }
-}
 
-impl MergingAttention {
-    fn row_backward(&self, row: &Row<'_>, weights: &[f32], gradient: &[f32], out: (&mut [f32], [&mut [f32]; 2])) {
+    fn row_backward(
+        &self,
+        row: &Row<'_>,
+        weights: &[f32],
+        gradient: &[f32],
+        (by_queries, mut by_streams): (&mut [f32], [&mut [f32]; STREAMS]),
+    ) {
         let Self { sites, width, heads, .. } = *self;
         let head_width = width / heads;
-        let (by_queries, mut by_streams) = out;
-        for (head, weights) in weights.chunks_exact(self.queries * 2 * sites).enumerate() {
+        for (head, weights) in weights.chunks_exact(self.queries * STREAMS * sites).enumerate() {
             let gradients = row.backward(head, weights, gradient);
             let at = head * head_width;
             let (tables, scale) = (row.query_tables, row.scale());
@@ -316,5 +326,27 @@ impl MergingAttention {
                 spread(&mut stream[width + at..], 2 * width, values, head_width);
             }
         }
+    }
+}
+
+impl Operation<2> for StreamAttention<1> {
+    fn forward(&self, [queries, stream]: [&[f32]; 2], _keep: bool) -> Output {
+        self.attend(queries, [stream])
+    }
+
+    fn backward(&self, [queries, stream]: [&[f32]; 2], kept: &[f32], gradient: &[f32]) -> [Vec<f32>; 2] {
+        let (by_queries, [by_stream]) = self.attend_backward(queries, [stream], kept, gradient);
+        [by_queries, by_stream]
+    }
+}
+
+impl Operation<3> for StreamAttention<2> {
+    fn forward(&self, [queries, before, after]: [&[f32]; 3], _keep: bool) -> Output {
+        self.attend(queries, [before, after])
+    }
+
+    fn backward(&self, [queries, before, after]: [&[f32]; 3], kept: &[f32], gradient: &[f32]) -> [Vec<f32>; 3] {
+        let (by_queries, [by_before, by_after]) = self.attend_backward(queries, [before, after], kept, gradient);
+        [by_queries, by_before, by_after]
     }
 }

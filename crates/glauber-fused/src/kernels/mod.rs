@@ -12,7 +12,7 @@ mod residual;
 mod rotary;
 mod simd;
 
-pub(crate) use attention::{MergingAttention, SelfAttention};
+pub(crate) use attention::{SelfAttention, StreamAttention};
 pub(crate) use convolution::Convolution;
 pub(crate) use feed_forward::FeedForward;
 pub(crate) use group_norm::GroupNormSilu;

@@ -1,0 +1,124 @@
+//! The hollow network asked again and again about rows of which little changes in between.
+
+use std::ops::Range;
+
+use burn::tensor::{Int, Tensor};
+use glauber_tokens::Site;
+
+use crate::attention::assign;
+use crate::bidirectional::pick;
+use crate::hollow::Hollow;
+use crate::{Conditions, Sites};
+
+/// A [`Hollow`] network that keeps its streams' states between questions.
+///
+/// A forward state depends on earlier sites alone and a backward state on later ones, so a change at site `s` leaves forward states
+/// up to `s` and backward states from `s` on as they are. Where a question asks for site `i`, the states that no longer hold are
+/// computed again up to `i` from the left and down to `i` from the right, and no others: exactly the logits of the whole network, up to
+/// the rounding of matrix products of another shape. A sweep that redraws site after site costs as much as one pass over the
+/// sequence, and read-outs of single sites, where the row's condition stands still
+/// ([`Conditioning::SignalLevelOnly`](crate::Conditioning)).
+pub struct Incremental<'a> {
+    network: &'a Hollow,
+    /// `[batch, condition width]`.
+    condition: Tensor<2>,
+    /// Tokens embedded and marked with their levels, `[batch, site, width]`.
+    embedded: Tensor<3>,
+    /// What levels add to queries, `[batch, site, width]`.
+    level_queries: Option<Tensor<3>>,
+    /// The forward stream and the backward one.
+    streams: [Stream; 2],
+}
+
+/// What is kept of a stream, as far as it holds.
+struct Stream {
+    /// Keys and values of each block, `[batch, site, 2 · width]`.
+    keys: Vec<Tensor<3>>,
+    /// Keys and values for each merging block, `[batch, site, 2 · width]`.
+    merging_keys: Vec<Tensor<3>>,
+    /// States, `[batch, site, width]`.
+    states: Tensor<3>,
+    /// Of the forward stream sites before this one hold, of the backward stream this one and those after it.
+    border: usize,
+}
+
+impl<'a> Incremental<'a> {
+    /// Begins with rows of tokens `[batch, site]`; nothing is computed yet but embeddings.
+    ///
+    /// # Panics
+    /// When the rows are longer than the network was built for, or empty.
+    pub fn new(network: &'a Hollow, tokens: Tensor<2, Int>, conditions: &Conditions) -> Self {
+        let [batch, len] = tokens.dims();
+        assert!((1..=network.longest()).contains(&len), "rows longer than the network, or empty");
+        let device = tokens.device();
+        let (embedded, level_queries) = network.embed(tokens, conditions.levels.clone());
+        let width = embedded.dims()[2];
+        let stream = |direction: usize| {
+            let zeros = |count: usize, width: usize| vec![Tensor::zeros([batch, len, width], &device); count];
+            Stream {
+                keys: zeros(network.blocks_of(direction).len(), 2 * width),
+                merging_keys: zeros(network.merging_blocks().len(), 2 * width),
+                states: Tensor::zeros([batch, len, width], &device),
+                border: [0, len][direction],
+            }
+        };
+        let streams = [stream(0), stream(1)];
+        Self { network, condition: network.condition(conditions), embedded, level_queries, streams }
+    }
+
+    /// Sets what stands at a site of every row: tokens and signal levels, each `[batch, 1]`.
+    ///
+    /// # Panics
+    /// When there is no such site, or the rows are of another number.
+    pub fn set(&mut self, site: Site, tokens: Tensor<2, Int>, levels: Tensor<2>) {
+        let [batch, len, width] = self.embedded.dims();
+        assert!(site < len && tokens.dims() == [batch, 1], "one token a row, for a site below {len}");
+        let (embedded, level_queries) = self.network.embed(tokens, levels);
+        let column = || [0..batch, site..site + 1, 0..width];
+        assign(&mut self.embedded, column(), embedded);
+        if let (Some(kept), Some(new)) = (&mut self.level_queries, level_queries) {
+            assign(kept, column(), new);
+        }
+        let [before, after] = &mut self.streams;
+        before.border = before.border.min(site + 1);
+        after.border = after.border.max(site);
+    }
+
+    /// Logits of some sites, the same ones in every row: `[batch, asked site, token]`.
+    ///
+    /// # Panics
+    /// When a site lies outside, or none is asked for.
+    pub fn logits(&mut self, sites: &[Site]) -> Tensor<3> {
+        let len = self.embedded.dims()[1];
+        let (first, last) = sites.iter().fold((len, 0), |(low, high), &site| (low.min(site), high.max(site)));
+        assert!(first < len && last < len, "sites below {len}, at least one");
+        self.compute(0, self.streams[0].border..last + 1);
+        self.compute(1, first..self.streams[1].border);
+        let states = self.streams.each_ref().map(|stream| pick(stream.states.clone(), Sites::Block(sites)));
+        let level_query = self.level_queries.clone().map(|levels| pick(levels, Sites::Block(sites)));
+        let merging = self.network.merging(sites, 1, len);
+        self.network.read_out(states, level_query, self.condition.clone(), &merging, |at, _| {
+            self.streams.each_ref().map(|stream| stream.merging_keys[at].clone())
+        })
+    }
+
+    /// Computes a stream's states at some sites, next to those that hold.
+    fn compute(&mut self, direction: usize, sites: Range<usize>) {
+        if sites.is_empty() {
+            return;
+        }
+        let (network, stream) = (self.network, &mut self.streams[direction]);
+        let [batch, len, width] = self.embedded.dims();
+        let rotary = network.rotary_of(sites.clone(), len);
+        let bias = network.bias_of(direction, sites.clone(), len);
+        let mut x = network.seen(direction, &self.embedded, sites.clone());
+        for (block, keys) in network.blocks_of(direction).iter().zip(&mut stream.keys) {
+            x = block.extend(x, sites.start, keys, self.condition.clone(), rotary.each_ref(), bias.clone());
+        }
+        for (block, keys) in network.merging_blocks().iter().zip(&mut stream.merging_keys) {
+            assign(keys, [0..batch, sites.clone(), 0..2 * width], block.keys_of(direction, x.clone()));
+        }
+        assign(&mut stream.states, [0..batch, sites.clone(), 0..width], x);
+        stream.border = [sites.end, sites.start][direction];
+    }
+}
