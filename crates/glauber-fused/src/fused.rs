@@ -4,8 +4,8 @@ use burn::tensor::{Int, Shape, Tensor};
 
 use crate::array::Array;
 use crate::kernels::{
-    Convolution, FeedForward, GatedResidual, GroupNormSilu, Linear, LogProbability, ModulatedNorm, SelfAttention, Sites,
-    StreamAttention, Tables,
+    Convolution, FeedForward, GatedResidual, GroupNormSilu, Linear, LogProbability, ModulatedNorm, SelfAttention,
+    Sites, StreamAttention, Tables,
 };
 use crate::operation::{Input, apply};
 use crate::{Padding, Rotary};
