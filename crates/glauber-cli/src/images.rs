@@ -36,10 +36,9 @@ pub struct Grids {
 impl SequenceSource for Grids {
     fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
         let index = rng.below(self.source.len());
-        let example = self.source.get(index, rng);
-        let tokens = self.codec.encode(&example.image).expect("images of the extent of the codec");
+        let (tokens, class) = self.grid(index, rng);
         out.copy_from_slice(&tokens);
-        example.class.filter(|_| self.told)
+        class.filter(|_| self.told)
     }
 }
 
@@ -47,6 +46,12 @@ impl Grids {
     /// Number of images.
     pub fn len(&self) -> usize {
         self.source.len()
+    }
+
+    /// An image as a grid of tokens, shape `[site]`, and its class where the source knows it, told or not.
+    pub fn grid(&self, index: usize, rng: &mut ChainRng) -> (Vec<Token>, Option<usize>) {
+        let example = self.source.get(index, rng);
+        (self.codec.encode(&example.image).expect("images of the extent of the codec"), example.class)
     }
 }
 
@@ -61,7 +66,7 @@ pub fn open(data: &DataConfig, seed: u64) -> anyhow::Result<Pictures> {
     let (Some(codec), DataConfig::Image { classes, held_out, images, .. }) = (codec(data)?, data) else {
         bail!("`data.kind` is not \"image\": this run was trained on something else");
     };
-    let (train, test) = parts(images, codec.extent(), *classes > 0, *held_out, seed)?;
+    let (train, test) = parts(images, codec.extent(), Colours::Grey, *classes > 0, *held_out, seed)?;
     let class_names = train.class_names().to_vec();
     if *classes > 0 && *classes != class_names.len() {
         bail!("`data.classes` is {classes}, but the images have {}: {}", class_names.len(), class_names.join(", "));
@@ -73,20 +78,21 @@ pub fn open(data: &DataConfig, seed: u64) -> anyhow::Result<Pictures> {
 /// How many classes a configuration's images have, whether they are told or not.
 pub fn class_count(data: &DataConfig, seed: u64) -> anyhow::Result<usize> {
     let DataConfig::Image { height, width, held_out, images, .. } = data else { return Ok(0) };
-    let (train, _) = parts(images, Extent::new(*height, *width)?, true, *held_out, seed)?;
+    let (train, _) = parts(images, Extent::new(*height, *width)?, Colours::Grey, true, *held_out, seed)?;
     Ok(train.class_names().len())
 }
 
 type Source = Arc<dyn ImageSource>;
 
-fn parts(
+/// Opens images, divided into those to train on and those held out.
+pub fn parts(
     images: &ImagesConfig,
     extent: Extent,
+    colours: Colours,
     labels: bool,
     held_out: f64,
     seed: u64,
 ) -> anyhow::Result<(Source, Source)> {
-    let colours = Colours::Grey;
     let whole: Source = match images {
         ImagesConfig::Mnist { path } => {
             let Mnist { train, test } = Mnist::open(path)?;

@@ -4,6 +4,7 @@ mod arguments;
 mod device;
 mod eval;
 mod experiment;
+mod fidelity;
 mod film;
 mod images;
 mod infill;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Sample(flags) => sample::sample(&flags),
         Command::Infill(flags) => infill::infill(&flags),
         Command::Eval(flags) => eval::eval(&flags),
+        Command::Fidelity(flags) => fidelity::fidelity(&flags),
         Command::Info(flags) => info::info(&flags),
         Command::Tokenize(flags) => tokenize::tokenize(&flags),
         Command::Experiment { what } => experiment::run(what),

@@ -1,6 +1,6 @@
 //! How sequences are drawn: the one place where a sampler is chosen.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use anyhow::{Context, bail, ensure};
 use glauber_chain::{
@@ -119,7 +119,12 @@ impl Sampling {
 
     /// Chains at the noise law.
     pub fn start(&self, count: usize, seed: u64) -> Chains {
-        Chains::from_noise(&self.schedule, ChainRng::streams(seed, count))
+        self.start_numbered(0..count as u64, seed)
+    }
+
+    /// Chains at the noise law, of these streams of a seed.
+    pub fn start_numbered(&self, streams: Range<u64>, seed: u64) -> Chains {
+        Chains::from_noise(&self.schedule, streams.map(|stream| ChainRng::new(seed, stream)).collect())
     }
 
     /// Runs chains at the noise law down to time 0, and through the rounds of ReDeNoise.

@@ -5,7 +5,7 @@ use cargo_metadata::DependencyKind;
 use super::graph::Graph;
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("glauber-tokens", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
     ("glauber-text", &["glauber-tokens"]),
@@ -14,6 +14,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("glauber-pixels", &["glauber-tokens", "glauber-chain"]),
     ("glauber-fused", &[]),
     ("glauber-image", &["glauber-tokens"]),
+    ("glauber-fidelity", &["glauber-tokens", "glauber-chain", "glauber-pixels"]),
     ("glauber-model", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-fused"]),
     (
         "glauber-train",
@@ -33,6 +34,7 @@ const LIBRARIES: &[&str] = &[
     "glauber-pixels",
     "glauber-fused",
     "glauber-image",
+    "glauber-fidelity",
     "glauber-model",
     "glauber-train",
 ];

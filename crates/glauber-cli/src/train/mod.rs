@@ -1,5 +1,6 @@
 //! `glauber train`: what its kinds share.
 
+pub mod classifier;
 pub mod image;
 pub mod markov;
 pub mod sudoku;
@@ -22,6 +23,7 @@ pub fn train(what: TrainWhat) -> anyhow::Result<()> {
         TrainWhat::Text(flags) => text::train(&flags),
         TrainWhat::Markov(flags) => markov::train(&flags),
         TrainWhat::Image(flags) => image::train(&flags),
+        TrainWhat::Classifier(flags) => classifier::train(&flags),
         TrainWhat::Sudoku(flags) => sudoku::train(&flags),
     }
 }
@@ -34,9 +36,13 @@ pub fn resumed(flags: &TrainFlags) -> anyhow::Result<(RunConfig, PathBuf)> {
 
 /// The folder of a new run: `--run`, or the first free `runs/NAME-001`, `runs/NAME-002`, …
 pub fn new_run(flags: &TrainFlags, name: &str) -> anyhow::Result<PathBuf> {
+    new_folder(flags.run.as_deref(), name)
+}
+
+fn new_folder(run: Option<&Path>, name: &str) -> anyhow::Result<PathBuf> {
     let numbered = |n: usize| PathBuf::from(format!("runs/{name}-{n:03}"));
     let free = || (1..).map(numbered).find(|path| !path.exists());
-    flags.run.clone().or_else(free).context("no free name in `runs/`: give `--run DIR`")
+    run.map(Path::to_owned).or_else(free).context("no free name in `runs/`: give `--run DIR`")
 }
 
 fn trainer(
