@@ -78,13 +78,14 @@ fn groups(classes: usize, count: usize) -> Vec<(Option<usize>, usize)> {
     }
 }
 
-/// Draws samples, the one of number `i` with stream `i` of the seed, class after class; `progress` is told how many are done.
+/// Draws samples, the one of number `i` with stream `i` of the seed, class after class; `progress` is told how many are done. Gives also how
+/// often a sequence passed through the network.
 pub fn samples(
     flags: &FidelityFlags,
     trained: &Trained,
     sampling: &Sampling,
     progress: &mut dyn FnMut(usize),
-) -> anyhow::Result<Drawn> {
+) -> anyhow::Result<(Labelled, u64)> {
     let classes = trained.config.model.classes;
     ensure!(
         flags.guidance.is_none() || classes > 0,
@@ -110,7 +111,7 @@ pub fn samples(
     }
     // Guidance asks the network twice, with the class and without.
     let passes = if flags.guidance.is_some_and(|weight| weight != 0.0) { 2 } else { 1 };
-    Ok(Drawn { labelled, evaluations: passes * done.evaluations, seconds: 0.0 })
+    Ok((labelled, passes * done.evaluations))
 }
 
 #[cfg(test)]

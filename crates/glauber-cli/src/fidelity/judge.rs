@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use glauber_fidelity::{FeatureNetwork, Features, Found, Recognition};
 use glauber_pixels::Image;
@@ -35,18 +35,8 @@ impl Judge {
     pub fn load(flags: &FidelityFlags, names: &[String], device: &Device) -> anyhow::Result<Self> {
         let load = |path: &Path| FeatureNetwork::load(path, device);
         let classifier = flags.classifier.as_deref().map(load).transpose().context("`--classifier`")?;
-        let knows = |network: &FeatureNetwork| !names.is_empty() && network.config().classes == names;
-        if let (Some(network), Some(path)) = (classifier.as_ref().filter(|network| !knows(network)), &flags.classifier)
-        {
-            let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            // Images of a run without classes may have none to recognise; then there is nothing to contradict.
-            if !names.is_empty() {
-                let (found, expected) = (list(&network.config().classes), list(names));
-                bail!(
-                    "`--classifier {}`: its classes are {found}, those of the run's images {expected}",
-                    path.display()
-                );
-            }
+        if let (Some(network), Some(path)) = (&classifier, &flags.classifier) {
+            check_classes(&network.config().classes, names, path)?;
         }
         let features = flags.features.as_deref().map(load).transpose().context("`--features`")?;
         let (features, classifier) = match (features, classifier) {
@@ -54,7 +44,8 @@ impl Judge {
             (None, Some(classifier)) => (classifier, None),
             (None, None) => bail!("give `--classifier DIR` or `--features DIR`"),
         };
-        let classes = if knows(classifier.as_ref().unwrap_or(&features)) { names.len() } else { 0 };
+        let known = &classifier.as_ref().unwrap_or(&features).config().classes;
+        let classes = if known == names { names.len() } else { 0 };
         Ok(Self { features, classifier, classes })
     }
 
@@ -88,4 +79,17 @@ impl Judge {
         }
         Ok(Verdict { features, recognition: Some(recognition).filter(|recognition| recognition.total() > 0) })
     }
+}
+
+/// A classifier must know the classes of the run's images, in their order, where these have any.
+fn check_classes(found: &[String], expected: &[String], path: &Path) -> anyhow::Result<()> {
+    let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    ensure!(
+        expected.is_empty() || found == expected,
+        "`--classifier {}`: its classes are {}, those of the run's images {}",
+        path.display(),
+        list(found),
+        list(expected)
+    );
+    Ok(())
 }

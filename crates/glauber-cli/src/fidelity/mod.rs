@@ -60,8 +60,7 @@ pub fn fidelity(flags: &FidelityFlags) -> anyhow::Result<()> {
 fn samples(flags: &FidelityFlags, trained: &Trained, sampling: &Sampling) -> anyhow::Result<Drawn> {
     let bar = ProgressBar::new(flags.count as u64);
     let started = Instant::now();
-    let mut drawn = draw::samples(flags, trained, sampling, &mut |done| bar.set_position(done as u64))?;
-    drawn.seconds = started.elapsed().as_secs_f64();
+    let (labelled, evaluations) = draw::samples(flags, trained, sampling, &mut |done| bar.set_position(done as u64))?;
     bar.finish_and_clear();
-    Ok(drawn)
+    Ok(Drawn { labelled, evaluations, seconds: started.elapsed().as_secs_f64() })
 }
