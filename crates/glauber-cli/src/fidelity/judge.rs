@@ -14,6 +14,9 @@ use crate::arguments::FidelityFlags;
 /// Grids that are decoded and judged at a time.
 const BATCH: usize = 256;
 
+/// Token grids as images.
+pub type Decode<'a> = dyn Fn(&[Vec<Token>]) -> anyhow::Result<Vec<Image>> + 'a;
+
 /// The network that gives the features, and the one that recognises classes.
 pub struct Judge {
     features: FeatureNetwork,
@@ -55,11 +58,7 @@ impl Judge {
     }
 
     /// Looks at every image of a set.
-    pub fn examine(
-        &self,
-        set: &Labelled,
-        decode: &dyn Fn(&[Vec<Token>]) -> anyhow::Result<Vec<Image>>,
-    ) -> anyhow::Result<Verdict> {
+    pub fn examine(&self, set: &Labelled, decode: &Decode<'_>) -> anyhow::Result<Verdict> {
         let mut features = Features::empty(self.dim())?;
         let mut recognition = Recognition::none(self.classes);
         for (grids, classes) in set.grids.chunks(BATCH).zip(set.classes.chunks(BATCH)) {

@@ -346,16 +346,18 @@ mod tests {
         assert!(toml::from_str::<NetworkConfig>(&short.replace("kernel", "kernle")).is_err());
     }
 
+    type Change<'a> = dyn Fn(&mut NetworkConfig) + 'a;
+
     #[test]
     fn what_does_not_fit_is_named() {
-        let message = |change: &dyn Fn(&mut NetworkConfig)| {
+        let message = |change: &Change<'_>| {
             let mut config = classifier(8, 8);
             change(&mut config);
             config.validate().unwrap_err().to_string()
         };
         let convolution =
             |kernel, stride, padding| LayerConfig::Convolution { channels: 4, kernel, stride, padding, bias: true };
-        let cases: [(&str, &dyn Fn(&mut NetworkConfig)); 9] = [
+        let cases: [(&str, &Change<'_>); 9] = [
             ("`features` is 99", &|c| c.features = 99),
             ("`classes` is 2 names, expected a name for each number that the last layer gives, 3", &|c| {
                 c.classes.pop();

@@ -19,6 +19,9 @@ const BATCH: usize = 128;
 /// The stream of a seed that weights are drawn from.
 const WEIGHT_STREAM: u64 = u64::MAX;
 
+/// Gives the numbers of a tensor by the number of its layer, its name there, and its shape.
+type LayerSupply<'a> = dyn FnMut(usize, &str, &[usize]) -> Result<Vec<f32>, FidelityError> + 'a;
+
 /// The weights of all layers.
 #[derive(Module, Debug)]
 pub(crate) struct Stack {
@@ -63,11 +66,7 @@ impl FeatureNetwork {
     }
 
     /// A network whose tensors are given by the number of their layer, their name there, and their shape.
-    fn supplied(
-        config: &NetworkConfig,
-        device: &Device,
-        supply: &mut dyn FnMut(usize, &str, &[usize]) -> Result<Vec<f32>, FidelityError>,
-    ) -> Result<Self, FidelityError> {
+    fn supplied(config: &NetworkConfig, device: &Device, supply: &mut LayerSupply<'_>) -> Result<Self, FidelityError> {
         let mut shape = config.input.shape();
         let mut layers = Vec::new();
         for (at, (layer, output)) in config.layers.iter().zip(config.shapes()?).enumerate() {
