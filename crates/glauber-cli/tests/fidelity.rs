@@ -62,7 +62,8 @@ fn samples_are_judged_between_floor_and_ceiling() {
         assert_eq!(number(&judged, &[set, "images"]), 60.0);
     }
     assert!(number(&judged, &["held_out", "frechet"]) < number(&judged, &["independent", "frechet"]), "{judged}");
-    assert!(number(&judged, &["held_out", "precision"]) > number(&judged, &["independent", "precision"]), "{judged}");
+    // Not so precision: noise is near to the noisiest of the textures, which are far from each other.
+    assert!(number(&judged, &["held_out", "recall"]) > number(&judged, &["independent", "recall"]), "{judged}");
     assert!(number(&judged, &["seconds_per_image"]) > 0.0);
     assert_eq!(judged["samples"]["recognised"]["images_by_class"], serde_json::json!([9, 9, 9, 9, 8, 8, 8]));
     assert!(number(&judged, &["held_out", "recognised", "share"]) > 0.4, "{judged}");
