@@ -5,6 +5,7 @@ mod bench;
 mod device;
 mod eval;
 mod experiment;
+mod fidelity;
 mod film;
 mod images;
 mod infill;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Sample(flags) => sample::sample(&flags),
         Command::Infill(flags) => infill::infill(&flags),
         Command::Eval(flags) => eval::eval(&flags),
+        Command::Fidelity(flags) => fidelity::fidelity(&flags),
         Command::Info(flags) => info::info(&flags),
         Command::Tokenize(flags) => tokenize::tokenize(&flags),
         Command::Experiment { what } => experiment::run(what),

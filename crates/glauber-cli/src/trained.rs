@@ -154,12 +154,13 @@ impl Trained {
         flags: &ClassFlags,
     ) -> anyhow::Result<Box<dyn SiteConditional + 'a>> {
         self.check_class(flags.class)?;
-        let any = self.conditional(schedule);
-        let of_class = any.of_class(flags.class);
+        let of_class = self.conditional(schedule).of_class(flags.class);
         Ok(match (flags.guidance, flags.class) {
             (None, _) => Box::new(of_class),
             (Some(_), None) => bail!("`--guidance` needs `--class`: the class to be emphasised"),
-            (Some(weight), Some(_)) => Box::new(Guided::new(of_class, any, weight).context("`--guidance`")?),
+            (Some(weight), Some(_)) => {
+                Box::new(Guided::new(of_class, self.conditional(schedule), weight).context("`--guidance`")?)
+            }
         })
     }
 

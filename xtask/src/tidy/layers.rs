@@ -5,7 +5,7 @@ use cargo_metadata::DependencyKind;
 use super::graph::Graph;
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("glauber-tokens", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
     ("glauber-shards", &["glauber-tokens"]),
@@ -15,6 +15,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("glauber-pixels", &["glauber-tokens", "glauber-chain"]),
     ("glauber-fused", &[]),
     ("glauber-image", &["glauber-tokens", "glauber-pixels", "glauber-fused"]),
+    ("glauber-fidelity", &["glauber-tokens", "glauber-chain", "glauber-pixels"]),
     ("glauber-model", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-fused"]),
     (
         "glauber-train",
@@ -35,6 +36,7 @@ const LIBRARIES: &[&str] = &[
     "glauber-pixels",
     "glauber-fused",
     "glauber-image",
+    "glauber-fidelity",
     "glauber-model",
     "glauber-train",
 ];

@@ -1,5 +1,6 @@
 //! Commands and flags.
 
+mod fidelity;
 mod train;
 
 use std::path::PathBuf;
@@ -7,7 +8,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glauber_chain::{ChangesPerEvaluation, DrawControls};
 
-pub use self::train::{ImageFlags, ImageTokenizerFlags, MarkovFlags, SudokuFlags, TextFlags, TrainFlags};
+pub use self::fidelity::FidelityFlags;
+pub use self::train::{
+    ClassifierFlags, ImageFlags, ImageTokenizerFlags, MarkovFlags, SudokuFlags, TextFlags, TrainFlags,
+};
 
 use self::train::grid_size;
 use crate::bench::BenchWhat;
@@ -50,6 +54,8 @@ pub enum Command {
     Infill(InfillFlags),
     /// Bound the negative log-likelihood of data under a trained model
     Eval(EvalFlags),
+    /// Judge the samples of a run on images: recognised classes, Fréchet distance, precision and recall
+    Fidelity(FidelityFlags),
     /// Tell what is in a run folder, or how large a preset is
     Info(InfoFlags),
     /// Train a tokenizer, or show how one divides a text
@@ -77,6 +83,8 @@ pub enum TrainWhat {
     Image(ImageFlags),
     /// Train an autoencoder that turns images into grids of tokens and back
     ImageTokenizer(ImageTokenizerFlags),
+    /// Train a classifier of images, whose features and verdicts `glauber fidelity` uses
+    Classifier(ClassifierFlags),
     /// Train on complete Sudoku grids
     Sudoku(SudokuFlags),
 }

@@ -151,6 +151,43 @@ pub struct ImageTokenizerFlags {
     pub threads: Option<usize>,
 }
 
+#[derive(Debug, Args)]
+pub struct ClassifierFlags {
+    /// Folder for the network; by default the next free one of `runs/`
+    #[arg(long, value_name = "DIR")]
+    pub run: Option<PathBuf>,
+    /// Images with classes: shapes (drawn, without files), mnist, or folder (its sub-folders are the classes)
+    #[arg(long, default_value = "shapes")]
+    pub data: String,
+    /// The folder of `--data mnist` or `--data folder`
+    #[arg(long, value_name = "DIR")]
+    pub path: Option<PathBuf>,
+    /// Rows and columns that the network sees, `28` or `28x28`; by default 28 for mnist, 16 for shapes, 32 for a folder
+    #[arg(long, value_name = "SIZE", value_parser = grid_size)]
+    pub size: Option<[usize; 2]>,
+    /// See images in colour
+    #[arg(long)]
+    pub colour: bool,
+    /// Optimiser steps
+    #[arg(long, default_value_t = 1500)]
+    pub steps: usize,
+    /// Images per optimiser step
+    #[arg(long, default_value_t = 64)]
+    pub batch: usize,
+    /// Peak of the learning rate
+    #[arg(long, default_value_t = 3e-3)]
+    pub learning_rate: f64,
+    /// Move images by up to this many pixels at random
+    #[arg(long, default_value_t = 1)]
+    pub shift: usize,
+    /// Seed of everything random; the seed of a run holds out the images that the run holds out
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Where to compute
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+}
+
 /// Reads `28` or `28x32`: rows and columns.
 pub fn grid_size(text: &str) -> Result<[usize; 2], String> {
     let (rows, columns) = text.split_once('x').unwrap_or((text, text));

@@ -78,6 +78,14 @@ impl PictureCodec {
         }
     }
 
+    /// Tokens of an image, `L`.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Pixels(codec) => codec.extent().pixels(),
+            Self::Tokenizer(tokenizer) => tokenizer.sites(),
+        }
+    }
+
     /// Number of tokens, `V`.
     pub fn vocab_size(&self) -> usize {
         match self {

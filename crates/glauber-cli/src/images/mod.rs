@@ -17,7 +17,7 @@ use glauber_train::{ImageConfig, SequenceSource, Vocabulary};
 
 pub use codec::{PictureCodec, open_tokenizer};
 pub use sheets::{sheet, write_sheet};
-pub use sources::class_count;
+pub use sources::{class_count, parts};
 
 use encoded::Part;
 use sources::Source;
@@ -41,6 +41,8 @@ pub struct Pictures {
 pub struct Grids {
     /// How many images there are.
     images: usize,
+    /// Sites of a grid.
+    sites: usize,
     /// Whether the class is told.
     told: bool,
     grids: Drawn,
@@ -56,20 +58,8 @@ enum Drawn {
 
 impl SequenceSource for Grids {
     fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
-        let class = match &self.grids {
-            Drawn::Anew(source, codec) => {
-                let example = source.get(rng.below(source.len()), rng);
-                out.copy_from_slice(&codec.encode(&example.image).expect("images of the extent of the codec"));
-                example.class
-            }
-            Drawn::Encoded(data, part) => {
-                let stream = part.of(data);
-                let item = rng.below(stream.tokens() / out.len());
-                stream.window(item * out.len(), out);
-                stream.label(item).map(|label| label as usize)
-            }
-        };
-        class.filter(|_| self.told)
+        let item = rng.below(self.items());
+        self.read(item, rng, out).filter(|_| self.told)
     }
 }
 
@@ -78,6 +68,36 @@ impl Grids {
     pub fn len(&self) -> usize {
         self.images
     }
+
+    /// An image as a grid of tokens, shape `[site]`, and its class where the images have any, told or not.
+    pub fn grid(&self, index: usize, rng: &mut ChainRng) -> (Vec<Token>, Option<usize>) {
+        let mut grid = vec![0; self.sites];
+        let class = self.read(index, rng, &mut grid);
+        (grid, class)
+    }
+
+    /// Number of grids: what was encoded several times counts as often.
+    fn items(&self) -> usize {
+        match &self.grids {
+            Drawn::Anew(source, _) => source.len(),
+            Drawn::Encoded(data, part) => part.of(data).tokens() / self.sites,
+        }
+    }
+
+    fn read(&self, item: usize, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
+        match &self.grids {
+            Drawn::Anew(source, codec) => {
+                let example = source.get(item, rng);
+                out.copy_from_slice(&codec.encode(&example.image).expect("images of the extent of the codec"));
+                example.class
+            }
+            Drawn::Encoded(data, part) => {
+                let stream = part.of(data);
+                stream.window(item * self.sites, out);
+                stream.label(item).map(|label| label as usize)
+            }
+        }
+    }
 }
 
 impl Pictures {
@@ -85,14 +105,15 @@ impl Pictures {
     /// `cache`.
     pub fn open(image: &ImageConfig, codec: &PictureCodec, seed: u64, cache: &Path) -> anyhow::Result<Self> {
         let told = image.classes > 0;
-        let parts = sources::parts(image, codec.extent(), codec.colours()?, told, seed)?;
+        let parts = sources::parts(&image.images, codec.extent(), codec.colours()?, told, image.held_out, seed)?;
         let class_names = parts[0].class_names().to_vec();
         if told && image.classes != class_names.len() {
             let names = class_names.join(", ");
             bail!("`data.classes` is {}, but the images have {}: {names}", image.classes, class_names.len());
         }
         let images = [parts[0].len(), parts[1].len()];
-        let [train, held_out] = images.map(|images| move |grids| Grids { images, told, grids });
+        let sites = codec.len();
+        let [train, held_out] = images.map(|images| move |grids| Grids { images, sites, told, grids });
         match codec {
             PictureCodec::Pixels(codec) => {
                 let [first, second] = parts;

@@ -15,19 +15,21 @@ pub type Source = Arc<dyn ImageSource>;
 /// How many classes a configuration's images have, whether they are told or not.
 pub fn class_count(image: &ImageConfig, seed: u64) -> anyhow::Result<usize> {
     let extent = Extent::new(image.height, image.width)?;
-    let [train, _] = parts(image, extent, Colours::Grey, true, seed)?;
+    let [train, _] = parts(&image.images, extent, Colours::Grey, true, image.held_out, seed)?;
     Ok(train.class_names().len())
 }
 
-/// The images to train on, and those held out. `labels`: whether the sub-folders of a folder are its classes.
+/// The images to train on, and those held out, a share of those that are not divided already. `labels`: whether the sub-folders of a folder
+/// are its classes.
 pub fn parts(
-    image: &ImageConfig,
+    images: &ImagesConfig,
     extent: Extent,
     colours: Colours,
     labels: bool,
+    held_out: f64,
     seed: u64,
 ) -> anyhow::Result<[Source; 2]> {
-    let whole: Source = match &image.images {
+    let whole: Source = match images {
         ImagesConfig::Mnist { path } => {
             let Mnist { train, test } = Mnist::open(path)?;
             let fitted = |source| -> Source { Arc::new(Fitted::new(source, extent, colours)) };
@@ -44,6 +46,6 @@ pub fn parts(
             Arc::new(folder)
         }
     };
-    let (train, held_out) = split(whole, image.held_out, seed)?;
+    let (train, held_out) = split(whole, held_out, seed)?;
     Ok([Arc::new(train), Arc::new(held_out)])
 }

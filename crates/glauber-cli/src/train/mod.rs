@@ -1,5 +1,6 @@
 //! `glauber train`: what its kinds share.
 
+pub mod classifier;
 pub mod image;
 mod image_tokenizer;
 pub mod markov;
@@ -23,6 +24,7 @@ pub fn train(what: TrainWhat) -> anyhow::Result<()> {
         TrainWhat::Markov(flags) => markov::train(&flags),
         TrainWhat::Image(flags) => image::train(&flags),
         TrainWhat::ImageTokenizer(flags) => image_tokenizer::train(&flags),
+        TrainWhat::Classifier(flags) => classifier::train(&flags),
         TrainWhat::Sudoku(flags) => sudoku::train(&flags),
     }
 }

@@ -1,0 +1,94 @@
+//! Networks that judge images.
+
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use burn::tensor::Device;
+use glauber_fidelity::{FeatureNetwork, Features, Found, Recognition};
+use glauber_pixels::Image;
+use glauber_tokens::Token;
+
+use super::draw::Labelled;
+use crate::arguments::FidelityFlags;
+
+/// Grids that are decoded and judged at a time.
+const BATCH: usize = 256;
+
+/// Token grids as images.
+pub type Decode<'a> = dyn Fn(&[Vec<Token>]) -> anyhow::Result<Vec<Image>> + 'a;
+
+/// The network that gives the features, and the one that recognises classes.
+pub struct Judge {
+    features: FeatureNetwork,
+    /// Where it is another one.
+    classifier: Option<FeatureNetwork>,
+    /// How many classes are recognised; 0 where the networks know none of the run's.
+    classes: usize,
+}
+
+/// What is found in a set of images.
+pub struct Verdict {
+    pub features: Features,
+    /// Of those whose class is known; none where there are no such images.
+    pub recognition: Option<Recognition>,
+}
+
+impl Judge {
+    /// Loads what the flags name; `names` are the classes of the run's images.
+    pub fn load(flags: &FidelityFlags, names: &[String], device: &Device) -> anyhow::Result<Self> {
+        let load = |path: &Path| FeatureNetwork::load(path, device);
+        let classifier = flags.classifier.as_deref().map(load).transpose().context("`--classifier`")?;
+        if let (Some(network), Some(path)) = (&classifier, &flags.classifier) {
+            check_classes(&network.config().classes, names, path)?;
+        }
+        let features = flags.features.as_deref().map(load).transpose().context("`--features`")?;
+        let (features, classifier) = match (features, classifier) {
+            (Some(features), classifier) => (features, classifier),
+            (None, Some(classifier)) => (classifier, None),
+            (None, None) => bail!("give `--classifier DIR` or `--features DIR`"),
+        };
+        let known = &classifier.as_ref().unwrap_or(&features).config().classes;
+        let classes = if known == names { names.len() } else { 0 };
+        Ok(Self { features, classifier, classes })
+    }
+
+    /// Numbers of a feature vector.
+    pub fn dim(&self) -> usize {
+        self.features.dim()
+    }
+
+    /// Looks at every image of a set.
+    pub fn examine(&self, set: &Labelled, decode: &Decode<'_>) -> anyhow::Result<Verdict> {
+        let mut features = Features::empty(self.dim())?;
+        let mut recognition = Recognition::none(self.classes);
+        for (grids, classes) in set.grids.chunks(BATCH).zip(set.classes.chunks(BATCH)) {
+            let images = decode(grids)?;
+            let Found { features: more, classes: own } = self.features.examine(&images)?;
+            features.append(&more)?;
+            if self.classes == 0 {
+                continue;
+            }
+            let found = match &self.classifier {
+                Some(classifier) => Some(classifier.classify(&images)?),
+                None => own,
+            };
+            for (class, found) in classes.iter().zip(found.unwrap_or_default()) {
+                class.iter().for_each(|&class| recognition.add(class, found));
+            }
+        }
+        Ok(Verdict { features, recognition: Some(recognition).filter(|recognition| recognition.total() > 0) })
+    }
+}
+
+/// A classifier must know the classes of the run's images, in their order, where these have any.
+fn check_classes(found: &[String], expected: &[String], path: &Path) -> anyhow::Result<()> {
+    let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    ensure!(
+        expected.is_empty() || found == expected,
+        "`--classifier {}`: its classes are {}, those of the run's images {}",
+        path.display(),
+        list(found),
+        list(expected)
+    );
+    Ok(())
+}

@@ -1,0 +1,256 @@
+//! Training a classifier, one step at a time.
+
+use burn::module::Module;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use glauber_chain::ChainRng;
+use glauber_pixels::{Example, ImageSource};
+use serde::{Deserialize, Serialize};
+
+use crate::network::Stack;
+use crate::network::config::LayerConfig;
+use crate::{FeatureNetwork, FidelityError};
+
+/// How a classifier is trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClassifierTrainConfig {
+    /// Optimiser steps.
+    pub steps: usize,
+    /// Images of a step.
+    pub batch: usize,
+    /// Peak of the learning rate of AdamW; it rises over the first twentieth of the steps and falls to 0 as a cosine.
+    pub learning_rate: f64,
+    /// Decoupled weight decay, per unit of learning rate.
+    pub weight_decay: f64,
+    /// Images are moved by up to this many pixels each way, their edges repeated.
+    pub shift: usize,
+}
+
+impl Default for ClassifierTrainConfig {
+    fn default() -> Self {
+        Self { steps: 1500, batch: 64, learning_rate: 3e-3, weight_decay: 0.01, shift: 1 }
+    }
+}
+
+impl ClassifierTrainConfig {
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    /// [`FidelityError::Setting`] names the key.
+    pub fn validate(&self) -> Result<(), FidelityError> {
+        for (key, found, most) in
+            [("steps", self.steps, 1 << 30), ("batch", self.batch, 1 << 16), ("shift", self.shift + 1, 1 << 10)]
+        {
+            if !(1..=most).contains(&found) {
+                return Err(FidelityError::setting(key, found, format!("a number in 1..={most}")));
+            }
+        }
+        if !(self.learning_rate > 0.0 && self.learning_rate <= 1.0) {
+            return Err(FidelityError::setting("learning_rate", self.learning_rate, "a number above 0, at most 1"));
+        }
+        if !(0.0..=10.0).contains(&self.weight_decay) {
+            return Err(FidelityError::setting("weight_decay", self.weight_decay, "a number in 0..=10"));
+        }
+        Ok(())
+    }
+
+    /// The learning rate of a step.
+    fn rate(&self, step: usize) -> f64 {
+        let warmup = (self.steps / 20).max(1);
+        let warmth = ((step + 1) as f64 / warmup as f64).min(1.0);
+        let done = step as f64 / self.steps as f64;
+        self.learning_rate * warmth * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+    }
+}
+
+/// Trains a classifier by cross-entropy on a source with classes.
+///
+/// What a step sees is a function of the seed and the step: equal runs on one machine give equal networks.
+pub struct ClassifierTrainer {
+    config: ClassifierTrainConfig,
+    network: FeatureNetwork,
+    /// The network's weights, gradients on.
+    stack: Stack,
+    optimiser: ModuleOptimizer,
+    seed: u64,
+    device: Device,
+    step: usize,
+}
+
+impl ClassifierTrainer {
+    /// Begins with a network, drawn or loaded, on the plain device.
+    ///
+    /// # Errors
+    /// [`FidelityError::Setting`] when a number is out of range, or the network has layers that training would treat otherwise than
+    /// evaluation: batch normalisation, and what stands for dropout. [`FidelityError::NoClasses`] when it has no classes.
+    pub fn new(
+        network: FeatureNetwork,
+        config: &ClassifierTrainConfig,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self, FidelityError> {
+        config.validate()?;
+        if network.config().classes.is_empty() {
+            return Err(FidelityError::NoClasses);
+        }
+        let untrainable =
+            |layer: &LayerConfig| matches!(layer, LayerConfig::BatchNorm { .. } | LayerConfig::Identity {});
+        if let Some(at) = network.config().layers.iter().position(untrainable) {
+            let expected = "a layer that is the same in training: a network with this one can be used, not trained";
+            return Err(FidelityError::setting(format!("layers[{at}].kind"), "batch-norm or identity", expected));
+        }
+        let adam = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(config.weight_decay as f32);
+        Ok(Self {
+            config: config.clone(),
+            stack: network.stack.clone().train(),
+            network,
+            optimiser: adam.init(),
+            seed,
+            device: device.clone(),
+            step: 0,
+        })
+    }
+
+    /// The network as it stands, on the plain device.
+    pub fn network(&self) -> FeatureNetwork {
+        self.network.with_stack(self.stack.valid())
+    }
+
+    /// Steps done.
+    pub fn steps(&self) -> usize {
+        self.step
+    }
+
+    /// One step; gives the loss before it, nats an image.
+    ///
+    /// # Errors
+    /// [`FidelityError::TooFew`] for a source without images, [`FidelityError::NoClasses`] for an image without a class, or of a class that
+    /// the network has not; [`FidelityError::Diverged`] when the loss is no longer a number, no weight changed.
+    pub fn step(&mut self, source: &dyn ImageSource) -> Result<f64, FidelityError> {
+        if source.is_empty() {
+            return Err(FidelityError::TooFew { what: "to train on", found: 0, least: 1 });
+        }
+        let (planes, classes) = self.draw(source)?;
+        let batch = classes.len();
+        let (_, logits) = self.network.forward(&self.stack, planes, batch, true);
+        let logits = logits.ok_or(FidelityError::NoClasses)?;
+        let targets = Tensor::<1, Int>::from_data(TensorData::new(classes, [batch]), &self.device);
+        let loss = CrossEntropyLossConfig::new().init(&self.device).forward(logits, targets);
+        let value = loss.clone().into_data().iter::<f64>().next().unwrap_or(f64::NAN);
+        if !value.is_finite() {
+            return Err(FidelityError::Diverged { step: self.step, loss: value });
+        }
+        let gradients = GradientsParams::from_grads(loss.backward(), &self.stack);
+        self.stack = self.optimiser.step(self.config.rate(self.step), self.stack.clone(), gradients);
+        self.step += 1;
+        Ok(value)
+    }
+
+    /// Images `[batch, channel, row, column]`, moved at random, and their classes.
+    fn draw(&self, source: &dyn ImageSource) -> Result<(Vec<f32>, Vec<i32>), FidelityError> {
+        let mut rng = ChainRng::new(self.seed, self.step as u64);
+        let extent = self.network.config().input.extent;
+        let (mut planes, mut classes) = (Vec::new(), Vec::new());
+        for _ in 0..self.config.batch {
+            let index = rng.below(source.len());
+            let Example { image, class } = source.get(index, &mut rng);
+            let class = class.filter(|&class| class < self.network.config().classes.len());
+            classes.push(class.ok_or(FidelityError::NoClasses)? as i32);
+            let mut offset = || rng.below(2 * self.config.shift + 1) as isize - self.config.shift as isize;
+            let by = [offset(), offset()];
+            planes.extend(shifted(&self.network.planes(&image), [extent.height(), extent.width()], by));
+        }
+        Ok((planes, classes))
+    }
+}
+
+/// Planes `[channel, row, column]` moved down and to the right, their edges repeated.
+fn shifted(planes: &[f32], [height, width]: [usize; 2], [down, right]: [isize; 2]) -> Vec<f32> {
+    let from = |place: usize, by: isize, side: usize| place.saturating_add_signed(-by).min(side - 1);
+    let moved = |place: usize| {
+        let (row, column) = (place / width % height, place % width);
+        let channel = place / (height * width);
+        planes[(channel * height + from(row, down, height)) * width + from(column, right, width)]
+    };
+    (0..planes.len()).map(moved).collect()
+}
+
+/// How many images a network recognises.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recognition {
+    /// Images of each class that are taken for it, shape `[class]`.
+    pub right: Vec<usize>,
+    /// Images of each class, shape `[class]`.
+    pub count: Vec<usize>,
+}
+
+impl Recognition {
+    /// None yet, of so many classes.
+    #[must_use]
+    pub fn none(classes: usize) -> Self {
+        Self { right: vec![0; classes], count: vec![0; classes] }
+    }
+
+    /// Counts an image.
+    ///
+    /// # Panics
+    /// When its class is beyond the number of classes.
+    pub fn add(&mut self, class: usize, found: usize) {
+        self.count[class] += 1;
+        self.right[class] += usize::from(class == found);
+    }
+
+    /// Number of images.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.count.iter().sum()
+    }
+
+    /// The share that is recognised; NaN of none.
+    #[must_use]
+    pub fn share(&self) -> f64 {
+        self.right.iter().sum::<usize>() as f64 / self.total() as f64
+    }
+
+    /// The standard error of the share: `√(p (1 − p) / n)`.
+    #[must_use]
+    pub fn error(&self) -> f64 {
+        let share = self.share();
+        (share * (1.0 - share) / self.total() as f64).sqrt()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shifts_repeat_the_edge() {
+        let planes: Vec<f32> = (0..12).map(|i| i as f32).collect();
+        assert_eq!(shifted(&planes, [2, 3], [0, 0]), planes);
+        assert_eq!(shifted(&planes, [2, 3], [1, 0]), [0., 1., 2., 0., 1., 2., 6., 7., 8., 6., 7., 8.]);
+        assert_eq!(shifted(&planes, [2, 3], [-1, -2]), [5., 5., 5., 5., 5., 5., 11., 11., 11., 11., 11., 11.]);
+        assert_eq!(shifted(&planes, [2, 3], [0, 1]), [0., 0., 1., 3., 3., 4., 6., 6., 7., 9., 9., 10.]);
+    }
+
+    #[test]
+    fn the_rate_rises_and_falls() {
+        let config = ClassifierTrainConfig { steps: 100, learning_rate: 1.0, ..ClassifierTrainConfig::default() };
+        assert!((config.rate(0) - 0.2).abs() < 1e-12);
+        assert!(config.rate(4) > 0.99 && (config.rate(50) - 0.5).abs() < 1e-12 && config.rate(99) < 1e-3);
+    }
+
+    #[test]
+    fn recognition_by_hand() {
+        let mut recognition = Recognition::none(2);
+        [(0, 0), (0, 1), (1, 1), (1, 1)].into_iter().for_each(|(class, found)| recognition.add(class, found));
+        assert_eq!(
+            (recognition.right.as_slice(), recognition.count.as_slice()),
+            ([1, 2].as_slice(), [2, 2].as_slice())
+        );
+        assert_eq!(recognition.share(), 0.75);
+        assert!((recognition.error() - (0.75f64 * 0.25 / 4.0).sqrt()).abs() < 1e-15);
+    }
+}
