@@ -251,7 +251,8 @@ fn tokenizers_of_other_projects_are_opened() {
     let pair = format!("{taming}/last.ckpt,{taming}/model.yaml");
     for (name, path) in [("a", &diffusers), ("b", &taming), ("c", &pair)] {
         let settings = SMALL.iter().flat_map(|setting| ["--set", setting]);
-        let words = ["train", "image", "--tokenizer", path, "--steps", "3", "--batch", "4", "--sweeps", "1"];
+        let words =
+            ["train", "image", "--tokenizer", path, "--size", "8", "--steps", "3", "--batch", "4", "--sweeps", "1"];
         let words: Vec<&str> = words.into_iter().chain(settings).chain(["--run", name]).collect();
         let text = said(&run(at, &words));
         assert_eq!(text.contains("are not needed"), name != "a", "{text}");
