@@ -89,7 +89,7 @@ proptest! {
             let (tokens, conditions) = rows.tensors(&device);
             let expected = hollow.logits(tokens, &conditions, Sites::Block(block)).into_data();
             let found = kept.logits(block).into_data();
-            prop_assert_eq!(&found.shape, &expected.shape);
+            prop_assert_eq!(found.shape(), expected.shape());
             for (found, expected) in found.iter::<f32>().zip(expected.iter::<f32>()) {
                 prop_assert!((found - expected).abs() < 1e-4, "{found}, expected {expected}");
             }

@@ -105,6 +105,13 @@ impl<'a> Kept<'a> {
     }
 }
 
+impl Clone for NetworkConditional<'_> {
+    /// The same conditionals, with nothing kept yet.
+    fn clone(&self) -> Self {
+        Self { kept: Mutex::default(), ..*self }
+    }
+}
+
 impl<'a> NetworkConditional<'a> {
     /// Puts a network, the objective it was trained with and a schedule together. The device must not be an autodiff one.
     pub fn new(network: &'a Network, objective: Objective, schedule: &'a Schedule, device: &'a Device) -> Self {

@@ -86,9 +86,9 @@ fn samples_belong_to_the_class_asked_for_and_guidance_makes_them_typical_of_it()
     };
     let without = odds(&mixture, 0, &draw(&any));
     for class in 0..CLASSES {
-        let of_class = any.of_class(Some(class));
+        let of_class = any.clone().of_class(Some(class));
         let plain = odds(&mixture, class, &draw(&of_class));
-        let guided = Guided::new(of_class, any.of_class(None), 2.0).expect("a weight");
+        let guided = Guided::new(of_class, any.clone().of_class(None), 2.0).expect("a weight");
         let guided = odds(&mixture, class, &draw(&guided));
         assert!(plain.deviation_from(0.0) > 5.0, "class {class}: {plain:?}");
         let error = plain.standard_error.hypot(guided.standard_error);
