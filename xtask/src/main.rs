@@ -39,6 +39,9 @@ enum Task {
     /// Bound the likelihood of data under a run: `glauber eval`
     #[command(disable_help_flag = true)]
     Eval(Passed),
+    /// Judge the samples of a run on images: `glauber fidelity`
+    #[command(disable_help_flag = true)]
+    Fidelity(Passed),
     /// Describe a run: `glauber info`
     #[command(disable_help_flag = true)]
     Info(Passed),
@@ -96,6 +99,7 @@ fn perform(task: Option<Task>) -> anyhow::Result<ExitCode> {
         Some(Task::Sample(passed)) => launcher::run("sample", passed.arguments),
         Some(Task::Infill(passed)) => launcher::run("infill", passed.arguments),
         Some(Task::Eval(passed)) => launcher::run("eval", passed.arguments),
+        Some(Task::Fidelity(passed)) => launcher::run("fidelity", passed.arguments),
         Some(Task::Info(passed)) => launcher::run("info", passed.arguments),
         Some(Task::Tokenize(passed)) => launcher::run("tokenize", passed.arguments),
         Some(Task::Experiment(passed)) => launcher::run_experiment(passed.arguments),

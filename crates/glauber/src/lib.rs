@@ -12,10 +12,12 @@
 //! | `sudoku`     | `sudoku`             | Sudoku grids, puzzles, the exact solver, their codec                       |
 //! | `pixels`     | `pixels`             | images in and out: sources, the grey-level codec, metrics, sheets, films |
 //! | `image`      | `image`              | image tokenizers, trained or imported; links burn                          |
+//! | `fidelity`   | `fidelity`           | Fréchet distance, precision and recall, feature networks; links burn       |
+//! | `shards`     | `shards`             | tokens on disk, memory-mapped                                              |
 //! | `model`      | `model`              | leave-one-out site classifiers; links burn                                 |
 //! | `train`      | `train`              | objectives, the training loop, run folders; links burn                     |
 //!
-//! With the default features nothing here links a tensor library, and no feature chooses a backend: a program that trains adds one
+//! `full` is all of them. With the default features nothing here links a tensor library, and no feature chooses a backend: a program that trains adds one
 //! to its own dependency on burn and passes the device in.
 //!
 //! ```
@@ -29,6 +31,8 @@
 
 #[cfg(feature = "chain")]
 pub use glauber_chain as chain;
+#[cfg(feature = "fidelity")]
+pub use glauber_fidelity as fidelity;
 #[cfg(feature = "image")]
 pub use glauber_image as image;
 #[cfg(feature = "model")]
@@ -37,6 +41,8 @@ pub use glauber_model as model;
 pub use glauber_pixels as pixels;
 #[cfg(feature = "schedule")]
 pub use glauber_schedule as schedule;
+#[cfg(feature = "shards")]
+pub use glauber_shards as shards;
 #[cfg(feature = "sudoku")]
 pub use glauber_sudoku as sudoku;
 #[cfg(feature = "text")]
