@@ -224,6 +224,29 @@ fn convolution() {
     }
 }
 
+/// Long sums against double precision: 30 × 33 outputs, whose gradient by the bias nearly cancels.
+#[test]
+fn gradient_of_a_convolution_by_its_bias() {
+    let (device, [channels, height, width]) = (Device::flex().autodiff(), [2, 30, 33]);
+    let bias = Tensor::<1>::zeros([channels], &device).require_grad();
+    let (x, weight) = (numbers([1, 40, height, width], 1, &device), numbers([channels, 40, 3, 3], 2, &device));
+    let padding = Padding { above: 1, left: 1, below: 1, right: 1 };
+    let weights = numbers([1, channels, height, width], 99, &device);
+    let output = glauber_fused::convolution(x, weight, Some(bias.clone()), 1, padding);
+    let gradients = (output * weights.clone()).sum().backward();
+    let found = bias.grad(&gradients).expect("reached").into_data();
+    let weights: Vec<f64> = weights.into_data().iter::<f64>().collect();
+    for (channel, found) in found.iter::<f64>().enumerate() {
+        let terms = &weights[channel * height * width..][..height * width];
+        let (sum, size) = (terms.iter().sum::<f64>(), terms.iter().map(|term| term.abs()).sum::<f64>());
+        // A few roundings of single precision, as the terms add up.
+        assert!(
+            (found - sum).abs() <= 4.0 * f64::from(f32::EPSILON) * size,
+            "{found} for {sum}, of terms that add up to {size}"
+        );
+    }
+}
+
 #[test]
 fn group_norm_silu() {
     let device = Device::flex();
