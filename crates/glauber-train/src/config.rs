@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
-use glauber_model::{ModelConfig, Positions, Preset};
+use glauber_model::{Conditioning, ModelConfig, Positions, Preset};
 use glauber_schedule::ScheduleConfig;
 use glauber_text::{CorpusConfig, PrepareConfig, TokenizerConfig};
 
@@ -95,6 +95,11 @@ impl RunConfig {
         require(found == classes, "model.classes", found, &format!("{classes}: so many classes does the data tell"))?;
         within("schedule.sweeps", self.schedule.sweeps, 1..=1 << 16)?;
         self.model.validate()?;
+        // Its logits hold log Π_t(φ), which signal levels do not tell.
+        let untold =
+            self.train.objective == Objective::Binary && self.model.conditioning == Conditioning::SignalLevelOnly;
+        let expected = "signal-level or step: the objective `binary` must be told the step";
+        require(!untold, "model.conditioning", "signal-level-only", expected)?;
         self.train.validate()
     }
 
@@ -290,5 +295,23 @@ fn require(holds: bool, key: &'static str, found: impl ToString, expected: &str)
     match holds {
         true => Ok(()),
         false => Err(TrainError::Config { key, found: found.to_string(), expected: expected.into() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_binary_objective_must_be_told_the_step() {
+        let text = "[data]\nkind = 'sudoku'\nside = 4\n";
+        let mut config: RunConfig = toml::from_str(text).unwrap();
+        config.model.conditioning = Conditioning::SignalLevelOnly;
+        for objective in Objective::ALL {
+            config.train.objective = objective;
+            let refused = config.validate().map_err(|error| error.to_string()).err();
+            assert_eq!(refused.is_some(), objective == Objective::Binary, "{objective:?}: {refused:?}");
+            assert!(refused.is_none_or(|error| error.contains("model.conditioning")));
+        }
     }
 }
