@@ -79,7 +79,7 @@ pub enum ImagesConfig {
         /// Whether images are turned left to right at random.
         #[serde(default)]
         flip: bool,
-        /// Images are cut out at random of pictures whose sides are at least `1 + margin` times as long, 0 to 1; absent for the middle.
+        /// Images are cut out at random of pictures whose sides are at least `1 + margin` times as long, 0 to 31; absent for the middle.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         crop_margin: Option<f64>,
     },

@@ -9,6 +9,9 @@ use glauber_train::{ImageConfig, ImagesConfig};
 
 use crate::progress::say;
 
+/// As many held-out pictures of a folder are named.
+const NAMED: usize = 8;
+
 /// Images, shared.
 pub type Source = Arc<dyn ImageSource>;
 
@@ -29,6 +32,7 @@ pub fn parts(
     held_out: f64,
     seed: u64,
 ) -> anyhow::Result<[Source; 2]> {
+    let mut names = Vec::new();
     let whole: Source = match images {
         ImagesConfig::Mnist { path } => {
             let Mnist { train, test } = Mnist::open(path)?;
@@ -43,9 +47,14 @@ pub fn parts(
             let config = FolderConfig { colours, flip: *flip, labels, crop, extent };
             let folder = FolderSource::open(path, config)?;
             say(&format!("{}: {}", path.display(), folder.report()));
+            names.extend((0..folder.len()).map(|index| folder.path(index).display().to_string()));
             Arc::new(folder)
         }
     };
     let (train, held_out) = split(whole, held_out, seed)?;
+    if !names.is_empty() && held_out.len() <= NAMED {
+        let held_out: Vec<&str> = held_out.indices().iter().map(|&index| names[index].as_str()).collect();
+        say(&format!("held out: {}", held_out.join(", ")));
+    }
     Ok([Arc::new(train), Arc::new(held_out)])
 }

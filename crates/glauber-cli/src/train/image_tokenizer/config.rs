@@ -1,14 +1,18 @@
 //! What a tokenizer's run is made of.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use glauber_image::{DiscriminatorConfig, TokenizerTrainConfig, VqConfig};
 use glauber_pixels::{Colours, Extent};
+use glauber_train::ImagesConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::ImageTokenizerFlags;
 use crate::run_config::Layers;
+
+/// Crops are cut out of pictures whose sides are at least one more than so many times theirs.
+const CROP_MARGIN: f64 = 3.0;
 
 const DEFAULTS: &str = include_str!("../../../../../configs/image-tokenizer.toml");
 
@@ -30,35 +34,7 @@ pub struct TokenizerRunConfig {
 pub struct DataTable {
     /// Share of the images that are held out; not used where the data are divided already.
     pub held_out: f64,
-    pub images: Images,
-}
-
-/// Where images come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Images {
-    /// Drawn shapes and textures, which need no files.
-    Shapes {
-        count: usize,
-        #[serde(default)]
-        seed: u64,
-    },
-    /// The four files of MNIST, or of a data set in its form, resized.
-    Mnist { path: PathBuf },
-    /// PNG, JPEG and WebP files, of which crops are taken at random places.
-    Folder {
-        path: PathBuf,
-        /// Whether crops are turned left to right at random.
-        #[serde(default)]
-        flip: bool,
-        /// Pictures are scaled until both sides are at least `1 + margin` times those of the crops.
-        #[serde(default = "margin")]
-        margin: f64,
-    },
-}
-
-fn margin() -> f64 {
-    3.0
+    pub images: ImagesConfig,
 }
 
 /// How the run goes.
@@ -179,6 +155,7 @@ fn images_table(data: &str, path: Option<&Path>) -> anyhow::Result<toml::Table> 
         "folder" => {
             table.insert("path".into(), needed()?.display().to_string().into());
             table.insert("flip".into(), true.into());
+            table.insert("crop_margin".into(), CROP_MARGIN.into());
         }
         _ => bail!("`--data {data}`: expected shapes, mnist or folder"),
     }

@@ -14,6 +14,7 @@ use glauber_train::{Event, Flow, Observer};
 
 use crate::arguments::ImageTokenizerFlags;
 use crate::device::device;
+use crate::images;
 use crate::progress::{Progress, say, stop_on_interrupt};
 
 use config::TokenizerRunConfig;
@@ -36,7 +37,9 @@ pub fn train(flags: &ImageTokenizerFlags) -> anyhow::Result<()> {
     // Whatever is wrong with model or data is said before there is a folder.
     let fresh = VqModel::new(&config.model, config.seed, &device)?;
     let fresh = TokenizerTrainer::new(fresh, &config.train, config.seed, &device)?;
-    let (images, held_out) = data::open(&config)?;
+    let (extent, colours) = (config.extent()?, config.colours()?);
+    let [images, held_out] =
+        images::parts(&config.data.images, extent, colours, false, config.data.held_out, config.seed)?;
     say(&format!("{} images to train on, {} held out", images.len(), held_out.len()));
     let held_out = data::held_out(&*held_out, config.seed, config.run.held_out_images);
     let run = match begun {
