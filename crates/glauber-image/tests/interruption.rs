@@ -6,28 +6,14 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use glauber_image::{
-    DiscriminatorConfig, ImageError, LevelConfig, QuantiserConfig, TokenizerLosses, TokenizerTrainConfig,
-    TokenizerTrainer, VqConfig, VqModel,
+    DiscriminatorConfig, ImageError, QuantiserConfig, TokenizerLosses, TokenizerTrainConfig, TokenizerTrainer, VqModel,
 };
 
-const SIZE: usize = 16;
-const SEED: u64 = 9;
+#[path = "small/mod.rs"]
+mod small;
+use small::{SIZE, sizes};
 
-fn sizes(quantiser: QuantiserConfig) -> VqConfig {
-    let level = |width| LevelConfig { width, encoder_attention: false, decoder_attention: false };
-    VqConfig {
-        channels: 1,
-        out_channels: 1,
-        image_size: SIZE,
-        stem_width: 8,
-        blocks: 1,
-        middle_attention: true,
-        norm_groups: 4,
-        latent_channels: 8,
-        quantiser,
-        levels: vec![level(8), level(16)],
-    }
-}
+const SEED: u64 = 9;
 
 fn codebook() -> QuantiserConfig {
     QuantiserConfig::Codebook { entries: 24, dim: 4 }

@@ -4,28 +4,13 @@ use std::fs;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use glauber_image::{
-    DiscriminatorConfig, ImageError, ImageTokenizer, LevelConfig, QuantiserConfig, TokenizerTrainConfig,
-    TokenizerTrainer, VqConfig, VqModel,
+    DiscriminatorConfig, ImageError, ImageTokenizer, QuantiserConfig, TokenizerTrainConfig, TokenizerTrainer, VqModel,
 };
 use glauber_tokens::TokenBatch;
 
-const SIZE: usize = 16;
-
-fn config(quantiser: QuantiserConfig) -> VqConfig {
-    let level = |width| LevelConfig { width, encoder_attention: false, decoder_attention: false };
-    VqConfig {
-        channels: 1,
-        out_channels: 1,
-        image_size: SIZE,
-        stem_width: 8,
-        blocks: 1,
-        middle_attention: true,
-        norm_groups: 4,
-        latent_channels: 8,
-        quantiser,
-        levels: vec![level(8), level(16)],
-    }
-}
+#[path = "small/mod.rs"]
+mod small;
+use small::{SIZE, sizes};
 
 fn codebook() -> QuantiserConfig {
     QuantiserConfig::Codebook { entries: 32, dim: 4 }
@@ -51,7 +36,7 @@ fn images(batch: usize, at: usize, device: &Device) -> Tensor<4> {
 
 fn train(quantiser: QuantiserConfig, training: &TokenizerTrainConfig, steps: usize) -> (TokenizerTrainer, Vec<f64>) {
     let device = Device::flex();
-    let model = VqModel::new(&config(quantiser), 7, &device).unwrap();
+    let model = VqModel::new(&sizes(quantiser), 7, &device).unwrap();
     let mut trainer = TokenizerTrainer::new(model, training, 7, &device).unwrap();
     let mut losses = Vec::new();
     for step in 0..steps {
@@ -110,7 +95,7 @@ fn training_repeats_itself_and_the_discriminator_begins_when_it_should() {
     let training = TokenizerTrainConfig { discriminator: Some(discriminator), ..quick() };
     let device = Device::flex();
     let run = || {
-        let model = VqModel::new(&config(codebook()), 7, &device).unwrap();
+        let model = VqModel::new(&sizes(codebook()), 7, &device).unwrap();
         let mut trainer = TokenizerTrainer::new(model, &training, 3, &device).unwrap();
         let steps: Vec<_> = (0..5).map(|step| trainer.step(images(4, step, &device)).unwrap()).collect();
         assert_eq!(trainer.steps(), 5);
@@ -131,7 +116,7 @@ fn a_tokenizer_survives_its_folder() {
     let device = Device::flex();
     let root = tempfile::tempdir().unwrap();
     for (name, quantiser) in [("table", codebook()), ("scalar", fsq())] {
-        let model = VqModel::new(&config(quantiser), 11, &device).unwrap();
+        let model = VqModel::new(&sizes(quantiser), 11, &device).unwrap();
         let folder = root.path().join(name);
         model.save(&folder).unwrap();
         model.save(&folder).unwrap();
@@ -154,7 +139,7 @@ fn a_tokenizer_survives_its_folder() {
     assert!(matches!(VqModel::load(&root.path().join("table"), &device), Err(ImageError::Io { .. })));
     assert!(matches!(VqModel::load(&root.path().join("none"), &device), Err(ImageError::Io { .. })));
     fs::write(root.path().join("table/notes.txt"), "mine").unwrap();
-    let model = VqModel::new(&config(fsq()), 11, &device).unwrap();
+    let model = VqModel::new(&sizes(fsq()), 11, &device).unwrap();
     let refused = model.save(&root.path().join("table")).unwrap_err().to_string();
     assert!(refused.contains("`notes.txt`"), "{refused}");
 }
@@ -164,7 +149,7 @@ fn a_loaded_model_is_trained_like_the_one_saved() {
     let device = Device::flex();
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("table");
-    let model = VqModel::new(&config(codebook()), 11, &device).unwrap();
+    let model = VqModel::new(&sizes(codebook()), 11, &device).unwrap();
     model.save(&folder).unwrap();
     let training = TokenizerTrainConfig { fresh_codebook: false, ..quick() };
     let losses = |model: VqModel| -> Vec<_> {
@@ -180,7 +165,7 @@ fn a_loaded_model_is_trained_like_the_one_saved() {
 fn a_seed_gives_the_same_weights_and_another_seed_others() {
     let device = Device::flex();
     let tokens = |seed| {
-        let model = VqModel::new(&config(codebook()), seed, &device).unwrap();
+        let model = VqModel::new(&sizes(codebook()), seed, &device).unwrap();
         ImageTokenizer::new(model, [SIZE, SIZE]).unwrap().encode(images(2, 0, &device)).unwrap()
     };
     assert_eq!(tokens(1), tokens(1));
@@ -190,7 +175,7 @@ fn a_seed_gives_the_same_weights_and_another_seed_others() {
 #[test]
 fn shapes_that_do_not_fit_are_refused() {
     let device = Device::flex();
-    let model = VqModel::new(&config(codebook()), 1, &device).unwrap();
+    let model = VqModel::new(&sizes(codebook()), 1, &device).unwrap();
     let error = model.encode(Tensor::zeros([1, 3, SIZE, SIZE], &device)).unwrap_err().to_string();
     assert!(error.contains("[1, 3, 16, 16], expected [batch, 1, height, width]"), "{error}");
     assert!(model.encode(Tensor::zeros([1, 1, SIZE, SIZE + 1], &device)).is_err());
@@ -206,7 +191,7 @@ fn shapes_that_do_not_fit_are_refused() {
     assert!(matches!(tokenizer.decode(&TokenBatch::filled(2, 39, 0)), Err(ImageError::Shape { .. })));
     assert_eq!(tokenizer.decode(&TokenBatch::filled(2, 40, 31)).unwrap().dims(), [2, 1, 8, 20]);
 
-    let mut colours = config(codebook());
+    let mut colours = sizes(codebook());
     colours.out_channels = 3;
     let colours = VqModel::new(&colours, 1, &device).unwrap();
     assert!(TokenizerTrainer::new(colours, &quick(), 1, &device).is_err());
