@@ -2,19 +2,15 @@
 
 use std::collections::HashSet;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
-use glauber_chain::{Chains, DrawControls, SiteConditional, StepDiagnostics, TokenRows};
-use glauber_pixels::{Image, read_mask};
+use glauber_chain::{Chains, SiteConditional, StepDiagnostics, TokenRows};
 use glauber_text::{Layout, Template, TextCodec};
 use glauber_tokens::{Token, TokenBatch};
 use indicatif::ProgressBar;
 
 use crate::arguments::InfillFlags;
 use crate::device::device;
-use crate::film::Film;
-use crate::images::{PictureCodec, write_sheet};
+use crate::paint::paint;
 use crate::sampling::{MOST_CHAINS, Sampling, check_count, summary};
 use crate::trained::Trained;
 
@@ -25,8 +21,8 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     check_count("--candidates", flags.candidates.unwrap_or(1))?;
     let trained = Trained::load(&flags.run, &device(&flags.draw.device)?)?;
     let candidates = flags.candidates.unwrap_or(4 * flags.count).clamp(flags.count, MOST_CHAINS);
-    if let (Some(image), Some(mask), Some(out)) = (&flags.image, &flags.mask, &flags.out) {
-        return paint(flags, controls, &trained, [image, mask, out]);
+    if let (Some(mask), Some(out)) = (&flags.mask, &flags.out) {
+        return paint(flags, controls, &trained, mask, out);
     }
     let codec = trained.codec()?;
     let template = Template::parse(flags.text.as_deref().unwrap_or_default(), codec)?;
@@ -45,52 +41,6 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     }
     eprintln!("{}", summary(done, candidates));
     Ok(())
-}
-
-/// Paints a part of an image, `--count` times, and writes a sheet: the image without the part, then what was painted.
-fn paint(
-    flags: &InfillFlags,
-    controls: DrawControls,
-    trained: &Trained,
-    [image, mask, out]: [&PathBuf; 3],
-) -> anyhow::Result<()> {
-    let not_images = || format!("`--image`: {} was not trained on images", flags.run.display());
-    let codec = trained.pictures()?.with_context(not_images)?;
-    let (known, painted) = known(&codec, image, mask)?;
-    let sampling = Sampling::from_flags(trained, controls, &flags.sampler)?;
-    let conditional = trained.conditional_of(sampling.schedule(), &flags.class)?;
-    let mut chains = sampling.start(flags.count, flags.draw.seed);
-    for row in 0..flags.count {
-        for site in (0..known.len()).filter(|&site| !painted[site]) {
-            chains.clamp(row, site, known[site])?;
-        }
-    }
-    let mut film = flags.animate.as_deref().map(|path| Film::new(path, flags.count.min(8))).transpose()?;
-    let done = Film::shoot(film.as_mut(), &sampling, conditional.as_ref(), &mut chains)?;
-    let hole = codec.decode_all(&TokenBatch::new(known.clone(), known.len())?)?;
-    let hole = hole.into_iter().map(|image| image.covered(&codec.pixels(&painted), 0.5));
-    let images: Vec<Image> = hole.chain(codec.decode_all(chains.tokens())?).collect();
-    write_sheet(&images, (flags.count + 1).min(8), out)?;
-    if let Some(film) = film {
-        film.write(&codec, known.len())?;
-    }
-    eprintln!("{}", summary(done, flags.count));
-    println!("{}", out.display());
-    Ok(())
-}
-
-/// The tokens of an image, and which sites are to be painted, both of shape `[site]`.
-///
-/// A site is painted where one of its pixels is. What is hidden is taken out of the image before it is encoded: a tokenizer looks at
-/// more than one patch for a token, and what is known must not tell of what is not.
-fn known(codec: &PictureCodec, image: &Path, mask: &Path) -> anyhow::Result<(Vec<Token>, Vec<bool>)> {
-    let image = Image::open(image)?;
-    let image = image.without(&read_mask(mask, image.extent())?).resized(codec.extent());
-    let hidden = read_mask(mask, codec.extent())?;
-    ensure!(hidden.contains(&true), "{}: nothing is white, so nothing is to be painted", mask.display());
-    let painted = codec.sites(&hidden);
-    let known = codec.encode(&image.without(&codec.pixels(&painted)))?;
-    Ok((known, painted))
 }
 
 /// One way to fill the gaps.

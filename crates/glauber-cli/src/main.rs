@@ -11,6 +11,7 @@ mod images;
 mod infill;
 mod info;
 mod markov;
+mod paint;
 mod progress;
 mod run_config;
 mod sample;

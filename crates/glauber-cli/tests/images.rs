@@ -69,6 +69,17 @@ fn shapes_are_learned_sampled_filmed_and_painted_in() {
         }
     }
     assert!(differ > 0, "nothing was painted");
+
+    // Of each held-out image itself, the image without the part, two paintings: the known half is the same on all three of them.
+    let infill = ["infill", "--run", "run", "--held-out", "2", "--mask", "mask.png", "--out", "rows.png", "-n", "2"];
+    said(&run(at, &infill));
+    let rows = Image::open(at.join("rows.png")).expect("a sheet");
+    assert_eq!((rows.extent().height(), rows.extent().width()), (2 * 66 + 2, 4 * 66 + 2));
+    for (row, column) in (0..2 * SIDE).flat_map(|row| (0..SIDE / 2).map(move |column| (row, column))) {
+        let y = 2 + row / SIDE * 66 + row % SIDE * 8;
+        let tiles = [1, 2, 3].map(|tile| rows.pixel(y, 2 + tile * 66 + column * 8)[0]);
+        assert!(tiles.iter().all(|&found| found == tiles[0]), "row {row}, column {column}: {tiles:?}");
+    }
 }
 
 #[test]
@@ -78,6 +89,7 @@ fn mistakes_with_images_are_one_line_that_names_the_cure() {
     trained(at);
     let black = Image::filled(Extent::new(SIDE, SIDE).expect("an extent"), Colours::Grey, 0.0);
     black.save_png(at.join("black.png")).expect("written");
+    Image::filled(black.extent(), Colours::Grey, 1.0).save_png(at.join("white.png")).expect("written");
     for (words, name) in [
         (vec!["train", "image", "--data", "mnist"], "--path"),
         (vec!["train", "image", "--data", "mnist", "--path", "nowhere"], "nowhere"),
@@ -91,6 +103,8 @@ fn mistakes_with_images_are_one_line_that_names_the_cure() {
         (vec!["sample", "--run", "run", "--out", "x.png", "--animate", "x.mov"], ".gif"),
         (vec!["infill", "--run", "run", "--image", "black.png", "--mask", "black.png", "--out", "x.png"], "white"),
         (vec!["sample", "--run", "run", "--out", "x.png", "--apart", "9"], "1..=8"),
+        (vec!["infill", "--run", "run", "--held-out", "0", "--mask", "white.png", "--out", "x.png"], "--held-out"),
+        (vec!["infill", "--run", "run", "--held-out", "2"], "--mask"),
         (vec!["infill", "--run", "run", "a text with a ____"], "not trained on text"),
     ] {
         let output = run(at, &words);

@@ -205,19 +205,22 @@ pub struct InfillFlags {
     #[arg(long, value_name = "DIR")]
     pub run: PathBuf,
     /// The text, its gaps marked: `____`, or `{3}` for exactly 3 tokens; `\_` and `\{` stand for themselves
-    #[arg(required_unless_present = "image", conflicts_with = "image")]
+    #[arg(required_unless_present = "mask", conflicts_with = "mask")]
     pub text: Option<String>,
     /// Of a run on images: the image to be painted in part
-    #[arg(long, value_name = "FILE", requires_all = ["mask", "out"])]
+    #[arg(long, value_name = "FILE", requires = "mask")]
     pub image: Option<PathBuf>,
-    /// Which part of `--image` is to be painted: white, the rest black. Through a tokenizer, every patch that holds white is painted
-    #[arg(long, value_name = "FILE", requires = "image")]
+    /// In place of `--image`, so many of the images that were held out in training; each begins its row of the sheet. 1 where neither is given
+    #[arg(long, value_name = "IMAGES", requires = "mask", conflicts_with = "image")]
+    pub held_out: Option<usize>,
+    /// Of a run on images: which part is to be painted, white, the rest black. Through a tokenizer, every patch that holds white is painted
+    #[arg(long, value_name = "FILE", requires = "out")]
     pub mask: Option<PathBuf>,
     /// The file for the sheet: the image without the part, then what was painted
-    #[arg(long, value_name = "FILE.png", requires = "image")]
+    #[arg(long, value_name = "FILE.png", requires = "mask")]
     pub out: Option<PathBuf>,
     /// A film of the chains as they paint
-    #[arg(long, value_name = "FILE.gif|.png", requires = "image")]
+    #[arg(long, value_name = "FILE.gif|.png", requires = "mask")]
     pub animate: Option<PathBuf>,
     /// Alternatives to return, best first
     #[arg(short = 'n', long, default_value_t = 4)]
