@@ -1,7 +1,7 @@
 //! Attention of few queries: every key is read once, all heads of it together, where a matrix product would first line keys up for
 //! the many queries that it is made for.
 
-use super::{Block, Heads, Row, softmax};
+use super::{Heads, Row, softmax};
 use crate::kernels::simd::{dot, vectorised};
 
 /// Up to so many queries the loops are the faster way.
@@ -19,23 +19,22 @@ struct Places {
     keys: usize,
 }
 
-/// See [`Row::forward`]; weights are `[head, query, key]`, and `out` is zero.
+/// See [`Row::forward`]; every query is a block of its own, weights are `[head, query, key]`, and `out` is zero.
 pub(super) fn forward(row: &Row<'_>, out: &mut [f32], weights: &mut [f32]) {
     let Heads { heads, width, queries, keys } = row.heads;
     let scale = row.scale();
-    for (query, out) in out.chunks_exact_mut(heads * width).enumerate() {
-        let block = Block { queries: query..query + 1, seen: row.seen(query..query + 1) };
+    for (query, (block, out)) in row.blocks.iter().zip(out.chunks_exact_mut(heads * width)).enumerate() {
         let numbers = &row.queries.values[query * row.queries.stride..][..heads * width];
         let asking: Vec<f32> = numbers.iter().map(|number| scale * number).collect();
         let places = |stride, seen| Places { stride, width, apart: queries * keys, keys: seen };
-        for (first, source, seen) in row.seen_of(&block) {
+        for (first, source, seen) in row.seen_of(block) {
             let from = &source.values[(seen.start - first) * source.stride + source.keys_at..];
             score(&mut weights[query * keys + seen.start..], &asking, from, places(source.stride, seen.len()));
         }
         for weights in weights[query * keys..].chunks_mut(queries * keys) {
             softmax(&mut weights[..keys], &row.bias[query * keys..][..keys], keys, &block.seen);
         }
-        for (first, source, seen) in row.seen_of(&block) {
+        for (first, source, seen) in row.seen_of(block) {
             let from = &source.values[(seen.start - first) * source.stride + source.values_at..];
             weigh(out, &weights[query * keys + seen.start..], from, places(source.stride, seen.len()));
         }

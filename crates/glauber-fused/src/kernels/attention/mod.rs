@@ -59,6 +59,8 @@ struct Row<'a> {
     tables: Option<RowTables<'a>>,
     /// `[query, key]`, the keys of one source after those of another.
     bias: &'a [f32],
+    /// Of all queries.
+    blocks: &'a [Block],
 }
 
 /// Queries next to each other.
@@ -66,6 +68,39 @@ struct Block {
     queries: Range<usize>,
     /// Of each source, the keys from the first that any of the queries sees to the last, counted over all sources.
     seen: Vec<Range<usize>>,
+}
+
+/// The queries of each row of a batch in blocks; one list where all rows share a bias.
+struct Blocks(Vec<Vec<Block>>);
+
+impl Blocks {
+    /// Of biases `[1 or batch, query, key]` over sources of `sites` keys each.
+    fn new(bias: &[f32], queries: usize, keys: usize, sites: usize, size: usize) -> Self {
+        let of_row = |bias: &[f32]| {
+            let biases = bias.chunks(size * keys).enumerate();
+            let block = |(at, bias): (usize, &[f32])| {
+                let seen = (0..keys).step_by(sites).map(|first| seen(bias, keys, first..first + sites));
+                Block { queries: at * size..at * size + bias.len() / keys, seen: seen.collect() }
+            };
+            biases.map(block).collect()
+        };
+        Self(bias.chunks(queries * keys).map(of_row).collect())
+    }
+
+    fn of(&self, row: usize) -> &[Block] {
+        &self.0[row % self.0.len()]
+    }
+}
+
+/// From the first key of a source that any query sees to the last, of biases `[query, key]`.
+fn seen(bias: &[f32], keys: usize, source: Range<usize>) -> Range<usize> {
+    let (mut first, mut end) = (source.end, source.start);
+    for bias in bias.chunks_exact(keys) {
+        let visible = |&bias: &f32| bias > f32::NEG_INFINITY;
+        first = bias[source.start..first].iter().position(visible).map_or(first, |at| source.start + at);
+        end = bias[end..source.end].iter().rposition(visible).map_or(end, |at| end + at + 1);
+    }
+    first.min(end)..end
 }
 
 /// One head's queries, scaled, and keys, both rotated; keys are empty where the sources hold them so.
@@ -84,31 +119,6 @@ struct HeadGradients {
 impl Row<'_> {
     fn scale(&self) -> f32 {
         (self.heads.width as f32).powf(-0.5)
-    }
-
-    fn blocks(&self) -> Vec<Block> {
-        let Heads { queries, .. } = self.heads;
-        let block = |first: usize| {
-            let queries = first..queries.min(first + BLOCK);
-            Block { seen: self.seen(queries.clone()), queries }
-        };
-        (0..queries).step_by(BLOCK).map(block).collect()
-    }
-
-    /// Of each source, the keys from the first that any of the queries sees to the last, counted over all sources.
-    fn seen(&self, queries: Range<usize>) -> Vec<Range<usize>> {
-        let keys = self.heads.keys;
-        let of_source = |first: usize, sites: usize| {
-            let (mut low, mut high) = (sites, 0);
-            for query in queries.clone() {
-                let bias = &self.bias[query * keys + first..][..sites];
-                let visible = |&bias: &f32| bias > f32::NEG_INFINITY;
-                low = bias[..low].iter().position(visible).unwrap_or(low);
-                high = bias[high..].iter().rposition(visible).map_or(high, |at| high + at + 1);
-            }
-            first + low.min(high)..first + high
-        };
-        self.sources().map(|(first, source)| of_source(first, source.sites)).collect()
     }
 
     /// The sources, each with its first key.
@@ -179,7 +189,7 @@ impl Row<'_> {
 
     /// Whether the loops for few queries serve.
     fn has_few(&self) -> bool {
-        self.heads.queries <= few::MOST && self.tables.is_none()
+        self.blocks.iter().all(|block| block.queries.len() == 1) && self.tables.is_none()
     }
 
     /// Numbers that [`forward`](Self::forward) wants for weights, when nothing of them is kept.
@@ -199,10 +209,9 @@ impl Row<'_> {
         }
         let Heads { heads, width, queries, keys } = self.heads;
         let kept = weights.len() == heads * queries * keys;
-        let blocks = self.blocks();
         for head in 0..heads {
             let prepared = self.prepared(head);
-            for block in &blocks {
+            for block in self.blocks {
                 let (first, count) = (block.queries.start, block.queries.len());
                 let at = if kept { (head * queries + first) * keys } else { 0 };
                 let weights = &mut weights[at..][..count * keys];
@@ -233,7 +242,7 @@ impl Row<'_> {
             values: vec![0.0; keys * width],
         };
         let mut slopes = vec![0.0; queries.min(BLOCK) * keys];
-        for block in &self.blocks() {
+        for block in self.blocks {
             let (first, count) = (block.queries.start, block.queries.len());
             let (weights, slopes) = (&weights[first * keys..][..count * keys], &mut slopes[..count * keys]);
             let gradient = &gradient[first * heads * width + head * width..];

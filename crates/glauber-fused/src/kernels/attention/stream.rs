@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{HeadRows, Heads, Row, Source, row_of, spread};
+use super::{BLOCK, Blocks, HeadRows, Heads, Row, Source, few, row_of, spread};
 use crate::array::Array;
 use crate::operation::{Operation, Output};
 
@@ -18,7 +18,13 @@ pub(crate) struct StreamAttention<const STREAMS: usize> {
 }
 
 impl<const STREAMS: usize> StreamAttention<STREAMS> {
-    fn row<'a>(&'a self, row: usize, queries: &'a [f32], streams: [&'a [f32]; STREAMS]) -> Row<'a> {
+    /// Few queries are blocks of their own.
+    fn blocks(&self) -> Blocks {
+        let size = if self.queries <= few::MOST { 1 } else { BLOCK };
+        Blocks::new(&self.bias, self.queries, STREAMS * self.sites, self.sites, size)
+    }
+
+    fn row<'a>(&'a self, row: usize, queries: &'a [f32], streams: [&'a [f32]; STREAMS], blocks: &'a Blocks) -> Row<'a> {
         let Self { sites, width, heads, .. } = *self;
         let (of_queries, of_stream, _) = self.sizes();
         let source = |values: &'a [f32]| Source {
@@ -34,6 +40,7 @@ impl<const STREAMS: usize> StreamAttention<STREAMS> {
             sources: streams.map(source).into(),
             tables: None,
             bias: row_of(&self.bias, row, self.queries * STREAMS * sites),
+            blocks: blocks.of(row),
         }
     }
 
@@ -45,7 +52,9 @@ impl<const STREAMS: usize> StreamAttention<STREAMS> {
 
     fn attend(&self, queries: &[f32], streams: [&[f32]; STREAMS], keep: bool) -> Output {
         let (of_queries, _, of_weights) = self.sizes();
-        super::attend(|row| self.row(row, queries, streams), queries.len() / of_queries, [of_queries, of_weights], keep)
+        let blocks = self.blocks();
+        let row = |row| self.row(row, queries, streams, &blocks);
+        super::attend(row, queries.len() / of_queries, [of_queries, of_weights], keep)
     }
 
     /// Gradients by the queries and by each stream.
@@ -64,9 +73,10 @@ impl<const STREAMS: usize> StreamAttention<STREAMS> {
             .chunks_mut(of_queries)
             .map(|by_queries| (by_queries, parts.each_mut().map(|part| part.next().unwrap_or_default())))
             .collect();
+        let blocks = self.blocks();
         let learned = kept.par_chunks(of_weights).zip(gradient.par_chunks(of_queries));
         outputs.into_par_iter().zip(learned).enumerate().for_each(|(row, (out, (weights, gradient)))| {
-            self.row_backward(&self.row(row, queries, streams), weights, gradient, out);
+            self.row_backward(&self.row(row, queries, streams, &blocks), weights, gradient, out);
         });
         (by_queries, by_streams)
     }
