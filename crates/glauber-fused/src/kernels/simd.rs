@@ -153,7 +153,7 @@ mod tests {
             let a: Vec<f32> = (0..len).map(|i| i as f32).collect();
             assert_eq!(sum(&a, |a| 2.0 * a), (len * len.max(1) - len) as f32);
             assert_eq!(sum_2(&a, &a, |a, b| a - b + 1.0), len as f32);
-            assert_eq!(dot(&a, &a), a.iter().map(|a| a * a).sum());
+            assert_eq!(dot(&a, &a), a.iter().map(|a| a * a).sum::<f32>());
             assert_eq!(maximum(&a), if len == 0 { f32::NEG_INFINITY } else { (len - 1) as f32 });
         }
     }
