@@ -37,6 +37,7 @@ pub fn fidelity(flags: &FidelityFlags) -> anyhow::Result<()> {
     let DataConfig::Image(image) = &trained.config.data else { bail!(not_images()) };
     let codec = trained.pictures()?.with_context(not_images)?;
     let pictures = Pictures::open(image, &codec, trained.config.seed, &flags.cache)?;
+    pictures.check(&trained.vocabulary, trained.path())?;
     let judge = Judge::load(flags, &pictures.class_names, &device)?;
     let sampling = Sampling::from_flags(&trained, controls, &flags.sampler)?;
     let seed = flags.draw.seed;

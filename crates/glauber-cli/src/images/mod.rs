@@ -2,13 +2,14 @@
 
 mod codec;
 mod encoded;
+mod fingerprint;
 mod sheets;
 mod sources;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use glauber_chain::ChainRng;
 use glauber_pixels::PixelCodec;
 use glauber_shards::TokenData;
@@ -16,10 +17,11 @@ use glauber_tokens::{Codec, Token};
 use glauber_train::{ImageConfig, SequenceSource, Vocabulary};
 
 pub use codec::{PictureCodec, open_tokenizer};
+pub use fingerprint::fingerprint;
 pub use sheets::{sheet, write_sheet};
 pub use sources::{class_count, parts};
 
-use encoded::Part;
+use fingerprint::Part;
 use sources::Source;
 
 /// Images that the counts of tokens come from, where each is drawn anew.
@@ -33,8 +35,8 @@ pub struct Pictures {
     pub class_names: Vec<String>,
     /// How often each token stands in the images to train on, shape `[token]`.
     counts: Vec<u64>,
-    /// The name of what was encoded, a hash of the images and the tokenizer; none where each image is encoded as it is drawn.
-    encoded: Option<String>,
+    /// A hash of the images, and of the tokenizer where there is one.
+    fingerprint: String,
 }
 
 /// Images as training sequences.
@@ -117,20 +119,22 @@ impl Pictures {
         match codec {
             PictureCodec::Pixels(codec) => {
                 let [first, second] = parts;
+                let fingerprint = fingerprint([first.as_ref(), second.as_ref()]);
                 let train = train(Drawn::Anew(first, codec.clone()));
                 let held_out = held_out(Drawn::Anew(second, codec.clone()));
                 let counts = count(&train, codec);
-                Ok(Self { train, held_out, class_names, counts, encoded: None })
+                Ok(Self { train, held_out, class_names, counts, fingerprint })
             }
             PictureCodec::Tokenizer(tokenizer) => {
                 let data = Arc::new(encoded::encoded(image, parts, tokenizer, cache)?);
                 let counts = data.counts().to_vec();
-                let encoded = data.folder().file_name().map(|name| name.to_string_lossy().into_owned());
+                let fingerprint = data.folder().file_name().context("a folder of the cache has a name")?;
+                let fingerprint = fingerprint.to_string_lossy().into_owned();
                 let [train, held_out] = [
                     train(Drawn::Encoded(Arc::clone(&data), Part::Training)),
                     held_out(Drawn::Encoded(data, Part::HeldOut)),
                 ];
-                Ok(Self { train, held_out, class_names, counts, encoded })
+                Ok(Self { train, held_out, class_names, counts, fingerprint })
             }
         }
     }
@@ -142,20 +146,21 @@ impl Pictures {
             counts: self.counts.clone(),
             mask: None,
             codec: codec.fingerprint()?,
-            corpus: self.encoded.clone(),
+            corpus: Some(self.fingerprint.clone()),
             version: env!("CARGO_PKG_VERSION").into(),
         })
     }
 
-    /// Checks that these are the images that a run began with, where that is known.
+    /// Checks that these are the images that a run began with, where it says which those were.
     pub fn check(&self, begun: &Vocabulary, run: &Path) -> anyhow::Result<()> {
-        ensure!(
-            begun.corpus == self.encoded,
-            "{}: the images have changed since the run began: restore them, or begin a new run",
-            run.display()
-        );
+        ensure!(begun.corpus.as_ref().is_none_or(|begun| *begun == self.fingerprint), changed(run));
         Ok(())
     }
+}
+
+/// What is said of a run whose images are not those that it began with.
+pub fn changed(run: &Path) -> String {
+    format!("{}: the images have changed since the run began: restore them, or begin a new run", run.display())
 }
 
 /// How often each level stands in the images.
