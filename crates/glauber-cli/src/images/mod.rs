@@ -8,7 +8,7 @@ mod sources;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{bail, ensure};
+use anyhow::ensure;
 use glauber_chain::ChainRng;
 use glauber_pixels::PixelCodec;
 use glauber_shards::TokenData;
@@ -17,10 +17,9 @@ use glauber_train::{ImageConfig, SequenceSource, Vocabulary};
 
 pub use codec::{PictureCodec, open_tokenizer};
 pub use sheets::{sheet, write_sheet};
-pub use sources::{class_count, parts};
+pub use sources::{Source, class_count, parts};
 
 use encoded::Part;
-use sources::Source;
 
 /// Images that the counts of tokens come from, where each is drawn anew.
 const COUNTED: u64 = 4096;
@@ -56,6 +55,21 @@ enum Drawn {
     Encoded(Arc<TokenData>, Part),
 }
 
+/// A run's images as they are before they are encoded, at the codec's extent: those to train on, and those held out.
+pub fn divided(image: &ImageConfig, codec: &PictureCodec, seed: u64) -> anyhow::Result<[Source; 2]> {
+    let told = image.classes > 0;
+    let parts = parts(&image.images, codec.extent(), codec.colours()?, told, image.held_out, seed)?;
+    let names = parts[0].class_names();
+    ensure!(
+        !told || image.classes == names.len(),
+        "`data.classes` is {}, but the images have {}: {}",
+        image.classes,
+        names.len(),
+        names.join(", ")
+    );
+    Ok(parts)
+}
+
 impl SequenceSource for Grids {
     fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
         let item = rng.below(self.items());
@@ -67,13 +81,6 @@ impl Grids {
     /// Number of images.
     pub fn len(&self) -> usize {
         self.images
-    }
-
-    /// An image as a grid of tokens, shape `[site]`, and its class where the images have any, told or not.
-    pub fn grid(&self, index: usize, rng: &mut ChainRng) -> (Vec<Token>, Option<usize>) {
-        let mut grid = vec![0; self.sites];
-        let class = self.read(index, rng, &mut grid);
-        (grid, class)
     }
 
     /// Number of grids: what was encoded several times counts as often.
@@ -104,13 +111,8 @@ impl Pictures {
     /// Opens a configuration's images, divided into those to train on and those held out. What a tokenizer makes of them is kept in
     /// `cache`.
     pub fn open(image: &ImageConfig, codec: &PictureCodec, seed: u64, cache: &Path) -> anyhow::Result<Self> {
-        let told = image.classes > 0;
-        let parts = sources::parts(&image.images, codec.extent(), codec.colours()?, told, image.held_out, seed)?;
-        let class_names = parts[0].class_names().to_vec();
-        if told && image.classes != class_names.len() {
-            let names = class_names.join(", ");
-            bail!("`data.classes` is {}, but the images have {}: {names}", image.classes, class_names.len());
-        }
+        let parts = divided(image, codec, seed)?;
+        let (told, class_names) = (image.classes > 0, parts[0].class_names().to_vec());
         let images = [parts[0].len(), parts[1].len()];
         let sites = codec.len();
         let [train, held_out] = images.map(|images| move |grids| Grids { images, sites, told, grids });
