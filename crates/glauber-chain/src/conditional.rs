@@ -186,6 +186,11 @@ pub trait SiteConditional {
         Ok(())
     }
 
+    /// How often a row passes through a network at one evaluation; more than once where several conditionals are combined.
+    fn passes(&self) -> u64 {
+        1
+    }
+
     /// The same laws listed beforehand, where they take few values and do not depend on the step. [`HeatBath`](crate::HeatBath) then
     /// draws from the table, which gives the same tokens from the same uniform numbers, faster.
     fn law_table(&self) -> Option<&LawTable> {
@@ -230,6 +235,10 @@ impl<C: SiteConditional + ?Sized> SiteConditional for &C {
         out: &mut [f64],
     ) -> Result<(), ChainError> {
         (**self).log_conditionals_at(tokens, steps, sites, out)
+    }
+
+    fn passes(&self) -> u64 {
+        (**self).passes()
     }
 
     fn law_table(&self) -> Option<&LawTable> {

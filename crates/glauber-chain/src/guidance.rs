@@ -138,4 +138,9 @@ impl<C: SiteConditional, U: SiteConditional> SiteConditional for Guided<C, U> {
             (row, site, steps[row])
         })
     }
+
+    fn passes(&self) -> u64 {
+        let other = if self.weight == 0.0 { 0 } else { self.unconditional.passes() };
+        self.conditional.passes() + other
+    }
 }

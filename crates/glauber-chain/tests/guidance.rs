@@ -36,6 +36,18 @@ fn enumerated(vocab: usize, len: usize, log_probability: impl Fn(&[u32]) -> f64)
 }
 
 #[test]
+fn guidance_takes_the_passes_of_both_and_none_of_what_it_does_not_ask() {
+    let schedule = schedule(3, NoiseLaw::uniform(2).unwrap(), 1e-3);
+    let mixture = mixture(2);
+    let own = || mixture.conditional(&schedule).unwrap();
+    let passes = |weight| Guided::new(own(), own(), weight).unwrap().passes();
+    assert_eq!((own().passes(), passes(0.0), passes(1.5), passes(-1.0)), (1, 1, 2, 2));
+    let twice = Guided::new(Guided::new(own(), own(), 1.0).unwrap(), own(), 2.0).unwrap();
+    let seen: &dyn SiteConditional = &twice;
+    assert_eq!((&seen).passes(), 3);
+}
+
+#[test]
 fn the_mixture_equals_enumeration() {
     let mut compared = 0;
     for (vocab, len) in [(3usize, 4usize), (2, 6), (5, 2)] {

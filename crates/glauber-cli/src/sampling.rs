@@ -114,7 +114,7 @@ impl Sampling {
                 .sample_parallel(conditional, &mut chains)
                 .map(|done| done.steps),
         };
-        Ok((chains.into_parts().0, done.context("sampling")?))
+        Ok((chains.into_parts().0, with_passes(done.context("sampling")?, conditional.passes())))
     }
 
     /// Chains at the noise law.
@@ -207,8 +207,13 @@ impl Sampling {
                 done.map(|done| done.steps)
             }
         };
-        done.context("sampling")
+        Ok(with_passes(done.context("sampling")?, conditional.passes()))
     }
+}
+
+/// Counts as evaluations how often a sequence passed through the network: guidance asks it twice, with the class and without.
+fn with_passes(done: StepDiagnostics, passes: u64) -> StepDiagnostics {
+    StepDiagnostics { evaluations: done.evaluations * passes, ..done }
 }
 
 impl Method {

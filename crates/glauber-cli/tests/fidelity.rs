@@ -47,7 +47,8 @@ fn samples_are_judged_between_floor_and_ceiling() {
     let words = ["fidelity", "--run", "run", "--classifier", "classifier", "-n", "60", "--reference", "300"];
     let text = said(&run(at, &words));
     let steps = "2 sweeps of 64 sites in 128 steps: 128.0 network evaluations";
-    for part in ["60 samples, 7 classes evenly, seed 0", "300 training images", steps] {
+    let uneven = "not divided evenly among the classes, as the samples are: circle ";
+    for part in ["60 samples, 7 classes evenly, seed 0", "300 training images", steps, " compared ", uneven] {
         assert!(text.contains(part), "no `{part}` in {text}");
     }
     let json = |more: &[&str]| -> Value {
@@ -65,6 +66,8 @@ fn samples_are_judged_between_floor_and_ceiling() {
     // Not so precision: noise is near to the noisiest of the textures, which are far from each other.
     assert!(number(&judged, &["held_out", "recall"]) > number(&judged, &["independent", "recall"]), "{judged}");
     assert!(number(&judged, &["seconds_per_image"]) > 0.0);
+    // Each pixel is a token: what it loses is taken from the data too.
+    assert_eq!(judged["held_out_through_codec"], Value::Null);
     assert_eq!(judged["samples"]["recognised"]["images_by_class"], serde_json::json!([9, 9, 9, 9, 8, 8, 8]));
     assert!(number(&judged, &["held_out", "recognised", "share"]) > 0.4, "{judged}");
     assert_eq!(judged["independent"]["recognised"], Value::Null);
@@ -73,8 +76,25 @@ fn samples_are_judged_between_floor_and_ceiling() {
     assert_eq!((&again["samples"], &again["independent"]), (&judged["samples"], &judged["independent"]));
     let other = json(&["--seed", "1"]);
     assert_ne!(other["samples"], judged["samples"]);
+    assert_eq!(number(&json(&["--guidance", "1"]), &["evaluations_per_image"]), 256.0);
     let fewer = json(&["--sampler", "skip-ahead", "--guidance", "1"]);
     assert!(number(&fewer, &["evaluations_per_image"]) > 0.0 && fewer["sampler"].to_string().contains("guidance 1"));
+
+    // A classifier of another seed has seen what the run holds out.
+    let judge = |name: &str| {
+        let output = run(at, &["fidelity", "--run", "run", "--classifier", name, "-n", "8", "--reference", "8"]);
+        said(&output);
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    assert!(!judge("classifier").contains("holds out"));
+    fs::create_dir(at.join("seeded")).expect("a folder");
+    for name in ["weights.safetensors", "network.toml"] {
+        fs::copy(at.join("classifier").join(name), at.join("seeded").join(name)).expect("copied");
+    }
+    let other = fs::read_to_string(at.join("classifier/training.json")).expect("a report");
+    fs::write(at.join("seeded/training.json"), other.replace("\"seed\": 0", "\"seed\": 3")).expect("written");
+    let warned = judge("seeded");
+    assert!(warned.contains("holds out") && warned.contains("--seed 0"), "{warned}");
 
     // The same network without names gives features and recognises nothing.
     fs::create_dir(at.join("features")).expect("a folder");
@@ -94,7 +114,11 @@ fn samples_are_judged_between_floor_and_ceiling() {
         (vec!["fidelity", "--run", "run", "--classifier", "features"], "its classes are none"),
         (vec!["fidelity", "--run", "run", "--classifier", "classifier", "-n", "3"], "--count"),
         (vec!["fidelity", "--run", "run", "--classifier", "classifier", "--neighbours", "0"], "--neighbours"),
-        (vec!["train", "classifier", "--run", "run"], "something else than a network"),
+        (vec!["train", "classifier", "--run", "run"], "not empty"),
+        (vec!["train", "classifier", "--run", "classifier"], "not empty"),
+        (vec!["train", "classifier", "--run", "/proc/none"], "--run"),
+        (vec!["train", "classifier", "--shift", "18446744073709551615"], "`shift`"),
+        (vec!["train", "classifier", "--learning-rate", "-1"], "`learning_rate` is -1"),
         (vec!["train", "classifier", "--data", "mnist"], "--path"),
         (vec!["train", "classifier", "--data", "paintings"], "shapes, mnist or folder"),
         (vec!["train", "classifier", "--steps", "0", "--run", "none"], "`steps`"),

@@ -11,6 +11,7 @@ use burn::tensor::Device;
 use glauber_image::{LevelConfig, QuantiserConfig, VqConfig, VqModel};
 use glauber_pixels::{Colours, Extent, Image};
 use program::glauber;
+use serde_json::Value;
 
 const SIDE: usize = 16;
 /// Rows (columns) of pixels to a row (column) of tokens.
@@ -129,6 +130,36 @@ fn token_grids_are_learned_sampled_and_resumed() {
     let resumed = said(&run(at, &["train", "image", "--run", "short", "--resume"]));
     assert!(!resumed.contains("encoding"), "{resumed}");
     assert_eq!(weights(&at.join("short")), weights(&at.join("run")));
+}
+
+#[test]
+fn fidelity_compares_with_images_as_they_came() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    said(&run(at, &["train", "classifier", "--size", "16", "--colour", "--steps", "3", "--run", "classifier"]));
+    let judged = |name: &str, seed: u64| -> Value {
+        let _ = fs::remove_dir_all(at.join("tok"));
+        tokenizer(&at.join("tok"), seed);
+        said(&train(at, name, &["--set", "data.images.count=200", "--set", "data.held_out=0.2"]));
+        let words = ["fidelity", "--run", name, "--classifier", "classifier", "-n", "40", "--reference", "160"];
+        let text = said(&run(at, &words));
+        assert!(text.contains("images are as they came") && text.contains("held-out, through the codec"), "{text}");
+        serde_json::from_str(&said(&run(at, &[&words[..], &["--json"]].concat()))).expect("one line of JSON")
+    };
+    let (one, other) = (judged("one", 1), judged("other", 2));
+    for set in ["held_out", "independent"] {
+        assert_eq!(one[set], other[set], "{set} have nothing to do with the tokenizer");
+    }
+    assert_ne!(one["samples"], other["samples"]);
+    assert_ne!(one["held_out_through_codec"], other["held_out_through_codec"]);
+    // Tokenizers of drawn weights lose nearly everything, and that is to be seen.
+    let frechet = |set: &str| one[set]["frechet"].as_f64().expect("a number");
+    assert!(frechet("held_out_through_codec") > 2.0 * frechet("held_out"), "{one}");
+    assert!(frechet("samples") > 2.0 * frechet("held_out"), "{one}");
+
+    said(&train(at, "few", &[]));
+    let few = refused(&run(at, &["fidelity", "--run", "few", "--classifier", "classifier", "-n", "40"]));
+    assert!(few.contains("2 images held out, expected at least 4") && few.contains("data.held_out"), "{few}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Sets of feature vectors.
 
+use glauber_chain::ChainRng;
+
 use crate::FidelityError;
 
 /// Feature vectors of images, shape `[image, feature]`, all finite.
@@ -44,11 +46,15 @@ impl Features {
         Ok(())
     }
 
-    /// The first `count` vectors, or all where there are no more.
+    /// So many different vectors, chosen at random, or all where there are no more.
     #[must_use]
-    pub fn first(&self, count: usize) -> Self {
-        let count = count.min(self.len());
-        Self { values: self.values[..count * self.dim].to_vec(), dim: self.dim }
+    pub fn chosen(&self, count: usize, rng: &mut ChainRng) -> Self {
+        let mut images: Vec<usize> = (0..self.len()).collect();
+        let count = count.min(images.len());
+        for place in 0..count {
+            images.swap(place, place + rng.below(self.len() - place));
+        }
+        Self { values: images[..count].iter().flat_map(|&image| self.row(image)).copied().collect(), dim: self.dim }
     }
 
     /// Number of vectors.
@@ -110,9 +116,26 @@ mod tests {
         let mut features = Features::new(vec![1.0, 2.0, 3.0, 4.0], 2).unwrap();
         features.append(&Features::new(vec![5.0, 6.0], 2).unwrap()).unwrap();
         assert_eq!((features.len(), features.dim(), features.row(2)), (3, 2, [5.0, 6.0].as_slice()));
-        assert_eq!(features.first(1), Features::new(vec![1.0, 2.0], 2).unwrap());
-        assert_eq!(features.first(9), features);
         assert!(Features::empty(4).unwrap().is_empty());
+    }
+
+    #[test]
+    fn every_vector_is_chosen_equally_often_and_none_twice() {
+        let features = Features::new((0..20).map(f64::from).collect(), 2).unwrap();
+        let mut count = [0; 10];
+        for stream in 0..4000 {
+            let chosen = features.chosen(3, &mut ChainRng::new(5, stream));
+            let mut images: Vec<usize> = (0..3).map(|place| chosen.row(place)[0] as usize / 2).collect();
+            images.iter().for_each(|&image| count[image] += 1);
+            images.sort_unstable();
+            images.dedup();
+            assert_eq!((images.len(), chosen.len()), (3, 3));
+        }
+        // 1200 expected; five standard deviations.
+        assert!(count.iter().all(|&count| (count as f64 - 1200.0).abs() < 145.0), "{count:?}");
+        let mut all: Vec<f64> = features.chosen(99, &mut ChainRng::new(5, 0)).values().to_vec();
+        all.sort_by(f64::total_cmp);
+        assert_eq!(all, features.values());
     }
 
     #[test]

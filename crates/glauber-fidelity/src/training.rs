@@ -40,11 +40,11 @@ impl ClassifierTrainConfig {
     /// # Errors
     /// [`FidelityError::Setting`] names the key.
     pub fn validate(&self) -> Result<(), FidelityError> {
-        for (key, found, most) in
-            [("steps", self.steps, 1 << 30), ("batch", self.batch, 1 << 16), ("shift", self.shift + 1, 1 << 10)]
+        for (key, found, least, most) in
+            [("steps", self.steps, 1, 1 << 30), ("batch", self.batch, 1, 1 << 16), ("shift", self.shift, 0, 1 << 10)]
         {
-            if !(1..=most).contains(&found) {
-                return Err(FidelityError::setting(key, found, format!("a number in 1..={most}")));
+            if !(least..=most).contains(&found) {
+                return Err(FidelityError::setting(key, found, format!("a number in {least}..={most}")));
             }
         }
         if !(self.learning_rate > 0.0 && self.learning_rate <= 1.0) {
@@ -214,11 +214,20 @@ impl Recognition {
         self.right.iter().sum::<usize>() as f64 / self.total() as f64
     }
 
-    /// The standard error of the share: `√(p (1 − p) / n)`.
+    /// The 95 % interval of the share, of none 0 to 1: all `p` with `|share − p| ≤ z √(p (1 − p) / n)`, `z = 1.96`.
+    ///
+    /// E. B. Wilson, *Probable inference, the law of succession, and statistical inference*, Journal of the American Statistical
+    /// Association 22(158), 1927. Unlike share ± error it says something of few images, and where all or none are recognised.
     #[must_use]
-    pub fn error(&self) -> f64 {
-        let share = self.share();
-        (share * (1.0 - share) / self.total() as f64).sqrt()
+    pub fn interval(&self) -> [f64; 2] {
+        const Z: f64 = 1.959_963_984_540_054;
+        if self.total() == 0 {
+            return [0.0, 1.0];
+        }
+        let (share, count) = (self.share(), self.total() as f64);
+        let middle = share + Z * Z / (2.0 * count);
+        let reach = Z * (share * (1.0 - share) / count + Z * Z / (4.0 * count * count)).sqrt();
+        [middle - reach, middle + reach].map(|end| (end / (1.0 + Z * Z / count)).clamp(0.0, 1.0))
     }
 }
 
@@ -251,6 +260,28 @@ mod tests {
             ([1, 2].as_slice(), [2, 2].as_slice())
         );
         assert_eq!(recognition.share(), 0.75);
-        assert!((recognition.error() - (0.75f64 * 0.25 / 4.0).sqrt()).abs() < 1e-15);
+        // Each end is as far from the share as the error that it would have itself.
+        for end in recognition.interval() {
+            assert!(((0.75 - end).abs() - 1.959_963_984_540_054 * (end * (1.0 - end) / 4.0).sqrt()).abs() < 1e-12);
+        }
+        let mut one = Recognition::none(1);
+        assert_eq!(one.interval(), [0.0, 1.0]);
+        one.add(0, 0);
+        let [low, high] = one.interval();
+        // 1 / (1 + z²).
+        assert!((low - 0.206_549).abs() < 1e-5 && (high - 1.0).abs() < 1e-12, "{low} to {high}");
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_named() {
+        let base = ClassifierTrainConfig::default();
+        assert!(ClassifierTrainConfig { shift: 0, ..base.clone() }.validate().is_ok());
+        assert!(ClassifierTrainConfig { shift: 1 << 10, ..base.clone() }.validate().is_ok());
+        for shift in [(1 << 10) + 1, usize::MAX] {
+            let message = ClassifierTrainConfig { shift, ..base.clone() }.validate().unwrap_err().to_string();
+            assert_eq!(message, format!("`shift` is {shift}, expected a number in 0..=1024"));
+        }
+        let message = ClassifierTrainConfig { steps: 0, ..base }.validate().unwrap_err().to_string();
+        assert!(message.starts_with("`steps` is 0, expected a number in 1..="), "{message}");
     }
 }

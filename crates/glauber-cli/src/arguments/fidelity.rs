@@ -29,9 +29,6 @@ pub struct FidelityFlags {
     /// Emphasise the class with this weight `w`: `(1 + w) log r_class − w log r`; 0 does nothing
     #[arg(long, value_name = "W", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
-    /// Where token grids are kept between runs
-    #[arg(long, value_name = "DIR", default_value = "runs/cache")]
-    pub cache: PathBuf,
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,

@@ -187,7 +187,7 @@ pub struct ImageTokenizerFlags {
 
 #[derive(Debug, Args)]
 pub struct ClassifierFlags {
-    /// Folder for the network; by default the next free one of `runs/`
+    /// Folder for the network, not there yet or empty; by default the next free one of `runs/`
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
     /// Images with classes: shapes (drawn, without files), mnist, or folder (its sub-folders are the classes)
@@ -209,7 +209,7 @@ pub struct ClassifierFlags {
     #[arg(long, default_value_t = 64)]
     pub batch: usize,
     /// Peak of the learning rate
-    #[arg(long, default_value_t = 3e-3)]
+    #[arg(long, default_value_t = 3e-3, allow_negative_numbers = true)]
     pub learning_rate: f64,
     /// Move images by up to this many pixels at random
     #[arg(long, default_value_t = 1)]

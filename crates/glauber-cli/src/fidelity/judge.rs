@@ -5,17 +5,13 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use glauber_fidelity::{FeatureNetwork, Features, Found, Recognition};
-use glauber_pixels::Image;
-use glauber_tokens::Token;
+use glauber_pixels::{Example, Image};
 
-use super::draw::Labelled;
+use super::sets::Set;
 use crate::arguments::FidelityFlags;
 
-/// Grids that are decoded and judged at a time.
+/// Images that are made and judged at a time.
 const BATCH: usize = 256;
-
-/// Token grids as images.
-pub type Decode<'a> = dyn Fn(&[Vec<Token>]) -> anyhow::Result<Vec<Image>> + 'a;
 
 /// The network that gives the features, and the one that recognises classes.
 pub struct Judge {
@@ -31,6 +27,8 @@ pub struct Verdict {
     pub features: Features,
     /// Of those whose class is known; none where there are no such images.
     pub recognition: Option<Recognition>,
+    /// How many images each class has, shape `[class]`; empty where none is known.
+    pub by_class: Vec<usize>,
 }
 
 impl Judge {
@@ -58,11 +56,18 @@ impl Judge {
     }
 
     /// Looks at every image of a set.
-    pub fn examine(&self, set: &Labelled, decode: &Decode<'_>) -> anyhow::Result<Verdict> {
+    pub fn examine(&self, set: &Set<'_>) -> anyhow::Result<Verdict> {
         let mut features = Features::empty(self.dim())?;
         let mut recognition = Recognition::none(self.classes);
-        for (grids, classes) in set.grids.chunks(BATCH).zip(set.classes.chunks(BATCH)) {
-            let images = decode(grids)?;
+        let mut by_class = Vec::new();
+        for first in (0..set.len()).step_by(BATCH) {
+            let examples = set.images(first..set.len().min(first + BATCH))?.into_iter();
+            let (images, classes): (Vec<Image>, Vec<_>) =
+                examples.map(|Example { image, class }| (image, class)).unzip();
+            for &class in classes.iter().flatten() {
+                by_class.resize(by_class.len().max(class + 1), 0);
+                by_class[class] += 1;
+            }
             let Found { features: more, classes: own } = self.features.examine(&images)?;
             features.append(&more)?;
             if self.classes == 0 {
@@ -76,7 +81,8 @@ impl Judge {
                 class.iter().for_each(|&class| recognition.add(class, found));
             }
         }
-        Ok(Verdict { features, recognition: Some(recognition).filter(|recognition| recognition.total() > 0) })
+        let recognition = Some(recognition).filter(|recognition| recognition.total() > 0);
+        Ok(Verdict { features, recognition, by_class })
     }
 }
 

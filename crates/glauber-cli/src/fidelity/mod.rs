@@ -3,25 +3,28 @@
 mod draw;
 mod judge;
 mod report;
-
-use std::time::Instant;
+mod sets;
 
 use anyhow::{Context, bail, ensure};
-use glauber_tokens::{Token, TokenBatch};
+use glauber_chain::ChainRng;
 use glauber_train::DataConfig;
-use indicatif::ProgressBar;
 
 use crate::arguments::FidelityFlags;
 use crate::device::device;
-use crate::images::Pictures;
+use crate::images::{PictureCodec, check, divided, identity};
 use crate::sampling::Sampling;
+use crate::train::classifier::warn_of_another_division;
 use crate::trained::Trained;
-use draw::{Drawn, Labelled};
-use judge::{Judge, Verdict};
+use draw::draw;
+use judge::Judge;
 use report::{Report, Row};
+use sets::Set;
 
 /// Most samples, and most images to compare with.
 const MOST: usize = 1 << 20;
+
+/// The stream of the seed that chooses the images of which precision and recall are taken.
+const COMPARED_STREAM: u64 = u64::MAX - 4;
 
 /// Draws samples, judges them beside held-out images and independent pixels, and prints the figures.
 pub fn fidelity(flags: &FidelityFlags) -> anyhow::Result<()> {
@@ -36,35 +39,52 @@ pub fn fidelity(flags: &FidelityFlags) -> anyhow::Result<()> {
     let not_images = || format!("{}: this run was not trained on images", flags.run.display());
     let DataConfig::Image(image) = &trained.config.data else { bail!(not_images()) };
     let codec = trained.pictures()?.with_context(not_images)?;
-    let pictures = Pictures::open(image, &codec, trained.config.seed, &flags.cache)?;
-    pictures.check(&trained.vocabulary, trained.path())?;
-    let judge = Judge::load(flags, &pictures.class_names, &device)?;
+    let parts = divided(image, &codec, trained.config.seed)?;
+    check(&identity(image, &codec, &parts)?, &trained.vocabulary, trained.path())?;
+    let [train, held_out] = &parts;
+    for (what, found) in [("to train on", train.len()), ("held out", held_out.len())] {
+        ensure!(
+            found >= least,
+            "{}: {found} images {what}, expected at least {least}: train on more images, or hold out another share than \
+             `data.held_out` = {}",
+            flags.run.display(),
+            image.held_out
+        );
+    }
+    let judge = Judge::load(flags, train.class_names(), &device)?;
+    for network in [&flags.classifier, &flags.features].into_iter().flatten() {
+        warn_of_another_division(network, &image.images, trained.config.seed, [train.len(), held_out.len()]);
+    }
     let sampling = Sampling::from_flags(&trained, controls, &flags.sampler)?;
+    let drawn = draw(flags, &trained, &sampling)?;
+
     let seed = flags.draw.seed;
-    let reference = Labelled::reference(&pictures.train, flags.reference, seed);
-    let held_out = Labelled::held_out(&pictures.held_out, flags.count, seed);
-    let independent = reference.independent(flags.count, seed);
-    let samples = samples(flags, &trained, &sampling)?;
-    let decode = |grids: &[Vec<Token>]| codec.decode_all(&TokenBatch::new(grids.concat(), codec.len())?);
-    let data = judge.examine(&reference, &decode)?;
-    let row = |name, labelled: &Labelled| -> anyhow::Result<Row> {
-        let Verdict { features, recognition } = judge.examine(labelled, &decode)?;
-        Row::new(name, &features, &data.features, recognition, flags.neighbours)
-    };
-    let rows = [
-        row("samples", &samples.labelled)?,
-        row("held-out images", &held_out)?,
-        row("independent pixels", &independent)?,
+    let reference = as_compared(Set::reference(train.as_ref(), flags.reference, seed), &codec);
+    let independent = Set::independent(&reference, flags.count, seed)?;
+    let chosen = || Set::held_out(held_out.as_ref(), flags.count, seed);
+    let mut sets = vec![
+        ("samples", Set::samples(&drawn, &codec)),
+        ("held-out images", as_compared(chosen(), &codec)),
+        ("independent pixels", independent),
     ];
-    let report = Report::new(flags, &trained, &sampling, &judge, &samples, reference.len(), rows);
-    if flags.json { report.print_json() } else { report.print(&pictures.class_names) }
+    if let PictureCodec::Tokenizer(_) = codec {
+        sets.push(("held-out, through the codec", chosen().through(&codec)));
+    }
+    let data = judge.examine(&reference)?;
+    let mut rng = ChainRng::new(seed, COMPARED_STREAM);
+    let mut row = |(name, set): &(&'static str, Set<'_>)| {
+        Row::new(*name, judge.examine(set)?, &data.features, flags.neighbours, &mut rng)
+    };
+    let rows = sets.iter().map(&mut row).collect::<anyhow::Result<Vec<Row>>>()?;
+    let report = Report::new(flags, &trained, &sampling, &judge, &drawn, &data, rows);
+    if flags.json { report.print_json() } else { report.print(train.class_names()) }
 }
 
-/// Draws the samples, of every class as many as of any other, give or take one.
-fn samples(flags: &FidelityFlags, trained: &Trained, sampling: &Sampling) -> anyhow::Result<Drawn> {
-    let bar = ProgressBar::new(flags.count as u64);
-    let started = Instant::now();
-    let (labelled, evaluations) = draw::samples(flags, trained, sampling, &mut |done| bar.set_position(done as u64))?;
-    bar.finish_and_clear();
-    Ok(Drawn { labelled, evaluations, seconds: started.elapsed().as_secs_f64() })
+/// Images as those that samples should be like. Where a tokenizer makes tokens of them, that is as they came: what it loses, samples lack.
+/// Where each pixel is a token, it is in the greys of the tokens.
+fn as_compared<'a>(set: Set<'a>, codec: &'a PictureCodec) -> Set<'a> {
+    match codec {
+        PictureCodec::Pixels(_) => set.through(codec),
+        PictureCodec::Tokenizer(_) => set,
+    }
 }

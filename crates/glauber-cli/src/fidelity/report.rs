@@ -2,11 +2,13 @@
 
 use std::io::Write;
 
+use glauber_chain::ChainRng;
 use glauber_fidelity::{Features, PrecisionRecall, Recognition, frechet_distance, precision_recall};
+use glauber_train::{DataConfig, ImageTokens};
 use serde_json::{Value, json};
 
 use super::draw::Drawn;
-use super::judge::Judge;
+use super::judge::{Judge, Verdict};
 use crate::arguments::FidelityFlags;
 use crate::sampling::Sampling;
 use crate::train::classifier::by_class;
@@ -24,21 +26,23 @@ pub struct Row {
 }
 
 impl Row {
-    /// Compares features with those of the training images; precision and recall with as many of each.
+    /// Compares features with those of the training images; precision and recall with as many of each, chosen at random.
     pub fn new(
         name: &'static str,
-        found: &Features,
+        found: Verdict,
         data: &Features,
-        recognition: Option<Recognition>,
         neighbours: usize,
+        rng: &mut ChainRng,
     ) -> anyhow::Result<Self> {
-        let compared = found.len().min(data.len());
+        let Verdict { features, recognition, .. } = found;
+        let compared = features.len().min(data.len());
+        let [of_data, of_found] = [data, &features].map(|all| all.chosen(compared, rng));
         Ok(Self {
             name,
-            images: found.len(),
-            frechet: frechet_distance(found, data)?,
+            images: features.len(),
+            frechet: frechet_distance(&features, data)?,
             compared,
-            precision_recall: precision_recall(&data.first(compared), &found.first(compared), neighbours)?,
+            precision_recall: precision_recall(&of_data, &of_found, neighbours)?,
             recognition,
         })
     }
@@ -46,7 +50,7 @@ impl Row {
     fn json(&self) -> Value {
         let recognition = self.recognition.as_ref().map(|recognition| {
             json!({
-                "share": recognition.share(), "error": recognition.error(), "images": recognition.total(),
+                "share": recognition.share(), "interval": recognition.interval(), "images": recognition.total(),
                 "right_by_class": recognition.right, "images_by_class": recognition.count,
             })
         });
@@ -69,8 +73,14 @@ pub struct Report<'a> {
     /// For one sample.
     seconds: f64,
     dim: usize,
+    /// Training images.
     reference: usize,
-    rows: [Row; 3],
+    /// How many of them each class has, shape `[class]`; empty where none is known.
+    by_class: Vec<usize>,
+    /// Whether sites are patches, made tokens by a tokenizer.
+    patches: bool,
+    /// Samples, held-out images, independent pixels; with a tokenizer, held-out images through it.
+    rows: Vec<Row>,
 }
 
 impl<'a> Report<'a> {
@@ -80,10 +90,14 @@ impl<'a> Report<'a> {
         sampling: &Sampling,
         judge: &Judge,
         samples: &Drawn,
-        reference: usize,
-        rows: [Row; 3],
+        data: &Verdict,
+        rows: Vec<Row>,
     ) -> Self {
-        let count = samples.labelled.len() as f64;
+        let count = samples.grids.len() as f64;
+        let patches = matches!(
+            &trained.config.data,
+            DataConfig::Image(image) if matches!(image.tokens, ImageTokens::Tokenizer(_))
+        );
         Self {
             flags,
             step: trained.state.step,
@@ -93,7 +107,9 @@ impl<'a> Report<'a> {
             evaluations: samples.evaluations as f64 / count,
             seconds: samples.seconds / count,
             dim: judge.dim(),
-            reference,
+            reference: data.features.len(),
+            by_class: data.by_class.clone(),
+            patches,
             rows,
         }
     }
@@ -127,25 +143,40 @@ impl<'a> Report<'a> {
             self.reference,
             flags.neighbours
         )?;
+        let data = match self.patches {
+            true => "training and held-out images are as they came; what the run's tokenizer loses, samples lack",
+            false => "all images are in the greys of the run's tokens: what these lose counts for nothing here",
+        };
+        writeln!(out, "{data}\n")?;
         writeln!(
             out,
-            "all images have passed through the run's codec, so that what it loses counts for nothing here\n"
-        )?;
-        writeln!(
-            out,
-            "{:<20}{:>7}{:>20}{:>12}{:>11}{:>9}",
-            "", "images", "recognised", "Fréchet", "precision", "recall"
+            "{:<28}{:>7}{:>25}{:>12}{:>10}{:>11}{:>9}",
+            "", "images", "recognised (95 %)", "Fréchet", "compared", "precision", "recall"
         )?;
         for row in &self.rows {
-            let recognised = row
-                .recognition
-                .as_ref()
-                .map_or("-".into(), |recognition| format!("{:.4} ± {:.4}", recognition.share(), recognition.error()));
+            let recognised = row.recognition.as_ref().map_or("-".into(), share);
             let PrecisionRecall { precision, recall } = row.precision_recall;
-            let Row { name, images, frechet, .. } = row;
-            writeln!(out, "{name:<20}{images:>7}{recognised:>20}{frechet:>12.4}{precision:>11.4}{recall:>9.4}")?;
+            let Row { name, images, frechet, compared, .. } = row;
+            write!(out, "{name:<28}{images:>7}{recognised:>25}{frechet:>12.4}")?;
+            writeln!(out, "{compared:>10}{precision:>11.4}{recall:>9.4}")?;
         }
         writeln!(out, "\nheld-out images are the floor of the Fréchet distance, independent pixels the ceiling")?;
+        if self.patches {
+            writeln!(out, "held-out images through the codec are the floor that the run's tokenizer leaves")?;
+        }
+        writeln!(
+            out,
+            "precision and recall are of so many images of a set and as many training images, chosen at random"
+        )?;
+        let range = self.by_class.iter().min().zip(self.by_class.iter().max());
+        if self.classes > 0 && range.is_some_and(|(least, most)| most - least > 1) {
+            let counts: Vec<_> = names.iter().zip(&self.by_class).map(|(name, n)| format!("{name} {n}")).collect();
+            let counts = counts.join(", ");
+            writeln!(
+                out,
+                "the training images are not divided evenly among the classes, as the samples are: {counts}"
+            )?;
+        }
         if let Some(recognition) = &self.rows[0].recognition {
             writeln!(out, "samples recognised by class: {}", by_class(recognition, names))?;
         }
@@ -159,17 +190,24 @@ impl<'a> Report<'a> {
     /// One line for programs.
     pub fn print_json(&self) -> anyhow::Result<()> {
         let flags = self.flags;
-        let [samples, held_out, independent] = &self.rows;
+        let row = |number: usize| self.rows.get(number).map(Row::json);
         let object = json!({
             "run": flags.run, "step": self.step, "classifier": flags.classifier, "features": flags.features,
             "feature_numbers": self.dim, "classes": self.classes, "seed": flags.draw.seed, "reference": self.reference,
             "neighbours": flags.neighbours, "sampler": self.sampler, "steps": self.steps,
             "evaluations_per_image": self.evaluations, "seconds_per_image": self.seconds, "device": flags.draw.device,
-            "samples": samples.json(), "held_out": held_out.json(), "independent": independent.json(),
+            "reference_by_class": self.by_class, "samples": row(0), "held_out": row(1), "independent": row(2),
+            "held_out_through_codec": row(3),
         });
         writeln!(std::io::stdout(), "{object}")?;
         Ok(())
     }
+}
+
+/// The share recognised, with its interval.
+fn share(recognition: &Recognition) -> String {
+    let [low, high] = recognition.interval();
+    format!("{:.4} ({low:.4}–{high:.4})", recognition.share())
 }
 
 /// The sampler in words.
@@ -193,4 +231,22 @@ fn sampler(flags: &FidelityFlags, sampling: &Sampling) -> String {
     words.extend(draw.top_k.map(|k| format!("top {k}")));
     words.extend(draw.top_p.map(|p| format!("nucleus {p}")));
     words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precision_and_recall_are_of_all_classes_where_samples_outnumber_the_data() {
+        // Four classes on a line, the samples class after class, far more than there are data, and like them.
+        let data: Vec<f64> = (0..40).map(|i| f64::from(i % 4 * 1000 + i)).collect();
+        let samples = (0..400).map(|i| f64::from(i / 100 * 1000 + i % 40)).collect();
+        let [data, samples] = [data, samples].map(|values| Features::new(values, 1).unwrap());
+        let found = Verdict { features: samples, recognition: None, by_class: Vec::new() };
+        let row = Row::new("samples", found, &data, 3, &mut ChainRng::new(0, 0)).unwrap();
+        assert_eq!((row.images, row.compared), (400, 40));
+        // The first 40 are of one class: recall would be a quarter.
+        assert!(row.precision_recall.recall > 0.8, "{:?}", row.precision_recall);
+    }
 }

@@ -48,22 +48,30 @@ impl Part {
 /// encoded once.
 pub fn encoded(
     image: &ImageConfig,
-    [train, held_out]: [Source; 2],
+    sources: &[Source; 2],
     tokenizer: &ImageTokenizer,
     cache: &Path,
 ) -> anyhow::Result<TokenData> {
-    let passes = match &image.tokens {
-        ImageTokens::Tokenizer(config) => config.passes,
-        ImageTokens::Pixels { .. } => None,
-    };
-    let passes = passes.unwrap_or(if image.images.varies() { PASSES } else { 1 });
-    let parts = Passes::of([train.as_ref(), held_out.as_ref()], passes);
+    let parts = passes(image, sources);
     let fingerprint = tokenizer.model().fingerprint()?;
     cached(cache, &key(&parts, &fingerprint), |folder| write(folder, &parts, tokenizer, &fingerprint))
         .context("token grids of the images (`--cache`)")
 }
 
-/// The name of the cache folder.
+/// The name of the cache folder: which images, and which tokenizer.
+pub fn encoding(image: &ImageConfig, sources: &[Source; 2], tokenizer: &ImageTokenizer) -> anyhow::Result<String> {
+    Ok(key(&passes(image, sources), &tokenizer.model().fingerprint()?))
+}
+
+fn passes<'a>(image: &ImageConfig, [train, held_out]: &'a [Source; 2]) -> [Passes<'a>; 2] {
+    let passes = match &image.tokens {
+        ImageTokens::Tokenizer(config) => config.passes,
+        ImageTokens::Pixels { .. } => None,
+    };
+    let passes = passes.unwrap_or(if image.images.varies() { PASSES } else { 1 });
+    Passes::of([train.as_ref(), held_out.as_ref()], passes)
+}
+
 fn key(parts: &[Passes<'_>; 2], fingerprint: &str) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"token grids").update(&VERSION.to_le_bytes()).update(fingerprint.as_bytes());

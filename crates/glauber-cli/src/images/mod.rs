@@ -9,7 +9,7 @@ mod sources;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::ensure;
 use glauber_chain::ChainRng;
 use glauber_pixels::PixelCodec;
 use glauber_shards::TokenData;
@@ -19,10 +19,9 @@ use glauber_train::{ImageConfig, SequenceSource, Vocabulary};
 pub use codec::{PictureCodec, open_tokenizer};
 pub use fingerprint::fingerprint;
 pub use sheets::{sheet, write_sheet};
-pub use sources::{class_count, parts};
+pub use sources::{Source, class_count, parts};
 
 use fingerprint::Part;
-use sources::Source;
 
 /// Images that the counts of tokens come from, where each is drawn anew.
 const COUNTED: u64 = 4096;
@@ -58,6 +57,21 @@ enum Drawn {
     Encoded(Arc<TokenData>, Part),
 }
 
+/// A run's images as they are before they are encoded, at the codec's extent: those to train on, and those held out.
+pub fn divided(image: &ImageConfig, codec: &PictureCodec, seed: u64) -> anyhow::Result<[Source; 2]> {
+    let told = image.classes > 0;
+    let parts = parts(&image.images, codec.extent(), codec.colours()?, told, image.held_out, seed)?;
+    let names = parts[0].class_names();
+    ensure!(
+        !told || image.classes == names.len(),
+        "`data.classes` is {}, but the images have {}: {}",
+        image.classes,
+        names.len(),
+        names.join(", ")
+    );
+    Ok(parts)
+}
+
 impl SequenceSource for Grids {
     fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
         let item = rng.below(self.items());
@@ -69,13 +83,6 @@ impl Grids {
     /// Number of images.
     pub fn len(&self) -> usize {
         self.images
-    }
-
-    /// An image as a grid of tokens, shape `[site]`, and its class where the images have any, told or not.
-    pub fn grid(&self, index: usize, rng: &mut ChainRng) -> (Vec<Token>, Option<usize>) {
-        let mut grid = vec![0; self.sites];
-        let class = self.read(index, rng, &mut grid);
-        (grid, class)
     }
 
     /// Number of grids: what was encoded several times counts as often.
@@ -106,30 +113,23 @@ impl Pictures {
     /// Opens a configuration's images, divided into those to train on and those held out. What a tokenizer makes of them is kept in
     /// `cache`.
     pub fn open(image: &ImageConfig, codec: &PictureCodec, seed: u64, cache: &Path) -> anyhow::Result<Self> {
-        let told = image.classes > 0;
-        let parts = sources::parts(&image.images, codec.extent(), codec.colours()?, told, image.held_out, seed)?;
-        let class_names = parts[0].class_names().to_vec();
-        if told && image.classes != class_names.len() {
-            let names = class_names.join(", ");
-            bail!("`data.classes` is {}, but the images have {}: {names}", image.classes, class_names.len());
-        }
+        let parts = divided(image, codec, seed)?;
+        let (told, class_names) = (image.classes > 0, parts[0].class_names().to_vec());
         let images = [parts[0].len(), parts[1].len()];
+        let fingerprint = identity(image, codec, &parts)?;
         let sites = codec.len();
         let [train, held_out] = images.map(|images| move |grids| Grids { images, sites, told, grids });
         match codec {
             PictureCodec::Pixels(codec) => {
                 let [first, second] = parts;
-                let fingerprint = fingerprint([first.as_ref(), second.as_ref()]);
                 let train = train(Drawn::Anew(first, codec.clone()));
                 let held_out = held_out(Drawn::Anew(second, codec.clone()));
                 let counts = count(&train, codec);
                 Ok(Self { train, held_out, class_names, counts, fingerprint })
             }
             PictureCodec::Tokenizer(tokenizer) => {
-                let data = Arc::new(encoded::encoded(image, parts, tokenizer, cache)?);
+                let data = Arc::new(encoded::encoded(image, &parts, tokenizer, cache)?);
                 let counts = data.counts().to_vec();
-                let fingerprint = data.folder().file_name().context("a folder of the cache has a name")?;
-                let fingerprint = fingerprint.to_string_lossy().into_owned();
                 let [train, held_out] = [
                     train(Drawn::Encoded(Arc::clone(&data), Part::Training)),
                     held_out(Drawn::Encoded(data, Part::HeldOut)),
@@ -153,9 +153,22 @@ impl Pictures {
 
     /// Checks that these are the images that a run began with, where it says which those were.
     pub fn check(&self, begun: &Vocabulary, run: &Path) -> anyhow::Result<()> {
-        ensure!(begun.corpus.as_ref().is_none_or(|begun| *begun == self.fingerprint), changed(run));
-        Ok(())
+        check(&self.fingerprint, begun, run)
     }
+}
+
+/// What tells a run's images from others: a hash of them, and of the tokenizer that encodes them.
+pub fn identity(image: &ImageConfig, codec: &PictureCodec, parts: &[Source; 2]) -> anyhow::Result<String> {
+    match codec {
+        PictureCodec::Pixels(_) => Ok(fingerprint(parts.each_ref().map(AsRef::as_ref))),
+        PictureCodec::Tokenizer(tokenizer) => encoded::encoding(image, parts, tokenizer),
+    }
+}
+
+/// Checks that images are those that a run began with, where it says which those were.
+pub fn check(images: &str, begun: &Vocabulary, run: &Path) -> anyhow::Result<()> {
+    ensure!(begun.corpus.as_ref().is_none_or(|begun| begun == images), changed(run));
+    Ok(())
 }
 
 /// What is said of a run whose images are not those that it began with.

@@ -1,5 +1,6 @@
 //! `glauber train classifier`.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use glauber_chain::ChainRng;
 use glauber_fidelity::{ClassifierTrainConfig, ClassifierTrainer, FeatureNetwork, NetworkConfig, Recognition};
 use glauber_pixels::{Colours, Extent, ImageSource, write_whole};
 use glauber_train::{Event, Flow, ImagesConfig, Observer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::free_run;
 use crate::arguments::ClassifierFlags;
@@ -28,18 +29,19 @@ const BATCH: usize = 256;
 /// Trains a classifier and says how well it recognises what was held out.
 pub fn train(flags: &ClassifierFlags) -> anyhow::Result<()> {
     let device = device(&flags.device)?;
+    let &ClassifierFlags { steps, batch, learning_rate, shift, seed, .. } = flags;
+    let training = ClassifierTrainConfig { steps, batch, learning_rate, shift, ..ClassifierTrainConfig::default() };
+    training.validate()?;
     let (images, side) = data(flags)?;
     let [height, width] = flags.size.unwrap_or([side; 2]);
     let extent = Extent::new(height, width)?;
     let colours = if flags.colour { Colours::Rgb } else { Colours::Grey };
-    let folder = folder(flags.run.as_deref())?;
+    let folder = empty_folder(flags.run.as_deref())?;
     let [train, held_out] = images::parts(&images, extent, colours, true, HELD_OUT, flags.seed)?;
     let classes = train.class_names().to_vec();
     ensure!(classes.len() > 1, "`--path`: expected sub-folders as classes, at least two, found {}", classes.len());
     let config = NetworkConfig::classifier(extent, colours, classes.clone());
     let network = FeatureNetwork::new(&config, flags.seed, &device)?;
-    let &ClassifierFlags { steps, batch, learning_rate, shift, seed, .. } = flags;
-    let training = ClassifierTrainConfig { steps, batch, learning_rate, shift, ..ClassifierTrainConfig::default() };
     say(&format!(
         "classifier of {} weights for {} classes: {}; {} images to train on, {} held out",
         network.weights(),
@@ -54,21 +56,20 @@ pub fn train(flags: &ClassifierFlags) -> anyhow::Result<()> {
     let (network, seconds) = (trainer.network(), started.elapsed().as_secs_f64());
     let recognition = recognised(&network, held_out.as_ref())?;
     let done = trainer.steps();
+    let [low, high] = recognition.interval();
     say(&format!(
-        "accuracy {:.4} ± {:.4} on {} held-out images (seed {seed}); {done} steps of {batch} images, {seconds:.0} s",
+        "accuracy {:.4} (95 %: {low:.4} to {high:.4}) on {} held-out images (seed {seed}); {done} steps of {batch} images, {seconds:.0} s",
         recognition.share(),
-        recognition.error(),
         recognition.total(),
     ));
     say(&format!("by class: {}", by_class(&recognition, &classes)));
-    network.save(&folder)?;
     let report = json!({
-        "data": flags.data, "path": flags.path, "images": train.len(), "held_out": held_out.len(),
-        "accuracy": recognition.share(), "accuracy_error": recognition.error(), "right_by_class": recognition.right,
+        "data": flags.data, "path": path_of(&images).map(std::path::absolute).transpose()?, "images": train.len(), "held_out": held_out.len(),
+        "accuracy": recognition.share(), "accuracy_interval": recognition.interval(), "right_by_class": recognition.right,
         "held_out_by_class": recognition.count, "training": training, "steps": done, "seed": seed, "seconds": seconds,
         "weights": network.weights(), "version": env!("CARGO_PKG_VERSION"),
     });
-    write_whole(&folder.join(REPORT), format!("{report:#}\n").as_bytes())?;
+    write(&folder, &network, &report)?;
     say(&format!("network: {}", folder.display()));
     Ok(())
 }
@@ -88,15 +89,59 @@ fn data(flags: &ClassifierFlags) -> anyhow::Result<(ImagesConfig, usize)> {
     })
 }
 
-/// The folder to write; one that is there must be a network's.
-fn folder(run: Option<&Path>) -> anyhow::Result<PathBuf> {
+/// The folder to write, made where there is none.
+fn empty_folder(run: Option<&Path>) -> anyhow::Result<PathBuf> {
     let folder = free_run(run, "classifier")?;
-    let fits = match std::fs::read_dir(&folder) {
-        Ok(mut entries) => folder.join("network.toml").is_file() || entries.next().is_none(),
-        Err(_) => !folder.exists(),
-    };
-    ensure!(fits, "`--run {}`: there is something else than a network; give another name", folder.display());
+    let flag = || format!("`--run {}`", folder.display());
+    fs::create_dir_all(&folder).with_context(flag)?;
+    let empty = fs::read_dir(&folder).with_context(flag)?.next().is_none();
+    ensure!(empty, "`--run {}`: the folder is not empty; choose another", folder.display());
     Ok(folder)
+}
+
+/// Writes everything beside the empty folder, and puts it in its place when it is whole.
+fn write(folder: &Path, network: &FeatureNetwork, report: &Value) -> anyhow::Result<()> {
+    let folder = std::path::absolute(folder)?;
+    let scratch = folder.with_added_extension("writing");
+    network.save(&scratch)?;
+    write_whole(&scratch.join(REPORT), format!("{report:#}\n").as_bytes())?;
+    fs::remove_dir(&folder).and_then(|()| fs::rename(&scratch, &folder)).with_context(|| folder.display().to_string())
+}
+
+fn path_of(images: &ImagesConfig) -> Option<&Path> {
+    match images {
+        ImagesConfig::Shapes { .. } => None,
+        ImagesConfig::Mnist { path } | ImagesConfig::Folder { path, .. } => Some(path),
+    }
+}
+
+/// Warns where a network was trained on the images of a run, divided otherwise than by the run, so that it may have seen what the run holds
+/// out. `counts`: the images that the run trains on, and those that it holds out.
+pub fn warn_of_another_division(network: &Path, images: &ImagesConfig, seed: u64, counts: [usize; 2]) {
+    // A network of somebody else's has no report, and nothing is known of it.
+    let report = fs::read(network.join(REPORT)).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
+    let Some(report) = report else { return };
+    let kind = match images {
+        ImagesConfig::Shapes { .. } => "shapes",
+        ImagesConfig::Folder { .. } => "folder",
+        ImagesConfig::Mnist { .. } => return, // divided by those who made it
+    };
+    let same_path = match (path_of(images), report["path"].as_str()) {
+        (Some(one), Some(other)) => Path::new(other).canonicalize().ok() == one.canonicalize().ok(),
+        (one, other) => one.is_none() && other.is_none(),
+    };
+    let divided = [("seed", seed), ("images", counts[0] as u64), ("held_out", counts[1] as u64)];
+    let alike = divided.iter().all(|(key, number)| report[key].as_u64() == Some(*number));
+    if report["data"] == kind && same_path && !alike {
+        tracing::warn!(
+            "{}: it was trained on images that this run holds out (seed {} and {} held out, the run's are {seed} and {}): its \
+             verdict on those is too good; train one with `--seed {seed}` on the same images",
+            network.display(),
+            report["seed"],
+            report["held_out"],
+            counts[1]
+        );
+    }
 }
 
 fn run(trainer: &mut ClassifierTrainer, images: &dyn ImageSource, steps: usize) -> anyhow::Result<()> {
