@@ -120,6 +120,9 @@ fn a_tokenizer_survives_its_folder() {
         let folder = root.path().join(name);
         model.save(&folder).unwrap();
         model.save(&folder).unwrap();
+        // A kill between taking the old folder away and putting the new one there.
+        fs::rename(&folder, root.path().join(format!(".{name}.removing"))).unwrap();
+        model.save(&folder).unwrap();
         let tokenizer = ImageTokenizer::load(&folder, &device).unwrap();
         assert_eq!(tokenizer.model().config(), model.config());
         let batch = images(3, 0, &device);
