@@ -11,8 +11,8 @@ use glauber_pixels::write_whole;
 use super::config::TokenizerRunConfig;
 use super::metrics::State;
 
-const CONFIG: &str = "config.toml";
-const METRICS: &str = "metrics.jsonl";
+pub(super) const CONFIG: &str = "config.toml";
+pub(super) const METRICS: &str = "metrics.jsonl";
 const STATE: &str = "state.toml";
 const TRAINING: &str = "training";
 const TOKENIZER: &str = "tokenizer";
