@@ -19,14 +19,23 @@ pub struct Layers {
 impl Layers {
     /// Starts from a default that is part of the program, then the file, the preset, `--set`, and the other flags.
     pub fn new(default: &str, flags: &TrainFlags) -> anyhow::Result<Self> {
+        Self::with_data(default, flags, |_| Ok(()))
+    }
+
+    /// As [`new`](Self::new), with `data` right under `--set`: what it sets are defaults of the data that the user named.
+    pub fn with_data(
+        default: &str,
+        flags: &TrainFlags,
+        data: impl FnOnce(&mut Self) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
         let mut layers = Self::built_in(default)?;
         if let Some(path) = &flags.config {
             layers.read(path)?;
         }
         if let Some(name) = &flags.preset {
-            let preset: Preset = name.parse()?;
-            layers.set("model", Value::try_from(preset.config())?)?;
+            layers.preset(&name.parse()?)?;
         }
+        data(&mut layers)?;
         for setting in &flags.set {
             layers.set_text(setting)?;
         }
@@ -45,6 +54,25 @@ impl Layers {
         let table: Table = text.parse().with_context(|| format!("--config {}", path.display()))?;
         merge(&mut self.table, table);
         Ok(())
+    }
+
+    /// Sets the sizes of a preset. How sites lie and which classes there are is the data's to say.
+    fn preset(&mut self, preset: &Preset) -> anyhow::Result<()> {
+        let mut model = Table::try_from(preset.config())?;
+        for key in ["positions", "classes"] {
+            model.remove(key);
+            if let Some(kept) = self.get(&format!("model.{key}")) {
+                model.insert(key.into(), kept.clone());
+            }
+        }
+        self.set("model", model)
+    }
+
+    /// What is set, dots between tables.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        let mut parts = key.split('.');
+        let first = self.table.get(parts.next()?)?;
+        parts.try_fold(first, |value, part| value.get(part))
     }
 
     /// Sets what a `--set` flag says.
@@ -171,6 +199,19 @@ mod tests {
         let expected = table("[train]\nsteps = 7\nobjective = \"binary\"\nlearning_rate = 1e-3");
         assert_eq!(layers.table, expected);
         assert!(layers.set_text("train.steps").is_err());
+    }
+
+    #[test]
+    fn a_preset_leaves_what_the_data_decide() {
+        let mut layers =
+            Layers::built_in("[model]\nwidth = 8\nclasses = 3\npositions = { grid = { columns = 4 } }").unwrap();
+        layers.preset(&Preset::Tiny).unwrap();
+        let model: glauber_model::ModelConfig = layers.get("model").unwrap().clone().try_into().unwrap();
+        assert_eq!(model.positions, glauber_model::Positions::Grid { columns: 4 });
+        assert_eq!((model.width, model.classes), (Preset::Tiny.config().width, 3));
+        let mut bare = Layers::built_in("").unwrap();
+        bare.preset(&Preset::Tiny).unwrap();
+        assert!(bare.get("model.positions").is_none() && bare.get("model.width").is_some());
     }
 
     #[test]

@@ -106,6 +106,26 @@ fn a_run_leaves_a_tokenizer_and_what_tells_of_it() {
     assert_eq!(metrics(&at.join("again")), lines);
     let weights = |run: &str| fs::read(at.join(run).join("tokenizer/weights.safetensors")).expect("weights");
     assert!(weights("run") == weights("again"));
+
+    // A kill after the last checkpoint leaves what is made of it behind the times, or nothing: going on makes it again.
+    let resume = ["train", "image-tokenizer", "--resume", "--run", "run"];
+    fs::remove_dir_all(at.join("run/tokenizer")).expect("removed");
+    fs::remove_file(at.join("run/quality.svg")).expect("removed");
+    fs::write(at.join("run/metrics.jsonl"), "").expect("written");
+    said(&run(at, &resume));
+    assert!(weights("run") == weights("again") && at.join("run/quality.svg").is_file());
+    assert_eq!(metrics(&at.join("run")), lines);
+
+    // A checkpoint that a failing disk has spoilt is named, and the one before it does.
+    let last = at.join("run/checkpoints/step-00000010");
+    fs::write(last.join("training/weights.safetensors"), "").expect("written");
+    let spoilt = run(at, &resume);
+    let text = String::from_utf8_lossy(&spoilt.stderr).into_owned();
+    assert!(spoilt.status.code() == Some(2) && text.contains("step-00000010: remove this folder"), "{text}");
+    fs::remove_dir_all(&last).expect("removed");
+    said(&run(at, &resume));
+    assert_eq!(metrics(&at.join("run")), lines);
+    assert!(weights("run") == weights("again"));
 }
 
 #[test]
@@ -118,8 +138,10 @@ fn scalar_quantisation_greys_and_folders() {
         let image = Image::from_bytes(Extent::new(40, 30).expect("an extent"), Colours::Grey, &bytes);
         image.expect("an image").save_png(at.join(format!("pictures/{number}.png"))).expect("written");
     }
-    fs::write(at.join("pictures/broken.jpg"), "not a picture").expect("written");
-    let mut words = small("run", "4");
+    for number in 0..7 {
+        fs::write(at.join(format!("pictures/broken-{number}.jpg")), "not a picture").expect("written");
+    }
+    let mut words = small("run", "6");
     words.retain(|word| word != "data.images.count=60");
     let last = words.pop();
     assert_eq!(last.as_deref(), Some("--set"));
@@ -127,11 +149,37 @@ fn scalar_quantisation_greys_and_folders() {
     words[quantiser] = "fsq:4,3,3".into();
     let more = ["--data", "folder", "--path", "pictures", "--set", "model.channels=1", "--set", "model.out_channels=1"];
     words.extend(more.map(String::from));
-    let text = said(&train(at, &words));
-    assert!(text.contains("4 images read, 1 files left out") && text.contains("broken.jpg"), "{text}");
-    assert!(text.contains("held out: pictures"), "{text}");
+    words.push("-v".into());
+    let output = train(at, &words);
+    let text = said(&output);
+    assert!(text.contains("4 images read, 7 files left out") && text.contains("broken-4.jpg"), "{text}");
+    assert!(text.contains("and 2 more (`-v` names every one)") && text.contains("held out: /"), "{text}");
+    let more = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(more.contains("broken-5.jpg") && more.contains("broken-6.jpg"), "{more}");
     let tokenizer = ImageTokenizer::load(&at.join("run/tokenizer"), &Device::flex()).expect("a tokenizer");
     assert_eq!((tokenizer.vocab_size(), tokenizer.model().config().channels), (36, 1));
+
+    // A model on what this tokenizer makes of a folder sees crops as the tokenizer did; the path in a run is absolute.
+    let settings = ["model.width=16", "model.layers=1", "model.condition_width=8", "data.tokenizer.passes=2"];
+    let settings = settings.iter().flat_map(|setting| ["--set", *setting]);
+    let words = ["train", "image", "--data", "folder", "--path", "pictures", "--tokenizer", "run", "--steps", "1"];
+    let words = words.into_iter().chain(["--batch", "2", "--sweeps", "1", "--run", "model"]).chain(settings);
+    let text = said(&run(at, &words.collect::<Vec<_>>()));
+    assert!(text.contains("`--flip=true --crop-margin 3`"), "{text}");
+    for name in ["run", "model"] {
+        let config = fs::read_to_string(at.join(name).join("config.toml")).expect("a configuration");
+        let config: toml::Table = config.parse().expect("TOML");
+        let images = &config["data"]["images"];
+        assert_eq!((images["flip"].as_bool(), images["crop_margin"].as_float()), (Some(true), Some(3.0)));
+        assert!(Path::new(images["path"].as_str().expect("a path")).is_absolute(), "{images}");
+    }
+
+    // Another picture under the name of one: the run is not on these images.
+    let extent = Extent::new(40, 30).expect("an extent");
+    Image::filled(extent, Colours::Grey, 0.5).save_png(at.join("pictures/2.png")).expect("written");
+    let changed = run(at, &["train", "image-tokenizer", "--resume", "--run", "run"]);
+    let text = String::from_utf8_lossy(&changed.stderr).into_owned();
+    assert!(changed.status.code() == Some(2) && text.contains("run: the images have changed"), "{text}");
 }
 
 fn start(folder: &Path, words: &[String]) -> Child {
@@ -194,6 +242,8 @@ fn mistakes_with_tokenizers_are_one_line_that_names_the_cure() {
         (vec!["--size", "30"], "image_size"),
         (vec!["--quantiser", "fsq:8,2"], "quantiser.levels"),
         (vec!["--quantiser", "tree"], "--quantiser tree"),
+        (vec!["--quantiser", "codebook:-3"], "--quantiser codebook:-3"),
+        (vec!["--set", "train.discriminator.weight=0.5"], "discriminator.begin"),
         (vec!["--batch", "3"], "--batch"),
         (vec!["--steps", "0"], "steps"),
         (vec!["--set", "train.learning_rate=-1"], "learning_rate"),

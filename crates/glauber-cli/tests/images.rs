@@ -2,6 +2,7 @@
 
 mod program;
 
+use std::fs;
 use std::path::Path;
 use std::process::Output;
 
@@ -120,8 +121,13 @@ fn mistakes_with_images_are_one_line_that_names_the_cure() {
     let black = Image::filled(Extent::new(SIDE, SIDE).expect("an extent"), Colours::Grey, 0.0);
     black.save_png(at.join("black.png")).expect("written");
     Image::filled(black.extent(), Colours::Grey, 1.0).save_png(at.join("white.png")).expect("written");
+    let lattice = "schedule.order={ kind = \"spaced\", height = 12, width = 8, spacing = 2 }";
     for (words, name) in [
         (vec!["train", "image", "--data", "mnist"], "--path"),
+        (vec!["train", "image", "--data", "folder", "--path", ".", "--classes"], "`--classes` (leave it out"),
+        (vec!["train", "image", "--flip"], "`--flip` and `--crop-margin` are for the pictures of a folder"),
+        (vec!["train", "image", "--data", "folder", "--path", ".", "--crop-margin", "-1"], "--crop-margin"),
+        (vec!["train", "image", "--size", "8x12", "--set", lattice], "`height` = 8 and `width` = 12"),
         (vec!["train", "image", "--data", "mnist", "--path", "nowhere"], "nowhere"),
         (vec!["train", "image", "--data", "paintings"], "shapes, mnist or folder"),
         (vec!["train", "image", "--set", "model.positions.grid.columns=5"], "model.positions"),
@@ -157,5 +163,20 @@ fn mistakes_with_images_are_one_line_that_names_the_cure() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
         assert!(!said.contains("panicked") && said.contains(name), "{words:?}: no `{name}` in: {said}");
+    }
+
+    // A run holds out some of the images that it began with, and no others.
+    let config = at.join("run/config.toml");
+    let text = fs::read_to_string(&config).expect("a configuration");
+    fs::write(&config, text.replace("count = 50", "count = 51")).expect("written");
+    for words in [
+        vec!["train", "image", "--run", "run", "--resume"],
+        vec!["eval", "--run", "run", "--sequences", "2", "--draws", "2"],
+        vec!["fidelity", "--run", "run", "--classifier", "run"],
+    ] {
+        let output = run(at, &words);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
+        assert!(said.contains("run: the images have changed"), "{words:?}: {said}");
     }
 }

@@ -280,6 +280,13 @@ fn a_folder_is_flipped_and_cropped_in_as_many_passes_as_asked() {
     let five = encoded("five", &[&chance[..], &["--set", "data.tokenizer.passes=5"]].concat());
     assert!(five.contains("encoding 16 images"), "{five}");
     assert!(!encoded("same", &chance).contains("encoding"), "found in the cache");
+    // The same by settings, and by flags.
+    let pictures = ["--data", "folder", "--path", "pictures"];
+    let settings = ["--set", "data.images.flip=true", "--set", "data.images.crop_margin=0.5"];
+    for (name, asked) in [("set", &settings[..]), ("flags", &["--flip", "--crop-margin", "0.5"])] {
+        let text = encoded(name, &[&pictures[..], asked].concat());
+        assert!(!text.contains("encoding"), "{name}: found in the cache: {text}");
+    }
 }
 
 #[test]
@@ -297,9 +304,12 @@ fn tokenizers_of_other_projects_are_opened() {
         let settings = SMALL.iter().flat_map(|setting| ["--set", setting]);
         let words =
             ["train", "image", "--tokenizer", path, "--size", "8", "--steps", "3", "--batch", "4", "--sweeps", "1"];
-        let words: Vec<&str> = words.into_iter().chain(settings).chain(["--run", name]).collect();
-        let text = said(&run(at, &words));
+        let words: Vec<&str> = words.into_iter().chain(settings).chain(["--run", name, "-v"]).collect();
+        let output = run(at, &words);
+        let text = said(&output);
         assert_eq!(text.contains("are not needed"), name != "a", "{text}");
+        let more = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(more.contains("tensor not needed: loss.perceptual_loss.lin0.model.1.weight"), name != "a", "{more}");
         assert_eq!(text.contains("encoding"), name != "c", "the third is the second again: {text}");
         said(&run(at, &["sample", "--run", name, "--out", "x.png", "-n", "1"]));
     }

@@ -41,42 +41,36 @@ pub fn self_attention(projected: Tensor<3>, heads: usize, rotary: &Rotary, bias:
     attend(queries, keys, projected.narrow(2, 2 * heads, heads), bias)
 }
 
+/// See [`crate::rotated`].
+pub fn rotated(x: Tensor<3>, heads: usize, rotary: &Rotary) -> Tensor<3> {
+    let ([batch, sites, width], head_width) = (x.dims(), rotary.cos.dims()[3]);
+    let turned = heads * head_width;
+    let states = x.clone().narrow(2, 0, turned).reshape([batch, sites, heads, head_width]);
+    let states = rotate(states, rotary).reshape([batch, sites, turned]);
+    match width - turned {
+        0 => states,
+        rest => Tensor::cat(vec![states, x.narrow(2, turned, rest)], 2),
+    }
+}
+
 /// See [`crate::stream_attention`].
-pub fn stream_attention(
-    queries: Tensor<3>,
-    stream: Tensor<3>,
-    heads: usize,
-    rotary: [&Rotary; 2],
-    bias: Tensor<4>,
-) -> Tensor<3> {
-    over_streams(queries, vec![stream], heads, rotary, bias)
+pub fn stream_attention(queries: Tensor<3>, stream: Tensor<3>, heads: usize, bias: Tensor<4>) -> Tensor<3> {
+    over_streams(queries, vec![stream], heads, bias)
 }
 
 /// See [`crate::merging_attention`].
-pub fn merging_attention(
-    queries: Tensor<3>,
-    streams: [Tensor<3>; 2],
-    heads: usize,
-    rotary: [&Rotary; 2],
-    bias: Tensor<4>,
-) -> Tensor<3> {
-    over_streams(queries, streams.into(), heads, rotary, bias)
+pub fn merging_attention(queries: Tensor<3>, streams: [Tensor<3>; 2], heads: usize, bias: Tensor<4>) -> Tensor<3> {
+    over_streams(queries, streams.into(), heads, bias)
 }
 
-fn over_streams(
-    queries: Tensor<3>,
-    streams: Vec<Tensor<3>>,
-    heads: usize,
-    rotary: [&Rotary; 2],
-    bias: Tensor<4>,
-) -> Tensor<3> {
+fn over_streams(queries: Tensor<3>, streams: Vec<Tensor<3>>, heads: usize, bias: Tensor<4>) -> Tensor<3> {
     let [batch, asked, width] = queries.dims();
     let head_width = width / heads;
-    let queries = rotate(queries.reshape([batch, asked, heads, head_width]), rotary[0]);
+    let queries = queries.reshape([batch, asked, heads, head_width]);
     let split = |stream: Tensor<3>| {
         let sites = stream.dims()[1];
         let both = stream.reshape([batch, sites, 2 * heads, head_width]);
-        (rotate(both.clone().narrow(2, 0, heads), rotary[1]), both.narrow(2, heads, heads))
+        (both.clone().narrow(2, 0, heads), both.narrow(2, heads, heads))
     };
     let (keys, values) = streams.into_iter().map(split).unzip();
     attend(queries, Tensor::cat(keys, 1), Tensor::cat(values, 1), Some(bias))

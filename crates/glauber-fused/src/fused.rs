@@ -4,8 +4,8 @@ use burn::tensor::{Int, Shape, Tensor};
 
 use crate::array::Array;
 use crate::kernels::{
-    Convolution, FeedForward, GatedResidual, GroupNormSilu, Linear, LogProbability, ModulatedNorm, SelfAttention,
-    Sites, StreamAttention, Tables,
+    Convolution, FeedForward, GatedResidual, GroupNormSilu, Linear, LogProbability, ModulatedNorm, Rotation,
+    SelfAttention, Sites, StreamAttention, Tables,
 };
 use crate::operation::{Input, apply};
 use crate::{Padding, Rotary};
@@ -55,14 +55,15 @@ pub fn self_attention(
     Some(apply(operation, [Input::new(projected)?], [batch, sites, width]))
 }
 
-pub fn stream_attention(
-    queries: &Tensor<3>,
-    stream: &Tensor<3>,
-    heads: &usize,
-    rotary: &[&Rotary; 2],
-    bias: &Tensor<4>,
-) -> Option<Tensor<3>> {
-    let operation = over_streams::<1>(queries, [stream], *heads, *rotary, bias)?;
+pub fn rotated(x: &Tensor<3>, heads: &usize, rotary: &&Rotary) -> Option<Tensor<3>> {
+    let (shape @ [batch, sites, width], head_width) = (x.dims(), rotary.cos.dims()[3]);
+    assert!(heads * head_width <= width, "{heads} heads of {head_width} numbers in sites of {width}");
+    let tables = tables(rotary, batch, sites, head_width)?;
+    Some(apply(Rotation { sites, width, heads: *heads, head_width, tables }, [Input::new(x)?], shape))
+}
+
+pub fn stream_attention(queries: &Tensor<3>, stream: &Tensor<3>, heads: &usize, bias: &Tensor<4>) -> Option<Tensor<3>> {
+    let operation = over_streams::<1>(queries, [stream], *heads, bias)?;
     Some(apply(operation, [Input::new(queries)?, Input::new(stream)?], queries.dims()))
 }
 
@@ -70,10 +71,9 @@ pub fn merging_attention(
     queries: &Tensor<3>,
     streams: &[Tensor<3>; 2],
     heads: &usize,
-    rotary: &[&Rotary; 2],
     bias: &Tensor<4>,
 ) -> Option<Tensor<3>> {
-    let operation = over_streams::<2>(queries, streams.each_ref(), *heads, *rotary, bias)?;
+    let operation = over_streams::<2>(queries, streams.each_ref(), *heads, bias)?;
     let inputs = [Input::new(queries)?, Input::new(&streams[0])?, Input::new(&streams[1])?];
     Some(apply(operation, inputs, queries.dims()))
 }
@@ -82,22 +82,14 @@ fn over_streams<const STREAMS: usize>(
     queries: &Tensor<3>,
     streams: [&Tensor<3>; STREAMS],
     heads: usize,
-    rotary: [&Rotary; 2],
     bias: &Tensor<4>,
 ) -> Option<StreamAttention<STREAMS>> {
     let [batch, asked, width] = queries.dims();
     let sites = streams[0].dims()[1];
     let fits = |stream: &&Tensor<3>| stream.dims() == [batch, sites, 2 * width];
     assert!(streams.iter().all(fits), "streams that do not fit the queries");
-    Some(StreamAttention {
-        queries: asked,
-        sites,
-        width,
-        heads,
-        query_tables: tables(rotary[0], batch, asked, width / heads)?,
-        key_tables: tables(rotary[1], batch, sites, width / heads)?,
-        bias: bias_of(bias, batch, [asked, STREAMS * sites])?,
-    })
+    let bias = bias_of(bias, batch, [asked, STREAMS * sites])?;
+    Some(StreamAttention { queries: asked, sites, width, heads, bias })
 }
 
 pub fn log_probability(logits: &Tensor<3>, token: &Tensor<2, Int>) -> Option<Tensor<2>> {

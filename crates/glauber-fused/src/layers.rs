@@ -59,7 +59,7 @@ pub fn gated_residual(x: Tensor<3>, y: Tensor<3>, gate: Tensor<2>) -> Tensor<3> 
 
 /// Multi-head softmax attention of sites over each other, with rotary positions.
 ///
-/// A key whose bias is −∞ weighs exactly nothing.
+/// A key whose bias is −∞ weighs exactly nothing; each query must see some key.
 ///
 /// # Shapes
 /// - projected: `[batch, site, 3 · width]`, queries, keys and values side by side, each head after head
@@ -69,38 +69,35 @@ pub fn self_attention(projected: Tensor<3>, heads: usize, rotary: &Rotary, bias:
     fused_or!(self_attention(projected, heads, rotary, bias))
 }
 
-/// Multi-head softmax attention of queries over the sites of a stream, with rotary positions.
+/// The first heads of every site rotated by its place, what stands after them as it is.
+///
+/// # Shapes
+/// - x: `[batch, site, width]`, of at least so many heads, each as wide as the tables
+/// - output: `[batch, site, width]`
+pub fn rotated(x: Tensor<3>, heads: usize, rotary: &Rotary) -> Tensor<3> {
+    fused_or!(rotated(x, heads, rotary))
+}
+
+/// Multi-head softmax attention of queries over the sites of a stream, queries and keys [`rotated`] already.
+///
+/// Keys that a bias of −∞ hides from queries next to each other cost nothing where they are the first of the stream or the last.
 ///
 /// # Shapes
 /// - queries: `[batch, query, width]`; stream: `[batch, site, 2 · width]`, keys and values side by side
-/// - rotary: tables of the queries, and of the stream's sites
 /// - bias, added to the scores: `[1 or batch, 1, query, site]`
 /// - output: `[batch, query, width]`
-pub fn stream_attention(
-    queries: Tensor<3>,
-    stream: Tensor<3>,
-    heads: usize,
-    rotary: [&Rotary; 2],
-    bias: Tensor<4>,
-) -> Tensor<3> {
-    fused_or!(stream_attention(queries, stream, heads, rotary, bias))
+pub fn stream_attention(queries: Tensor<3>, stream: Tensor<3>, heads: usize, bias: Tensor<4>) -> Tensor<3> {
+    fused_or!(stream_attention(queries, stream, heads, bias))
 }
 
-/// Multi-head softmax attention of queries over the sites of two streams, with rotary positions.
+/// [`stream_attention`] over the sites of two streams.
 ///
 /// # Shapes
 /// - queries: `[batch, query, width]`; streams: each `[batch, site, 2 · width]`, keys and values side by side
-/// - rotary: tables of the queries, and of either stream's sites
 /// - bias, added to the scores: `[1 or batch, 1, query, 2 · site]`, the first stream's sites first
 /// - output: `[batch, query, width]`
-pub fn merging_attention(
-    queries: Tensor<3>,
-    streams: [Tensor<3>; 2],
-    heads: usize,
-    rotary: [&Rotary; 2],
-    bias: Tensor<4>,
-) -> Tensor<3> {
-    fused_or!(merging_attention(queries, streams, heads, rotary, bias))
+pub fn merging_attention(queries: Tensor<3>, streams: [Tensor<3>; 2], heads: usize, bias: Tensor<4>) -> Tensor<3> {
+    fused_or!(merging_attention(queries, streams, heads, bias))
 }
 
 /// `log softmax(logits)` at one token of each site, in nats; no gradient of the shape of all one-hot labels is formed on the way.

@@ -21,7 +21,7 @@ mod operation;
 
 pub use layers::{
     convolution, feed_forward, gated_residual, group_norm_silu, linear, log_probability, merging_attention,
-    modulated_norm, self_attention, stream_attention,
+    modulated_norm, rotated, self_attention, stream_attention,
 };
 
 use burn::tensor::Tensor;

@@ -143,39 +143,88 @@ fn self_attention() {
     }
 }
 
+/// Bias of queries in a row that see keys up to their place, or from it on, and not all of those.
+fn one_sided(queries: usize, keys: usize, from: bool, device: &Device) -> Tensor<4> {
+    let seen = |at: usize| {
+        let (query, key) = (at / keys, at % keys);
+        let place = query * keys / queries;
+        key == place || (key > place) == from && (key + query) % 5 != 3
+    };
+    let bias = |at: usize| if seen(at) { 0.3 * (at % 7) as f32 } else { f32::NEG_INFINITY };
+    let values: Vec<f32> = (0..queries * keys).map(bias).collect();
+    Tensor::from_data(TensorData::new(values, [1, 1, queries, keys]), device)
+}
+
+/// More queries than a block, whose keys begin or end elsewhere than those of the next one.
+#[test]
+fn self_attention_of_one_side() {
+    let device = Device::flex();
+    let (sites, rotary) = (150, rotary(1, 150, 4, &device));
+    for from in [false, true] {
+        let bias = Some(one_sided(sites, sites, from, &device));
+        let fused = |x: &[Tensor<3>]| glauber_fused::self_attention(x[0].clone(), 3, &rotary, bias.clone());
+        let reference = |x: &[Tensor<3>]| composed::self_attention(x[0].clone(), 3, &rotary, bias.clone());
+        compare("one-sided self-attention", vec![numbers([2, sites, 36], 1, &device)], fused, reference);
+    }
+}
+
+#[test]
+fn rotated() {
+    let device = Device::flex();
+    for (rows, heads) in [(1, 2), (2, 3)] {
+        let rotary = rotary(rows, 5, 4, &device);
+        let fused = |x: &[Tensor<3>]| glauber_fused::rotated(x[0].clone(), heads, &rotary);
+        let reference = |x: &[Tensor<3>]| composed::rotated(x[0].clone(), heads, &rotary);
+        compare("rotation", vec![numbers([2, 5, 12], 1, &device)], fused, reference);
+    }
+}
+
+/// Few queries, which the loops serve, and more than a block of them; heads of a width that fills vectors and of one that does not.
 #[test]
 fn stream_attention() {
     let device = Device::flex();
-    for rows in [1, 2] {
-        let (queries, keys) = (rotary(rows, 3, 4, &device), rotary(1, 5, 4, &device));
-        let bias = mask([rows, 1, 3, 5], &device);
-        let inputs = vec![numbers([2, 3, 8], 1, &device), numbers([2, 5, 16], 2, &device)];
-        let fused = |x: &[Tensor<3>]| {
-            glauber_fused::stream_attention(x[0].clone(), x[1].clone(), 2, [&queries, &keys], bias.clone())
-        };
-        let reference = |x: &[Tensor<3>]| {
-            composed::stream_attention(x[0].clone(), x[1].clone(), 2, [&queries, &keys], bias.clone())
-        };
-        compare("stream attention", inputs, fused, reference);
+    for (queries, sites, heads, width) in [(1, 5, 2, 24), (3, 70, 2, 8), (4, 33, 3, 30), (9, 5, 2, 8), (130, 140, 2, 8)]
+    {
+        for bias in [mask([2, 1, queries, sites], &device), one_sided(queries, sites, true, &device)] {
+            let inputs = vec![numbers([2, queries, width], 1, &device), numbers([2, sites, 2 * width], 2, &device)];
+            let fused =
+                |x: &[Tensor<3>]| glauber_fused::stream_attention(x[0].clone(), x[1].clone(), heads, bias.clone());
+            let reference =
+                |x: &[Tensor<3>]| composed::stream_attention(x[0].clone(), x[1].clone(), heads, bias.clone());
+            compare(&format!("stream attention of {queries} over {sites}"), inputs, fused, reference);
+        }
     }
 }
 
 #[test]
 fn merging_attention() {
     let device = Device::flex();
-    for rows in [1, 2] {
-        let (queries, keys) = (rotary(rows, 3, 4, &device), rotary(1, 5, 4, &device));
-        let bias = mask([rows, 1, 3, 10], &device);
-        let inputs =
-            vec![numbers([2, 3, 8], 1, &device), numbers([2, 5, 16], 2, &device), numbers([2, 5, 16], 3, &device)];
-        let streams = |x: &[Tensor<3>]| [x[1].clone(), x[2].clone()];
-        let fused = |x: &[Tensor<3>]| {
-            glauber_fused::merging_attention(x[0].clone(), streams(x), 2, [&queries, &keys], bias.clone())
-        };
-        let reference =
-            |x: &[Tensor<3>]| composed::merging_attention(x[0].clone(), streams(x), 2, [&queries, &keys], bias.clone());
-        compare("merging attention", inputs, fused, reference);
+    for (queries, sites) in [(1, 5), (3, 40), (7, 5), (150, 150)] {
+        let sides = [false, true].map(|from| one_sided(queries, sites, from, &device));
+        for bias in [mask([2, 1, queries, 2 * sites], &device), Tensor::cat(sides.into(), 3)] {
+            let inputs = vec![
+                numbers([2, queries, 8], 1, &device),
+                numbers([2, sites, 16], 2, &device),
+                numbers([2, sites, 16], 3, &device),
+            ];
+            let streams = |x: &[Tensor<3>]| [x[1].clone(), x[2].clone()];
+            let fused = |x: &[Tensor<3>]| glauber_fused::merging_attention(x[0].clone(), streams(x), 2, bias.clone());
+            let reference = |x: &[Tensor<3>]| composed::merging_attention(x[0].clone(), streams(x), 2, bias.clone());
+            compare(&format!("merging attention of {queries} over {sites}"), inputs, fused, reference);
+        }
     }
+}
+
+/// A query that sees one stream and nothing of the other.
+#[test]
+fn merging_attention_over_one_stream() {
+    let device = Device::flex();
+    let hidden = Tensor::<4>::full([1, 1, 1, 6], f32::NEG_INFINITY, &device);
+    let bias = Tensor::cat(vec![hidden, Tensor::zeros([1, 1, 1, 6], &device)], 3);
+    let [queries, before, after] = [[2, 1, 8], [2, 6, 16], [2, 6, 16]].map(|shape| numbers(shape, 3, &device));
+    let merged = glauber_fused::merging_attention(queries.clone(), [before, after.clone()], 2, bias);
+    let alone = glauber_fused::stream_attention(queries, after, 2, Tensor::zeros([1, 1, 1, 6], &device));
+    assert_eq!(merged.into_data(), alone.into_data());
 }
 
 #[test]

@@ -65,7 +65,8 @@ pub(crate) fn load_module<M: Module>(path: &Path, module: &mut M, hint: &'static
     }
 }
 
-/// Writes a folder whole, in place of one of this name that holds nothing but files of these names.
+/// Writes a folder whole, in place of one of this name that holds nothing but files of these names. It is on the disk before it gets its
+/// name. Who is killed while the old folder makes place leaves none of that name; the next call writes it.
 pub(crate) fn write_folder(
     folder: &Path,
     names: &[&str],
@@ -76,19 +77,19 @@ pub(crate) fn write_folder(
     remove(&scratch)?;
     fs::create_dir_all(&scratch).map_err(ImageError::io(&scratch))?;
     write(&scratch)?;
-    share(&scratch)?;
-    if !folder.exists() {
-        return fs::rename(&scratch, folder).map_err(ImageError::io(folder));
-    }
+    settle(&scratch)?;
     let old = beside(folder, "removing")?;
     remove(&old)?;
-    fs::rename(folder, &old).map_err(ImageError::io(folder))?;
+    if folder.exists() {
+        fs::rename(folder, &old).map_err(ImageError::io(folder))?;
+    }
     fs::rename(&scratch, folder).map_err(ImageError::io(folder))?;
     remove(&old)
 }
 
-/// Gives all files of a folder the permissions of new ones: the store's are for their owner alone, these for whoever may read the folder.
-fn share(folder: &Path) -> Result<(), ImageError> {
+/// Waits until the files of a folder are on the disk, and gives them the permissions of new ones: the store's are for their owner alone,
+/// these for whoever may read the folder.
+fn settle(folder: &Path) -> Result<(), ImageError> {
     let probe = folder.join(".permissions");
     fs::write(&probe, "").map_err(ImageError::io(&probe))?;
     let permissions = fs::metadata(&probe).map_err(ImageError::io(&probe))?.permissions();
@@ -96,6 +97,7 @@ fn share(folder: &Path) -> Result<(), ImageError> {
     for entry in fs::read_dir(folder).map_err(ImageError::io(folder))? {
         let path = entry.map_err(ImageError::io(folder))?.path();
         fs::set_permissions(&path, permissions.clone()).map_err(ImageError::io(&path))?;
+        fs::File::open(&path).and_then(|file| file.sync_all()).map_err(ImageError::io(&path))?;
     }
     Ok(())
 }

@@ -122,8 +122,12 @@ fn diffusers_refusals_name_the_key() {
         ("\"act_fn\": \"silu\"", "\"act_fn\": \"gelu\"", "`act_fn` is \"gelu\""),
         ("\"_class_name\": \"VQModel\"", "\"_class_name\": \"AutoencoderKL\"", "`_class_name` is \"AutoencoderKL\""),
         ("\"DownEncoderBlock2D\"", "\"SkipDownBlock2D\"", "`down_block_types` is [\"SkipDownBlock2D\""),
-        ("\"sample_size\": 32", "\"sample_size\": 31", "`sample_size` is 31"),
-        ("\"norm_num_groups\": 8", "\"norm_num_groups\": 7", "`block_out_channels` is 16"),
+        ("\"sample_size\": 32", "\"sample_size\": 0", "`sample_size` is 0"),
+        (
+            "\"norm_num_groups\": 8",
+            "\"norm_num_groups\": 7",
+            "`block_out_channels` is 16, expected a multiple of `norm_num_groups` = 7",
+        ),
         ("\"in_channels\": 3", "\"in_channels\": \"three\"", "`in_channels` is \"three\", expected a whole number"),
         ("\"act_fn\"", "\"use_quantum_attention\": true, \"act_fn\"", "`use_quantum_attention` is true"),
         ("\"block_out_channels\"", "\"_ignored\"", "no key `block_out_channels`"),
@@ -147,6 +151,8 @@ fn diffusers_refusals_name_the_key() {
     let harmless =
         changed(&folder, "config.json", |text| text.replace("\"force_upcast\": false", "\"force_upcast\": true"));
     assert!(import::diffusers(harmless.path(), &device).is_ok());
+    let odd = changed(&folder, "config.json", |text| text.replace("\"sample_size\": 32", "\"sample_size\": 31"));
+    assert_eq!(import::diffusers(odd.path(), &device).unwrap().model.config().image_size, 32);
     let empty = tempfile::tempdir().unwrap();
     assert!(matches!(import::diffusers(empty.path(), &device), Err(ImageError::Io { .. })));
     let torn = changed(&folder, "config.json", |text| text[..40].to_owned());
@@ -172,8 +178,9 @@ fn taming_refusals_name_the_key() {
         ("vqgan.VQModel", "vqgan.GumbelVQ", "`model.target` is \"taming.models.vqgan.GumbelVQ\""),
         ("double_z: false", "double_z: false\n      resamp_with_conv: false", "ddconfig.resamp_with_conv` is false"),
         ("double_z: false", "double_z: false\n      give_pre_end: true", "ddconfig.give_pre_end` is true"),
+        ("double_z: false", "double_z: false\n      tanh_out: true", "ddconfig.tanh_out` is true"),
         ("n_embed: 256", "n_embed: 256\n    remap: used.npy", "`model.params.remap` is \"used.npy\""),
-        ("ch: 32", "ch: 40", "`model.params.ddconfig.ch` is 40, expected a multiple"),
+        ("ch: 32", "ch: 40", "`model.params.ddconfig.ch` is 40, expected a multiple of `num_groups` = 32"),
         (
             "n_embed: 256",
             "n_embed: 512",
@@ -195,6 +202,11 @@ fn taming_refusals_name_the_key() {
         let found = message(from, to);
         assert!(found.contains(expected), "{to}: {found}");
     }
+    let harmless = "double_z: false\n      tanh_out: false\n      give_pre_end: false";
+    let harmless = changed(&folder, "model.yaml", |text| text.replace("double_z: false", harmless));
+    taming(harmless.path(), &device).unwrap();
+    let odd = changed(&folder, "model.yaml", |text| text.replace("resolution: 32", "resolution: 33"));
+    assert_eq!(taming(odd.path(), &device).unwrap().model.config().image_size, 34);
     let copy = changed(&folder, "model.yaml", |text| format!("{text}\n"));
     fs::write(copy.path().join("last.ckpt"), b"no checkpoint at all").unwrap();
     assert!(matches!(taming(copy.path(), &device), Err(ImageError::Malformed { .. })));

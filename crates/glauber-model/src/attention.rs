@@ -5,7 +5,7 @@ use std::ops::Range;
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use glauber_fused::{Rotary, merging_attention, self_attention, stream_attention};
+use glauber_fused::{Rotary, merging_attention, rotated, self_attention, stream_attention};
 
 /// A linear layer whose weights are drawn later, by [`crate::initialise`].
 pub(crate) fn linear(input: usize, output: usize, bias: bool, device: &Device) -> Linear {
@@ -36,21 +36,21 @@ impl SelfAttention {
         apply(&self.out, attended)
     }
 
-    /// The same for a part of the sites, `[batch, new site, width]`, over keys and values kept of all, `[batch, site, 2 · width]`, which take
-    /// in those of the part, from site `first` on. The bias hides keys that do not hold.
+    /// The same for a part of the sites, `[batch, new site, width]`, whose rotary tables are given, over keys, rotated, and values kept of
+    /// all, `[batch, site, 2 · width]`, which take in those of the part, from site `first` on. The bias hides keys that do not hold.
     pub fn extend(
         &self,
         x: Tensor<3>,
         first: usize,
         kept: &mut Tensor<3>,
-        rotary: [&Rotary; 2],
+        rotary: &Rotary,
         bias: Tensor<4>,
     ) -> Tensor<3> {
         let [batch, new, width] = x.dims();
-        let projected = apply(&self.project, x);
+        let projected = rotated(apply(&self.project, x), 2 * self.heads, rotary);
         let keys_values = projected.clone().narrow(2, width, 2 * width);
         assign(kept, [0..batch, first..first + new, 0..2 * width], keys_values);
-        let attended = stream_attention(projected.narrow(2, 0, width), kept.clone(), self.heads, rotary, bias);
+        let attended = stream_attention(projected.narrow(2, 0, width), kept.clone(), self.heads, bias);
         apply(&self.out, attended)
     }
 }
@@ -81,20 +81,16 @@ impl MergingAttention {
         }
     }
 
-    /// Keys and values of one stream's states, `[batch, site, width]` to `[batch, site, 2 · width]`; 0 the forward stream, 1 the backward one.
-    pub fn keys_of(&self, direction: usize, states: Tensor<3>) -> Tensor<3> {
-        apply([&self.forward_keys, &self.backward_keys][direction], states)
+    /// Keys, rotated, and values of one stream's states, `[batch, site, width]` to `[batch, site, 2 · width]`; 0 the forward stream, 1 the
+    /// backward one.
+    pub fn keys_of(&self, direction: usize, states: Tensor<3>, rotary: &Rotary) -> Tensor<3> {
+        rotated(apply([&self.forward_keys, &self.backward_keys][direction], states), self.heads, rotary)
     }
 
-    /// Queries `[batch, query, width]` over the streams' keys and values `[batch, site, 2 · width]`; output as the queries.
-    pub fn forward(
-        &self,
-        queries: Tensor<3>,
-        streams: [Tensor<3>; 2],
-        rotary: [&Rotary; 2],
-        bias: Tensor<4>,
-    ) -> Tensor<3> {
-        let attended = merging_attention(apply(&self.query, queries), streams, self.heads, rotary, bias);
-        apply(&self.out, attended)
+    /// Queries `[batch, query, width]`, whose rotary tables are given, over the streams' keys, rotated, and values
+    /// `[batch, site, 2 · width]`; output as the queries.
+    pub fn forward(&self, queries: Tensor<3>, streams: [Tensor<3>; 2], rotary: &Rotary, bias: Tensor<4>) -> Tensor<3> {
+        let queries = rotated(apply(&self.query, queries), self.heads, rotary);
+        apply(&self.out, merging_attention(queries, streams, self.heads, bias))
     }
 }

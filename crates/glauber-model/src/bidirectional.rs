@@ -46,8 +46,11 @@ impl SiteClassifier for Bidirectional {
             None => embedded,
         };
         let rotary = self.rotary.first(len);
-        let states = self.blocks.iter().fold(embedded, |x, block| block.forward(x, condition.clone(), &rotary, None));
-        self.vocabulary.logits(pick(states, sites), condition)
+        let states = self
+            .blocks
+            .iter()
+            .fold(embedded, |x, block| block.forward(x, &block.modulation(condition.clone()), &rotary, None));
+        self.vocabulary.logits(pick(states, sites), self.vocabulary.modulation(condition))
     }
 }
 

@@ -40,6 +40,40 @@ impl FeedForward {
     }
 }
 
+/// Shifts, scales and gates that the rows' condition makes of a block, each `[batch, width]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Modulation {
+    attention: [Tensor<2>; 3],
+    feed_forward: [Tensor<2>; 3],
+}
+
+impl Modulation {
+    fn new(layer: &Linear, condition: Tensor<2>) -> Self {
+        let [shift_1, scale_1, gate_1, shift_2, scale_2, gate_2] = modulations(layer, condition);
+        Self { attention: [shift_1, scale_1, gate_1], feed_forward: [shift_2, scale_2, gate_2] }
+    }
+
+    /// Residual attention, `[batch, site, width]` to the same.
+    fn attend(&self, x: Tensor<3>, attention: impl FnOnce(Tensor<3>) -> Tensor<3>) -> Tensor<3> {
+        residual(x, &self.attention, attention)
+    }
+
+    /// The residual feed-forward layer, `[batch, site, width]` to the same.
+    fn feed(&self, x: Tensor<3>, layer: &FeedForward) -> Tensor<3> {
+        residual(x, &self.feed_forward, |x| layer.forward(x))
+    }
+}
+
+/// What a layer makes of normalised, modulated states is added behind a gate.
+fn residual(
+    x: Tensor<3>,
+    [shift, scale, gate]: &[Tensor<2>; 3],
+    layer: impl FnOnce(Tensor<3>) -> Tensor<3>,
+) -> Tensor<3> {
+    let branch = layer(modulated_norm(x.clone(), shift.clone(), scale.clone()));
+    gated_residual(x, branch, gate.clone())
+}
+
 /// A block of self-attention and feed-forward.
 #[derive(Module, Debug)]
 pub(crate) struct Block {
@@ -57,13 +91,21 @@ impl Block {
         }
     }
 
-    /// `[batch, site, width]` to the same; condition `[batch, condition width]`.
-    pub fn forward(&self, x: Tensor<3>, condition: Tensor<2>, rotary: &Rotary, bias: Option<Tensor<4>>) -> Tensor<3> {
-        let [shift_1, scale_1, gate_1, shift_2, scale_2, gate_2] = modulations(&self.modulation, condition);
-        let attended = self.attention.forward(modulated_norm(x.clone(), shift_1, scale_1), rotary, bias);
-        let x = gated_residual(x, attended, gate_1);
-        let fed = self.feed_forward.forward(modulated_norm(x.clone(), shift_2, scale_2));
-        gated_residual(x, fed, gate_2)
+    /// What a condition `[batch, condition width]` makes of the block.
+    pub fn modulation(&self, condition: Tensor<2>) -> Modulation {
+        Modulation::new(&self.modulation, condition)
+    }
+
+    /// `[batch, site, width]` to the same.
+    pub fn forward(
+        &self,
+        x: Tensor<3>,
+        modulation: &Modulation,
+        rotary: &Rotary,
+        bias: Option<Tensor<4>>,
+    ) -> Tensor<3> {
+        let x = modulation.attend(x, |x| self.attention.forward(x, rotary, bias));
+        modulation.feed(x, &self.feed_forward)
     }
 
     /// The same for some sites, from `first` on: see [`SelfAttention::extend`].
@@ -72,15 +114,12 @@ impl Block {
         x: Tensor<3>,
         first: usize,
         kept: &mut Tensor<3>,
-        condition: Tensor<2>,
-        rotary: [&Rotary; 2],
+        modulation: &Modulation,
+        rotary: &Rotary,
         bias: Tensor<4>,
     ) -> Tensor<3> {
-        let [shift_1, scale_1, gate_1, shift_2, scale_2, gate_2] = modulations(&self.modulation, condition);
-        let normal = modulated_norm(x.clone(), shift_1, scale_1);
-        let x = gated_residual(x, self.attention.extend(normal, first, kept, rotary, bias), gate_1);
-        let fed = self.feed_forward.forward(modulated_norm(x.clone(), shift_2, scale_2));
-        gated_residual(x, fed, gate_2)
+        let x = modulation.attend(x, |x| self.attention.extend(x, first, kept, rotary, bias));
+        modulation.feed(x, &self.feed_forward)
     }
 }
 
@@ -92,10 +131,9 @@ pub(crate) struct MergingBlock {
     modulation: Linear,
 }
 
-/// What the read-out's blocks share: where queries and keys lie, and which keys a query sees.
+/// What the read-out's blocks share: where queries lie, and which keys a query sees.
 pub(crate) struct Merging {
-    pub query_rotary: Rotary,
-    pub key_rotary: Rotary,
+    pub rotary: Rotary,
     pub bias: Tensor<4>,
 }
 
@@ -108,29 +146,26 @@ impl MergingBlock {
         }
     }
 
-    /// Keys and values of one stream's states, as [`forward`](Self::forward) wants them; 0 the forward stream, 1 the backward one.
-    pub fn keys_of(&self, direction: usize, states: Tensor<3>) -> Tensor<3> {
-        self.attention.keys_of(direction, states)
+    /// What a condition `[batch, condition width]` makes of the block.
+    pub fn modulation(&self, condition: Tensor<2>) -> Modulation {
+        Modulation::new(&self.modulation, condition)
     }
 
-    /// Queries `[batch, query, width]` to the same, over keys and values of both streams `[batch, site, 2 · width]`; condition
-    /// `[batch, condition width]`.
+    /// Keys and values of one stream's states, as [`forward`](Self::forward) wants them; 0 the forward stream, 1 the backward one.
+    pub fn keys_of(&self, direction: usize, states: Tensor<3>, rotary: &Rotary) -> Tensor<3> {
+        self.attention.keys_of(direction, states, rotary)
+    }
+
+    /// Queries `[batch, query, width]` to the same, over keys and values of both streams `[batch, site, 2 · width]`.
     pub fn forward(
         &self,
         queries: Tensor<3>,
-        condition: Tensor<2>,
+        modulation: &Modulation,
         keys: [Tensor<3>; 2],
         merging: &Merging,
     ) -> Tensor<3> {
-        let [shift_1, scale_1, gate_1, shift_2, scale_2, gate_2] = modulations(&self.modulation, condition);
-        let attended = self.attention.forward(
-            modulated_norm(queries.clone(), shift_1, scale_1),
-            keys,
-            [&merging.query_rotary, &merging.key_rotary],
-            merging.bias.clone(),
-        );
-        let queries = gated_residual(queries, attended, gate_1);
-        let fed = self.feed_forward.forward(modulated_norm(queries.clone(), shift_2, scale_2));
-        gated_residual(queries, fed, gate_2)
+        let Merging { rotary, bias } = merging;
+        let queries = modulation.attend(queries, |x| self.attention.forward(x, keys, rotary, bias.clone()));
+        modulation.feed(queries, &self.feed_forward)
     }
 }

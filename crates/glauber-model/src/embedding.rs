@@ -39,9 +39,13 @@ impl Vocabulary {
         self.table.forward(tokens)
     }
 
+    /// Shift and scale that a condition `[batch, condition width]` makes of the read-out, each `[batch, width]`.
+    pub fn modulation(&self, condition: Tensor<2>) -> [Tensor<2>; 2] {
+        modulations(&self.modulation, condition)
+    }
+
     /// States `[batch, site, width]` to logits `[batch, site, token]`.
-    pub fn logits(&self, states: Tensor<3>, condition: Tensor<2>) -> Tensor<3> {
-        let [shift, scale] = modulations(&self.modulation, condition);
+    pub fn logits(&self, states: Tensor<3>, [shift, scale]: [Tensor<2>; 2]) -> Tensor<3> {
         let states = modulated_norm(states, shift, scale);
         match &self.head {
             Some(head) => apply(head, states),

@@ -12,7 +12,7 @@ use glauber_fused::Rotary;
 
 use crate::attention::{apply, linear};
 use crate::bidirectional::pick;
-use crate::block::{Block, Merging, MergingBlock};
+use crate::block::{Block, Merging, MergingBlock, Modulation};
 use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::{RotaryTables, StreamBiases};
 use crate::embedding::Vocabulary;
@@ -38,6 +38,16 @@ pub struct Hollow {
     merge: Vec<MergingBlock>,
 }
 
+/// What the rows' condition makes of the network.
+pub(crate) struct Modulations {
+    /// Of each block of the forward stream, and of the backward one.
+    pub streams: [Vec<Modulation>; 2],
+    /// Of each merging block.
+    pub merge: Vec<Modulation>,
+    /// Of the read-out: see [`Vocabulary::modulation`].
+    pub read_out: [Tensor<2>; 2],
+}
+
 impl Hollow {
     pub(crate) fn new(config: &ModelConfig, vocab: usize, len: usize, device: &Device) -> Self {
         let stream = || (0..config.layers).map(|_| Block::new(config, device)).collect();
@@ -57,14 +67,14 @@ impl Hollow {
     }
 
     /// Both streams' states of embedded tokens, each `[batch, site, width]`.
-    fn streams(&self, embedded: Tensor<3>, condition: &Tensor<2>) -> [Tensor<3>; 2] {
+    fn streams(&self, embedded: Tensor<3>, modulations: &Modulations) -> [Tensor<3>; 2] {
         let len = embedded.dims()[1];
         let rotary = self.rotary.first(len);
         [0, 1].map(|direction| {
             let bias = self.bias_of(direction, 0..len, len);
             let seen = self.seen(direction, &embedded, 0..len);
-            let blocks = self.blocks_of(direction).iter();
-            blocks.fold(seen, |x, block| block.forward(x, condition.clone(), &rotary, Some(bias.clone())))
+            let blocks = self.blocks_of(direction).iter().zip(&modulations.streams[direction]);
+            blocks.fold(seen, |x, (block, modulation)| block.forward(x, modulation, &rotary, Some(bias.clone())))
         })
     }
 
@@ -78,9 +88,16 @@ impl Hollow {
         self.rotary.len()
     }
 
-    /// The vector that conditions every block.
-    pub(crate) fn condition(&self, conditions: &Conditions) -> Tensor<2> {
-        self.condition.forward(conditions)
+    /// What the rows' condition makes of every block.
+    pub(crate) fn modulations(&self, conditions: &Conditions) -> Modulations {
+        let condition = self.condition.forward(conditions);
+        let of_stream =
+            |blocks: &[Block]| blocks.iter().map(|block| block.modulation(condition.clone())).collect::<Vec<_>>();
+        Modulations {
+            streams: [of_stream(&self.forward_stream), of_stream(&self.backward_stream)],
+            merge: self.merge.iter().map(|block| block.modulation(condition.clone())).collect(),
+            read_out: self.vocabulary.modulation(condition.clone()),
+        }
     }
 
     /// Tokens and signal levels `[batch, site]`, embedded, and what the levels add to queries; both `[batch, site, width]`.
@@ -95,9 +112,9 @@ impl Hollow {
         }
     }
 
-    /// Rotary tables of some sites, and of all.
-    pub(crate) fn rotary_of(&self, sites: Range<usize>, len: usize) -> [Rotary; 2] {
-        [self.rotary.range(sites.start, sites.len()), self.rotary.first(len)]
+    /// Rotary tables of some sites.
+    pub(crate) fn rotary_of(&self, sites: Range<usize>) -> Rotary {
+        self.rotary.range(sites.start, sites.len())
     }
 
     /// Attention bias of a stream's states at some sites over all its keys.
@@ -134,24 +151,21 @@ impl Hollow {
         &self,
         states: [Tensor<3>; 2],
         level_query: Option<Tensor<3>>,
-        condition: Tensor<2>,
+        modulations: &Modulations,
         merging: &Merging,
         keys: impl Fn(usize, &MergingBlock) -> [Tensor<3>; 2],
     ) -> Tensor<3> {
         let queries = apply(&self.join, Tensor::cat(states.into(), 2));
         let queries = level_query.into_iter().fold(queries, |queries, level| queries + level);
-        let blocks = self.merge.iter().enumerate();
-        let queries = blocks
-            .fold(queries, |queries, (at, block)| block.forward(queries, condition.clone(), keys(at, block), merging));
-        self.vocabulary.logits(queries, condition)
+        let blocks = self.merge.iter().zip(&modulations.merge).enumerate();
+        let queries = blocks.fold(queries, |queries, (at, (block, modulation))| {
+            block.forward(queries, modulation, keys(at, block), merging)
+        });
+        self.vocabulary.logits(queries, modulations.read_out.clone())
     }
 
     pub(crate) fn merging(&self, asked: &[usize], rows: usize, len: usize) -> Merging {
-        Merging {
-            query_rotary: self.rotary.at(asked, rows),
-            key_rotary: self.rotary.first(len),
-            bias: self.biases.merging(asked, rows, len),
-        }
+        Merging { rotary: self.rotary.at(asked, rows), bias: self.biases.merging(asked, rows, len) }
     }
 }
 
@@ -159,9 +173,9 @@ impl SiteClassifier for Hollow {
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
         let [batch, len] = tokens.dims();
         assert!(len <= self.rotary.len(), "sequence longer than the network");
-        let condition = self.condition(conditions);
+        let modulations = self.modulations(conditions);
         let (embedded, level_queries) = self.embed(tokens, conditions.levels.clone());
-        let streams = self.streams(embedded, &condition);
+        let streams = self.streams(embedded, &modulations);
         let every: Vec<usize>;
         let (asked, rows) = match sites {
             Sites::All => {
@@ -173,9 +187,10 @@ impl SiteClassifier for Hollow {
         };
         let states = streams.clone().map(|states| pick(states, sites));
         let level_query = level_queries.map(|levels| pick(levels, sites));
-        self.read_out(states, level_query, condition, &self.merging(asked, rows, len), |_, block| {
+        let rotary = self.rotary.first(len);
+        self.read_out(states, level_query, &modulations, &self.merging(asked, rows, len), |_, block| {
             let [before, after] = streams.clone();
-            [block.keys_of(0, before), block.keys_of(1, after)]
+            [block.keys_of(0, before, &rotary), block.keys_of(1, after, &rotary)]
         })
     }
 }

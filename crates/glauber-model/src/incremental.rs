@@ -7,7 +7,7 @@ use glauber_tokens::Site;
 
 use crate::attention::assign;
 use crate::bidirectional::pick;
-use crate::hollow::Hollow;
+use crate::hollow::{Hollow, Modulations};
 use crate::{Conditions, Sites};
 
 /// A [`Hollow`] network that keeps its streams' states between questions.
@@ -20,8 +20,7 @@ use crate::{Conditions, Sites};
 /// ([`Conditioning::SignalLevelOnly`](crate::Conditioning)).
 pub struct Incremental<'a> {
     network: &'a Hollow,
-    /// `[batch, condition width]`.
-    condition: Tensor<2>,
+    modulations: Modulations,
     /// Tokens embedded and marked with their levels, `[batch, site, width]`.
     embedded: Tensor<3>,
     /// What levels add to queries, `[batch, site, width]`.
@@ -32,9 +31,9 @@ pub struct Incremental<'a> {
 
 /// What is kept of a stream, as far as it holds.
 struct Stream {
-    /// Keys and values of each block, `[batch, site, 2 · width]`.
+    /// Keys, rotated, and values of each block, `[batch, site, 2 · width]`.
     keys: Vec<Tensor<3>>,
-    /// Keys and values for each merging block, `[batch, site, 2 · width]`.
+    /// Keys, rotated, and values for each merging block, `[batch, site, 2 · width]`.
     merging_keys: Vec<Tensor<3>>,
     /// States, `[batch, site, width]`.
     states: Tensor<3>,
@@ -63,7 +62,7 @@ impl<'a> Incremental<'a> {
             }
         };
         let streams = [stream(0), stream(1)];
-        Self { network, condition: network.condition(conditions), embedded, level_queries, streams }
+        Self { network, modulations: network.modulations(conditions), embedded, level_queries, streams }
     }
 
     /// Sets what stands at a site of every row: tokens and signal levels, each `[batch, 1]`.
@@ -97,7 +96,7 @@ impl<'a> Incremental<'a> {
         let states = self.streams.each_ref().map(|stream| pick(stream.states.clone(), Sites::Block(sites)));
         let level_query = self.level_queries.clone().map(|levels| pick(levels, Sites::Block(sites)));
         let merging = self.network.merging(sites, 1, len);
-        self.network.read_out(states, level_query, self.condition.clone(), &merging, |at, _| {
+        self.network.read_out(states, level_query, &self.modulations, &merging, |at, _| {
             self.streams.each_ref().map(|stream| stream.merging_keys[at].clone())
         })
     }
@@ -109,14 +108,16 @@ impl<'a> Incremental<'a> {
         }
         let (network, stream) = (self.network, &mut self.streams[direction]);
         let [batch, len, width] = self.embedded.dims();
-        let rotary = network.rotary_of(sites.clone(), len);
+        let rotary = network.rotary_of(sites.clone());
         let bias = network.bias_of(direction, sites.clone(), len);
         let mut x = network.seen(direction, &self.embedded, sites.clone());
-        for (block, keys) in network.blocks_of(direction).iter().zip(&mut stream.keys) {
-            x = block.extend(x, sites.start, keys, self.condition.clone(), rotary.each_ref(), bias.clone());
+        let blocks = network.blocks_of(direction).iter().zip(&self.modulations.streams[direction]);
+        for ((block, modulation), keys) in blocks.zip(&mut stream.keys) {
+            x = block.extend(x, sites.start, keys, modulation, &rotary, bias.clone());
         }
         for (block, keys) in network.merging_blocks().iter().zip(&mut stream.merging_keys) {
-            assign(keys, [0..batch, sites.clone(), 0..2 * width], block.keys_of(direction, x.clone()));
+            let new = block.keys_of(direction, x.clone(), &rotary);
+            assign(keys, [0..batch, sites.clone(), 0..2 * width], new);
         }
         assign(&mut stream.states, [0..batch, sites.clone(), 0..width], x);
         stream.border = [sites.end, sites.start][direction];

@@ -181,6 +181,19 @@ pub enum PixelError {
         /// Why not.
         source: image::ImageError,
     },
+    /// An image with a side that no image here has.
+    #[error(
+        "{path}: an image of {height}x{width} pixels (height x width); both sides must be 1 to {}; scale it down",
+        Extent::LONGEST
+    )]
+    Sides {
+        /// The file.
+        path: PathBuf,
+        /// Pixels from top to bottom.
+        height: usize,
+        /// Pixels from left to right.
+        width: usize,
+    },
     /// An image that claims to be huge.
     #[error("{path}: the image takes {bytes} bytes decoded, at most {most} are allowed; scale it down")]
     TooLarge {
@@ -214,7 +227,7 @@ pub enum PixelError {
     },
     /// Images outside the folders of the classes.
     #[error(
-        "{folder}: {count} images lie in no sub-folder, among them {first}; move them into the folder of their class, or switch `labels` off"
+        "{folder}: {count} images lie in no sub-folder, among them {first}; move them into the folder of their class"
     )]
     Unlabelled {
         /// The folder.
@@ -301,6 +314,18 @@ pub enum PixelError {
         folder: PathBuf,
         /// The usual name.
         expected: String,
+    },
+    /// Two parts that do not belong together.
+    #[error(
+        "{folder}: the images to train on have {train} pixels (height x width), the test images {test}; give files of one set"
+    )]
+    MnistExtents {
+        /// The folder.
+        folder: PathBuf,
+        /// The extent of the images to train on.
+        train: Extent,
+        /// The extent of the others.
+        test: Extent,
     },
     /// A share that leaves nothing to train on or nothing held out.
     #[error(

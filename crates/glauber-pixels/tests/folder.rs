@@ -50,6 +50,12 @@ fn every_format_at_every_depth_is_read_and_broken_files_are_named() {
     let whole = fs::read(at("birds/deep/er/a.PNG")).unwrap();
     fs::write(at("birds/cut.png"), &whole[..whole.len() / 2]).unwrap();
     fs::write(at("birds/empty.jpg"), b"").unwrap();
+    // A folder of which nothing can be read is no class; what is hidden is left alone.
+    fs::create_dir(at("cats")).unwrap();
+    fs::write(at("cats/broken.webp"), b"not an image either").unwrap();
+    save(&map(9, 9), &at(".thumbnails/d.png"), Png);
+    save(&map(9, 9), &at("apes/.cache/e.png"), Png);
+    fs::write(at("apes/._c.png"), b"of another system").unwrap();
     fs::write(at("birds/notes.txt"), b"no picture, and no complaint").unwrap();
     let config = FolderConfig { labels: true, ..FolderConfig::new(extent(16, 16)) };
     let source = FolderSource::open(folder.path(), config.clone()).unwrap();
@@ -66,9 +72,9 @@ fn every_format_at_every_depth_is_read_and_broken_files_are_named() {
     let report = source.report();
     assert_eq!((report.read, report.bytes), (4, 4 * 16 * 16 * 3));
     let broken: Vec<PathBuf> = report.broken.iter().map(|broken| broken.path.clone()).collect();
-    assert_eq!(broken, ["apes/broken.png", "birds/cut.png", "birds/empty.jpg"].map(at));
+    assert_eq!(broken, ["apes/broken.png", "birds/cut.png", "birds/empty.jpg", "cats/broken.webp"].map(at));
     let text = report.to_string();
-    assert!(text.starts_with("4 images read, 3 files left out\n"), "{text}");
+    assert!(text.starts_with("4 images read, 4 files left out\n"), "{text}");
     assert!(broken.iter().all(|path| text.contains(&*path.to_string_lossy())), "{text}");
 
     save(&map(9, 9), &at("stray.png"), Png);

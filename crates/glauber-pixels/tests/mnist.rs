@@ -103,6 +103,11 @@ fn the_usual_names_are_found_and_a_missing_one_is_told() {
     write("t10k-labels-idx1-ubyte.gz", gzip(&labels(&[7])));
     let mnist = Mnist::open(folder.path()).unwrap();
     assert_eq!((mnist.train.labels(), mnist.test.labels()), (&[9, 0][..], &[7][..]));
+    let mut turned = images(1);
+    (turned[11], turned[15]) = (3, 2);
+    write("t10k-images.idx3-ubyte.gz", gzip(&turned));
+    let message = Mnist::open(folder.path()).unwrap_err().to_string();
+    assert!(message.contains("have 2x3 pixels") && message.contains("test images 3x2"), "{message}");
 }
 
 #[test]

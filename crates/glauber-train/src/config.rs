@@ -94,6 +94,11 @@ impl RunConfig {
         let (found, classes) = (self.model.classes, self.data.classes());
         require(found == classes, "model.classes", found, &format!("{classes}: so many classes does the data tell"))?;
         within("schedule.sweeps", self.schedule.sweeps, 1..=1 << 16)?;
+        if let (Some([height, width]), Some([rows, columns])) = (self.schedule.order.lattice(), self.data.grid()) {
+            let found = format!("a lattice of {height} rows and {width} columns");
+            let expected = format!("`height` = {rows} and `width` = {columns}, as the sites of the data lie");
+            require([height, width] == [rows, columns], "schedule.order", found, &expected)?;
+        }
         self.model.validate()?;
         // Its logits hold log Π_t(φ), which signal levels do not tell.
         let untold =
@@ -301,6 +306,24 @@ fn require(holds: bool, key: &'static str, found: impl ToString, expected: &str)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_order_of_a_lattice_is_of_the_lattice_of_the_data() {
+        let images = "[data]\nkind = 'image'\nheight = 8\nwidth = 12\nimages = { kind = 'shapes', count = 9 }\n";
+        let check = |order: &str| {
+            let text = format!("{images}[schedule]\norder = {{ {order} }}\n");
+            let config: RunConfig = toml::from_str(&text).unwrap();
+            config.validate().map_err(|error| error.to_string())
+        };
+        for kind in ["kind = 'chromatic'", "kind = 'spaced', spacing = 3"] {
+            assert_eq!(check(&format!("{kind}, height = 8, width = 12")), Ok(()));
+            // As many sites, but the rows are columns.
+            let turned = check(&format!("{kind}, height = 12, width = 8")).unwrap_err();
+            let parts = ["`schedule.order`", "12 rows and 8 columns", "`height` = 8 and `width` = 12"];
+            assert!(parts.iter().all(|part| turned.contains(part)), "{turned}");
+        }
+        assert_eq!(check("kind = 'strided', block = 8"), Ok(()));
+    }
 
     #[test]
     fn the_binary_objective_must_be_told_the_step() {

@@ -10,7 +10,8 @@ use glauber_chain::{ChangesPerEvaluation, DrawControls};
 
 pub use self::fidelity::FidelityFlags;
 pub use self::train::{
-    ClassifierFlags, ImageFlags, ImageTokenizerFlags, MarkovFlags, SudokuFlags, TextFlags, TrainFlags,
+    ClassifierFlags, CropMargin, ImageFlags, ImageTokenizerFlags, ImagesFlags, MarkovFlags, SudokuFlags, TextFlags,
+    TrainFlags,
 };
 
 use self::train::grid_size;

@@ -80,16 +80,54 @@ pub struct MarkovFlags {
     pub classes: Option<usize>,
 }
 
+/// Where images come from.
 #[derive(Debug, Args)]
-pub struct ImageFlags {
-    #[command(flatten)]
-    pub train: TrainFlags,
-    /// Images: shapes (drawn, without files), mnist, or folder
+pub struct ImagesFlags {
+    /// Images: shapes (drawn, without files), mnist, or folder; `--set data.images.KEY=VALUE` goes over it
     #[arg(long, conflicts_with = "resume")]
     pub data: Option<String>,
     /// The folder of `--data mnist` or `--data folder`
     #[arg(long, value_name = "DIR", requires = "data")]
     pub path: Option<PathBuf>,
+    /// Of a folder: turn images left to right at random; `--flip=false` for not. By default a tokenizer is trained so, and a model as the
+    /// tokenizer in the run folder of `--tokenizer` was; without one, images stay as they are
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        conflicts_with = "resume"
+    )]
+    pub flip: Option<bool>,
+    /// Of a folder: cut images out at random places of pictures whose sides are at least `1 + MARGIN` times as long, 0 to 31; `none` for
+    /// the middle. By default a tokenizer is trained with 3, and a model as the tokenizer in the run folder of `--tokenizer` was; without
+    /// one, on the middle
+    #[arg(
+        long,
+        value_name = "MARGIN",
+        value_parser = crop_margin,
+        allow_negative_numbers = true,
+        conflicts_with = "resume"
+    )]
+    pub crop_margin: Option<CropMargin>,
+}
+
+/// Where images are cut out of pictures.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum CropMargin {
+    /// In the middle.
+    Middle,
+    /// At random, with this margin.
+    Random(f64),
+}
+
+#[derive(Debug, Args)]
+pub struct ImageFlags {
+    #[command(flatten)]
+    pub train: TrainFlags,
+    #[command(flatten)]
+    pub images: ImagesFlags,
     /// Tokenizer, so that patches are sites instead of pixels: the folder of one, a run folder with `tokenizer/` in it, a diffusers
     /// `VQModel` folder, or a taming-transformers checkpoint with its YAML beside it (or as CKPT,YAML). The run keeps a copy
     #[arg(long, value_name = "PATH", conflicts_with_all = ["resume", "levels"])]
@@ -122,12 +160,8 @@ pub struct ImageTokenizerFlags {
     /// Set a configuration key, for instance `--set train.learning_rate=1e-3`; over `--config` and `--data`, under the other flags
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
     pub set: Vec<String>,
-    /// Images: shapes (drawn, without files), mnist, or folder (crops at random places, turned at random)
-    #[arg(long, conflicts_with = "resume")]
-    pub data: Option<String>,
-    /// The folder of `--data mnist` or `--data folder`
-    #[arg(long, value_name = "DIR", requires = "data")]
-    pub path: Option<PathBuf>,
+    #[command(flatten)]
+    pub images: ImagesFlags,
     /// Rows and columns of the images or crops, `32` or `32x32`
     #[arg(long, value_name = "SIZE", value_parser = grid_size, conflicts_with = "resume")]
     pub size: Option<[usize; 2]>,
@@ -186,6 +220,15 @@ pub struct ClassifierFlags {
     /// Where to compute
     #[arg(long, default_value = "cpu")]
     pub device: String,
+}
+
+/// Reads `--crop-margin`.
+fn crop_margin(text: &str) -> Result<CropMargin, String> {
+    match text.parse() {
+        _ if text == "none" => Ok(CropMargin::Middle),
+        Ok(margin) if (0.0..=31.0).contains(&margin) => Ok(CropMargin::Random(margin)),
+        _ => Err("expected a number in 0..=31, or `none`".into()),
+    }
 }
 
 /// Reads `28` or `28x32`: rows and columns.

@@ -11,7 +11,7 @@ use glauber_train::DataConfig;
 
 use crate::arguments::FidelityFlags;
 use crate::device::device;
-use crate::images::{PictureCodec, divided};
+use crate::images::{PictureCodec, check, divided, identity};
 use crate::sampling::Sampling;
 use crate::train::classifier::warn_of_another_division;
 use crate::trained::Trained;
@@ -39,7 +39,9 @@ pub fn fidelity(flags: &FidelityFlags) -> anyhow::Result<()> {
     let not_images = || format!("{}: this run was not trained on images", flags.run.display());
     let DataConfig::Image(image) = &trained.config.data else { bail!(not_images()) };
     let codec = trained.pictures()?.with_context(not_images)?;
-    let [train, held_out] = &divided(image, &codec, trained.config.seed)?;
+    let parts = divided(image, &codec, trained.config.seed)?;
+    check(&identity(image, &codec, &parts)?, &trained.vocabulary, trained.path())?;
+    let [train, held_out] = &parts;
     for (what, found) in [("to train on", train.len()), ("held out", held_out.len())] {
         ensure!(
             found >= least,

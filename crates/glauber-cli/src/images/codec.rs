@@ -172,7 +172,11 @@ pub fn open_tokenizer(config: &TokenizerConfig, device: &Device) -> anyhow::Resu
         kinds.sort_unstable();
         kinds.dedup();
         let kinds = kinds.join(", ");
-        say(&format!("tokenizer: {} tensors of the checkpoint are not needed ({kinds})", ignored.len()));
+        say(&format!(
+            "tokenizer: {} tensors of the checkpoint are not needed ({kinds}; `-v` names them)",
+            ignored.len()
+        ));
+        ignored.iter().for_each(|name| tracing::info!("tensor not needed: {name}"));
     }
     Ok(model)
 }

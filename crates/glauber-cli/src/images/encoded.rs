@@ -3,35 +3,24 @@
 use std::path::Path;
 
 use anyhow::Context;
-use glauber_chain::ChainRng;
 use glauber_image::ImageTokenizer;
-use glauber_pixels::{Example, Image, ImageSource};
+use glauber_pixels::{Example, Image};
 use glauber_shards::{Split, TokenData, TokenStream, TokenWriter, VERSION, cached};
 use glauber_tokens::{Codec, Token};
 use glauber_train::{ImageConfig, ImageTokens};
 use rayon::prelude::*;
 
+use super::fingerprint::{AT_A_TIME, Part, Passes, digits};
 use super::sources::Source;
 use crate::progress::say;
 
 /// Passes over images that look different each time.
 const PASSES: usize = 8;
-/// Images drawn and encoded at a time, to bound memory.
-const AT_A_TIME: usize = 512;
 /// Images that one thread encodes at a time.
 const BATCH: usize = 32;
-/// Seed of flips and crops.
-const CHANCE: u64 = 0x1A6E;
 
 /// The tokens of an image, and its class.
 type Encoded = (Vec<Token>, Option<usize>);
-
-/// Images to train on, or those held out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    Training,
-    HeldOut,
-}
 
 impl Part {
     /// The grids of the part.
@@ -50,25 +39,6 @@ impl Part {
     }
 }
 
-/// One image as often as it is encoded.
-struct Passes<'a> {
-    part: Part,
-    source: &'a dyn ImageSource,
-    passes: usize,
-}
-
-impl Passes<'_> {
-    fn len(&self) -> usize {
-        self.source.len() * self.passes
-    }
-
-    /// The image of a pass: flips and crops depend on the part, the pass and the image alone.
-    fn get(&self, item: usize) -> Example {
-        let seed = CHANCE << 8 | self.part as u64;
-        self.source.get(item % self.source.len(), &mut ChainRng::new(seed, item as u64))
-    }
-}
-
 /// The token grids of images, from the cache where they are there.
 ///
 /// The key is a hash of the images as the tokenizer is shown them, with their classes, in their order, and of the tokenizer's
@@ -78,49 +48,35 @@ impl Passes<'_> {
 /// encoded once.
 pub fn encoded(
     image: &ImageConfig,
-    [train, held_out]: [Source; 2],
+    sources: &[Source; 2],
     tokenizer: &ImageTokenizer,
     cache: &Path,
 ) -> anyhow::Result<TokenData> {
-    let passes = match &image.tokens {
-        ImageTokens::Tokenizer(config) => config.passes,
-        ImageTokens::Pixels { .. } => None,
-    };
-    let passes = passes.unwrap_or(if image.images.varies() { PASSES } else { 1 });
-    let parts = [
-        Passes { part: Part::Training, source: train.as_ref(), passes },
-        Passes { part: Part::HeldOut, source: held_out.as_ref(), passes: 1 },
-    ];
+    let parts = passes(image, sources);
     let fingerprint = tokenizer.model().fingerprint()?;
     cached(cache, &key(&parts, &fingerprint), |folder| write(folder, &parts, tokenizer, &fingerprint))
         .context("token grids of the images (`--cache`)")
 }
 
-/// The name of the cache folder, 32 hexadecimal digits.
+/// The name of the cache folder: which images, and which tokenizer.
+pub fn encoding(image: &ImageConfig, sources: &[Source; 2], tokenizer: &ImageTokenizer) -> anyhow::Result<String> {
+    Ok(key(&passes(image, sources), &tokenizer.model().fingerprint()?))
+}
+
+fn passes<'a>(image: &ImageConfig, [train, held_out]: &'a [Source; 2]) -> [Passes<'a>; 2] {
+    let passes = match &image.tokens {
+        ImageTokens::Tokenizer(config) => config.passes,
+        ImageTokens::Pixels { .. } => None,
+    };
+    let passes = passes.unwrap_or(if image.images.varies() { PASSES } else { 1 });
+    Passes::of([train.as_ref(), held_out.as_ref()], passes)
+}
+
 fn key(parts: &[Passes<'_>; 2], fingerprint: &str) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(b"token grids").update(&VERSION.to_le_bytes()).update(fingerprint.as_bytes());
-    for part in parts {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        for start in (0..part.len()).step_by(AT_A_TIME) {
-            let items = start..(start + AT_A_TIME).min(part.len());
-            let hashes: Vec<blake3::Hash> = items.into_par_iter().map(|item| hash(&part.get(item))).collect();
-            for hash in hashes {
-                hasher.update(hash.as_bytes());
-            }
-        }
-    }
-    hasher.finalize().to_hex()[..32].to_owned()
-}
-
-fn hash(example: &Example) -> blake3::Hash {
-    let Example { image, class } = example;
-    let mut hasher = blake3::Hasher::new();
-    for number in [image.extent().height(), image.extent().width(), class.map_or(0, |class| class + 1)] {
-        hasher.update(&(number as u64).to_le_bytes());
-    }
-    let values: Vec<u8> = image.values().iter().flat_map(|value| value.to_le_bytes()).collect();
-    hasher.update(&values).finalize()
+    parts.iter().for_each(|part| part.hash(&mut hasher));
+    digits(&hasher)
 }
 
 fn write(folder: &Path, parts: &[Passes<'_>; 2], tokenizer: &ImageTokenizer, fingerprint: &str) -> anyhow::Result<()> {

@@ -2,6 +2,7 @@
 
 mod codec;
 mod encoded;
+mod fingerprint;
 mod sheets;
 mod sources;
 
@@ -16,10 +17,11 @@ use glauber_tokens::{Codec, Token};
 use glauber_train::{ImageConfig, SequenceSource, Vocabulary};
 
 pub use codec::{PictureCodec, open_tokenizer};
+pub use fingerprint::fingerprint;
 pub use sheets::{check_sheet, sheet, write_sheet};
 pub use sources::{Source, class_count, parts};
 
-use encoded::Part;
+use fingerprint::Part;
 
 /// Images that the counts of tokens come from, where each is drawn anew.
 const COUNTED: u64 = 4096;
@@ -32,8 +34,8 @@ pub struct Pictures {
     pub class_names: Vec<String>,
     /// How often each token stands in the images to train on, shape `[token]`.
     counts: Vec<u64>,
-    /// The name of what was encoded, a hash of the images and the tokenizer; none where each image is encoded as it is drawn.
-    encoded: Option<String>,
+    /// A hash of the images, and of the tokenizer where there is one.
+    fingerprint: String,
 }
 
 /// Images as training sequences.
@@ -114,6 +116,7 @@ impl Pictures {
         let parts = divided(image, codec, seed)?;
         let (told, class_names) = (image.classes > 0, parts[0].class_names().to_vec());
         let images = [parts[0].len(), parts[1].len()];
+        let fingerprint = identity(image, codec, &parts)?;
         let sites = codec.len();
         let [train, held_out] = images.map(|images| move |grids| Grids { images, sites, told, grids });
         match codec {
@@ -122,17 +125,16 @@ impl Pictures {
                 let train = train(Drawn::Anew(first, codec.clone()));
                 let held_out = held_out(Drawn::Anew(second, codec.clone()));
                 let counts = count(&train, codec);
-                Ok(Self { train, held_out, class_names, counts, encoded: None })
+                Ok(Self { train, held_out, class_names, counts, fingerprint })
             }
             PictureCodec::Tokenizer(tokenizer) => {
-                let data = Arc::new(encoded::encoded(image, parts, tokenizer, cache)?);
+                let data = Arc::new(encoded::encoded(image, &parts, tokenizer, cache)?);
                 let counts = data.counts().to_vec();
-                let encoded = data.folder().file_name().map(|name| name.to_string_lossy().into_owned());
                 let [train, held_out] = [
                     train(Drawn::Encoded(Arc::clone(&data), Part::Training)),
                     held_out(Drawn::Encoded(data, Part::HeldOut)),
                 ];
-                Ok(Self { train, held_out, class_names, counts, encoded })
+                Ok(Self { train, held_out, class_names, counts, fingerprint })
             }
         }
     }
@@ -144,20 +146,34 @@ impl Pictures {
             counts: self.counts.clone(),
             mask: None,
             codec: codec.fingerprint()?,
-            corpus: self.encoded.clone(),
+            corpus: Some(self.fingerprint.clone()),
             version: env!("CARGO_PKG_VERSION").into(),
         })
     }
 
-    /// Checks that these are the images that a run began with, where that is known.
+    /// Checks that these are the images that a run began with, where it says which those were.
     pub fn check(&self, begun: &Vocabulary, run: &Path) -> anyhow::Result<()> {
-        ensure!(
-            begun.corpus == self.encoded,
-            "{}: the images have changed since the run began: restore them, or begin a new run",
-            run.display()
-        );
-        Ok(())
+        check(&self.fingerprint, begun, run)
     }
+}
+
+/// What tells a run's images from others: a hash of them, and of the tokenizer that encodes them.
+pub fn identity(image: &ImageConfig, codec: &PictureCodec, parts: &[Source; 2]) -> anyhow::Result<String> {
+    match codec {
+        PictureCodec::Pixels(_) => Ok(fingerprint(parts.each_ref().map(AsRef::as_ref))),
+        PictureCodec::Tokenizer(tokenizer) => encoded::encoding(image, parts, tokenizer),
+    }
+}
+
+/// Checks that images are those that a run began with, where it says which those were.
+pub fn check(images: &str, begun: &Vocabulary, run: &Path) -> anyhow::Result<()> {
+    ensure!(begun.corpus.as_ref().is_none_or(|begun| begun == images), changed(run));
+    Ok(())
+}
+
+/// What is said of a run whose images are not those that it began with.
+pub fn changed(run: &Path) -> String {
+    format!("{}: the images have changed since the run began: restore them, or begin a new run", run.display())
 }
 
 /// How often each level stands in the images.

@@ -1,9 +1,11 @@
 //! The images that a configuration names.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use glauber_pixels::{
-    Colours, Crop, Extent, Fitted, FolderConfig, FolderSource, ImageSource, Mnist, ShapeConfig, ShapeSource, split,
+    Colours, Crop, Extent, Fitted, FolderConfig, FolderReport, FolderSource, ImageSource, Mnist, ShapeConfig,
+    ShapeSource, split,
 };
 use glauber_train::{ImageConfig, ImagesConfig};
 
@@ -46,7 +48,7 @@ pub fn parts(
             let crop = crop_margin.map_or(Crop::Centre, |margin| Crop::Random { margin });
             let config = FolderConfig { colours, flip: *flip, labels, crop, extent };
             let folder = FolderSource::open(path, config)?;
-            say(&format!("{}: {}", path.display(), folder.report()));
+            tell(path, folder.report());
             names.extend((0..folder.len()).map(|index| folder.path(index).display().to_string()));
             Arc::new(folder)
         }
@@ -57,4 +59,13 @@ pub fn parts(
         say(&format!("held out: {}", held_out.join(", ")));
     }
     Ok([Arc::new(train), Arc::new(held_out)])
+}
+
+/// Says what was read, and of all that was left out why, where more is to be said.
+fn tell(path: &Path, report: &FolderReport) {
+    let more = if report.broken.len() > FolderReport::NAMED { " (`-v` names every one)" } else { "" };
+    say(&format!("{}: {report}{more}", path.display()));
+    for broken in report.broken.iter().skip(FolderReport::NAMED) {
+        tracing::info!("left out: {}", broken.reason);
+    }
 }

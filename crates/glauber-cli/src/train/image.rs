@@ -1,17 +1,17 @@
 //! `glauber train image`.
 
 use std::cell::Cell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use glauber_model::{Network, Positions};
 use glauber_train::{
-    DataConfig, ImageConfig, ImageTokens, ImagesConfig, NetworkConditional, RunConfig, RunFolder, Surroundings,
-    TokenizerConfig, TrainError,
+    DataConfig, ImageConfig, ImageTokens, NetworkConditional, RunConfig, RunFolder, Surroundings, TokenizerConfig,
+    TrainError,
 };
-use toml::Table;
 
+use super::image_data::{self, Crops};
 use super::{new_run, resumed, run, trainer};
 use crate::arguments::ImageFlags;
 use crate::device::device;
@@ -92,10 +92,13 @@ fn train_run(
 
 /// The configuration of a new run, and its codec.
 fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<(RunConfig, PictureCodec)> {
-    let mut layers = Layers::new(DEFAULTS, &flags.train)?;
-    if let Some(data) = &flags.data {
-        layers.set("data.images", images_table(data, flags)?)?;
+    let crops = flags.tokenizer.as_deref().and_then(Crops::of_tokenizer).unwrap_or(Crops::STILL);
+    if flags.images.data.as_deref() == Some("folder") && crops != Crops::STILL {
+        say(&format!("pictures are by default cut and turned as they were for the tokenizer: {crops}"));
     }
+    let mut layers =
+        Layers::with_data(DEFAULTS, &flags.train, |layers| image_data::set_images(layers, &flags.images, crops))?;
+    image_data::set_crop_flags(&mut layers, &flags.images)?;
     if let Some([height, width]) = flags.size {
         layers.set("data.height", i64::try_from(height)?)?;
         layers.set("data.width", i64::try_from(width)?)?;
@@ -108,6 +111,7 @@ fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<(RunConfi
             layers.set(key, part)?;
         }
     }
+    let positions_set = layers.get("model.positions").is_some();
     let mut config = layers.finish()?;
     let seed = config.seed;
     let DataConfig::Image(image) = &mut config.data else {
@@ -125,12 +129,13 @@ fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<(RunConfi
     if let (Some(model), Some(_), None) = (&model, &flags.tokenizer, flags.size) {
         [image.height, image.width] = [model.config().image_size; 2];
     }
-    if flags.size.is_some() || flags.tokenizer.is_some() {
-        // Grids that do not fit are refused below, with what does.
+    // Images are grids, unless told otherwise. A grid that is set and does not fit is refused below, if not for a flag that changes it.
+    let resized = flags.size.is_some() || flags.tokenizer.is_some();
+    if !positions_set || (resized && config.model.positions != Positions::Line) {
         config.model.positions = Positions::Grid { columns: image.grid()[1].max(1) };
     }
     if flags.classes {
-        image.classes = class_count(image, seed)?;
+        image.classes = class_count(image, seed).context("`--classes` (leave it out to train without classes)")?;
         ensure!(image.classes > 0, "`--classes`: the images have no classes");
         config.model.classes = image.classes;
     }
@@ -141,34 +146,13 @@ fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<(RunConfi
 
 /// So that the run can be resumed from any folder.
 fn make_absolute(image: &mut ImageConfig) -> anyhow::Result<()> {
-    let absolute = |path: &mut PathBuf| -> anyhow::Result<()> {
-        *path = std::path::absolute(&*path)?;
-        Ok(())
-    };
-    if let ImagesConfig::Mnist { path } | ImagesConfig::Folder { path, .. } = &mut image.images {
-        absolute(path)?;
-    }
+    image_data::make_absolute(&mut image.images)?;
     if let ImageTokens::Tokenizer(TokenizerConfig { path, yaml, .. }) = &mut image.tokens {
-        absolute(path)?;
-        yaml.as_mut().map(absolute).transpose()?;
+        for path in std::iter::once(path).chain(yaml) {
+            *path = std::path::absolute(&*path)?;
+        }
     }
     Ok(())
-}
-
-fn images_table(data: &str, flags: &ImageFlags) -> anyhow::Result<Table> {
-    let path = || flags.path.as_ref().with_context(|| format!("`--data {data}` needs `--path DIR`"));
-    let mut table = Table::from_iter([("kind".to_owned(), data.into())]);
-    match data {
-        "shapes" => {
-            ensure!(flags.path.is_none(), "`--data shapes` are drawn: no `--path`");
-            table.insert("count".into(), 10_000.into());
-        }
-        "mnist" | "folder" => {
-            table.insert("path".into(), path()?.display().to_string().into());
-        }
-        _ => bail!("`--data {data}`: expected shapes, mnist or folder"),
-    }
-    Ok(table)
 }
 
 /// Reads `PATH` or `CKPT,YAML`.
@@ -180,4 +164,54 @@ fn tokenizer_keys(path: &Path) -> anyhow::Result<Vec<(&'static str, &str)>> {
         }
         _ => vec![("data.tokenizer.path", text)],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use glauber_train::ImagesConfig;
+
+    use super::*;
+    use crate::arguments::{Arguments, Command, TrainWhat};
+
+    fn config(words: &[&str]) -> RunConfig {
+        let words = ["glauber", "train", "image"].iter().chain(words);
+        let Command::Train { what: TrainWhat::Image(flags) } = Arguments::parse_from(words).command else {
+            panic!("another command")
+        };
+        image_config(&flags, &Device::flex()).expect("a configuration").0
+    }
+
+    #[test]
+    fn images_are_grids_unless_told_otherwise() {
+        let grid = |columns| Positions::Grid { columns };
+        for (words, expected) in [
+            (&[][..], grid(16)),
+            (&["--size", "8x12"], grid(12)),
+            (&["--preset", "tiny"], grid(16)),
+            (&["--preset", "tiny", "--size", "8"], grid(8)),
+            (&["--set", "model.positions=line"], Positions::Line),
+            (&["--preset", "tiny", "--size", "8", "--set", "model.positions=line"], Positions::Line),
+            (&["--set", "model.positions.grid.columns=16", "--size", "8"], grid(8)),
+        ] {
+            assert_eq!(config(words).model.positions, expected, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn settings_go_over_the_data_and_flags_over_settings() {
+        let crops = |words: &[&str]| {
+            let folder = ["--data", "folder", "--path", "x", "--set", "data.images.crop_margin=2.0"];
+            match config(&[&folder, words].concat()).data {
+                DataConfig::Image(ImageConfig { images: ImagesConfig::Folder { flip, crop_margin, .. }, .. }) => {
+                    (flip, crop_margin)
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(crops(&[]), (false, Some(2.0)));
+        assert_eq!(crops(&["--set", "data.images.flip=true"]), (true, Some(2.0)));
+        assert_eq!(crops(&["--flip", "--crop-margin", "0.5"]), (true, Some(0.5)));
+        assert_eq!(crops(&["--set", "data.images.flip=true", "--flip=false", "--crop-margin", "none"]), (false, None));
+    }
 }

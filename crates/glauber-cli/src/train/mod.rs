@@ -2,6 +2,7 @@
 
 pub mod classifier;
 pub mod image;
+mod image_data;
 pub mod image_tokenizer;
 pub mod markov;
 pub mod sudoku;

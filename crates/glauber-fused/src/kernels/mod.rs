@@ -20,7 +20,7 @@ pub(crate) use linear::Linear;
 pub(crate) use log_probability::LogProbability;
 pub(crate) use norm::ModulatedNorm;
 pub(crate) use residual::GatedResidual;
-pub(crate) use rotary::Tables;
+pub(crate) use rotary::{Rotation, Tables};
 
 /// Rows of a batch share a vector of modulation: how many sites, and how wide.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +34,11 @@ impl Sites {
     fn row(self) -> usize {
         self.sites * self.width
     }
+}
+
+/// How many rows of a batch, of so many numbers each, are work enough to be handed to another thread.
+fn rows_a_thread(row: usize) -> usize {
+    1 + (1 << 14) / row.max(1)
 }
 
 /// Adds `b` to `a`.

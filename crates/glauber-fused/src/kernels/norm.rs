@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::Sites;
 use super::simd::{sum, sum_2, vectorised};
+use super::{Sites, rows_a_thread};
 use crate::operation::{Operation, Output};
 
 /// Added to the variance.
@@ -20,7 +20,7 @@ impl Operation<3> for ModulatedNorm {
         let mut out = vec![0.0; x.len()];
         let mut statistics = vec![0.0; 2 * (x.len() / width)];
         let rows = out.par_chunks_mut(self.0.row()).zip(x.par_chunks(self.0.row()));
-        let rows = rows.zip(statistics.par_chunks_mut(2 * sites));
+        let rows = rows.zip(statistics.par_chunks_mut(2 * sites)).with_min_len(rows_a_thread(self.0.row()));
         rows.zip(shift.par_chunks(width).zip(scale.par_chunks(width))).for_each(
             |(((out, x), statistics), (shift, scale))| {
                 normalise(out, x, statistics, shift, scale);

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::Sites;
 use super::simd::vectorised;
+use super::{Sites, rows_a_thread};
 use crate::operation::{Operation, Output};
 
 /// `x + y · gate`: inputs `x` and `y [batch, site, width]`, `gate [batch, width]`.
@@ -15,6 +15,7 @@ impl Operation<3> for GatedResidual {
         let Sites { width, .. } = self.0;
         let mut out = x.to_vec();
         let rows = out.par_chunks_mut(self.0.row()).zip(y.par_chunks(self.0.row())).zip(gate.par_chunks(width));
+        let rows = rows.with_min_len(rows_a_thread(self.0.row()));
         rows.for_each(|((out, y), gate)| add_gated(out, y, gate));
         Output { values: out, kept: Vec::new() }
     }

@@ -62,6 +62,23 @@ pub(crate) fn sum_2(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     add_up(lanes)
 }
 
+/// `Σ a_i · b_i` of vectors as short as a head, of half as many partial sums.
+#[inline(always)]
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut lanes = [0.0; LANES / 2];
+    let (a_chunks, a_rest) = a.as_chunks::<{ LANES / 2 }>();
+    let (b_chunks, b_rest) = b.as_chunks::<{ LANES / 2 }>();
+    for (a, b) in a_chunks.iter().zip(b_chunks) {
+        for ((lane, &a), &b) in lanes.iter_mut().zip(a).zip(b) {
+            *lane += a * b;
+        }
+    }
+    for ((lane, &a), &b) in lanes.iter_mut().zip(a_rest).zip(b_rest) {
+        *lane += a * b;
+    }
+    add_up(lanes)
+}
+
 /// The largest of the numbers, `−∞` of none.
 #[inline(always)]
 pub(crate) fn maximum(a: &[f32]) -> f32 {
@@ -80,9 +97,8 @@ pub(crate) fn maximum(a: &[f32]) -> f32 {
 }
 
 #[inline(always)]
-fn add_up(lanes: [f32; LANES]) -> f32 {
-    let mut lanes = lanes;
-    let mut half = LANES / 2;
+fn add_up<const N: usize>(mut lanes: [f32; N]) -> f32 {
+    let mut half = N / 2;
     while half > 0 {
         for at in 0..half {
             lanes[at] += lanes[at + half];
@@ -137,6 +153,7 @@ mod tests {
             let a: Vec<f32> = (0..len).map(|i| i as f32).collect();
             assert_eq!(sum(&a, |a| 2.0 * a), (len * len.max(1) - len) as f32);
             assert_eq!(sum_2(&a, &a, |a, b| a - b + 1.0), len as f32);
+            assert_eq!(dot(&a, &a), a.iter().map(|a| a * a).sum::<f32>());
             assert_eq!(maximum(&a), if len == 0 { f32::NEG_INFINITY } else { (len - 1) as f32 });
         }
     }

@@ -8,10 +8,10 @@ use serde_json::json;
 
 use crate::{ImageError, LevelConfig, QuantiserConfig, VqConfig, VqModel};
 
-use super::Imported;
 use super::document::Document;
 use super::naming::{DIFFUSERS, DIFFUSERS_OLD};
 use super::tensors;
+use super::{Imported, whole_patches};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
@@ -72,7 +72,7 @@ fn config(document: &Document) -> Result<VqConfig, ImageError> {
     let config = VqConfig {
         channels: document.size_or("in_channels", 3)?,
         out_channels: document.size_or("out_channels", 3)?,
-        image_size: document.size_or("sample_size", 32)?,
+        image_size: whole_patches(document.size_or("sample_size", 32)?, widths.len()),
         stem_width: widths.first().copied().unwrap_or_default(),
         blocks: document.size_or("layers_per_block", 1)?,
         middle_attention: document.flag_or("mid_block_add_attention", true)?,

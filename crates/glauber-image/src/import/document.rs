@@ -92,10 +92,13 @@ impl Document {
         ImageError::Unsupported { path: self.path.clone(), key: key.into(), found, expected: expected.into() }
     }
 
-    /// An error about the configuration made from this document, with this document's key in place of ours.
+    /// An error about the configuration made from this document, with this document's keys in place of ours, also where a key between
+    /// backticks is part of what was expected.
     pub fn in_its_words(&self, error: ImageError, foreign: impl Fn(&str) -> String) -> ImageError {
         match error {
             ImageError::Setting { key, found, expected } => {
+                let theirs = |(at, part): (usize, &str)| if at % 2 == 1 { foreign(part) } else { part.to_owned() };
+                let expected = expected.split('`').enumerate().map(theirs).collect::<Vec<_>>().join("`");
                 let key = foreign(&key);
                 ImageError::Unsupported { path: self.path.clone(), key, found, expected }
             }

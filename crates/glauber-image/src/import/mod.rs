@@ -15,6 +15,13 @@ pub use diffusers::diffusers;
 pub use open::open;
 pub use taming::taming;
 
+/// The size that an autoencoder of so many levels is made for, where its configuration says `size`: the next one of whole patches. Networks
+/// are convolutions; what other projects write here need not fit them.
+fn whole_patches(size: usize, levels: usize) -> usize {
+    let factor = 1usize.checked_shl(levels.saturating_sub(1) as u32).unwrap_or(1);
+    size.checked_next_multiple_of(factor).unwrap_or(size)
+}
+
 /// What an import gives.
 #[derive(Debug, Clone)]
 pub struct Imported {

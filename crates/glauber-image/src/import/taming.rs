@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use crate::{ImageError, LevelConfig, QuantiserConfig, VqConfig, VqModel};
 
-use super::Imported;
 use super::document::Document;
 use super::naming::TAMING;
 use super::tensors;
+use super::{Imported, whole_patches};
 
 /// The groups of every normalisation, which these configurations cannot change.
 const GROUPS: usize = 32;
@@ -19,7 +19,7 @@ const GROUPS: usize = 32;
 const TARGETS: [&str; 3] = ["VQModel", "VQModelInterface", "VQNoDiscModel"];
 const DDCONFIG: &str = "model.params.ddconfig";
 /// `dropout` is for training there, and not used here.
-const DDCONFIG_KEYS: [&str; 13] = [
+const DDCONFIG_KEYS: [&str; 15] = [
     "ch",
     "out_ch",
     "ch_mult",
@@ -33,6 +33,8 @@ const DDCONFIG_KEYS: [&str; 13] = [
     "resamp_with_conv",
     "attn_type",
     "use_linear_attn",
+    "give_pre_end",
+    "tanh_out",
 ];
 
 /// Reads a checkpoint in PyTorch's zip format, tensors under `state_dict`, and the YAML that it was trained with.
@@ -61,14 +63,18 @@ fn config(document: &Document) -> Result<VqConfig, ImageError> {
     let resolution = document.size(&dd("resolution"))?;
     let factors = document.sizes(&dd("ch_mult"))?;
     let attended = document.sizes(&dd("attn_resolutions"))?;
-    let level = |(at, factor): (usize, &usize)| {
-        let attention = attended.contains(&resolution.checked_shr(at as u32).unwrap_or_default());
-        LevelConfig { width: base.saturating_mul(*factor), encoder_attention: attention, decoder_attention: attention }
+    // Their encoder halves the resolution from level to level, rounding down; their decoder doubles what is left of it.
+    let halved = |at: usize| resolution.checked_shr(at as u32).unwrap_or_default();
+    let last = factors.len().saturating_sub(1);
+    let level = |(at, factor): (usize, &usize)| LevelConfig {
+        width: base.saturating_mul(*factor),
+        encoder_attention: attended.contains(&halved(at)),
+        decoder_attention: attended.contains(&halved(last).checked_shl((last - at) as u32).unwrap_or_default()),
     };
     let config = VqConfig {
         channels: document.size(&dd("in_channels"))?,
         out_channels: document.size(&dd("out_ch"))?,
-        image_size: resolution,
+        image_size: whole_patches(resolution, factors.len()),
         stem_width: base,
         blocks: document.size(&dd("num_res_blocks"))?,
         middle_attention: true,
@@ -98,7 +104,13 @@ fn check_support(document: &Document) -> Result<(), ImageError> {
     if document.get(&double_z) != Some(&Value::Bool(false)) {
         return Err(document.unsupported(&double_z, "false"));
     }
-    let fixed = [("resamp_with_conv", json!(true)), ("attn_type", json!("vanilla")), ("use_linear_attn", json!(false))];
+    let fixed = [
+        ("resamp_with_conv", json!(true)),
+        ("attn_type", json!("vanilla")),
+        ("use_linear_attn", json!(false)),
+        ("give_pre_end", json!(false)),
+        ("tanh_out", json!(false)),
+    ];
     fixed.iter().try_for_each(|(key, value)| document.only_value(&format!("{DDCONFIG}.{key}"), value))
 }
 
@@ -110,6 +122,8 @@ fn their_key(ours: &str) -> String {
         "stem_width" => "ch",
         "blocks" => "num_res_blocks",
         "latent_channels" => "z_channels",
+        // No key of theirs, but the argument of their normalisations.
+        "norm_groups" => return "num_groups".to_owned(),
         "quantiser.entries" => return "model.params.n_embed".to_owned(),
         "quantiser.dim" => return "model.params.embed_dim".to_owned(),
         key if key.starts_with("levels") => "ch_mult",

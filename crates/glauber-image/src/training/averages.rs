@@ -1,6 +1,7 @@
 //! Codebook entries as moving averages of the latents they stand for, on the host in f64
 //! (van den Oord et al., "Neural Discrete Representation Learning", 2017, appendix A.1).
 
+use super::draws::draw_latents;
 use crate::rng::HostRng;
 
 /// Moving averages of how often each entry is used a batch, and of the sum of its latents.
@@ -59,21 +60,22 @@ impl CodebookAverages {
         (self.sums.iter().enumerate().map(entry).collect(), revived)
     }
 
+    /// Moves the dead entries to latents of the batch.
     fn revive(&mut self, latents: &[f32], positions: usize, rng: &mut HostRng) -> usize {
         let use_each = positions as f64 / self.counts.len() as f64;
-        let mut revived = 0;
-        for (entry, count) in self.counts.iter_mut().enumerate() {
-            // An entry never used has nothing to average when the decay is 0.
-            if *count >= self.revive_below * use_each && *count > 0.0 {
-                continue;
-            }
-            let chosen = &latents[rng.below(positions) * self.dim..][..self.dim];
+        // An entry never used has nothing to average when the decay is 0.
+        let is_dead = |count: f64| count < self.revive_below * use_each || count <= 0.0;
+        let dead: Vec<usize> = (0..self.counts.len()).filter(|&entry| is_dead(self.counts[entry])).collect();
+        if dead.is_empty() {
+            return 0;
+        }
+        let drawn = draw_latents(latents, self.dim, dead.len(), rng);
+        for (&entry, chosen) in dead.iter().zip(drawn.chunks_exact(self.dim)) {
             let sums = &mut self.sums[entry * self.dim..][..self.dim];
             sums.iter_mut().zip(chosen).for_each(|(sum, &x)| *sum = f64::from(x) * use_each);
-            *count = use_each;
-            revived += 1;
+            self.counts[entry] = use_each;
         }
-        revived
+        dead.len()
     }
 }
 
@@ -114,5 +116,21 @@ mod tests {
         // Its use was the mean and is halved each step: below a tenth of it after four.
         assert_eq!(steps, 4);
         assert!(table[2..] == [1.0, 2.0] || table[2..] == [3.0, 4.0], "{table:?}");
+    }
+
+    #[test]
+    fn entries_that_die_together_do_not_become_one() {
+        // Two positions for eight entries, of which seven are never used.
+        let table: Vec<f32> = (0..8).map(|entry| 100.0 * entry as f32).collect();
+        let mut averages = CodebookAverages::new(&table, 1, 2, [0.5, 0.5]);
+        let mut rng = HostRng::new(1, Purpose::Codebook);
+        averages.update(&[1.0, 2.0], &[0, 0], &mut rng);
+        let (table, revived) = averages.update(&[1.0, 2.0], &[0, 0], &mut rng);
+        assert_eq!(revived, 7);
+        let mut moved = table[1..].to_vec();
+        moved.sort_unstable_by(f32::total_cmp);
+        moved.dedup();
+        assert_eq!(moved.len(), 7, "{table:?}");
+        assert!(moved.iter().all(|x| (x - 1.0).abs() < 0.01 || (x - 2.0).abs() < 0.01), "{table:?}");
     }
 }

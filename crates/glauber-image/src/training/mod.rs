@@ -4,6 +4,7 @@ mod averages;
 mod config;
 mod descent;
 mod discriminator;
+mod draws;
 mod lanes;
 mod pass;
 mod state;

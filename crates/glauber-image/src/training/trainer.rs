@@ -12,6 +12,7 @@ use crate::{ImageError, VqModel};
 use super::averages::CodebookAverages;
 use super::descent::{adam, mean, numbered, warmth};
 use super::discriminator::Discriminator;
+use super::draws::draw_latents;
 use super::lanes::Lanes;
 use super::pass::{Objective, Pass, host_latents};
 use super::{CodebookUsage, DiscriminatorConfig, TokenizerTrainConfig};
@@ -188,16 +189,14 @@ impl TokenizerTrainer {
         }
     }
 
-    /// Entries drawn from the latents of a batch, with replacement.
+    /// Entries drawn from the latents of a batch.
     fn draw_codebook(&mut self, images: &Tensor<4>) {
         let Quantiser::Codebook(codebook) = &self.network.quantiser else {
             return;
         };
         let [entries, dim] = codebook.table().dims();
         let latents = host_latents(self.network.valid().latents(images.clone()));
-        let positions = latents.len() / dim;
-        let draw = |_| latents[self.rng.below(positions) * dim..][..dim].to_vec();
-        let table = (0..entries).flat_map(draw).collect();
+        let table = draw_latents(&latents, dim, entries, &mut self.rng);
         self.set_table(table);
     }
 

@@ -18,7 +18,8 @@ impl Image {
     /// without colours has one channel.
     ///
     /// # Errors
-    /// When the file cannot be read, is no such image or a damaged one, or takes more than 256 MiB decoded.
+    /// When the file cannot be read, is no such image or a damaged one, has a side of more than [`Extent::LONGEST`] pixels, or takes more
+    /// than 256 MiB decoded.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, PixelError> {
         Self::try_from(read(path.as_ref())?)
     }
@@ -77,6 +78,8 @@ pub(crate) fn read(path: &Path) -> Result<DynamicImage, PixelError> {
     limits.max_alloc = Some(MOST_BYTES);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(refused)?;
+    let [height, width] = [decoder.dimensions().1, decoder.dimensions().0].map(|side| side as usize);
+    Extent::new(height, width).map_err(|_| PixelError::Sides { path: path.to_owned(), height, width })?;
     let bytes = decoder.total_bytes();
     if bytes > MOST_BYTES {
         return Err(PixelError::TooLarge { path: path.to_owned(), bytes, most: MOST_BYTES });
@@ -139,6 +142,15 @@ mod tests {
             image.save_png(&path).unwrap();
             assert_eq!(Image::open(&path).unwrap(), image);
         }
+    }
+
+    #[test]
+    fn a_side_too_long_is_told_of_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("strip.png");
+        image::GrayImage::new(40_000, 2).save(&path).unwrap();
+        let message = Image::open(&path).unwrap_err().to_string();
+        assert!(message.contains("strip.png: an image of 2x40000 pixels"), "{message}");
     }
 
     #[test]

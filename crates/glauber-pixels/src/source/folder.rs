@@ -1,5 +1,6 @@
 //! Pictures of a folder.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,9 +18,6 @@ use crate::{Colours, Extent, Image, PixelError};
 
 /// Endings of the names of pictures.
 const ENDINGS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
-/// Broken files that a report's text names.
-const NAMED: usize = 5;
-
 /// How pictures of a folder become images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,8 +48,8 @@ impl FolderConfig {
 
 /// The PNG, JPEG and WebP files under a folder, decoded once, scaled down and held in memory as bytes. Copies share them.
 ///
-/// They are in the order of their paths. With [`labels`](FolderConfig::labels), the names of the sub-folders that hold pictures,
-/// sorted, are the classes.
+/// They are in the order of their paths; files and folders whose names begin with a dot are left alone. With
+/// [`labels`](FolderConfig::labels), the names of the sub-folders that hold pictures which can be read, sorted, are the classes.
 #[derive(Debug, Clone)]
 pub struct FolderSource {
     config: FolderConfig,
@@ -90,17 +88,22 @@ pub struct FolderReport {
     pub bytes: usize,
 }
 
+impl FolderReport {
+    /// As many broken files are named by the report's text.
+    pub const NAMED: usize = 5;
+}
+
 impl fmt::Display for FolderReport {
-    /// How many files were read and left out, with the reasons of the first five.
+    /// How many files were read and left out, with the reasons of the first [`NAMED`](Self::NAMED).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} images read", self.read)?;
         if !self.broken.is_empty() {
             write!(f, ", {} files left out", self.broken.len())?;
         }
-        for broken in self.broken.iter().take(NAMED) {
+        for broken in self.broken.iter().take(Self::NAMED) {
             write!(f, "\n  {}", broken.reason)?;
         }
-        match self.broken.len().saturating_sub(NAMED) {
+        match self.broken.len().saturating_sub(Self::NAMED) {
             0 => Ok(()),
             more => write!(f, "\n  and {more} more"),
         }
@@ -118,10 +121,11 @@ impl FolderSource {
         let folder = folder.as_ref();
         config.crop.check()?;
         let (paths, unsearched) = pictures(folder)?;
-        let classes = if config.labels { Some(Classes::of(folder, &paths)?) } else { None };
+        if config.labels {
+            check_labelled(folder, &paths)?;
+        }
         let load = |path: &PathBuf| {
-            let class = classes.as_ref().and_then(|classes| classes.class(folder, path));
-            Kept::load(path, class, &config).map_err(|e| BrokenFile { path: path.clone(), reason: e.to_string() })
+            Kept::load(path, &config).map_err(|e| BrokenFile { path: path.clone(), reason: e.to_string() })
         };
         let loaded: Vec<Result<Kept, BrokenFile>> = paths.par_iter().map(load).collect();
         let (mut kept, mut broken) = (Vec::new(), unsearched);
@@ -138,7 +142,7 @@ impl FolderSource {
         }
         let bytes = kept.iter().map(|picture| picture.bytes.len()).sum();
         let report = Arc::new(FolderReport { read: kept.len(), broken, bytes });
-        let class_names = classes.map(|classes| classes.names).unwrap_or_default();
+        let class_names = if config.labels { classify(folder, &mut kept) } else { Vec::new() };
         Ok(Self { config, kept: kept.into(), class_names, report })
     }
 
@@ -195,7 +199,7 @@ impl ImageSource for FolderSource {
 }
 
 impl Kept {
-    fn load(path: &Path, class: Option<usize>, config: &FolderConfig) -> Result<Self, PixelError> {
+    fn load(path: &Path, config: &FolderConfig) -> Result<Self, PixelError> {
         let decoded = opaque(read(path)?);
         let picture = Extent::new(decoded.height() as usize, decoded.width() as usize)?;
         let placed = config.crop.placement(picture, config.extent);
@@ -205,7 +209,7 @@ impl Kept {
         let [width, height] = [placed.kept.width(), placed.kept.height()].map(|side| side as u32);
         let scaled: DynamicImage = cut.resize_exact(width, height, imageops::FilterType::CatmullRom);
         let bytes = Image::try_from(scaled)?.to_colours(config.colours).to_bytes();
-        Ok(Self { path: path.to_owned(), extent: placed.kept, bytes: bytes.into(), class })
+        Ok(Self { path: path.to_owned(), extent: placed.kept, bytes: bytes.into(), class: None })
     }
 }
 
@@ -213,7 +217,8 @@ impl Kept {
 fn pictures(folder: &Path) -> Result<(Vec<PathBuf>, Vec<BrokenFile>), PixelError> {
     std::fs::read_dir(folder).map_err(PixelError::io("search", folder))?;
     let (mut paths, mut broken) = (Vec::new(), Vec::new());
-    for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
+    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
+    for entry in walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry.file_name())) {
         match entry {
             Ok(entry) if entry.file_type().is_file() && is_picture(entry.path()) => paths.push(entry.into_path()),
             Ok(_) => {}
@@ -226,32 +231,37 @@ fn pictures(folder: &Path) -> Result<(Vec<PathBuf>, Vec<BrokenFile>), PixelError
     Ok((paths, broken))
 }
 
+/// Such names are of what systems and programs keep for themselves, thumbnails for instance.
+fn is_hidden(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with('.')
+}
+
 fn is_picture(path: &Path) -> bool {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }
 
-/// Sub-folders as classes.
-struct Classes {
-    names: Vec<String>,
+/// Where sub-folders are classes, every picture lies in one.
+fn check_labelled(folder: &Path, paths: &[PathBuf]) -> Result<(), PixelError> {
+    let unlabelled: Vec<&PathBuf> = paths.iter().filter(|path| sub_folder(folder, path).is_none()).collect();
+    match unlabelled.first() {
+        Some(&first) => {
+            let (folder, first) = (folder.to_owned(), first.clone());
+            Err(PixelError::Unlabelled { folder, count: unlabelled.len(), first })
+        }
+        None => Ok(()),
+    }
 }
 
-impl Classes {
-    fn of(folder: &Path, paths: &[PathBuf]) -> Result<Self, PixelError> {
-        let unlabelled: Vec<&PathBuf> = paths.iter().filter(|path| sub_folder(folder, path).is_none()).collect();
-        if let Some(&first) = unlabelled.first() {
-            let (folder, first) = (folder.to_owned(), first.clone());
-            return Err(PixelError::Unlabelled { folder, count: unlabelled.len(), first });
-        }
-        let mut names: Vec<String> = paths.iter().filter_map(|path| sub_folder(folder, path)).collect();
-        names.sort_unstable();
-        names.dedup();
-        Ok(Self { names })
+/// Gives every picture the class of its sub-folder; the names of those that have pictures, sorted.
+fn classify(folder: &Path, kept: &mut [Kept]) -> Vec<String> {
+    let mut names: Vec<String> = kept.iter().filter_map(|picture| sub_folder(folder, &picture.path)).collect();
+    names.sort_unstable();
+    names.dedup();
+    for picture in kept {
+        picture.class = sub_folder(folder, &picture.path).and_then(|name| names.binary_search(&name).ok());
     }
-
-    fn class(&self, folder: &Path, path: &Path) -> Option<usize> {
-        sub_folder(folder, path).and_then(|name| self.names.binary_search(&name).ok())
-    }
+    names
 }
 
 /// The name of the sub-folder right under `folder` that a file lies in.

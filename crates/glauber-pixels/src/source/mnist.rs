@@ -98,14 +98,20 @@ impl Mnist {
     /// ten classes read as well; the classes are then still named 0 to 9.
     ///
     /// # Errors
-    /// When a file is missing, and as [`MnistSource::open`].
+    /// When a file is missing, the two parts have images of different extents, and as [`MnistSource::open`].
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, PixelError> {
+        let folder = folder.as_ref();
         let pair = |part: &str| {
             let [images, labels] = [format!("{part}-images-idx3-ubyte"), format!("{part}-labels-idx1-ubyte")];
             let digits = (0..10).map(|digit| digit.to_string()).collect();
-            MnistSource::open(find(folder.as_ref(), images)?, find(folder.as_ref(), labels)?, digits)
+            MnistSource::open(find(folder, images)?, find(folder, labels)?, digits)
         };
-        Ok(Self { train: pair("train")?, test: pair("t10k")? })
+        let (train, test) = (pair("train")?, pair("t10k")?);
+        if train.extent != test.extent {
+            let (folder, train, test) = (folder.to_owned(), train.extent, test.extent);
+            return Err(PixelError::MnistExtents { folder, train, test });
+        }
+        Ok(Self { train, test })
     }
 }
 

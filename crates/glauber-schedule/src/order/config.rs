@@ -96,21 +96,31 @@ impl From<StrictOrderConfig> for OrderConfig {
     }
 }
 
+impl OrderConfig {
+    /// Rows and columns, where the order is one of a lattice.
+    pub fn lattice(&self) -> Option<[usize; 2]> {
+        match *self {
+            Self::Chromatic { height, width, .. } | Self::Spaced { height, width, .. } => Some([height, width]),
+            Self::RoundRobin | Self::Permutation { .. } | Self::RandomScan { .. } | Self::Strided { .. } => None,
+        }
+    }
+}
+
 impl SiteOrder {
     /// The order a configuration describes, over `len` sites.
     ///
     /// # Errors
     /// [`ScheduleError::LatticeSize`] when a lattice does not have `len` sites, and those of the constructors.
     pub fn from_config(config: &OrderConfig, len: usize, sweeps: usize) -> Result<Self, ScheduleError> {
+        if let Some([height, width]) = config.lattice()
+            && height.checked_mul(width) != Some(len)
+        {
+            return Err(ScheduleError::LatticeSize { height, width, len });
+        }
         match *config {
             OrderConfig::RoundRobin => Self::round_robin(len, sweeps),
             OrderConfig::Permutation { seed } => Self::permutation(len, sweeps, seed),
             OrderConfig::RandomScan { seed } => Self::random_scan(len, sweeps, seed),
-            OrderConfig::Chromatic { height, width, .. } | OrderConfig::Spaced { height, width, .. }
-                if height.checked_mul(width) != Some(len) =>
-            {
-                Err(ScheduleError::LatticeSize { height, width, len })
-            }
             OrderConfig::Chromatic { height, width, neighbourhood, boundary } => {
                 Self::chromatic(height, width, neighbourhood, boundary, sweeps)
             }

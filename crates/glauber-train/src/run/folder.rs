@@ -61,7 +61,8 @@ pub struct Vocabulary {
     pub mask: Option<Token>,
     /// Fingerprint of the text codec or the image tokenizer; none where the configuration says how tokens are made.
     pub codec: Option<String>,
-    /// Hash of what was prepared, text or token grids: its content, reading and split; none where nothing was.
+    /// Hash of the text, the images or their token grids: content, reading and split; none where data are drawn, and in runs on images
+    /// that began before it was kept.
     pub corpus: Option<String>,
     /// Version of the program that began the run.
     pub version: String,

@@ -1,18 +1,19 @@
 //! What a tokenizer's run is made of.
 
-use std::path::Path;
-
 use anyhow::{Context, bail, ensure};
 use glauber_image::{DiscriminatorConfig, TokenizerTrainConfig, VqConfig};
 use glauber_pixels::{Colours, Extent};
 use glauber_train::ImagesConfig;
 use serde::{Deserialize, Serialize};
+use toml::Value;
 
 use crate::arguments::ImageTokenizerFlags;
 use crate::run_config::Layers;
+use crate::train::image_data::{self, Crops};
 
-/// Crops are cut out of pictures whose sides are at least one more than so many times theirs.
-const CROP_MARGIN: f64 = 3.0;
+/// How images are cut out of the pictures of a folder, where nothing else is said.
+const CROPS: Crops = Crops { flip: true, margin: Some(3.0) };
+const QUANTISER: &str = "model.quantiser";
 
 const DEFAULTS: &str = include_str!("../../../../../configs/image-tokenizer.toml");
 
@@ -62,10 +63,8 @@ impl TokenizerRunConfig {
         if let Some(path) = &flags.config {
             layers.read(path)?;
         }
-        if let Some(data) = &flags.data {
-            layers.set("data.images", images_table(data, flags.path.as_deref())?)?;
-        }
-        if flags.data.as_deref() == Some("mnist") {
+        image_data::set_images(&mut layers, &flags.images, CROPS)?;
+        if flags.images.data.as_deref() == Some("mnist") {
             layers.set("model.image_size", 28)?;
             layers.set("model.channels", 1)?;
             layers.set("model.out_channels", 1)?;
@@ -73,6 +72,7 @@ impl TokenizerRunConfig {
         for setting in &flags.set {
             layers.set_text(setting)?;
         }
+        image_data::set_crop_flags(&mut layers, &flags.images)?;
         if let Some([height, width]) = flags.size {
             ensure!(height == width, "`--size {height}x{width}`: crops are square, for instance `--size {height}`");
             layers.set("model.image_size", i64::try_from(height)?)?;
@@ -88,7 +88,8 @@ impl TokenizerRunConfig {
         if let Some(seed) = flags.seed {
             layers.set("seed", i64::try_from(seed).context("`--seed` must be below 2^63")?)?;
         }
-        let config: Self = layers.parse()?;
+        let mut config: Self = layers.parse()?;
+        image_data::make_absolute(&mut config.data.images)?;
         config.validate()?;
         Ok(config)
     }
@@ -123,6 +124,12 @@ impl TokenizerRunConfig {
             "`model.image_size` (`--size`) is {}, but the discriminator needs {smallest}: lower `train.discriminator.halvings`",
             self.model.image_size
         );
+        let (begin, steps) = (self.train.discriminator.as_ref().map(|config| config.begin), self.train.steps);
+        ensure!(
+            begin.is_none_or(|begin| begin < steps),
+            "`train.discriminator.begin` is {}, expected less than `train.steps` (`--steps`) = {steps}: it would never begin",
+            begin.unwrap_or_default()
+        );
         Ok(())
     }
 
@@ -141,41 +148,78 @@ impl TokenizerRunConfig {
     }
 }
 
-fn images_table(data: &str, path: Option<&Path>) -> anyhow::Result<toml::Table> {
-    let needed = || path.with_context(|| format!("`--data {data}` needs `--path DIR`"));
-    let mut table = toml::Table::from_iter([("kind".to_owned(), data.into())]);
-    match data {
-        "shapes" => {
-            ensure!(path.is_none(), "`--data shapes` are drawn: no `--path`");
-            table.insert("count".into(), 10_000.into());
-        }
-        "mnist" => {
-            table.insert("path".into(), needed()?.display().to_string().into());
-        }
-        "folder" => {
-            table.insert("path".into(), needed()?.display().to_string().into());
-            table.insert("flip".into(), true.into());
-            table.insert("crop_margin".into(), CROP_MARGIN.into());
-        }
-        _ => bail!("`--data {data}`: expected shapes, mnist or folder"),
-    }
-    Ok(table)
-}
-
 /// Reads `codebook:ENTRIES` and `fsq:LEVELS,LEVELS,…`.
 fn set_quantiser(layers: &mut Layers, text: &str) -> anyhow::Result<()> {
     let expected =
         || format!("`--quantiser {text}`: expected codebook:ENTRIES or fsq:LEVELS,LEVELS,…, as in fsq:8,8,8");
+    let number = |text: &str| text.trim().parse::<u32>().map(Value::from).with_context(expected);
+    let mut table = toml::Table::new();
     match text.split_once(':') {
         Some(("codebook", entries)) => {
-            layers.set("model.quantiser.entries", entries.parse::<i64>().with_context(expected)?)
+            let is_codebook = |value: &&Value| value.get("kind").and_then(Value::as_str) == Some("codebook");
+            let built_in = Layers::built_in(DEFAULTS)?;
+            // The dimension of another quantiser's latents is none of a codebook.
+            let from = layers.get(QUANTISER).filter(is_codebook).or(built_in.get(QUANTISER));
+            table.extend(from.and_then(Value::as_table).cloned().unwrap_or_default());
+            table.insert("entries".into(), number(entries)?);
         }
         Some(("fsq", levels)) => {
-            let levels: Result<Vec<i64>, _> = levels.split(',').map(|level| level.trim().parse::<i64>()).collect();
-            let mut table = toml::Table::from_iter([("kind".to_owned(), "fsq".into())]);
-            table.insert("levels".into(), levels.with_context(expected)?.into());
-            layers.set("model.quantiser", table)
+            table.insert("kind".into(), "fsq".into());
+            table.insert("levels".into(), levels.split(',').map(number).collect::<anyhow::Result<Vec<_>>>()?.into());
         }
         _ => bail!(expected()),
+    }
+    layers.set(QUANTISER, table)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use glauber_image::QuantiserConfig;
+
+    use super::*;
+    use crate::arguments::{Arguments, Command, TrainWhat};
+
+    fn resolve(words: &[&str]) -> anyhow::Result<TokenizerRunConfig> {
+        let words = ["glauber", "train", "image-tokenizer"].iter().chain(words);
+        match Arguments::parse_from(words).command {
+            Command::Train { what: TrainWhat::ImageTokenizer(flags) } => TokenizerRunConfig::resolve(&flags),
+            _ => panic!("another command"),
+        }
+    }
+
+    #[test]
+    fn a_quantiser_of_a_flag_replaces_one_of_another_kind() {
+        let fsq = ["--set", "model.quantiser={ kind = \"fsq\", levels = [4, 4] }", "--quantiser", "codebook:64"];
+        let found = |words: &[&str]| resolve(words).expect("a configuration").model.quantiser;
+        assert_eq!(found(&fsq), QuantiserConfig::Codebook { entries: 64, dim: 8 });
+        let own = ["--set", "model.quantiser.dim=5", "--quantiser", "codebook:64"];
+        assert_eq!(found(&own), QuantiserConfig::Codebook { entries: 64, dim: 5 });
+        assert_eq!(found(&["--quantiser", "fsq:4, 3"]), QuantiserConfig::Fsq { levels: vec![4, 3] });
+        for wrong in ["codebook:-3", "fsq:4,-3", "codebook:many", "tree:3"] {
+            let message = format!("{:#}", resolve(&["--quantiser", wrong]).unwrap_err());
+            assert!(message.contains(&format!("`--quantiser {wrong}`")), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_discriminator_that_never_begins_is_refused() {
+        let weight = ["--set", "train.discriminator.weight=0.5", "--set", "train.discriminator.halvings=1"];
+        let message = resolve(&weight).unwrap_err().to_string();
+        assert!(message.contains("`train.discriminator.begin` is 10000") && message.contains("--steps"), "{message}");
+        resolve(&[&weight[..], &["--set", "train.discriminator.begin=1999"]].concat()).expect("it begins");
+    }
+
+    #[test]
+    fn a_folder_is_cropped_at_random_and_its_path_is_absolute() {
+        let images = |words: &[&str]| {
+            let folder = ["--data", "folder", "--path", "x"];
+            resolve(&[&folder, words].concat()).expect("a configuration").data.images
+        };
+        let path = std::path::absolute("x").expect("a path");
+        let folder = |flip, crop_margin| ImagesConfig::Folder { path: path.clone(), flip, crop_margin };
+        assert_eq!(images(&[]), folder(true, Some(CROPS.margin.expect("a margin"))));
+        assert_eq!(images(&["--flip=false", "--crop-margin", "0.25"]), folder(false, Some(0.25)));
+        assert_eq!(images(&["--set", "data.images.flip=false", "--crop-margin", "none"]), folder(false, None));
     }
 }

@@ -9,10 +9,13 @@ use glauber_image::TokenizerTrainer;
 use glauber_pixels::write_whole;
 
 use super::config::TokenizerRunConfig;
-use super::metrics::State;
+use super::metrics::{MetricLine, State, curves};
+use crate::images::changed;
 
 pub(super) const CONFIG: &str = "config.toml";
+const IMAGES: &str = "images.hash";
 pub(super) const METRICS: &str = "metrics.jsonl";
+const CURVES: &str = "quality.svg";
 const STATE: &str = "state.toml";
 const TRAINING: &str = "training";
 const TOKENIZER: &str = "tokenizer";
@@ -27,6 +30,7 @@ const PREFIX: &str = "step-";
 /// | file | what |
 /// |---|---|
 /// | `config.toml` | the resolved configuration, with the seed |
+/// | `images.hash` | a hash of the images |
 /// | `tokenizer/` | the tokenizer as it stands |
 /// | `metrics.jsonl` | one evaluation a line |
 /// | `quality.svg` | their curves |
@@ -39,19 +43,21 @@ pub struct TokenizerRun {
 }
 
 impl TokenizerRun {
-    /// Begins a run in a folder that does not exist or is empty.
-    pub fn create(path: &Path, config: &TokenizerRunConfig) -> anyhow::Result<Self> {
+    /// Begins a run in a folder that does not exist or is empty; `images` is the fingerprint of its images.
+    pub fn create(path: &Path, config: &TokenizerRunConfig, images: &str) -> anyhow::Result<Self> {
         fs::create_dir_all(path).with_context(|| format!("`--run {}`", path.display()))?;
         for entry in fs::read_dir(path).with_context(|| path.display().to_string())? {
             let name = entry?.file_name();
             let name = name.to_string_lossy();
             ensure!(
-                name == "lock" || name.ends_with(".writing"),
+                name == "lock" || name == IMAGES || name.ends_with(".writing"),
                 "`--run {}`: the folder is not empty; choose another, or continue the run in it with `--resume`",
                 path.display()
             );
         }
         let run = Self { path: path.into(), _lock: lock(path)? };
+        run.write(IMAGES, images.as_bytes())?;
+        // Last: its presence says that the run has begun.
         run.write(CONFIG, toml::to_string(config)?.as_bytes())?;
         Ok(run)
     }
@@ -65,6 +71,16 @@ impl TokenizerRun {
             toml::from_str(&text).with_context(|| format!("{}: not of a tokenizer's run", file.display()))?;
         config.validate().with_context(|| file.display().to_string())?;
         Ok((Self { path: path.into(), _lock: lock(path)? }, config))
+    }
+
+    /// Checks that these are the images that the run began with, where it says which those were.
+    pub fn check_images(&self, images: &str) -> anyhow::Result<()> {
+        let path = self.path.join(IMAGES);
+        if path.is_file() {
+            let begun = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            ensure!(begun == images, changed(&self.path));
+        }
+        Ok(())
     }
 
     /// Where it is.
@@ -84,17 +100,12 @@ impl TokenizerRun {
         device: &Device,
     ) -> anyhow::Result<Option<(TokenizerTrainer, State, String)>> {
         let Some(checkpoint) = self.checkpoints()?.pop() else { return Ok(None) };
-        let read = |name: &str| {
-            let path = checkpoint.join(name);
-            fs::read_to_string(&path).with_context(|| path.display().to_string())
-        };
-        let state = toml::from_str(&read(STATE)?).with_context(|| checkpoint.join(STATE).display().to_string())?;
-        let folder = checkpoint.join(TRAINING);
-        let trainer = TokenizerTrainer::resume(&config.model, &config.train, config.seed, &folder, device)?;
-        Ok(Some((trainer, state, read(METRICS)?)))
+        let read = read_checkpoint(&checkpoint, config, device);
+        let damaged = || format!("{}: remove this folder to go on from the checkpoint before it", checkpoint.display());
+        read.map(Some).with_context(damaged)
     }
 
-    /// Writes a checkpoint under a temporary name, renames it, removes all but the last `keep`; then the tokenizer and the evaluations.
+    /// Writes a checkpoint under a temporary name, renames it, and removes all but the last `keep`.
     pub fn save(&self, trainer: &TokenizerTrainer, state: &State, metrics: &str, keep: usize) -> anyhow::Result<()> {
         let folder = self.path.join(CHECKPOINTS);
         let [scratch, removed] = UNFINISHED.map(|name| folder.join(name));
@@ -118,8 +129,15 @@ impl TokenizerRun {
         for old in &all[..all.len().saturating_sub(keep)] {
             remove(old).with_context(|| old.display().to_string())?;
         }
+        Ok(())
+    }
+
+    /// Writes what the newest checkpoint says for others to read: the tokenizer, the evaluations and their curves.
+    pub fn publish(&self, trainer: &TokenizerTrainer, text: &str, metrics: &[MetricLine]) -> anyhow::Result<()> {
         trainer.model().save(&self.path.join(TOKENIZER))?;
-        self.write(METRICS, metrics.as_bytes())
+        self.write(METRICS, text.as_bytes())?;
+        let title = self.path.display().to_string();
+        self.write(CURVES, curves(&self.path.join(CURVES), &title, metrics)?.as_bytes())
     }
 
     /// The finished checkpoints, oldest first.
@@ -139,6 +157,22 @@ impl TokenizerRun {
         found.sort();
         Ok(found.into_iter().map(|(_, path)| path).collect())
     }
+}
+
+/// The training, state and evaluations of a checkpoint.
+fn read_checkpoint(
+    checkpoint: &Path,
+    config: &TokenizerRunConfig,
+    device: &Device,
+) -> anyhow::Result<(TokenizerTrainer, State, String)> {
+    let read = |name: &str| {
+        let path = checkpoint.join(name);
+        fs::read_to_string(&path).with_context(|| path.display().to_string())
+    };
+    let state = toml::from_str(&read(STATE)?).with_context(|| checkpoint.join(STATE).display().to_string())?;
+    let folder = checkpoint.join(TRAINING);
+    let trainer = TokenizerTrainer::resume(&config.model, &config.train, config.seed, &folder, device)?;
+    Ok((trainer, state, read(METRICS)?))
 }
 
 /// Takes a folder for one training process, until the file is dropped.

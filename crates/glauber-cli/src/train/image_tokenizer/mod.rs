@@ -24,8 +24,6 @@ use metrics::{MetricLine, State};
 
 pub use look::{is_run, look};
 
-const CURVES: &str = "quality.svg";
-
 /// Trains an image tokenizer.
 pub fn train(flags: &ImageTokenizerFlags) -> anyhow::Result<()> {
     let device = device(&flags.device)?;
@@ -44,10 +42,17 @@ pub fn train(flags: &ImageTokenizerFlags) -> anyhow::Result<()> {
     let [images, held_out] =
         images::parts(&config.data.images, extent, colours, false, config.data.held_out, config.seed)?;
     say(&format!("{} images to train on, {} held out", images.len(), held_out.len()));
+    let fingerprint = images::fingerprint([&*images, &*held_out]);
     let held_out = data::held_out(&*held_out, config.seed, config.run.held_out_images);
     let run = match begun {
-        Some((run, _)) => run,
-        None => TokenizerRun::create(&super::free_run(flags.run.as_deref(), "image-tokenizer")?, &config)?,
+        Some((run, _)) => {
+            run.check_images(&fingerprint)?;
+            run
+        }
+        None => {
+            let path = super::free_run(flags.run.as_deref(), "image-tokenizer")?;
+            TokenizerRun::create(&path, &config, &fingerprint)?
+        }
     };
     let mut training = Training::start(run, config, fresh, held_out, &device)?;
     let threads = flags.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
@@ -75,7 +80,8 @@ struct Training {
 }
 
 impl Training {
-    /// Goes on where the newest checkpoint stands, or begins with the fresh trainer where there is none.
+    /// Goes on where the newest checkpoint stands, or begins with the fresh trainer where there is none. What is made of the checkpoint is
+    /// made again: a kill may have come between the two.
     fn start(
         run: TokenizerRun,
         config: TokenizerRunConfig,
@@ -83,10 +89,14 @@ impl Training {
         held_out: Vec<Image>,
         device: &Device,
     ) -> anyhow::Result<Self> {
-        let begin = || (fresh, State::default(), String::new());
-        let (trainer, state, metric_text) = run.latest(&config, device)?.unwrap_or_else(begin);
+        let latest = run.latest(&config, device)?;
+        let resumed = latest.is_some();
+        let (trainer, state, metric_text) = latest.unwrap_or_else(|| (fresh, State::default(), String::new()));
         let parse = |line| serde_json::from_str(line).context("metrics.jsonl of the newest checkpoint");
-        let metrics = metric_text.lines().map(parse).collect::<anyhow::Result<_>>()?;
+        let metrics = metric_text.lines().map(parse).collect::<anyhow::Result<Vec<MetricLine>>>()?;
+        if resumed {
+            run.publish(&trainer, &metric_text, &metrics)?;
+        }
         Ok(Self { run, config, trainer, state, metrics, metric_text, held_out, device: device.clone() })
     }
 
@@ -119,9 +129,7 @@ impl Training {
             }
             if last || flow == Flow::Stop || step.is_multiple_of(table.checkpoint_every) {
                 self.run.save(&self.trainer, &self.state, &self.metric_text, table.keep_checkpoints)?;
-                let title = self.run.path().display().to_string();
-                let svg = metrics::curves(&self.run.path().join(CURVES), &title, &self.metrics)?;
-                self.run.write(CURVES, svg.as_bytes())?;
+                self.run.publish(&self.trainer, &self.metric_text, &self.metrics)?;
             }
         }
         progress.finish();

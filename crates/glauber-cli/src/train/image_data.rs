@@ -1,0 +1,102 @@
+//! The images that the flags of a training name, as tables of its configuration.
+
+use std::fmt;
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
+use glauber_train::ImagesConfig;
+use toml::{Table, Value};
+
+use crate::arguments::{CropMargin, ImagesFlags};
+use crate::run_config::Layers;
+
+/// The table of the configuration that says where images are.
+const IMAGES: &str = "data.images";
+
+/// How images are cut out of the pictures of a folder.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Crops {
+    pub flip: bool,
+    pub margin: Option<f64>,
+}
+
+impl fmt::Display for Crops {
+    /// As flags.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let margin = self.margin.map_or("none".into(), |margin| margin.to_string());
+        write!(f, "`--flip={} --crop-margin {margin}`", self.flip)
+    }
+}
+
+impl Crops {
+    /// The middle, as it is.
+    pub const STILL: Self = Self { flip: false, margin: None };
+
+    /// Those that the tokenizer at a path was trained on, where that is a run folder, or `tokenizer/` in one, and the run is on a folder
+    /// of pictures.
+    pub fn of_tokenizer(path: &Path) -> Option<Self> {
+        let run = if path.file_name()? == "tokenizer" { path.parent()? } else { path };
+        let config: Table = std::fs::read_to_string(run.join("config.toml")).ok()?.parse().ok()?;
+        match config.get("data")?.get("images")?.clone().try_into().ok()? {
+            ImagesConfig::Folder { flip, crop_margin, .. } => Some(Self { flip, margin: crop_margin }),
+            ImagesConfig::Shapes { .. } | ImagesConfig::Mnist { .. } => None,
+        }
+    }
+}
+
+/// Sets what `--data` and `--path` name; a folder is cut into these crops unless `--set` or a flag says otherwise.
+pub fn set_images(layers: &mut Layers, flags: &ImagesFlags, crops: Crops) -> anyhow::Result<()> {
+    let Some(data) = flags.data.as_deref() else { return Ok(()) };
+    let path = || -> anyhow::Result<Value> {
+        let path = flags.path.as_ref().with_context(|| format!("`--data {data}` needs `--path DIR`"))?;
+        Ok(path.display().to_string().into())
+    };
+    let mut table = Table::from_iter([("kind".to_owned(), data.into())]);
+    match data {
+        "shapes" => {
+            ensure!(flags.path.is_none(), "`--data shapes` are drawn: no `--path`");
+            table.insert("count".into(), 10_000.into());
+        }
+        "mnist" => {
+            table.insert("path".into(), path()?);
+        }
+        "folder" => {
+            table.insert("path".into(), path()?);
+            set_crops(&mut table, Some(crops.flip), crops.margin.map(CropMargin::Random));
+        }
+        _ => bail!("`--data {data}`: expected shapes, mnist or folder"),
+    }
+    layers.set(IMAGES, table)
+}
+
+/// Sets what `--flip` and `--crop-margin` say.
+pub fn set_crop_flags(layers: &mut Layers, flags: &ImagesFlags) -> anyhow::Result<()> {
+    if flags.flip.is_none() && flags.crop_margin.is_none() {
+        return Ok(());
+    }
+    let table = layers.get(IMAGES).and_then(Value::as_table);
+    let folder = table.filter(|table| table.get("kind").and_then(Value::as_str) == Some("folder"));
+    let mut table =
+        folder.context("`--flip` and `--crop-margin` are for the pictures of a folder: `--data folder`")?.clone();
+    set_crops(&mut table, flags.flip, flags.crop_margin);
+    layers.set(IMAGES, table)
+}
+
+fn set_crops(table: &mut Table, flip: Option<bool>, margin: Option<CropMargin>) {
+    if let Some(flip) = flip {
+        table.insert("flip".into(), flip.into());
+    }
+    match margin {
+        Some(CropMargin::Random(margin)) => _ = table.insert("crop_margin".into(), margin.into()),
+        Some(CropMargin::Middle) => _ = table.remove("crop_margin"),
+        None => {}
+    }
+}
+
+/// Makes paths absolute, so that the run can be resumed from any folder.
+pub fn make_absolute(images: &mut ImagesConfig) -> anyhow::Result<()> {
+    if let ImagesConfig::Mnist { path } | ImagesConfig::Folder { path, .. } = images {
+        *path = std::path::absolute(&*path)?;
+    }
+    Ok(())
+}
