@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use glauber_chain::{Chains, SiteConditional, StepDiagnostics};
-use glauber_pixels::animate;
+use glauber_pixels::{Extent, Image, animate};
 use glauber_tokens::{Token, TokenBatch};
 use indicatif::ProgressBar;
 
-use crate::images::{PictureCodec, sheet};
+use crate::images::{check_sheet, sheet};
 use crate::sampling::Sampling;
 
 /// Frames of a film, besides the first and the rest at the end.
@@ -30,11 +30,9 @@ pub struct Film {
 }
 
 impl Film {
-    /// An empty film, to be written to a file that ends in `.gif` or `.png`.
-    pub fn new(path: &Path, columns: usize) -> anyhow::Result<Self> {
-        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-        let known = matches!(ending.as_deref(), Some("gif" | "png" | "apng"));
-        anyhow::ensure!(known, "`--animate {}`: expected a name that ends in .gif or .png", path.display());
+    /// An empty film of so many chains, to be written to a file that ends in `.gif` or `.png`.
+    pub fn new(path: &Path, extent: Extent, chains: usize, columns: usize) -> anyhow::Result<Self> {
+        check_sheet("--animate", extent, chains, columns)?;
         Ok(Self { path: path.into(), columns, stages: Vec::new() })
     }
 
@@ -68,10 +66,10 @@ impl Film {
     }
 
     /// Decodes the frames and writes the film.
-    pub fn write(self, codec: &PictureCodec, sites: usize) -> anyhow::Result<()> {
+    pub fn write(self, sites: usize, decode: &dyn Fn(&TokenBatch) -> anyhow::Result<Vec<Image>>) -> anyhow::Result<()> {
         let mut frames = Vec::new();
         for tokens in self.stages {
-            frames.push(sheet(&codec.decode_all(&TokenBatch::new(tokens, sites)?)?, self.columns)?);
+            frames.push(sheet(&decode(&TokenBatch::new(tokens, sites)?)?, self.columns)?);
         }
         let last = frames.last().cloned();
         frames.extend(std::iter::repeat_n(last, REST).flatten());

@@ -4,17 +4,26 @@ use std::io::Write;
 use std::path::Path;
 
 use burn::module::Module;
+use glauber_fidelity::FeatureNetwork;
+use glauber_image::{QuantiserConfig, VqConfig, VqModel};
 use glauber_model::{Network, Preset};
-use glauber_train::{DataConfig, ImageConfig, ImageTokens, ImagesConfig, RunFolder};
+use glauber_train::{DataConfig, ImageConfig, ImageTokens, ImagesConfig};
 
 use crate::arguments::InfoFlags;
 use crate::device::device;
+use crate::folders::{Kind, open_run};
+use crate::train::{classifier, image_tokenizer};
 
-/// Tells of a run folder, of the run that a checkpoint belongs to, or of a preset.
+/// Tells of a run folder, of the run that a checkpoint belongs to, of a tokenizer, a feature network, or a preset.
 pub fn info(flags: &InfoFlags) -> anyhow::Result<()> {
     match (&flags.preset, &flags.path) {
         (Some(preset), _) => preset_info(&preset.parse()?, flags),
-        (None, Some(path)) => run_info(path),
+        (None, Some(path)) => match Kind::of(path) {
+            Kind::Run => run_info(path),
+            Kind::TokenizerRun => tokenizer_run_info(path),
+            Kind::Tokenizer => tokenizer_info(VqModel::load(path, &device("cpu")?)?.config()),
+            Kind::FeatureNetwork => network_info(path),
+        },
         (None, None) => Ok(()), // refused by the flags
     }
 }
@@ -40,7 +49,7 @@ fn preset_info(preset: &Preset, flags: &InfoFlags) -> anyhow::Result<()> {
 }
 
 fn run_info(path: &Path) -> anyhow::Result<()> {
-    let folder = RunFolder::open(run_of(&std::path::absolute(path)?))?;
+    let folder = open_run(run_of(&std::path::absolute(path)?))?;
     let (config, vocabulary) = (folder.config()?, folder.vocabulary()?);
     let length = config.data.length();
     let parameters = Network::count_parameters(&config.model, vocabulary.size, length, &device("cpu")?)?;
@@ -73,6 +82,57 @@ fn run_info(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn tokenizer_run_info(path: &Path) -> anyhow::Result<()> {
+    let (config, last) = image_tokenizer::look(path)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "run         {}, of an image tokenizer, seed {}", path.display(), config.seed)?;
+    writeln!(out, "data        {}", describe_images(&config.data.images))?;
+    tokenizer_info(&config.model)?;
+    if let Some(line) = last {
+        let (entries, steps) = (config.model.vocab_size(), config.train.steps);
+        writeln!(
+            out,
+            "last        {}, at step {} of {steps} after {:.0} s",
+            line.text(entries),
+            line.step,
+            line.seconds
+        )?;
+    }
+    Ok(())
+}
+
+fn tokenizer_info(config: &VqConfig) -> anyhow::Result<()> {
+    let (side, weights) = (config.image_size, VqModel::new(config, 0, &device("cpu")?)?.weights());
+    let (grid, channels, vocab) = (side / config.factor(), config.channels, config.vocab_size());
+    let quantiser = match &config.quantiser {
+        QuantiserConfig::Codebook { .. } => "a codebook".into(),
+        QuantiserConfig::Fsq { levels } => format!("scalars of {levels:?} levels"),
+    };
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "tokenizer   {side}x{side} pixels of {channels} channels as {grid}x{grid} tokens of {vocab}, {quantiser}"
+    )?;
+    writeln!(out, "network     {weights} parameters")?;
+    Ok(())
+}
+
+fn network_info(path: &Path) -> anyhow::Result<()> {
+    let network = FeatureNetwork::load(path, &device("cpu")?)?;
+    let config = network.config();
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "network     {}, for features of images: {} weights", path.display(), network.weights())?;
+    writeln!(out, "sees        {} pixels of {} channels", config.input.extent, config.input.colours.channels())?;
+    writeln!(out, "gives       {} features", network.dim())?;
+    if !config.classes.is_empty() {
+        writeln!(out, "classes     {}", config.classes.join(", "))?;
+    }
+    if let Some(training) = classifier::training_of(path) {
+        writeln!(out, "trained     {training}")?;
+    }
+    Ok(())
+}
+
 /// The run folder itself, or the one two levels above a checkpoint.
 fn run_of(path: &Path) -> &Path {
     let above = path.parent().and_then(Path::parent);
@@ -102,12 +162,15 @@ fn describe(data: &DataConfig) -> String {
                     format!("as {rows}x{columns} tokens of {}", tokenizer.path.display())
                 }
             };
-            let images = match &image.images {
-                ImagesConfig::Shapes { count, seed } => format!("{count} drawn shapes, seed {seed}"),
-                ImagesConfig::Mnist { path } | ImagesConfig::Folder { path, .. } => path.display().to_string(),
-            };
-            format!("images, {height}x{width} {tokens}: {images}{classes}")
+            format!("images, {height}x{width} {tokens}: {}{classes}", describe_images(&image.images))
         }
         DataConfig::Sudoku { side } => format!("Sudoku grids, {side}x{side}"),
+    }
+}
+
+fn describe_images(images: &ImagesConfig) -> String {
+    match images {
+        ImagesConfig::Shapes { count, seed } => format!("{count} drawn shapes, seed {seed}"),
+        ImagesConfig::Mnist { path } | ImagesConfig::Folder { path, .. } => path.display().to_string(),
     }
 }

@@ -10,8 +10,9 @@ use indicatif::ProgressBar;
 use crate::arguments::{ClassFlags, SampleFlags};
 use crate::device::device;
 use crate::film::Film;
-use crate::images::{PictureCodec, write_sheet};
+use crate::images::{PictureCodec, check_sheet, write_sheet};
 use crate::markov::Source;
+use crate::outputs;
 use crate::sampling::{Sampling, check_count, summary};
 use crate::trained::Trained;
 
@@ -48,17 +49,21 @@ pub fn sample(flags: &SampleFlags) -> anyhow::Result<()> {
 /// Draws images and writes them on one sheet.
 fn sheet(flags: &SampleFlags, controls: DrawControls, trained: &Trained, codec: &PictureCodec) -> anyhow::Result<()> {
     let out = flags.out.as_ref().context("images are written to a file: give `--out FILE.png`")?;
+    outputs::check(out, flags.animate.as_deref(), &[])?;
     let groups = groups(flags, trained)?;
     let each = flags.grid.map_or(flags.count, |[rows, columns]| rows * columns);
     let count = each * groups.len();
-    check_count(if flags.grid.is_some() { "--grid" } else { "--count" }, count)?;
+    let flag = if flags.grid.is_some() { "--grid" } else { "--count" };
+    check_count(flag, count)?;
     let columns = match flags.grid {
         Some([_, columns]) => columns,
         None if flags.each_class => each,
         None => each.min(8),
     };
+    check_sheet(flag, codec.extent(), count, columns)?;
     let sampling = Sampling::from_flags(trained, controls, &flags.sampler)?;
-    let mut film = flags.animate.as_deref().map(|path| Film::new(path, columns)).transpose()?;
+    let film = |path| Film::new(path, codec.extent(), count, columns);
+    let mut film = flags.animate.as_deref().map(film).transpose()?;
     let mut streams = ChainRng::streams(flags.draw.seed, count).into_iter();
     let (mut tokens, mut done) = (Vec::new(), StepDiagnostics::default());
     for class in &groups {
@@ -70,7 +75,7 @@ fn sheet(flags: &SampleFlags, controls: DrawControls, trained: &Trained, codec: 
     let len = trained.schedule.len();
     write_sheet(&codec.decode_all(&TokenBatch::new(tokens, len)?)?, columns, out)?;
     if let Some(film) = film {
-        film.write(codec, len)?;
+        film.write(len, &|grids| codec.decode_all(grids))?;
     }
     eprintln!("{}", summary(done, count));
     println!("{}", out.display());

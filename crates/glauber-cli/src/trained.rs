@@ -13,6 +13,7 @@ use glauber_tokens::{Codec, Token};
 use glauber_train::{DataConfig, NetworkConditional, RunConfig, RunFolder, TrainingState, Vocabulary};
 
 use crate::arguments::ClassFlags;
+use crate::folders::open_run;
 use crate::images::PictureCodec;
 use crate::train;
 
@@ -49,7 +50,7 @@ pub struct Trained {
 impl Trained {
     /// Loads the averaged weights of a run's newest checkpoint.
     pub fn load(run: &Path, device: &Device) -> anyhow::Result<Self> {
-        let folder = RunFolder::open(run)?;
+        let folder = open_run(run)?;
         let vocabulary = folder.vocabulary()?;
         let config = folder.config()?;
         let codec = match config.data {

@@ -80,6 +80,9 @@ fn samples_are_judged_between_floor_and_ceiling() {
     let fewer = json(&["--sampler", "skip-ahead", "--guidance", "1"]);
     assert!(number(&fewer, &["evaluations_per_image"]) > 0.0 && fewer["sampler"].to_string().contains("guidance 1"));
 
+    let info = said(&run(at, &["info", "classifier"]));
+    assert!(info.contains("circle, square") && info.contains("500 held-out images"), "{info}");
+
     // A classifier of another seed has seen what the run holds out.
     let judge = |name: &str| {
         let output = run(at, &["fidelity", "--run", "run", "--classifier", name, "-n", "8", "--reference", "8"]);
@@ -110,6 +113,7 @@ fn samples_are_judged_between_floor_and_ceiling() {
 
     for (words, name) in [
         (vec!["fidelity", "--run", "run"], "--classifier"),
+        (vec!["fidelity", "--run", "classifier", "--classifier", "classifier"], "that is a classifier"),
         (vec!["fidelity", "--run", "run", "--classifier", "nowhere"], "nowhere"),
         (vec!["fidelity", "--run", "run", "--classifier", "features"], "its classes are none"),
         (vec!["fidelity", "--run", "run", "--classifier", "classifier", "-n", "3"], "--count"),

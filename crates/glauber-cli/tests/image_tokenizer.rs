@@ -87,6 +87,16 @@ fn a_run_leaves_a_tokenizer_and_what_tells_of_it() {
     assert_eq!(config["model"]["image_size"].as_integer(), Some(16));
     assert_eq!(config["train"]["steps"].as_integer(), Some(10));
 
+    let info = said(&run(at, &["info", "run"]));
+    for part in
+        ["of an image tokenizer", "60 drawn shapes", "as 8x8 tokens of 32, a codebook", "PSNR", "at step 10 of 10"]
+    {
+        assert!(info.contains(part), "no `{part}` in {info}");
+    }
+    let output = run(at, &["sample", "--run", "run", "--out", "x.png"]);
+    let refused = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && refused.contains("--tokenizer run"), "{refused}");
+
     // The tokenizer reads images as the evaluation did.
     let tokenizer = ImageTokenizer::load(&at.join("run/tokenizer"), &Device::flex()).expect("a tokenizer");
     assert_eq!((tokenizer.grid(), tokenizer.vocab_size()), ([8, 8], 32));

@@ -41,7 +41,13 @@ fn shapes_are_learned_sampled_filmed_and_painted_in() {
 
     let sample =
         ["sample", "--run", "run", "--class", "1", "--out", "sheet.png", "--grid", "2x3", "--animate", "film.gif"];
-    said(&run(at, &sample));
+    let output = run(at, &sample);
+    said(&output);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("128.0 evaluations"));
+    // Guidance asks the network twice.
+    let output = run(at, &["sample", "--run", "run", "--class", "1", "--guidance", "2", "--out", "guided.png"]);
+    said(&output);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("256.0 evaluations"));
     let sheet = Image::open(at.join("sheet.png")).expect("a sheet");
     assert_eq!((sheet.extent().height(), sheet.extent().width()), (2 * 66 + 2, 3 * 66 + 2));
     assert!(at.join("film.gif").is_file());
@@ -70,6 +76,30 @@ fn shapes_are_learned_sampled_filmed_and_painted_in() {
         }
     }
     assert!(differ > 0, "nothing was painted");
+
+    // One painting is the image itself. Of a wide picture the middle is shown, as in training, and a dot of a large mask is painted.
+    let wide = |place: usize| match (place % (4 * SIDE)).checked_sub(SIDE + SIDE / 2) {
+        Some(column) if column < SIDE => known[place / (4 * SIDE) * SIDE + column] as f32 / 3.0,
+        _ => 0.5,
+    };
+    let wide = Image::new(
+        Extent::new(SIDE, 4 * SIDE).expect("an extent"),
+        Colours::Grey,
+        (0..4 * SIDE * SIDE).map(wide).collect(),
+    );
+    wide.expect("an image").save_png(at.join("wide.png")).expect("written");
+    let dot = |pixel: usize| f32::from(u8::from(pixel == 31 * 100 + 57));
+    let dot = Image::new(Extent::new(100, 100).expect("an extent"), Colours::Grey, (0..10_000).map(dot).collect());
+    dot.expect("an image").save_png(at.join("dot.png")).expect("written");
+    let infill =
+        ["infill", "--run", "run", "--image", "wide.png", "--mask", "dot.png", "--out", "alone.png", "-n", "1"];
+    said(&run(at, &infill));
+    let alone = Image::open(at.join("alone.png")).expect("an image");
+    assert_eq!(alone.extent(), extent);
+    for site in (0..SIDE * SIDE).filter(|&site| site != 2 * SIDE + 4) {
+        let found = alone.pixel(site / SIDE, site % SIDE)[0];
+        assert!((found - known[site] as f32 / 3.0).abs() < 0.01, "site {site}: {found}");
+    }
 
     // Of each held-out image itself, the image without the part, two paintings: the known half is the same on all three of them.
     let infill = ["infill", "--run", "run", "--held-out", "2", "--mask", "mask.png", "--out", "rows.png", "-n", "2"];
@@ -111,6 +141,22 @@ fn mistakes_with_images_are_one_line_that_names_the_cure() {
         (vec!["sample", "--run", "run", "--out", "x.png", "--apart", "9"], "1..=8"),
         (vec!["infill", "--run", "run", "--held-out", "0", "--mask", "white.png", "--out", "x.png"], "--held-out"),
         (vec!["infill", "--run", "run", "--held-out", "2"], "--mask"),
+        (vec!["infill", "--run", "run", "--mask", "white.png", "--out", "x.png", "--gap-tokens", "3"], "--gap-tokens"),
+        (vec!["infill", "--run", "run", "--mask", "white.png", "--out", "x.png", "--candidates", "3"], "--candidates"),
+        (
+            vec!["infill", "--run", "run", "--image", "black.png", "--mask", "white.png", "--out", "black.png"],
+            "`--image`",
+        ),
+        (
+            vec!["infill", "--run", "run", "--image", "black.png", "--mask", "white.png", "--out", "white.png"],
+            "`--mask`",
+        ),
+        (vec!["sample", "--run", "run", "--out", "run/config.toml"], "ends in .png"),
+        (vec!["sample", "--run", "run", "--out", "x.jpg"], "ends in .png"),
+        (vec!["sample", "--run", "run", "--out", "x.png", "--animate", "./x.png"], "`--out`"),
+        (vec!["sample", "--run", "run", "--out", "none/x.png"], "cannot write there"),
+        (vec!["sample", "--run", "run", "--out", "x.png", "--grid", "1x512"], "`--grid`"),
+        (vec!["sample", "--run", "run", "--out", "x.png", "--class", "-1"], "the number of a class"),
         (vec!["infill", "--run", "run", "a text with a ____"], "not trained on text"),
     ] {
         let output = run(at, &words);

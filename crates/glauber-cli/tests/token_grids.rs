@@ -188,6 +188,15 @@ fn a_part_is_painted_without_a_look_at_what_it_hides() {
                 ["infill", "--run", "run", "--image", &image_file, "--mask", "mask.png", "--out", &out, "-n", "3"];
             let more = ["--class", "2", "--guidance", "1", "--animate", "film.gif", "--apart", "2"];
             said(&run(at, &[&infill[..], &more].concat()));
+            // Alone, it is the image itself with a part painted: what is known is not the decoder's.
+            let infill =
+                ["infill", "--run", "run", "--image", &image_file, "--mask", "mask.png", "--out", "x.png", "-n", "1"];
+            said(&run(at, &infill));
+            let alone = Image::open(at.join("x.png")).expect("an image");
+            let [bytes, expected] = [&alone, &image].map(Image::to_bytes);
+            for place in (0..bytes.len()).filter(|place| !painted(place / 3)) {
+                assert_eq!(bytes[place], expected[place], "at {place}");
+            }
             Image::open(at.join(out)).expect("a sheet")
         })
         .collect();
@@ -214,6 +223,10 @@ fn mistakes_with_tokenizers_name_the_cure() {
     let mnist = refused(&run(at, &["train", "image", "--tokenizer", "tok/weights.safetensors"]));
     assert!(mnist.contains("no checkpoint") && mnist.contains("diffusers"), "{mnist}");
     said(&train(at, "run", &[]));
+    let sample_tokenizer = refused(&run(at, &["sample", "--run", "tok", "--out", "x.png"]));
+    assert!(sample_tokenizer.contains("that is an image tokenizer"), "{sample_tokenizer}");
+    let info = said(&run(at, &["info", "tok"]));
+    assert!(info.contains("16x16 pixels of 3 channels as 4x4 tokens of 36"), "{info}");
 
     let own = at.join("run/tokenizer");
     fs::rename(&own, at.join("kept")).expect("moved");

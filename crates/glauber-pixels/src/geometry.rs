@@ -3,7 +3,7 @@
 use image::imageops::{self, FilterType};
 use image::{ImageBuffer, Luma, Rgb};
 
-use crate::{Colours, Extent, Image, PixelError};
+use crate::{Colours, Crop, Extent, Image, PixelError};
 
 impl Image {
     /// The part of `extent` whose first pixel is at (`top`, `left`).
@@ -25,6 +25,13 @@ impl Image {
         Ok(Self::of_values(extent, self.colours(), values))
     }
 
+    /// The middle of the image, as large as fits in the proportions of an extent: what a folder of pictures shows of one.
+    #[must_use]
+    pub fn middle(&self, like: Extent) -> Self {
+        let placed = Crop::Centre.placement(self.extent(), like);
+        self.crop(placed.top, placed.left, placed.cut).expect("a placement lies within the picture")
+    }
+
     /// The image with left and right exchanged.
     #[must_use]
     pub fn flipped(&self) -> Self {
@@ -37,15 +44,6 @@ impl Image {
     /// The image in another size, filtered against aliasing (Catmull–Rom, widened where it shrinks).
     #[must_use]
     pub fn resized(&self, extent: Extent) -> Self {
-        self.resampled(extent, FilterType::CatmullRom)
-    }
-
-    /// The same without overshoot at edges: a tent, widened where the image shrinks.
-    pub(crate) fn averaged(&self, extent: Extent) -> Self {
-        self.resampled(extent, FilterType::Triangle)
-    }
-
-    fn resampled(&self, extent: Extent, filter: FilterType) -> Self {
         if extent == self.extent() {
             return self.clone();
         }
@@ -56,12 +54,12 @@ impl Image {
             Colours::Grey => {
                 let buffer: ImageBuffer<Luma<f32>, &[f32]> =
                     ImageBuffer::from_raw(width, height, self.values()).expect(fits);
-                imageops::resize(&buffer, new_width, new_height, filter).into_raw()
+                imageops::resize(&buffer, new_width, new_height, FilterType::CatmullRom).into_raw()
             }
             Colours::Rgb => {
                 let buffer: ImageBuffer<Rgb<f32>, &[f32]> =
                     ImageBuffer::from_raw(width, height, self.values()).expect(fits);
-                imageops::resize(&buffer, new_width, new_height, filter).into_raw()
+                imageops::resize(&buffer, new_width, new_height, FilterType::CatmullRom).into_raw()
             }
         };
         Self::of_values(extent, self.colours(), values)
@@ -104,6 +102,14 @@ mod tests {
         for (top, left) in [(3, 3), (2, 4), (usize::MAX, 0), (0, usize::MAX)] {
             assert!(matches!(image.crop(top, left, Extent::new(3, 4).unwrap()), Err(PixelError::CropOutside { .. })));
         }
+    }
+
+    #[test]
+    fn the_middle_has_the_proportions_asked_for() {
+        let image = numbered(10, 40, Colours::Grey);
+        let square = Extent::new(16, 16).unwrap();
+        assert_eq!(image.middle(square), image.crop(0, 15, Extent::new(10, 10).unwrap()).unwrap());
+        assert_eq!(image.middle(Extent::new(1, 4).unwrap()), image);
     }
 
     #[test]

@@ -46,11 +46,22 @@ impl Image {
     /// When there is not one entry for each pixel.
     #[must_use]
     pub fn covered(&self, marked: &[bool], grey: f32) -> Self {
+        self.overlaid(marked, &Self::filled(self.extent(), self.colours(), grey))
+    }
+
+    /// The image with the marked pixels of another, shape `[pixel]` row by row.
+    ///
+    /// # Panics
+    /// When there is not one entry for each pixel, or the other image has another extent.
+    #[must_use]
+    pub fn overlaid(&self, marked: &[bool], other: &Self) -> Self {
         assert_eq!(marked.len(), self.extent().pixels(), "one entry for each of {} pixels", self.extent());
+        assert_eq!(other.extent(), self.extent(), "images of one extent");
         let channels = self.colours().channels();
-        let mut values = self.values().to_vec();
+        let (mut values, other) = (self.values().to_vec(), other.to_colours(self.colours()));
         for (pixel, _) in marked.iter().enumerate().filter(|(_, marked)| **marked) {
-            values[pixel * channels..][..channels].fill(grey);
+            let place = pixel * channels..(pixel + 1) * channels;
+            values[place.clone()].copy_from_slice(&other.values()[place]);
         }
         Self::of_values(self.extent(), self.colours(), values)
     }
@@ -112,5 +123,8 @@ mod tests {
         assert_eq!(row(&[0.9, 0.1]).without(&[true, true]).values(), [0.5, 0.5]);
         assert_eq!(row(&[0.9, 0.1]).without(&[false, false]).values(), [0.9, 0.1]);
         assert_eq!(row(&[0.9, 0.1]).covered(&[false, true], 0.5).values(), [0.9, 0.5]);
+        let coloured = row(&[0.9, 0.1]).to_colours(Colours::Rgb);
+        let mixed = coloured.overlaid(&[true, false], &row(&[0.2, 0.3]));
+        assert_eq!(mixed.values(), [0.2, 0.2, 0.2, 0.1, 0.1, 0.1]);
     }
 }

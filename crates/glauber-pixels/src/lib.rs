@@ -8,7 +8,7 @@
 //! | [`split`]                             | a source as one part to train on and one held out                                |
 //! | [`psnr`], [`ssim`]                    | how like two images are                                                          |
 //! | [`contact_sheet`], [`comparison_sheet`], [`animate`] | many images in one file                                            |
-//! | [`read_mask`]                         | which sites are to be painted                                                    |
+//! | [`read_mask`]                         | which pixels are to be painted                                                   |
 //!
 //! ```
 //! use glauber_chain::ChainRng;
@@ -43,7 +43,7 @@ pub use codec::PixelCodec;
 pub use error::PixelError;
 pub use extent::{Colours, Extent};
 pub use metrics::{psnr, ssim};
-pub use picture::{SheetStyle, animate, comparison_sheet, contact_sheet, mask, read_mask, write_whole};
+pub use picture::{SheetStyle, animate, comparison_sheet, contact_sheet, mask, reached, read_mask, write_whole};
 pub use source::{
     BrokenFile, Crop, Example, Fitted, FolderConfig, FolderReport, FolderSource, ImageSource, Mnist, MnistSource,
     ShapeConfig, ShapeSource, Subset, split,

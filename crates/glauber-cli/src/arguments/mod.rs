@@ -129,6 +129,11 @@ pub enum SamplerName {
     SkipAhead,
 }
 
+/// Reads the number of a class.
+fn class_number(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| "expected the number of a class, from 0".into())
+}
+
 /// The sampler.
 #[derive(Debug, Clone, Args)]
 pub struct SamplerFlags {
@@ -165,7 +170,7 @@ pub struct SamplerFlags {
 #[derive(Debug, Clone, Default, Args)]
 pub struct ClassFlags {
     /// Sequences of this class; by default of all
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = class_number)]
     pub class: Option<usize>,
     /// Emphasise the class with this weight `w`: `(1 + w) log r_class − w log r`; 0 does nothing
     #[arg(long, value_name = "W", allow_negative_numbers = true)]
@@ -208,29 +213,30 @@ pub struct InfillFlags {
     /// The text, its gaps marked: `____`, or `{3}` for exactly 3 tokens; `\_` and `\{` stand for themselves
     #[arg(required_unless_present = "mask", conflicts_with = "mask")]
     pub text: Option<String>,
-    /// Of a run on images: the image to be painted in part
+    /// Of a run on images: the image to be painted in part. Of other proportions than the run's, its middle
     #[arg(long, value_name = "FILE", requires = "mask")]
     pub image: Option<PathBuf>,
     /// In place of `--image`, so many of the images that were held out in training; each begins its row of the sheet. 1 where neither is given
     #[arg(long, value_name = "IMAGES", requires = "mask", conflicts_with = "image")]
     pub held_out: Option<usize>,
-    /// Of a run on images: which part is to be painted, white, the rest black. Through a tokenizer, every patch that holds white is painted
+    /// Of a run on images: which part is to be painted, white, the rest black or transparent. Each pixel that white reaches into is
+    /// painted; through a tokenizer, each patch
     #[arg(long, value_name = "FILE", requires = "out")]
     pub mask: Option<PathBuf>,
-    /// The file for the sheet: the image without the part, then what was painted
+    /// The file for the sheet: the image without the part, then what was painted. With `--image` and `-n 1`, for the painted image itself
     #[arg(long, value_name = "FILE.png", requires = "mask")]
     pub out: Option<PathBuf>,
     /// A film of the chains as they paint
     #[arg(long, value_name = "FILE.gif|.png", requires = "mask")]
     pub animate: Option<PathBuf>,
-    /// Alternatives to return, best first
+    /// Alternatives to return, best first; of images, paintings of each
     #[arg(short = 'n', long, default_value_t = 4)]
     pub count: usize,
     /// Tokens in a `____` gap
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 4, conflicts_with = "mask")]
     pub gap_tokens: usize,
     /// Chains to run; the best of their distinct results are returned. By default four times `--count`
-    #[arg(long)]
+    #[arg(long, conflicts_with = "mask")]
     pub candidates: Option<usize>,
     #[command(flatten)]
     pub draw: DrawFlags,
@@ -282,7 +288,7 @@ pub struct EvalFlags {
     #[arg(long, value_name = "A", conflicts_with = "block")]
     pub apart: Option<usize>,
     /// Sequences of this class, and the network told so
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = class_number)]
     pub class: Option<usize>,
     /// Print one line of JSON
     #[arg(long)]
@@ -297,7 +303,7 @@ pub struct EvalFlags {
 
 #[derive(Debug, Args)]
 pub struct InfoFlags {
-    /// Run folder, or a checkpoint in one
+    /// Run folder or a checkpoint in one, the folder of an image tokenizer or of a classifier
     #[arg(required_unless_present = "preset")]
     pub path: Option<PathBuf>,
     /// Build the network of a preset and count its parameters

@@ -73,7 +73,7 @@ pub fn fidelity(flags: &FidelityFlags) -> anyhow::Result<()> {
     let data = judge.examine(&reference)?;
     let mut rng = ChainRng::new(seed, COMPARED_STREAM);
     let mut row = |(name, set): &(&'static str, Set<'_>)| {
-        Row::new(*name, judge.examine(set)?, &data.features, flags.neighbours, &mut rng)
+        Row::new(name, judge.examine(set)?, &data.features, flags.neighbours, &mut rng)
     };
     let rows = sets.iter().map(&mut row).collect::<anyhow::Result<Vec<Row>>>()?;
     let report = Report::new(flags, &trained, &sampling, &judge, &drawn, &data, rows);

@@ -18,7 +18,7 @@ use glauber_train::{ImageConfig, SequenceSource, Vocabulary};
 
 pub use codec::{PictureCodec, open_tokenizer};
 pub use fingerprint::fingerprint;
-pub use sheets::{sheet, write_sheet};
+pub use sheets::{check_sheet, sheet, write_sheet};
 pub use sources::{Source, class_count, parts};
 
 use fingerprint::Part;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use glauber_pixels::{Image, SheetStyle, contact_sheet};
+use glauber_pixels::{Extent, Image, SheetStyle, contact_sheet};
 
 /// Images on a sheet are enlarged to about this many pixels a side.
 const SHOWN_SIDE: usize = 96;
@@ -11,9 +11,17 @@ const SHOWN_SIDE: usize = 96;
 /// Images in rows on one sheet, enlarged where they are small.
 pub fn sheet(images: &[Image], columns: usize) -> anyhow::Result<Image> {
     let side = images.first().map_or(1, |image| image.extent().height().max(image.extent().width()));
-    let style =
-        SheetStyle { columns, scale: SHOWN_SIDE.div_ceil(side).clamp(1, 8), background: 0.5, ..SheetStyle::default() };
-    Ok(contact_sheet(images, &style)?)
+    Ok(contact_sheet(images, &style(side, columns))?)
+}
+
+/// Checks that a sheet is not too large, before there are images; `flag` is the one to change.
+pub fn check_sheet(flag: &str, extent: Extent, images: usize, columns: usize) -> anyhow::Result<()> {
+    let side = extent.height().max(extent.width());
+    style(side, columns).extent(extent, images).map(|_| ()).with_context(|| format!("`{flag}`: too large a sheet"))
+}
+
+fn style(side: usize, columns: usize) -> SheetStyle {
+    SheetStyle { columns, scale: SHOWN_SIDE.div_ceil(side).clamp(1, 8), background: 0.5, ..SheetStyle::default() }
 }
 
 /// Writes images on one sheet.

@@ -115,12 +115,26 @@ fn path_of(images: &ImagesConfig) -> Option<&Path> {
     }
 }
 
+/// What the training of a network left; none of a network of somebody else's.
+fn report(network: &Path) -> Option<Value> {
+    fs::read(network.join(REPORT)).ok().and_then(|text| serde_json::from_slice(&text).ok())
+}
+
+/// How a network was trained and how good it is, in words, where that is known.
+pub fn training_of(network: &Path) -> Option<String> {
+    let report = report(network)?;
+    let [accuracy, held_out, steps, seed] = ["accuracy", "held_out", "steps", "seed"].map(|key| &report[key]);
+    let data = report["path"].as_str().or(report["data"].as_str())?;
+    Some(format!(
+        "{steps} steps on {data}, seed {seed}: accuracy {:.4} on {held_out} held-out images",
+        accuracy.as_f64()?
+    ))
+}
+
 /// Warns where a network was trained on the images of a run, divided otherwise than by the run, so that it may have seen what the run holds
 /// out. `counts`: the images that the run trains on, and those that it holds out.
 pub fn warn_of_another_division(network: &Path, images: &ImagesConfig, seed: u64, counts: [usize; 2]) {
-    // A network of somebody else's has no report, and nothing is known of it.
-    let report = fs::read(network.join(REPORT)).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
-    let Some(report) = report else { return };
+    let Some(report) = report(network) else { return };
     let kind = match images {
         ImagesConfig::Shapes { .. } => "shapes",
         ImagesConfig::Folder { .. } => "folder",

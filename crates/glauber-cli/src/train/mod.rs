@@ -3,7 +3,7 @@
 pub mod classifier;
 pub mod image;
 mod image_data;
-mod image_tokenizer;
+pub mod image_tokenizer;
 pub mod markov;
 pub mod sudoku;
 mod text;
@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use burn::module::Module;
 use burn::tensor::Device;
-use glauber_train::{Flow, RunCodec, RunConfig, RunFolder, Surroundings, Trainer, Vocabulary};
+use glauber_train::{Flow, RunCodec, RunConfig, Surroundings, Trainer, Vocabulary};
 
 use crate::arguments::{TrainFlags, TrainWhat};
+use crate::folders::open_run;
 use crate::progress::{Progress, say, stop_on_interrupt};
 
 /// Trains what the command names.
@@ -33,7 +34,7 @@ pub fn train(what: TrainWhat) -> anyhow::Result<()> {
 /// Configuration and folder of a run to be continued.
 pub fn resumed(flags: &TrainFlags) -> anyhow::Result<(RunConfig, PathBuf)> {
     let folder = flags.run.clone().context("`--resume` needs `--run DIR`")?;
-    Ok((RunFolder::open(&folder)?.config()?, folder))
+    Ok((open_run(&folder)?.config()?, folder))
 }
 
 /// The folder of a new run: `--run`, or the first free `runs/NAME-001`, `runs/NAME-002`, …

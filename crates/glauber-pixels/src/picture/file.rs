@@ -95,9 +95,14 @@ pub(crate) fn read(path: &Path) -> Result<DynamicImage, PixelError> {
 
 /// The image as `ImageLuma8` or `ImageRgb8`, transparent pixels over white.
 pub(crate) fn opaque(decoded: DynamicImage) -> DynamicImage {
-    let over_white = |value: u8, alpha: u8| {
-        let (value, alpha) = (u32::from(value), u32::from(alpha));
-        ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+    laid_over(255, decoded)
+}
+
+/// The same with transparent pixels over some grey.
+pub(crate) fn laid_over(grey: u8, decoded: DynamicImage) -> DynamicImage {
+    let over = |value: u8, alpha: u8| {
+        let [value, alpha, grey] = [value, alpha, grey].map(u32::from);
+        ((value * alpha + grey * (255 - alpha) + 127) / 255) as u8
     };
     let (width, height, kind) = (decoded.width(), decoded.height(), decoded.color());
     match (kind.has_color(), kind.has_alpha()) {
@@ -107,7 +112,7 @@ pub(crate) fn opaque(decoded: DynamicImage) -> DynamicImage {
             let source = decoded.into_luma_alpha8();
             let grey = |x, y| {
                 let LumaA([value, alpha]) = *source.get_pixel(x, y);
-                image::Luma([over_white(value, alpha)])
+                image::Luma([over(value, alpha)])
             };
             image::GrayImage::from_fn(width, height, grey).into()
         }
@@ -115,7 +120,7 @@ pub(crate) fn opaque(decoded: DynamicImage) -> DynamicImage {
             let source = decoded.into_rgba8();
             let colour = |x, y| {
                 let Rgba([red, green, blue, alpha]) = *source.get_pixel(x, y);
-                image::Rgb([red, green, blue].map(|value| over_white(value, alpha)))
+                image::Rgb([red, green, blue].map(|value| over(value, alpha)))
             };
             image::RgbImage::from_fn(width, height, colour).into()
         }

@@ -22,6 +22,29 @@ impl Default for SheetStyle {
     }
 }
 
+impl SheetStyle {
+    /// The extent of a sheet of so many images of an extent.
+    ///
+    /// # Errors
+    /// Without images, when the sheet would be larger than an image may be, and when the style is impossible.
+    pub fn extent(&self, image: Extent, images: usize) -> Result<Extent, PixelError> {
+        self.cells(image, images.div_ceil(self.columns.max(1)), images.min(self.columns))
+    }
+
+    fn cells(&self, image: Extent, rows: usize, columns: usize) -> Result<Extent, PixelError> {
+        if self.columns == 0 || self.scale == 0 {
+            return Err(PixelError::Style { columns: self.columns, scale: self.scale });
+        }
+        if rows == 0 {
+            return Err(PixelError::Nothing { what: "a sheet" });
+        }
+        let side = |cells: usize, pixels: usize| {
+            pixels.saturating_mul(self.scale).saturating_add(self.gap).saturating_mul(cells).saturating_add(self.gap)
+        };
+        Extent::new(side(rows, image.height()), side(columns, image.width()))
+    }
+}
+
 /// Images in rows from left to right. It is in colour when one of them is.
 ///
 /// # Errors
@@ -58,10 +81,7 @@ fn lay_out<'a>(
     rows: usize,
     style: &SheetStyle,
 ) -> Result<Image, PixelError> {
-    let SheetStyle { columns, gap, scale, background } = *style;
-    if columns == 0 || scale == 0 {
-        return Err(PixelError::Style { columns, scale });
-    }
+    let SheetStyle { gap, scale, background, .. } = *style;
     let Some((.., first)) = placed.clone().next() else { return Err(PixelError::Nothing { what: "a sheet" }) };
     let expected = first.extent();
     let images = placed.clone().map(|(.., image)| image);
@@ -71,10 +91,7 @@ fn lay_out<'a>(
     let coloured = images.clone().any(|image| image.colours() == Colours::Rgb);
     let colours = if coloured { Colours::Rgb } else { Colours::Grey };
     let used = placed.clone().map(|(_, column, _)| column + 1).max().unwrap_or(1);
-    let side = |cells: usize, pixels: usize| {
-        pixels.saturating_mul(scale).saturating_add(gap).saturating_mul(cells).saturating_add(gap)
-    };
-    let sheet = Extent::new(side(rows, expected.height()), side(used, expected.width()))?;
+    let sheet = style.cells(expected, rows, used)?;
     let mut values = Image::filled(sheet, colours, background).values().to_vec();
     for (row, column, image) in placed {
         let image = image.to_colours(colours).enlarged(scale)?;
@@ -107,6 +124,7 @@ mod tests {
         let style = SheetStyle { columns: 3, gap: 1, scale: 2, background: 1.0 };
         let sheet = contact_sheet(&greys(5), &style).unwrap();
         assert_eq!(sheet.extent(), Extent::new(2 * 5 + 1, 3 * 7 + 1).unwrap());
+        assert_eq!(sheet.extent(), style.extent(Extent::new(2, 3).unwrap(), 5).unwrap());
         assert_eq!(sheet.pixel(0, 0), [1.0]);
         for i in 0..5 {
             let (top, left) = (1 + i / 3 * 5, 1 + i % 3 * 7);
@@ -133,6 +151,9 @@ mod tests {
     fn impossible_sheets_are_refused() {
         let style = SheetStyle::default();
         assert!(matches!(contact_sheet(&[], &style), Err(PixelError::Nothing { .. })));
+        let one = Extent::new(1, 1).unwrap();
+        assert!(matches!(style.extent(one, 0), Err(PixelError::Nothing { .. })));
+        assert!(matches!(style.extent(one, usize::MAX), Err(PixelError::Extent { .. })));
         for (columns, scale) in [(0, 1), (1, 0)] {
             let style = SheetStyle { columns, scale, ..style };
             assert!(matches!(contact_sheet(&greys(2), &style), Err(PixelError::Style { .. })));

@@ -27,13 +27,13 @@ pub enum Crop {
 
 /// Where a picture is cut and how large it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Placement {
+pub(crate) struct Placement {
     /// First row and column of what is cut out of the picture, and its extent.
-    pub(super) top: usize,
-    pub(super) left: usize,
-    pub(super) cut: Extent,
+    pub(crate) top: usize,
+    pub(crate) left: usize,
+    pub(crate) cut: Extent,
     /// The extent that the cut is scaled to; covers the image.
-    pub(super) kept: Extent,
+    pub(crate) kept: Extent,
 }
 
 impl Crop {
@@ -47,7 +47,7 @@ impl Crop {
     }
 
     /// How a picture is kept to crop images of `extent` out of it.
-    pub(super) fn placement(self, picture: Extent, extent: Extent) -> Placement {
+    pub(crate) fn placement(self, picture: Extent, extent: Extent) -> Placement {
         let (margin, longest) = match self {
             Self::Centre => (0.0, 1),
             Self::Random { margin } => (margin, LONGEST),

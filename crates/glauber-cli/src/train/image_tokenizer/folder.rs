@@ -12,9 +12,9 @@ use super::config::TokenizerRunConfig;
 use super::metrics::{MetricLine, State, curves};
 use crate::images::changed;
 
-const CONFIG: &str = "config.toml";
+pub(super) const CONFIG: &str = "config.toml";
 const IMAGES: &str = "images.hash";
-const METRICS: &str = "metrics.jsonl";
+pub(super) const METRICS: &str = "metrics.jsonl";
 const CURVES: &str = "quality.svg";
 const STATE: &str = "state.toml";
 const TRAINING: &str = "training";

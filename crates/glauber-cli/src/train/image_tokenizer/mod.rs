@@ -4,6 +4,7 @@ mod config;
 mod data;
 mod evaluation;
 mod folder;
+mod look;
 mod metrics;
 
 use anyhow::Context;
@@ -20,6 +21,8 @@ use crate::progress::{Progress, say, stop_on_interrupt};
 use config::TokenizerRunConfig;
 use folder::TokenizerRun;
 use metrics::{MetricLine, State};
+
+pub use look::{is_run, look};
 
 /// Trains an image tokenizer.
 pub fn train(flags: &ImageTokenizerFlags) -> anyhow::Result<()> {
