@@ -26,9 +26,9 @@ pub struct Measured {
 
 /// Where the figures come from.
 pub struct Machine {
-    processor: String,
+    pub processor: String,
     threads: usize,
-    command: String,
+    pub command: String,
 }
 
 impl Machine {
@@ -69,15 +69,20 @@ impl Times {
         let (least, most) = ratios().fold((f64::INFINITY, 0.0), |(a, b), ratio| (ratio.min(a), ratio.max(b)));
         Some([median(ratios()), least, most])
     }
+
+    /// The ratio as a cell.
+    pub fn ratio_cell(&self) -> String {
+        self.ratio().map_or("–".into(), |[middle, least, most]| format!("{middle:.2} ({least:.2}–{most:.2})"))
+    }
 }
 
 /// One cell with a value for each side.
-fn each(values: impl Iterator<Item = String>) -> String {
+pub fn each(values: impl Iterator<Item = String>) -> String {
     values.collect::<Vec<_>>().join(" / ")
 }
 
 /// Three significant digits.
-fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     let decimals = if value > 0.0 { (2.0 - value.log10().floor()).clamp(0.0, 6.0) as usize } else { 0 };
     format!("{value:.decimals$}")
 }
@@ -93,9 +98,7 @@ impl Measured {
             self.parameters.to_string(),
             self.sizes.clone(),
             each(medians().map(|seconds| short(1e3 * seconds))),
-            self.times
-                .ratio()
-                .map_or("–".into(), |[middle, least, most]| format!("{middle:.2} ({least:.2}–{most:.2})")),
+            self.times.ratio_cell(),
             each(medians().map(|seconds| short(self.sequences / seconds))),
             self.flops.iter().map(|flops| short(flops / 1e9)).collect::<Vec<_>>().join(" + "),
             format!(
