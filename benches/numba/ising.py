@@ -26,63 +26,77 @@ def seed(number):
     np.random.seed(number)
 
 
-@njit(inline="always")
-def update_ising(row, above, below, x, width, up_probability):
-    left = row[x - 1 if x > 0 else width - 1]
-    right = row[x + 1 if x + 1 < width else 0]
-    up = above[x] + below[x] + left + right
-    row[x] = 1 if np.random.random() < up_probability[up] else 0
+@njit(fastmath=True)
+def ising_sites(spins, up_probability, sweeps):
+    height, width = spins.shape
+    for _ in range(sweeps):
+        for y in range(height):
+            above, below = spins[y - 1 if y > 0 else height - 1], spins[y + 1 if y + 1 < height else 0]
+            row = spins[y]
+            for x in range(width):
+                left = row[x - 1 if x > 0 else width - 1]
+                right = row[x + 1 if x + 1 < width else 0]
+                up = above[x] + below[x] + left + right
+                row[x] = 1 if np.random.random() < up_probability[up] else 0
 
 
-@njit(inline="always")
-def update_potts(row, above, below, x, width, colours, gains):
+@njit(fastmath=True)
+def ising_classes(spins, up_probability, sweeps):
+    height, width = spins.shape
+    for _ in range(sweeps):
+        for colour in range(2):
+            for y in range(height):
+                above, below = spins[y - 1 if y > 0 else height - 1], spins[y + 1 if y + 1 < height else 0]
+                row = spins[y]
+                for x in range((y + colour) & 1, width, 2):
+                    left = row[x - 1 if x > 0 else width - 1]
+                    right = row[x + 1 if x + 1 < width else 0]
+                    up = above[x] + below[x] + left + right
+                    row[x] = 1 if np.random.random() < up_probability[up] else 0
+
+
+@njit(fastmath=True)
+def potts_colour(a, b, c, d, colours, gains):
     """A colour's weight is 1 and, with each neighbour of it, a gain more: a uniform number falls on the ones or on a neighbour's gain."""
-    a, b = above[x], below[x]
-    c = row[x - 1 if x > 0 else width - 1]
-    d = row[x + 1 if x + 1 < width else 0]
     gain_a = gains[0]
     gain_b = gains[int(b == a)]
     gain_c = gains[int(c == a) + int(c == b)]
     gain_d = gains[int(d == a) + int(d == b) + int(d == c)]
-    left = np.random.random() * (colours + gain_a + gain_b + gain_c + gain_d)
-    if left < colours:
-        row[x] = int(left)
-        return
-    left -= colours
+    left = np.random.random() * (colours + gain_a + gain_b + gain_c + gain_d) - colours
+    if left < 0:
+        return int(left + colours)
     if left < gain_a:
-        row[x] = a
-    elif left < gain_a + gain_b:
-        row[x] = b
-    elif left < gain_a + gain_b + gain_c:
-        row[x] = c
-    else:
-        row[x] = d
+        return a
+    if left < gain_a + gain_b:
+        return b
+    return c if left < gain_a + gain_b + gain_c else d
 
 
 @njit(fastmath=True)
-def sweep_ising(spins, up_probability, classes, sweeps):
+def potts_sites(spins, colours, gains, sweeps):
     height, width = spins.shape
     for _ in range(sweeps):
-        for colour in range(classes):
-            for y in range(height):
-                above, below = spins[y - 1 if y > 0 else height - 1], spins[y + 1 if y + 1 < height else 0]
-                row = spins[y]
-                first = (y + colour) & 1 if classes == 2 else 0
-                for x in range(first, width, classes):
-                    update_ising(row, above, below, x, width, up_probability)
+        for y in range(height):
+            above, below = spins[y - 1 if y > 0 else height - 1], spins[y + 1 if y + 1 < height else 0]
+            row = spins[y]
+            for x in range(width):
+                left = row[x - 1 if x > 0 else width - 1]
+                right = row[x + 1 if x + 1 < width else 0]
+                row[x] = potts_colour(above[x], below[x], left, right, colours, gains)
 
 
 @njit(fastmath=True)
-def sweep_potts(spins, colours, gains, classes, sweeps):
+def potts_classes(spins, colours, gains, sweeps):
     height, width = spins.shape
     for _ in range(sweeps):
-        for colour in range(classes):
+        for colour in range(2):
             for y in range(height):
                 above, below = spins[y - 1 if y > 0 else height - 1], spins[y + 1 if y + 1 < height else 0]
                 row = spins[y]
-                first = (y + colour) & 1 if classes == 2 else 0
-                for x in range(first, width, classes):
-                    update_potts(row, above, below, x, width, colours, gains)
+                for x in range((y + colour) & 1, width, 2):
+                    left = row[x - 1 if x > 0 else width - 1]
+                    right = row[x + 1 if x + 1 < width else 0]
+                    row[x] = potts_colour(above[x], below[x], left, right, colours, gains)
 
 
 @njit(inline="always")
@@ -143,7 +157,7 @@ class Chain:
 
     def __init__(self, model, order, side, coupling):
         self.model, self.words = model, order == "words"
-        colours, classes = COLOURS[model], 1 if order == "sites" else 2
+        colours = COLOURS[model]
         critical = math.log(1 + math.sqrt(colours)) / (2 if model == "ising" else 1)
         coupling *= critical
         self.updates = side * side * (64 if self.words else 1)
@@ -158,10 +172,12 @@ class Chain:
             state = np.random.default_rng(1).integers(0, 2**64, 4, dtype=np.uint64)
             self.run = lambda sweeps: sweep_words(self.spins, digits, state, sweeps)
         elif model == "ising":
-            self.run = lambda sweeps: sweep_ising(self.spins, probability, classes, sweeps)
+            sweep = ising_sites if order == "sites" else ising_classes
+            self.run = lambda sweeps: sweep(self.spins, probability, sweeps)
         else:
             gains = np.diff(np.exp(coupling * np.arange(5)))
-            self.run = lambda sweeps: sweep_potts(self.spins, colours, gains, classes, sweeps)
+            sweep = potts_sites if order == "sites" else potts_classes
+            self.run = lambda sweeps: sweep(self.spins, colours, gains, sweeps)
 
     def energy(self):
         """Energy a site, a bond of equal spins being -1 and, in the Ising model, one of unlike spins +1."""

@@ -38,10 +38,10 @@ pub struct Flags {
     #[arg(long, default_value_t = 64)]
     side: u64,
     /// Blocks of sweeps of either side, in turn
-    #[arg(long, default_value_t = 21, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 301, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
-    /// Sweeps of a block
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Sweeps of a block: few, so that what else the machine does falls between most blocks
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     sweeps: u64,
     /// A Python that has numba; by default `.venv/bin/python`, then `python3`
     #[arg(long, value_name = "PATH")]
@@ -166,22 +166,43 @@ fn markdown(flags: &Flags, machine: &Machine, rows: &[([&str; 2], Measured)]) ->
     let sides = rows.first().map_or(&[][..], |(_, row)| &row.times.sides);
     let mut text = format!(
         "## Lattices\n\n```sh\n{}\n```\n\n{}, one thread; {}. {side} × {side} torus at the critical coupling. Medians of {rounds} \
-         blocks of {sweeps} sweeps of either side in turn; the ratio is theirs over ours in seconds within a round, its least and \
-         greatest in brackets, so above 1 we are faster.\n\n| model | order | million updates/s | ratio |\n|---|---|---|---|\n",
+         blocks of {sweeps} sweeps of either side in turn; the ratio is theirs over ours in seconds within a round, its quartiles \
+         in brackets, so above 1 we are faster.\n\n| model | order | million updates/s | ratio |\n|---|---|---|---|\n",
         machine.command,
         machine.processor,
         sides.join(" / "),
     );
     for ([model, order], Measured { updates, times }) in rows {
         let rates = times.medians().map(|seconds| table::short(*updates as f64 / seconds / 1e6));
-        text += &format!("| {model} | {order} | {} | {} |\n", table::each(rates), times.ratio_cell());
+        text += &format!("| {model} | {order} | {} | {} |\n", table::each(rates), ratio(times));
     }
     text
+}
+
+/// The median of the other side's seconds over ours within a round, and its quartiles.
+fn ratio(times: &Times) -> String {
+    let mut ratios: Vec<f64> = times.blocks.iter().filter_map(|block| Some(block.get(1)? / block.first()?)).collect();
+    ratios.sort_by(f64::total_cmp);
+    match ratios.as_slice() {
+        [] => "–".into(),
+        ratios => {
+            let at = |quarters: usize| ratios[(ratios.len() - 1) * quarters / 4];
+            format!("{:.2} ({:.2}–{:.2})", at(2), at(1), at(3))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ratio_has_its_quartiles() {
+        let blocks = |ratios: [f64; 5]| ratios.map(|ratio| vec![0.5, 0.5 * ratio]).to_vec();
+        let times = |blocks| Times { sides: vec!["glauber".into(), "numba".into()], blocks };
+        assert_eq!(ratio(&times(blocks([9.0, 2.0, 1.0, 3.0, 4.0]))), "3.00 (2.00–4.00)");
+        assert_eq!(ratio(&times(vec![vec![0.5]])), "–");
+    }
 
     #[test]
     fn means_have_their_errors() {

@@ -69,11 +69,6 @@ impl Times {
         let (least, most) = ratios().fold((f64::INFINITY, 0.0), |(a, b), ratio| (ratio.min(a), ratio.max(b)));
         Some([median(ratios()), least, most])
     }
-
-    /// The ratio as a cell.
-    pub fn ratio_cell(&self) -> String {
-        self.ratio().map_or("–".into(), |[middle, least, most]| format!("{middle:.2} ({least:.2}–{most:.2})"))
-    }
 }
 
 /// One cell with a value for each side.
@@ -98,7 +93,9 @@ impl Measured {
             self.parameters.to_string(),
             self.sizes.clone(),
             each(medians().map(|seconds| short(1e3 * seconds))),
-            self.times.ratio_cell(),
+            self.times
+                .ratio()
+                .map_or("–".into(), |[middle, least, most]| format!("{middle:.2} ({least:.2}–{most:.2})")),
             each(medians().map(|seconds| short(self.sequences / seconds))),
             self.flops.iter().map(|flops| short(flops / 1e9)).collect::<Vec<_>>().join(" + "),
             format!(
