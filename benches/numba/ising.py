@@ -1,27 +1,47 @@
-"""Checkerboard heat bath of the two-dimensional Ising model in numba, to compare with `cargo run --release -p glauber-chain --example
-ising_speed`.
+"""Heat bath of two-dimensional Ising and Potts models in numba, one thread: the other side of `glauber bench chain`.
 
-Two ways on one core: a spin to a byte (a table of five probabilities, one uniform number a site from numpy's generator in numba),
-and 64 chains to a word with the algorithm of `glauber_chain::MultiSpin` (xoshiro256++ written out). Prints millions of site
-updates per second, the fastest of many short stretches, and the energy per spin beside it as a check.
+    python3 -m venv .venv-numba && .venv-numba/bin/pip install numba
+    cargo xtask bench chain --python .venv-numba/bin/python
 
-    pip install numba
-    python benches/numba/ising.py [side]
+runs both sides in turn. A side says who it is, then does a block of sweeps for each line on standard input, and answers with seconds
+and the energy a site. Spins take a byte each and numpy's generator within numba; or, with `--order words`, 64 chains share a word by
+the algorithm of `glauber_chain::MultiSpin`, with xoshiro256++ written out.
 """
 
+import argparse
+import json
 import math
 import sys
 import time
 
+import numba
 import numpy as np
 from numba import njit, uint64
 
-CRITICAL = math.log(1 + math.sqrt(2)) / 2
-STRETCH, TIME = 1e-3, 2.0  # seconds
+COLOURS = {"ising": 2, "potts3": 3, "potts8": 8}
 
 
-@njit
-def sweep_bytes(spins, up_probability, sweeps):
+@njit(fastmath=True)
+def seed(number):
+    np.random.seed(number)
+
+
+@njit(fastmath=True)
+def ising_sites(spins, up_probability, sweeps):
+    height, width = spins.shape
+    for _ in range(sweeps):
+        for y in range(height):
+            above, below = spins[y - 1 if y > 0 else height - 1], spins[y + 1 if y + 1 < height else 0]
+            row = spins[y]
+            for x in range(width):
+                left = row[x - 1 if x > 0 else width - 1]
+                right = row[x + 1 if x + 1 < width else 0]
+                up = above[x] + below[x] + left + right
+                row[x] = 1 if np.random.random() < up_probability[up] else 0
+
+
+@njit(fastmath=True)
+def ising_classes(spins, up_probability, sweeps):
     height, width = spins.shape
     for _ in range(sweeps):
         for colour in range(2):
@@ -35,12 +55,56 @@ def sweep_bytes(spins, up_probability, sweeps):
                     row[x] = 1 if np.random.random() < up_probability[up] else 0
 
 
+@njit(fastmath=True)
+def potts_colour(a, b, c, d, colours, gains):
+    """A colour's weight is 1 and, with each neighbour of it, a gain more: a uniform number falls on the ones or on a neighbour's gain."""
+    gain_a = gains[0]
+    gain_b = gains[int(b == a)]
+    gain_c = gains[int(c == a) + int(c == b)]
+    gain_d = gains[int(d == a) + int(d == b) + int(d == c)]
+    left = np.random.random() * (colours + gain_a + gain_b + gain_c + gain_d) - colours
+    if left < 0:
+        return int(left + colours)
+    if left < gain_a:
+        return a
+    if left < gain_a + gain_b:
+        return b
+    return c if left < gain_a + gain_b + gain_c else d
+
+
+@njit(fastmath=True)
+def potts_sites(spins, colours, gains, sweeps):
+    height, width = spins.shape
+    for _ in range(sweeps):
+        for y in range(height):
+            above, below = spins[y - 1 if y > 0 else height - 1], spins[y + 1 if y + 1 < height else 0]
+            row = spins[y]
+            for x in range(width):
+                left = row[x - 1 if x > 0 else width - 1]
+                right = row[x + 1 if x + 1 < width else 0]
+                row[x] = potts_colour(above[x], below[x], left, right, colours, gains)
+
+
+@njit(fastmath=True)
+def potts_classes(spins, colours, gains, sweeps):
+    height, width = spins.shape
+    for _ in range(sweeps):
+        for colour in range(2):
+            for y in range(height):
+                above, below = spins[y - 1 if y > 0 else height - 1], spins[y + 1 if y + 1 < height else 0]
+                row = spins[y]
+                for x in range((y + colour) & 1, width, 2):
+                    left = row[x - 1 if x > 0 else width - 1]
+                    right = row[x + 1 if x + 1 < width else 0]
+                    row[x] = potts_colour(above[x], below[x], left, right, colours, gains)
+
+
 @njit(inline="always")
 def rotate(word, by):
     return (word << uint64(by)) | (word >> uint64(64 - by))
 
 
-@njit
+@njit(fastmath=True)
 def sweep_words(spins, digits, state, sweeps):
     height, width = spins.shape
     a, b, c, d = state[0], state[1], state[2], state[3]
@@ -83,42 +147,69 @@ def sweep_words(spins, digits, state, sweeps):
     state[0], state[1], state[2], state[3] = a, b, c, d
 
 
-def rate(run, updates):
-    """Millions of updates per second of `run`, which does so many."""
-    run()
-    begin, best = time.perf_counter(), 0.0
-    while time.perf_counter() - begin < TIME:
-        start, done = time.perf_counter(), 0
-        while time.perf_counter() - start < STRETCH:
-            run()
-            done += updates
-        best = max(best, done / (time.perf_counter() - start))
-    return best / 1e6
+def agreement(spins):
+    """Share of bonds between equal spins, of arrays [..., y, x]."""
+    return sum(np.mean(spins == np.roll(spins, 1, axis=axis)) for axis in (-1, -2)) / 2
 
 
-def energy(spins):
-    """Energy per spin of an array of 0 and 1, shape [..., y, x]."""
-    signs = 2.0 * spins - 1.0
-    return -np.mean(signs * (np.roll(signs, 1, axis=-1) + np.roll(signs, 1, axis=-2)))
+class Chain:
+    """One chain, a spin to a byte, or 64 Ising chains to a word."""
+
+    def __init__(self, model, order, side, coupling):
+        self.model, self.words = model, order == "words"
+        colours = COLOURS[model]
+        critical = math.log(1 + math.sqrt(colours)) / (2 if model == "ising" else 1)
+        coupling *= critical
+        self.updates = side * side * (64 if self.words else 1)
+        probability = 1 / (1 + np.exp(-2 * coupling * (2.0 * np.arange(5) - 4)))
+        self.spins = np.ones((side, side), dtype=np.uint8)
+        if self.words:
+            assert model == "ising", "`--order words` is for `--model ising`"
+            fractions = [min(int(p * 2.0**64), 2**64 - 1) for p in probability]
+            bits = [[2**64 - 1 if fraction >> (63 - digit) & 1 else 0 for fraction in fractions] for digit in range(64)]
+            digits = np.array(bits, dtype=np.uint64)
+            self.spins = np.full((side, side), 2**64 - 1, dtype=np.uint64)
+            state = np.random.default_rng(1).integers(0, 2**64, 4, dtype=np.uint64)
+            self.run = lambda sweeps: sweep_words(self.spins, digits, state, sweeps)
+        elif model == "ising":
+            sweep = ising_sites if order == "sites" else ising_classes
+            self.run = lambda sweeps: sweep(self.spins, probability, sweeps)
+        else:
+            gains = np.diff(np.exp(coupling * np.arange(5)))
+            sweep = potts_sites if order == "sites" else potts_classes
+            self.run = lambda sweeps: sweep(self.spins, colours, gains, sweeps)
+
+    def energy(self):
+        """Energy a site, a bond of equal spins being -1 and, in the Ising model, one of unlike spins +1."""
+        spins = self.spins
+        if self.words:
+            spins = np.stack([(spins >> np.uint64(lane)) & np.uint64(1) for lane in range(64)])
+        equal = agreement(spins)
+        return -2 * equal if self.model != "ising" else -2 * (2 * equal - 1)
+
+
+def say(line):
+    print(json.dumps(line), flush=True)
 
 
 def main():
-    side = int(sys.argv[1]) if len(sys.argv) > 1 else 64
-    probability = 1 / (1 + np.exp(-2 * CRITICAL * (2.0 * np.arange(5) - 4)))
-    one = np.ones((side, side), dtype=np.uint8)
-    million = rate(lambda: sweep_bytes(one, probability, 1), side * side)
-    sweep_bytes(one, probability, 200_000_000 // side**2 // 100)
-    print(f"a spin to a byte     {million:9.1f}  energy {energy(one):.4f}")
-
-    fractions = [min(int(p * 2.0**64), 2**64 - 1) for p in probability]
-    bits = [[2**64 - 1 if fraction >> (63 - digit) & 1 else 0 for fraction in fractions] for digit in range(64)]
-    digits = np.array(bits, dtype=np.uint64)
-    words = np.full((side, side), 2**64 - 1, dtype=np.uint64)
-    state = np.random.default_rng(1).integers(0, 2**64, 4, dtype=np.uint64)
-    million = rate(lambda: sweep_words(words, digits, state, 1), 64 * side * side)
-    sweep_words(words, digits, state, 500)
-    chains = np.stack([(words >> np.uint64(lane)) & np.uint64(1) for lane in range(64)])
-    print(f"64 chains to a word  {million:9.1f}  energy {energy(chains):.4f}")
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", choices=COLOURS, required=True)
+    parser.add_argument("--order", choices=["sites", "classes", "words"], default="sites")
+    parser.add_argument("--side", type=int, default=64)
+    parser.add_argument("--coupling", type=float, default=1.0, help="over the critical one")
+    parser.add_argument("--steps", type=int, default=3, help="sweeps of a block")
+    parser.add_argument("--warmup", type=int, default=2, help="sweeps before the first block")
+    flags = parser.parse_args()
+    seed(1)
+    chain = Chain(flags.model, flags.order, flags.side, flags.coupling)
+    chain.run(flags.warmup)
+    say({"side": f"numba {numba.__version__}", "parameters": chain.updates})
+    for _ in sys.stdin:
+        begun = time.perf_counter()
+        chain.run(flags.steps)
+        seconds = time.perf_counter() - begun
+        say({"steps": flags.steps, "seconds": seconds, "energy": chain.energy()})
 
 
 if __name__ == "__main__":

@@ -65,6 +65,37 @@ fn the_setup_says_what_the_other_side_must_know() {
     assert_eq!(setup["flops"]["matmul"], 2 * (2 * 64) * 128 * 512);
 }
 
+#[cfg(target_os = "linux")]
+fn peak(flags: &[&str]) -> f64 {
+    let output = glauber([&["bench", "memory", "--threads", "1"], flags].concat()).output().expect("the program runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let mib = |key: &str| said["mib"][key].as_f64().unwrap_or_else(|| panic!("no {key} in {said}"));
+    assert!(mib("peak") > mib("weights") + mib("average") + mib("moments"), "{said}");
+    assert!(mib("peak") >= mib("before_the_first_step"), "{said}");
+    mib("peak")
+}
+
+/// A corpus is read where it lies: half of it in memory would show.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_corpus_stays_on_disk() {
+    let sizes = |corpus| ["--batch", "4", "--vocab", "32", "--corpus", corpus];
+    let (small, large) = (peak(&sizes("1")), peak(&sizes("256")));
+    assert!(large < small + 64.0, "{large} MiB with 256 MiB of tokens, {small} MiB with one");
+}
+
+/// What training keeps for the backward pass is the larger part of a process of this size; keeping the inputs of blocks alone must show.
+#[test]
+#[cfg(target_os = "linux")]
+fn checkpointed_activations_take_less_memory() {
+    let with = |flag: &[&str]| peak(&[&["--batch", "16", "--length", "256", "--vocab", "32"], flag].concat());
+    let (kept, again, sampling) = (with(&[]), with(&["--checkpoint-activations"]), with(&["--sampling"]));
+    // Of 7 blocks' intermediate results one block's stay, beside the logits' and the optimiser's.
+    assert!(again < 0.6 * kept, "{again} MiB, {kept} MiB without checkpoints");
+    assert!(sampling < kept, "{sampling} MiB sampling, {kept} MiB training");
+}
+
 #[test]
 fn a_record_has_steps_between_two_checkpoints() {
     let folder = tempfile::tempdir().expect("a temporary folder");

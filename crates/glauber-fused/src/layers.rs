@@ -1,5 +1,6 @@
 //! The layers: fused where they can be, composed elsewhere.
 
+use burn::module::Module;
 use burn::tensor::{Int, Tensor};
 
 use crate::{Padding, Rotary, composed};
@@ -131,4 +132,25 @@ pub fn convolution(
 /// - output: `[batch, channel, height, width]`
 pub fn group_norm_silu(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, groups: usize, epsilon: f64) -> Tensor<4> {
     fused_or!(group_norm_silu(x, scale, shift, groups, epsilon))
+}
+
+/// What `part` makes of a module and some inputs, its intermediate results computed again for the backward pass in place of kept (Chen et al.,
+/// "Training Deep Nets with Sublinear Memory Cost", 2016).
+///
+/// The output and all gradients are those of `part` alone, bit for bit, as long as what it computes depends on its arguments and on nothing
+/// that changes. Where nothing is recorded, on other devices, on other number types than f32, and without the feature `cpu` it is `part`
+/// alone. What it captures must not take gradients.
+///
+/// # Shapes
+/// - inputs and output: whatever `part` takes and gives
+pub fn recomputed<M, F, const N: usize>(module: &M, inputs: [Tensor<3>; N], part: F) -> Tensor<3>
+where
+    M: Module + 'static,
+    F: Fn(&M, [Tensor<3>; N]) -> Tensor<3> + Clone + Send + 'static,
+{
+    #[cfg(feature = "cpu")]
+    if let Some(output) = crate::recomputed::recomputed(module, &inputs, &part) {
+        return output;
+    }
+    part(module, inputs)
 }

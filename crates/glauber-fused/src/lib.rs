@@ -18,10 +18,12 @@ mod kernels;
 mod layers;
 #[cfg(feature = "cpu")]
 mod operation;
+#[cfg(feature = "cpu")]
+mod recomputed;
 
 pub use layers::{
     convolution, feed_forward, gated_residual, group_norm_silu, linear, log_probability, merging_attention,
-    modulated_norm, rotated, self_attention, stream_attention,
+    modulated_norm, recomputed, rotated, self_attention, stream_attention,
 };
 
 use burn::tensor::Tensor;

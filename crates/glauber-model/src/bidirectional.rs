@@ -33,6 +33,10 @@ impl Bidirectional {
             blocks: (0..config.layers).map(|_| Block::new(config, device)).collect(),
         }
     }
+
+    pub(crate) fn recomputing(self, on: bool) -> Self {
+        Self { blocks: self.blocks.into_iter().map(|block| block.recomputing(on)).collect(), ..self }
+    }
 }
 
 impl SiteClassifier for Bidirectional {

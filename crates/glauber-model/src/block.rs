@@ -4,14 +4,18 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
-use glauber_fused::{Rotary, feed_forward, gated_residual, modulated_norm};
+use glauber_fused::{Rotary, feed_forward, gated_residual, modulated_norm, recomputed};
 
 use crate::ModelConfig;
 use crate::attention::{MergingAttention, SelfAttention, linear};
 
 /// Splits the modulation's output into `N` vectors, each `[batch, width]`.
 pub(crate) fn modulations<const N: usize>(layer: &Linear, condition: Tensor<2>) -> [Tensor<2>; N] {
-    let all = layer.forward(condition);
+    split(layer.forward(condition))
+}
+
+/// `N` vectors side by side, `[batch, N · width]`, one by one.
+fn split<const N: usize>(all: Tensor<2>) -> [Tensor<2>; N] {
     let width = all.dims()[1] / N;
     std::array::from_fn(|i| all.clone().narrow(1, i * width, width))
 }
@@ -40,38 +44,40 @@ impl FeedForward {
     }
 }
 
-/// Shifts, scales and gates that the rows' condition makes of a block, each `[batch, width]`.
+/// Shifts, scales and gates that the rows' condition makes of a block, side by side: `[batch, 6 · width]`.
 #[derive(Debug, Clone)]
-pub(crate) struct Modulation {
-    attention: [Tensor<2>; 3],
-    feed_forward: [Tensor<2>; 3],
-}
+pub(crate) struct Modulation(Tensor<2>);
 
 impl Modulation {
     fn new(layer: &Linear, condition: Tensor<2>) -> Self {
-        let [shift_1, scale_1, gate_1, shift_2, scale_2, gate_2] = modulations(layer, condition);
-        Self { attention: [shift_1, scale_1, gate_1], feed_forward: [shift_2, scale_2, gate_2] }
+        Self(layer.forward(condition))
     }
 
     /// Residual attention, `[batch, site, width]` to the same.
     fn attend(&self, x: Tensor<3>, attention: impl FnOnce(Tensor<3>) -> Tensor<3>) -> Tensor<3> {
-        residual(x, &self.attention, attention)
+        residual(x, self.half(0), attention)
     }
 
     /// The residual feed-forward layer, `[batch, site, width]` to the same.
     fn feed(&self, x: Tensor<3>, layer: &FeedForward) -> Tensor<3> {
-        residual(x, &self.feed_forward, |x| layer.forward(x))
+        residual(x, self.half(1), |x| layer.forward(x))
+    }
+
+    /// Shift, scale and gate of attention or of the feed-forward layer, each `[batch, width]`.
+    fn half(&self, half: usize) -> [Tensor<2>; 3] {
+        let width = self.0.dims()[1] / 2;
+        split(self.0.clone().narrow(1, half * width, width))
     }
 }
 
 /// What a layer makes of normalised, modulated states is added behind a gate.
 fn residual(
     x: Tensor<3>,
-    [shift, scale, gate]: &[Tensor<2>; 3],
+    [shift, scale, gate]: [Tensor<2>; 3],
     layer: impl FnOnce(Tensor<3>) -> Tensor<3>,
 ) -> Tensor<3> {
-    let branch = layer(modulated_norm(x.clone(), shift.clone(), scale.clone()));
-    gated_residual(x, branch, gate.clone())
+    let branch = layer(modulated_norm(x.clone(), shift, scale));
+    gated_residual(x, branch, gate)
 }
 
 /// A block of self-attention and feed-forward.
@@ -80,6 +86,8 @@ pub(crate) struct Block {
     attention: SelfAttention,
     feed_forward: FeedForward,
     modulation: Linear,
+    /// Whether a backward pass computes the block again.
+    recomputed: bool,
 }
 
 impl Block {
@@ -88,7 +96,13 @@ impl Block {
             attention: SelfAttention::new(config.width, config.heads, device),
             feed_forward: FeedForward::new(config, device),
             modulation: linear(config.condition_width, 6 * config.width, true, device),
+            recomputed: false,
         }
+    }
+
+    /// The same, keeping its inputs alone for a backward pass, which computes the rest again.
+    pub fn recomputing(self, on: bool) -> Self {
+        Self { recomputed: on, ..self }
     }
 
     /// What a condition `[batch, condition width]` makes of the block.
@@ -104,6 +118,17 @@ impl Block {
         rotary: &Rotary,
         bias: Option<Tensor<4>>,
     ) -> Tensor<3> {
+        if !self.recomputed {
+            return self.modulated(x, modulation, rotary, bias);
+        }
+        // The modulation is an input, so that gradients by the condition add up in the same order either way.
+        let (rotary, vectors) = (rotary.clone(), modulation.0.clone().unsqueeze_dim(1));
+        recomputed(self, [x, vectors], move |block, [x, vectors]| {
+            block.modulated(x, &Modulation(vectors.squeeze_dim(1)), &rotary, bias.clone())
+        })
+    }
+
+    fn modulated(&self, x: Tensor<3>, modulation: &Modulation, rotary: &Rotary, bias: Option<Tensor<4>>) -> Tensor<3> {
         let x = modulation.attend(x, |x| self.attention.forward(x, rotary, bias));
         modulation.feed(x, &self.feed_forward)
     }
@@ -129,9 +154,12 @@ pub(crate) struct MergingBlock {
     attention: MergingAttention,
     feed_forward: FeedForward,
     modulation: Linear,
+    /// Whether a backward pass computes the block again.
+    recomputed: bool,
 }
 
 /// What the read-out's blocks share: where queries lie, and which keys a query sees.
+#[derive(Clone)]
 pub(crate) struct Merging {
     pub rotary: Rotary,
     pub bias: Tensor<4>,
@@ -143,7 +171,13 @@ impl MergingBlock {
             attention: MergingAttention::new(config.width, config.heads, device),
             feed_forward: FeedForward::new(config, device),
             modulation: linear(config.condition_width, 6 * config.width, true, device),
+            recomputed: false,
         }
+    }
+
+    /// The same, keeping its inputs alone for a backward pass, which computes the rest again.
+    pub fn recomputing(self, on: bool) -> Self {
+        Self { recomputed: on, ..self }
     }
 
     /// What a condition `[batch, condition width]` makes of the block.
@@ -162,6 +196,23 @@ impl MergingBlock {
         queries: Tensor<3>,
         modulation: &Modulation,
         keys: [Tensor<3>; 2],
+        merging: &Merging,
+    ) -> Tensor<3> {
+        if !self.recomputed {
+            return self.modulated(queries, keys, modulation, merging);
+        }
+        let (merging, [before, after]) = (merging.clone(), keys);
+        let inputs = [queries, before, after, modulation.0.clone().unsqueeze_dim(1)];
+        recomputed(self, inputs, move |block, [queries, before, after, vectors]| {
+            block.modulated(queries, [before, after], &Modulation(vectors.squeeze_dim(1)), &merging)
+        })
+    }
+
+    fn modulated(
+        &self,
+        queries: Tensor<3>,
+        keys: [Tensor<3>; 2],
+        modulation: &Modulation,
         merging: &Merging,
     ) -> Tensor<3> {
         let Merging { rotary, bias } = merging;

@@ -71,6 +71,18 @@ impl Network {
         Ok(crate::initialise::draw_weights(Self::undrawn(config, vocab, len, device), seed))
     }
 
+    /// The same network, whose blocks keep their inputs alone for a backward pass and compute the rest again in it: a third more
+    /// operations a training step, and the memory of one block's intermediate results in place of all blocks'.
+    ///
+    /// Logits and gradients do not change. It holds on the CPU device; elsewhere intermediate results are kept as ever.
+    pub fn recomputing(self, on: bool) -> Self {
+        match self {
+            Self::Hollow(network) => Self::Hollow(network.recomputing(on)),
+            Self::MaskedQuery(network) => Self::MaskedQuery(network.recomputing(on)),
+            Self::Bidirectional(network) => Self::Bidirectional(network.recomputing(on)),
+        }
+    }
+
     /// Number of weights of the network that [`new`](Self::new) builds, without drawing any of them.
     ///
     /// # Errors

@@ -66,6 +66,16 @@ impl Hollow {
         }
     }
 
+    pub(crate) fn recomputing(self, on: bool) -> Self {
+        let stream = |blocks: Vec<Block>| blocks.into_iter().map(|block| block.recomputing(on)).collect();
+        Self {
+            forward_stream: stream(self.forward_stream),
+            backward_stream: stream(self.backward_stream),
+            merge: self.merge.into_iter().map(|block| block.recomputing(on)).collect(),
+            ..self
+        }
+    }
+
     /// Both streams' states of embedded tokens, each `[batch, site, width]`.
     fn streams(&self, embedded: Tensor<3>, modulations: &Modulations) -> [Tensor<3>; 2] {
         let len = embedded.dims()[1];

@@ -20,6 +20,10 @@ impl MaskedQuery {
         Self { transformer: Bidirectional::new(config, vocab, 1, len, device), query: vocab }
     }
 
+    pub(crate) fn recomputing(self, on: bool) -> Self {
+        Self { transformer: self.transformer.recomputing(on), ..self }
+    }
+
     /// Logits of one site a row: `[batch, 1, token]`.
     fn one_site_a_row(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: &[usize]) -> Tensor<3> {
         let device = tokens.device();

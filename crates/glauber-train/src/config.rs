@@ -184,6 +184,9 @@ pub struct TrainConfig {
     /// Parts that a step's sequences are cut into. Their gradients are averaged (accumulation), and run side by side where there
     /// are threads for it. The result depends on this number, not on the threads.
     pub micro_batches: usize,
+    /// Whether the network's blocks keep their inputs alone for the backward pass, and compute the rest again in it: less memory, more time,
+    /// the same loss and gradients ([`Network::recomputing`](glauber_model::Network::recomputing)).
+    pub checkpoint_activations: bool,
     /// Peak learning rate.
     pub learning_rate: f64,
     /// Learning rate at the last step, as a share of the peak.
@@ -227,6 +230,7 @@ impl Default for TrainConfig {
             steps: 2000,
             batch: 32,
             micro_batches: 2,
+            checkpoint_activations: false,
             learning_rate: 1e-2,
             minimum_rate: 0.01,
             warmup_steps: 100,

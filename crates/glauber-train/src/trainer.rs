@@ -137,7 +137,7 @@ impl Trainer {
             metrics: Vec::new(),
             metric_text: String::new(),
             device: device.clone(),
-            replicas: Replicas::new(threads.min(config.train.micro_batches)),
+            replicas: Replicas::new(threads.min(config.train.micro_batches), config.train.checkpoint_activations),
             validation: Vec::new(),
             config,
         })

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
 use glauber_chain::oracles::MarkovSource;
 use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Positions};
-use glauber_schedule::ScheduleConfig;
+use glauber_schedule::{NoiseConfig, ScheduleConfig};
 use glauber_train::{
     DataConfig, Event, Examples, Flow, Objective, Observer, RunConfig, RunFolder, Surroundings, TrainConfig,
     TrainError, Trainer, Vocabulary, excess_over_bayes,
@@ -114,6 +115,45 @@ fn the_result_does_not_depend_on_the_threads() {
         std::fs::read(latest.path.join("weights.safetensors")).expect("weights")
     };
     assert!(checkpoint(1) == checkpoint(2));
+}
+
+/// Blocks that are computed again in the backward pass change nothing: not a bit of any weight, of any network, after some steps.
+#[test]
+fn checkpointed_activations_leave_losses_and_weights_as_they_are() {
+    for network in [NetworkKind::Hollow, NetworkKind::MaskedQuery, NetworkKind::Bidirectional] {
+        let run = |checkpoint_activations| {
+            let mut config = config(Objective::Denoising, network, 20);
+            config.train.checkpoint_activations = checkpoint_activations;
+            (config.model.layers, config.model.merge_layers) = (3, 2);
+            config.model.conditioning = Conditioning::SignalLevel;
+            let mut vocabulary = vocabulary();
+            if network == NetworkKind::Bidirectional {
+                config.schedule.noise = NoiseConfig::Absorbing;
+                vocabulary.mask = Some(VOCAB as u32 - 1);
+            }
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("run");
+            let mut trainer = Trainer::begin(config, &vocabulary, None, &path, &Device::flex(), 2).expect("a trainer");
+            let source = MarkovSource::random(VOCAB - 1, 1, 3.0).expect("a source");
+            let losses: Vec<f64> = (0..5).map(|_| trainer.train_step(&source).expect("a step").0).collect();
+            let mut weights = Weights(Vec::new());
+            trainer.network().visit(&mut weights);
+            (losses, weights.0)
+        };
+        let (plain, again) = (run(false), run(true));
+        assert!(plain.1.iter().any(|values| values.iter().any(|&value| value != 0.0)));
+        assert_eq!(plain.0, again.0, "{network:?}");
+        assert_eq!(plain.1, again.1, "{network:?}");
+    }
+}
+
+/// All weights of a network.
+struct Weights(Vec<Vec<f32>>);
+
+impl ModuleVisitor for Weights {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0.push(param.val().into_data().iter::<f32>().collect());
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
-//! `cargo xtask bench`: our steps beside PyTorch's in one run, and criterion's results beside saved ones.
+//! `cargo xtask bench`: our steps beside PyTorch's and numba's in one run, memory by presets, and criterion's results beside saved ones.
 
+mod chain;
 mod compare;
+mod memory;
 mod python;
 mod side;
 mod table;
@@ -20,6 +22,10 @@ pub enum What {
     Train(Flags),
     /// Sampling steps, each of which redraws one site of each sequence
     Sample(SampleFlags),
+    /// Sweeps of Ising and Potts models: ours, numba's, ours, numba's …
+    Chain(chain::Flags),
+    /// The most memory that training and sampling hold, preset by preset
+    Memory(memory::Flags),
     /// Compare the last `cargo bench` with one saved by `cargo bench -- --save-baseline NAME`
     Compare(CompareFlags),
 }
@@ -68,6 +74,8 @@ pub fn run(what: &What) -> anyhow::Result<ExitCode> {
     match what {
         What::Train(flags) => yardstick::train(flags),
         What::Sample(flags) => yardstick::sample(&flags.common, &flags.batch),
+        What::Chain(flags) => chain::run(flags),
+        What::Memory(flags) => memory::run(flags),
         What::Compare(flags) => compare::run(flags),
     }
 }

@@ -1,41 +1,64 @@
-//! A Python that has PyTorch.
+//! A Python that has what a script needs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::bail;
 
-/// What to say where there is none.
-pub const HOW_TO_GET_IT: &str =
-    "no Python with PyTorch: our side alone. To get one: python3 -m venv .venv && .venv/bin/pip install torch";
+/// What the scripts of a folder import.
+pub struct Needs {
+    /// Name of the module, and of the package.
+    pub module: &'static str,
+    /// Where the scripts are, from the root.
+    pub scripts: &'static str,
+}
 
-/// Where the scripts are, from the root.
-const SCRIPTS: &str = "benches/pytorch";
+/// Networks in PyTorch.
+pub const PYTORCH: Needs = Needs { module: "torch", scripts: "benches/pytorch" };
+/// Lattices in numba.
+pub const NUMBA: Needs = Needs { module: "numba", scripts: "benches/numba" };
 
-/// A Python that has PyTorch, and the scripts it is to run.
+/// A Python that has a module, and the scripts it is to run.
 pub struct Python {
     program: PathBuf,
     scripts: PathBuf,
 }
 
-impl Python {
-    /// The one asked for, else the first of those that are usually there; `None` where none of them has PyTorch.
+impl Needs {
+    /// What to say where there is none.
+    pub fn how_to_get_it(&self) -> String {
+        let module = self.module;
+        format!(
+            "no Python with {module}: our side alone. To get one: python3 -m venv .venv && .venv/bin/pip install {module}"
+        )
+    }
+
+    /// The Python asked for, else the first of those that are usually there; `None` where none of them has the module.
     ///
     /// # Errors
-    /// When the one asked for has no PyTorch.
-    pub fn find(asked: Option<&Path>, root: &Path) -> anyhow::Result<Option<Self>> {
-        let here = |program: PathBuf| Self { program, scripts: root.join(SCRIPTS) };
+    /// When the one asked for has no such module.
+    pub fn find(&self, asked: Option<&Path>, root: &Path) -> anyhow::Result<Option<Python>> {
+        let here = |program: PathBuf| Python { program, scripts: root.join(self.scripts) };
         if let Some(asked) = asked {
-            if !has_pytorch(asked) {
-                bail!("`--python {}`: `import torch` fails there", asked.display());
+            if !self.are_met(asked) {
+                bail!("`--python {}`: `import {}` fails there", asked.display(), self.module);
             }
             return Ok(Some(here(asked.into())));
         }
         let usual = [root.join(".venv/bin/python"), PathBuf::from("python3")];
-        Ok(usual.into_iter().find(|program| has_pytorch(program)).map(here))
+        Ok(usual.into_iter().find(|program| self.are_met(program)).map(here))
     }
 
-    /// A script of `benches/pytorch/`, ready for its arguments.
+    fn are_met(&self, program: &Path) -> bool {
+        let mut command = Command::new(program);
+        let import = format!("import {}", self.module);
+        command.args(["-c", &import]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    }
+}
+
+impl Python {
+    /// A script of the folder, ready for its arguments.
     pub fn script(&self, name: &str) -> Command {
         let mut command = Command::new(&self.program);
         command.arg(self.scripts.join(name)).env("PYTHONDONTWRITEBYTECODE", "1");
@@ -43,19 +66,16 @@ impl Python {
     }
 }
 
-fn has_pytorch(program: &Path) -> bool {
-    let mut command = Command::new(program);
-    command.args(["-c", "import torch"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_python_asked_for_must_have_pytorch() {
-        let error = Python::find(Some(Path::new("no/such/python")), Path::new(".")).err().expect("an error");
-        assert!(error.to_string().contains("--python no/such/python"), "{error}");
+    fn a_python_asked_for_must_have_the_module() {
+        for needs in [PYTORCH, NUMBA] {
+            let error = needs.find(Some(Path::new("no/such/python")), Path::new(".")).err().expect("an error");
+            assert!(error.to_string().contains("--python no/such/python"), "{error}");
+            assert!(needs.how_to_get_it().contains(&format!("pip install {}", needs.module)));
+        }
     }
 }

@@ -45,10 +45,20 @@ impl Side {
     /// # Errors
     /// When it ends early or says something else.
     pub fn block(&mut self) -> anyhow::Result<f64> {
+        Ok(self.block_with_energy()?.0)
+    }
+
+    /// The same, and the energy that a block of sweeps ended at, if it says so.
+    ///
+    /// # Errors
+    /// As [`block`](Self::block).
+    pub fn block_with_energy(&mut self) -> anyhow::Result<(f64, Option<f64>)> {
         writeln!(self.requests).with_context(|| format!("{} no longer listens", self.name))?;
         let block = self.reply()?;
         match (block["seconds"].as_f64(), block["steps"].as_f64()) {
-            (Some(seconds), Some(steps)) if seconds > 0.0 && steps > 0.0 => Ok(seconds / steps),
+            (Some(seconds), Some(steps)) if seconds > 0.0 && steps > 0.0 => {
+                Ok((seconds / steps, block["energy"].as_f64()))
+            }
             _ => bail!("{}: expected steps and seconds, found {block}", self.name),
         }
     }

@@ -26,9 +26,9 @@ pub struct Measured {
 
 /// Where the figures come from.
 pub struct Machine {
-    processor: String,
+    pub processor: String,
     threads: usize,
-    command: String,
+    pub command: String,
 }
 
 impl Machine {
@@ -72,12 +72,12 @@ impl Times {
 }
 
 /// One cell with a value for each side.
-fn each(values: impl Iterator<Item = String>) -> String {
+pub fn each(values: impl Iterator<Item = String>) -> String {
     values.collect::<Vec<_>>().join(" / ")
 }
 
 /// Three significant digits.
-fn short(value: f64) -> String {
+pub fn short(value: f64) -> String {
     let decimals = if value > 0.0 { (2.0 - value.log10().floor()).clamp(0.0, 6.0) as usize } else { 0 };
     format!("{value:.decimals$}")
 }

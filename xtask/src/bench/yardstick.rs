@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use serde_json::Value;
 
 use super::Flags;
-use super::python::{HOW_TO_GET_IT, Python};
+use super::python::{PYTORCH, Python};
 use super::side::Side;
 use super::table::{self, Measured, Times};
 use crate::launcher;
@@ -62,9 +62,9 @@ pub fn sample(flags: &Flags, batches: &[u64]) -> anyhow::Result<ExitCode> {
 
 fn compare(heading: &str, flags: &Flags, steps: &[Step]) -> anyhow::Result<ExitCode> {
     let root = PathBuf::from(workspace::metadata(Depth::Members)?.workspace_root);
-    let python = Python::find(flags.python.as_deref(), &root)?;
+    let python = PYTORCH.find(flags.python.as_deref(), &root)?;
     if python.is_none() {
-        eprintln!("{HOW_TO_GET_IT}");
+        eprintln!("{}", PYTORCH.how_to_get_it());
     }
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = flags.threads.unwrap_or_else(cores).max(1);
@@ -177,13 +177,13 @@ impl Programs<'_> {
 }
 
 /// Refuses sides whose networks differ in size.
-fn same_size(sides: &[Side]) -> anyhow::Result<()> {
+pub fn same_size(sides: &[Side]) -> anyhow::Result<()> {
     let [ours, theirs] = sides else { return Ok(()) };
     if ours.parameters == theirs.parameters {
         return Ok(());
     }
     bail!(
-        "not the same network: {} has {} parameters, {} has {}: `benches/pytorch/network.py` is to follow ours",
+        "not the same size: {} has {} parameters, {} has {}: the script is to follow ours",
         ours.name,
         ours.parameters,
         theirs.name,

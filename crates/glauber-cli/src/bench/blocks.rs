@@ -13,6 +13,13 @@ use super::setup::ShapeFlags;
 pub struct BlockFlags {
     #[command(flatten)]
     pub shape: ShapeFlags,
+    #[command(flatten)]
+    pace: Pace,
+}
+
+/// How often to measure.
+#[derive(Debug, Args)]
+pub struct Pace {
     /// Steps of a block
     #[arg(long, default_value_t = 3)]
     steps: usize,
@@ -21,7 +28,7 @@ pub struct BlockFlags {
     blocks: usize,
     /// Steps before the first block
     #[arg(long, default_value_t = 2)]
-    warmup: usize,
+    pub warmup: usize,
     /// Wait for a line on standard input before each block
     #[arg(long)]
     paced: bool,
@@ -30,8 +37,19 @@ pub struct BlockFlags {
 impl BlockFlags {
     /// Says who measures, then times block after block; `run` does so many steps.
     pub fn measure(&self, parameters: usize, mut run: impl FnMut(usize) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        run(self.warmup)?;
+        run(self.pace.warmup)?;
         print(&json!({ "side": concat!("glauber ", env!("CARGO_PKG_VERSION")), "parameters": parameters }))?;
+        self.pace.blocks(|steps| {
+            let begun = Instant::now();
+            run(steps)?;
+            print(&json!({ "steps": steps, "seconds": begun.elapsed().as_secs_f64() }))
+        })
+    }
+}
+
+impl Pace {
+    /// Has every block done when it is wanted; `block` is told its steps.
+    pub fn blocks(&self, mut block: impl FnMut(usize) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let mut requests = std::io::stdin().lock().lines();
         let mut done = 0;
         loop {
@@ -42,9 +60,7 @@ impl BlockFlags {
             if !wanted {
                 return Ok(());
             }
-            let begun = Instant::now();
-            run(self.steps)?;
-            print(&json!({ "steps": self.steps, "seconds": begun.elapsed().as_secs_f64() }))?;
+            block(self.steps)?;
             done += 1;
         }
     }

@@ -1,13 +1,16 @@
 //! `glauber bench`: our side of the yardstick, whose other side is `benches/pytorch/`; `cargo xtask bench` runs both.
 
 mod blocks;
+mod chain;
 mod flops;
+mod memory;
 mod record;
 mod setup;
 
 use burn::tensor::{Device, Distribution, Tensor};
 use clap::Subcommand;
 use glauber_chain::{ChainRng, Chains, DrawControls};
+use glauber_model::Network;
 use glauber_train::{DeviceChains, DeviceSampler, Objective};
 
 use self::blocks::BlockFlags;
@@ -23,6 +26,10 @@ pub enum BenchWhat {
     Sample(BlockFlags),
     /// The largest matrix product of a training step
     Matmul(BlockFlags),
+    /// Sweeps of a heat bath over a lattice; the other side is `benches/numba/`
+    Chain(chain::Flags),
+    /// The most memory that training or sampling holds at a time
+    Memory(memory::Flags),
     /// Print the sizes that the other side is to take, as JSON
     Setup(ShapeFlags),
     /// Write weights, examples, logits and losses of a few steps, for `benches/pytorch/check.py`
@@ -35,6 +42,8 @@ pub fn run(what: BenchWhat) -> anyhow::Result<()> {
         BenchWhat::Train(flags) => train(&flags),
         BenchWhat::Sample(flags) => sample(&flags),
         BenchWhat::Matmul(flags) => matmul(&flags),
+        BenchWhat::Chain(flags) => chain::run(&flags),
+        BenchWhat::Memory(flags) => memory::run(&flags),
         BenchWhat::Setup(flags) => blocks::print(&Setup::of(&flags)?.describe()?),
         BenchWhat::Record(flags) => record::run(&flags),
     }
@@ -55,12 +64,22 @@ fn train(flags: &BlockFlags) -> anyhow::Result<()> {
 
 fn sample(flags: &BlockFlags) -> anyhow::Result<()> {
     let setup = Setup::of(&flags.shape)?;
-    let (schedule, device, network) = (setup.schedule()?, setup.device(), setup.network()?);
+    let network = setup.network()?;
+    sampling(&setup, &network, |run| flags.measure(setup.parameters()?, run))
+}
+
+/// Lends what does so many sampling steps.
+fn sampling<T>(
+    setup: &Setup,
+    network: &Network,
+    measure: impl FnOnce(&mut dyn FnMut(usize) -> anyhow::Result<()>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let (schedule, device) = (setup.schedule()?, setup.device());
     let chains = Chains::from_noise(&schedule, ChainRng::streams(0, setup.config.train.batch));
     let mut chains = DeviceChains::upload(&chains, &device);
-    let sampler = DeviceSampler::new(&network, Objective::Denoising, &schedule, DrawControls::default(), &device)?;
+    let sampler = DeviceSampler::new(network, Objective::Denoising, &schedule, DrawControls::default(), &device)?;
     let mut now = schedule.horizon();
-    flags.measure(setup.parameters()?, |steps| {
+    measure(&mut |steps| {
         let mut left = steps;
         while left > 0 {
             let to = now.saturating_sub(left);

@@ -1,6 +1,6 @@
 //! What is measured: sizes, and what is built of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use burn::module::Module;
@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use glauber_chain::ChainRng;
 use glauber_model::{ModelConfig, Network, Preset};
 use glauber_schedule::{Schedule, ScheduleConfig};
+use glauber_text::{CorpusConfig, PrepareConfig, TokenizerConfig};
 use glauber_tokens::Token;
 use glauber_train::{DataConfig, RunConfig, SequenceSource, TrainConfig, Trainer, Vocabulary};
 use serde_json::{Value, json};
@@ -40,9 +41,19 @@ pub struct ShapeFlags {
     pub threads: Option<usize>,
 }
 
-/// A shape with all that follows from it.
+/// A network, and what it reads.
+pub struct Sizes {
+    /// What to call it.
+    pub name: String,
+    pub model: ModelConfig,
+    pub vocab: usize,
+    /// Tokens of a sequence.
+    pub length: usize,
+}
+
+/// Sizes with all that follows from them.
 pub struct Setup {
-    shape: Shape,
+    name: String,
     pub vocab: usize,
     pub config: RunConfig,
     threads: usize,
@@ -81,20 +92,34 @@ impl Setup {
     /// What the flags ask for.
     pub fn of(flags: &ShapeFlags) -> anyhow::Result<Self> {
         let (vocab, length, batch) = flags.shape.sizes();
-        let batch = flags.batch.unwrap_or(batch);
+        let name = flags.shape.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+        let train = TrainConfig { batch: flags.batch.unwrap_or(batch), ..TrainConfig::default() };
+        Self::new(Sizes { name, model: flags.shape.model(), vocab, length }, train, flags.threads)
+    }
+
+    /// Some sizes, trained as `train` says but for the micro-batches: one a thread, by default as many as there are cores.
+    pub fn new(sizes: Sizes, train: TrainConfig, threads: Option<usize>) -> anyhow::Result<Self> {
+        let Sizes { name, model, vocab, length } = sizes;
+        let batch = train.batch;
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = flags.threads.unwrap_or_else(cores).max(1);
+        let threads = threads.unwrap_or_else(cores).max(1);
         // One micro-batch a thread, where they come out even.
         let micro_batches = if batch.is_multiple_of(threads) { threads } else { 1 };
         let config = RunConfig {
             seed: 0,
-            data: DataConfig::Markov { length, vocab, source_seed: 0, classes: 1 },
-            model: flags.shape.model(),
+            // The data are what a source draws: this tells the length alone, and sets no bound on the vocabulary.
+            data: DataConfig::Text {
+                length,
+                corpus: CorpusConfig::new::<PathBuf>([]),
+                tokenizer: TokenizerConfig::Bpe { vocab_size: vocab },
+                prepare: PrepareConfig::default(),
+            },
+            model,
             schedule: ScheduleConfig::default(),
-            train: TrainConfig { batch, micro_batches, ..TrainConfig::default() },
+            train: TrainConfig { micro_batches, ..train },
         };
         config.validate().context("`--batch`")?;
-        Ok(Self { shape: flags.shape, vocab, config, threads, device: super::cpu()? })
+        Ok(Self { name, vocab, config, threads, device: super::cpu()? })
     }
 
     /// The device that is measured.
@@ -151,7 +176,7 @@ impl Setup {
         let batch = self.config.train.batch as u64;
         let [rows, inner, columns] = self.product().map(|size| size as u64);
         Ok(json!({
-            "shape": self.shape.to_possible_value().map(|value| value.get_name().to_owned()),
+            "shape": self.name,
             "model": self.config.model,
             "vocab": self.vocab,
             "length": length,

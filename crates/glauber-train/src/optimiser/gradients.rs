@@ -27,18 +27,20 @@ pub(crate) struct StepGradients {
 /// runs in the order of the micro-batches: the result does not depend on the number of threads.
 pub(crate) struct Replicas {
     pools: Vec<ThreadPool>,
+    recomputing: bool,
 }
 
 impl Replicas {
-    /// `threads` replicas; one replica leaves the parallelism within its operations as it is.
-    pub fn new(threads: usize) -> Self {
+    /// `threads` replicas; one replica leaves the parallelism within its operations as it is. `recomputing` ones keep no more than the inputs of
+    /// the network's blocks.
+    pub fn new(threads: usize, recomputing: bool) -> Self {
         let name = |at| move |_| format!("replica-{at}");
         let pool = |at: usize| ThreadPoolBuilder::new().num_threads(1).thread_name(name(at)).build().ok();
         let pools = match threads {
             0 | 1 => Vec::new(),
             _ => (0..threads).filter_map(pool).collect(),
         };
-        Self { pools }
+        Self { pools, recomputing }
     }
 
     /// Loss and gradient of every micro-batch, averaged; the gradient's global norm is clipped to `clip`.
@@ -51,6 +53,7 @@ impl Replicas {
         device: &Device,
         clip: f64,
     ) -> StepGradients {
+        let network = &network.clone().recomputing(self.recomputing);
         let one = |examples: &Examples| micro_batch(network, objective, schedule, examples, device);
         let parts = match batches.len() > 1 && self.pools.len() > 1 {
             false => batches.iter().map(one).collect(),

@@ -1,0 +1,134 @@
+//! Heat bath of Ising and Potts models on a torus at the critical coupling, one core; the other side is `benches/numba/ising.py`.
+
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use glauber_chain::oracles::{Ising, Lattice, Potts, critical_coupling};
+use glauber_chain::{Chains, HeatBath, MultiSpin, SiteConditional};
+use glauber_schedule::{Boundary, SiteOrder};
+use glauber_tokens::{Token, TokenBatch};
+use serde_json::json;
+
+use super::blocks::{Pace, print};
+
+/// What is updated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Model {
+    /// Two spins
+    Ising,
+    /// Three colours
+    Potts3,
+    /// Eight colours
+    Potts8,
+}
+
+/// How a sweep goes over the sites.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    /// One site a step, row after row
+    Sites,
+    /// The two colours of the checkerboard
+    Classes,
+    /// The same for 64 Ising chains, a bit each
+    Words,
+}
+
+/// What to measure.
+#[derive(Debug, Args)]
+pub struct Flags {
+    #[arg(long, value_enum)]
+    model: Model,
+    #[arg(long, value_enum, default_value_t = Order::Sites)]
+    order: Order,
+    /// Sites of a row and of a column, an even number
+    #[arg(long, default_value_t = 64)]
+    side: usize,
+    /// Coupling over the critical one
+    #[arg(long, default_value_t = 1.0)]
+    coupling: f64,
+    #[command(flatten)]
+    pace: Pace,
+}
+
+/// Sweeps over one chain, or 64.
+trait Sweeps {
+    fn run(&mut self, sweeps: usize) -> anyhow::Result<()>;
+
+    /// Energy a site, a bond of equal spins being −1 and, in the Ising model, one of unlike spins +1.
+    fn energy(&self) -> f64;
+}
+
+/// Times block after block of sweeps; each line has the energy it ended at.
+pub fn run(flags: &Flags) -> anyhow::Result<()> {
+    let lattice = Lattice::new(flags.side, flags.side, Boundary::Torus)?;
+    let sites = lattice.sites();
+    let order = match flags.order {
+        Order::Sites => SiteOrder::round_robin(sites, 1)?,
+        Order::Classes | Order::Words => lattice.order(1)?,
+    };
+    let potts = |colours: usize| {
+        let critical = (1.0 + (colours as f64).sqrt()).ln();
+        Potts::new(lattice.clone(), colours, flags.coupling * critical)
+    };
+    let ising = Ising::new(lattice.clone(), flags.coupling * critical_coupling(), 0.0)?;
+    let mut chain: Box<dyn Sweeps> = match (flags.model, flags.order) {
+        (Model::Ising, Order::Words) => Box::new(Words(MultiSpin::filled(&ising, 64, 1, 1)?, sites)),
+        (_, Order::Words) => anyhow::bail!("`--order words` is for `--model ising`"),
+        (Model::Ising, _) => Box::new(Single::new(ising, Ising::bond_energy, order)),
+        (Model::Potts3, _) => Box::new(Single::new(potts(3)?, Potts::bond_energy, order)),
+        (Model::Potts8, _) => Box::new(Single::new(potts(8)?, Potts::bond_energy, order)),
+    };
+    chain.run(flags.pace.warmup)?;
+    let updates = sites * if flags.order == Order::Words { 64 } else { 1 };
+    print(&json!({ "side": concat!("glauber ", env!("CARGO_PKG_VERSION")), "parameters": updates }))?;
+    flags.pace.blocks(|sweeps| {
+        let begun = Instant::now();
+        chain.run(sweeps)?;
+        let seconds = begun.elapsed().as_secs_f64();
+        print(&json!({ "steps": sweeps, "seconds": seconds, "energy": chain.energy() }))
+    })
+}
+
+/// One chain, a spin to a token.
+struct Single<M> {
+    model: M,
+    energy: fn(&M, &[Token]) -> f64,
+    order: SiteOrder,
+    chains: Chains,
+}
+
+impl<M: SiteConditional> Single<M> {
+    fn new(model: M, energy: fn(&M, &[Token]) -> f64, order: SiteOrder) -> Self {
+        let chains = Chains::seeded(TokenBatch::filled(1, model.len(), 1), 1);
+        Self { model, energy, order, chains }
+    }
+}
+
+impl<M: SiteConditional> Sweeps for Single<M> {
+    fn run(&mut self, sweeps: usize) -> anyhow::Result<()> {
+        let kernel = HeatBath::default();
+        for _ in 0..sweeps {
+            kernel.run(&self.model, &mut self.chains, &self.order, 0..self.order.horizon())?;
+        }
+        Ok(())
+    }
+
+    fn energy(&self) -> f64 {
+        (self.energy)(&self.model, self.chains.tokens().row(0)) / self.model.len() as f64
+    }
+}
+
+/// 64 chains of so many sites.
+struct Words(MultiSpin, usize);
+
+impl Sweeps for Words {
+    fn run(&mut self, sweeps: usize) -> anyhow::Result<()> {
+        self.0.run(sweeps);
+        Ok(())
+    }
+
+    fn energy(&self) -> f64 {
+        let energies = self.0.bond_energies();
+        energies.iter().sum::<f64>() / (energies.len() * self.1) as f64
+    }
+}

@@ -1,0 +1,124 @@
+//! The most memory that training and sampling hold: a process for each row, which measures itself.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde_json::Value;
+
+use super::table::Machine;
+use crate::launcher;
+
+/// What each preset does in turn.
+const WORK: [&[&str]; 3] = [&[], &["--checkpoint-activations"], &["--sampling"]];
+
+/// What to measure.
+#[derive(Args)]
+pub struct Flags {
+    /// Presets, commas between them; `ggm-387m` takes more than 10 GiB to train
+    #[arg(long, value_delimiter = ',', default_value = "tiny,small", value_parser = ["tiny", "small", "ggm-387m"])]
+    preset: Vec<String>,
+    /// Sequences of a step, in place of the preset's
+    #[arg(long)]
+    batch: Option<u64>,
+    /// Tokens of a sequence, in place of the preset's
+    #[arg(long)]
+    length: Option<u64>,
+    /// Tokens of the vocabulary, in place of the preset's
+    #[arg(long)]
+    vocab: Option<u64>,
+    /// Micro-batches computed side by side; by default as many as there are cores
+    #[arg(long)]
+    threads: Option<u64>,
+    /// Write the table here, too
+    #[arg(long, value_name = "FILE.md")]
+    out: Option<PathBuf>,
+}
+
+impl Flags {
+    /// The sizes asked for, as the program's flags.
+    fn sizes(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let all =
+            [("--batch", self.batch), ("--length", self.length), ("--vocab", self.vocab), ("--threads", self.threads)];
+        all.into_iter().filter_map(|(flag, size)| Some((flag, size?)))
+    }
+}
+
+/// Measures training, training with checkpointed activations and sampling of every preset.
+///
+/// # Errors
+/// When a process fails, for example for want of memory.
+pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
+    let program = launcher::program()?;
+    let mut rows = Vec::new();
+    for preset in &flags.preset {
+        for work in WORK {
+            let mut command = Command::new(&program);
+            command.args(["bench", "memory", "--preset", preset]).args(work);
+            for (flag, size) in flags.sizes() {
+                command.args([flag, &size.to_string()]);
+            }
+            let output = command.stderr(Stdio::inherit()).output().context("cannot start the program")?;
+            if !output.status.success() {
+                bail!("`{preset} {}` failed ({}): was there enough memory?", work.join(" "), output.status);
+            }
+            rows.push(serde_json::from_slice(&output.stdout)?);
+            eprintln!("{}", row(rows.last().unwrap_or(&Value::Null)));
+        }
+    }
+    let text = markdown(&Machine::here(1).command, &rows);
+    println!("{text}");
+    if let Some(path) = &flags.out {
+        fs::write(path, text).with_context(|| format!("`--out {}`", path.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn markdown(command: &str, rows: &[Value]) -> String {
+    let heads = ["preset", "parameters", "work", "sequences", "weights", "average", "moments", "the rest", "peak"];
+    let mut text = format!("## Memory\n\n```sh\n{command}\n```\n\n| {} |\n|{}\n", heads.join(" | "), "---|".repeat(9));
+    rows.iter().for_each(|found| text += &(row(found) + "\n"));
+    text
+}
+
+/// A row of the table, in MiB.
+fn row(found: &Value) -> String {
+    let mib = |key: &str| found["mib"][key].as_f64();
+    let held = ["weights", "average", "moments"].map(|key| mib(key).unwrap_or(f64::NAN));
+    let rest = mib("peak").map(|peak| peak - held.iter().sum::<f64>());
+    let shown = |mib: Option<f64>| mib.map_or("–".into(), |mib| format!("{mib:.0}"));
+    let work = match (found["work"].as_str(), found["checkpoint_activations"].as_bool()) {
+        (Some("train"), Some(true)) => "train, activations checkpointed",
+        (Some("train"), _) => "train",
+        _ => "sample",
+    };
+    let sequences = format!("{} × {}, V = {}", found["batch"], found["length"], found["vocab"]);
+    let name = found["preset"].as_str().unwrap_or("?");
+    let [weights, average, moments] = held.map(|mib| shown(Some(mib)));
+    let (rest, peak) = (shown(rest), shown(mib("peak")));
+    let parameters = &found["parameters"];
+    format!(
+        "| {name} | {parameters} | {work} | {sequences} | {weights} | {average} | {moments} | {rest} | **{peak}** |"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_row_has_what_is_held_and_the_rest() {
+        let mut found = json!({
+            "preset": "tiny", "work": "train", "batch": 2, "length": 8, "vocab": 5, "checkpoint_activations": true,
+            "parameters": 7, "mib": { "weights": 1.0, "average": 1.0, "moments": 2.0, "peak": 10.0 },
+        });
+        let expected = "| tiny | 7 | train, activations checkpointed | 2 × 8, V = 5 | 1 | 1 | 2 | 6 | **10** |";
+        assert_eq!(row(&found), expected);
+        // A system that tells no peak.
+        found["mib"]["peak"] = Value::Null;
+        assert!(row(&found).ends_with("| 2 | – | **–** |"), "{}", row(&found));
+    }
+}
