@@ -105,35 +105,46 @@ impl TokenizerRun {
         read.map(Some).with_context(damaged)
     }
 
-    /// Writes a checkpoint under a temporary name, renames it, and removes all but the last `keep`.
-    pub fn save(&self, trainer: &TokenizerTrainer, state: &State, metrics: &str, keep: usize) -> anyhow::Result<()> {
+    /// Writes a checkpoint under a temporary name and renames it.
+    pub fn save(&self, trainer: &TokenizerTrainer, state: &State, metrics: &str) -> anyhow::Result<()> {
+        self.clear_unfinished()?;
         let folder = self.path.join(CHECKPOINTS);
         let [scratch, removed] = UNFINISHED.map(|name| folder.join(name));
-        for left in [&scratch, &removed] {
-            if left.exists() {
-                fs::remove_dir_all(left).with_context(|| left.display().to_string())?;
-            }
-        }
         fs::create_dir_all(&scratch).with_context(|| scratch.display().to_string())?;
         trainer.save(&scratch.join(TRAINING))?;
         write_whole(&scratch.join(STATE), toml::to_string(state)?.as_bytes())?;
         write_whole(&scratch.join(METRICS), metrics.as_bytes())?;
-        // A folder is renamed before it is removed, so that a kill on the way leaves none that looks whole.
-        let remove = |path: &Path| fs::rename(path, &removed).and_then(|()| fs::remove_dir_all(&removed));
         let finished = folder.join(format!("{PREFIX}{:08}", trainer.steps()));
         if finished.exists() {
-            remove(&finished).with_context(|| finished.display().to_string())?;
+            remove(&finished, &removed)?;
         }
-        fs::rename(&scratch, &finished).with_context(|| finished.display().to_string())?;
-        let all = self.checkpoints()?;
-        for old in &all[..all.len().saturating_sub(keep)] {
-            remove(old).with_context(|| old.display().to_string())?;
+        fs::rename(&scratch, &finished).with_context(|| finished.display().to_string())
+    }
+
+    /// Removes what a kill left of a checkpoint.
+    fn clear_unfinished(&self) -> anyhow::Result<()> {
+        for left in UNFINISHED.map(|name| self.path.join(CHECKPOINTS).join(name)) {
+            if left.exists() {
+                fs::remove_dir_all(&left).with_context(|| left.display().to_string())?;
+            }
         }
         Ok(())
     }
 
-    /// Writes what the newest checkpoint says for others to read: the tokenizer, the evaluations and their curves.
-    pub fn publish(&self, trainer: &TokenizerTrainer, text: &str, metrics: &[MetricLine]) -> anyhow::Result<()> {
+    /// Removes all checkpoints but the last `keep`, and writes what the newest says for others to read: the tokenizer, the evaluations and
+    /// their curves.
+    pub fn publish(
+        &self,
+        trainer: &TokenizerTrainer,
+        text: &str,
+        metrics: &[MetricLine],
+        keep: usize,
+    ) -> anyhow::Result<()> {
+        self.clear_unfinished()?;
+        let all = self.checkpoints()?;
+        for old in &all[..all.len().saturating_sub(keep)] {
+            remove(old, &self.path.join(CHECKPOINTS).join(UNFINISHED[1]))?;
+        }
         trainer.model().save(&self.path.join(TOKENIZER))?;
         self.write(METRICS, text.as_bytes())?;
         let title = self.path.display().to_string();
@@ -157,6 +168,11 @@ impl TokenizerRun {
         found.sort();
         Ok(found.into_iter().map(|(_, path)| path).collect())
     }
+}
+
+/// Removes a folder under another name, so that a kill on the way leaves none that looks whole.
+fn remove(folder: &Path, under: &Path) -> anyhow::Result<()> {
+    fs::rename(folder, under).and_then(|()| fs::remove_dir_all(under)).with_context(|| folder.display().to_string())
 }
 
 /// The training, state and evaluations of a checkpoint.

@@ -95,7 +95,7 @@ impl Training {
         let parse = |line| serde_json::from_str(line).context("metrics.jsonl of the newest checkpoint");
         let metrics = metric_text.lines().map(parse).collect::<anyhow::Result<Vec<MetricLine>>>()?;
         if resumed {
-            run.publish(&trainer, &metric_text, &metrics)?;
+            run.publish(&trainer, &metric_text, &metrics, config.run.keep_checkpoints)?;
         }
         Ok(Self { run, config, trainer, state, metrics, metric_text, held_out, device: device.clone() })
     }
@@ -128,8 +128,8 @@ impl Training {
                 self.evaluate(&progress)?;
             }
             if last || flow == Flow::Stop || step.is_multiple_of(table.checkpoint_every) {
-                self.run.save(&self.trainer, &self.state, &self.metric_text, table.keep_checkpoints)?;
-                self.run.publish(&self.trainer, &self.metric_text, &self.metrics)?;
+                self.run.save(&self.trainer, &self.state, &self.metric_text)?;
+                self.run.publish(&self.trainer, &self.metric_text, &self.metrics, table.keep_checkpoints)?;
             }
         }
         progress.finish();
