@@ -6,9 +6,9 @@ use burn::tensor::{Gradients, Int, Tensor};
 
 use crate::model::VqNetwork;
 
-use super::TokenizerTrainConfig;
 use super::discriminator::Discriminator;
 use super::trainer::Opponent;
+use super::{DiscriminatorConfig, TokenizerTrainConfig};
 
 /// Keeps the ratio of [`Objective::balance`] from dividing by zero.
 const LEAST_NORM: f64 = 1e-4;
@@ -17,11 +17,11 @@ const HIGHEST_RATIO: f64 = 1e4;
 
 /// What a micro-batch is trained for.
 pub(super) struct Objective<'a> {
-    pub config: &'a TokenizerTrainConfig,
+    config: &'a TokenizerTrainConfig,
     /// Gradients on.
-    pub network: &'a VqNetwork,
+    network: VqNetwork,
     /// The discriminator, once it has begun.
-    pub opponent: Option<&'a Opponent>,
+    opponent: Option<(&'a DiscriminatorConfig, Discriminator)>,
 }
 
 /// What a micro-batch came to.
@@ -48,7 +48,14 @@ pub(super) struct Adversary {
     pub gradients: GradientsParams,
 }
 
-impl Objective<'_> {
+impl<'a> Objective<'a> {
+    /// With leaves of its own in burn's graph, for every micro-batch: graphs that share leaves become one, and while one thread brings them
+    /// together, what another is recording can be lost.
+    pub fn new(config: &'a TokenizerTrainConfig, network: &VqNetwork, opponent: Option<&'a Opponent>) -> Self {
+        let opponent = opponent.map(|opponent| (&opponent.config, opponent.network.valid().train()));
+        Self { config, network: network.valid().train(), opponent }
+    }
+
     /// Images `[batch, channel, height, width]` on the plain device.
     pub fn pass(&self, images: Tensor<4>) -> Pass {
         let latents = self.network.latents(images.clone());
@@ -60,17 +67,17 @@ impl Objective<'_> {
         if let Some(commitment) = &quantised.commitment {
             total = total + commitment.clone().mul_scalar(self.config.commitment);
         }
-        let adversary = self.opponent.map(|opponent| {
-            let ratio = if opponent.config.adaptive { self.balance(&features, &images, opponent) } else { 1.0 };
-            let weight = opponent.config.weight * ratio;
-            let verdict = verdict(&opponent.network, reconstructions.clone());
+        let adversary = self.opponent.as_ref().map(|(config, discriminator)| {
+            let ratio = if config.adaptive { self.balance(&features, &images, discriminator) } else { 1.0 };
+            let weight = config.weight * ratio;
+            let verdict = verdict(discriminator, reconstructions.clone());
             total = total.clone() + verdict.clone().mul_scalar(weight);
-            let loss = opponent.network.loss(images.clone(), reconstructions.clone().inner());
-            let gradients = GradientsParams::from_grads(loss.backward(), &opponent.network);
+            let loss = discriminator.loss(images.clone(), reconstructions.clone().inner());
+            let gradients = GradientsParams::from_grads(loss.backward(), discriminator);
             Adversary { verdict: scalar(verdict), weight, loss: scalar(loss), gradients }
         });
         Pass {
-            gradients: GradientsParams::from_grads(total.backward(), self.network),
+            gradients: GradientsParams::from_grads(total.backward(), &self.network),
             absolute: scalar(absolute),
             square: scalar(square),
             commitment: quantised.commitment.map_or(0.0, scalar),
@@ -88,7 +95,7 @@ impl Objective<'_> {
     /// The norm of the weighted differences' gradient over that of the verdict's, at the decoder's last layer.
     ///
     /// The gradients stop at that layer, so that they cost next to nothing below the discriminator.
-    fn balance(&self, features: &Tensor<4>, images: &Tensor<4>, opponent: &Opponent) -> f64 {
+    fn balance(&self, features: &Tensor<4>, images: &Tensor<4>, discriminator: &Discriminator) -> f64 {
         let painted = || self.network.paint(features.clone().inner());
         let norm = |gradients: Gradients| {
             let gradient = self.network.last().weight.val().grad(&gradients);
@@ -96,7 +103,7 @@ impl Objective<'_> {
         };
         let [absolute, square] = differences(&painted(), images);
         let difference = norm(self.weighted(absolute, square).backward());
-        let verdict = norm(verdict(&opponent.network, painted()).backward());
+        let verdict = norm(verdict(discriminator, painted()).backward());
         (difference / (verdict + LEAST_NORM)).min(HIGHEST_RATIO)
     }
 }
@@ -156,7 +163,7 @@ mod tests {
         let values: Vec<f32> = (0..2 * 256).map(|at| (at as f32 * 0.37).sin()).collect();
         let images = Tensor::from_data(TensorData::new(values, [2, 1, 16, 16]), &device);
         let (network, opponent) = (&trainer.network, trainer.opponent.as_ref());
-        let objective = Objective { config: &config, network, opponent };
+        let objective = Objective::new(&config, network, opponent);
         let norm = |loss: &dyn Fn(Tensor<4>) -> Tensor<1>| -> f64 {
             let (codes, _) = network.quantise(network.latents(images.clone()));
             let gradient = network.last().weight.val().grad(&loss(network.images(codes)).backward()).unwrap();

@@ -133,13 +133,10 @@ impl TokenizerTrainer {
         if self.step == 0 && self.config.fresh_codebook {
             self.draw_codebook(&images);
         }
-        let objective = Objective {
-            config: &self.config,
-            network: &self.network,
-            opponent: self.opponent.as_ref().filter(|opponent| self.step >= opponent.config.begin),
-        };
+        let opponent = self.opponent.as_ref().filter(|opponent| self.step >= opponent.config.begin);
         let parts = images.chunk(self.config.micro_batches, 0);
-        let passes = self.lanes.run(parts, &|images| objective.pass(images));
+        let pass = |images| Objective::new(&self.config, &self.network, opponent).pass(images);
+        let passes = self.lanes.run(parts, &pass);
         let mut losses = summary(self.step, &passes);
         let others = losses.discriminator.unwrap_or(0.0);
         if !(losses.total + others).is_finite() {
