@@ -39,11 +39,9 @@ impl Part {
     }
 }
 
-/// The token grids of images, from the cache where they are there.
+/// The token grids of images, from the cache where they are there under their [`key`].
 ///
-/// The key is a hash of the images as the tokenizer is shown them, with their classes, in their order, and of the tokenizer's
-/// [fingerprint](glauber_image::VqModel::fingerprint): whatever changes source, size, colours, division or weights encodes anew. Where
-/// images are flipped or cropped at random a fixed number of passes over them is encoded (`data.tokenizer.passes`), each pass with
+/// Where images are flipped or cropped at random a fixed number of passes over them is encoded (`data.tokenizer.passes`), each pass with
 /// draws of its own; training draws among all of them, so that it sees so many variants of an image and no more. Images held out are
 /// encoded once.
 pub fn encoded(
@@ -51,16 +49,23 @@ pub fn encoded(
     sources: &[Source; 2],
     tokenizer: &ImageTokenizer,
     cache: &Path,
+    key: &str,
 ) -> anyhow::Result<TokenData> {
     let parts = passes(image, sources);
     let fingerprint = tokenizer.model().fingerprint()?;
-    cached(cache, &key(&parts, &fingerprint), |folder| write(folder, &parts, tokenizer, &fingerprint))
+    cached(cache, key, |folder| write(folder, &parts, tokenizer, &fingerprint))
         .context("token grids of the images (`--cache`)")
 }
 
-/// The name of the cache folder: which images, and which tokenizer.
-pub fn encoding(image: &ImageConfig, sources: &[Source; 2], tokenizer: &ImageTokenizer) -> anyhow::Result<String> {
-    Ok(key(&passes(image, sources), &tokenizer.model().fingerprint()?))
+/// The name of the cache folder: a hash of the images as the tokenizer is shown them, with their classes, in their order, and of the
+/// tokenizer's [fingerprint](glauber_image::VqModel::fingerprint). Whatever changes source, size, colours, division or weights encodes
+/// anew.
+pub fn key(image: &ImageConfig, sources: &[Source; 2], tokenizer: &ImageTokenizer) -> anyhow::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    let fingerprint = tokenizer.model().fingerprint()?;
+    hasher.update(b"token grids").update(&VERSION.to_le_bytes()).update(fingerprint.as_bytes());
+    passes(image, sources).iter().for_each(|part| part.hash(&mut hasher));
+    Ok(digits(&hasher))
 }
 
 fn passes<'a>(image: &ImageConfig, [train, held_out]: &'a [Source; 2]) -> [Passes<'a>; 2] {
@@ -70,13 +75,6 @@ fn passes<'a>(image: &ImageConfig, [train, held_out]: &'a [Source; 2]) -> [Passe
     };
     let passes = passes.unwrap_or(if image.images.varies() { PASSES } else { 1 });
     Passes::of([train.as_ref(), held_out.as_ref()], passes)
-}
-
-fn key(parts: &[Passes<'_>; 2], fingerprint: &str) -> String {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"token grids").update(&VERSION.to_le_bytes()).update(fingerprint.as_bytes());
-    parts.iter().for_each(|part| part.hash(&mut hasher));
-    digits(&hasher)
 }
 
 fn write(folder: &Path, parts: &[Passes<'_>; 2], tokenizer: &ImageTokenizer, fingerprint: &str) -> anyhow::Result<()> {

@@ -128,7 +128,7 @@ impl Pictures {
                 Ok(Self { train, held_out, class_names, counts, fingerprint })
             }
             PictureCodec::Tokenizer(tokenizer) => {
-                let data = Arc::new(encoded::encoded(image, &parts, tokenizer, cache)?);
+                let data = Arc::new(encoded::encoded(image, &parts, tokenizer, cache, &fingerprint)?);
                 let counts = data.counts().to_vec();
                 let [train, held_out] = [
                     train(Drawn::Encoded(Arc::clone(&data), Part::Training)),
@@ -161,7 +161,7 @@ impl Pictures {
 pub fn identity(image: &ImageConfig, codec: &PictureCodec, parts: &[Source; 2]) -> anyhow::Result<String> {
     match codec {
         PictureCodec::Pixels(_) => Ok(fingerprint(parts.each_ref().map(AsRef::as_ref))),
-        PictureCodec::Tokenizer(tokenizer) => encoded::encoding(image, parts, tokenizer),
+        PictureCodec::Tokenizer(tokenizer) => encoded::key(image, parts, tokenizer),
     }
 }
 
