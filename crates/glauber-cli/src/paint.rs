@@ -10,7 +10,7 @@ use glauber_train::DataConfig;
 
 use crate::arguments::InfillFlags;
 use crate::film::Film;
-use crate::images::{PictureCodec, check_sheet, divided, write_sheet};
+use crate::images::{PictureCodec, check, check_sheet, divided, identity, write_sheet};
 use crate::outputs;
 use crate::sampling::{Sampling, check_count, summary};
 use crate::trained::Trained;
@@ -131,7 +131,9 @@ fn canvases(
 fn held_out(count: usize, trained: &Trained, codec: &PictureCodec) -> anyhow::Result<Vec<Image>> {
     let DataConfig::Image(image) = &trained.config.data else { unreachable!("a run with a codec of pictures") };
     let seed = trained.config.seed;
-    let [_, source] = divided(image, codec, seed)?;
+    let parts = divided(image, codec, seed)?;
+    check(&identity(image, codec, &parts)?, &trained.vocabulary, trained.path())?;
+    let [_, source] = parts;
     let most = source.len();
     ensure!((1..=most).contains(&count), "`--held-out` is {count}, expected 1 to {most}: so many images are held out");
     Ok((0..count).map(|place| source.get(place * most / count, &mut ChainRng::new(seed, place as u64)).image).collect())

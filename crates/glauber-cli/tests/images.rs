@@ -173,6 +173,7 @@ fn mistakes_with_images_are_one_line_that_names_the_cure() {
         vec!["train", "image", "--run", "run", "--resume"],
         vec!["eval", "--run", "run", "--sequences", "2", "--draws", "2"],
         vec!["fidelity", "--run", "run", "--classifier", "run"],
+        vec!["infill", "--run", "run", "--mask", "white.png", "--out", "x.png"],
     ] {
         let output = run(at, &words);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
