@@ -14,6 +14,7 @@ use glauber_train::{DataConfig, RunConfig, SequenceSource, TrainConfig, Trainer,
 use serde_json::{Value, json};
 
 use super::flops::Flops;
+use crate::device::{device, finish, replicas};
 
 /// Sizes that are measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -35,9 +36,12 @@ pub struct ShapeFlags {
     /// Sequences of a step, in place of the shape's
     #[arg(long)]
     pub batch: Option<usize>,
-    /// Micro-batches computed side by side; by default as many as there are cores
+    /// Micro-batches computed side by side; by default as many as there are cores, on the CPU device, and one on others
     #[arg(long)]
     pub threads: Option<usize>,
+    /// What is measured: cpu, wgpu, cuda, cuda:INDEX
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
 }
 
 /// A shape with all that follows from it.
@@ -82,8 +86,7 @@ impl Setup {
     pub fn of(flags: &ShapeFlags) -> anyhow::Result<Self> {
         let (vocab, length, batch) = flags.shape.sizes();
         let batch = flags.batch.unwrap_or(batch);
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = flags.threads.unwrap_or_else(cores).max(1);
+        let threads = replicas(flags.threads, &flags.device).max(1);
         // One micro-batch a thread, where they come out even.
         let micro_batches = if batch.is_multiple_of(threads) { threads } else { 1 };
         let config = RunConfig {
@@ -94,12 +97,17 @@ impl Setup {
             train: TrainConfig { batch, micro_batches, ..TrainConfig::default() },
         };
         config.validate().context("`--batch`")?;
-        Ok(Self { shape: flags.shape, vocab, config, threads, device: super::cpu()? })
+        Ok(Self { shape: flags.shape, vocab, config, threads, device: device(&flags.device)? })
     }
 
     /// The device that is measured.
     pub fn device(&self) -> Device {
         self.device.clone()
+    }
+
+    /// Waits until the device has done what it was told.
+    pub fn finish(&self) -> anyhow::Result<()> {
+        finish(&self.device)
     }
 
     fn vocabulary(&self) -> Vocabulary {

@@ -10,11 +10,11 @@ use glauber_pixels::{Colours, Extent, ImageSource, write_whole};
 use glauber_train::{Event, Flow, ImagesConfig, Observer};
 use serde_json::json;
 
-use super::free_run;
+use super::{LOCK, free_run, lock};
 use crate::arguments::ClassifierFlags;
 use crate::device::device;
 use crate::images;
-use crate::progress::{Progress, say, stop_on_interrupt};
+use crate::progress::{Journal, Outcome, PROGRESS, Progress, say, stop_on_interrupt};
 
 /// What a training leaves beside the network.
 const REPORT: &str = "training.json";
@@ -48,9 +48,12 @@ pub fn train(flags: &ClassifierFlags) -> anyhow::Result<()> {
         train.len(),
         held_out.len()
     ));
+    // Everything that can be wrong has been said: now there is a folder.
+    std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+    let _lock = lock(&folder)?;
     let started = Instant::now();
     let mut trainer = ClassifierTrainer::new(network, &training, seed, &device)?;
-    run(&mut trainer, train.as_ref(), steps)?;
+    run(&mut trainer, train.as_ref(), steps, &folder)?;
     let (network, seconds) = (trainer.network(), started.elapsed().as_secs_f64());
     let recognition = recognised(&network, held_out.as_ref())?;
     let done = trainer.steps();
@@ -91,23 +94,31 @@ fn data(flags: &ClassifierFlags) -> anyhow::Result<(ImagesConfig, usize)> {
 /// The folder to write; one that is there must be a network's.
 fn folder(run: Option<&Path>) -> anyhow::Result<PathBuf> {
     let folder = free_run(run, "classifier")?;
+    // What a training leaves that was ended is not in the way.
+    let left = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| [LOCK, PROGRESS].iter().any(|name| entry.file_name() == *name))
+    };
     let fits = match std::fs::read_dir(&folder) {
-        Ok(mut entries) => folder.join("network.toml").is_file() || entries.next().is_none(),
+        Ok(mut entries) => folder.join("network.toml").is_file() || entries.all(left),
         Err(_) => !folder.exists(),
     };
     ensure!(fits, "`--run {}`: there is something else than a network; give another name", folder.display());
     Ok(folder)
 }
 
-fn run(trainer: &mut ClassifierTrainer, images: &dyn ImageSource, steps: usize) -> anyhow::Result<()> {
-    let mut progress = Progress::new(0, steps, stop_on_interrupt()?);
-    let mut flow = Flow::Continue;
-    while trainer.steps() < steps && flow == Flow::Continue {
-        let loss = trainer.step(images)?;
-        flow = progress.notice(Event::Step { step: trainer.steps(), loss });
-    }
-    progress.finish();
-    Ok(())
+fn run(trainer: &mut ClassifierTrainer, images: &dyn ImageSource, steps: usize, folder: &Path) -> anyhow::Result<()> {
+    let mut progress = Progress::new(0, steps, stop_on_interrupt()?, Journal::begin(folder, "classifier", 0, steps));
+    let mut all = || -> anyhow::Result<Flow> {
+        let mut flow = Flow::Continue;
+        while trainer.steps() < steps && flow == Flow::Continue {
+            let loss = trainer.step(images)?;
+            flow = progress.notice(Event::Step { step: trainer.steps(), loss });
+        }
+        Ok(flow)
+    };
+    let flow = all();
+    progress.finish(Outcome::of(&flow));
+    flow.map(drop)
 }
 
 /// How many of the images the network recognises.
