@@ -4,7 +4,9 @@ mod journal;
 mod signals;
 
 pub use journal::{Journal, Outcome, PROGRESS, Standing, now};
-pub use signals::{stop_on_interrupt, terminal_gone};
+pub use signals::{outlive_terminal, stop_on_interrupt};
+
+use signals::terminal_gone;
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;

@@ -12,8 +12,15 @@ pub fn terminal_gone() -> bool {
     TERMINAL_GONE.load(Ordering::Relaxed)
 }
 
+/// From here on the program outlives its terminal: SIGHUP takes the progress bar away, and nothing else.
+pub fn outlive_terminal() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&TERMINAL_GONE))?;
+    Ok(())
+}
+
 /// A flag that Ctrl-C and SIGTERM set: the run writes a checkpoint and stops. A second one ends the program at once; the last checkpoint
-/// stays. From here on the program outlives its terminal: SIGHUP takes the bar away, and nothing else.
+/// stays.
 pub fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
@@ -24,17 +31,16 @@ pub fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
         let _ = writeln!(std::io::stderr(), "\nstopping after this step; once more to stop at once");
     })?;
     #[cfg(unix)]
-    on_unix(&stop)?;
+    stop_on_termination(&stop)?;
     Ok(stop)
 }
 
 #[cfg(unix)]
-fn on_unix(stop: &Arc<AtomicBool>) -> anyhow::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGTERM};
+fn stop_on_termination(stop: &Arc<AtomicBool>) -> anyhow::Result<()> {
+    use signal_hook::consts::SIGTERM;
     use signal_hook::flag;
-    // In this order: the first SIGTERM finds the flag unset and sets it, the second finds it set.
+    // In this order: the first finds the flag unset and sets it, the second finds it set.
     flag::register_conditional_shutdown(SIGTERM, 128 + SIGTERM, Arc::clone(stop))?;
     flag::register(SIGTERM, Arc::clone(stop))?;
-    flag::register(SIGHUP, Arc::clone(&TERMINAL_GONE))?;
     Ok(())
 }

@@ -17,13 +17,14 @@ use glauber_train::{DataConfig, Flow, RunCodec, RunConfig, RunFolder, Surroundin
 
 use crate::arguments::{TrainFlags, TrainWhat};
 use crate::device::replicas;
-use crate::progress::{Journal, Outcome, Progress, say, stop_on_interrupt};
+use crate::progress::{Journal, Outcome, Progress, outlive_terminal, say, stop_on_interrupt};
 
 /// The file that a training process holds, in every kind of run folder.
 const LOCK: &str = "lock";
 
 /// Trains what the command names.
 pub fn train(what: TrainWhat) -> anyhow::Result<()> {
+    outlive_terminal()?;
     match what {
         TrainWhat::Text(flags) => text::train(&flags),
         TrainWhat::Markov(flags) => markov::train(&flags),
