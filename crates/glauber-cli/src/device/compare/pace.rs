@@ -17,16 +17,18 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Times `steps` steps, at least two, each until the device has done it.
-    pub fn of(device: &Device, steps: usize, mut step: impl FnMut() -> anyhow::Result<()>) -> anyhow::Result<Self> {
-        let mut seconds = Vec::with_capacity(steps);
-        for _ in 0..steps {
+    /// Times one step, then so many others, each until the device has done it.
+    pub fn of(
+        device: &Device,
+        others: usize,
+        mut run: impl FnMut(usize) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
+        let mut seconds = |steps: usize| -> anyhow::Result<f64> {
             let begun = Instant::now();
-            step()?;
+            run(steps)?;
             finish(device)?;
-            seconds.push(begun.elapsed().as_secs_f64());
-        }
-        let later = seconds.len() - 1;
-        Ok(Self { first: seconds[0], step: seconds[1..].iter().sum::<f64>() / later as f64 })
+            Ok(begun.elapsed().as_secs_f64() / steps.max(1) as f64)
+        };
+        Ok(Self { first: seconds(1)?, step: seconds(others)? })
     }
 }

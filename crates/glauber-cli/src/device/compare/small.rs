@@ -73,8 +73,10 @@ pub fn go_on(folder: &Path, devices: &Both<Device>) -> anyhow::Result<Continued>
     let go_on = |device: &Device| -> anyhow::Result<(Vec<f64>, Pace, Trainer)> {
         let mut trainer = Trainer::resume(folder, device, 1)?;
         let mut losses = Vec::new();
-        let pace = Pace::of(device, STEPS, || {
-            losses.push(trainer.train_step(source)?.0);
+        let pace = Pace::of(device, STEPS - 1, |steps| {
+            for _ in 0..steps {
+                losses.push(trainer.train_step(source)?.0);
+            }
             Ok(())
         })?;
         Ok((losses, pace, trainer))

@@ -104,9 +104,9 @@ impl Subject {
         let mut chains = DeviceChains::upload(&chains, device);
         let sampler = DeviceSampler::new(network, self.objective, &self.schedule, DrawControls::default(), device)?;
         let mut now = self.schedule.horizon();
-        let pace = Pace::of(device, now, || {
-            now -= 1;
-            Ok(sampler.run(&mut chains, now + 1, now, |_| ())?)
+        let pace = Pace::of(device, now - 1, |steps| {
+            now -= steps;
+            Ok(sampler.run(&mut chains, now + steps, now, |_| ())?)
         })?;
         Ok((chains.download()?.0, pace))
     }
