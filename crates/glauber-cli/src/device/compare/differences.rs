@@ -73,7 +73,7 @@ impl Differences {
 
     /// What is too large, for people. What is not a number is too large.
     pub fn beyond(&self) -> Vec<String> {
-        let beyond = self.0.iter().filter(|difference| !(difference.found <= difference.most));
+        let beyond = self.0.iter().filter(|difference| difference.found.is_nan() || difference.found > difference.most);
         beyond.map(|Difference { what, found, most }| format!("{what}: {found:.1e}, at most {most:.0e}")).collect()
     }
 }
