@@ -15,8 +15,9 @@ use crate::{Usage, corpus};
 const PACKAGE: &str = "glauber-cli";
 /// The program.
 const PROGRAM: &str = "glauber";
-/// A value of `--device` and the feature of [`PACKAGE`] that builds its backend.
-const DEVICES: [(&str, &str); 1] = [("cpu", "cpu")];
+/// What `--device` names, and the features of [`PACKAGE`] that build it: every binary has the CPU device, for whatever takes no part
+/// in the computing. An index follows a name after a colon, as in `cuda:1`.
+const DEVICES: [(&str, &str); 3] = [("cpu", "cpu"), ("wgpu", "cpu,wgpu"), ("cuda", "cpu,cuda")];
 /// Names that `glauber experiment` takes.
 const EXPERIMENTS: [&str; 4] = ["objectives", "networks", "sudoku", "skip-ahead"];
 /// The device if no `--device` is given.
@@ -27,14 +28,14 @@ const DEFAULT_DEVICE: &str = "cpu";
 /// # Errors
 /// [`Usage`] if the device is not built into this version; otherwise if the corpus, the build or the start fails.
 pub fn run(subcommand: &str, arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
-    let feature = feature_of(&device(&arguments)?)?;
+    let features = features_of(&device(&arguments)?)?;
     let mut command_line = vec![OsString::from(subcommand)];
     command_line.extend(arguments);
     if wants_default_corpus(&command_line) {
         let path = corpus::crate_docs()?;
         command_line.splice(2..2, [OsString::from("--data"), path.into_os_string()]);
     }
-    hand_over(&build(feature)?, &command_line)
+    hand_over(&build(features)?, &command_line)
 }
 
 /// Builds the program for the CPU; returns the path of the executable.
@@ -42,7 +43,7 @@ pub fn run(subcommand: &str, arguments: Vec<OsString>) -> anyhow::Result<ExitCod
 /// # Errors
 /// If the build fails.
 pub fn program() -> anyhow::Result<PathBuf> {
-    build(feature_of(DEFAULT_DEVICE)?)
+    build(features_of(DEFAULT_DEVICE)?)
 }
 
 /// Runs a named experiment.
@@ -75,10 +76,11 @@ fn device(arguments: &[OsString]) -> Result<String, Usage> {
     Ok(device)
 }
 
-fn feature_of(device: &str) -> Result<&'static str, Usage> {
-    DEVICES.iter().find(|(name, _)| *name == device).map(|(_, feature)| *feature).ok_or_else(|| {
+fn features_of(device: &str) -> Result<&'static str, Usage> {
+    let kind = device.split_once(':').map_or(device, |(kind, _)| kind);
+    DEVICES.iter().find(|(name, _)| *name == kind).map(|(_, features)| *features).ok_or_else(|| {
         let available: Vec<&str> = DEVICES.iter().map(|(name, _)| *name).collect();
-        Usage(format!("device `{device}` is not built into this version; available: {}", available.join(", ")))
+        Usage(format!("there is no device `{device}`; available: {}", available.join(", ")))
     })
 }
 
@@ -97,12 +99,12 @@ fn wants_default_corpus(command_line: &[OsString]) -> bool {
 }
 
 /// Builds the program in release with cargo's own progress on stderr; returns the path of the executable.
-fn build(feature: &str) -> anyhow::Result<PathBuf> {
+fn build(features: &str) -> anyhow::Result<PathBuf> {
     let root = workspace::metadata(Depth::Members)?.workspace_root;
     let mut child = Command::new(workspace::cargo())
         .current_dir(&root)
         .args(["build", "--release", "--package", PACKAGE, "--bin", PROGRAM])
-        .args(["--no-default-features", "--features", feature])
+        .args(["--no-default-features", "--features", features])
         .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -162,10 +164,12 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_is_not_built_is_named_with_what_is() {
-        assert_eq!(feature_of("cpu").unwrap(), "cpu");
-        let message = feature_of("wgpu").unwrap_err().to_string();
-        assert_eq!(message, "device `wgpu` is not built into this version; available: cpu");
+    fn a_device_names_its_features_and_an_unknown_one_what_there_is() {
+        assert_eq!(features_of("cpu").unwrap(), "cpu");
+        assert_eq!(features_of("wgpu").unwrap(), "cpu,wgpu");
+        assert_eq!(features_of("cuda:1").unwrap(), "cpu,cuda");
+        let message = features_of("tpu").unwrap_err().to_string();
+        assert_eq!(message, "there is no device `tpu`; available: cpu, wgpu, cuda");
     }
 
     #[test]

@@ -45,6 +45,12 @@ enum Task {
     /// Describe a run: `glauber info`
     #[command(disable_help_flag = true)]
     Info(Passed),
+    /// Tell where a run stands: `glauber status`
+    #[command(disable_help_flag = true)]
+    Status(Passed),
+    /// List devices, or compare one with the CPU device: `glauber device`
+    #[command(disable_help_flag = true)]
+    Device(Passed),
     /// Train a tokenizer, or show how one divides a text: `glauber tokenize`
     #[command(disable_help_flag = true)]
     Tokenize(Passed),
@@ -101,6 +107,8 @@ fn perform(task: Option<Task>) -> anyhow::Result<ExitCode> {
         Some(Task::Eval(passed)) => launcher::run("eval", passed.arguments),
         Some(Task::Fidelity(passed)) => launcher::run("fidelity", passed.arguments),
         Some(Task::Info(passed)) => launcher::run("info", passed.arguments),
+        Some(Task::Status(passed)) => launcher::run("status", passed.arguments),
+        Some(Task::Device(passed)) => launcher::run("device", passed.arguments),
         Some(Task::Tokenize(passed)) => launcher::run("tokenize", passed.arguments),
         Some(Task::Experiment(passed)) => launcher::run_experiment(passed.arguments),
         Some(Task::Bench { what }) => bench::run(&what),

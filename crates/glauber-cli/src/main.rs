@@ -18,10 +18,12 @@ mod progress;
 mod run_config;
 mod sample;
 mod sampling;
+mod status;
 mod tokenize;
 mod train;
 mod trained;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
@@ -43,10 +45,25 @@ fn keep_freed_pages() {
     unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) }
 }
 
+/// A writer whose failures are let be: a terminal that was closed must not end a training that has something to log.
+struct Unheard<W>(W);
+
+impl<W: Write> Write for Unheard<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let _ = self.0.write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let _ = self.0.flush();
+        Ok(())
+    }
+}
+
 fn main() -> ExitCode {
     keep_freed_pages();
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt().with_max_level(arguments.verbosity()).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_max_level(arguments.verbosity()).with_writer(|| Unheard(std::io::stderr())).init();
     let done = match arguments.command {
         Command::Train { what } => train::train(what),
         Command::Sample(flags) => sample::sample(&flags),
@@ -54,7 +71,9 @@ fn main() -> ExitCode {
         Command::Eval(flags) => eval::eval(&flags),
         Command::Fidelity(flags) => fidelity::fidelity(&flags),
         Command::Info(flags) => info::info(&flags),
+        Command::Status(flags) => status::status(&flags),
         Command::Tokenize(flags) => tokenize::tokenize(&flags),
+        Command::Device { what } => device::run(what),
         Command::Experiment { what } => experiment::run(what),
         Command::Bench { what } => bench::run(what),
     };
@@ -63,7 +82,7 @@ fn main() -> ExitCode {
         // A reader that went away, as in `glauber sample | head`, is no failure.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", one_line(&error));
+            let _ = writeln!(std::io::stderr(), "error: {}", one_line(&error));
             ExitCode::from(2)
         }
     }

@@ -24,7 +24,7 @@ pub use error::TrainError;
 pub use image_config::{ImageConfig, ImageTokens, ImagesConfig, TokenizerConfig};
 pub use objective::{Asked, Drawing, Examples, Excess, Objective, excess_over_bayes};
 pub use observer::{Event, Flow, Observer};
-pub use optimiser::{Optimiser, OptimiserKind, learning_rate};
+pub use optimiser::{Optimiser, OptimiserKind, learning_rate, loss_and_gradients};
 pub use run::{
     CheckpointInfo, Curve, MetricLine, Panel, RunCodec, RunFolder, Scale, TrainingState, Vocabulary, picture,
 };

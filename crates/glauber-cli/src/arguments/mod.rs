@@ -16,6 +16,7 @@ pub use self::train::{
 
 use self::train::grid_size;
 use crate::bench::BenchWhat;
+use crate::device::DeviceWhat;
 use crate::experiment::ExperimentWhat;
 use crate::sampling::changes_per_eval;
 
@@ -59,8 +60,15 @@ pub enum Command {
     Fidelity(FidelityFlags),
     /// Tell what is in a run folder, or how large a preset is
     Info(InfoFlags),
+    /// Tell where a run stands, whichever process trains it
+    Status(StatusFlags),
     /// Train a tokenizer, or show how one divides a text
     Tokenize(TokenizeFlags),
+    /// List devices, or compare one with the CPU device
+    Device {
+        #[command(subcommand)]
+        what: DeviceWhat,
+    },
     /// Run a named experiment: a table, a picture and the runs behind them
     Experiment {
         #[command(subcommand)]
@@ -105,7 +113,7 @@ pub struct DrawFlags {
     /// Seed of the chains; the same seed gives the same texts
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Where to compute
+    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
     #[arg(long, default_value = "cpu")]
     pub device: String,
 }
@@ -293,7 +301,7 @@ pub struct EvalFlags {
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,
-    /// Where to compute
+    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Where prepared tokens are kept between runs
@@ -315,6 +323,16 @@ pub struct InfoFlags {
     /// Tokens of the preset's sequences
     #[arg(long, default_value_t = 1024, requires = "preset")]
     pub length: usize,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusFlags {
+    /// Run folder, of any kind that `glauber train` makes
+    #[arg(value_name = "DIR")]
+    pub run: PathBuf,
+    /// Print one line of JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -42,10 +42,11 @@ pub struct TrainFlags {
     /// Seed of everything random
     #[arg(long, conflicts_with = "resume")]
     pub seed: Option<u64>,
-    /// Where to compute
+    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
     #[arg(long, default_value = "cpu")]
     pub device: String,
-    /// Micro-batches computed side by side; by default as many as there are cores. The result does not depend on it
+    /// Micro-batches computed side by side; by default as many as there are cores on the CPU device, one on others. The result does not
+    /// depend on it
     #[arg(long)]
     pub threads: Option<usize>,
 }
@@ -177,10 +178,11 @@ pub struct ImageTokenizerFlags {
     /// Seed of everything random
     #[arg(long, conflicts_with = "resume")]
     pub seed: Option<u64>,
-    /// Where to compute
+    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
     #[arg(long, default_value = "cpu")]
     pub device: String,
-    /// Micro-batches computed side by side; by default as many as there are cores. The result does not depend on it
+    /// Micro-batches computed side by side; by default as many as there are cores on the CPU device, one on others. The result does not
+    /// depend on it
     #[arg(long)]
     pub threads: Option<usize>,
 }
@@ -217,7 +219,7 @@ pub struct ClassifierFlags {
     /// Seed of everything random; the seed of a run holds out the images that the run holds out
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Where to compute
+    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
     #[arg(long, default_value = "cpu")]
     pub device: String,
 }

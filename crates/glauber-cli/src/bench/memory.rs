@@ -97,7 +97,7 @@ fn setup(flags: &Flags) -> anyhow::Result<Setup> {
         checkpoint_activations: flags.checkpoint_activations,
         ..TrainConfig::default()
     };
-    Setup::new(sizes, train, flags.threads)
+    Setup::new(sizes, train, flags.threads, "cpu")
 }
 
 /// Number of weights, and bytes resident before the first step.

@@ -7,15 +7,16 @@ mod memory;
 mod record;
 mod setup;
 
-use burn::tensor::{Device, Distribution, Tensor};
+use burn::tensor::{Distribution, Tensor};
 use clap::Subcommand;
 use glauber_chain::{ChainRng, Chains, DrawControls};
 use glauber_model::Network;
 use glauber_train::{DeviceChains, DeviceSampler, Objective};
 
 use self::blocks::BlockFlags;
-use self::setup::{Setup, ShapeFlags, UniformTokens};
-use crate::device::device;
+use self::setup::{Setup, ShapeFlags};
+
+pub use self::setup::UniformTokens;
 
 /// What can be measured, and the record that proves both sides equal.
 #[derive(Debug, Subcommand)]
@@ -55,10 +56,10 @@ fn train(flags: &BlockFlags) -> anyhow::Result<()> {
     let mut trainer = setup.trainer(&folder.path().join("run"))?;
     let source = UniformTokens(setup.vocab);
     flags.measure(setup.parameters()?, |steps| {
-        (0..steps).try_for_each(|_| {
+        for _ in 0..steps {
             trainer.train_step(&source)?;
-            Ok(())
-        })
+        }
+        setup.finish()
     })
 }
 
@@ -88,7 +89,7 @@ fn sampling<T>(
             // A chain that has come to its end begins again where it began, with the tokens it has: the cost is the same.
             now = if to == 0 { schedule.horizon() } else { to };
         }
-        Ok(())
+        setup.finish()
     })
 }
 
@@ -99,11 +100,6 @@ fn matmul(flags: &BlockFlags) -> anyhow::Result<()> {
     let (a, b) = (random([rows, width]), random([width, hidden]));
     flags.measure(setup.parameters()?, |steps| {
         (0..steps).for_each(|_| drop(a.clone().matmul(b.clone())));
-        Ok(())
+        setup.finish()
     })
-}
-
-/// The device that is measured.
-fn cpu() -> anyhow::Result<Device> {
-    device("cpu")
 }

@@ -15,6 +15,7 @@ use glauber_train::{DataConfig, RunConfig, SequenceSource, TrainConfig, Trainer,
 use serde_json::{Value, json};
 
 use super::flops::Flops;
+use crate::device::{device, finish, replicas};
 
 /// Sizes that are measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -36,9 +37,12 @@ pub struct ShapeFlags {
     /// Sequences of a step, in place of the shape's
     #[arg(long)]
     pub batch: Option<usize>,
-    /// Micro-batches computed side by side; by default as many as there are cores
+    /// Micro-batches computed side by side; by default as many as there are cores, on the CPU device, and one on others
     #[arg(long)]
     pub threads: Option<usize>,
+    /// What is measured: cpu, wgpu, cuda, cuda:INDEX
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
 }
 
 /// A network, and what it reads.
@@ -94,15 +98,14 @@ impl Setup {
         let (vocab, length, batch) = flags.shape.sizes();
         let name = flags.shape.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         let train = TrainConfig { batch: flags.batch.unwrap_or(batch), ..TrainConfig::default() };
-        Self::new(Sizes { name, model: flags.shape.model(), vocab, length }, train, flags.threads)
+        Self::new(Sizes { name, model: flags.shape.model(), vocab, length }, train, flags.threads, &flags.device)
     }
 
-    /// Some sizes, trained as `train` says but for the micro-batches: one a thread, by default as many as there are cores.
-    pub fn new(sizes: Sizes, train: TrainConfig, threads: Option<usize>) -> anyhow::Result<Self> {
+    /// Some sizes, trained on a device as `train` says but for the micro-batches: one a thread, by default as many as [`replicas`].
+    pub fn new(sizes: Sizes, train: TrainConfig, threads: Option<usize>, device_name: &str) -> anyhow::Result<Self> {
         let Sizes { name, model, vocab, length } = sizes;
         let batch = train.batch;
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = threads.unwrap_or_else(cores).max(1);
+        let threads = replicas(threads, device_name).max(1);
         // One micro-batch a thread, where they come out even.
         let micro_batches = if batch.is_multiple_of(threads) { threads } else { 1 };
         let config = RunConfig {
@@ -119,12 +122,17 @@ impl Setup {
             train: TrainConfig { micro_batches, ..train },
         };
         config.validate().context("`--batch`")?;
-        Ok(Self { name, vocab, config, threads, device: super::cpu()? })
+        Ok(Self { name, vocab, config, threads, device: device(device_name)? })
     }
 
     /// The device that is measured.
     pub fn device(&self) -> Device {
         self.device.clone()
+    }
+
+    /// Waits until the device has done what it was told.
+    pub fn finish(&self) -> anyhow::Result<()> {
+        finish(&self.device)
     }
 
     fn vocabulary(&self) -> Vocabulary {

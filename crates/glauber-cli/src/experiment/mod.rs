@@ -8,6 +8,8 @@ mod sudoku;
 
 use clap::Subcommand;
 
+use crate::progress::outlive_terminal;
+
 /// The experiments.
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant)] // one value a program
@@ -24,6 +26,7 @@ pub enum ExperimentWhat {
 
 /// Runs what the command names.
 pub fn run(what: ExperimentWhat) -> anyhow::Result<()> {
+    outlive_terminal()?;
     match what {
         ExperimentWhat::Objectives(flags) => objectives::run(&flags),
         ExperimentWhat::Networks(flags) => networks::run(&flags),

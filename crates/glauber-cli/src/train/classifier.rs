@@ -11,11 +11,11 @@ use glauber_pixels::{Colours, Extent, ImageSource, write_whole};
 use glauber_train::{Event, Flow, ImagesConfig, Observer};
 use serde_json::{Value, json};
 
-use super::free_run;
+use super::{LOCK, free_run, lock};
 use crate::arguments::ClassifierFlags;
 use crate::device::device;
 use crate::images;
-use crate::progress::{Progress, say, stop_on_interrupt};
+use crate::progress::{Journal, Outcome, PROGRESS, Progress, say, stop_on_interrupt};
 
 /// What a training leaves beside the network.
 const REPORT: &str = "training.json";
@@ -50,9 +50,10 @@ pub fn train(flags: &ClassifierFlags) -> anyhow::Result<()> {
         train.len(),
         held_out.len()
     ));
+    let _lock = lock(&folder)?;
     let started = Instant::now();
     let mut trainer = ClassifierTrainer::new(network, &training, seed, &device)?;
-    run(&mut trainer, train.as_ref(), steps)?;
+    run(&mut trainer, train.as_ref(), steps, &folder)?;
     let (network, seconds) = (trainer.network(), started.elapsed().as_secs_f64());
     let recognition = recognised(&network, held_out.as_ref())?;
     let done = trainer.steps();
@@ -69,7 +70,9 @@ pub fn train(flags: &ClassifierFlags) -> anyhow::Result<()> {
         "held_out_by_class": recognition.count, "training": training, "steps": done, "seed": seed, "seconds": seconds,
         "weights": network.weights(), "version": env!("CARGO_PKG_VERSION"),
     });
-    write(&folder, &network, &report)?;
+    // The network's description comes last: without it the folder is no network's.
+    write_whole(&folder.join(REPORT), format!("{report:#}\n").as_bytes())?;
+    network.save(&folder)?;
     say(&format!("network: {}", folder.display()));
     Ok(())
 }
@@ -94,18 +97,13 @@ fn empty_folder(run: Option<&Path>) -> anyhow::Result<PathBuf> {
     let folder = free_run(run, "classifier")?;
     let flag = || format!("`--run {}`", folder.display());
     fs::create_dir_all(&folder).with_context(flag)?;
-    let empty = fs::read_dir(&folder).with_context(flag)?.next().is_none();
-    ensure!(empty, "`--run {}`: the folder is not empty; choose another", folder.display());
+    for entry in fs::read_dir(&folder).with_context(flag)? {
+        let name = entry.with_context(flag)?.file_name();
+        // What a training leaves that was ended is not in the way.
+        let left = [LOCK, PROGRESS].iter().any(|left| name == *left);
+        ensure!(left, "`--run {}`: the folder is not empty; choose another", folder.display());
+    }
     Ok(folder)
-}
-
-/// Writes everything beside the empty folder, and puts it in its place when it is whole.
-fn write(folder: &Path, network: &FeatureNetwork, report: &Value) -> anyhow::Result<()> {
-    let folder = std::path::absolute(folder)?;
-    let scratch = folder.with_added_extension("writing");
-    network.save(&scratch)?;
-    write_whole(&scratch.join(REPORT), format!("{report:#}\n").as_bytes())?;
-    fs::remove_dir(&folder).and_then(|()| fs::rename(&scratch, &folder)).with_context(|| folder.display().to_string())
 }
 
 fn path_of(images: &ImagesConfig) -> Option<&Path> {
@@ -158,15 +156,19 @@ pub fn warn_of_another_division(network: &Path, images: &ImagesConfig, seed: u64
     }
 }
 
-fn run(trainer: &mut ClassifierTrainer, images: &dyn ImageSource, steps: usize) -> anyhow::Result<()> {
-    let mut progress = Progress::new(0, steps, stop_on_interrupt()?);
-    let mut flow = Flow::Continue;
-    while trainer.steps() < steps && flow == Flow::Continue {
-        let loss = trainer.step(images)?;
-        flow = progress.notice(Event::Step { step: trainer.steps(), loss });
-    }
-    progress.finish();
-    Ok(())
+fn run(trainer: &mut ClassifierTrainer, images: &dyn ImageSource, steps: usize, folder: &Path) -> anyhow::Result<()> {
+    let mut progress = Progress::new(0, steps, stop_on_interrupt()?, Journal::begin(folder, "classifier", 0, steps));
+    let mut all = || -> anyhow::Result<Flow> {
+        let mut flow = Flow::Continue;
+        while trainer.steps() < steps && flow == Flow::Continue {
+            let loss = trainer.step(images)?;
+            flow = progress.notice(Event::Step { step: trainer.steps(), loss });
+        }
+        Ok(flow)
+    };
+    let flow = all();
+    progress.finish(Outcome::of(&flow));
+    flow.map(drop)
 }
 
 /// How many of the images the network recognises.

@@ -8,19 +8,25 @@ pub mod markov;
 pub mod sudoku;
 mod text;
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use burn::module::Module;
 use burn::tensor::Device;
-use glauber_train::{Flow, RunCodec, RunConfig, Surroundings, Trainer, Vocabulary};
+use glauber_train::{DataConfig, Flow, RunCodec, RunConfig, Surroundings, Trainer, Vocabulary};
 
 use crate::arguments::{TrainFlags, TrainWhat};
+use crate::device::replicas;
 use crate::folders::open_run;
-use crate::progress::{Progress, say, stop_on_interrupt};
+use crate::progress::{Journal, Outcome, Progress, outlive_terminal, say, stop_on_interrupt};
+
+/// The file that a training process holds, in every kind of run folder.
+const LOCK: &str = "lock";
 
 /// Trains what the command names.
 pub fn train(what: TrainWhat) -> anyhow::Result<()> {
+    outlive_terminal()?;
     match what {
         TrainWhat::Text(flags) => text::train(&flags),
         TrainWhat::Markov(flags) => markov::train(&flags),
@@ -57,7 +63,7 @@ fn trainer(
     device: &Device,
     flags: &TrainFlags,
 ) -> anyhow::Result<Trainer> {
-    let threads = flags.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let threads = replicas(flags.threads, &flags.device);
     Ok(match flags.resume {
         true => Trainer::resume(folder, device, threads)?,
         false => Trainer::begin(config.clone(), vocabulary, codec, folder, device, threads)?,
@@ -78,9 +84,10 @@ fn run(trainer: &mut Trainer, around: &Surroundings<'_>) -> anyhow::Result<Flow>
         train.batch
     ));
     let first = trainer.state().step;
-    let mut progress = Progress::new(first, train.steps, stop_on_interrupt()?);
+    let journal = Journal::begin(trainer.folder().path(), kind(&trainer.config().data), first, train.steps);
+    let mut progress = Progress::new(first, train.steps, stop_on_interrupt()?, journal);
     let flow = trainer.run(around, &mut progress);
-    progress.finish();
+    progress.finish(Outcome::of(&flow));
     let flow = flow?;
     let state = trainer.state();
     say(&format!("{} steps, {:.2} M tokens, {:.0} s", state.step, state.tokens as f64 / 1e6, state.seconds));
@@ -89,4 +96,47 @@ fn run(trainer: &mut Trainer, around: &Surroundings<'_>) -> anyhow::Result<Flow>
         say(&format!("stopped; continue with `--resume --run {path}`"));
     }
     Ok(flow)
+}
+
+/// What `glauber train` calls a run on these data.
+fn kind(data: &DataConfig) -> &'static str {
+    match data {
+        DataConfig::Text { .. } => "text",
+        DataConfig::Markov { .. } => "markov",
+        DataConfig::Image(_) => "image",
+        DataConfig::Sudoku { .. } => "sudoku",
+    }
+}
+
+/// Takes a folder for one training process, until the file is dropped.
+fn lock(folder: &Path) -> anyhow::Result<File> {
+    let path = folder.join(LOCK);
+    let file = File::create(&path).with_context(|| path.display().to_string())?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        // A file system without locks leaves it to the user.
+        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => Ok(file),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| path.display().to_string()),
+        Err(TryLockError::WouldBlock) => bail!(
+            "`--run {}`: another process is training this run: wait for it, or choose another folder",
+            folder.display()
+        ),
+    }
+}
+
+/// Whether a process trains in a run's folder; `None` where the file system has no locks.
+pub fn is_held(folder: &Path) -> anyhow::Result<Option<bool>> {
+    let path = folder.join(LOCK);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Some(false)),
+        Err(error) => return Err(error).with_context(|| path.display().to_string()),
+    };
+    // Shared, and let go at once: two that look do not see each other.
+    match file.try_lock_shared() {
+        Ok(()) => Ok(Some(false)),
+        Err(TryLockError::WouldBlock) => Ok(Some(true)),
+        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| path.display().to_string()),
+    }
 }

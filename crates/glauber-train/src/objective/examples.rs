@@ -166,8 +166,8 @@ impl Examples {
         self.counted.as_ref().is_none_or(|counted| counted[at])
     }
 
-    /// Contexts `[batch, site]` and conditions on a device.
-    pub(crate) fn inputs(&self, device: &Device) -> (Tensor<2, Int>, Conditions) {
+    /// What the network is shown, on a device: contexts `[batch, site]` and conditions.
+    pub fn inputs(&self, device: &Device) -> (Tensor<2, Int>, Conditions) {
         let rows = self.rows();
         let context: Vec<i32> = self.context.iter().map(|&token| token as i32).collect();
         let classes: Vec<i32> = self.classes.iter().map(|&class| class as i32).collect();

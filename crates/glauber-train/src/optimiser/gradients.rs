@@ -54,7 +54,7 @@ impl Replicas {
         clip: f64,
     ) -> StepGradients {
         let network = &network.clone().recomputing(self.recomputing);
-        let one = |examples: &Examples| micro_batch(network, objective, schedule, examples, device);
+        let one = |examples: &Examples| loss_and_gradients(network, objective, schedule, examples, device);
         let parts = match batches.len() > 1 && self.pools.len() > 1 {
             false => batches.iter().map(one).collect(),
             true => self.side_by_side(batches, &one),
@@ -89,7 +89,11 @@ impl Replicas {
     }
 }
 
-fn micro_batch(
+/// Loss of a batch of examples, in nats a site asked for, and its gradient by every weight, named by the identifiers of the network's
+/// parameters. What a training step does with each micro-batch, before clipping.
+///
+/// `device` is the plain device that holds the network; gradients are taken on its autodiff counterpart.
+pub fn loss_and_gradients(
     network: &Network,
     objective: Objective,
     schedule: &Schedule,

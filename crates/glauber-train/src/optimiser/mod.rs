@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use glauber_model::Network;
 
+pub use self::gradients::loss_and_gradients;
+
 use self::jobs::{Job, Store};
 use crate::TrainConfig;
 

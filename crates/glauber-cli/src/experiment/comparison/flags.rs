@@ -43,7 +43,7 @@ pub struct Flags {
     /// Set a key of every run's configuration, for instance `--set train.learning_rate=1e-3`
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Where to compute
+    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Micro-batches computed side by side; by default as many as there are cores

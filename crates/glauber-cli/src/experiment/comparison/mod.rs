@@ -20,7 +20,7 @@ use self::contest::{Rules, Run};
 pub use self::flags::Flags;
 use self::report::{Entry, Section};
 use self::source::Source;
-use crate::device::device;
+use crate::device::{device, replicas};
 use crate::progress::{say, stop_on_interrupt};
 
 /// Sizes of two networks that count as equal: within this share.
@@ -39,7 +39,7 @@ pub fn compare(name: &str, heading: &str, flags: &Flags, contestants: &Line<'_>)
         seconds: flags.seconds,
         bound_sequences: flags.bound_sequences,
         device: &device,
-        threads: flags.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)),
+        threads: replicas(flags.threads, &flags.device),
         interrupted: stop_on_interrupt()?,
     };
     let mut sources = vec![Source::markov()?];

@@ -56,7 +56,7 @@ pub struct Flags {
     /// Write the table and a picture here
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Where to compute
+    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
     #[arg(long, default_value = "cpu")]
     pub device: String,
 }

@@ -20,7 +20,7 @@ use glauber_train::{NetworkConditional, Objective, RunConfig, RunFolder, Trainer
 use self::chains::{Chainer, Redenoise};
 use self::report::Report;
 use crate::arguments::SudokuFlags;
-use crate::device::device;
+use crate::device::{device, replicas};
 use crate::progress::say;
 use crate::sampling::check_count;
 use crate::train::sudoku::{Grids, size, sudoku_config, train_run, vocabulary};
@@ -101,7 +101,8 @@ fn train(flags: &Flags, device: &Device) -> anyhow::Result<PathBuf> {
     let mut config = sudoku_config(&flags.sudoku)?;
     let folder = new_run(train, &format!("sudoku-{}", flags.sudoku.side))?;
     if let Some(minutes) = flags.minutes {
-        config.train.steps = steps_within(&config, 60.0 * minutes, &folder, device, train.threads)?;
+        config.train.steps =
+            steps_within(&config, 60.0 * minutes, &folder, device, replicas(train.threads, &train.device))?;
     }
     train_run(&config, &folder, device, train)?;
     Ok(folder)
@@ -113,12 +114,11 @@ fn steps_within(
     seconds: f64,
     folder: &Path,
     device: &Device,
-    threads: Option<usize>,
+    threads: usize,
 ) -> anyhow::Result<usize> {
     let size = size(config)?;
     let source = Grids(SolutionSource::new(size));
     let scratch = folder.with_extension("pace");
-    let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let mut pilot = Trainer::begin(config.clone(), &vocabulary(size), None, &scratch, device, threads)?;
     for _ in 0..PILOT_STEPS {
         pilot.train_step(&source)?;

@@ -1,13 +1,14 @@
 //! The folder of a tokenizer's run.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use glauber_image::TokenizerTrainer;
 use glauber_pixels::write_whole;
 
+use super::super::lock;
 use super::config::TokenizerRunConfig;
 use super::metrics::{MetricLine, State, curves};
 use crate::images::changed;
@@ -189,20 +190,4 @@ fn read_checkpoint(
     let folder = checkpoint.join(TRAINING);
     let trainer = TokenizerTrainer::resume(&config.model, &config.train, config.seed, &folder, device)?;
     Ok((trainer, state, read(METRICS)?))
-}
-
-/// Takes a folder for one training process, until the file is dropped.
-fn lock(folder: &Path) -> anyhow::Result<File> {
-    let path = folder.join("lock");
-    let file = File::create(&path).with_context(|| path.display().to_string())?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        // A file system without locks leaves it to the user.
-        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => Ok(file),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| path.display().to_string()),
-        Err(TryLockError::WouldBlock) => bail!(
-            "`--run {}`: another process is training this run: wait for it, or choose another folder",
-            folder.display()
-        ),
-    }
 }

@@ -14,9 +14,9 @@ use glauber_pixels::{Image, ImageSource};
 use glauber_train::{Event, Flow, Observer};
 
 use crate::arguments::ImageTokenizerFlags;
-use crate::device::device;
+use crate::device::{device, replicas};
 use crate::images;
-use crate::progress::{Progress, say, stop_on_interrupt};
+use crate::progress::{Journal, Outcome, Progress, say, stop_on_interrupt};
 
 use config::TokenizerRunConfig;
 use folder::TokenizerRun;
@@ -55,8 +55,7 @@ pub fn train(flags: &ImageTokenizerFlags) -> anyhow::Result<()> {
         }
     };
     let mut training = Training::start(run, config, fresh, held_out, &device)?;
-    let threads = flags.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    training.trainer = training.trainer.with_threads(threads);
+    training.trainer = training.trainer.with_threads(replicas(flags.threads, &flags.device));
     let flow = training.run(&*images)?;
     let path = training.run.path().display();
     if flow == Flow::Stop {
@@ -102,8 +101,7 @@ impl Training {
 
     /// Trains until the last step, or until Ctrl-C; a checkpoint is written either way.
     fn run(&mut self, images: &dyn ImageSource) -> anyhow::Result<Flow> {
-        let (sizes, table) = (&self.config.model, self.config.run.clone());
-        let steps = self.config.train.steps;
+        let (sizes, batch, steps) = (&self.config.model, self.config.run.batch, self.config.train.steps);
         let side = sizes.image_size / sizes.factor();
         say(&format!(
             "{} weights, {}×{} images as {side}×{side} tokens of {}, {steps} steps of {} images",
@@ -111,9 +109,22 @@ impl Training {
             sizes.image_size,
             sizes.image_size,
             sizes.vocab_size(),
-            table.batch
+            batch
         ));
-        let mut progress = Progress::new(self.trainer.steps(), steps, stop_on_interrupt()?);
+        let journal = Journal::begin(self.run.path(), "image-tokenizer", self.trainer.steps(), steps);
+        let mut progress = Progress::new(self.trainer.steps(), steps, stop_on_interrupt()?, journal);
+        let flow = self.steps(images, &mut progress);
+        progress.finish(Outcome::of(&flow));
+        if let Some(line) = self.metrics.last() {
+            let entries = self.config.model.vocab_size();
+            say(&format!("{} steps, {:.0} s, {}", line.step, line.seconds, line.text(entries)));
+        }
+        flow
+    }
+
+    /// The loop.
+    fn steps(&mut self, images: &dyn ImageSource, progress: &mut Progress) -> anyhow::Result<Flow> {
+        let (table, steps) = (self.config.run.clone(), self.config.train.steps);
         let before = self.state.seconds;
         let mut flow = Flow::Continue;
         while self.trainer.steps() < steps && flow == Flow::Continue {
@@ -125,23 +136,18 @@ impl Training {
             flow = progress.notice(Event::Step { step, loss: losses.total });
             let last = step == steps;
             if last || step.is_multiple_of(table.evaluate_every) {
-                self.evaluate(&progress)?;
+                self.evaluate(progress)?;
             }
             if last || flow == Flow::Stop || step.is_multiple_of(table.checkpoint_every) {
                 self.run.save(&self.trainer, &self.state, &self.metric_text)?;
                 self.run.publish(&self.trainer, &self.metric_text, &self.metrics, table.keep_checkpoints)?;
             }
         }
-        progress.finish();
-        let entries = self.config.model.vocab_size();
-        if let Some(line) = self.metrics.last() {
-            say(&format!("{} steps, {:.0} s, {}", line.step, line.seconds, line.text(entries)));
-        }
         Ok(flow)
     }
 
     /// Sends the held-out images through tokens and back, and shows some of them.
-    fn evaluate(&mut self, progress: &Progress) -> anyhow::Result<()> {
+    fn evaluate(&mut self, progress: &mut Progress) -> anyhow::Result<()> {
         let (step, sizes) = (self.trainer.steps(), &self.config.model);
         let tokenizer = ImageTokenizer::new(self.trainer.model(), [sizes.image_size; 2])?;
         let (quality, back) = evaluation::evaluate(&tokenizer, &self.held_out, &self.device)?;
@@ -151,6 +157,7 @@ impl Training {
         self.run.write(&format!("reconstructions-{step}.png"), &sheet.to_png()?)?;
         let text = line.text(sizes.vocab_size());
         let steps = self.config.train.steps;
+        progress.evaluated(step, &text);
         progress.line(&format!(
             "step {step:>6}/{steps}  loss {:.4}  {text}  {} revived  {}",
             line.total,

@@ -1,4 +1,12 @@
-//! How training shows itself: a bar on a terminal, plain lines elsewhere.
+//! How training shows itself: a bar on a terminal, plain lines elsewhere, and a file for other processes.
+
+mod journal;
+mod signals;
+
+pub use journal::{Journal, Outcome, PROGRESS, Standing, now};
+pub use signals::{outlive_terminal, stop_on_interrupt};
+
+use signals::terminal_gone;
 
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
@@ -20,11 +28,12 @@ pub struct Progress {
     first_step: usize,
     steps: usize,
     stop: Arc<AtomicBool>,
+    journal: Journal,
 }
 
 impl Progress {
-    /// For a run of `steps` steps that stands at `first_step`.
-    pub fn new(first_step: usize, steps: usize, stop: Arc<AtomicBool>) -> Self {
+    /// For a run of `steps` steps that stands at `first_step`; it stops when `stop` is set.
+    pub fn new(first_step: usize, steps: usize, stop: Arc<AtomicBool>, journal: Journal) -> Self {
         let bar = match std::io::stderr().is_terminal() {
             true => ProgressBar::new(steps as u64),
             false => ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
@@ -36,12 +45,18 @@ impl Progress {
         bar.set_position(first_step as u64);
         bar.reset_eta();
         bar.enable_steady_tick(Duration::from_millis(500));
-        Self { bar, started: Instant::now(), first_step, steps, stop }
+        Self { bar, started: Instant::now(), first_step, steps, stop, journal }
     }
 
-    /// Takes the bar away.
-    pub fn finish(&self) {
+    /// Takes the bar away, and writes down how the run ended.
+    pub fn finish(&mut self, outcome: Outcome) {
         self.bar.finish_and_clear();
+        self.journal.close(outcome);
+    }
+
+    /// Writes down an evaluation.
+    pub fn evaluated(&mut self, step: usize, text: &str) {
+        self.journal.evaluated(step, text);
     }
 
     /// Prints a line above the bar.
@@ -52,15 +67,13 @@ impl Progress {
         }
     }
 
-    fn validation(&self, line: &MetricLine) {
-        let mut text = format!(
-            "step {:>6}/{}  held-out loss {:.4}  training {:.4}  [nats per site]",
-            line.step, self.steps, line.loss, line.train_loss
-        );
+    fn validation(&mut self, line: &MetricLine) {
+        let mut text = format!("held-out loss {:.4}  training {:.4}  [nats per site]", line.loss, line.train_loss);
         if let (Some(excess), Some(error)) = (line.excess, line.excess_error) {
             text += &format!("  above Bayes {excess:.5} ± {error:.5}");
         }
-        self.line(&format!("{text}  {}", self.pace(line.step)));
+        self.evaluated(line.step, &text);
+        self.line(&format!("step {:>6}/{}  {text}  {}", line.step, self.steps, self.pace(line.step)));
     }
 
     /// Steps a second and the time that is left, at this step.
@@ -77,6 +90,10 @@ impl Observer for Progress {
             Event::Step { step, loss } => {
                 self.bar.set_position(step as u64);
                 self.bar.set_message(format!("loss {loss:.4}"));
+                self.journal.step(step, loss);
+                if terminal_gone() && !self.bar.is_hidden() {
+                    self.bar.set_draw_target(ProgressDrawTarget::hidden());
+                }
             }
             Event::Validation(line) => self.validation(line),
             Event::Samples { step, texts } => {
@@ -94,17 +111,4 @@ impl Observer for Progress {
     fn seconds(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }
-}
-
-/// A flag that Ctrl-C sets. A second Ctrl-C ends the program at once; the last checkpoint stays.
-pub fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        eprintln!("\nstopping after this step; once more to stop at once");
-    })?;
-    Ok(stop)
 }

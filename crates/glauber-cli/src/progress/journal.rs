@@ -1,0 +1,206 @@
+//! Where a run stands, in a file that other processes can read.
+
+use std::collections::VecDeque;
+use std::fmt::Display;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::Context;
+use glauber_pixels::write_whole;
+use glauber_train::Flow;
+use serde::{Deserialize, Serialize};
+
+/// The file in a run folder.
+pub const PROGRESS: &str = "progress.json";
+/// How long the file may be behind the run, if steps do not take longer.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// Writings that the rate is taken over: about a minute, or as many steps where a step takes longer.
+const RATE_WINDOW: usize = 30;
+/// Steps that the loss is a mean of.
+const LOSS_WINDOW: usize = 100;
+
+/// How a process ended its training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// The last step is done.
+    Finished,
+    /// It was asked to stop.
+    Stopped,
+    /// An error ended it.
+    Failed(String),
+}
+
+impl Outcome {
+    /// Of a loop that ended so.
+    pub fn of<E: Display>(flow: &Result<Flow, E>) -> Self {
+        match flow {
+            Ok(Flow::Continue) => Self::Finished,
+            Ok(Flow::Stop) => Self::Stopped,
+            Err(error) => Self::Failed(format!("{error:#}")),
+        }
+    }
+}
+
+/// Where a run stands, by the word of the process that trains it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    /// What is trained, as `glauber train` calls it.
+    pub kind: String,
+    /// Steps done.
+    pub step: usize,
+    /// Steps that it is to have.
+    pub steps: usize,
+    /// Steps a second of late, everything between them included.
+    pub rate: Option<f64>,
+    /// Mean training loss of the last steps.
+    pub loss: Option<f64>,
+    /// How many steps these are.
+    pub loss_steps: usize,
+    /// The last evaluation of this process: its step, and what it said.
+    pub evaluation: Option<(usize, String)>,
+    /// The process.
+    pub process: u32,
+    /// When this was written, in seconds since 1970.
+    pub written: u64,
+    /// How it ended, once it has.
+    pub outcome: Option<Outcome>,
+}
+
+impl Standing {
+    /// What the folder of a run says; `None` where nobody has written there.
+    pub fn read(folder: &Path) -> anyhow::Result<Option<Self>> {
+        let path = folder.join(PROGRESS);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| path.display().to_string()),
+        };
+        Ok(Some(serde_json::from_str(&text).with_context(|| path.display().to_string())?))
+    }
+
+    /// Seconds to the last step at this rate.
+    pub fn seconds_left(&self) -> Option<f64> {
+        self.rate.filter(|&rate| rate > 0.0).map(|rate| self.steps.saturating_sub(self.step) as f64 / rate)
+    }
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Writes [`Standing`] every now and then. What cannot be written is let be: a run is worth more than its journal.
+pub struct Journal {
+    path: PathBuf,
+    standing: Standing,
+    losses: VecDeque<f64>,
+    /// When the last writings were, and at which steps.
+    writings: VecDeque<(Instant, usize)>,
+}
+
+impl Journal {
+    /// For a run that stands at `step` of `steps`, and begins to train now.
+    pub fn begin(folder: &Path, kind: &str, step: usize, steps: usize) -> Self {
+        let standing = Standing {
+            kind: kind.into(),
+            step,
+            steps,
+            rate: None,
+            loss: None,
+            loss_steps: 0,
+            evaluation: None,
+            process: std::process::id(),
+            written: now(),
+            outcome: None,
+        };
+        let path = folder.join(PROGRESS);
+        let mut journal = Self { path, standing, losses: VecDeque::new(), writings: VecDeque::new() };
+        journal.write(Instant::now());
+        journal
+    }
+
+    /// A step is done.
+    pub fn step(&mut self, step: usize, loss: f64) {
+        self.standing.step = step;
+        if self.losses.len() == LOSS_WINDOW {
+            self.losses.pop_front();
+        }
+        self.losses.push_back(loss);
+        let now = Instant::now();
+        if self.writings.back().is_none_or(|(last, _)| now - *last >= INTERVAL) {
+            self.write(now);
+        }
+    }
+
+    /// The run was evaluated.
+    pub fn evaluated(&mut self, step: usize, text: &str) {
+        self.standing.evaluation = Some((step, text.into()));
+        self.write(Instant::now());
+    }
+
+    /// The process trains no more.
+    pub fn close(&mut self, outcome: Outcome) {
+        self.standing.outcome = Some(outcome);
+        self.write(Instant::now());
+    }
+
+    fn write(&mut self, at: Instant) {
+        let standing = &mut self.standing;
+        self.writings.push_back((at, standing.step));
+        if self.writings.len() > RATE_WINDOW {
+            self.writings.pop_front();
+        }
+        if let Some((first, step)) = self.writings.front() {
+            let (seconds, steps) = ((at - *first).as_secs_f64(), standing.step - step);
+            standing.rate = (steps > 0).then(|| steps as f64 / seconds.max(1e-3));
+        }
+        // A loss that is no number ends the run with an error, which says so.
+        let mean = self.losses.iter().sum::<f64>() / self.losses.len() as f64;
+        (standing.loss, standing.loss_steps) = (Some(mean).filter(|mean| mean.is_finite()), self.losses.len());
+        standing.written = now();
+        let text = serde_json::to_string(standing).unwrap_or_default(); // plain numbers and strings always serialise
+        if let Err(error) = write_whole(&self.path, (text + "\n").as_bytes()) {
+            tracing::debug!(%error, "the journal could not be written");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Standing::read(folder.path()).unwrap(), None);
+        let mut journal = Journal::begin(folder.path(), "text", 100, 300);
+        let begun = Standing::read(folder.path()).unwrap().unwrap();
+        assert_eq!((begun.step, begun.steps, begun.rate, begun.loss), (100, 300, None, None));
+        assert_eq!(begun.seconds_left(), None);
+        for step in 101..=220 {
+            journal.step(step, if step <= 120 { 1e6 } else { 2.0 });
+        }
+        journal.evaluated(220, "held-out loss 1.5");
+        let later = Standing::read(folder.path()).unwrap().unwrap();
+        assert_eq!((later.step, later.loss, later.loss_steps), (220, Some(2.0), 100));
+        assert_eq!(later.evaluation, Some((220, "held-out loss 1.5".into())));
+        let (rate, left) = (later.rate.unwrap(), later.seconds_left().unwrap());
+        assert!((left - 80.0 / rate).abs() < 1e-9 && later.outcome.is_none());
+        journal.close(Outcome::Failed("disk full".into()));
+        let last = Standing::read(folder.path()).unwrap().unwrap();
+        assert_eq!(last.outcome, Some(Outcome::Failed("disk full".into())));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn a_folder_that_is_gone_ends_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::begin(&folder.path().join("gone"), "text", 0, 3);
+        journal.step(1, 1.0);
+        journal.close(Outcome::Finished);
+        fs::write(folder.path().join(PROGRESS), "{").unwrap();
+        assert!(Standing::read(folder.path()).is_err());
+    }
+}
