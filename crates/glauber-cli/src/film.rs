@@ -10,6 +10,7 @@ use glauber_tokens::{Token, TokenBatch};
 use indicatif::ProgressBar;
 
 use crate::images::{check_sheet, sheet};
+use crate::progress::is_silent;
 use crate::sampling::Sampling;
 
 /// Frames of a film, besides the first and the rest at the end.
@@ -48,7 +49,7 @@ impl Film {
         conditional: &dyn SiteConditional,
         chains: &mut Chains,
     ) -> anyhow::Result<StepDiagnostics> {
-        let bar = ProgressBar::new(sampling.steps() as u64);
+        let bar = if is_silent() { ProgressBar::hidden() } else { ProgressBar::new(sampling.steps() as u64) };
         let Some(film) = film else {
             let done = sampling.run(conditional, chains, &mut |steps| bar.set_position(steps as u64))?;
             bar.finish_and_clear();

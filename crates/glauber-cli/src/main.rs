@@ -15,6 +15,7 @@ mod markov;
 mod outputs;
 mod paint;
 mod progress;
+mod ranks;
 mod run_config;
 mod sample;
 mod sampling;
@@ -64,7 +65,21 @@ fn main() -> ExitCode {
     keep_freed_pages();
     let arguments = Arguments::parse();
     tracing_subscriber::fmt().with_max_level(arguments.verbosity()).with_writer(|| Unheard(std::io::stderr())).init();
-    let done = match arguments.command {
+    let shared = matches!(arguments.command, Command::Train { .. } | Command::Sample(_));
+    let done = if shared { Ok(()) } else { ranks::expect_single() }.and_then(|()| perform(arguments.command));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // A reader that went away, as in `glauber sample | head`, is no failure.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {}", one_line(&error));
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn perform(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Train { what } => train::train(what),
         Command::Sample(flags) => sample::sample(&flags),
         Command::Infill(flags) => infill::infill(&flags),
@@ -76,15 +91,6 @@ fn main() -> ExitCode {
         Command::Device { what } => device::run(what),
         Command::Experiment { what } => experiment::run(what),
         Command::Bench { what } => bench::run(what),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        // A reader that went away, as in `glauber sample | head`, is no failure.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {}", one_line(&error));
-            ExitCode::from(2)
-        }
     }
 }
 

@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use anyhow::{Context, ensure};
-use glauber_chain::{ChainRng, DrawControls, StepDiagnostics};
+use glauber_chain::{ChainRng, Chains, DrawControls, StepDiagnostics};
+use glauber_ranks::Ranks;
 use glauber_tokens::TokenBatch;
 use indicatif::ProgressBar;
 
@@ -13,26 +14,35 @@ use crate::film::Film;
 use crate::images::{PictureCodec, check_sheet, write_sheet};
 use crate::markov::Source;
 use crate::outputs;
+use crate::progress::is_silent;
+use crate::ranks;
 use crate::sampling::{Sampling, check_count, summary};
 use crate::trained::Trained;
 
-/// Draws sequences and prints them.
+/// Draws sequences and prints them. Processes that were begun together draw a part each; whichever draws it, a sequence is the same.
 pub fn sample(flags: &SampleFlags) -> anyhow::Result<()> {
+    ranks::together(|ranks| sample_among(flags, &**ranks))
+}
+
+fn sample_among(flags: &SampleFlags, ranks: &dyn Ranks) -> anyhow::Result<()> {
     let controls = flags.draw.controls()?;
     check_count("--count", flags.count)?;
-    let trained = Trained::load(&flags.run, &device(&flags.draw.device)?)?;
+    let trained = Trained::load(&flags.run, &device(&ranks::device(&flags.draw.device, ranks))?)?;
     if let Some(codec) = trained.pictures()? {
-        return sheet(flags, controls, &trained, &codec);
+        return sheet(flags, controls, &trained, &codec, ranks);
     }
     ensure!(flags.out.is_none(), "`--out`: {} was not trained on images", flags.run.display());
     ensure!(!flags.each_class, "`--each-class`: {} was not trained on images", flags.run.display());
     let sampling = Sampling::from_flags(&trained, controls, &flags.sampler)?;
     let conditional = trained.conditional_of(sampling.schedule(), &flags.class)?;
     let source = Source::of(&trained.config.data, flags.class.class)?;
-    let bar = ProgressBar::new(sampling.steps() as u64);
-    let mut progress = |steps: usize| bar.set_position(steps as u64);
-    let (sequences, done) = sampling.draw(conditional.as_ref(), flags.count, flags.draw.seed, &mut progress)?;
+    let bar = if is_silent() { ProgressBar::hidden() } else { ProgressBar::new(sampling.steps() as u64) };
+    let streams = ChainRng::streams(flags.draw.seed, flags.count);
+    let drawn = drawn(&sampling, streams, ranks, |chains| {
+        sampling.run(conditional.as_ref(), chains, &mut |steps| bar.set_position(steps as u64))
+    })?;
     bar.finish_and_clear();
+    let Some((sequences, done)) = drawn else { return Ok(()) };
     let mut out = std::io::stdout().lock();
     for (row, tokens) in sequences.iter().enumerate() {
         write!(out, "--- sample {} (seed {}, step {}", row + 1, flags.draw.seed, trained.state.step)?;
@@ -46,8 +56,34 @@ pub fn sample(flags: &SampleFlags) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A sequence for each stream, at the first rank: every stream is run by one rank alone.
+fn drawn(
+    sampling: &Sampling,
+    streams: Vec<ChainRng>,
+    ranks: &dyn Ranks,
+    run: impl FnOnce(&mut Chains) -> anyhow::Result<StepDiagnostics>,
+) -> anyhow::Result<Option<(TokenBatch, StepDiagnostics)>> {
+    let share = ranks.share(streams.len());
+    let own: Vec<_> = streams.into_iter().skip(share.start).take(share.len()).collect();
+    let (mut tokens, mut done) = (Vec::new(), StepDiagnostics::default());
+    if !own.is_empty() {
+        let mut chains = sampling.start_with(own);
+        done = run(&mut chains)?;
+        tokens = chains.into_parts().0.into_vec();
+    }
+    ranks::gathered(ranks, &tokens, sampling.schedule().len(), done)
+}
+
 /// Draws images and writes them on one sheet.
-fn sheet(flags: &SampleFlags, controls: DrawControls, trained: &Trained, codec: &PictureCodec) -> anyhow::Result<()> {
+fn sheet(
+    flags: &SampleFlags,
+    controls: DrawControls,
+    trained: &Trained,
+    codec: &PictureCodec,
+    ranks: &dyn Ranks,
+) -> anyhow::Result<()> {
+    let filmed = flags.animate.is_some() && ranks.size() > 1;
+    ensure!(!filmed, "`--animate`: a film is taken by one process: begin one");
     let out = flags.out.as_ref().context("images are written to a file: give `--out FILE.png`")?;
     outputs::check(out, flags.animate.as_deref(), &[])?;
     let groups = groups(flags, trained)?;
@@ -68,9 +104,16 @@ fn sheet(flags: &SampleFlags, controls: DrawControls, trained: &Trained, codec: 
     let (mut tokens, mut done) = (Vec::new(), StepDiagnostics::default());
     for class in &groups {
         let conditional = trained.conditional_of(sampling.schedule(), class)?;
-        let mut chains = sampling.start_with(streams.by_ref().take(each).collect());
-        done += Film::shoot(film.as_mut(), &sampling, conditional.as_ref(), &mut chains)?;
-        tokens.extend(chains.into_parts().0.into_vec());
+        let group = drawn(&sampling, streams.by_ref().take(each).collect(), ranks, |chains| {
+            Film::shoot(film.as_mut(), &sampling, conditional.as_ref(), chains)
+        })?;
+        if let Some((grids, all)) = group {
+            tokens.extend(grids.into_vec());
+            done += all;
+        }
+    }
+    if !ranks.is_first() {
+        return Ok(());
     }
     let len = trained.schedule.len();
     write_sheet(&codec.decode_all(&TokenBatch::new(tokens, len)?)?, columns, out)?;

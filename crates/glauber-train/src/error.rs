@@ -45,6 +45,19 @@ pub enum TrainError {
         /// A token that noise never shows.
         token: u32,
     },
+    /// Ranks that train together do not stand at the same place.
+    #[error(
+        "rank {rank} stands at {found}, the first at {expected}: all ranks must see the same run folder, be the same program, and run on machines \
+         that compute alike"
+    )]
+    Apart {
+        /// The rank that is elsewhere.
+        rank: usize,
+        /// Its step, and a hash of its weights.
+        found: String,
+        /// Those of the first rank.
+        expected: String,
+    },
     /// The loss stopped being a number.
     #[error(
         "the loss of step {step} is {loss}, the norm of its gradient {norm}: begin a new run with a smaller `train.learning_rate` (now {learning_rate:e})"

@@ -2,16 +2,18 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::rc::Rc;
 
 use burn::tensor::Device;
 
 use glauber_chain::ChainRng;
 use glauber_model::{Network, NetworkKind};
+use glauber_ranks::{Alone, Ranks};
 use glauber_schedule::Schedule;
 
 use crate::objective::evaluation::evaluate;
 use crate::optimiser::gradients::Replicas;
-use crate::optimiser::moving_average;
+use crate::optimiser::{fingerprint, moving_average};
 use crate::run::checkpoint;
 use crate::run::folder::{json_line, schedule};
 use crate::{
@@ -47,8 +49,9 @@ pub struct Trainer {
     folder: RunFolder,
     device: Device,
     replicas: Replicas,
-    /// Keeps other processes out of the folder.
-    _lock: File,
+    ranks: Rc<dyn Ranks>,
+    /// Keeps other processes out of the folder; only the first rank holds it.
+    _lock: Option<File>,
     validation: Vec<Examples>,
 }
 
@@ -87,7 +90,7 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         let create = |config: &RunConfig| {
             let folder = RunFolder::create(folder, config, vocabulary, codec)?;
-            Ok((folder.lock()?, folder))
+            Ok((Some(folder.lock()?), folder))
         };
         Self::assemble(config, vocabulary, create, device, threads)
     }
@@ -99,6 +102,54 @@ impl Trainer {
     pub fn resume(folder: &Path, device: &Device, threads: usize) -> Result<Self, TrainError> {
         let folder = RunFolder::open(folder)?;
         let lock = folder.lock()?;
+        let trainer = Self::load(folder, Some(lock), device, threads)?;
+        trainer.folder.trim_samples(trainer.state.step)?;
+        Ok(trainer)
+    }
+
+    /// Takes part in a run that the first rank has begun or resumed, and [shares](Self::among) with the others: it reads the folder as it
+    /// stands, and writes nothing.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume), but for the lock, which the first rank holds.
+    pub fn join(folder: &Path, device: &Device, threads: usize) -> Result<Self, TrainError> {
+        Self::load(RunFolder::open(folder)?, None, device, threads)
+    }
+
+    /// Shares every step with other ranks: each computes some of the micro-batches, all add up the gradients in the order of the ranks, and
+    /// all take the same step. The first rank alone evaluates and writes, and must have begun or resumed the run; the others [join](Self::join).
+    ///
+    /// What is drawn depends on no rank: a run is that of one process, but for the order in which gradients are added. It is the same bit for bit
+    /// where each rank computes one micro-batch, or none.
+    ///
+    /// # Errors
+    /// When the ranks do not stand at the same step with the same weights: they must see the same folder.
+    pub fn among(mut self, ranks: Rc<dyn Ranks>) -> Result<Self, TrainError> {
+        self.replicas.share_with(Rc::clone(&ranks));
+        self.ranks = ranks;
+        self.check_agreement()?;
+        Ok(self)
+    }
+
+    /// All ranks must stand where the first does.
+    fn check_agreement(&self) -> Result<(), TrainError> {
+        if self.ranks.size() == 1 {
+            return Ok(());
+        }
+        let own = format!("step {} with weights {:016x}", self.state.step, fingerprint(&self.network));
+        let first = self.ranks.from_first(own.clone().into_bytes());
+        match first == own.as_bytes() {
+            true => Ok(()),
+            false => Err(TrainError::Apart {
+                rank: self.ranks.rank(),
+                found: own,
+                expected: String::from_utf8_lossy(&first).into_owned(),
+            }),
+        }
+    }
+
+    /// The run of a folder at its newest checkpoint.
+    fn load(folder: RunFolder, lock: Option<File>, device: &Device, threads: usize) -> Result<Self, TrainError> {
         let (config, vocabulary) = (folder.config()?, folder.vocabulary()?);
         let mut trainer = Self::assemble(config, &vocabulary, |_| Ok((lock, folder)), device, threads)?;
         // Evaluations are written after the checkpoint that holds them: where there are any, there was a checkpoint.
@@ -108,7 +159,6 @@ impl Trainer {
             (trainer.state, trainer.metric_text) = checkpoint::load(&latest.path, network, average, optimiser)?;
             trainer.metrics = trainer.folder.parse_metrics(&trainer.metric_text)?;
         }
-        trainer.folder.trim_samples(trainer.state.step)?;
         Ok(trainer)
     }
 
@@ -116,7 +166,7 @@ impl Trainer {
     fn assemble(
         config: RunConfig,
         vocabulary: &Vocabulary,
-        folder: impl FnOnce(&RunConfig) -> Result<(File, RunFolder), TrainError>,
+        folder: impl FnOnce(&RunConfig) -> Result<(Option<File>, RunFolder), TrainError>,
         device: &Device,
         threads: usize,
     ) -> Result<Self, TrainError> {
@@ -128,6 +178,7 @@ impl Trainer {
         let (lock, folder) = folder(&config)?;
         Ok(Self {
             _lock: lock,
+            ranks: Rc::new(Alone),
             optimiser: Optimiser::new(&config.train, &network),
             average: network.clone(),
             network,
@@ -178,7 +229,8 @@ impl Trainer {
         &self.folder
     }
 
-    /// Trains until the last step of the configuration, or until the observer asks to stop; a checkpoint is written either way.
+    /// Trains until the last step of the configuration, or until the observer asks to stop; a checkpoint is written either way. Several ranks stop when
+    /// the observer of any asks to; only that of the first is told of evaluations, samples and checkpoints.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] when the loss is no longer a number, and whatever writing to the folder or sampling can meet.
@@ -192,23 +244,27 @@ impl Trainer {
             self.state.seconds = before + observer.seconds() - started;
             let mut flow = observer.notice(Event::Step { step, loss });
             let last = step == self.config.train.steps;
-            if last || step.is_multiple_of(self.config.train.validate_every) {
+            let first = self.ranks.is_first();
+            if first && (last || step.is_multiple_of(self.config.train.validate_every)) {
                 let line = self.validate(rate, around)?;
                 flow = flow.and(observer.notice(Event::Validation(&line)));
                 self.metric_text += &(json_line(&line) + "\n");
                 self.metrics.push(line);
             }
-            if self.config.train.sample_every > 0 && step.is_multiple_of(self.config.train.sample_every) {
+            if first && self.config.train.sample_every > 0 && step.is_multiple_of(self.config.train.sample_every) {
                 let texts = (around.sample)(&self.average, self.config.train.samples, self.sample_seed())?;
                 self.folder.append_samples(step, &texts)?;
                 flow = flow.and(observer.notice(Event::Samples { step, texts: &texts }));
             }
-            let stop = flow == Flow::Stop;
+            let stop = self.ranks.any(flow == Flow::Stop);
             if last || stop || step.is_multiple_of(self.config.train.checkpoint_every) {
-                self.write()?;
-                flow = flow.and(observer.notice(Event::Checkpoint { step }));
+                self.check_agreement()?;
+                if first {
+                    self.write()?;
+                    observer.notice(Event::Checkpoint { step });
+                }
             }
-            if flow == Flow::Stop {
+            if stop {
                 return Ok(Flow::Stop);
             }
         }
@@ -222,7 +278,8 @@ impl Trainer {
     pub fn train_step(&mut self, source: &dyn SequenceSource) -> Result<(f64, f64), TrainError> {
         let train = &self.config.train;
         let step = self.state.step;
-        let batches = self.next_examples(source);
+        let own = self.ranks.share(train.micro_batches);
+        let batches: Vec<Examples> = own.map(|micro| self.examples(micro, source)).collect();
         let (objective, clip) = (train.objective, train.clip_norm);
         let gradients = self.replicas.step(&self.network, objective, &self.schedule, &batches, &self.device, clip);
         let rate = learning_rate(train, step);
@@ -238,17 +295,17 @@ impl Trainer {
         Ok((gradients.loss, rate))
     }
 
-    /// The micro-batches of the step to come, as [`train_step`](Self::train_step) draws them.
+    /// The micro-batches of the step to come, those of all ranks, as [`train_step`](Self::train_step) draws them.
     pub fn next_examples(&self, source: &dyn SequenceSource) -> Vec<Examples> {
+        (0..self.config.train.micro_batches).map(|micro| self.examples(micro, source)).collect()
+    }
+
+    /// A micro-batch of the step to come.
+    fn examples(&self, micro: usize, source: &dyn SequenceSource) -> Examples {
         let train = &self.config.train;
-        let rows = train.batch / train.micro_batches;
-        let drawing = Drawing::training(&self.config.model, train);
-        let draw = |micro: usize| {
-            let stream = (self.state.step * train.micro_batches + micro) as u64;
-            let mut rng = self.rng(Purpose::Training, stream);
-            Examples::draw(source, &self.schedule, rows, &drawing, &mut rng)
-        };
-        (0..train.micro_batches).map(draw).collect()
+        let stream = (self.state.step * train.micro_batches + micro) as u64;
+        let (rows, drawing) = (train.batch / train.micro_batches, Drawing::training(&self.config.model, train));
+        Examples::draw(source, &self.schedule, rows, &drawing, &mut self.rng(Purpose::Training, stream))
     }
 
     fn rng(&self, purpose: Purpose, stream: u64) -> ChainRng {

@@ -15,6 +15,7 @@
 //! | `fidelity`   | `fidelity`           | Fréchet distance, precision and recall, feature networks; links burn       |
 //! | `shards`     | `shards`             | tokens on disk, memory-mapped                                              |
 //! | `model`      | `model`              | leave-one-out site classifiers; links burn                                 |
+//! | `ranks`      | `ranks`              | threads and processes that add up in a fixed order                         |
 //! | `train`      | `train`              | objectives, the training loop, run folders; links burn                     |
 //!
 //! `full` is all of them. With the default features nothing here links a tensor library, and no feature chooses a backend: a program that trains adds one
@@ -39,6 +40,8 @@ pub use glauber_image as image;
 pub use glauber_model as model;
 #[cfg(feature = "pixels")]
 pub use glauber_pixels as pixels;
+#[cfg(feature = "ranks")]
+pub use glauber_ranks as ranks;
 #[cfg(feature = "schedule")]
 pub use glauber_schedule as schedule;
 #[cfg(feature = "shards")]

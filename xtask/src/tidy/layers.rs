@@ -5,7 +5,7 @@ use cargo_metadata::DependencyKind;
 use super::graph::Graph;
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("glauber-tokens", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
     ("glauber-shards", &["glauber-tokens"]),
@@ -17,9 +17,18 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("glauber-image", &["glauber-tokens", "glauber-pixels", "glauber-fused"]),
     ("glauber-fidelity", &["glauber-tokens", "glauber-chain", "glauber-pixels"]),
     ("glauber-model", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-fused"]),
+    ("glauber-ranks", &[]),
     (
         "glauber-train",
-        &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-text", "glauber-fused", "glauber-model"],
+        &[
+            "glauber-tokens",
+            "glauber-schedule",
+            "glauber-chain",
+            "glauber-text",
+            "glauber-fused",
+            "glauber-model",
+            "glauber-ranks",
+        ],
     ),
     ("glauber", LIBRARIES),
     ("glauber-cli", LIBRARIES),
@@ -38,6 +47,7 @@ const LIBRARIES: &[&str] = &[
     "glauber-image",
     "glauber-fidelity",
     "glauber-model",
+    "glauber-ranks",
     "glauber-train",
 ];
 

@@ -98,6 +98,19 @@ pub enum TrainWhat {
     Sudoku(SudokuFlags),
 }
 
+impl TrainWhat {
+    /// The flags of a run that processes can share.
+    pub fn run_flags(&mut self) -> Option<&mut TrainFlags> {
+        match self {
+            Self::Text(TextFlags { train, .. })
+            | Self::Markov(MarkovFlags { train, .. })
+            | Self::Image(ImageFlags { train, .. })
+            | Self::Sudoku(SudokuFlags { train, .. }) => Some(train),
+            Self::ImageTokenizer(_) | Self::Classifier(_) => None,
+        }
+    }
+}
+
 /// Controls of the heat-bath draws.
 #[derive(Debug, Clone, Args)]
 pub struct DrawFlags {

@@ -16,9 +16,24 @@ use std::time::{Duration, Instant};
 use glauber_train::{Event, Flow, MetricLine, Observer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+/// Set in processes that leave it to another to speak.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// From here on this process prints nothing of its progress.
+pub fn be_silent() {
+    SILENT.store(true, Ordering::Relaxed);
+}
+
+/// Whether this process leaves it to another to speak.
+pub fn is_silent() -> bool {
+    SILENT.load(Ordering::Relaxed)
+}
+
 /// Prints a line. Training goes on when nobody listens any more: a closed pipe must not cost hours of work.
 pub fn say(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    if !is_silent() {
+        let _ = writeln!(std::io::stdout(), "{text}");
+    }
 }
 
 /// An observer that prints.
@@ -28,13 +43,13 @@ pub struct Progress {
     first_step: usize,
     steps: usize,
     stop: Arc<AtomicBool>,
-    journal: Journal,
+    journal: Option<Journal>,
 }
 
 impl Progress {
-    /// For a run of `steps` steps that stands at `first_step`; it stops when `stop` is set.
-    pub fn new(first_step: usize, steps: usize, stop: Arc<AtomicBool>, journal: Journal) -> Self {
-        let bar = match std::io::stderr().is_terminal() {
+    /// For a run of `steps` steps that stands at `first_step`; it stops when `stop` is set. Without a journal where another process writes it.
+    pub fn new(first_step: usize, steps: usize, stop: Arc<AtomicBool>, journal: Option<Journal>) -> Self {
+        let bar = match std::io::stderr().is_terminal() && !is_silent() {
             true => ProgressBar::new(steps as u64),
             false => ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
         };
@@ -51,12 +66,16 @@ impl Progress {
     /// Takes the bar away, and writes down how the run ended.
     pub fn finish(&mut self, outcome: Outcome) {
         self.bar.finish_and_clear();
-        self.journal.close(outcome);
+        if let Some(journal) = &mut self.journal {
+            journal.close(outcome);
+        }
     }
 
     /// Writes down an evaluation.
     pub fn evaluated(&mut self, step: usize, text: &str) {
-        self.journal.evaluated(step, text);
+        if let Some(journal) = &mut self.journal {
+            journal.evaluated(step, text);
+        }
     }
 
     /// Prints a line above the bar.
@@ -90,7 +109,9 @@ impl Observer for Progress {
             Event::Step { step, loss } => {
                 self.bar.set_position(step as u64);
                 self.bar.set_message(format!("loss {loss:.4}"));
-                self.journal.step(step, loss);
+                if let Some(journal) = &mut self.journal {
+                    journal.step(step, loss);
+                }
                 if terminal_gone() && !self.bar.is_hidden() {
                     self.bar.set_draw_target(ProgressDrawTarget::hidden());
                 }

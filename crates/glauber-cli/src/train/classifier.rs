@@ -157,7 +157,8 @@ pub fn warn_of_another_division(network: &Path, images: &ImagesConfig, seed: u64
 }
 
 fn run(trainer: &mut ClassifierTrainer, images: &dyn ImageSource, steps: usize, folder: &Path) -> anyhow::Result<()> {
-    let mut progress = Progress::new(0, steps, stop_on_interrupt()?, Journal::begin(folder, "classifier", 0, steps));
+    let mut progress =
+        Progress::new(0, steps, stop_on_interrupt()?, Some(Journal::begin(folder, "classifier", 0, steps)));
     let mut all = || -> anyhow::Result<Flow> {
         let mut flow = Flow::Continue;
         while trainer.steps() < steps && flow == Flow::Continue {

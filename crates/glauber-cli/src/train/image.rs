@@ -2,10 +2,12 @@
 
 use std::cell::Cell;
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use glauber_model::{Network, Positions};
+use glauber_ranks::Ranks;
 use glauber_train::{
     DataConfig, ImageConfig, ImageTokens, NetworkConditional, RunConfig, RunFolder, Surroundings, TokenizerConfig,
     TrainError,
@@ -26,7 +28,7 @@ const DEFAULTS: &str = include_str!("../../../../configs/image.toml");
 const COLUMNS: usize = 8;
 
 /// Trains on images.
-pub fn train(flags: &ImageFlags) -> anyhow::Result<()> {
+pub fn train(flags: &ImageFlags, ranks: &Rc<dyn Ranks>) -> anyhow::Result<()> {
     let device = device(&flags.train.device)?;
     let (config, codec, folder) = match flags.train.resume {
         true => {
@@ -40,7 +42,7 @@ pub fn train(flags: &ImageFlags) -> anyhow::Result<()> {
             (config, codec, new_run(&flags.train, "image")?)
         }
     };
-    train_run(&config, &codec, &folder, &device, flags)?;
+    train_run(&config, &codec, &folder, &device, flags, ranks)?;
     say(&format!("run folder: {}", folder.display()));
     Ok(())
 }
@@ -59,6 +61,7 @@ fn train_run(
     folder: &Path,
     device: &Device,
     flags: &ImageFlags,
+    ranks: &Rc<dyn Ranks>,
 ) -> anyhow::Result<()> {
     config.validate()?;
     let pictures = Pictures::open(images_of(config)?, codec, config.seed, &flags.cache)?;
@@ -73,7 +76,7 @@ fn train_run(
         say(&format!("classes, from 0: {}", pictures.class_names.join(", ")));
     }
     let vocabulary = pictures.vocabulary(codec)?;
-    let mut trainer = trainer(config, &vocabulary, Some(codec), folder, device, &flags.train)?;
+    let mut trainer = trainer(config, &vocabulary, Some(codec), folder, device, &flags.train, ranks)?;
     let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
     let sheets = Cell::new(trainer.state().step / config.train.sample_every.max(1));
     let sample = |network: &Network, count: usize, seed: u64| {
@@ -86,7 +89,7 @@ fn train_run(
         Ok(vec![format!("{count} samples: {}", path.display())])
     };
     let around = Surroundings { train: &pictures.train, validation: &pictures.held_out, sample: &sample, excess: None };
-    run(&mut trainer, &around)?;
+    run(&mut trainer, &around, &**ranks)?;
     Ok(())
 }
 

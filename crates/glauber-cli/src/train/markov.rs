@@ -1,10 +1,13 @@
 //! `glauber train markov`.
 
+use std::rc::Rc;
+
 use anyhow::bail;
 use burn::tensor::Device;
 use glauber_chain::ChainRng;
 use glauber_chain::oracles::{MarkovMixture, MarkovSource, bayes_losses};
 use glauber_model::Network;
+use glauber_ranks::Ranks;
 use glauber_train::{
     DataConfig, Examples, RunConfig, Surroundings, TrainError, Trainer, Vocabulary, excess_over_bayes,
 };
@@ -22,7 +25,7 @@ pub const DEFAULTS: &str = include_str!("../../../../configs/markov.toml");
 const COUNTED: usize = 4096;
 
 /// Trains on a Markov source and reports the excess over its Bayes loss.
-pub fn train(flags: &MarkovFlags) -> anyhow::Result<()> {
+pub fn train(flags: &MarkovFlags, ranks: &Rc<dyn Ranks>) -> anyhow::Result<()> {
     let device = device(&flags.train.device)?;
     let (config, folder) = match flags.train.resume {
         true => resumed(&flags.train)?,
@@ -40,19 +43,24 @@ pub fn train(flags: &MarkovFlags) -> anyhow::Result<()> {
         corpus: None,
         version: env!("CARGO_PKG_VERSION").into(),
     };
-    let mut trainer = trainer(&config, &vocabulary, None, &folder, &device, &flags.train)?;
+    let mut trainer = trainer(&config, &vocabulary, None, &folder, &device, &flags.train, ranks)?;
     match mixture.classes() {
-        [source] => train_on_source(&mut trainer, source, &device)?,
+        [source] => train_on_source(&mut trainer, source, &device, &**ranks)?,
         _ => {
             let around = Surroundings { train: &mixture, validation: &mixture, sample: &no_text, excess: None };
-            run(&mut trainer, &around)?;
+            run(&mut trainer, &around, &**ranks)?;
         }
     }
     say(&format!("run folder: {}", folder.display()));
     Ok(())
 }
 
-fn train_on_source(trainer: &mut Trainer, source: &MarkovSource, device: &Device) -> anyhow::Result<()> {
+fn train_on_source(
+    trainer: &mut Trainer,
+    source: &MarkovSource,
+    device: &Device,
+    ranks: &dyn Ranks,
+) -> anyhow::Result<()> {
     let (schedule, config) = (trainer.schedule().clone(), trainer.config());
     let objective = config.train.objective;
     let bayes = bayes_losses(source, &schedule, 2048, config.seed)?;
@@ -64,7 +72,7 @@ fn train_on_source(trainer: &mut Trainer, source: &MarkovSource, device: &Device
         excess_over_bayes(network, objective, &schedule, source, held_out, device)
     };
     let around = Surroundings { train: source, validation: source, sample: &no_text, excess: Some(&excess) };
-    run(trainer, &around)?;
+    run(trainer, &around, ranks)?;
     Ok(())
 }
 

@@ -10,31 +10,51 @@ mod text;
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context, bail};
 use burn::module::Module;
 use burn::tensor::Device;
+use glauber_ranks::Ranks;
 use glauber_train::{DataConfig, Flow, RunCodec, RunConfig, Surroundings, Trainer, Vocabulary};
 
 use crate::arguments::{TrainFlags, TrainWhat};
 use crate::device::replicas;
 use crate::folders::open_run;
 use crate::progress::{Journal, Outcome, Progress, outlive_terminal, say, stop_on_interrupt};
+use crate::ranks;
 
 /// The file that a training process holds, in every kind of run folder.
 const LOCK: &str = "lock";
 
-/// Trains what the command names.
-pub fn train(what: TrainWhat) -> anyhow::Result<()> {
+/// Trains what the command names, among the processes that were begun together.
+pub fn train(mut what: TrainWhat) -> anyhow::Result<()> {
     outlive_terminal()?;
-    match what {
-        TrainWhat::Text(flags) => text::train(&flags),
-        TrainWhat::Markov(flags) => markov::train(&flags),
-        TrainWhat::Image(flags) => image::train(&flags),
-        TrainWhat::ImageTokenizer(flags) => image_tokenizer::train(&flags),
-        TrainWhat::Classifier(flags) => classifier::train(&flags),
-        TrainWhat::Sudoku(flags) => sudoku::train(&flags),
+    ranks::together(|ranks| {
+        if ranks.size() > 1 {
+            let single =
+                "several processes train on text, images, Sudoku grids or a Markov source, not this: begin one";
+            take_part(what.run_flags().context(single)?, &**ranks)?;
+        }
+        match &what {
+            TrainWhat::Text(flags) => text::train(flags, ranks),
+            TrainWhat::Markov(flags) => markov::train(flags, ranks),
+            TrainWhat::Image(flags) => image::train(flags, ranks),
+            TrainWhat::ImageTokenizer(flags) => image_tokenizer::train(flags),
+            TrainWhat::Classifier(flags) => classifier::train(flags),
+            TrainWhat::Sudoku(flags) => sudoku::train(flags, ranks),
+        }
+    })
+}
+
+/// A rank but the first waits until that has begun or resumed the run, and reads all from its folder.
+fn take_part(flags: &mut TrainFlags, ranks: &dyn Ranks) -> anyhow::Result<()> {
+    flags.device = ranks::device(&flags.device, ranks);
+    if !ranks.is_first() {
+        flags.run = Some(ranks::told(ranks)?);
+        flags.resume = true;
     }
+    Ok(())
 }
 
 /// Configuration and folder of a run to be continued.
@@ -62,16 +82,29 @@ fn trainer(
     folder: &Path,
     device: &Device,
     flags: &TrainFlags,
+    ranks: &Rc<dyn Ranks>,
 ) -> anyhow::Result<Trainer> {
     let threads = replicas(flags.threads, &flags.device);
-    Ok(match flags.resume {
-        true => Trainer::resume(folder, device, threads)?,
-        false => Trainer::begin(config.clone(), vocabulary, codec, folder, device, threads)?,
-    })
+    let trainer = match (ranks.is_first(), flags.resume) {
+        (false, _) => Trainer::join(folder, device, threads)?,
+        (true, true) => Trainer::resume(folder, device, threads)?,
+        (true, false) => Trainer::begin(config.clone(), vocabulary, codec, folder, device, threads)?,
+    };
+    if ranks.is_first() {
+        ranks::tell(&**ranks, folder)?;
+        let (size, micro_batches) = (ranks.size(), config.train.micro_batches);
+        if !micro_batches.is_multiple_of(size) {
+            tracing::warn!(
+                "{micro_batches} micro-batches do not divide among {size} processes: some wait for others at each step; a new run with `--set \
+                 train.micro_batches={size}`, or a multiple, uses them all"
+            );
+        }
+    }
+    Ok(trainer.among(Rc::clone(ranks))?)
 }
 
 /// Trains with a progress bar; says how it ended.
-fn run(trainer: &mut Trainer, around: &Surroundings<'_>) -> anyhow::Result<Flow> {
+fn run(trainer: &mut Trainer, around: &Surroundings<'_>, ranks: &dyn Ranks) -> anyhow::Result<Flow> {
     let train = trainer.config().train.clone();
     let model = &trainer.config().model;
     say(&format!(
@@ -84,7 +117,8 @@ fn run(trainer: &mut Trainer, around: &Surroundings<'_>) -> anyhow::Result<Flow>
         train.batch
     ));
     let first = trainer.state().step;
-    let journal = Journal::begin(trainer.folder().path(), kind(&trainer.config().data), first, train.steps);
+    let journal = || Journal::begin(trainer.folder().path(), kind(&trainer.config().data), first, train.steps);
+    let journal = ranks.is_first().then(journal);
     let mut progress = Progress::new(first, train.steps, stop_on_interrupt()?, journal);
     let flow = trainer.run(around, &mut progress);
     progress.finish(Outcome::of(&flow));

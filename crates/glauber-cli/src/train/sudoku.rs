@@ -1,11 +1,13 @@
 //! `glauber train sudoku`.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::bail;
 use burn::tensor::Device;
 use glauber_chain::ChainRng;
 use glauber_model::Network;
+use glauber_ranks::Ranks;
 use glauber_sudoku::{Size, SolutionSource, SudokuCodec, is_valid};
 use glauber_tokens::Token;
 use glauber_train::{DataConfig, NetworkConditional, RunConfig, SequenceSource, Surroundings, TrainError, Vocabulary};
@@ -24,13 +26,13 @@ const NINE: &str = include_str!("../../../../configs/sudoku-9.toml");
 const SHOWN: usize = 1;
 
 /// Trains on complete grids.
-pub fn train(flags: &SudokuFlags) -> anyhow::Result<()> {
+pub fn train(flags: &SudokuFlags, ranks: &Rc<dyn Ranks>) -> anyhow::Result<()> {
     let device = device(&flags.train.device)?;
     let (config, folder) = match flags.train.resume {
         true => resumed(&flags.train)?,
         false => (sudoku_config(flags)?, new_run(&flags.train, &format!("sudoku-{}", flags.side))?),
     };
-    train_run(&config, &folder, &device, &flags.train)?;
+    train_run(&config, &folder, &device, &flags.train, ranks)?;
     say(&format!("run folder: {}", folder.display()));
     Ok(())
 }
@@ -69,9 +71,15 @@ pub fn vocabulary(size: Size) -> Vocabulary {
 }
 
 /// Begins or continues a run. While it trains it draws samples and counts the valid ones.
-pub fn train_run(config: &RunConfig, folder: &Path, device: &Device, flags: &TrainFlags) -> anyhow::Result<()> {
+pub fn train_run(
+    config: &RunConfig,
+    folder: &Path,
+    device: &Device,
+    flags: &TrainFlags,
+    ranks: &Rc<dyn Ranks>,
+) -> anyhow::Result<()> {
     let size = size(config)?;
-    let mut trainer = trainer(config, &vocabulary(size), None, folder, device, flags)?;
+    let mut trainer = trainer(config, &vocabulary(size), None, folder, device, flags, ranks)?;
     let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
     let sample = |network: &Network, count: usize, seed: u64| {
         let conditional = NetworkConditional::new(network, objective, &schedule, device);
@@ -85,7 +93,7 @@ pub fn train_run(config: &RunConfig, folder: &Path, device: &Device, flags: &Tra
     };
     let source = Grids(SolutionSource::new(size));
     let around = Surroundings { train: &source, validation: &source, sample: &sample, excess: None };
-    run(&mut trainer, &around)?;
+    run(&mut trainer, &around, &**ranks)?;
     Ok(())
 }
 

@@ -1,10 +1,12 @@
 //! `glauber train text`.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use anyhow::{bail, ensure};
 use burn::tensor::Device;
 use glauber_model::Network;
+use glauber_ranks::Ranks;
 use glauber_schedule::NoiseConfig;
 use glauber_text::{Corpus, Layout, Sequences, TextCodec, TokenData, prepare};
 use glauber_tokens::Codec;
@@ -23,7 +25,7 @@ use crate::trained::{Trained, load_codec};
 const DEFAULTS: &str = include_str!("../../../../configs/text.toml");
 
 /// Trains on text, then shows samples and an infill.
-pub fn train(flags: &TextFlags) -> anyhow::Result<()> {
+pub fn train(flags: &TextFlags, ranks: &Rc<dyn Ranks>) -> anyhow::Result<()> {
     let device = device(&flags.train.device)?;
     let (config, folder) = match flags.train.resume {
         true => resumed(&flags.train)?,
@@ -34,7 +36,7 @@ pub fn train(flags: &TextFlags) -> anyhow::Result<()> {
     let length = config.data.length();
     let (train, validation) = (corpus.data.train().sequences(length)?, corpus.data.validation().sequences(length)?);
     let (codec, vocabulary) = (&corpus.codec, &corpus.vocabulary);
-    let mut trainer = trainer(&config, vocabulary, Some(codec), &folder, &device, &flags.train)?;
+    let mut trainer = trainer(&config, vocabulary, Some(codec), &folder, &device, &flags.train, ranks)?;
     let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
     let sample = |network: &Network, count: usize, seed: u64| {
         let conditional = NetworkConditional::new(network, objective, &schedule, &device);
@@ -43,7 +45,7 @@ pub fn train(flags: &TextFlags) -> anyhow::Result<()> {
         sequences.iter().map(|tokens| Ok(codec.decode(tokens)?)).collect()
     };
     let around = Surroundings { train: &train, validation: &validation, sample: &sample, excess: None };
-    if run(&mut trainer, &around)? == Flow::Continue {
+    if run(&mut trainer, &around, &**ranks)? == Flow::Continue && ranks.is_first() {
         finish_text(&folder, &device, config.seed, &validation)?;
     }
     say(&format!("run folder: {}", folder.display()));

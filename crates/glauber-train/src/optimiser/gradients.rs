@@ -1,13 +1,17 @@
 //! Gradients of micro-batches, side by side, summed in a fixed order.
 
+use std::rc::Rc;
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use glauber_model::{Network, SiteClassifier};
+use glauber_ranks::{Alone, Ranks};
 use glauber_schedule::Schedule;
 
+use super::exchange::summed;
 use super::jobs::{self, Job};
 use crate::{Examples, Objective};
 
@@ -28,6 +32,7 @@ pub(crate) struct StepGradients {
 pub(crate) struct Replicas {
     pools: Vec<ThreadPool>,
     recomputing: bool,
+    ranks: Rc<dyn Ranks>,
 }
 
 impl Replicas {
@@ -40,10 +45,15 @@ impl Replicas {
             0 | 1 => Vec::new(),
             _ => (0..threads).filter_map(pool).collect(),
         };
-        Self { pools, recomputing }
+        Self { pools, recomputing, ranks: Rc::new(Alone) }
     }
 
-    /// Loss and gradient of every micro-batch, averaged; the gradient's global norm is clipped to `clip`.
+    /// From here on the micro-batches of other ranks count as well.
+    pub fn share_with(&mut self, ranks: Rc<dyn Ranks>) {
+        self.ranks = ranks;
+    }
+
+    /// Loss and gradient of every micro-batch, averaged, over all ranks; the gradient's global norm is clipped to `clip`.
     pub fn step(
         &self,
         network: &Network,
@@ -59,7 +69,7 @@ impl Replicas {
             false => batches.iter().map(one).collect(),
             true => self.side_by_side(batches, &one),
         };
-        average(network, parts, clip)
+        self.average(network, parts, clip)
     }
 
     fn side_by_side(
@@ -86,6 +96,25 @@ impl Replicas {
             }
         });
         parts.into_iter().flatten().collect()
+    }
+
+    fn average(&self, network: &Network, parts: Vec<(f64, GradientsParams)>, clip: f64) -> StepGradients {
+        let mut totals = [parts.iter().map(|(loss, _)| loss).sum::<f64>(), parts.len() as f64];
+        self.ranks.sum_doubles(&mut totals);
+        let [loss, count] = totals;
+        let parts = parts.into_iter().map(|(_, gradients)| gradients).collect();
+        let parts = if self.ranks.size() == 1 { parts } else { vec![summed(network, parts, &*self.ranks)] };
+        let mut gather = Gather { parts, count, jobs: Vec::new() };
+        network.visit(&mut gather);
+        let mut mean = Mean { total: GradientsParams::new(), squares: 0.0 };
+        jobs::run(gather.jobs, &mut mean);
+        let norm = mean.squares.sqrt();
+        let mut gradients = mean.total;
+        if norm > clip {
+            let scale = clip / norm;
+            network.visit(&mut Scale { gradients: &mut gradients, scale });
+        }
+        StepGradients { loss: loss / count, norm, gradients }
     }
 }
 
@@ -115,23 +144,6 @@ pub(crate) fn scalar(tensor: Tensor<1>) -> f64 {
     data.iter::<f64>().next().unwrap_or(f64::NAN)
 }
 
-fn average(network: &Network, parts: Vec<(f64, GradientsParams)>, clip: f64) -> StepGradients {
-    let count = parts.len() as f64;
-    let loss = parts.iter().map(|(loss, _)| loss).sum::<f64>() / count;
-    let parts = parts.into_iter().map(|(_, gradients)| gradients).collect();
-    let mut gather = Gather { parts, jobs: Vec::new() };
-    network.visit(&mut gather);
-    let mut mean = Mean { total: GradientsParams::new(), squares: 0.0 };
-    jobs::run(gather.jobs, &mut mean);
-    let norm = mean.squares.sqrt();
-    let mut gradients = mean.total;
-    if norm > clip {
-        let scale = clip / norm;
-        network.visit(&mut Scale { gradients: &mut gradients, scale });
-    }
-    StepGradients { loss, norm, gradients }
-}
-
 /// The mean gradient, and the sum of its squares.
 struct Mean {
     total: GradientsParams,
@@ -141,12 +153,14 @@ struct Mean {
 /// Gathers the means of all parameters' gradients.
 struct Gather<'a> {
     parts: Vec<GradientsParams>,
+    /// Micro-batches that the parts are the sum over.
+    count: f64,
     jobs: Vec<Job<'a, Mean>>,
 }
 
 impl ModuleVisitor for Gather<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let (id, count) = (param.id, self.parts.len() as f64);
+        let (id, count) = (param.id, self.count);
         let parts: Vec<Tensor<D>> = self.parts.iter_mut().filter_map(|part| part.remove::<D>(id)).collect();
         self.jobs.push(Box::new(move || {
             let sum = parts.into_iter().reduce(|sum, gradient| sum + gradient);

@@ -1,9 +1,12 @@
 //! AdamW with decoupled decay on matrices alone, Muon for hidden matrices, the learning rate's course, and the moving average of the
 //! weights.
 
+mod exchange;
 pub(crate) mod gradients;
 mod jobs;
 mod muon;
+
+use std::hash::{DefaultHasher, Hasher};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer};
@@ -81,6 +84,19 @@ impl Optimiser {
         network.visit(&mut update);
         update.jobs
     }
+}
+
+/// A hash of all weights.
+pub(crate) fn fingerprint(network: &Network) -> u64 {
+    struct Hash(DefaultHasher);
+    impl ModuleVisitor for Hash {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            param.val().into_data().iter::<f32>().for_each(|weight| self.0.write_u32(weight.to_bits()));
+        }
+    }
+    let mut hash = Hash(DefaultHasher::new());
+    network.visit(&mut hash);
+    hash.0.finish()
 }
 
 struct Zeros;

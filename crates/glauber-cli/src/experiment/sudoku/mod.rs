@@ -22,6 +22,7 @@ use self::report::Report;
 use crate::arguments::SudokuFlags;
 use crate::device::{device, replicas};
 use crate::progress::say;
+use crate::ranks::alone;
 use crate::sampling::check_count;
 use crate::train::sudoku::{Grids, size, sudoku_config, train_run, vocabulary};
 use crate::train::{new_run, resumed};
@@ -95,7 +96,7 @@ fn train(flags: &Flags, device: &Device) -> anyhow::Result<PathBuf> {
     let train = &flags.sudoku.train;
     if train.resume {
         let (config, folder) = resumed(train)?;
-        train_run(&config, &folder, device, train)?;
+        train_run(&config, &folder, device, train, &alone())?;
         return Ok(folder);
     }
     let mut config = sudoku_config(&flags.sudoku)?;
@@ -104,7 +105,7 @@ fn train(flags: &Flags, device: &Device) -> anyhow::Result<PathBuf> {
         config.train.steps =
             steps_within(&config, 60.0 * minutes, &folder, device, replicas(train.threads, &train.device))?;
     }
-    train_run(&config, &folder, device, train)?;
+    train_run(&config, &folder, device, train, &alone())?;
     Ok(folder)
 }
 

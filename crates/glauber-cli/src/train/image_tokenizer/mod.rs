@@ -112,7 +112,7 @@ impl Training {
             batch
         ));
         let journal = Journal::begin(self.run.path(), "image-tokenizer", self.trainer.steps(), steps);
-        let mut progress = Progress::new(self.trainer.steps(), steps, stop_on_interrupt()?, journal);
+        let mut progress = Progress::new(self.trainer.steps(), steps, stop_on_interrupt()?, Some(journal));
         let flow = self.steps(images, &mut progress);
         progress.finish(Outcome::of(&flow));
         if let Some(line) = self.metrics.last() {

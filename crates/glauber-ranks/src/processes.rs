@@ -1,0 +1,114 @@
+//! Ranks that are processes, over MPI.
+
+use std::ops::AddAssign;
+
+use mpi::Threading;
+use mpi::environment::Universe;
+use mpi::topology::SimpleCommunicator;
+use mpi::traits::{Communicator, CommunicatorCollectives, Destination, Equivalence, Root, Source};
+
+use crate::Ranks;
+
+/// Entries that a rank adds up at a time: buffers are this many times the ranks, however large a gradient is.
+const BLOCK: usize = 1 << 18;
+/// The exit code of a process that panicked.
+const PANICKED: i32 = 101;
+
+/// A process among those that `mpirun` or `srun` began.
+///
+/// A sum sends every rank its part of the entries of all others, has it add them in order, and sends the sums to all: each rank sends and
+/// receives about twice its entries, however many ranks there are. The library's own sum is not used: in which order it adds is its own affair.
+pub struct Processes {
+    world: SimpleCommunicator,
+    /// Ends MPI when it is dropped.
+    _universe: Universe,
+}
+
+impl Processes {
+    /// Joins the others; `None` where this process has done so before. Exchanges are for the thread that calls this.
+    pub fn join() -> Option<Self> {
+        let (universe, _) = mpi::initialize_with_threading(Threading::Funneled)?;
+        Some(Self { world: universe.world(), _universe: universe })
+    }
+
+    fn add<T: Equivalence + Copy + Default + AddAssign>(&self, values: &mut [T]) {
+        let size = self.size();
+        for block in values.chunks_mut(BLOCK * size) {
+            let part = block.len().div_ceil(size);
+            // The last part of the last block may be short: what is missing counts as nought.
+            let mut sent = block.to_vec();
+            sent.resize(part * size, T::default());
+            let mut received = vec![T::default(); part * size];
+            self.world.all_to_all_into(&sent[..], &mut received[..]);
+            let (sums, others) = received.split_at_mut(part);
+            for other in others.chunks(part) {
+                sums.iter_mut().zip(other).for_each(|(sum, value)| *sum += *value);
+            }
+            self.world.all_gather_into(&*sums, &mut sent[..]);
+            block.copy_from_slice(&sent[..block.len()]);
+        }
+    }
+}
+
+/// A number of MPI's that is never negative.
+fn index(number: i32) -> usize {
+    usize::try_from(number).unwrap_or(0)
+}
+
+impl Ranks for Processes {
+    fn rank(&self) -> usize {
+        index(self.world.rank())
+    }
+
+    fn size(&self) -> usize {
+        index(self.world.size())
+    }
+
+    fn sum(&self, values: &mut [f32]) {
+        self.add(values);
+    }
+
+    fn sum_doubles(&self, values: &mut [f64]) {
+        self.add(values);
+    }
+
+    fn from_first(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+        let first = self.world.process_at_rank(0);
+        let mut length = bytes.len() as u64;
+        first.broadcast_into(&mut length);
+        bytes.resize(length as usize, 0);
+        first.broadcast_into(&mut bytes[..]);
+        bytes
+    }
+
+    fn to_first(&self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
+        if !self.is_first() {
+            self.world.process_at_rank(0).send(&bytes[..]);
+            return Vec::new();
+        }
+        let received = (1..self.world.size()).map(|rank| self.world.process_at_rank(rank).receive_vec::<u8>().0);
+        std::iter::once(bytes).chain(received).collect()
+    }
+
+    fn abort(&self, code: i32) -> ! {
+        self.world.abort(code)
+    }
+
+    fn rank_on_machine(&self) -> usize {
+        index(self.world.split_shared(self.world.rank()).rank())
+    }
+
+    fn name(&self) -> String {
+        let machine = mpi::environment::processor_name().unwrap_or_else(|_| "a machine without a name".into());
+        format!("rank {} of {}, on {machine}", self.rank(), self.size())
+    }
+}
+
+impl Drop for Processes {
+    /// A rank that panics ends all: MPI would wait for the others, and they for it.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.world.abort(PANICKED);
+        }
+    }
+}

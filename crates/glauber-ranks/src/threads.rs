@@ -1,0 +1,89 @@
+//! Ranks that are threads of one process.
+
+use std::ops::AddAssign;
+use std::sync::{Arc, Barrier, Mutex, PoisonError};
+
+use crate::Ranks;
+
+/// A rank that is a thread: for several devices in one process, and for tests of what ranks do together.
+#[derive(Debug, Clone)]
+pub struct Threads {
+    rank: usize,
+    table: Arc<Table>,
+}
+
+/// Where ranks put what the others are to see.
+#[derive(Debug)]
+struct Table {
+    barrier: Barrier,
+    singles: Mutex<Vec<Vec<f32>>>,
+    doubles: Mutex<Vec<Vec<f64>>>,
+    bytes: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Threads {
+    /// So many ranks, to be handed to as many threads.
+    ///
+    /// # Panics
+    /// When `size` is 0.
+    pub fn group(size: usize) -> Vec<Self> {
+        assert!(size > 0, "a group has at least one rank");
+        let table = Arc::new(Table {
+            barrier: Barrier::new(size),
+            singles: Mutex::new(vec![Vec::new(); size]),
+            doubles: Mutex::new(vec![Vec::new(); size]),
+            bytes: Mutex::new(vec![Vec::new(); size]),
+        });
+        (0..size).map(|rank| Self { rank, table: Arc::clone(&table) }).collect()
+    }
+
+    /// Lays something on the table, and looks at what all have laid there.
+    fn exchange<T, R>(&self, place: &Mutex<Vec<Vec<T>>>, values: Vec<T>, look: impl FnOnce(&[Vec<T>]) -> R) -> R {
+        place.lock().unwrap_or_else(PoisonError::into_inner)[self.rank] = values;
+        self.table.barrier.wait();
+        let seen = look(&place.lock().unwrap_or_else(PoisonError::into_inner));
+        // Nobody lays down the next thing before all have seen this one.
+        self.table.barrier.wait();
+        seen
+    }
+
+    fn add<T: Copy + AddAssign>(&self, place: &Mutex<Vec<Vec<T>>>, values: &mut [T]) {
+        self.exchange(place, values.to_vec(), |all| {
+            values.copy_from_slice(&all[0]);
+            for one in &all[1..] {
+                values.iter_mut().zip(one).for_each(|(sum, value)| *sum += *value);
+            }
+        });
+    }
+}
+
+impl Ranks for Threads {
+    fn rank(&self) -> usize {
+        self.rank
+    }
+
+    fn size(&self) -> usize {
+        self.table.singles.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn sum(&self, values: &mut [f32]) {
+        self.add(&self.table.singles, values);
+    }
+
+    fn sum_doubles(&self, values: &mut [f64]) {
+        self.add(&self.table.doubles, values);
+    }
+
+    fn from_first(&self, bytes: Vec<u8>) -> Vec<u8> {
+        self.exchange(&self.table.bytes, bytes, |all| all[0].clone())
+    }
+
+    fn to_first(&self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
+        let first = self.is_first();
+        self.exchange(&self.table.bytes, bytes, |all| if first { all.to_vec() } else { Vec::new() })
+    }
+
+    fn abort(&self, code: i32) -> ! {
+        std::process::exit(code)
+    }
+}

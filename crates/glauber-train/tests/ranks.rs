@@ -1,0 +1,169 @@
+//! Several ranks train one run: what one process would, and whatever their number when it goes on.
+
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Barrier;
+
+use burn::tensor::Device;
+use glauber_chain::oracles::MarkovSource;
+use glauber_model::{Network, Preset};
+use glauber_ranks::{Ranks, Threads};
+use glauber_schedule::ScheduleConfig;
+use glauber_train::{
+    DataConfig, Event, Flow, MetricLine, Observer, RunConfig, RunFolder, Surroundings, TrainConfig, TrainError,
+    Trainer, Vocabulary,
+};
+
+const VOCAB: usize = 5;
+const STEPS: usize = 12;
+
+fn config(micro_batches: usize) -> RunConfig {
+    let mut model = Preset::Tiny.config();
+    (model.width, model.layers, model.heads, model.condition_width) = (16, 1, 2, 8);
+    RunConfig {
+        seed: 3,
+        data: DataConfig::Markov { length: 8, vocab: VOCAB, source_seed: 1, classes: 1 },
+        model,
+        schedule: ScheduleConfig { sweeps: 3, ..ScheduleConfig::default() },
+        train: TrainConfig {
+            steps: STEPS,
+            batch: 24,
+            micro_batches,
+            warmup_steps: 2,
+            validate_every: 4,
+            validation_sequences: 16,
+            sample_every: 0,
+            checkpoint_every: 4,
+            ..TrainConfig::default()
+        },
+    }
+}
+
+/// Stops after a number of steps.
+struct Until(usize);
+
+impl Observer for Until {
+    fn notice(&mut self, event: Event<'_>) -> Flow {
+        match event {
+            Event::Step { step, .. } if step >= self.0 => Flow::Stop,
+            _ => Flow::Continue,
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        0.0
+    }
+}
+
+fn run(trainer: &mut Trainer, until: usize) -> Result<Flow, TrainError> {
+    let source = MarkovSource::random(VOCAB, 1, 3.0).expect("a source");
+    let no_samples = |_: &Network, _: usize, _: u64| Ok(Vec::new());
+    let around = Surroundings { train: &source, validation: &source, sample: &no_samples, excess: None };
+    trainer.run(&around, &mut Until(until))
+}
+
+fn first(folder: &Path, micro_batches: usize) -> Result<Trainer, TrainError> {
+    let vocabulary = Vocabulary {
+        size: VOCAB,
+        counts: vec![1; VOCAB],
+        mask: None,
+        codec: None,
+        corpus: None,
+        version: "test".into(),
+    };
+    match folder.exists() {
+        true => Trainer::resume(folder, &Device::flex(), 1),
+        false => Trainer::begin(config(micro_batches), &vocabulary, None, folder, &Device::flex(), 1),
+    }
+}
+
+/// Trains with so many ranks; rank `r` asks to stop after `until(r)` steps. Where each of them ended.
+fn train(folder: &Path, size: usize, micro_batches: usize, until: impl Fn(usize) -> usize + Sync) -> Vec<usize> {
+    let begun = Barrier::new(size);
+    let one = |ranks: Threads| {
+        let rank = ranks.rank();
+        let trainer = (rank == 0).then(|| first(folder, micro_batches).expect("a run"));
+        begun.wait();
+        let trainer = trainer.unwrap_or_else(|| Trainer::join(folder, &Device::flex(), 1).expect("the same run"));
+        let mut trainer = trainer.among(Rc::new(ranks)).expect("agreement");
+        run(&mut trainer, until(rank)).expect("training");
+        trainer.state().step
+    };
+    std::thread::scope(|scope| {
+        let one = &one;
+        let ranks: Vec<_> = Threads::group(size).into_iter().map(|rank| scope.spawn(move || one(rank))).collect();
+        ranks.into_iter().map(|rank| rank.join().expect("a rank")).collect()
+    })
+}
+
+/// The newest checkpoint's weights, and all evaluations.
+fn result(folder: &Path) -> (Vec<u8>, Vec<MetricLine>) {
+    let run = RunFolder::open(folder).expect("a run");
+    let latest = run.latest_checkpoint().expect("a checkpoint");
+    assert_eq!(latest.step, STEPS);
+    (std::fs::read(latest.path.join("weights.safetensors")).expect("weights"), run.metrics().expect("metrics"))
+}
+
+#[test]
+fn a_micro_batch_a_rank_is_the_run_of_one_process_bit_for_bit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    for micro_batches in [2, 3] {
+        let alone = path(&format!("alone-{micro_batches}"));
+        train(&alone, 1, micro_batches, |_| usize::MAX);
+        // The last rank of four has nothing to compute.
+        for size in [micro_batches, 4] {
+            let shared = path(&format!("shared-{micro_batches}-{size}"));
+            assert_eq!(train(&shared, size, micro_batches, |_| usize::MAX), vec![STEPS; size]);
+            assert_eq!(result(&shared), result(&alone), "{size} ranks, {micro_batches} micro-batches");
+        }
+    }
+}
+
+#[test]
+fn several_micro_batches_a_rank_are_the_run_of_one_process_to_rounding() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [alone, shared] = ["alone", "shared"].map(|name| folder.path().join(name));
+    train(&alone, 1, 6, |_| usize::MAX);
+    train(&shared, 2, 6, |_| usize::MAX);
+    let ((one, alone), (other, shared)) = (result(&alone), result(&shared));
+    assert_ne!(one, other, "sums of three and three are not rounded as sums of six");
+    assert_eq!(alone.len(), 3);
+    for (alone, shared) in alone.iter().zip(&shared) {
+        assert!((alone.loss - shared.loss).abs() < 1e-5 * alone.loss, "{} and {}", alone.loss, shared.loss);
+        assert!((alone.train_loss - shared.train_loss).abs() < 1e-5 * alone.train_loss);
+    }
+}
+
+#[test]
+fn one_rank_stops_all_and_any_number_goes_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [unbroken, broken] = ["unbroken", "broken"].map(|name| folder.path().join(name));
+    train(&unbroken, 1, 2, |_| usize::MAX);
+    // Only the last rank asks to stop.
+    assert_eq!(train(&broken, 2, 2, |rank| if rank == 1 { 3 } else { usize::MAX }), [3, 3]);
+    assert_eq!(train(&broken, 1, 2, |_| 7), [7]);
+    assert_eq!(train(&broken, 3, 2, |_| usize::MAX), [STEPS; 3]);
+    assert_eq!(result(&broken), result(&unbroken));
+}
+
+#[test]
+fn ranks_that_stand_elsewhere_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [here, there] = ["here", "there"].map(|name| folder.path().join(name));
+    train(&there, 1, 2, |_| 5);
+    drop(first(&here, 2).expect("a run"));
+    let places = [&here, &there];
+    let one = |ranks: Threads| {
+        let trainer = Trainer::join(places[ranks.rank()], &Device::flex(), 1).expect("a run");
+        trainer.among(Rc::new(ranks)).err().map(|error| error.to_string())
+    };
+    let said = std::thread::scope(|scope| {
+        let one = &one;
+        let threads: Vec<_> = Threads::group(2).into_iter().map(|rank| scope.spawn(move || one(rank))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a rank")).collect::<Vec<_>>()
+    });
+    assert_eq!(said[0], None);
+    let said = said[1].as_deref().expect("an error");
+    assert!(said.starts_with("rank 1 stands at step 5 with") && said.contains("the first at step 0 with"), "{said}");
+}
