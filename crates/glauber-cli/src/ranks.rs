@@ -56,15 +56,21 @@ fn join(processes: usize) -> anyhow::Result<Rc<dyn Ranks>> {
     if processes == 1 {
         return Ok(Rc::new(Alone));
     }
-    Ok(Rc::new(glauber_ranks::Processes::join().context("MPI was begun before")?))
+    let ranks = glauber_ranks::Processes::join().context("MPI was begun before")?;
+    let size = ranks.size();
+    ensure!(
+        size == processes,
+        "the launcher began {processes} processes and MPI knows of {size}: use the `mpirun` of the MPI library that this binary was built with"
+    );
+    Ok(Rc::new(ranks))
 }
 
 #[cfg(not(feature = "mpi"))]
 fn join(processes: usize) -> anyhow::Result<Rc<dyn Ranks>> {
     ensure!(
         processes == 1,
-        "begun as {processes} processes, which this binary cannot bring together: build one with `cargo build --release -p \
-         glauber-cli --features mpi`, or begin a single process"
+        "begun as {processes} processes, which this binary cannot bring together: {}, or begin a single process",
+        crate::device::build_with("mpi")
     );
     Ok(Rc::new(Alone))
 }
@@ -79,9 +85,7 @@ pub fn device(name: &str, ranks: &dyn Ranks) -> String {
 
 /// Tells the other ranks which folder the first has begun or resumed; they wait for it in [`told`].
 pub fn tell(ranks: &dyn Ranks, folder: &Path) -> anyhow::Result<()> {
-    let path = std::path::absolute(folder)?;
-    let text = path.to_str().with_context(|| format!("`--run {}`: not Unicode", folder.display()))?;
-    ranks.from_first(text.into());
+    ranks.from_first(std::path::absolute(folder)?.to_string_lossy().into_owned().into_bytes());
     Ok(())
 }
 

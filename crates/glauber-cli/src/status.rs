@@ -6,12 +6,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::ensure;
+use glauber_train::FolderLock;
 use indicatif::HumanDuration;
 use serde_json::{Value, json};
 
 use crate::arguments::StatusFlags;
 use crate::progress::{Outcome, Standing, now};
-use crate::train::is_held;
 
 /// Seconds without a step after which a process that holds its run is said to be silent.
 const SILENT: u64 = 60;
@@ -26,7 +26,7 @@ pub fn status(flags: &StatusFlags) -> anyhow::Result<()> {
         "{}: not the folder of a run: there is no configuration and no journal",
         folder.display()
     );
-    let (held, now) = (is_held(folder)?, now());
+    let (held, now) = (FolderLock::is_held(folder)?, now());
     let (evaluation, checkpoint) = (last_evaluation(folder), last_checkpoint(folder));
     let mut out = std::io::stdout().lock();
     if flags.json {
@@ -105,7 +105,10 @@ fn state(folder: &Path, standing: &Standing, held: Option<bool>, now: u64) -> St
             format!("running, process {process}, silent for {ago}: a long step, or an evaluation, or it hangs")
         }
         (None, Some(false)) => {
-            format!("ended without a word {ago} ago or later: killed, or the machine went down; {resume}")
+            format!(
+                "ended without a word {ago} ago or later: killed, another of its processes failed (see what it printed), or the machine went down; \
+                 {resume}"
+            )
         }
         (None, None) => format!("unknown, the file system has no locks; process {process} was last heard of {ago} ago"),
     }

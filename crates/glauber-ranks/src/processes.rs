@@ -9,31 +9,37 @@ use mpi::traits::{Communicator, CommunicatorCollectives, Destination, Equivalenc
 
 use crate::Ranks;
 
-/// Entries that a rank adds up at a time: buffers are this many times the ranks, however large a gradient is.
-const BLOCK: usize = 1 << 18;
+/// Entries that are exchanged at a time: two buffers of so many, however large a gradient is and however many ranks there are.
+const BLOCK: usize = 1 << 22;
 /// The exit code of a process that panicked.
 const PANICKED: i32 = 101;
 
 /// A process among those that `mpirun` or `srun` began.
 ///
-/// A sum sends every rank its part of the entries of all others, has it add them in order, and sends the sums to all: each rank sends and
-/// receives about twice its entries, however many ranks there are. The library's own sum is not used: in which order it adds is its own affair.
+/// Every rank has a part of the entries that it sums: it is sent that part by all others, adds up in order, and sends the sums to all. Each rank
+/// sends and receives about twice its entries, however many ranks there are. The library's own sum is not used: in which order it adds is its
+/// own affair.
 pub struct Processes {
     world: SimpleCommunicator,
+    /// Among the ranks of this machine.
+    rank_on_machine: usize,
     /// Ends MPI when it is dropped.
     _universe: Universe,
 }
 
 impl Processes {
-    /// Joins the others; `None` where this process has done so before. Exchanges are for the thread that calls this.
+    /// Joins the others; `None` where this process has done so before. Exchanges are for the thread that calls this. A process that no launcher
+    /// began, or that of another MPI library, is alone.
     pub fn join() -> Option<Self> {
         let (universe, _) = mpi::initialize_with_threading(Threading::Funneled)?;
-        Some(Self { world: universe.world(), _universe: universe })
+        let world = universe.world();
+        let rank_on_machine = index(world.split_shared(world.rank()).rank());
+        Some(Self { world, rank_on_machine, _universe: universe })
     }
 
     fn add<T: Equivalence + Copy + Default + AddAssign>(&self, values: &mut [T]) {
         let size = self.size();
-        for block in values.chunks_mut(BLOCK * size) {
+        for block in values.chunks_mut(BLOCK.max(size)) {
             let part = block.len().div_ceil(size);
             // The last part of the last block may be short: what is missing counts as nought.
             let mut sent = block.to_vec();
@@ -77,7 +83,9 @@ impl Ranks for Processes {
         let mut length = bytes.len() as u64;
         first.broadcast_into(&mut length);
         bytes.resize(length as usize, 0);
-        first.broadcast_into(&mut bytes[..]);
+        if length > 0 {
+            first.broadcast_into(&mut bytes[..]); // of nothing it is an error
+        }
         bytes
     }
 
@@ -95,7 +103,7 @@ impl Ranks for Processes {
     }
 
     fn rank_on_machine(&self) -> usize {
-        index(self.world.split_shared(self.world.rank()).rank())
+        self.rank_on_machine
     }
 
     fn name(&self) -> String {

@@ -6,7 +6,12 @@ use std::sync::{Arc, Barrier, Mutex, PoisonError};
 use crate::Ranks;
 
 /// A rank that is a thread: for several devices in one process, and for tests of what ranks do together.
-#[derive(Debug, Clone)]
+///
+/// Every rank must come to every exchange: the others wait for one that does not. A rank that panics therefore ends the process.
+///
+/// # Panics
+/// [`sum`](Ranks::sum) and [`sum_doubles`](Ranks::sum_doubles), when ranks give different numbers of entries.
+#[derive(Debug)]
 pub struct Threads {
     rank: usize,
     table: Arc<Table>,
@@ -54,6 +59,14 @@ impl Threads {
                 values.iter_mut().zip(one).for_each(|(sum, value)| *sum += *value);
             }
         });
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
     }
 }
 

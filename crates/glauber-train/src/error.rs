@@ -47,13 +47,10 @@ pub enum TrainError {
     },
     /// Ranks that train together do not stand at the same place.
     #[error(
-        "rank {rank} stands at {found}, the first at {expected}: all ranks must see the same run folder, be the same program, and run on machines \
-         that compute alike"
+        "{found}, the first at {expected}: all ranks must see the same run folder, be the same program, and run on machines that compute alike"
     )]
     Apart {
-        /// The rank that is elsewhere.
-        rank: usize,
-        /// Its step, and a hash of its weights.
+        /// A rank that is elsewhere, with its step and a hash of its weights.
         found: String,
         /// Those of the first rank.
         expected: String,

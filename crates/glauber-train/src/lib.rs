@@ -26,7 +26,8 @@ pub use objective::{Asked, Drawing, Examples, Excess, Objective, excess_over_bay
 pub use observer::{Event, Flow, Observer};
 pub use optimiser::{Optimiser, OptimiserKind, learning_rate, loss_and_gradients};
 pub use run::{
-    CheckpointInfo, Curve, MetricLine, Panel, RunCodec, RunFolder, Scale, TrainingState, Vocabulary, picture,
+    CheckpointInfo, Curve, FolderLock, MetricLine, Panel, RunCodec, RunFolder, Scale, TrainingState, Vocabulary,
+    picture,
 };
 pub use source::SequenceSource;
 pub use trainer::{ExcessFn, SampleFn, Surroundings, Trainer};

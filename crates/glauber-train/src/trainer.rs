@@ -1,6 +1,5 @@
 //! The loop.
 
-use std::fs::File;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -17,8 +16,8 @@ use crate::optimiser::{fingerprint, moving_average};
 use crate::run::checkpoint;
 use crate::run::folder::{json_line, schedule};
 use crate::{
-    Drawing, Event, Examples, Excess, Flow, MetricLine, Observer, Optimiser, RunCodec, RunConfig, RunFolder,
-    SequenceSource, TrainError, TrainingState, Vocabulary, learning_rate,
+    Drawing, Event, Examples, Excess, Flow, FolderLock, MetricLine, Observer, Optimiser, RunCodec, RunConfig,
+    RunFolder, SequenceSource, TrainError, TrainingState, Vocabulary, learning_rate,
 };
 
 /// Sequences evaluated at a time.
@@ -51,7 +50,7 @@ pub struct Trainer {
     replicas: Replicas,
     ranks: Rc<dyn Ranks>,
     /// Keeps other processes out of the folder; only the first rank holds it.
-    _lock: Option<File>,
+    _lock: Option<FolderLock>,
     validation: Vec<Examples>,
 }
 
@@ -90,7 +89,7 @@ impl Trainer {
     ) -> Result<Self, TrainError> {
         let create = |config: &RunConfig| {
             let folder = RunFolder::create(folder, config, vocabulary, codec)?;
-            Ok((Some(folder.lock()?), folder))
+            Ok((Some(FolderLock::take(folder.path())?), folder))
         };
         Self::assemble(config, vocabulary, create, device, threads)
     }
@@ -101,7 +100,7 @@ impl Trainer {
     /// When the folder is not a run's, another process trains in it, or its files are missing or malformed.
     pub fn resume(folder: &Path, device: &Device, threads: usize) -> Result<Self, TrainError> {
         let folder = RunFolder::open(folder)?;
-        let lock = folder.lock()?;
+        let lock = FolderLock::take(folder.path())?;
         let trainer = Self::load(folder, Some(lock), device, threads)?;
         trainer.folder.trim_samples(trainer.state.step)?;
         Ok(trainer)
@@ -137,19 +136,23 @@ impl Trainer {
             return Ok(());
         }
         let own = format!("step {} with weights {:016x}", self.state.step, fingerprint(&self.network));
-        let first = self.ranks.from_first(own.clone().into_bytes());
-        match first == own.as_bytes() {
+        let all = self.ranks.to_first(own.clone().into_bytes());
+        let apart = all.iter().position(|other| other != own.as_bytes());
+        let found = |rank: usize| format!("rank {rank} is at {}", String::from_utf8_lossy(&all[rank]));
+        // All of them fail, and none goes on to wait for another, or to write.
+        let apart = self.ranks.from_first(apart.map(found).unwrap_or_default().into_bytes());
+        let first = self.ranks.from_first(own.into_bytes());
+        match apart.is_empty() {
             true => Ok(()),
-            false => Err(TrainError::Apart {
-                rank: self.ranks.rank(),
-                found: own,
-                expected: String::from_utf8_lossy(&first).into_owned(),
-            }),
+            false => {
+                let [found, expected] = [apart, first].map(|text| String::from_utf8_lossy(&text).into_owned());
+                Err(TrainError::Apart { found, expected })
+            }
         }
     }
 
     /// The run of a folder at its newest checkpoint.
-    fn load(folder: RunFolder, lock: Option<File>, device: &Device, threads: usize) -> Result<Self, TrainError> {
+    fn load(folder: RunFolder, lock: Option<FolderLock>, device: &Device, threads: usize) -> Result<Self, TrainError> {
         let (config, vocabulary) = (folder.config()?, folder.vocabulary()?);
         let mut trainer = Self::assemble(config, &vocabulary, |_| Ok((lock, folder)), device, threads)?;
         // Evaluations are written after the checkpoint that holds them: where there are any, there was a checkpoint.
@@ -166,7 +169,7 @@ impl Trainer {
     fn assemble(
         config: RunConfig,
         vocabulary: &Vocabulary,
-        folder: impl FnOnce(&RunConfig) -> Result<(Option<File>, RunFolder), TrainError>,
+        folder: impl FnOnce(&RunConfig) -> Result<(Option<FolderLock>, RunFolder), TrainError>,
         device: &Device,
         threads: usize,
     ) -> Result<Self, TrainError> {
@@ -235,7 +238,9 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Diverged`] when the loss is no longer a number, and whatever writing to the folder or sampling can meet.
     pub fn run(&mut self, around: &Surroundings<'_>, observer: &mut dyn Observer) -> Result<Flow, TrainError> {
-        self.draw_validation(around.validation);
+        if self.ranks.is_first() {
+            self.draw_validation(around.validation);
+        }
         let before = self.state.seconds;
         let started = observer.seconds();
         while self.state.step < self.config.train.steps {

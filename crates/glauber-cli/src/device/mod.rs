@@ -6,6 +6,8 @@ mod presence;
 
 pub use compare::CompareFlags;
 pub use name::Name;
+#[cfg(not(feature = "mpi"))]
+pub use name::build_with;
 
 use std::io::Write;
 

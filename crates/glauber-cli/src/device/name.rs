@@ -80,8 +80,7 @@ impl Name {
 
     /// How to get a binary that has it.
     pub fn build(self) -> String {
-        let feature = self.feature();
-        format!("build one with `cargo build --release -p glauber-cli --features {feature}`")
+        build_with(self.feature())
     }
 
     /// The device, which may not be there: see [`check`](super::presence::check).
@@ -97,6 +96,14 @@ impl Name {
             missing => bail!("`--device {missing}`: this binary was built with {}; {}", built(), missing.build()),
         }
     }
+}
+
+/// How to get a binary that has what this one has, and a feature of this package more.
+pub fn build_with(feature: &str) -> String {
+    let here = [("wgpu", cfg!(feature = "wgpu")), ("cuda", cfg!(feature = "cuda")), ("mpi", cfg!(feature = "mpi"))];
+    let mut features: Vec<&str> = here.iter().filter(|(_, built)| *built).map(|(name, _)| *name).collect();
+    features.push(feature);
+    format!("build one with `cargo build --release -p glauber-cli --features {}`", features.join(","))
 }
 
 /// The devices that this binary was built with.
@@ -130,7 +137,7 @@ mod tests {
             let message = name.open().unwrap_err().to_string();
             let feature = name.feature();
             assert!(message.starts_with(&format!("`--device {feature}`: this binary was built with {}", built())));
-            assert!(message.ends_with(&format!("--features {feature}`")), "{message}");
+            assert!(message.ends_with(&format!("{feature}`")), "{message}");
         }
     }
 }

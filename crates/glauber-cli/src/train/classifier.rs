@@ -8,10 +8,10 @@ use anyhow::{Context, bail, ensure};
 use glauber_chain::ChainRng;
 use glauber_fidelity::{ClassifierTrainConfig, ClassifierTrainer, FeatureNetwork, NetworkConfig, Recognition};
 use glauber_pixels::{Colours, Extent, ImageSource, write_whole};
-use glauber_train::{Event, Flow, ImagesConfig, Observer};
+use glauber_train::{Event, Flow, FolderLock, ImagesConfig, Observer};
 use serde_json::{Value, json};
 
-use super::{LOCK, free_run, lock};
+use super::free_run;
 use crate::arguments::ClassifierFlags;
 use crate::device::device;
 use crate::images;
@@ -50,7 +50,7 @@ pub fn train(flags: &ClassifierFlags) -> anyhow::Result<()> {
         train.len(),
         held_out.len()
     ));
-    let _lock = lock(&folder)?;
+    let _lock = FolderLock::take(&folder)?;
     let started = Instant::now();
     let mut trainer = ClassifierTrainer::new(network, &training, seed, &device)?;
     run(&mut trainer, train.as_ref(), steps, &folder)?;
@@ -100,7 +100,7 @@ fn empty_folder(run: Option<&Path>) -> anyhow::Result<PathBuf> {
     for entry in fs::read_dir(&folder).with_context(flag)? {
         let name = entry.with_context(flag)?.file_name();
         // What a training leaves that was ended is not in the way.
-        let left = [LOCK, PROGRESS].iter().any(|left| name == *left);
+        let left = [FolderLock::FILE, PROGRESS].iter().any(|left| name == *left);
         ensure!(left, "`--run {}`: the folder is not empty; choose another", folder.display());
     }
     Ok(folder)

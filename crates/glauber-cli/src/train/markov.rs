@@ -63,11 +63,13 @@ fn train_on_source(
 ) -> anyhow::Result<()> {
     let (schedule, config) = (trainer.schedule().clone(), trainer.config());
     let objective = config.train.objective;
-    let bayes = bayes_losses(source, &schedule, 2048, config.seed)?;
-    say(&format!(
-        "Bayes losses, nats per site: binary {:.5} ± {:.5}, denoising {:.5} ± {:.5}",
-        bayes.binary.mean, bayes.binary.standard_error, bayes.denoising.mean, bayes.denoising.standard_error
-    ));
+    if ranks.is_first() {
+        let bayes = bayes_losses(source, &schedule, 2048, config.seed)?;
+        say(&format!(
+            "Bayes losses, nats per site: binary {:.5} ± {:.5}, denoising {:.5} ± {:.5}",
+            bayes.binary.mean, bayes.binary.standard_error, bayes.denoising.mean, bayes.denoising.standard_error
+        ));
+    }
     let excess = |network: &Network, held_out: &[Examples]| {
         excess_over_bayes(network, objective, &schedule, source, held_out, device)
     };

@@ -8,11 +8,10 @@ pub mod markov;
 pub mod sudoku;
 mod text;
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use burn::module::Module;
 use burn::tensor::Device;
 use glauber_ranks::Ranks;
@@ -23,9 +22,6 @@ use crate::device::replicas;
 use crate::folders::open_run;
 use crate::progress::{Journal, Outcome, Progress, outlive_terminal, say, stop_on_interrupt};
 use crate::ranks;
-
-/// The file that a training process holds, in every kind of run folder.
-const LOCK: &str = "lock";
 
 /// Trains what the command names, among the processes that were begun together.
 pub fn train(mut what: TrainWhat) -> anyhow::Result<()> {
@@ -85,12 +81,18 @@ fn trainer(
     ranks: &Rc<dyn Ranks>,
 ) -> anyhow::Result<Trainer> {
     let threads = replicas(flags.threads, &flags.device);
+    if ranks.size() > 1 && ranks.is_first() {
+        // Before there is a folder that the others could not be told.
+        folder
+            .to_str()
+            .with_context(|| format!("`--run {}`: several processes need a Unicode name", folder.display()))?;
+    }
     let trainer = match (ranks.is_first(), flags.resume) {
         (false, _) => Trainer::join(folder, device, threads)?,
         (true, true) => Trainer::resume(folder, device, threads)?,
         (true, false) => Trainer::begin(config.clone(), vocabulary, codec, folder, device, threads)?,
     };
-    if ranks.is_first() {
+    if ranks.size() > 1 && ranks.is_first() {
         ranks::tell(&**ranks, folder)?;
         let (size, micro_batches) = (ranks.size(), config.train.micro_batches);
         if !micro_batches.is_multiple_of(size) {
@@ -139,38 +141,5 @@ fn kind(data: &DataConfig) -> &'static str {
         DataConfig::Markov { .. } => "markov",
         DataConfig::Image(_) => "image",
         DataConfig::Sudoku { .. } => "sudoku",
-    }
-}
-
-/// Takes a folder for one training process, until the file is dropped.
-fn lock(folder: &Path) -> anyhow::Result<File> {
-    let path = folder.join(LOCK);
-    let file = File::create(&path).with_context(|| path.display().to_string())?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        // A file system without locks leaves it to the user.
-        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => Ok(file),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| path.display().to_string()),
-        Err(TryLockError::WouldBlock) => bail!(
-            "`--run {}`: another process is training this run: wait for it, or choose another folder",
-            folder.display()
-        ),
-    }
-}
-
-/// Whether a process trains in a run's folder; `None` where the file system has no locks.
-pub fn is_held(folder: &Path) -> anyhow::Result<Option<bool>> {
-    let path = folder.join(LOCK);
-    let file = match File::open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Some(false)),
-        Err(error) => return Err(error).with_context(|| path.display().to_string()),
-    };
-    // Shared, and let go at once: two that look do not see each other.
-    match file.try_lock_shared() {
-        Ok(()) => Ok(Some(false)),
-        Err(TryLockError::WouldBlock) => Ok(Some(true)),
-        Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => Ok(None),
-        Err(TryLockError::Error(error)) => Err(error).with_context(|| path.display().to_string()),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::rc::Rc;
 
-use anyhow::{bail, ensure};
+use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use glauber_model::Network;
 use glauber_ranks::Ranks;
@@ -32,7 +32,10 @@ pub fn train(flags: &TextFlags, ranks: &Rc<dyn Ranks>) -> anyhow::Result<()> {
         false => (text_config(flags)?, new_run(&flags.train, "text")?),
     };
     config.validate()?;
-    let corpus = Prepared::new(&config, &folder, flags)?;
+    let corpus = match ranks.is_first() {
+        true => Prepared::new(&config, &folder, flags)?,
+        false => Prepared::found(&folder, &flags.cache)?,
+    };
     let length = config.data.length();
     let (train, validation) = (corpus.data.train().sequences(length)?, corpus.data.validation().sequences(length)?);
     let (codec, vocabulary) = (&corpus.codec, &corpus.vocabulary);
@@ -60,6 +63,21 @@ struct Prepared {
 }
 
 impl Prepared {
+    /// What the first rank has prepared: the corpus is not read again.
+    fn found(folder: &Path, cache: &Path) -> anyhow::Result<Self> {
+        let run = RunFolder::open(folder)?;
+        let vocabulary = run.vocabulary()?;
+        let codec = load_codec(&run, &vocabulary)?;
+        let key = vocabulary.corpus.as_deref().context("a run on text without a corpus")?;
+        let tokens = cache.join(key);
+        ensure!(
+            tokens.is_dir(),
+            "{}: no tokens there: `--cache` must be a folder that all ranks see",
+            tokens.display()
+        );
+        Ok(Self { codec, data: TokenData::open(&tokens)?, vocabulary })
+    }
+
     /// Learns the vocabulary, or takes the resumed run's, and encodes the corpus.
     fn new(config: &RunConfig, folder: &Path, flags: &TextFlags) -> anyhow::Result<Self> {
         let DataConfig::Text { corpus, tokenizer, prepare: split, .. } = &config.data else {

@@ -25,7 +25,6 @@ const EXCESS: &str = "excess.svg";
 const SAMPLES: &str = "samples.txt";
 const SAMPLE_HEADING: &str = "=== step ";
 const CHECKPOINTS: &str = "checkpoints";
-const LOCK: &str = "lock";
 
 const GREY: [u8; 3] = [150, 150, 150];
 const RED: [u8; 3] = [200, 60, 30];
@@ -216,23 +215,6 @@ impl RunFolder {
         match excess.points.is_empty() {
             true => Ok(()),
             false => draw(EXCESS, "loss above the Bayes loss, nats per site", vec![excess]),
-        }
-    }
-
-    /// Takes the folder for one training process, until the file is dropped.
-    pub(crate) fn lock(&self) -> Result<fs::File, TrainError> {
-        let path = self.path.join(LOCK);
-        let file = fs::File::create(&path).map_err(TrainError::io(&path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            // A file system without locks leaves it to the user.
-            Err(fs::TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => Ok(file),
-            Err(fs::TryLockError::Error(error)) => Err(TrainError::io(&path)(error)),
-            Err(fs::TryLockError::WouldBlock) => Err(TrainError::Mismatch {
-                path: self.path.clone(),
-                found: "another process is training this run".into(),
-                expected: "one at a time: wait for it, or choose another `--run`".into(),
-            }),
         }
     }
 

@@ -2,10 +2,12 @@
 
 pub(crate) mod checkpoint;
 pub(crate) mod folder;
+mod lock;
 mod metrics;
 mod picture;
 
 pub use checkpoint::{CheckpointInfo, TrainingState};
 pub use folder::{RunCodec, RunFolder, Vocabulary};
+pub use lock::FolderLock;
 pub use metrics::MetricLine;
 pub use picture::{Curve, Panel, Scale, picture};

@@ -1,14 +1,14 @@
 //! The folder of a tokenizer's run.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use glauber_image::TokenizerTrainer;
 use glauber_pixels::write_whole;
+use glauber_train::FolderLock;
 
-use super::super::lock;
 use super::config::TokenizerRunConfig;
 use super::metrics::{MetricLine, State, curves};
 use crate::images::changed;
@@ -40,7 +40,7 @@ const PREFIX: &str = "step-";
 /// | `lock` | held by the process that trains |
 pub struct TokenizerRun {
     path: PathBuf,
-    _lock: File,
+    _lock: FolderLock,
 }
 
 impl TokenizerRun {
@@ -56,7 +56,7 @@ impl TokenizerRun {
                 path.display()
             );
         }
-        let run = Self { path: path.into(), _lock: lock(path)? };
+        let run = Self { path: path.into(), _lock: FolderLock::take(path)? };
         run.write(IMAGES, images.as_bytes())?;
         // Last: its presence says that the run has begun.
         run.write(CONFIG, toml::to_string(config)?.as_bytes())?;
@@ -71,7 +71,7 @@ impl TokenizerRun {
         let config: TokenizerRunConfig =
             toml::from_str(&text).with_context(|| format!("{}: not of a tokenizer's run", file.display()))?;
         config.validate().with_context(|| file.display().to_string())?;
-        Ok((Self { path: path.into(), _lock: lock(path)? }, config))
+        Ok((Self { path: path.into(), _lock: FolderLock::take(path)? }, config))
     }
 
     /// Checks that these are the images that the run began with, where it says which those were.

@@ -1,0 +1,58 @@
+//! The same with processes as ranks, which `mpirun` begins.
+#![cfg(feature = "mpi")]
+
+use std::process::Command;
+
+use glauber_ranks::{Processes, Ranks};
+
+/// Set in the processes that the test begins.
+const CHILD: &str = "GLAUBER_RANKS_CHILD";
+/// More entries than are exchanged at a time, and a number that no number of ranks divides.
+const ENTRIES: usize = (1 << 22) + 3001;
+
+/// Three numbers whose sum tells its order: 1 + 2⁻²⁴ rounds to 1, 2⁻²⁴ + 2⁻²⁴ + 1 does not.
+fn value(rank: usize, entry: usize) -> f32 {
+    let tiny = 2f32.powi(-24);
+    if rank == entry % 3 { 1.0 } else { tiny }
+}
+
+/// What a process does; `cargo test` itself begins none.
+#[test]
+fn child() {
+    if std::env::var_os(CHILD).is_none() {
+        return;
+    }
+    let ranks = Processes::join().expect("joined once");
+    let mut values: Vec<f32> = (0..ENTRIES).map(|entry| value(ranks.rank(), entry)).collect();
+    ranks.sum(&mut values);
+    let expected = |entry: usize| (value(0, entry) + value(1, entry)) + value(2, entry);
+    let wrong = values.iter().enumerate().filter(|(entry, sum)| sum.to_bits() != expected(*entry).to_bits()).count();
+    let from = ranks.from_first(vec![ranks.rank() as u8; ranks.rank() + 1]);
+    let to = ranks.to_first(vec![ranks.rank() as u8; ranks.rank() + 1]);
+    let nothing = (ranks.from_first(Vec::new()), ranks.to_first(Vec::new()).concat());
+    assert_eq!(nothing, (vec![], vec![]));
+    println!("rank {}: {wrong} wrong, {from:?}, {to:?}, {}", ranks.rank(), ranks.rank_on_machine());
+}
+
+#[test]
+fn sums_over_processes_are_added_in_the_order_of_ranks() {
+    let tests = std::env::current_exe().expect("this program");
+    let mut command = Command::new("mpirun");
+    command.args(["--oversubscribe", "--bind-to", "none", "-n", "3"]).arg(tests).args([
+        "--exact",
+        "child",
+        "--nocapture",
+    ]);
+    command.envs([("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"), (CHILD, "1")]);
+    command.env("OMPI_MCA_btl_vader_single_copy_mechanism", "none");
+    let output = command.output().expect("`mpirun` starts");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    for expected in [
+        "rank 0: 0 wrong, [0], [[0], [1, 1], [2, 2, 2]], 0",
+        "rank 1: 0 wrong, [0], [], 1",
+        "rank 2: 0 wrong, [0], [], 2",
+    ] {
+        assert!(said.contains(expected), "{expected}: {said}");
+    }
+}
