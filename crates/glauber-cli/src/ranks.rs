@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use anyhow::{Context, ensure};
+use anyhow::ensure;
 use glauber_chain::StepDiagnostics;
 use glauber_ranks::{Alone, Ranks};
 use glauber_tokens::{Token, TokenBatch};
@@ -56,7 +56,7 @@ fn join(processes: usize) -> anyhow::Result<Rc<dyn Ranks>> {
     if processes == 1 {
         return Ok(Rc::new(Alone));
     }
-    let ranks = glauber_ranks::Processes::join().context("MPI was begun before")?;
+    let Some(ranks) = glauber_ranks::Processes::join() else { anyhow::bail!("MPI was begun before in this process") };
     let size = ranks.size();
     ensure!(
         size == processes,
@@ -85,13 +85,13 @@ pub fn device(name: &str, ranks: &dyn Ranks) -> String {
 
 /// Tells the other ranks which folder the first has begun or resumed; they wait for it in [`told`].
 pub fn tell(ranks: &dyn Ranks, folder: &Path) -> anyhow::Result<()> {
-    ranks.from_first(std::path::absolute(folder)?.to_string_lossy().into_owned().into_bytes());
+    ranks.broadcast(std::path::absolute(folder)?.to_string_lossy().into_owned().into_bytes());
     Ok(())
 }
 
 /// The folder that the first rank has begun or resumed.
 pub fn told(ranks: &dyn Ranks) -> anyhow::Result<PathBuf> {
-    Ok(String::from_utf8(ranks.from_first(Vec::new()))?.into())
+    Ok(String::from_utf8(ranks.broadcast(Vec::new()))?.into())
 }
 
 /// The sequences that all ranks drew, in the order of the ranks, and what they took; at the first. None at the others.
@@ -103,7 +103,7 @@ pub fn gathered(
 ) -> anyhow::Result<Option<(TokenBatch, StepDiagnostics)>> {
     let mut counts = [done.updates, done.changes, done.evaluations].map(|count| count as f64);
     ranks.sum_doubles(&mut counts);
-    let all = ranks.to_first(own.iter().flat_map(|token| token.to_le_bytes()).collect());
+    let all = ranks.gather(own.iter().flat_map(|token| token.to_le_bytes()).collect());
     if !ranks.is_first() {
         return Ok(None);
     }

@@ -30,7 +30,7 @@ fn sample_among(flags: &SampleFlags, ranks: &dyn Ranks) -> anyhow::Result<()> {
     let trained = Trained::load(&flags.run, &device(&ranks::device(&flags.draw.device, ranks))?)?;
     // A run that is still trained may have a newer checkpoint for a rank that looks later.
     let step = trained.state.step.to_le_bytes();
-    let apart = ranks.any(ranks.from_first(step.into()) != step);
+    let apart = ranks.any(ranks.broadcast(step.into()) != step);
     ensure!(!apart, "{}: it is being trained, and ranks found different checkpoints: try again", flags.run.display());
     if let Some(codec) = trained.pictures()? {
         return sheet(flags, controls, &trained, &codec, ranks);

@@ -30,11 +30,11 @@ pub trait Ranks {
     /// [`sum`](Self::sum) in double precision.
     fn sum_doubles(&self, values: &mut [f64]);
 
-    /// What the first rank gives; what the others give is dropped.
-    fn from_first(&self, bytes: Vec<u8>) -> Vec<u8>;
+    /// What the first rank gives, for all; what the others give is dropped.
+    fn broadcast(&self, bytes: Vec<u8>) -> Vec<u8>;
 
     /// What all ranks give, in their order, for the first; nothing for the others.
-    fn to_first(&self, bytes: Vec<u8>) -> Vec<Vec<u8>>;
+    fn gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>>;
 
     /// Ends all ranks at once, with an exit code, for one that cannot go on: the others would wait for it for ever.
     fn abort(&self, code: i32) -> !;
@@ -85,11 +85,11 @@ impl Ranks for Alone {
 
     fn sum_doubles(&self, _: &mut [f64]) {}
 
-    fn from_first(&self, bytes: Vec<u8>) -> Vec<u8> {
+    fn broadcast(&self, bytes: Vec<u8>) -> Vec<u8> {
         bytes
     }
 
-    fn to_first(&self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
+    fn gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
         vec![bytes]
     }
 

@@ -78,7 +78,7 @@ impl Ranks for Processes {
         self.add(values);
     }
 
-    fn from_first(&self, mut bytes: Vec<u8>) -> Vec<u8> {
+    fn broadcast(&self, mut bytes: Vec<u8>) -> Vec<u8> {
         let first = self.world.process_at_rank(0);
         let mut length = bytes.len() as u64;
         first.broadcast_into(&mut length);
@@ -89,7 +89,7 @@ impl Ranks for Processes {
         bytes
     }
 
-    fn to_first(&self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
+    fn gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
         if !self.is_first() {
             self.world.process_at_rank(0).send(&bytes[..]);
             return Vec::new();

@@ -87,11 +87,11 @@ impl Ranks for Threads {
         self.add(&self.table.doubles, values);
     }
 
-    fn from_first(&self, bytes: Vec<u8>) -> Vec<u8> {
+    fn broadcast(&self, bytes: Vec<u8>) -> Vec<u8> {
         self.exchange(&self.table.bytes, bytes, |all| all[0].clone())
     }
 
-    fn to_first(&self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
+    fn gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>> {
         let first = self.is_first();
         self.exchange(&self.table.bytes, bytes, |all| if first { all.to_vec() } else { Vec::new() })
     }

@@ -27,9 +27,9 @@ fn child() {
     ranks.sum(&mut values);
     let expected = |entry: usize| (value(0, entry) + value(1, entry)) + value(2, entry);
     let wrong = values.iter().enumerate().filter(|(entry, sum)| sum.to_bits() != expected(*entry).to_bits()).count();
-    let from = ranks.from_first(vec![ranks.rank() as u8; ranks.rank() + 1]);
-    let to = ranks.to_first(vec![ranks.rank() as u8; ranks.rank() + 1]);
-    let nothing = (ranks.from_first(Vec::new()), ranks.to_first(Vec::new()).concat());
+    let from = ranks.broadcast(vec![ranks.rank() as u8; ranks.rank() + 1]);
+    let to = ranks.gather(vec![ranks.rank() as u8; ranks.rank() + 1]);
+    let nothing = (ranks.broadcast(Vec::new()), ranks.gather(Vec::new()).concat());
     assert_eq!(nothing, (vec![], vec![]));
     println!("rank {}: {wrong} wrong, {from:?}, {to:?}, {}", ranks.rank(), ranks.rank_on_machine());
 }

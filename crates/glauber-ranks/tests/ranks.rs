@@ -44,7 +44,7 @@ fn exchanges_that_follow_each_other_are_not_mixed_up() {
 fn bytes_go_from_the_first_and_to_the_first() {
     let seen = all(3, |ranks| {
         let mine = vec![ranks.rank() as u8; ranks.rank() + 1];
-        (ranks.from_first(mine.clone()), ranks.to_first(mine), ranks.any(ranks.rank() == 2), ranks.any(false))
+        (ranks.broadcast(mine.clone()), ranks.gather(mine), ranks.any(ranks.rank() == 2), ranks.any(false))
     });
     assert!(seen.iter().all(|(from, _, one, none)| *from == [0] && *one && !none));
     assert_eq!(seen[0].1, [vec![0], vec![1, 1], vec![2, 2, 2]]);
@@ -66,6 +66,6 @@ fn shares_cover_everything_once() {
 fn one_alone_has_what_it_gives() {
     let mut values = [1.5];
     Alone.sum(&mut values);
-    assert_eq!((values, Alone.from_first(vec![7]), Alone.to_first(vec![7])), ([1.5], vec![7], vec![vec![7]]));
+    assert_eq!((values, Alone.broadcast(vec![7]), Alone.gather(vec![7])), ([1.5], vec![7], vec![vec![7]]));
     assert!(Alone.is_first() && Alone.any(true) && !Alone.any(false));
 }

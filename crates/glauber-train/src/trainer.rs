@@ -136,12 +136,12 @@ impl Trainer {
             return Ok(());
         }
         let own = format!("step {} with weights {:016x}", self.state.step, fingerprint(&self.network));
-        let all = self.ranks.to_first(own.clone().into_bytes());
+        let all = self.ranks.gather(own.clone().into_bytes());
         let apart = all.iter().position(|other| other != own.as_bytes());
         let found = |rank: usize| format!("rank {rank} is at {}", String::from_utf8_lossy(&all[rank]));
         // All of them fail, and none goes on to wait for another, or to write.
-        let apart = self.ranks.from_first(apart.map(found).unwrap_or_default().into_bytes());
-        let first = self.ranks.from_first(own.into_bytes());
+        let apart = self.ranks.broadcast(apart.map(found).unwrap_or_default().into_bytes());
+        let first = self.ranks.broadcast(own.into_bytes());
         match apart.is_empty() {
             true => Ok(()),
             false => {
