@@ -29,6 +29,8 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
 
 /// Training allocates and frees large tensors all the time; this allocator keeps their pages, see [`keep_freed_pages`].
 #[global_allocator]
@@ -64,7 +66,7 @@ impl<W: Write> Write for Unheard<W> {
 fn main() -> ExitCode {
     keep_freed_pages();
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt().with_max_level(arguments.verbosity()).with_writer(|| Unheard(std::io::stderr())).init();
+    log(arguments.verbosity().into());
     let shared = matches!(arguments.command, Command::Train { .. } | Command::Sample(_));
     let done = if shared { Ok(()) } else { ranks::expect_single() }.and_then(|()| perform(arguments.command));
     match done {
@@ -76,6 +78,15 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Logs to stderr from a level on.
+fn log(level: LevelFilter) {
+    // What a device's libraries warn of, the program says in its own words; with `-v` they are heard as well.
+    let devices = if level > LevelFilter::WARN { level } else { LevelFilter::OFF };
+    let shown = Targets::new().with_default(level).with_target("cubecl_common", devices);
+    let lines = tracing_subscriber::fmt::layer().with_writer(|| Unheard(std::io::stderr()));
+    tracing_subscriber::registry().with(lines).with(shown).init();
 }
 
 fn perform(command: Command) -> anyhow::Result<()> {
