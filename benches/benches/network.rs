@@ -31,14 +31,7 @@ fn training(criterion: &mut Criterion) {
     group.sample_size(10).measurement_time(Duration::from_secs(10));
     for preset in [Preset::Tiny, Preset::Small] {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let vocabulary = Vocabulary {
-            size: VOCAB,
-            counts: vec![1; VOCAB],
-            mask: None,
-            codec: None,
-            corpus: None,
-            version: String::new(),
-        };
+        let vocabulary = Vocabulary::of_counts(vec![1; VOCAB], "");
         let begun = Trainer::begin(config(preset), &vocabulary, None, &folder.path().join("run"), &Device::flex(), 2);
         let mut trainer = begun.expect("a trainer");
         group.bench_function(preset.name(), |bencher| bencher.iter(|| trainer.train_step(&source).expect("a step")));

@@ -7,27 +7,19 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use program::glauber;
+use program::{glauber, small_run};
 
 const STEPS: usize = 300;
 
 fn flags(run: &Path) -> Vec<String> {
     let settings = [
-        "model.width=16",
-        "model.layers=1",
-        "model.heads=2",
-        "model.condition_width=8",
         "data.vocab=5",
         "train.checkpoint_every=25",
         "train.validate_every=10",
         "train.validation_sequences=8",
         "train.warmup_steps=5",
     ];
-    let mut flags: Vec<String> =
-        ["train", "markov", "--batch", "4", "--length", "8", "--sweeps", "3"].map(Into::into).into();
-    flags.extend(["--steps".into(), STEPS.to_string(), "--run".into(), run.display().to_string()]);
-    flags.extend(settings.into_iter().flat_map(|setting| ["--set".into(), setting.into()]));
-    flags
+    small_run(run, STEPS, &settings)
 }
 
 fn start(flags: &[String]) -> Child {

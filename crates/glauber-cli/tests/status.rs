@@ -7,27 +7,15 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use program::glauber;
+use program::{glauber, small_run};
 use serde_json::Value;
 
 /// A run far longer than any test waits for.
-const STEPS: &str = "1000000";
+const STEPS: usize = 1_000_000;
 
 fn flags(run: &Path) -> Vec<String> {
-    let settings = [
-        "model.width=16",
-        "model.layers=1",
-        "model.heads=2",
-        "model.condition_width=8",
-        "train.checkpoint_every=1000000",
-        "train.validate_every=50",
-        "train.validation_sequences=8",
-    ];
-    let words = ["train", "markov", "--batch", "4", "--length", "8", "--sweeps", "3", "--steps", STEPS, "--run"];
-    let mut flags: Vec<String> = words.map(Into::into).into();
-    flags.push(run.display().to_string());
-    flags.extend(settings.into_iter().flat_map(|setting| ["--set".into(), setting.into()]));
-    flags
+    let settings = ["train.checkpoint_every=1000000", "train.validate_every=50", "train.validation_sequences=8"];
+    small_run(run, STEPS, &settings)
 }
 
 /// A run whose output nobody reads: the pipes are closed at once, as a terminal is that goes away.

@@ -48,14 +48,7 @@ fn mixture() -> MarkovMixture {
 
 fn trained(mixture: &MarkovMixture) -> Trainer {
     let folder = tempfile::tempdir().expect("a folder");
-    let vocabulary = Vocabulary {
-        size: VOCAB,
-        counts: vec![1; VOCAB],
-        mask: None,
-        codec: None,
-        corpus: None,
-        version: "test".into(),
-    };
+    let vocabulary = Vocabulary::of_counts(vec![1; VOCAB], "test");
     let path = folder.path().join("run");
     let config = config();
     let mut trainer = Trainer::begin(config.clone(), &vocabulary, None, &path, &Device::flex(), 2).expect("a trainer");

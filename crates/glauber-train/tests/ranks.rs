@@ -63,14 +63,7 @@ fn run(trainer: &mut Trainer, until: usize) -> Result<Flow, TrainError> {
 }
 
 fn first(folder: &Path, micro_batches: usize) -> Result<Trainer, TrainError> {
-    let vocabulary = Vocabulary {
-        size: VOCAB,
-        counts: vec![1; VOCAB],
-        mask: None,
-        codec: None,
-        corpus: None,
-        version: "test".into(),
-    };
+    let vocabulary = Vocabulary::of_counts(vec![1; VOCAB], "test");
     match folder.exists() {
         true => Trainer::resume(folder, &Device::flex(), 1),
         false => Trainer::begin(config(micro_batches), &vocabulary, None, folder, &Device::flex(), 1),

@@ -48,7 +48,7 @@ fn config(objective: Objective, network: NetworkKind, steps: usize) -> RunConfig
 }
 
 fn vocabulary() -> Vocabulary {
-    Vocabulary { size: VOCAB, counts: vec![1; VOCAB], mask: None, codec: None, corpus: None, version: "test".into() }
+    Vocabulary::of_counts(vec![1; VOCAB], "test")
 }
 
 fn source() -> MarkovSource {

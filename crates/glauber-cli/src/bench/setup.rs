@@ -136,14 +136,7 @@ impl Setup {
     }
 
     fn vocabulary(&self) -> Vocabulary {
-        Vocabulary {
-            size: self.vocab,
-            counts: vec![1; self.vocab],
-            mask: None,
-            codec: None,
-            corpus: None,
-            version: env!("CARGO_PKG_VERSION").into(),
-        }
+        Vocabulary::of_counts(vec![1; self.vocab], env!("CARGO_PKG_VERSION"))
     }
 
     /// A run in a new folder.

@@ -35,14 +35,7 @@ pub fn train(flags: &MarkovFlags, ranks: &Rc<dyn Ranks>) -> anyhow::Result<()> {
     let Some(mixture) = mixture(&config.data)? else {
         bail!("{}: `data.kind` is not \"markov\": use `train text`", folder.display());
     };
-    let vocabulary = Vocabulary {
-        size: mixture.vocab(),
-        counts: unigram_counts(&config.data, &mixture),
-        mask: None,
-        codec: None,
-        corpus: None,
-        version: env!("CARGO_PKG_VERSION").into(),
-    };
+    let vocabulary = Vocabulary::of_counts(unigram_counts(&config.data, &mixture), env!("CARGO_PKG_VERSION"));
     let mut trainer = trainer(&config, &vocabulary, None, &folder, &device, &flags.train, ranks)?;
     match mixture.classes() {
         [source] => train_on_source(&mut trainer, source, &device, &**ranks)?,

@@ -59,15 +59,8 @@ pub fn size(config: &RunConfig) -> anyhow::Result<Size> {
 
 /// What the size decides.
 pub fn vocabulary(size: Size) -> Vocabulary {
-    Vocabulary {
-        size: size.vocab(),
-        // Every digit stands equally often in every grid.
-        counts: vec![1; size.vocab()],
-        mask: None,
-        codec: None,
-        corpus: None,
-        version: env!("CARGO_PKG_VERSION").into(),
-    }
+    // Every digit stands equally often in every grid.
+    Vocabulary::of_counts(vec![1; size.vocab()], env!("CARGO_PKG_VERSION"))
 }
 
 /// Begins or continues a run. While it trains it draws samples and counts the valid ones.

@@ -67,6 +67,13 @@ pub struct Vocabulary {
     pub version: String,
 }
 
+impl Vocabulary {
+    /// Tokens that need no codec, by how often each stands in the training data; begun by a program of this version.
+    pub fn of_counts(counts: Vec<u64>, version: &str) -> Self {
+        Self { size: counts.len(), counts, mask: None, codec: None, corpus: None, version: version.into() }
+    }
+}
+
 /// What turns a run's data into tokens, kept in its folder so that it can be sampled on another machine.
 pub trait RunCodec {
     /// Writes it to where the run keeps it, in place of what an interrupted call may have left.

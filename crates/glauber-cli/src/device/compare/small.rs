@@ -54,14 +54,7 @@ fn sequences(config: &RunConfig) -> anyhow::Result<MarkovMixture> {
 pub fn train(folder: &Path, device: &Device) -> anyhow::Result<()> {
     let config = config()?;
     let sequences = sequences(&config)?;
-    let vocabulary = Vocabulary {
-        size: sequences.vocab(),
-        counts: unigram_counts(&config.data, &sequences),
-        mask: None,
-        codec: None,
-        corpus: None,
-        version: env!("CARGO_PKG_VERSION").into(),
-    };
+    let vocabulary = Vocabulary::of_counts(unigram_counts(&config.data, &sequences), env!("CARGO_PKG_VERSION"));
     let mut trainer = Trainer::begin(config, &vocabulary, None, folder, device, 1)?;
     write_after(&mut trainer, &sequences.classes()[0], BEFORE)
 }
