@@ -15,9 +15,9 @@ use crate::{Usage, corpus};
 const PACKAGE: &str = "glauber-cli";
 /// The program.
 const PROGRAM: &str = "glauber";
-/// What `--device` names, and the features of [`PACKAGE`] that build it: every binary has the CPU device, for whatever takes no part
-/// in the computing. An index follows a name after a colon, as in `cuda:1`.
-const DEVICES: [(&str, &str); 3] = [("cpu", "cpu"), ("wgpu", "cpu,wgpu"), ("cuda", "cpu,cuda")];
+/// What `--device` names, and the features of [`PACKAGE`] that build it. An index follows a name after a colon, as in `cuda:1`; a comma
+/// stands between several.
+const DEVICES: [&str; 3] = ["cpu", "wgpu", "cuda"];
 /// Names that `glauber experiment` takes.
 const EXPERIMENTS: [&str; 4] = ["objectives", "networks", "sudoku", "skip-ahead"];
 /// The device if no `--device` is given.
@@ -35,7 +35,7 @@ pub fn run(subcommand: &str, arguments: Vec<OsString>) -> anyhow::Result<ExitCod
         let path = corpus::crate_docs()?;
         command_line.splice(2..2, [OsString::from("--data"), path.into_os_string()]);
     }
-    hand_over(&build(features)?, &command_line)
+    hand_over(&build(&features)?, &command_line)
 }
 
 /// Builds the program for the CPU; returns the path of the executable.
@@ -43,7 +43,7 @@ pub fn run(subcommand: &str, arguments: Vec<OsString>) -> anyhow::Result<ExitCod
 /// # Errors
 /// If the build fails.
 pub fn program() -> anyhow::Result<PathBuf> {
-    build(features_of(DEFAULT_DEVICE)?)
+    build(DEFAULT_DEVICE)
 }
 
 /// Runs a named experiment.
@@ -76,12 +76,19 @@ fn device(arguments: &[OsString]) -> Result<String, Usage> {
     Ok(device)
 }
 
-fn features_of(device: &str) -> Result<&'static str, Usage> {
-    let kind = device.split_once(':').map_or(device, |(kind, _)| kind);
-    DEVICES.iter().find(|(name, _)| *name == kind).map(|(_, features)| *features).ok_or_else(|| {
-        let available: Vec<&str> = DEVICES.iter().map(|(name, _)| *name).collect();
-        Usage(format!("there is no device `{device}`; available: {}", available.join(", ")))
-    })
+/// Every binary has the CPU device, for whatever takes no part in the computing.
+fn features_of(devices: &str) -> Result<String, Usage> {
+    let mut features = vec![DEFAULT_DEVICE];
+    for device in devices.split(',') {
+        let kind = device.split_once(':').map_or(device, |(kind, _)| kind);
+        if !DEVICES.contains(&kind) {
+            return Err(Usage(format!("there is no device `{device}`; available: {}", DEVICES.join(", "))));
+        }
+        if !features.contains(&kind) {
+            features.push(kind);
+        }
+    }
+    Ok(features.join(","))
 }
 
 /// Whether `glauber train text …` is left without a word on where its text comes from.
@@ -168,6 +175,8 @@ mod tests {
         assert_eq!(features_of("cpu").unwrap(), "cpu");
         assert_eq!(features_of("wgpu").unwrap(), "cpu,wgpu");
         assert_eq!(features_of("cuda:1").unwrap(), "cpu,cuda");
+        assert_eq!(features_of("cuda:0,cuda:1").unwrap(), "cpu,cuda");
+        assert!(features_of("cuda,").is_err());
         let message = features_of("tpu").unwrap_err().to_string();
         assert_eq!(message, "there is no device `tpu`; available: cpu, wgpu, cuda");
     }

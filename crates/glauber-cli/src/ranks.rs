@@ -1,14 +1,18 @@
-//! Processes that work together, on one machine or several: `mpirun` or `srun` begins them.
+//! Ranks that work together: processes on one machine or several, which `mpirun` or `srun` begins, or threads of this process with a device each.
 
 use std::io::Write;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use anyhow::ensure;
+use burn::tensor::Device;
 use glauber_chain::StepDiagnostics;
-use glauber_ranks::{Alone, Ranks};
+use glauber_ranks::{Alone, Ranks, Threads};
 use glauber_tokens::{Token, TokenBatch};
+use glauber_train::Trainer;
 
+use crate::device::adding_up;
 use crate::one_line;
 use crate::progress::be_silent;
 
@@ -17,24 +21,74 @@ const SIZES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
 /// Where Slurm says it, which is no job of several processes unless PMIx is there to bring them together.
 const SLURM: [&str; 2] = ["PMIX_RANK", "SLURM_STEP_NUM_TASKS"];
 
-/// Does something with the processes that were begun together. Only the first speaks; one that fails says who it is and ends all.
-pub fn together(work: impl FnOnce(&Rc<dyn Ranks>) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let ranks = join(processes(|name| std::env::var(name).ok()))?;
-    if !ranks.is_first() {
-        be_silent();
-    }
-    match work(&ranks) {
-        Err(error) if ranks.size() > 1 => {
-            let _ = writeln!(std::io::stderr(), "error: {}: {}", ranks.name(), one_line(&error));
-            ranks.abort(2)
-        }
-        done => done,
+/// A rank, with what this process knows of the others.
+pub struct Rank {
+    ranks: Rc<dyn Ranks>,
+    /// How many are threads of this process.
+    pub here: usize,
+    /// Of all ranks, where these can add up gradients among themselves.
+    devices: Vec<Device>,
+}
+
+impl Deref for Rank {
+    type Target = dyn Ranks;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.ranks
     }
 }
 
-/// For work that is not shared.
-pub fn alone() -> Rc<dyn Ranks> {
-    Rc::new(Alone)
+impl Rank {
+    /// For work that is not shared.
+    pub fn alone() -> Self {
+        Self { ranks: Rc::new(Alone), here: 1, devices: Vec::new() }
+    }
+
+    /// A training that this rank shares with the others.
+    pub fn share(&self, trainer: Trainer) -> anyhow::Result<Trainer> {
+        let trainer = trainer.among(Rc::clone(&self.ranks))?;
+        Ok(if self.devices.is_empty() { trainer } else { trainer.adding_up_among(self.devices.clone()) })
+    }
+
+    /// Does this rank's part of some work on its device. Only the first speaks; one that fails says who it is and ends all.
+    fn perform(&self, device: &str, work: &impl Fn(&Self, &str) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        if !self.is_first() {
+            be_silent();
+        }
+        match work(self, device) {
+            Err(error) if self.size() > 1 => {
+                let _ = writeln!(std::io::stderr(), "error: {}: {}", self.name(), one_line(&error));
+                self.abort(2)
+            }
+            done => done,
+        }
+    }
+}
+
+/// Does some work with the processes that were begun together, or with as many threads as `--device` names devices. Every rank is told its own.
+pub fn together(devices: &str, work: impl Fn(&Rank, &str) -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
+    let processes = processes(|name| std::env::var(name).ok());
+    let devices: Vec<&str> = devices.split(',').collect();
+    if let [name] = devices[..] {
+        let rank = Rank { ranks: join(processes)?, ..Rank::alone() };
+        return rank.perform(&device(name, &*rank), &work);
+    }
+    ensure!(
+        processes == 1,
+        "`--device {}` in each of {processes} processes: name one; `cuda` is another card for each process of a machine",
+        devices.join(",")
+    );
+    let adding_up = adding_up(&devices)?;
+    std::thread::scope(|scope| {
+        let here = devices.len();
+        let begin = |(ranks, name)| {
+            let (work, devices) = (&work, adding_up.clone());
+            scope.spawn(move || Rank { ranks: Rc::new(ranks), here, devices }.perform(name, work))
+        };
+        let ranks: Vec<_> = Threads::group(here).into_iter().zip(devices).map(begin).collect();
+        // One that fails, or panics, has ended the process.
+        ranks.into_iter().try_for_each(|rank| rank.join().unwrap_or(Ok(())))
+    })
 }
 
 /// Refuses to do what each of several processes would do anew.
@@ -75,8 +129,8 @@ fn join(processes: usize) -> anyhow::Result<Rc<dyn Ranks>> {
     Ok(Rc::new(Alone))
 }
 
-/// The device for a rank: of several cards on a machine, `cuda` is another one for each rank.
-pub fn device(name: &str, ranks: &dyn Ranks) -> String {
+/// The device for a process: of several cards on a machine, `cuda` is another one for each rank.
+fn device(name: &str, ranks: &dyn Ranks) -> String {
     match name {
         "cuda" => format!("cuda:{}", ranks.rank_on_machine()),
         _ => name.into(),

@@ -21,13 +21,13 @@ use crate::trained::Trained;
 
 /// Draws sequences and prints them. Processes that were begun together draw a part each; whichever draws it, a sequence is the same.
 pub fn sample(flags: &SampleFlags) -> anyhow::Result<()> {
-    ranks::together(|ranks| sample_among(flags, &**ranks))
+    ranks::together(&flags.draw.device, |ranks, device| sample_among(flags, device, &**ranks))
 }
 
-fn sample_among(flags: &SampleFlags, ranks: &dyn Ranks) -> anyhow::Result<()> {
+fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn Ranks) -> anyhow::Result<()> {
     let controls = flags.draw.controls()?;
     check_count("--count", flags.count)?;
-    let trained = Trained::load(&flags.run, &device(&ranks::device(&flags.draw.device, ranks))?)?;
+    let trained = Trained::load(&flags.run, &device(device_name)?)?;
     // A run that is still trained may have a newer checkpoint for a rank that looks later.
     let step = trained.state.step.to_le_bytes();
     let apart = ranks.any(ranks.broadcast(step.into()) != step);
@@ -87,7 +87,7 @@ fn sheet(
     ranks: &dyn Ranks,
 ) -> anyhow::Result<()> {
     let filmed = flags.animate.is_some() && ranks.size() > 1;
-    ensure!(!filmed, "`--animate`: a film is taken by one process: begin one");
+    ensure!(!filmed, "`--animate`: a film is taken by one process on one device");
     let out = flags.out.as_ref().context("images are written to a file: give `--out FILE.png`")?;
     outputs::check(out, flags.animate.as_deref(), &[])?;
     let groups = groups(flags, trained)?;

@@ -1,8 +1,16 @@
-//! Processes that train and sample together, begun by `mpirun`; and what happens without MPI.
+//! Ranks that train and sample together: threads with a device each, and processes begun by `mpirun`; and what happens without MPI.
 
 mod program;
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
 use program::glauber;
+
+/// Steps of [`markov`].
+const STEPS: usize = 600;
 
 #[cfg(not(feature = "mpi"))]
 #[test]
@@ -23,16 +31,148 @@ fn what_is_not_shared_is_done_by_one_process() {
     assert!(said.contains("begun as 3 processes: only `train` and `sample` are shared"), "{said}");
 }
 
+/// A small run of so many steps and micro-batches.
+fn training(kind: &[&str], run: &Path, steps: usize, micro_batches: usize) -> Vec<String> {
+    let settings = [
+        "model.width=16",
+        "model.layers=1",
+        "model.heads=2",
+        "model.condition_width=8",
+        "train.checkpoint_every=20",
+        "train.validate_every=100",
+        "train.validation_sequences=8",
+        "train.sample_every=0",
+        &format!("train.micro_batches={micro_batches}"),
+    ];
+    let words = ["--batch", "12", "--length", "8", "--sweeps", "3", "--threads", "1", "--run", text(run)];
+    let mut words: Vec<String> = kind.iter().chain(&words).map(|word| (*word).to_owned()).collect();
+    words.extend(["--steps".into(), steps.to_string()]);
+    words.extend(settings.into_iter().flat_map(|setting| ["--set".into(), setting.into()]));
+    words
+}
+
+fn markov(run: &Path) -> Vec<String> {
+    training(&["train", "markov"], run, STEPS, 2)
+}
+
+fn resumption(run: &Path) -> [&str; 7] {
+    ["train", "markov", "--resume", "--threads", "1", "--run", text(run)]
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("Unicode")
+}
+
+fn done(mut command: Command) -> Output {
+    let output = command.output().expect("the program starts; `mpirun` is Open MPI's");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {said}");
+    output
+}
+
+fn wait_for_evaluation(run: &Path) {
+    let begun = Instant::now();
+    while !fs::metadata(run.join("metrics.jsonl")).is_ok_and(|file| file.len() > 0) {
+        assert!(begun.elapsed() < Duration::from_secs(120), "no evaluation");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn kill(signal: &str, process: u32) {
+    assert!(Command::new("kill").args([signal, &process.to_string()]).status().expect("a kill").success());
+}
+
+/// The newest checkpoint's weights, and the evaluations but for their seconds.
+fn result(run: &Path) -> (PathBuf, Vec<u8>, Vec<serde_json::Value>) {
+    let checkpoint = checkpoints(run).pop().expect("a checkpoint");
+    let metrics = fs::read_to_string(run.join("metrics.jsonl")).expect("metrics");
+    let line = |line: &str| {
+        let mut line: serde_json::Value = serde_json::from_str(line).expect("a line");
+        line["seconds"].take();
+        line
+    };
+    let weights = fs::read(run.join(&checkpoint).join("weights.safetensors")).expect("weights");
+    (checkpoint, weights, metrics.lines().map(line).collect())
+}
+
+/// The checkpoints, oldest first, as paths in the run folder.
+fn checkpoints(run: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<_> = names.filter(|name| name.starts_with("step-")).collect();
+    names.sort();
+    names.into_iter().map(|name| Path::new("checkpoints").join(name)).collect()
+}
+
+/// Two and three CPU devices in one process: a thread each, which is what several cards would be.
+mod devices {
+    use super::*;
+
+    #[test]
+    fn several_devices_train_and_sample_what_one_does() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| folder.path().join(name);
+        for (size, devices) in [(2, "cpu,cpu"), (3, "cpu,cpu,cpu")] {
+            let [alone, shared] = ["alone", "shared"].map(|run| path(&format!("{run}-{size}")));
+            let words = |run: &Path| training(&["train", "markov"], run, 100, size);
+            let one = done(glauber(words(&alone)));
+            let several = done(glauber(words(&shared).into_iter().chain(["--device".into(), devices.into()])));
+            assert_eq!(result(&shared), result(&alone));
+            let lines = |output: &Output| String::from_utf8_lossy(&output.stdout).lines().count();
+            assert_eq!(lines(&several), lines(&one), "only the first speaks: {several:?}");
+            let words = ["sample", "--run", text(&alone), "--count", "5"];
+            let (one, several) = (done(glauber(words)), done(glauber(words.into_iter().chain(["--device", devices]))));
+            assert_eq!(String::from_utf8_lossy(&several.stdout), String::from_utf8_lossy(&one.stdout));
+        }
+    }
+
+    /// Begun on two devices, stopped, continued on one.
+    #[test]
+    #[cfg(unix)]
+    fn a_run_moves_between_numbers_of_devices() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [unbroken, moved] = ["unbroken", "moved"].map(|name| folder.path().join(name));
+        done(glauber(markov(&unbroken)));
+        let mut command = glauber(markov(&moved).into_iter().chain(["--device".into(), "cpu,cpu".into()]));
+        let job = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        wait_for_evaluation(&moved);
+        kill("-TERM", job.id());
+        let ended = job.wait_with_output().expect("an end");
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        let checkpoint = checkpoints(&moved).pop();
+        assert_ne!(checkpoint, checkpoints(&unbroken).pop(), "it was stopped before its end");
+        done(glauber(resumption(&moved)));
+        assert_eq!(result(&moved), result(&unbroken));
+    }
+
+    #[test]
+    fn what_several_devices_cannot_do_is_said() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let run = folder.path().join("run");
+        let failed = |mut command: Command| {
+            let output = command.output().expect("the program starts");
+            assert_eq!(output.status.code(), Some(2));
+            String::from_utf8_lossy(&output.stderr).into_owned()
+        };
+        let several =
+            |kind: &'static str| ["train", kind, "--run", text(&run), "--device", "cpu,cpu"].map(String::from);
+        let said = failed(glauber(several("classifier")));
+        assert!(said.contains("error: rank ") && said.contains("name one device"), "{said}");
+        let mut processes = glauber(several("markov"));
+        processes.env("OMPI_COMM_WORLD_SIZE", "2");
+        let said = failed(processes);
+        assert!(said.starts_with("error: `--device cpu,cpu` in each of 2 processes: name one"), "{said}");
+        let said = failed(glauber(["train", "markov", "--run", text(&run), "--device", "cpu,gpu"]));
+        assert!(said.starts_with("error: `--device gpu`: expected cpu,"), "{said}");
+        assert!(!run.exists());
+    }
+}
+
 #[cfg(all(feature = "mpi", target_os = "linux"))]
 mod processes {
-    use std::fs;
-    use std::path::{Path, PathBuf};
-    use std::process::{Child, Command, Output, Stdio};
-    use std::time::{Duration, Instant};
+    use std::process::Child;
 
-    use super::program::glauber;
-
-    const STEPS: usize = 600;
+    use super::*;
 
     /// The program with arguments, as so many processes: more than there may be cores.
     fn ranks<S: AsRef<str>>(size: usize, arguments: impl IntoIterator<Item = S>) -> Command {
@@ -43,67 +183,6 @@ mod processes {
         command.envs([("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")]);
         command.env("OMPI_MCA_btl_vader_single_copy_mechanism", "none");
         command
-    }
-
-    /// A small run of so many steps and micro-batches.
-    fn training(kind: &[&str], run: &Path, steps: usize, micro_batches: usize) -> Vec<String> {
-        let settings = [
-            "model.width=16",
-            "model.layers=1",
-            "model.heads=2",
-            "model.condition_width=8",
-            "train.checkpoint_every=20",
-            "train.validate_every=100",
-            "train.validation_sequences=8",
-            "train.sample_every=0",
-            &format!("train.micro_batches={micro_batches}"),
-        ];
-        let words = ["--batch", "12", "--length", "8", "--sweeps", "3", "--threads", "1", "--run", text(run)];
-        let mut words: Vec<String> = kind.iter().chain(&words).map(|word| (*word).to_owned()).collect();
-        words.extend(["--steps".into(), steps.to_string()]);
-        words.extend(settings.into_iter().flat_map(|setting| ["--set".into(), setting.into()]));
-        words
-    }
-
-    fn markov(run: &Path) -> Vec<String> {
-        training(&["train", "markov"], run, STEPS, 2)
-    }
-
-    fn resumption(run: &Path) -> [&str; 7] {
-        ["train", "markov", "--resume", "--threads", "1", "--run", text(run)]
-    }
-
-    fn text(path: &Path) -> &str {
-        path.to_str().expect("Unicode")
-    }
-
-    fn done(mut command: Command) -> Output {
-        let output = command.output().expect("the program starts; `mpirun` is Open MPI's");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{command:?}: {said}");
-        output
-    }
-
-    /// The newest checkpoint's weights, and the evaluations but for their seconds.
-    fn result(run: &Path) -> (PathBuf, Vec<u8>, Vec<serde_json::Value>) {
-        let checkpoint = checkpoints(run).pop().expect("a checkpoint");
-        let metrics = fs::read_to_string(run.join("metrics.jsonl")).expect("metrics");
-        let line = |line: &str| {
-            let mut line: serde_json::Value = serde_json::from_str(line).expect("a line");
-            line["seconds"].take();
-            line
-        };
-        let weights = fs::read(run.join(&checkpoint).join("weights.safetensors")).expect("weights");
-        (checkpoint, weights, metrics.lines().map(line).collect())
-    }
-
-    /// The checkpoints, oldest first, as paths in the run folder.
-    fn checkpoints(run: &Path) -> Vec<PathBuf> {
-        let entries = fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten();
-        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let mut names: Vec<_> = names.filter(|name| name.starts_with("step-")).collect();
-        names.sort();
-        names.into_iter().map(|name| Path::new("checkpoints").join(name)).collect()
     }
 
     /// The process of a rank of a job that works in a folder.
@@ -122,13 +201,8 @@ mod processes {
 
     /// Waits for the first evaluation, and sends a rank a signal; how the job ended.
     fn signal(name: &str, run: &Path, rank: usize, job: Child) -> Output {
-        let begun = Instant::now();
-        while !fs::metadata(run.join("metrics.jsonl")).is_ok_and(|file| file.len() > 0) {
-            assert!(begun.elapsed() < Duration::from_secs(120), "no evaluation");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let process = process(run, rank).expect("the rank").to_string();
-        assert!(Command::new("kill").args([name, &process]).status().expect("a kill").success());
+        wait_for_evaluation(run);
+        kill(name, process(run, rank).expect("the rank"));
         job.wait_with_output().expect("an end")
     }
 

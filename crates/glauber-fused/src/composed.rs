@@ -1,21 +1,25 @@
 //! The layers composed of burn's operations: for every device and number type, and the reference of the fused path.
+//!
+//! Matrix products are made in the number type of the weights, or of the projections that attention is given, and so are outputs; norms,
+//! rotations, softmax and residual streams are of the type of the states, whatever the branches are of.
 
 use burn::tensor::activation::{log_softmax, relu, silu, softmax};
 use burn::tensor::module::{conv2d, layer_norm, linear as affine};
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{DType, Int, Tensor};
 
 use crate::{Padding, Rotary};
 
 /// See [`crate::linear`].
 pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
-    affine(x, weight, bias)
+    let dtype = weight.dtype();
+    affine(x.cast(dtype), weight, bias.map(|bias| bias.cast(dtype)))
 }
 
 /// See [`crate::feed_forward`].
 pub fn feed_forward(x: Tensor<3>, up: (Tensor<2>, Tensor<1>), down: (Tensor<2>, Tensor<1>)) -> Tensor<3> {
-    let hidden = relu(affine(x, up.0, Some(up.1)));
-    affine(hidden, down.0, Some(down.1))
+    let hidden = relu(linear(x, up.0, Some(up.1)));
+    linear(hidden, down.0, Some(down.1))
 }
 
 /// See [`crate::modulated_norm`].
@@ -27,7 +31,8 @@ pub fn modulated_norm(x: Tensor<3>, shift: Tensor<2>, scale: Tensor<2>) -> Tenso
 
 /// See [`crate::gated_residual`].
 pub fn gated_residual(x: Tensor<3>, y: Tensor<3>, gate: Tensor<2>) -> Tensor<3> {
-    x + y * gate.unsqueeze_dim(1)
+    let dtype = x.dtype();
+    x + y.cast(dtype) * gate.unsqueeze_dim(1)
 }
 
 /// See [`crate::self_attention`].
@@ -107,19 +112,22 @@ pub fn group_norm_silu(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, groups:
 /// Rotates the halves of the last axis against each other: `[batch, site, head, head width]`.
 fn rotate(x: Tensor<4>, rotary: &Rotary) -> Tensor<4> {
     let half = x.dims()[3] / 2;
+    let dtype = x.dtype();
+    let x = x.cast(rotary.cos.dtype());
     let swapped = Tensor::cat(vec![x.clone().narrow(3, half, half), x.clone().narrow(3, 0, half)], 3);
-    x * rotary.cos.clone() + swapped * rotary.sin.clone()
+    (x * rotary.cos.clone() + swapped * rotary.sin.clone()).cast(dtype)
 }
 
 /// Queries `[batch, query, head, head width]` over keys and values `[batch, key, head, head width]`.
 fn attend(queries: Tensor<4>, keys: Tensor<4>, values: Tensor<4>, bias: Option<Tensor<4>>) -> Tensor<3> {
-    let [batch, asked, heads, head_width] = queries.dims();
+    let ([batch, asked, heads, head_width], dtype) = (queries.dims(), queries.dtype());
     // Scaling the queries touches fewer numbers than scaling the scores.
     let queries = queries.mul_scalar((head_width as f64).powf(-0.5));
-    let scores = queries.swap_dims(1, 2).matmul(keys.permute([0, 2, 3, 1]));
+    let scores = queries.swap_dims(1, 2).matmul(keys.permute([0, 2, 3, 1])).cast(DType::F32);
     let scores = match bias {
         Some(bias) => scores + bias,
         None => scores,
     };
-    softmax(scores, 3).matmul(values.swap_dims(1, 2)).swap_dims(1, 2).reshape([batch, asked, heads * head_width])
+    let weights = softmax(scores, 3).cast(dtype);
+    weights.matmul(values.swap_dims(1, 2)).swap_dims(1, 2).reshape([batch, asked, heads * head_width])
 }

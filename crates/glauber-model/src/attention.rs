@@ -12,7 +12,7 @@ pub(crate) fn linear(input: usize, output: usize, bias: bool, device: &Device) -
     LinearConfig::new(input, output).with_bias(bias).with_initializer(burn::nn::Initializer::Zeros).init(device)
 }
 
-/// A linear layer's output, `[batch, site, output]`.
+/// A linear layer's output, `[batch, site, output]`, in the number type of its weights.
 pub(crate) fn apply(layer: &Linear, x: Tensor<3>) -> Tensor<3> {
     glauber_fused::linear(x, layer.weight.val(), layer.bias.as_ref().map(|bias| bias.val()))
 }

@@ -22,6 +22,7 @@ mod hollow;
 mod incremental;
 mod initialise;
 mod masked_query;
+mod rounded;
 
 pub use bidirectional::Bidirectional;
 pub use classifier::{Network, SiteClassifier, Sites};

@@ -8,7 +8,7 @@ use glauber_model::{Conditioning, ModelConfig, Positions, Preset};
 use glauber_schedule::ScheduleConfig;
 use glauber_text::{CorpusConfig, PrepareConfig, TokenizerConfig};
 
-use crate::{ImageConfig, ImageTokens, Objective, OptimiserKind, TrainError};
+use crate::{ImageConfig, ImageTokens, Objective, OptimiserKind, Precision, TrainError};
 
 /// A run's configuration: what `config.toml` of a run folder holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -187,6 +187,8 @@ pub struct TrainConfig {
     /// Whether the network's blocks keep their inputs alone for the backward pass, and compute the rest again in it: less memory, more time,
     /// the same loss and gradients ([`Network::recomputing`](glauber_model::Network::recomputing)).
     pub checkpoint_activations: bool,
+    /// In which numbers the large matrix products are made.
+    pub precision: Precision,
     /// Peak learning rate.
     pub learning_rate: f64,
     /// Learning rate at the last step, as a share of the peak.
@@ -231,6 +233,7 @@ impl Default for TrainConfig {
             batch: 32,
             micro_batches: 2,
             checkpoint_activations: false,
+            precision: Precision::F32,
             learning_rate: 1e-2,
             minimum_rate: 0.01,
             warmup_steps: 100,
@@ -287,6 +290,8 @@ impl TrainConfig {
         for (key, found) in shares {
             require((0.0..1.0).contains(&found), key, found, "a number in 0..1")?;
         }
+        let recomputed = self.checkpoint_activations && self.precision != Precision::F32;
+        require(!recomputed, "train.precision", "bf16", "f32, which `train.checkpoint_activations` is made for")?;
         let decay = self.weight_decay;
         require(decay >= 0.0 && decay.is_finite(), "train.weight_decay", decay, "a number of 0 or more")
     }

@@ -13,6 +13,7 @@ mod image_config;
 mod objective;
 mod observer;
 mod optimiser;
+mod precision;
 mod run;
 mod source;
 mod trainer;
@@ -25,6 +26,7 @@ pub use image_config::{ImageConfig, ImageTokens, ImagesConfig, TokenizerConfig};
 pub use objective::{Asked, Drawing, Examples, Excess, Objective, excess_over_bayes};
 pub use observer::{Event, Flow, Observer};
 pub use optimiser::{Optimiser, OptimiserKind, learning_rate, loss_and_gradients};
+pub use precision::Precision;
 pub use run::{
     CheckpointInfo, Curve, FolderLock, MetricLine, Panel, RunCodec, RunFolder, Scale, TrainingState, Vocabulary,
     picture,

@@ -130,6 +130,17 @@ impl Trainer {
         Ok(self)
     }
 
+    /// Gradients are added up among the devices themselves, given for every rank in their order, in place of the memory of the host. For ranks that are
+    /// threads of one process, each with an NVIDIA card of its own: burn has such sums for no other device. NCCL decides in which order it adds.
+    ///
+    /// # Panics
+    /// When there is not a device for each rank. In the first step, when the devices cannot do it.
+    pub fn adding_up_among(mut self, devices: Vec<Device>) -> Self {
+        assert_eq!(devices.len(), self.ranks.size(), "a device for each rank");
+        self.replicas.add_up_among(devices);
+        self
+    }
+
     /// All ranks must stand where the first does.
     fn check_agreement(&self) -> Result<(), TrainError> {
         if self.ranks.size() == 1 {
@@ -176,6 +187,7 @@ impl Trainer {
         config.validate()?;
         let schedule = schedule(&config, vocabulary)?;
         config.train.objective.check(&schedule)?;
+        config.train.precision.check(device)?;
         check_network(&config, &schedule)?;
         let network = Network::new(&config.model, vocabulary.size, config.data.length(), config.seed, device)?;
         let (lock, folder) = folder(&config)?;
@@ -191,7 +203,7 @@ impl Trainer {
             metrics: Vec::new(),
             metric_text: String::new(),
             device: device.clone(),
-            replicas: Replicas::new(threads.min(config.train.micro_batches), config.train.checkpoint_activations),
+            replicas: Replicas::new(threads, &config.train),
             validation: Vec::new(),
             config,
         })

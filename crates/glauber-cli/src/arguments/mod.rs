@@ -81,8 +81,8 @@ pub enum Command {
     },
 }
 
-#[derive(Debug, Subcommand)]
-#[allow(clippy::large_enum_variant)] // one value a program
+#[derive(Debug, Clone, Subcommand)]
+#[allow(clippy::large_enum_variant)] // one value a rank
 pub enum TrainWhat {
     /// Train on text files
     Text(TextFlags),
@@ -99,7 +99,7 @@ pub enum TrainWhat {
 }
 
 impl TrainWhat {
-    /// The flags of a run that processes can share.
+    /// The flags of a run that ranks can share.
     pub fn run_flags(&mut self) -> Option<&mut TrainFlags> {
         match self {
             Self::Text(TextFlags { train, .. })
@@ -107,6 +107,18 @@ impl TrainWhat {
             | Self::Image(ImageFlags { train, .. })
             | Self::Sudoku(SudokuFlags { train, .. }) => Some(train),
             Self::ImageTokenizer(_) | Self::Classifier(_) => None,
+        }
+    }
+
+    /// The `--device`.
+    pub fn device(&self) -> &str {
+        match self {
+            Self::Text(TextFlags { train, .. })
+            | Self::Markov(MarkovFlags { train, .. })
+            | Self::Image(ImageFlags { train, .. })
+            | Self::Sudoku(SudokuFlags { train, .. }) => &train.device,
+            Self::ImageTokenizer(flags) => &flags.device,
+            Self::Classifier(flags) => &flags.device,
         }
     }
 }

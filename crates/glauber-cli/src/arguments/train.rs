@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct TrainFlags {
     /// Run folder; by default the next free one of `runs/`
     #[arg(long, value_name = "DIR")]
@@ -42,7 +42,8 @@ pub struct TrainFlags {
     /// Seed of everything random
     #[arg(long, conflicts_with = "resume")]
     pub seed: Option<u64>,
-    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
+    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX, or several that share the work, as in cuda:0,cuda:1; `glauber device list` tells which are
+    /// here
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Micro-batches computed side by side; by default as many as there are cores on the CPU device, one on others. The result does not
@@ -51,7 +52,7 @@ pub struct TrainFlags {
     pub threads: Option<usize>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct TextFlags {
     #[command(flatten)]
     pub train: TrainFlags,
@@ -69,7 +70,7 @@ pub struct TextFlags {
     pub cache: PathBuf,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct MarkovFlags {
     #[command(flatten)]
     pub train: TrainFlags,
@@ -82,7 +83,7 @@ pub struct MarkovFlags {
 }
 
 /// Where images come from.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ImagesFlags {
     /// Images: shapes (drawn, without files), mnist, or folder; `--set data.images.KEY=VALUE` goes over it
     #[arg(long, conflicts_with = "resume")]
@@ -123,7 +124,7 @@ pub enum CropMargin {
     Random(f64),
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ImageFlags {
     #[command(flatten)]
     pub train: TrainFlags,
@@ -147,7 +148,7 @@ pub struct ImageFlags {
     pub cache: PathBuf,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ImageTokenizerFlags {
     /// Run folder; by default the next free one of `runs/`
     #[arg(long, value_name = "DIR")]
@@ -187,7 +188,7 @@ pub struct ImageTokenizerFlags {
     pub threads: Option<usize>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct ClassifierFlags {
     /// Folder for the network, not there yet or empty; by default the next free one of `runs/`
     #[arg(long, value_name = "DIR")]
@@ -243,7 +244,7 @@ pub fn grid_size(text: &str) -> Result<[usize; 2], String> {
     Ok([side(rows)?, side(columns)?])
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct SudokuFlags {
     #[command(flatten)]
     pub train: TrainFlags,

@@ -105,7 +105,7 @@ impl Setup {
     pub fn new(sizes: Sizes, train: TrainConfig, threads: Option<usize>, device_name: &str) -> anyhow::Result<Self> {
         let Sizes { name, model, vocab, length } = sizes;
         let batch = train.batch;
-        let threads = replicas(threads, device_name).max(1);
+        let threads = replicas(threads, device_name, 1).max(1);
         // One micro-batch a thread, where they come out even.
         let micro_batches = if batch.is_multiple_of(threads) { threads } else { 1 };
         let config = RunConfig {

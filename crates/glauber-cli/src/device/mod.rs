@@ -40,11 +40,29 @@ pub fn device(text: &str) -> anyhow::Result<Device> {
     Ok(device)
 }
 
-/// Micro-batches computed side by side: what `--threads` says, or one for each core on the CPU device and one on others, which have
-/// threads of their own.
-pub fn replicas(threads: Option<usize>, device: &str) -> usize {
+/// The devices, if they can add up gradients among themselves: NVIDIA cards, each named once, with NCCL to bring them together. None otherwise.
+pub fn adding_up(names: &[&str]) -> anyhow::Result<Vec<Device>> {
+    let names = names.iter().map(|name| name.parse()).collect::<Result<Vec<Name>, _>>()?;
+    let distinct = |at: usize| matches!(names[at], Name::Cuda(_)) && !names[..at].contains(&names[at]);
+    if !(0..names.len()).all(distinct) {
+        return Ok(Vec::new());
+    }
+    let devices = names.iter().map(|name| device(&name.to_string())).collect::<anyhow::Result<Vec<_>>>()?;
+    if let Err(why) = presence::check_sums(&devices) {
+        tracing::info!(why, "no sums among the cards");
+        tracing::warn!(
+            "the cards cannot add up gradients among themselves, which needs NCCL (libnccl): the host does it"
+        );
+        return Ok(Vec::new());
+    }
+    Ok(devices)
+}
+
+/// Micro-batches computed side by side: what `--threads` says, or on the CPU device one for each core, which so many `ranks` of this process share;
+/// on others, which have threads of their own, one.
+pub fn replicas(threads: Option<usize>, device: &str, ranks: usize) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    threads.unwrap_or_else(|| if device.parse() == Ok(Name::Cpu) { cores() } else { 1 })
+    threads.unwrap_or_else(|| if device.parse() == Ok(Name::Cpu) { (cores() / ranks).max(1) } else { 1 })
 }
 
 /// Waits until a device has done what it was told.

@@ -5,6 +5,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::bail;
+use burn::tensor::distributed::{ReduceOperation, all_reduce};
 use burn::tensor::{Device, Tensor};
 
 use super::Name;
@@ -23,6 +24,23 @@ pub fn check(name: Name, device: &Device) -> anyhow::Result<()> {
             bail!("`--device {name}`: {}; or use `--device cpu`", reason(name, &why))
         }
     }
+}
+
+/// Lets devices add up a number each among themselves, as gradients will be; what went wrong, if something did.
+pub fn check_sums(devices: &[Device]) -> Result<(), String> {
+    let sum = |device: &Device| -> Vec<f32> {
+        let own = Tensor::<1>::ones([1], device);
+        all_reduce(own, ReduceOperation::Sum, devices.to_vec()).resolve().into_data().iter::<f32>().collect()
+    };
+    let expected = [devices.len() as f32];
+    let sums = quietly(|| {
+        std::thread::scope(|scope| {
+            let ranks: Vec<_> = devices.iter().map(|device| scope.spawn(|| sum(device))).collect();
+            ranks.into_iter().map(|rank| rank.join().unwrap_or_default()).collect::<Vec<_>>()
+        })
+    })?;
+    let wrong = sums.into_iter().find(|sum| sum != &expected);
+    wrong.map_or(Ok(()), |wrong| Err(format!("the sum of {expected:?} ones is {wrong:?}")))
 }
 
 /// What a device calls itself.
@@ -65,6 +83,9 @@ fn shortened(text: &str) -> String {
 
 /// Runs something; a panic, here or on a thread that it waits for, becomes what was said first and is not printed.
 fn quietly<T>(run: impl FnOnce() -> T) -> Result<T, String> {
+    // The hook is the program's, not the thread's: one at a time.
+    static HOOK: Mutex<()> = Mutex::new(());
+    let _hook = HOOK.lock().unwrap_or_else(PoisonError::into_inner);
     let said = Arc::new(Mutex::new(None));
     let first = Arc::clone(&said);
     let before = panic::take_hook();

@@ -8,6 +8,7 @@ pub use signals::{outlive_terminal, stop_on_interrupt};
 
 use signals::terminal_gone;
 
+use std::cell::Cell;
 use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,17 +17,19 @@ use std::time::{Duration, Instant};
 use glauber_train::{Event, Flow, MetricLine, Observer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Set in processes that leave it to another to speak.
-static SILENT: AtomicBool = AtomicBool::new(false);
-
-/// From here on this process prints nothing of its progress.
-pub fn be_silent() {
-    SILENT.store(true, Ordering::Relaxed);
+thread_local! {
+    /// Set in ranks, be they processes or threads, that leave it to another to speak.
+    static SILENT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this process leaves it to another to speak.
+/// From here on this rank prints nothing of its progress.
+pub fn be_silent() {
+    SILENT.set(true);
+}
+
+/// Whether this rank leaves it to another to speak.
 pub fn is_silent() -> bool {
-    SILENT.load(Ordering::Relaxed)
+    SILENT.get()
 }
 
 /// Prints a line. Training goes on when nobody listens any more: a closed pipe must not cost hours of work.

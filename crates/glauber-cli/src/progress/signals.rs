@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 /// Set when the terminal was closed (SIGHUP): there is nobody left to draw a bar for.
 static TERMINAL_GONE: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
@@ -19,9 +19,20 @@ pub fn outlive_terminal() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A flag that Ctrl-C and SIGTERM set: the run writes a checkpoint and stops. A second one ends the program at once; the last checkpoint
-/// stays.
+/// A flag that Ctrl-C and SIGTERM set, the same for all who ask: the run writes a checkpoint and stops. A second one ends the program at once; the last
+/// checkpoint stays.
 pub fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
+    static STOP: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
+    let mut known = STOP.lock().unwrap_or_else(PoisonError::into_inner);
+    let stop = match known.take() {
+        Some(stop) => stop,
+        None => set_on_interrupt()?,
+    };
+    *known = Some(Arc::clone(&stop));
+    Ok(stop)
+}
+
+fn set_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || {

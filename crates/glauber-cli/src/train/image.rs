@@ -2,12 +2,10 @@
 
 use std::cell::Cell;
 use std::path::Path;
-use std::rc::Rc;
 
 use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use glauber_model::{Network, Positions};
-use glauber_ranks::Ranks;
 use glauber_train::{
     DataConfig, ImageConfig, ImageTokens, NetworkConditional, RunConfig, RunFolder, Surroundings, TokenizerConfig,
     TrainError,
@@ -19,6 +17,7 @@ use crate::arguments::ImageFlags;
 use crate::device::device;
 use crate::images::{PictureCodec, Pictures, class_count, open_tokenizer, write_sheet};
 use crate::progress::say;
+use crate::ranks::Rank;
 use crate::run_config::Layers;
 use crate::sampling::Sampling;
 
@@ -28,7 +27,7 @@ const DEFAULTS: &str = include_str!("../../../../configs/image.toml");
 const COLUMNS: usize = 8;
 
 /// Trains on images.
-pub fn train(flags: &ImageFlags, ranks: &Rc<dyn Ranks>) -> anyhow::Result<()> {
+pub fn train(flags: &ImageFlags, ranks: &Rank) -> anyhow::Result<()> {
     let device = device(&flags.train.device)?;
     let (config, codec, folder) = match flags.train.resume {
         true => {
@@ -61,7 +60,7 @@ fn train_run(
     folder: &Path,
     device: &Device,
     flags: &ImageFlags,
-    ranks: &Rc<dyn Ranks>,
+    ranks: &Rank,
 ) -> anyhow::Result<()> {
     config.validate()?;
     let pictures = Pictures::open(images_of(config)?, codec, config.seed, &flags.cache)?;

@@ -1,13 +1,10 @@
 //! `glauber train markov`.
 
-use std::rc::Rc;
-
 use anyhow::bail;
 use burn::tensor::Device;
 use glauber_chain::ChainRng;
 use glauber_chain::oracles::{MarkovMixture, MarkovSource, bayes_losses};
 use glauber_model::Network;
-use glauber_ranks::Ranks;
 use glauber_train::{
     DataConfig, Examples, RunConfig, Surroundings, TrainError, Trainer, Vocabulary, excess_over_bayes,
 };
@@ -17,6 +14,7 @@ use crate::arguments::MarkovFlags;
 use crate::device::device;
 use crate::markov::mixture;
 use crate::progress::say;
+use crate::ranks::Rank;
 use crate::run_config::Layers;
 
 pub const DEFAULTS: &str = include_str!("../../../../configs/markov.toml");
@@ -25,7 +23,7 @@ pub const DEFAULTS: &str = include_str!("../../../../configs/markov.toml");
 const COUNTED: usize = 4096;
 
 /// Trains on a Markov source and reports the excess over its Bayes loss.
-pub fn train(flags: &MarkovFlags, ranks: &Rc<dyn Ranks>) -> anyhow::Result<()> {
+pub fn train(flags: &MarkovFlags, ranks: &Rank) -> anyhow::Result<()> {
     let device = device(&flags.train.device)?;
     let (config, folder) = match flags.train.resume {
         true => resumed(&flags.train)?,
@@ -38,7 +36,7 @@ pub fn train(flags: &MarkovFlags, ranks: &Rc<dyn Ranks>) -> anyhow::Result<()> {
     let vocabulary = Vocabulary::of_counts(unigram_counts(&config.data, &mixture), env!("CARGO_PKG_VERSION"));
     let mut trainer = trainer(&config, &vocabulary, None, &folder, &device, &flags.train, ranks)?;
     match mixture.classes() {
-        [source] => train_on_source(&mut trainer, source, &device, &**ranks)?,
+        [source] => train_on_source(&mut trainer, source, &device, ranks)?,
         _ => {
             let around = Surroundings { train: &mixture, validation: &mixture, sample: &no_text, excess: None };
             run(&mut trainer, &around, &**ranks)?;
@@ -48,12 +46,7 @@ pub fn train(flags: &MarkovFlags, ranks: &Rc<dyn Ranks>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn train_on_source(
-    trainer: &mut Trainer,
-    source: &MarkovSource,
-    device: &Device,
-    ranks: &dyn Ranks,
-) -> anyhow::Result<()> {
+fn train_on_source(trainer: &mut Trainer, source: &MarkovSource, device: &Device, ranks: &Rank) -> anyhow::Result<()> {
     let (schedule, config) = (trainer.schedule().clone(), trainer.config());
     let objective = config.train.objective;
     if ranks.is_first() {
@@ -67,7 +60,7 @@ fn train_on_source(
         excess_over_bayes(network, objective, &schedule, source, held_out, device)
     };
     let around = Surroundings { train: source, validation: source, sample: &no_text, excess: Some(&excess) };
-    run(trainer, &around, ranks)?;
+    run(trainer, &around, &**ranks)?;
     Ok(())
 }
 

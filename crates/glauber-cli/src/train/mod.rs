@@ -9,7 +9,6 @@ pub mod sudoku;
 mod text;
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use anyhow::Context;
 use burn::module::Module;
@@ -21,16 +20,18 @@ use crate::arguments::{TrainFlags, TrainWhat};
 use crate::device::replicas;
 use crate::folders::open_run;
 use crate::progress::{Journal, Outcome, Progress, outlive_terminal, say, stop_on_interrupt};
-use crate::ranks;
+use crate::ranks::{self, Rank};
 
-/// Trains what the command names, among the processes that were begun together.
-pub fn train(mut what: TrainWhat) -> anyhow::Result<()> {
+/// Trains what the command names, among ranks where there are several.
+pub fn train(what: TrainWhat) -> anyhow::Result<()> {
     outlive_terminal()?;
-    ranks::together(|ranks| {
+    let devices = what.device().to_owned();
+    ranks::together(&devices, |ranks, device| {
+        let mut what = what.clone();
         if ranks.size() > 1 {
-            let single =
-                "several processes train on text, images, Sudoku grids or a Markov source, not this: begin one";
-            take_part(what.run_flags().context(single)?, &**ranks)?;
+            let single = "several processes or devices train on text, images, Sudoku grids or a Markov source, not this: \
+                          begin one process, name one device";
+            take_part(what.run_flags().context(single)?, device, &**ranks)?;
         }
         match &what {
             TrainWhat::Text(flags) => text::train(flags, ranks),
@@ -44,8 +45,8 @@ pub fn train(mut what: TrainWhat) -> anyhow::Result<()> {
 }
 
 /// A rank but the first waits until that has begun or resumed the run, and reads all from its folder.
-fn take_part(flags: &mut TrainFlags, ranks: &dyn Ranks) -> anyhow::Result<()> {
-    flags.device = ranks::device(&flags.device, ranks);
+fn take_part(flags: &mut TrainFlags, device: &str, ranks: &dyn Ranks) -> anyhow::Result<()> {
+    flags.device = device.into();
     if !ranks.is_first() {
         flags.run = Some(ranks::told(ranks)?);
         flags.resume = true;
@@ -78,9 +79,9 @@ fn trainer(
     folder: &Path,
     device: &Device,
     flags: &TrainFlags,
-    ranks: &Rc<dyn Ranks>,
+    ranks: &Rank,
 ) -> anyhow::Result<Trainer> {
-    let threads = replicas(flags.threads, &flags.device);
+    let threads = replicas(flags.threads, &flags.device, ranks.here);
     if ranks.size() > 1 && ranks.is_first() {
         // Before there is a folder that the others could not be told.
         folder
@@ -97,12 +98,12 @@ fn trainer(
         let (size, micro_batches) = (ranks.size(), config.train.micro_batches);
         if !micro_batches.is_multiple_of(size) {
             tracing::warn!(
-                "{micro_batches} micro-batches do not divide among {size} processes: some wait for others at each step; a new run with `--set \
+                "{micro_batches} micro-batches do not divide among {size} ranks: some wait for others at each step; a new run with `--set \
                  train.micro_batches={size}`, or a multiple, uses them all"
             );
         }
     }
-    Ok(trainer.among(Rc::clone(ranks))?)
+    ranks.share(trainer)
 }
 
 /// Trains with a progress bar; says how it ended.

@@ -1,13 +1,11 @@
 //! `glauber train sudoku`.
 
 use std::path::Path;
-use std::rc::Rc;
 
 use anyhow::bail;
 use burn::tensor::Device;
 use glauber_chain::ChainRng;
 use glauber_model::Network;
-use glauber_ranks::Ranks;
 use glauber_sudoku::{Size, SolutionSource, SudokuCodec, is_valid};
 use glauber_tokens::Token;
 use glauber_train::{DataConfig, NetworkConditional, RunConfig, SequenceSource, Surroundings, TrainError, Vocabulary};
@@ -16,6 +14,7 @@ use super::{new_run, resumed, run, trainer};
 use crate::arguments::{SudokuFlags, TrainFlags};
 use crate::device::device;
 use crate::progress::say;
+use crate::ranks::Rank;
 use crate::run_config::Layers;
 use crate::sampling::Sampling;
 
@@ -26,7 +25,7 @@ const NINE: &str = include_str!("../../../../configs/sudoku-9.toml");
 const SHOWN: usize = 1;
 
 /// Trains on complete grids.
-pub fn train(flags: &SudokuFlags, ranks: &Rc<dyn Ranks>) -> anyhow::Result<()> {
+pub fn train(flags: &SudokuFlags, ranks: &Rank) -> anyhow::Result<()> {
     let device = device(&flags.train.device)?;
     let (config, folder) = match flags.train.resume {
         true => resumed(&flags.train)?,
@@ -69,7 +68,7 @@ pub fn train_run(
     folder: &Path,
     device: &Device,
     flags: &TrainFlags,
-    ranks: &Rc<dyn Ranks>,
+    ranks: &Rank,
 ) -> anyhow::Result<()> {
     let size = size(config)?;
     let mut trainer = trainer(config, &vocabulary(size), None, folder, device, flags, ranks)?;

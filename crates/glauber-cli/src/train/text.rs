@@ -1,12 +1,10 @@
 //! `glauber train text`.
 
 use std::path::Path;
-use std::rc::Rc;
 
 use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use glauber_model::Network;
-use glauber_ranks::Ranks;
 use glauber_schedule::NoiseConfig;
 use glauber_text::{Corpus, Layout, Sequences, TextCodec, TokenData, prepare};
 use glauber_tokens::Codec;
@@ -18,6 +16,7 @@ use crate::arguments::TextFlags;
 use crate::device::device;
 use crate::infill::alternatives;
 use crate::progress::say;
+use crate::ranks::Rank;
 use crate::run_config::{Layers, tokenizer};
 use crate::sampling::Sampling;
 use crate::trained::{Trained, load_codec};
@@ -25,7 +24,7 @@ use crate::trained::{Trained, load_codec};
 const DEFAULTS: &str = include_str!("../../../../configs/text.toml");
 
 /// Trains on text, then shows samples and an infill.
-pub fn train(flags: &TextFlags, ranks: &Rc<dyn Ranks>) -> anyhow::Result<()> {
+pub fn train(flags: &TextFlags, ranks: &Rank) -> anyhow::Result<()> {
     let device = device(&flags.train.device)?;
     let (config, folder) = match flags.train.resume {
         true => resumed(&flags.train)?,

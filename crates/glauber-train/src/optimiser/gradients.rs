@@ -13,7 +13,7 @@ use glauber_schedule::Schedule;
 
 use super::exchange::summed;
 use super::jobs::{self, Job};
-use crate::{Examples, Objective};
+use crate::{Examples, Objective, Precision, TrainConfig};
 
 /// The mean gradient of a step's micro-batches.
 pub(crate) struct StepGradients {
@@ -32,25 +32,33 @@ pub(crate) struct StepGradients {
 pub(crate) struct Replicas {
     pools: Vec<ThreadPool>,
     recomputing: bool,
+    precision: Precision,
     ranks: Rc<dyn Ranks>,
+    /// Of the ranks, where gradients are added up among them.
+    devices: Vec<Device>,
 }
 
 impl Replicas {
-    /// `threads` replicas; one replica leaves the parallelism within its operations as it is. `recomputing` ones keep no more than the inputs of
-    /// the network's blocks.
-    pub fn new(threads: usize, recomputing: bool) -> Self {
+    /// At most `threads` replicas; one replica leaves the parallelism within its operations as it is.
+    pub fn new(threads: usize, train: &TrainConfig) -> Self {
         let name = |at| move |_| format!("replica-{at}");
         let pool = |at: usize| ThreadPoolBuilder::new().num_threads(1).thread_name(name(at)).build().ok();
-        let pools = match threads {
+        let pools = match threads.min(train.micro_batches) {
             0 | 1 => Vec::new(),
-            _ => (0..threads).filter_map(pool).collect(),
+            threads => (0..threads).filter_map(pool).collect(),
         };
-        Self { pools, recomputing, ranks: Rc::new(Alone) }
+        let (recomputing, precision) = (train.checkpoint_activations, train.precision);
+        Self { pools, recomputing, precision, ranks: Rc::new(Alone), devices: Vec::new() }
     }
 
     /// From here on the micro-batches of other ranks count as well.
     pub fn share_with(&mut self, ranks: Rc<dyn Ranks>) {
         self.ranks = ranks;
+    }
+
+    /// From here on gradients are added up among the devices, one for each rank.
+    pub fn add_up_among(&mut self, devices: Vec<Device>) {
+        self.devices = devices;
     }
 
     /// Loss and gradient of every micro-batch, averaged, over all ranks; the gradient's global norm is clipped to `clip`.
@@ -64,7 +72,8 @@ impl Replicas {
         clip: f64,
     ) -> StepGradients {
         let network = &network.clone().recomputing(self.recomputing);
-        let one = |examples: &Examples| loss_and_gradients(network, objective, schedule, examples, device);
+        let precision = self.precision;
+        let one = |examples: &Examples| loss_and_gradients(network, objective, schedule, examples, precision, device);
         let parts = match batches.len() > 1 && self.pools.len() > 1 {
             false => batches.iter().map(one).collect(),
             true => self.side_by_side(batches, &one),
@@ -103,7 +112,10 @@ impl Replicas {
         self.ranks.sum_doubles(&mut totals);
         let [loss, count] = totals;
         let parts = parts.into_iter().map(|(_, gradients)| gradients).collect();
-        let parts = if self.ranks.size() == 1 { parts } else { vec![summed(network, parts, &*self.ranks)] };
+        let parts = match self.ranks.size() {
+            1 => parts,
+            _ => vec![summed(network, parts, &*self.ranks, &self.devices)],
+        };
         let mut gather = Gather { parts, count, jobs: Vec::new() };
         network.visit(&mut gather);
         let mut mean = Mean { total: GradientsParams::new(), squares: 0.0 };
@@ -127,12 +139,13 @@ pub fn loss_and_gradients(
     objective: Objective,
     schedule: &Schedule,
     examples: &Examples,
+    precision: Precision,
     device: &Device,
 ) -> (f64, GradientsParams) {
     let device = device.clone().autodiff();
     let network = network.clone().train();
     let (context, conditions) = examples.inputs(&device);
-    let logits = network.logits(context, &conditions, examples.query());
+    let logits = precision.of(network.clone()).logits(context, &conditions, examples.query());
     let loss = objective.loss(logits, &examples.labels(objective, schedule, &device));
     let gradients = GradientsParams::from_grads(loss.backward(), &network);
     (scalar(loss.inner()), gradients)

@@ -13,6 +13,8 @@ const LOGITS: f64 = 1e-4;
 const LOSS: f64 = 1e-5;
 /// Of a gradient: the length of the difference over the length of the gradient.
 const GRADIENT: f64 = 1e-3;
+/// Of a loss and a gradient whose products are of factors rounded to bfloat16, 8 bits of mantissa, beside single precision.
+const MIXED: [f64; 2] = [0.01, 0.03];
 /// Of the losses of steps that follow each other, each from what the last has made of the weights.
 const STEPS: f64 = 1e-3;
 /// Share of the sites of samples that may differ. A draw falls otherwise only where its uniform number lies within rounding of the border
@@ -61,6 +63,12 @@ impl Differences {
     pub fn gradients(&mut self, [(loss, here), (other, there)]: &Both<(f64, Vec<f32>)>) {
         self.add("loss, relative", relative(*loss, *other), LOSS);
         self.add("gradient, length of difference over length", of_length(here, there), GRADIENT);
+    }
+
+    /// A loss and its gradient, there in mixed precision.
+    pub fn mixed_gradients(&mut self, [(loss, here), (other, there)]: &Both<(f64, Vec<f32>)>) {
+        self.add("loss in bf16 there, relative", relative(*loss, *other), MIXED[0]);
+        self.add("gradient in bf16 there, length of difference over length", of_length(here, there), MIXED[1]);
     }
 
     /// Sequences that were drawn with the same uniform numbers.

@@ -9,7 +9,9 @@ mod subject;
 use std::path::PathBuf;
 
 use anyhow::bail;
+use burn::tensor::FloatDType;
 use clap::Args;
+use glauber_train::Precision;
 
 use self::differences::Differences;
 use self::report::Report;
@@ -59,7 +61,10 @@ pub fn compare(flags: &CompareFlags) -> anyhow::Result<()> {
     };
     let examples = subject.examples(flags.count, flags.seed);
     differences.logits(&subject.logits(&examples));
-    differences.gradients(&subject.gradients(&examples));
+    differences.gradients(&subject.gradients(&examples, Precision::F32));
+    if devices[1].supports_dtype(FloatDType::BF16) {
+        differences.mixed_gradients(&subject.gradients(&examples, Precision::Bf16));
+    }
     differences.samples("on the host", &subject.host_samples(flags.count, flags.seed)?);
     let (samples, sampling) = subject.device_samples(flags.count, flags.seed)?;
     differences.samples("on the device", &samples);

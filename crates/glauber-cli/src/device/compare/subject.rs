@@ -10,7 +10,8 @@ use glauber_model::{ModelConfig, Network, SiteClassifier};
 use glauber_schedule::Schedule;
 use glauber_tokens::TokenBatch;
 use glauber_train::{
-    DeviceChains, DeviceSampler, Drawing, Examples, NetworkConditional, Objective, RunFolder, loss_and_gradients,
+    DeviceChains, DeviceSampler, Drawing, Examples, NetworkConditional, Objective, Precision, RunFolder,
+    loss_and_gradients,
 };
 
 use super::pace::Pace;
@@ -67,14 +68,25 @@ impl Subject {
         self.each(|network, device| logits(network, examples, device))
     }
 
-    /// Losses, and gradients with all their entries in the order of the network's parameters.
-    pub fn gradients(&self, examples: &Examples) -> Both<(f64, Vec<f32>)> {
-        self.each(|network, device| {
-            let (loss, gradients) = loss_and_gradients(network, self.objective, &self.schedule, examples, device);
-            let mut entries = Entries { gradients, all: Vec::new() };
-            network.visit(&mut entries);
-            (loss, entries.all)
-        })
+    /// Losses, and gradients with all their entries in the order of the network's parameters; the CPU device's in single precision.
+    pub fn gradients(&self, examples: &Examples, there: Precision) -> Both<(f64, Vec<f32>)> {
+        let [network, other] = &self.networks;
+        let [here, device] = &self.devices;
+        [self.gradient(network, examples, Precision::F32, here), self.gradient(other, examples, there, device)]
+    }
+
+    fn gradient(
+        &self,
+        network: &Network,
+        examples: &Examples,
+        precision: Precision,
+        device: &Device,
+    ) -> (f64, Vec<f32>) {
+        let (objective, schedule) = (self.objective, &self.schedule);
+        let (loss, gradients) = loss_and_gradients(network, objective, schedule, examples, precision, device);
+        let mut entries = Entries { gradients, all: Vec::new() };
+        network.visit(&mut entries);
+        (loss, entries.all)
     }
 
     /// Sequences whose draws are made on the host, in double precision.

@@ -39,7 +39,7 @@ pub fn compare(name: &str, heading: &str, flags: &Flags, contestants: &Line<'_>)
         seconds: flags.seconds,
         bound_sequences: flags.bound_sequences,
         device: &device,
-        threads: replicas(flags.threads, &flags.device),
+        threads: replicas(flags.threads, &flags.device, 1),
         interrupted: stop_on_interrupt()?,
     };
     let mut sources = vec![Source::markov()?];

@@ -22,7 +22,7 @@ use self::report::Report;
 use crate::arguments::SudokuFlags;
 use crate::device::{device, replicas};
 use crate::progress::say;
-use crate::ranks::alone;
+use crate::ranks::Rank;
 use crate::sampling::check_count;
 use crate::train::sudoku::{Grids, size, sudoku_config, train_run, vocabulary};
 use crate::train::{new_run, resumed};
@@ -96,16 +96,16 @@ fn train(flags: &Flags, device: &Device) -> anyhow::Result<PathBuf> {
     let train = &flags.sudoku.train;
     if train.resume {
         let (config, folder) = resumed(train)?;
-        train_run(&config, &folder, device, train, &alone())?;
+        train_run(&config, &folder, device, train, &Rank::alone())?;
         return Ok(folder);
     }
     let mut config = sudoku_config(&flags.sudoku)?;
     let folder = new_run(train, &format!("sudoku-{}", flags.sudoku.side))?;
     if let Some(minutes) = flags.minutes {
         config.train.steps =
-            steps_within(&config, 60.0 * minutes, &folder, device, replicas(train.threads, &train.device))?;
+            steps_within(&config, 60.0 * minutes, &folder, device, replicas(train.threads, &train.device, 1))?;
     }
-    train_run(&config, &folder, device, train, &alone())?;
+    train_run(&config, &folder, device, train, &Rank::alone())?;
     Ok(folder)
 }
 

@@ -55,7 +55,7 @@ pub fn train(flags: &ImageTokenizerFlags) -> anyhow::Result<()> {
         }
     };
     let mut training = Training::start(run, config, fresh, held_out, &device)?;
-    training.trainer = training.trainer.with_threads(replicas(flags.threads, &flags.device));
+    training.trainer = training.trainer.with_threads(replicas(flags.threads, &flags.device, 1));
     let flow = training.run(&*images)?;
     let path = training.run.path().display();
     if flow == Flow::Stop {
