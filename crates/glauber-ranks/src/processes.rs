@@ -1,8 +1,9 @@
 //! Ranks that are processes, over MPI.
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Range};
 
 use mpi::Threading;
+use mpi::datatype::{Partition, PartitionMut};
 use mpi::environment::Universe;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator, CommunicatorCollectives, Destination, Equivalence, Root, Source};
@@ -56,6 +57,43 @@ impl Processes {
     }
 }
 
+/// The entries of each rank that are exchanged together with those of the others: a block of every part.
+struct Blocks<'a> {
+    borders: &'a [usize],
+    /// Most entries of a part in a block.
+    share: usize,
+}
+
+impl<'a> Blocks<'a> {
+    fn of(borders: &'a [usize]) -> Self {
+        let ranks = borders.len() - 1;
+        Self { borders, share: (BLOCK / ranks).max(1) }
+    }
+
+    /// How many there are.
+    fn count(&self) -> usize {
+        let longest = self.borders.windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0);
+        longest.div_ceil(self.share)
+    }
+
+    /// The entries of each rank in a block.
+    fn entries(&self, block: usize) -> Vec<Range<usize>> {
+        let part = |ends: &[usize]| {
+            let at = |blocks: usize| (ends[0] + blocks * self.share).min(ends[1]);
+            at(block)..at(block + 1)
+        };
+        self.borders.windows(2).map(part).collect()
+    }
+}
+
+/// Where messages of some lengths lie in a buffer, one after the other: lengths and beginnings.
+fn side_by_side(lengths: impl Iterator<Item = usize>) -> [Vec<i32>; 2] {
+    let lengths: Vec<i32> = lengths.map(|length| length as i32).collect();
+    let beginnings = lengths.iter().scan(0, |end, length| Some(std::mem::replace(end, *end + length)));
+    let beginnings = beginnings.collect();
+    [lengths, beginnings]
+}
+
 /// A number of MPI's that is never negative.
 fn index(number: i32) -> usize {
     usize::try_from(number).unwrap_or(0)
@@ -76,6 +114,51 @@ impl Ranks for Processes {
 
     fn sum_doubles(&self, values: &mut [f64]) {
         self.add(values);
+    }
+
+    fn sum_parts(&self, values: &[f32], borders: &[usize]) -> Vec<f32> {
+        let (rank, size, blocks) = (self.rank(), self.size(), Blocks::of(borders));
+        let mut part = Vec::with_capacity(borders[rank + 1] - borders[rank]);
+        for block in 0..blocks.count() {
+            let entries = blocks.entries(block);
+            let own = entries[rank].len();
+            let [lengths, beginnings] = side_by_side(entries.iter().map(Range::len));
+            let sent: Vec<f32> = entries.into_iter().flat_map(|range| &values[range]).copied().collect();
+            let mut received = vec![0.0; own * size];
+            let [own_lengths, own_beginnings] = side_by_side(std::iter::repeat_n(own, size));
+            self.world.all_to_all_varcount_into(
+                &Partition::new(&sent[..], lengths, beginnings),
+                &mut PartitionMut::new(&mut received[..], own_lengths, own_beginnings),
+            );
+            let (sums, others) = received.split_at_mut(own);
+            for other in others.chunks(own.max(1)) {
+                sums.iter_mut().zip(other).for_each(|(sum, value)| *sum += *value);
+            }
+            part.extend_from_slice(sums);
+        }
+        part
+    }
+
+    fn join_parts(&self, part: &[f32], borders: &[usize]) -> Vec<f32> {
+        let (rank, blocks) = (self.rank(), Blocks::of(borders));
+        let mut all = vec![0.0; borders.last().copied().unwrap_or(0)];
+        for block in 0..blocks.count() {
+            let entries = blocks.entries(block);
+            let Range { start, end } = entries[rank];
+            let [lengths, beginnings] = side_by_side(entries.iter().map(Range::len));
+            let mut received = vec![0.0; entries.iter().map(Range::len).sum()];
+            self.world.all_gather_varcount_into(
+                &part[start - borders[rank]..end - borders[rank]],
+                &mut PartitionMut::new(&mut received[..], lengths, beginnings),
+            );
+            let mut rest = &received[..];
+            for range in entries {
+                let (message, others) = rest.split_at(range.len());
+                all[range].copy_from_slice(message);
+                rest = others;
+            }
+        }
+        all
     }
 
     fn broadcast(&self, mut bytes: Vec<u8>) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! Ranks that are threads of one process.
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Range};
 use std::sync::{Arc, Barrier, Mutex, PoisonError};
 
 use crate::Ranks;
@@ -53,13 +53,19 @@ impl Threads {
     }
 
     fn add<T: Copy + AddAssign>(&self, place: &Mutex<Vec<Vec<T>>>, values: &mut [T]) {
-        self.exchange(place, values.to_vec(), |all| {
-            values.copy_from_slice(&all[0]);
-            for one in &all[1..] {
-                values.iter_mut().zip(one).for_each(|(sum, value)| *sum += *value);
-            }
-        });
+        let count = values.len();
+        let sums = self.exchange(place, values.to_vec(), |all| sum_in_order(all, 0..count));
+        values.copy_from_slice(&sums);
     }
+}
+
+/// The sums of some entries of all ranks.
+fn sum_in_order<T: Copy + AddAssign>(all: &[Vec<T>], entries: Range<usize>) -> Vec<T> {
+    let mut sums = all[0][entries.clone()].to_vec();
+    for one in &all[1..] {
+        sums.iter_mut().zip(&one[entries.clone()]).for_each(|(sum, value)| *sum += *value);
+    }
+    sums
 }
 
 impl Drop for Threads {
@@ -85,6 +91,15 @@ impl Ranks for Threads {
 
     fn sum_doubles(&self, values: &mut [f64]) {
         self.add(&self.table.doubles, values);
+    }
+
+    fn sum_parts(&self, values: &[f32], borders: &[usize]) -> Vec<f32> {
+        let own = borders[self.rank]..borders[self.rank + 1];
+        self.exchange(&self.table.singles, values.to_vec(), |all| sum_in_order(all, own))
+    }
+
+    fn join_parts(&self, part: &[f32], _: &[usize]) -> Vec<f32> {
+        self.exchange(&self.table.singles, part.to_vec(), |all| all.concat())
     }
 
     fn broadcast(&self, bytes: Vec<u8>) -> Vec<u8> {

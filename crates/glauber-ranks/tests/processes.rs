@@ -27,6 +27,17 @@ fn child() {
     ranks.sum(&mut values);
     let expected = |entry: usize| (value(0, entry) + value(1, entry)) + value(2, entry);
     let wrong = values.iter().enumerate().filter(|(entry, sum)| sum.to_bits() != expected(*entry).to_bits()).count();
+    let values: Vec<f32> = (0..ENTRIES).map(|entry| value(ranks.rank(), entry)).collect();
+    for borders in [[0, 0, ENTRIES - 7, ENTRIES], [0, ENTRIES / 3, ENTRIES / 2, ENTRIES], [0; 4]] {
+        let part = ranks.sum_parts(&values[..borders[3]], &borders);
+        assert_eq!(part.len(), borders[ranks.rank() + 1] - borders[ranks.rank()]);
+        let joined = ranks.join_parts(&part, &borders);
+        assert_eq!(joined.len(), borders[3]);
+        assert!(
+            joined.iter().enumerate().all(|(entry, sum)| sum.to_bits() == expected(entry).to_bits()),
+            "{borders:?}"
+        );
+    }
     let from = ranks.broadcast(vec![ranks.rank() as u8; ranks.rank() + 1]);
     let to = ranks.gather(vec![ranks.rank() as u8; ranks.rank() + 1]);
     let nothing = (ranks.broadcast(Vec::new()), ranks.gather(Vec::new()).concat());

@@ -217,20 +217,28 @@ impl Trainer {
             let mut flow = observer.notice(Event::Step { step, loss });
             let last = step == self.config.train.steps;
             let first = self.ranks.is_first();
-            if first && (last || step.is_multiple_of(self.config.train.validate_every)) {
+            let train = &self.config.train;
+            let validates = last || step.is_multiple_of(train.validate_every);
+            let samples = train.sample_every > 0 && step.is_multiple_of(train.sample_every);
+            let checkpoints = last || step.is_multiple_of(train.checkpoint_every);
+            if validates || samples {
+                self.average = self.replicas.exchange().whole(self.average.clone());
+            }
+            if first && validates {
                 let line = self.validate(rate, around)?;
                 flow = flow.and(observer.notice(Event::Validation(&line)));
                 self.metric_text += &(json_line(&line) + "\n");
                 self.metrics.push(line);
             }
-            if first && self.config.train.sample_every > 0 && step.is_multiple_of(self.config.train.sample_every) {
+            if first && samples {
                 let texts = (around.sample)(&self.average, self.config.train.samples, self.sample_seed())?;
                 self.folder.append_samples(step, &texts)?;
                 flow = flow.and(observer.notice(Event::Samples { step, texts: &texts }));
             }
             let stop = self.ranks.any(flow == Flow::Stop);
-            if last || stop || step.is_multiple_of(self.config.train.checkpoint_every) {
+            if stop || checkpoints {
                 self.check_agreement()?;
+                self.complete();
                 if first {
                     self.write()?;
                     observer.notice(Event::Checkpoint { step });
@@ -243,7 +251,8 @@ impl Trainer {
         Ok(Flow::Continue)
     }
 
-    /// One optimiser step, for a loop of one's own: its mean loss, nats a site asked for, and its learning rate. Nothing is written.
+    /// One optimiser step, for a loop of one's own: its mean loss, nats a site asked for, and its learning rate. Nothing is written. Of ranks, each keeps
+    /// up its own part of the average alone.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] when loss or gradient are no longer numbers.
@@ -258,8 +267,9 @@ impl Trainer {
         if !gradients.loss.is_finite() || !gradients.norm.is_finite() {
             return Err(TrainError::Diverged { step, loss: gradients.loss, norm: gradients.norm, learning_rate: rate });
         }
-        self.network = self.optimiser.step(self.network.clone(), gradients.gradients, rate);
-        self.average = moving_average(self.average.clone(), &self.network, train.average_decay, step);
+        let exchange = self.replicas.exchange();
+        self.network = exchange.whole(self.optimiser.step(self.network.clone(), gradients.gradients, rate));
+        self.average = moving_average(self.average.clone(), &self.network, exchange, train.average_decay, step);
         self.state.step += 1;
         self.state.loss_sum += gradients.loss;
         self.state.loss_count += 1;

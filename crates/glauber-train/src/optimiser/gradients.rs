@@ -1,17 +1,14 @@
 //! Gradients of micro-batches, side by side, summed in a fixed order.
 
-use std::rc::Rc;
-
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use glauber_model::{Network, SiteClassifier};
-use glauber_ranks::{Alone, Ranks};
 use glauber_schedule::Schedule;
 
-use super::exchange::summed;
+use super::exchange::Exchange;
 use super::jobs::{self, Job};
 use crate::{Examples, Objective, Precision, TrainConfig};
 
@@ -33,9 +30,7 @@ pub(crate) struct Replicas {
     pools: Vec<ThreadPool>,
     recomputing: bool,
     precision: Precision,
-    ranks: Rc<dyn Ranks>,
-    /// Of the ranks, where gradients are added up among them.
-    devices: Vec<Device>,
+    exchange: Exchange,
 }
 
 impl Replicas {
@@ -48,20 +43,21 @@ impl Replicas {
             threads => (0..threads).filter_map(pool).collect(),
         };
         let (recomputing, precision) = (train.checkpoint_activations, train.precision);
-        Self { pools, recomputing, precision, ranks: Rc::new(Alone), devices: Vec::new() }
+        Self { pools, recomputing, precision, exchange: Exchange::None }
     }
 
     /// From here on the micro-batches of other ranks count as well.
-    pub fn share_with(&mut self, ranks: Rc<dyn Ranks>) {
-        self.ranks = ranks;
+    pub fn share(&mut self, exchange: Exchange) {
+        self.exchange = exchange;
     }
 
-    /// From here on gradients are added up among the devices, one for each rank.
-    pub fn add_up_among(&mut self, devices: Vec<Device>) {
-        self.devices = devices;
+    /// How steps are shared with other ranks.
+    pub fn exchange(&self) -> &Exchange {
+        &self.exchange
     }
 
-    /// Loss and gradient of every micro-batch, averaged, over all ranks; the gradient's global norm is clipped to `clip`.
+    /// Loss and gradient of every micro-batch, averaged, over all ranks; the gradient's global norm is clipped to `clip`. Of the parameters that
+    /// other ranks step, no gradient.
     pub fn step(
         &self,
         network: &Network,
@@ -109,18 +105,16 @@ impl Replicas {
 
     fn average(&self, network: &Network, parts: Vec<(f64, GradientsParams)>, clip: f64) -> StepGradients {
         let mut totals = [parts.iter().map(|(loss, _)| loss).sum::<f64>(), parts.len() as f64];
-        self.ranks.sum_doubles(&mut totals);
+        self.exchange.add_up(&mut totals);
         let [loss, count] = totals;
         let parts = parts.into_iter().map(|(_, gradients)| gradients).collect();
-        let parts = match self.ranks.size() {
-            1 => parts,
-            _ => vec![summed(network, parts, &*self.ranks, &self.devices)],
-        };
+        let parts = self.exchange.gradients(network, parts);
         let mut gather = Gather { parts, count, jobs: Vec::new() };
         network.visit(&mut gather);
-        let mut mean = Mean { total: GradientsParams::new(), squares: 0.0 };
+        let mut mean = Mean { total: GradientsParams::new(), squares: Vec::new() };
         jobs::run(gather.jobs, &mut mean);
-        let norm = mean.squares.sqrt();
+        self.exchange.complete(&mut mean.squares);
+        let norm = mean.squares.iter().sum::<f64>().sqrt();
         let mut gradients = mean.total;
         if norm > clip {
             let scale = clip / norm;
@@ -157,10 +151,10 @@ pub(crate) fn scalar(tensor: Tensor<1>) -> f64 {
     data.iter::<f64>().next().unwrap_or(f64::NAN)
 }
 
-/// The mean gradient, and the sum of its squares.
+/// The mean gradient, and the sums of its squares by parameter.
 struct Mean {
     total: GradientsParams,
-    squares: f64,
+    squares: Vec<f64>,
 }
 
 /// Gathers the means of all parameters' gradients.
@@ -181,7 +175,7 @@ impl ModuleVisitor for Gather<'_> {
             let squares = mean.clone().map_or(0.0, sum_of_squares);
             Box::new(move |after: &mut Mean| {
                 mean.into_iter().for_each(|mean| after.total.register(id, mean));
-                after.squares += squares;
+                after.squares.push(squares);
             })
         }));
     }

@@ -1,7 +1,7 @@
 //! AdamW with decoupled decay on matrices alone, Muon for hidden matrices, the learning rate's course, and the moving average of the
 //! weights.
 
-mod exchange;
+pub(crate) mod exchange;
 pub(crate) mod gradients;
 mod jobs;
 mod muon;
@@ -17,6 +17,7 @@ use glauber_model::Network;
 
 pub use self::gradients::loss_and_gradients;
 
+use self::exchange::Exchange;
 use self::jobs::{Job, Store};
 use crate::TrainConfig;
 
@@ -77,7 +78,13 @@ impl Optimiser {
         replace(&network, &mut after.weights)
     }
 
-    /// The steps of all parameters.
+    /// Takes in what other ranks know of the moments.
+    pub(crate) fn complete(&mut self, exchange: &Exchange) {
+        let [first, second] = &self.moments;
+        self.moments = [first, second].map(|moments| exchange.whole(moments.clone()));
+    }
+
+    /// The steps of all parameters that have a gradient.
     fn jobs(&self, network: &Network, gradients: GradientsParams, rate: f64) -> Vec<Job<'_, After>> {
         let moments = self.moments.each_ref().map(collect);
         let mut update = Update { optimiser: self, moments, gradients, rate, path: Vec::new(), jobs: Vec::new() };
@@ -220,16 +227,26 @@ pub fn learning_rate(config: &TrainConfig, step: usize) -> f64 {
 }
 
 /// The average after a step, `decay · average + (1 − decay) · network`; early on the decay is smaller, `(1 + step)/(10 + step)`, so that the
-/// first weights are forgotten.
-pub(crate) fn moving_average(average: Network, network: &Network, decay: f64, step: usize) -> Network {
+/// first weights are forgotten. Of the parameters that this rank steps; the others stay.
+pub(crate) fn moving_average(
+    average: Network,
+    network: &Network,
+    exchange: &Exchange,
+    decay: f64,
+    step: usize,
+) -> Network {
     struct Blend<'a> {
         weights: GradientsParams,
+        exchange: &'a Exchange,
         decay: f64,
         jobs: Vec<Job<'a, GradientsParams>>,
     }
     impl ModuleVisitor for Blend<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let (id, average, decay) = (param.id, param.val(), self.decay);
+            if !self.exchange.steps(id) {
+                return;
+            }
             let Some(weight) = self.weights.remove::<D>(id) else {
                 return;
             };
@@ -240,7 +257,7 @@ pub(crate) fn moving_average(average: Network, network: &Network, decay: f64, st
         }
     }
     let decay = decay.min((1.0 + step as f64) / (10.0 + step as f64));
-    let mut blend = Blend { weights: collect(network), decay, jobs: Vec::new() };
+    let mut blend = Blend { weights: collect(network), exchange, decay, jobs: Vec::new() };
     average.visit(&mut blend);
     let mut blends = GradientsParams::new();
     jobs::run(blend.jobs, &mut blends);

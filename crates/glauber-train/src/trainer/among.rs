@@ -7,6 +7,7 @@ use glauber_ranks::Ranks;
 
 use super::Trainer;
 use crate::TrainError;
+use crate::optimiser::exchange::Exchange;
 use crate::optimiser::fingerprint;
 
 impl Trainer {
@@ -19,7 +20,7 @@ impl Trainer {
     /// # Errors
     /// When the ranks do not stand at the same step with the same weights: they must see the same folder.
     pub fn among(mut self, ranks: Rc<dyn Ranks>) -> Result<Self, TrainError> {
-        self.replicas.share_with(Rc::clone(&ranks));
+        self.replicas.share(Exchange::parts(&self.network, Rc::clone(&ranks)));
         self.ranks = ranks;
         self.check_agreement()?;
         Ok(self)
@@ -32,8 +33,15 @@ impl Trainer {
     /// When there is not a device for each rank. In the first step, when the devices cannot do it.
     pub fn adding_up_among(mut self, devices: Vec<Device>) -> Self {
         assert_eq!(devices.len(), self.ranks.size(), "a device for each rank");
-        self.replicas.add_up_among(devices);
+        self.replicas.share(Exchange::Devices(Rc::clone(&self.ranks), devices));
         self
+    }
+
+    /// Takes in what other ranks know of the average and of the optimiser's state.
+    pub(super) fn complete(&mut self) {
+        let exchange = self.replicas.exchange();
+        self.average = exchange.whole(self.average.clone());
+        self.optimiser.complete(exchange);
     }
 
     /// All ranks must stand where the first does.
