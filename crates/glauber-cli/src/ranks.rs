@@ -4,17 +4,18 @@ use std::io::Write;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::ensure;
 use burn::tensor::Device;
 use glauber_chain::StepDiagnostics;
 use glauber_ranks::{Alone, Ranks, Threads};
 use glauber_tokens::{Token, TokenBatch};
-use glauber_train::Trainer;
+use glauber_train::{TrainError, Trainer};
 
-use crate::device::adding_up;
-use crate::one_line;
+use crate::device::Devices;
 use crate::progress::be_silent;
+use crate::{is_broken_pipe, one_line};
 
 /// Where launchers say how many processes they began: Open MPI, then MPICH and its kin.
 const SIZES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
@@ -24,7 +25,7 @@ const SLURM: [&str; 2] = ["PMIX_RANK", "SLURM_STEP_NUM_TASKS"];
 /// A rank, with what this process knows of the others.
 pub struct Rank {
     ranks: Rc<dyn Ranks>,
-    /// How many are threads of this process.
+    /// How many threads of this process share its cores.
     pub here: usize,
     /// Of all ranks, where these can add up gradients among themselves.
     devices: Vec<Device>,
@@ -46,8 +47,11 @@ impl Rank {
 
     /// A training that this rank shares with the others.
     pub fn share(&self, trainer: Trainer) -> anyhow::Result<Trainer> {
-        let trainer = trainer.among(Rc::clone(&self.ranks))?;
-        Ok(if self.devices.is_empty() { trainer } else { trainer.adding_up_among(self.devices.clone()) })
+        let ranks = Rc::clone(&self.ranks);
+        Ok(match self.devices[..] {
+            [] => trainer.among(ranks)?,
+            _ => trainer.among_devices(ranks, self.devices.clone())?,
+        })
     }
 
     /// Does this rank's part of some work on its device. Only the first speaks; one that fails says who it is and ends all.
@@ -56,36 +60,60 @@ impl Rank {
             be_silent();
         }
         match work(self, device) {
-            Err(error) if self.size() > 1 => {
-                let _ = writeln!(std::io::stderr(), "error: {}: {}", self.name(), one_line(&error));
-                self.abort(2)
-            }
+            // A reader goes away when all is gathered: nobody waits for the first any more.
+            Err(error) if self.size() > 1 && !is_broken_pipe(&error) => self.fail(&error),
             done => done,
         }
     }
+
+    /// Says what went wrong, and ends all.
+    fn fail(&self, error: &anyhow::Error) -> anyhow::Result<()> {
+        /// Set by the first thread that speaks.
+        static SAID: AtomicBool = AtomicBool::new(false);
+        if meets_all(error) && !self.is_first() {
+            return Ok(()); // the first tells it, and writes it down
+        }
+        if SAID.swap(true, Ordering::Relaxed) {
+            // The one that speaks ends the process.
+            loop {
+                std::thread::park();
+            }
+        }
+        let _ = writeln!(std::io::stderr(), "error: {}: {}", self.name(), one_line(error));
+        self.abort(2)
+    }
+}
+
+/// Whether an error comes to all ranks at the same time.
+fn meets_all(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(TrainError::Apart { .. } | TrainError::Diverged { .. }))
 }
 
 /// Does some work with the processes that were begun together, or with as many threads as `--device` names devices. Every rank is told its own.
-pub fn together(devices: &str, work: impl Fn(&Rank, &str) -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
+pub fn together(devices: &Devices, work: impl Fn(&Rank, &str) -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
     let processes = processes(|name| std::env::var(name).ok());
-    let devices: Vec<&str> = devices.split(',').collect();
-    if let [name] = devices[..] {
-        let rank = Rank { ranks: join(processes)?, ..Rank::alone() };
-        return rank.perform(&device(name, &*rank), &work);
-    }
+    let names = match &devices.names[..] {
+        [name] => {
+            let rank = Rank { ranks: join(processes)?, ..Rank::alone() };
+            return rank.perform(&device(name, &*rank), &work);
+        }
+        names => names,
+    };
     ensure!(
         processes == 1,
         "`--device {}` in each of {processes} processes: name one; `cuda` is another card for each process of a machine",
-        devices.join(",")
+        names.join(",")
     );
-    let adding_up = adding_up(&devices)?;
+    devices.check()?;
+    let adding_up = if devices.add_up { devices.adding_up() } else { Vec::new() };
     std::thread::scope(|scope| {
-        let here = devices.len();
+        let here = devices.on_the_cpu().max(1);
         let begin = |(ranks, name)| {
             let (work, devices) = (&work, adding_up.clone());
             scope.spawn(move || Rank { ranks: Rc::new(ranks), here, devices }.perform(name, work))
         };
-        let ranks: Vec<_> = Threads::group(here).into_iter().zip(devices).map(begin).collect();
+        let ranks: Vec<_> =
+            Threads::group(names.len()).into_iter().zip(names.iter().map(String::as_str)).map(begin).collect();
         // One that fails, or panics, has ended the process.
         ranks.into_iter().try_for_each(|rank| rank.join().unwrap_or(Ok(())))
     })
@@ -94,7 +122,10 @@ pub fn together(devices: &str, work: impl Fn(&Rank, &str) -> anyhow::Result<()> 
 /// Refuses to do what each of several processes would do anew.
 pub fn expect_single() -> anyhow::Result<()> {
     let processes = processes(|name| std::env::var(name).ok());
-    ensure!(processes == 1, "begun as {processes} processes: only `train` and `sample` are shared; begin one");
+    ensure!(
+        processes == 1,
+        "begun as {processes} processes: only `sample`, and `train` on text, images, Sudoku grids or a Markov source, are shared; begin one"
+    );
     Ok(())
 }
 
@@ -138,13 +169,13 @@ fn device(name: &str, ranks: &dyn Ranks) -> String {
 }
 
 /// Tells the other ranks which folder the first has begun or resumed; they wait for it in [`told`].
-pub fn tell(ranks: &dyn Ranks, folder: &Path) -> anyhow::Result<()> {
+pub fn tell(ranks: &Rank, folder: &Path) -> anyhow::Result<()> {
     ranks.broadcast(std::path::absolute(folder)?.to_string_lossy().into_owned().into_bytes());
     Ok(())
 }
 
 /// The folder that the first rank has begun or resumed.
-pub fn told(ranks: &dyn Ranks) -> anyhow::Result<PathBuf> {
+pub fn told(ranks: &Rank) -> anyhow::Result<PathBuf> {
     Ok(String::from_utf8(ranks.broadcast(Vec::new()))?.into())
 }
 

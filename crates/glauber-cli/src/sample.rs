@@ -9,7 +9,7 @@ use glauber_tokens::TokenBatch;
 use indicatif::ProgressBar;
 
 use crate::arguments::{ClassFlags, SampleFlags};
-use crate::device::device;
+use crate::device::{Devices, device};
 use crate::film::Film;
 use crate::images::{PictureCodec, check_sheet, write_sheet};
 use crate::markov::Source;
@@ -21,9 +21,11 @@ use crate::trained::Trained;
 
 /// Draws sequences and prints them. Processes that were begun together draw a part each; whichever draws it, a sequence is the same.
 pub fn sample(flags: &SampleFlags) -> anyhow::Result<()> {
-    ranks::together(&flags.draw.device, |ranks, device| sample_among(flags, device, &**ranks))
+    let devices = Devices::of(&flags.draw.device, false);
+    ranks::together(&devices, |ranks, device| sample_among(flags, device, &**ranks))
 }
 
+/// What is printed comes after the last exchange: a reader that goes away leaves no rank waiting.
 fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn Ranks) -> anyhow::Result<()> {
     let controls = flags.draw.controls()?;
     check_count("--count", flags.count)?;
@@ -56,7 +58,7 @@ fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn Ranks) -> an
         }
         writeln!(out, ")\n{}", trained.render(tokens)?)?;
     }
-    eprintln!("{}", summary(done, flags.count));
+    let _ = writeln!(std::io::stderr(), "{}", summary(done, flags.count));
     Ok(())
 }
 
@@ -124,7 +126,7 @@ fn sheet(
     if let Some(film) = film {
         film.write(len, &|grids| codec.decode_all(grids))?;
     }
-    eprintln!("{}", summary(done, count));
+    let _ = writeln!(std::io::stderr(), "{}", summary(done, count));
     println!("{}", out.display());
     Ok(())
 }

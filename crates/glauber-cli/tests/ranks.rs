@@ -28,7 +28,7 @@ fn what_is_not_shared_is_done_by_one_process() {
     let output = glauber(["info", "nowhere"]).env("PMI_SIZE", "3").output().expect("the program starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("begun as 3 processes: only `train` and `sample` are shared"), "{said}");
+    assert!(said.contains("begun as 3 processes: only `sample`, and `train` on text"), "{said}");
 }
 
 /// A small run of so many steps and micro-batches.
@@ -157,14 +157,53 @@ mod devices {
         let several =
             |kind: &'static str| ["train", kind, "--run", text(&run), "--device", "cpu,cpu"].map(String::from);
         let said = failed(glauber(several("classifier")));
-        assert!(said.contains("error: rank ") && said.contains("name one device"), "{said}");
+        assert!(
+            said.starts_with("error: `--device cpu,cpu`: expected cpu,") && said.contains("several share"),
+            "{said}"
+        );
         let mut processes = glauber(several("markov"));
         processes.env("OMPI_COMM_WORLD_SIZE", "2");
         let said = failed(processes);
         assert!(said.starts_with("error: `--device cpu,cpu` in each of 2 processes: name one"), "{said}");
         let said = failed(glauber(["train", "markov", "--run", text(&run), "--device", "cpu,gpu"]));
         assert!(said.starts_with("error: `--device gpu`: expected cpu,"), "{said}");
+        let said = failed(glauber(["train", "markov", "--run", text(&run), "--device", "cpu,cuda"]));
+        assert!(said.starts_with("error: `--device cuda`:"), "{said}");
         assert!(!run.exists());
+        for _ in 0..4 {
+            let said = failed(glauber(["sample", "--run", text(&run), "--device", "cpu,cpu,cpu"]));
+            assert_eq!(said.lines().count(), 1, "{said}");
+        }
+    }
+
+    /// What comes to all is told by the first, in the run's journal as well.
+    #[test]
+    fn a_run_that_diverges_says_so_once() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let run = folder.path().join("run");
+        let words = training(&["train", "markov"], &run, 100, 2).into_iter();
+        let settings = ["--device", "cpu,cpu", "--set", "train.learning_rate=1e30"].map(String::from);
+        let output = glauber(words.chain(settings)).output().expect("the program starts");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.starts_with("error: rank 0 of 2: the loss of step ") && said.lines().count() == 1, "{said}");
+        let status = String::from_utf8_lossy(&done(glauber(["status", text(&run)])).stdout).into_owned();
+        assert!(status.contains("failed") && status.contains("the loss of step "), "{status}");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_reader_that_goes_away_is_no_failure() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let run = folder.path().join("run");
+        done(glauber(training(&["train", "markov"], &run, 20, 2)));
+        for devices in ["cpu", "cpu,cpu"] {
+            let words = ["sample", "--run", text(&run), "--count", "4000", "--device", devices];
+            let mut job = glauber(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
+            drop(job.stdout.take());
+            drop(job.stderr.take());
+            assert!(job.wait().expect("an end").success(), "{devices}");
+        }
     }
 }
 
@@ -283,6 +322,6 @@ mod processes {
         let said = failed(ranks(2, resumption(&missing)));
         assert!(said.contains("error: rank 0 of 2, on ") && said.contains("check `--run`"), "{said}");
         let said = failed(ranks(2, ["train", "classifier", "--run", text(&run)]));
-        assert!(said.contains("of 2, on ") && said.contains("begin one"), "{said}");
+        assert!(said.contains("begun as 2 processes") && said.contains("begin one"), "{said}");
     }
 }

@@ -1,7 +1,7 @@
 //! The layers composed of burn's operations: for every device and number type, and the reference of the fused path.
 //!
-//! Matrix products are made in the number type of the weights, or of the projections that attention is given, and so are outputs; norms,
-//! rotations, softmax and residual streams are of the type of the states, whatever the branches are of.
+//! Linear layers compute in the number type of their weights, attention's products in that of what it is given, and so are the outputs. Norms and residual
+//! streams are of the type of the states, whatever the branches are of; rotations and softmax are made in single precision at least.
 
 use burn::tensor::activation::{log_softmax, relu, silu, softmax};
 use burn::tensor::module::{conv2d, layer_norm, linear as affine};
@@ -123,7 +123,8 @@ fn attend(queries: Tensor<4>, keys: Tensor<4>, values: Tensor<4>, bias: Option<T
     let ([batch, asked, heads, head_width], dtype) = (queries.dims(), queries.dtype());
     // Scaling the queries touches fewer numbers than scaling the scores.
     let queries = queries.mul_scalar((head_width as f64).powf(-0.5));
-    let scores = queries.swap_dims(1, 2).matmul(keys.permute([0, 2, 3, 1])).cast(DType::F32);
+    let scores = queries.swap_dims(1, 2).matmul(keys.permute([0, 2, 3, 1]));
+    let scores = scores.cast(if dtype == DType::F64 { DType::F64 } else { DType::F32 });
     let scores = match bias {
         Some(bias) => scores + bias,
         None => scores,

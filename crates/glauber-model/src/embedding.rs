@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear};
-use burn::tensor::{DType, Device, Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use glauber_fused::modulated_norm;
 
 use crate::ModelConfig;
@@ -46,9 +46,10 @@ impl Vocabulary {
 
     /// States `[batch, site, width]` to logits `[batch, site, token]`.
     pub fn logits(&self, states: Tensor<3>, [shift, scale]: [Tensor<2>; 2]) -> Tensor<3> {
+        let dtype = states.dtype();
         let states = modulated_norm(states, shift, scale);
         match &self.head {
-            Some(head) => apply(head, states).cast(DType::F32),
+            Some(head) => apply(head, states).cast(dtype),
             None => self.tied(states),
         }
     }

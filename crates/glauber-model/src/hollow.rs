@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear};
-use burn::tensor::{DType, Device, Int, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use glauber_fused::Rotary;
 
@@ -165,7 +165,8 @@ impl Hollow {
         merging: &Merging,
         keys: impl Fn(usize, &MergingBlock) -> [Tensor<3>; 2],
     ) -> Tensor<3> {
-        let queries = apply(&self.join, Tensor::cat(states.into(), 2)).cast(DType::F32);
+        let dtype = states[0].dtype();
+        let queries = apply(&self.join, Tensor::cat(states.into(), 2)).cast(dtype);
         let queries = level_query.into_iter().fold(queries, |queries, level| queries + level);
         let blocks = self.merge.iter().zip(&modulations.merge).enumerate();
         let queries = blocks.fold(queries, |queries, (at, (block, modulation))| {

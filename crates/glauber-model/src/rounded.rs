@@ -1,4 +1,4 @@
-//! Mixed precision: large matrix products in a shorter number type.
+//! Mixed precision: large layers in a shorter number type.
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{FloatDType, Tensor};
@@ -9,11 +9,12 @@ use crate::Network;
 const LARGE: [&str; 4] = ["attention", "feed_forward", "join", "head"];
 
 impl Network {
-    /// The same network, its large matrix products made in another number type: those of attention, of the feed-forward layers, of the join of
-    /// a hollow network's streams, and of a read-out with weights of its own. Their factors are rounded to it. Norms, softmax, residual streams,
-    /// conditions and a tied read-out stay as they are, and so do logits (mixed precision; Micikevicius et al., 2018).
+    /// The same network, its large layers in another number type: the linear layers and products of attention, the feed-forward layers, the join of a hollow
+    /// network's streams, and a read-out with weights of its own. What goes into them and comes out of them is rounded to it. Norms, softmax, residual
+    /// streams, conditions and a tied read-out stay as they are, and logits are of the type of the states (mixed precision; Micikevicius et al., 2018).
     ///
-    /// For forward and backward passes: gradients by the weights of the network that this was made of come in their own number type.
+    /// For forward and backward passes: gradients by the weights of the network that this was made of come in their own number type, rounded as the
+    /// products that they are.
     pub fn rounded(self, dtype: FloatDType) -> Self {
         self.map(&mut Rounded { dtype, path: Vec::new() })
     }

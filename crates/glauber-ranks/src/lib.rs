@@ -32,10 +32,10 @@ pub trait Ranks {
 
     /// [`sum`](Self::sum) whose result is divided: this rank is left with the sums of the entries `borders[rank]..borders[rank + 1]`. All must give the same
     /// borders, one more than there are ranks, from 0 to the number of entries.
-    fn sum_parts(&self, values: &[f32], borders: &[usize]) -> Vec<f32>;
+    fn sum_parts(&self, values: Vec<f32>, borders: &[usize]) -> Vec<f32>;
 
     /// The parts of all ranks one after the other, for all; each gives one as long as the `borders` of [`sum_parts`](Self::sum_parts) say.
-    fn join_parts(&self, part: &[f32], borders: &[usize]) -> Vec<f32>;
+    fn join_parts(&self, part: Vec<f32>, borders: &[usize]) -> Vec<f32>;
 
     /// What the first rank gives, for all; what the others give is dropped.
     fn broadcast(&self, bytes: Vec<u8>) -> Vec<u8>;
@@ -92,12 +92,12 @@ impl Ranks for Alone {
 
     fn sum_doubles(&self, _: &mut [f64]) {}
 
-    fn sum_parts(&self, values: &[f32], _: &[usize]) -> Vec<f32> {
-        values.to_vec()
+    fn sum_parts(&self, values: Vec<f32>, _: &[usize]) -> Vec<f32> {
+        values
     }
 
-    fn join_parts(&self, part: &[f32], _: &[usize]) -> Vec<f32> {
-        part.to_vec()
+    fn join_parts(&self, part: Vec<f32>, _: &[usize]) -> Vec<f32> {
+        part
     }
 
     fn broadcast(&self, bytes: Vec<u8>) -> Vec<u8> {

@@ -17,9 +17,9 @@ const PANICKED: i32 = 101;
 
 /// A process among those that `mpirun` or `srun` began.
 ///
-/// Every rank has a part of the entries that it sums: it is sent that part by all others, adds up in order, and sends the sums to all. Each rank
-/// sends and receives about twice its entries, however many ranks there are. The library's own sum is not used: in which order it adds is its
-/// own affair.
+/// Every rank adds up an equal share of the entries: it is sent that share by all others, adds up in order, and sends the sums to all, or to the rank
+/// whose part they belong to. Each rank sends and receives about twice its entries, or once and its part, however many ranks there are. The
+/// library's own sum is not used: in which order it adds is its own affair.
 pub struct Processes {
     world: SimpleCommunicator,
     /// Among the ranks of this machine.
@@ -38,57 +38,73 @@ impl Processes {
         Some(Self { world, rank_on_machine, _universe: universe })
     }
 
+    /// The sums of a share of some entries: as long for every rank, and past the end of the entries nought.
+    fn share_of_sums<T: Equivalence + Copy + Default + AddAssign>(&self, block: &[T]) -> Vec<T> {
+        let size = self.size();
+        let share = block.len().div_ceil(size);
+        let mut sent = block.to_vec();
+        sent.resize(share * size, T::default());
+        let mut received = vec![T::default(); share * size];
+        self.world.all_to_all_into(&sent[..], &mut received[..]);
+        let (sums, others) = received.split_at_mut(share);
+        for other in others.chunks(share) {
+            sums.iter_mut().zip(other).for_each(|(sum, value)| *sum += *value);
+        }
+        received.truncate(share);
+        received
+    }
+
     fn add<T: Equivalence + Copy + Default + AddAssign>(&self, values: &mut [T]) {
         let size = self.size();
         for block in values.chunks_mut(BLOCK.max(size)) {
-            let part = block.len().div_ceil(size);
-            // The last part of the last block may be short: what is missing counts as nought.
-            let mut sent = block.to_vec();
-            sent.resize(part * size, T::default());
-            let mut received = vec![T::default(); part * size];
-            self.world.all_to_all_into(&sent[..], &mut received[..]);
-            let (sums, others) = received.split_at_mut(part);
-            for other in others.chunks(part) {
-                sums.iter_mut().zip(other).for_each(|(sum, value)| *sum += *value);
-            }
-            self.world.all_gather_into(&*sums, &mut sent[..]);
-            block.copy_from_slice(&sent[..block.len()]);
+            let sums = self.share_of_sums(block);
+            let mut all = vec![T::default(); sums.len() * size];
+            self.world.all_gather_into(&sums[..], &mut all[..]);
+            block.copy_from_slice(&all[..block.len()]);
         }
     }
-}
 
-/// The entries of each rank that are exchanged together with those of the others: a block of every part.
-struct Blocks<'a> {
-    borders: &'a [usize],
-    /// Most entries of a part in a block.
-    share: usize,
-}
-
-impl<'a> Blocks<'a> {
-    fn of(borders: &'a [usize]) -> Self {
-        let ranks = borders.len() - 1;
-        Self { borders, share: (BLOCK / ranks).max(1) }
-    }
-
-    /// How many there are.
-    fn count(&self) -> usize {
-        let longest = self.borders.windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0);
-        longest.div_ceil(self.share)
-    }
-
-    /// The entries of each rank in a block.
-    fn entries(&self, block: usize) -> Vec<Range<usize>> {
-        let part = |ends: &[usize]| {
-            let at = |blocks: usize| (ends[0] + blocks * self.share).min(ends[1]);
-            at(block)..at(block + 1)
+    /// The sums of a block of entries, those among them that belong to this rank's part. `block` says where the entries lie among all.
+    fn own_sums(&self, values: &[f32], block: &Range<usize>, borders: &[usize]) -> Vec<f32> {
+        let (rank, size) = (self.rank(), self.size());
+        let sums = self.share_of_sums(&values[block.clone()]);
+        let share = |rank: usize| {
+            let at = |rank: usize| (block.start + rank * sums.len()).min(block.end);
+            at(rank)..at(rank + 1)
         };
-        self.borders.windows(2).map(part).collect()
+        let part = borders[rank]..borders[rank + 1];
+        let [sent, sent_from] = side_by_side(&lengths(&share(rank), borders));
+        let received: Vec<usize> = (0..size).map(|rank| overlap(&share(rank), &part).len()).collect();
+        let mut own = vec![0.0; received.iter().sum()];
+        let [received, received_to] = side_by_side(&received);
+        self.world.all_to_all_varcount_into(
+            &Partition::new(&sums[..], sent, sent_from),
+            &mut PartitionMut::new(&mut own[..], received, received_to),
+        );
+        own
     }
+}
+
+/// The entries of which both have some, counted from the beginning of the first.
+fn overlap(range: &Range<usize>, other: &Range<usize>) -> Range<usize> {
+    let start = other.start.clamp(range.start, range.end);
+    let end = other.end.clamp(start, range.end);
+    start - range.start..end - range.start
+}
+
+/// So many entries, a block after the other.
+fn blocks(entries: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..entries).step_by(BLOCK).map(move |start| start..(start + BLOCK).min(entries))
+}
+
+/// How many entries of a range each rank has, by the borders of their parts.
+fn lengths(range: &Range<usize>, borders: &[usize]) -> Vec<usize> {
+    borders.windows(2).map(|ends| overlap(range, &(ends[0]..ends[1])).len()).collect()
 }
 
 /// Where messages of some lengths lie in a buffer, one after the other: lengths and beginnings.
-fn side_by_side(lengths: impl Iterator<Item = usize>) -> [Vec<i32>; 2] {
-    let lengths: Vec<i32> = lengths.map(|length| length as i32).collect();
+fn side_by_side(lengths: &[usize]) -> [Vec<i32>; 2] {
+    let lengths: Vec<i32> = lengths.iter().map(|&length| length as i32).collect();
     let beginnings = lengths.iter().scan(0, |end, length| Some(std::mem::replace(end, *end + length)));
     let beginnings = beginnings.collect();
     [lengths, beginnings]
@@ -116,47 +132,19 @@ impl Ranks for Processes {
         self.add(values);
     }
 
-    fn sum_parts(&self, values: &[f32], borders: &[usize]) -> Vec<f32> {
-        let (rank, size, blocks) = (self.rank(), self.size(), Blocks::of(borders));
-        let mut part = Vec::with_capacity(borders[rank + 1] - borders[rank]);
-        for block in 0..blocks.count() {
-            let entries = blocks.entries(block);
-            let own = entries[rank].len();
-            let [lengths, beginnings] = side_by_side(entries.iter().map(Range::len));
-            let sent: Vec<f32> = entries.into_iter().flat_map(|range| &values[range]).copied().collect();
-            let mut received = vec![0.0; own * size];
-            let [own_lengths, own_beginnings] = side_by_side(std::iter::repeat_n(own, size));
-            self.world.all_to_all_varcount_into(
-                &Partition::new(&sent[..], lengths, beginnings),
-                &mut PartitionMut::new(&mut received[..], own_lengths, own_beginnings),
-            );
-            let (sums, others) = received.split_at_mut(own);
-            for other in others.chunks(own.max(1)) {
-                sums.iter_mut().zip(other).for_each(|(sum, value)| *sum += *value);
-            }
-            part.extend_from_slice(sums);
-        }
-        part
+    fn sum_parts(&self, values: Vec<f32>, borders: &[usize]) -> Vec<f32> {
+        blocks(values.len()).flat_map(|block| self.own_sums(&values, &block, borders)).collect()
     }
 
-    fn join_parts(&self, part: &[f32], borders: &[usize]) -> Vec<f32> {
-        let (rank, blocks) = (self.rank(), Blocks::of(borders));
+    fn join_parts(&self, part: Vec<f32>, borders: &[usize]) -> Vec<f32> {
+        let (start, end) = (borders[self.rank()], borders[self.rank() + 1]);
         let mut all = vec![0.0; borders.last().copied().unwrap_or(0)];
-        for block in 0..blocks.count() {
-            let entries = blocks.entries(block);
-            let Range { start, end } = entries[rank];
-            let [lengths, beginnings] = side_by_side(entries.iter().map(Range::len));
-            let mut received = vec![0.0; entries.iter().map(Range::len).sum()];
+        for block in blocks(all.len()) {
+            let [received, received_to] = side_by_side(&lengths(&block, borders));
             self.world.all_gather_varcount_into(
-                &part[start - borders[rank]..end - borders[rank]],
-                &mut PartitionMut::new(&mut received[..], lengths, beginnings),
+                &part[overlap(&(start..end), &block)],
+                &mut PartitionMut::new(&mut all[block], received, received_to),
             );
-            let mut rest = &received[..];
-            for range in entries {
-                let (message, others) = rest.split_at(range.len());
-                all[range].copy_from_slice(message);
-                rest = others;
-            }
         }
         all
     }

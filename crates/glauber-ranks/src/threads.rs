@@ -1,7 +1,7 @@
 //! Ranks that are threads of one process.
 
 use std::ops::{AddAssign, Range};
-use std::sync::{Arc, Barrier, Mutex, PoisonError};
+use std::sync::{Arc, Barrier, PoisonError, RwLock};
 
 use crate::Ranks;
 
@@ -10,7 +10,7 @@ use crate::Ranks;
 /// Every rank must come to every exchange: the others wait for one that does not. A rank that panics therefore ends the process.
 ///
 /// # Panics
-/// [`sum`](Ranks::sum) and [`sum_doubles`](Ranks::sum_doubles), when ranks give different numbers of entries.
+/// [`sum`](Ranks::sum), [`sum_doubles`](Ranks::sum_doubles) and [`sum_parts`](Ranks::sum_parts), when ranks give different numbers of entries.
 #[derive(Debug)]
 pub struct Threads {
     rank: usize,
@@ -21,9 +21,9 @@ pub struct Threads {
 #[derive(Debug)]
 struct Table {
     barrier: Barrier,
-    singles: Mutex<Vec<Vec<f32>>>,
-    doubles: Mutex<Vec<Vec<f64>>>,
-    bytes: Mutex<Vec<Vec<u8>>>,
+    singles: RwLock<Vec<Vec<f32>>>,
+    doubles: RwLock<Vec<Vec<f64>>>,
+    bytes: RwLock<Vec<Vec<u8>>>,
 }
 
 impl Threads {
@@ -35,24 +35,25 @@ impl Threads {
         assert!(size > 0, "a group has at least one rank");
         let table = Arc::new(Table {
             barrier: Barrier::new(size),
-            singles: Mutex::new(vec![Vec::new(); size]),
-            doubles: Mutex::new(vec![Vec::new(); size]),
-            bytes: Mutex::new(vec![Vec::new(); size]),
+            singles: RwLock::new(vec![Vec::new(); size]),
+            doubles: RwLock::new(vec![Vec::new(); size]),
+            bytes: RwLock::new(vec![Vec::new(); size]),
         });
         (0..size).map(|rank| Self { rank, table: Arc::clone(&table) }).collect()
     }
 
     /// Lays something on the table, and looks at what all have laid there.
-    fn exchange<T, R>(&self, place: &Mutex<Vec<Vec<T>>>, values: Vec<T>, look: impl FnOnce(&[Vec<T>]) -> R) -> R {
-        place.lock().unwrap_or_else(PoisonError::into_inner)[self.rank] = values;
+    fn exchange<T, R>(&self, place: &RwLock<Vec<Vec<T>>>, values: Vec<T>, look: impl FnOnce(&[Vec<T>]) -> R) -> R {
+        place.write().unwrap_or_else(PoisonError::into_inner)[self.rank] = values;
         self.table.barrier.wait();
-        let seen = look(&place.lock().unwrap_or_else(PoisonError::into_inner));
+        // All look at the same time.
+        let seen = look(&place.read().unwrap_or_else(PoisonError::into_inner));
         // Nobody lays down the next thing before all have seen this one.
         self.table.barrier.wait();
         seen
     }
 
-    fn add<T: Copy + AddAssign>(&self, place: &Mutex<Vec<Vec<T>>>, values: &mut [T]) {
+    fn add<T: Copy + AddAssign>(&self, place: &RwLock<Vec<Vec<T>>>, values: &mut [T]) {
         let count = values.len();
         let sums = self.exchange(place, values.to_vec(), |all| sum_in_order(all, 0..count));
         values.copy_from_slice(&sums);
@@ -63,6 +64,7 @@ impl Threads {
 fn sum_in_order<T: Copy + AddAssign>(all: &[Vec<T>], entries: Range<usize>) -> Vec<T> {
     let mut sums = all[0][entries.clone()].to_vec();
     for one in &all[1..] {
+        assert_eq!(one.len(), all[0].len(), "ranks give different numbers of entries");
         sums.iter_mut().zip(&one[entries.clone()]).for_each(|(sum, value)| *sum += *value);
     }
     sums
@@ -82,7 +84,7 @@ impl Ranks for Threads {
     }
 
     fn size(&self) -> usize {
-        self.table.singles.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.table.singles.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     fn sum(&self, values: &mut [f32]) {
@@ -93,13 +95,13 @@ impl Ranks for Threads {
         self.add(&self.table.doubles, values);
     }
 
-    fn sum_parts(&self, values: &[f32], borders: &[usize]) -> Vec<f32> {
+    fn sum_parts(&self, values: Vec<f32>, borders: &[usize]) -> Vec<f32> {
         let own = borders[self.rank]..borders[self.rank + 1];
-        self.exchange(&self.table.singles, values.to_vec(), |all| sum_in_order(all, own))
+        self.exchange(&self.table.singles, values, |all| sum_in_order(all, own))
     }
 
-    fn join_parts(&self, part: &[f32], _: &[usize]) -> Vec<f32> {
-        self.exchange(&self.table.singles, part.to_vec(), |all| all.concat())
+    fn join_parts(&self, part: Vec<f32>, _: &[usize]) -> Vec<f32> {
+        self.exchange(&self.table.singles, part, |all| all.concat())
     }
 
     fn broadcast(&self, bytes: Vec<u8>) -> Vec<u8> {

@@ -29,9 +29,9 @@ fn child() {
     let wrong = values.iter().enumerate().filter(|(entry, sum)| sum.to_bits() != expected(*entry).to_bits()).count();
     let values: Vec<f32> = (0..ENTRIES).map(|entry| value(ranks.rank(), entry)).collect();
     for borders in [[0, 0, ENTRIES - 7, ENTRIES], [0, ENTRIES / 3, ENTRIES / 2, ENTRIES], [0; 4]] {
-        let part = ranks.sum_parts(&values[..borders[3]], &borders);
+        let part = ranks.sum_parts(values[..borders[3]].to_vec(), &borders);
         assert_eq!(part.len(), borders[ranks.rank() + 1] - borders[ranks.rank()]);
-        let joined = ranks.join_parts(&part, &borders);
+        let joined = ranks.join_parts(part, &borders);
         assert_eq!(joined.len(), borders[3]);
         assert!(
             joined.iter().enumerate().all(|(entry, sum)| sum.to_bits() == expected(entry).to_bits()),

@@ -30,9 +30,9 @@ fn parts_are_summed_where_they_belong_and_joined_everywhere() {
     let tiny = 2f32.powi(-24);
     for borders in [[0, 3, 3, 5], [0, 0, 5, 5], [0, 1, 3, 5]] {
         let seen = all(3, |ranks| {
-            let values = [[1.0, tiny, tiny][ranks.rank()], 2.0, 3.0, 4.0, ranks.rank() as f32];
-            let part = ranks.sum_parts(&values, &borders);
-            (part.len(), ranks.join_parts(&part, &borders))
+            let values = vec![[1.0, tiny, tiny][ranks.rank()], 2.0, 3.0, 4.0, ranks.rank() as f32];
+            let part = ranks.sum_parts(values, &borders);
+            (part.len(), ranks.join_parts(part, &borders))
         });
         let lengths: Vec<usize> = borders.windows(2).map(|ends| ends[1] - ends[0]).collect();
         assert_eq!(seen.iter().map(|(length, _)| *length).collect::<Vec<_>>(), lengths);
@@ -82,6 +82,6 @@ fn one_alone_has_what_it_gives() {
     let mut values = [1.5];
     Alone.sum(&mut values);
     assert_eq!((values, Alone.broadcast(vec![7]), Alone.gather(vec![7])), ([1.5], vec![7], vec![vec![7]]));
-    assert_eq!(Alone.join_parts(&Alone.sum_parts(&values, &[0, 1]), &[0, 1]), [1.5]);
+    assert_eq!(Alone.join_parts(Alone.sum_parts(vec![1.5], &[0, 1]), &[0, 1]), [1.5]);
     assert!(Alone.is_first() && Alone.any(true) && !Alone.any(false));
 }

@@ -187,7 +187,7 @@ pub struct TrainConfig {
     /// Whether the network's blocks keep their inputs alone for the backward pass, and compute the rest again in it: less memory, more time,
     /// the same loss and gradients ([`Network::recomputing`](glauber_model::Network::recomputing)).
     pub checkpoint_activations: bool,
-    /// In which numbers the large matrix products are made.
+    /// In which numbers the network's large layers compute.
     pub precision: Precision,
     /// Peak learning rate.
     pub learning_rate: f64,

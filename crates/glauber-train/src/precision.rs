@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 
-/// In which numbers the large matrix products of a training step are made, forward and backward. Weights, gradients and the optimiser's state
-/// are of single precision in any case, and so are evaluations and samples.
+/// In which numbers the large layers of a training step compute, forward and backward. Weights, sums of gradients and the optimiser's state are of single
+/// precision in any case, and so are evaluations and samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// Single precision throughout.
     #[default]
     F32,
-    /// Products of factors rounded to bfloat16, 8 bits of mantissa ([`Network::rounded`]): faster on cards made for it, and as large in range, so
-    /// that no loss needs scaling.
+    /// What goes into the large layers and comes out of them, and the gradients of their weights, is rounded to bfloat16 ([`Network::rounded`]): 8 bits of
+    /// mantissa, faster on cards made for it. Its range is that of single precision: no loss needs scaling.
     Bf16,
 }
 
@@ -34,7 +34,8 @@ impl Precision {
         if self == Self::F32 || device.supports_dtype(FloatDType::BF16) {
             return Ok(());
         }
-        let expected = "f32: this device (`--device`) does not compute in bf16".into();
+        let expected =
+            "f32, in the `config.toml` of a run that exists: this device (`--device`) does not compute in bf16".into();
         Err(TrainError::Config { key: "train.precision", found: "bf16".into(), expected })
     }
 }

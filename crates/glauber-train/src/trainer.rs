@@ -179,7 +179,7 @@ impl Trainer {
         &self.network
     }
 
-    /// The moving average of the weights.
+    /// The moving average of the weights; of several ranks each has it whole after an evaluation or a checkpoint.
     pub fn average(&self) -> &Network {
         &self.average
     }
@@ -222,7 +222,7 @@ impl Trainer {
             let samples = train.sample_every > 0 && step.is_multiple_of(train.sample_every);
             let checkpoints = last || step.is_multiple_of(train.checkpoint_every);
             if validates || samples {
-                self.average = self.replicas.exchange().whole(self.average.clone());
+                self.complete_average();
             }
             if first && validates {
                 let line = self.validate(rate, around)?;
@@ -238,7 +238,10 @@ impl Trainer {
             let stop = self.ranks.any(flow == Flow::Stop);
             if stop || checkpoints {
                 self.check_agreement()?;
-                self.complete();
+                if !(validates || samples) {
+                    self.complete_average();
+                }
+                self.complete_optimiser();
                 if first {
                     self.write()?;
                     observer.notice(Event::Checkpoint { step });

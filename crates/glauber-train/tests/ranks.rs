@@ -4,7 +4,8 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Barrier;
 
-use burn::tensor::Device;
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
 use glauber_chain::oracles::MarkovSource;
 use glauber_model::{Network, Preset};
 use glauber_ranks::{Ranks, Threads};
@@ -32,7 +33,8 @@ fn config(micro_batches: usize) -> RunConfig {
             warmup_steps: 2,
             validate_every: 4,
             validation_sequences: 16,
-            sample_every: 0,
+            sample_every: 5,
+            samples: 2,
             checkpoint_every: 4,
             ..TrainConfig::default()
         },
@@ -57,8 +59,9 @@ impl Observer for Until {
 
 fn run(trainer: &mut Trainer, until: usize) -> Result<Flow, TrainError> {
     let source = MarkovSource::random(VOCAB, 1, 3.0).expect("a source");
-    let no_samples = |_: &Network, _: usize, _: u64| Ok(Vec::new());
-    let around = Surroundings { train: &source, validation: &source, sample: &no_samples, excess: None };
+    // What a sample would depend on: every weight of the average.
+    let sample = |average: &Network, count: usize, seed: u64| Ok(vec![format!("{} {seed}", sum(average)); count]);
+    let around = Surroundings { train: &source, validation: &source, sample: &sample, excess: None };
     trainer.run(&around, &mut Until(until))
 }
 
@@ -89,12 +92,33 @@ fn train(folder: &Path, size: usize, micro_batches: usize, until: impl Fn(usize)
     })
 }
 
-/// The newest checkpoint's weights, and all evaluations.
-fn result(folder: &Path) -> (Vec<u8>, Vec<MetricLine>) {
+fn sum(network: &Network) -> f64 {
+    struct Sum(f64);
+    impl ModuleVisitor for Sum {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0 += param.val().into_data().iter::<f64>().sum::<f64>();
+        }
+    }
+    let mut sum = Sum(0.0);
+    network.visit(&mut sum);
+    sum.0
+}
+
+/// The newest checkpoint's files, with weights, average and the optimiser's state, the samples, and all evaluations.
+fn result(folder: &Path) -> (Vec<(String, Vec<u8>)>, Vec<MetricLine>) {
     let run = RunFolder::open(folder).expect("a run");
     let latest = run.latest_checkpoint().expect("a checkpoint");
     assert_eq!(latest.step, STEPS);
-    (std::fs::read(latest.path.join("weights.safetensors")).expect("weights"), run.metrics().expect("metrics"))
+    let read = |path: &Path| std::fs::read(path).expect("a file");
+    let file = |entry: std::io::Result<std::fs::DirEntry>| {
+        let entry = entry.expect("a file");
+        (entry.file_name().into_string().expect("a name"), read(&entry.path()))
+    };
+    let mut files: Vec<_> = std::fs::read_dir(&latest.path).expect("a folder").map(file).collect();
+    assert!(files.len() >= 4, "weights, average, state, optimiser");
+    files.push(("samples".into(), read(&folder.join("samples.txt"))));
+    files.sort();
+    (files, run.metrics().expect("metrics"))
 }
 
 #[test]

@@ -109,18 +109,6 @@ impl TrainWhat {
             Self::ImageTokenizer(_) | Self::Classifier(_) => None,
         }
     }
-
-    /// The `--device`.
-    pub fn device(&self) -> &str {
-        match self {
-            Self::Text(TextFlags { train, .. })
-            | Self::Markov(MarkovFlags { train, .. })
-            | Self::Image(ImageFlags { train, .. })
-            | Self::Sudoku(SudokuFlags { train, .. }) => &train.device,
-            Self::ImageTokenizer(flags) => &flags.device,
-            Self::Classifier(flags) => &flags.device,
-        }
-    }
 }
 
 /// Controls of the heat-bath draws.
@@ -138,7 +126,7 @@ pub struct DrawFlags {
     /// Seed of the chains; the same seed gives the same texts
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
+    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here. `sample` takes several, as in cuda:0,cuda:1
     #[arg(long, default_value = "cpu")]
     pub device: String,
 }

@@ -46,7 +46,7 @@ pub struct TrainFlags {
     /// here
     #[arg(long, default_value = "cpu")]
     pub device: String,
-    /// Micro-batches computed side by side; by default as many as there are cores on the CPU device, one on others. The result does not
+    /// Micro-batches that a rank computes side by side; by default as many as it has cores on the CPU device, one on others. The result does not
     /// depend on it
     #[arg(long)]
     pub threads: Option<usize>,

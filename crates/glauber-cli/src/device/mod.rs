@@ -1,10 +1,12 @@
 //! Devices: by name, whether they are there, and how far they agree with the CPU device.
 
 mod compare;
+mod list;
 mod name;
 mod presence;
 
 pub use compare::CompareFlags;
+pub use list::Devices;
 pub use name::Name;
 #[cfg(not(feature = "mpi"))]
 pub use name::build_with;
@@ -38,24 +40,6 @@ pub fn device(text: &str) -> anyhow::Result<Device> {
     let device = name.open()?;
     presence::check(name, &device)?;
     Ok(device)
-}
-
-/// The devices, if they can add up gradients among themselves: NVIDIA cards, each named once, with NCCL to bring them together. None otherwise.
-pub fn adding_up(names: &[&str]) -> anyhow::Result<Vec<Device>> {
-    let names = names.iter().map(|name| name.parse()).collect::<Result<Vec<Name>, _>>()?;
-    let distinct = |at: usize| matches!(names[at], Name::Cuda(_)) && !names[..at].contains(&names[at]);
-    if !(0..names.len()).all(distinct) {
-        return Ok(Vec::new());
-    }
-    let devices = names.iter().map(|name| device(&name.to_string())).collect::<anyhow::Result<Vec<_>>>()?;
-    if let Err(why) = presence::check_sums(&devices) {
-        tracing::info!(why, "no sums among the cards");
-        tracing::warn!(
-            "the cards cannot add up gradients among themselves, which needs NCCL (libnccl): the host does it"
-        );
-        return Ok(Vec::new());
-    }
-    Ok(devices)
 }
 
 /// Micro-batches computed side by side: what `--threads` says, or on the CPU device one for each core, which so many `ranks` of this process share;

@@ -23,7 +23,9 @@ pub struct UnknownDevice(String);
 
 impl fmt::Display for UnknownDevice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`--device {}`: expected cpu, wgpu, cuda or cuda:INDEX", self.0)
+        write!(f, "`--device {}`: expected cpu, wgpu, cuda or cuda:INDEX", self.0)?;
+        let several = self.0.contains(',');
+        f.write_str(if several { "; several share `sample`, and `train` on sequences, alone" } else { "" })
     }
 }
 

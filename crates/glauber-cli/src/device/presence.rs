@@ -1,8 +1,9 @@
 //! Whether a device is there.
 
 use std::any::Any;
-use std::panic::{self, AssertUnwindSafe};
+use std::panic::{self, AssertUnwindSafe, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 
 use anyhow::bail;
 use burn::tensor::distributed::{ReduceOperation, all_reduce};
@@ -32,15 +33,17 @@ pub fn check_sums(devices: &[Device]) -> Result<(), String> {
         let own = Tensor::<1>::ones([1], device);
         all_reduce(own, ReduceOperation::Sum, devices.to_vec()).resolve().into_data().iter::<f32>().collect()
     };
-    let expected = [devices.len() as f32];
     let sums = quietly(|| {
         std::thread::scope(|scope| {
             let ranks: Vec<_> = devices.iter().map(|device| scope.spawn(|| sum(device))).collect();
-            ranks.into_iter().map(|rank| rank.join().unwrap_or_default()).collect::<Vec<_>>()
+            let sum = |rank: ScopedJoinHandle<'_, _>| rank.join().unwrap_or_else(|panic| resume_unwind(panic));
+            ranks.into_iter().flat_map(sum).collect::<Vec<f32>>()
         })
-    })?;
-    let wrong = sums.into_iter().find(|sum| sum != &expected);
-    wrong.map_or(Ok(()), |wrong| Err(format!("the sum of {expected:?} ones is {wrong:?}")))
+    });
+    match sums.map_err(|why| shortened(&why))? {
+        sums if sums == vec![devices.len() as f32; devices.len()] => Ok(()),
+        sums => Err(format!("each gave 1, and the sums are {sums:?}")),
+    }
 }
 
 /// What a device calls itself.

@@ -50,7 +50,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// For a run of `steps` steps that stands at `first_step`; it stops when `stop` is set. Without a journal where another process writes it.
+    /// For a run of `steps` steps that stands at `first_step`; it stops when `stop` is set. Without a journal where another rank writes it.
     pub fn new(first_step: usize, steps: usize, stop: Arc<AtomicBool>, journal: Option<Journal>) -> Self {
         let bar = match std::io::stderr().is_terminal() && !is_silent() {
             true => ProgressBar::new(steps as u64),

@@ -88,7 +88,7 @@ fn train_run(
         Ok(vec![format!("{count} samples: {}", path.display())])
     };
     let around = Surroundings { train: &pictures.train, validation: &pictures.held_out, sample: &sample, excess: None };
-    run(&mut trainer, &around, &**ranks)?;
+    run(&mut trainer, &around, ranks)?;
     Ok(())
 }
 

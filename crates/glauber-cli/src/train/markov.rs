@@ -39,7 +39,7 @@ pub fn train(flags: &MarkovFlags, ranks: &Rank) -> anyhow::Result<()> {
         [source] => train_on_source(&mut trainer, source, &device, ranks)?,
         _ => {
             let around = Surroundings { train: &mixture, validation: &mixture, sample: &no_text, excess: None };
-            run(&mut trainer, &around, &**ranks)?;
+            run(&mut trainer, &around, ranks)?;
         }
     }
     say(&format!("run folder: {}", folder.display()));
@@ -60,7 +60,7 @@ fn train_on_source(trainer: &mut Trainer, source: &MarkovSource, device: &Device
         excess_over_bayes(network, objective, &schedule, source, held_out, device)
     };
     let around = Surroundings { train: source, validation: source, sample: &no_text, excess: Some(&excess) };
-    run(trainer, &around, &**ranks)?;
+    run(trainer, &around, ranks)?;
     Ok(())
 }
 

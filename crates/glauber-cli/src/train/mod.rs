@@ -13,39 +13,44 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use burn::module::Module;
 use burn::tensor::Device;
-use glauber_ranks::Ranks;
 use glauber_train::{DataConfig, Flow, RunCodec, RunConfig, Surroundings, Trainer, Vocabulary};
 
 use crate::arguments::{TrainFlags, TrainWhat};
-use crate::device::replicas;
+use crate::device::{Devices, replicas};
 use crate::folders::open_run;
 use crate::progress::{Journal, Outcome, Progress, outlive_terminal, say, stop_on_interrupt};
 use crate::ranks::{self, Rank};
 
 /// Trains what the command names, among ranks where there are several.
-pub fn train(what: TrainWhat) -> anyhow::Result<()> {
+pub fn train(mut what: TrainWhat) -> anyhow::Result<()> {
     outlive_terminal()?;
-    let devices = what.device().to_owned();
+    let Some(flags) = what.run_flags() else {
+        ranks::expect_single()?;
+        return train_what(&what, &Rank::alone());
+    };
+    let devices = Devices::of(&flags.device, true);
     ranks::together(&devices, |ranks, device| {
         let mut what = what.clone();
-        if ranks.size() > 1 {
-            let single = "several processes or devices train on text, images, Sudoku grids or a Markov source, not this: \
-                          begin one process, name one device";
-            take_part(what.run_flags().context(single)?, device, &**ranks)?;
+        if let Some(flags) = what.run_flags() {
+            take_part(flags, device, ranks)?;
         }
-        match &what {
-            TrainWhat::Text(flags) => text::train(flags, ranks),
-            TrainWhat::Markov(flags) => markov::train(flags, ranks),
-            TrainWhat::Image(flags) => image::train(flags, ranks),
-            TrainWhat::ImageTokenizer(flags) => image_tokenizer::train(flags),
-            TrainWhat::Classifier(flags) => classifier::train(flags),
-            TrainWhat::Sudoku(flags) => sudoku::train(flags, ranks),
-        }
+        train_what(&what, ranks)
     })
 }
 
+fn train_what(what: &TrainWhat, ranks: &Rank) -> anyhow::Result<()> {
+    match what {
+        TrainWhat::Text(flags) => text::train(flags, ranks),
+        TrainWhat::Markov(flags) => markov::train(flags, ranks),
+        TrainWhat::Image(flags) => image::train(flags, ranks),
+        TrainWhat::ImageTokenizer(flags) => image_tokenizer::train(flags),
+        TrainWhat::Classifier(flags) => classifier::train(flags),
+        TrainWhat::Sudoku(flags) => sudoku::train(flags, ranks),
+    }
+}
+
 /// A rank but the first waits until that has begun or resumed the run, and reads all from its folder.
-fn take_part(flags: &mut TrainFlags, device: &str, ranks: &dyn Ranks) -> anyhow::Result<()> {
+fn take_part(flags: &mut TrainFlags, device: &str, ranks: &Rank) -> anyhow::Result<()> {
     flags.device = device.into();
     if !ranks.is_first() {
         flags.run = Some(ranks::told(ranks)?);
@@ -84,9 +89,7 @@ fn trainer(
     let threads = replicas(flags.threads, &flags.device, ranks.here);
     if ranks.size() > 1 && ranks.is_first() {
         // Before there is a folder that the others could not be told.
-        folder
-            .to_str()
-            .with_context(|| format!("`--run {}`: several processes need a Unicode name", folder.display()))?;
+        folder.to_str().with_context(|| format!("`--run {}`: several ranks need a Unicode name", folder.display()))?;
     }
     let trainer = match (ranks.is_first(), flags.resume) {
         (false, _) => Trainer::join(folder, device, threads)?,
@@ -94,7 +97,7 @@ fn trainer(
         (true, false) => Trainer::begin(config.clone(), vocabulary, codec, folder, device, threads)?,
     };
     if ranks.size() > 1 && ranks.is_first() {
-        ranks::tell(&**ranks, folder)?;
+        ranks::tell(ranks, folder)?;
         let (size, micro_batches) = (ranks.size(), config.train.micro_batches);
         if !micro_batches.is_multiple_of(size) {
             tracing::warn!(
@@ -107,7 +110,7 @@ fn trainer(
 }
 
 /// Trains with a progress bar; says how it ended.
-fn run(trainer: &mut Trainer, around: &Surroundings<'_>, ranks: &dyn Ranks) -> anyhow::Result<Flow> {
+fn run(trainer: &mut Trainer, around: &Surroundings<'_>, ranks: &Rank) -> anyhow::Result<Flow> {
     let train = trainer.config().train.clone();
     let model = &trainer.config().model;
     say(&format!(

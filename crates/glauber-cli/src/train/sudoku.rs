@@ -85,7 +85,7 @@ pub fn train_run(
     };
     let source = Grids(SolutionSource::new(size));
     let around = Surroundings { train: &source, validation: &source, sample: &sample, excess: None };
-    run(&mut trainer, &around, &**ranks)?;
+    run(&mut trainer, &around, ranks)?;
     Ok(())
 }
 

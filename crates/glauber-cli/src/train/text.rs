@@ -47,7 +47,7 @@ pub fn train(flags: &TextFlags, ranks: &Rank) -> anyhow::Result<()> {
         sequences.iter().map(|tokens| Ok(codec.decode(tokens)?)).collect()
     };
     let around = Surroundings { train: &train, validation: &validation, sample: &sample, excess: None };
-    if run(&mut trainer, &around, &**ranks)? == Flow::Continue && ranks.is_first() {
+    if run(&mut trainer, &around, ranks)? == Flow::Continue && ranks.is_first() {
         finish_text(&folder, &device, config.seed, &validation)?;
     }
     say(&format!("run folder: {}", folder.display()));

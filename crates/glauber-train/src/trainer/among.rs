@@ -11,37 +11,50 @@ use crate::optimiser::exchange::Exchange;
 use crate::optimiser::fingerprint;
 
 impl Trainer {
-    /// Shares every step with other ranks: each computes some of the micro-batches, all add up the gradients in the order of the ranks, and
-    /// all take the same step. The first rank alone evaluates and writes, and must have begun or resumed the run; the others [join](Self::join).
+    /// Shares every step with other ranks: each computes some of the micro-batches; the gradients are added up in the order of the ranks; each rank steps
+    /// some of the parameters and sends them to the others. The first rank alone evaluates and writes, and must have begun or resumed the run; the others
+    /// [join](Self::join).
     ///
     /// What is drawn depends on no rank: a run is that of one process, but for the order in which gradients are added. It is the same bit for bit
     /// where each rank computes one micro-batch, or none.
     ///
     /// # Errors
     /// When the ranks do not stand at the same step with the same weights: they must see the same folder.
-    pub fn among(mut self, ranks: Rc<dyn Ranks>) -> Result<Self, TrainError> {
-        self.replicas.share(Exchange::parts(&self.network, Rc::clone(&ranks)));
+    pub fn among(self, ranks: Rc<dyn Ranks>) -> Result<Self, TrainError> {
+        let exchange = Exchange::parts(&self.network, Rc::clone(&ranks));
+        self.sharing(ranks, exchange)
+    }
+
+    /// [`among`](Self::among), but that the devices add up the gradients among themselves, and every rank steps all parameters. For ranks that are threads of
+    /// one process, each with an NVIDIA card of its own, of the same model as the others: burn has such sums for no other device, and cards of several
+    /// models would not step alike. The devices are given for every rank in their order; NCCL decides in which order it adds.
+    ///
+    /// # Errors
+    /// As [`among`](Self::among).
+    ///
+    /// # Panics
+    /// When there is not a device for each rank. In the first step, when the devices cannot do it.
+    pub fn among_devices(self, ranks: Rc<dyn Ranks>, devices: Vec<Device>) -> Result<Self, TrainError> {
+        assert_eq!(devices.len(), ranks.size(), "a device for each rank");
+        let exchange = Exchange::devices(Rc::clone(&ranks), devices);
+        self.sharing(ranks, exchange)
+    }
+
+    fn sharing(mut self, ranks: Rc<dyn Ranks>, exchange: Exchange) -> Result<Self, TrainError> {
         self.ranks = ranks;
+        self.replicas.share(exchange);
         self.check_agreement()?;
         Ok(self)
     }
 
-    /// Gradients are added up among the devices themselves, given for every rank in their order, in place of the memory of the host. For ranks that are
-    /// threads of one process, each with an NVIDIA card of its own: burn has such sums for no other device. NCCL decides in which order it adds.
-    ///
-    /// # Panics
-    /// When there is not a device for each rank. In the first step, when the devices cannot do it.
-    pub fn adding_up_among(mut self, devices: Vec<Device>) -> Self {
-        assert_eq!(devices.len(), self.ranks.size(), "a device for each rank");
-        self.replicas.share(Exchange::Devices(Rc::clone(&self.ranks), devices));
-        self
+    /// Takes in what other ranks know of the average.
+    pub(super) fn complete_average(&mut self) {
+        self.average = self.replicas.exchange().whole(self.average.clone());
     }
 
-    /// Takes in what other ranks know of the average and of the optimiser's state.
-    pub(super) fn complete(&mut self) {
-        let exchange = self.replicas.exchange();
-        self.average = exchange.whole(self.average.clone());
-        self.optimiser.complete(exchange);
+    /// Takes in what other ranks know of the optimiser's state.
+    pub(super) fn complete_optimiser(&mut self) {
+        self.optimiser.complete(self.replicas.exchange());
     }
 
     /// All ranks must stand where the first does.
