@@ -50,12 +50,12 @@ fn sampling(criterion: &mut Criterion) {
         for rows in [1, 16] {
             let tokens = vec![7; rows * LEN];
             // One step after the other, as in a chain: a network that is told the step keeps nothing from the one before.
-            let mut now = 0;
+            let mut now: usize = 0;
             let mut log_r = vec![0.0; rows * VOCAB];
             group.throughput(Throughput::Elements(rows as u64));
             group.bench_function(format!("{}, {rows} rows", preset.name()), |bencher| {
                 bencher.iter(|| {
-                    now = if now > 1 { now - 1 } else { schedule.horizon() };
+                    now = now.checked_sub(1).unwrap_or(schedule.horizon() - 1);
                     let (rows, sites) = (TokenRows::new(&tokens, LEN), schedule.sites(now));
                     conditional.log_conditionals(rows, now, sites, &mut log_r).expect("conditionals");
                 });
