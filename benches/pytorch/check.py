@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from network import Hollow
+from network import build
 from training import Trainer
 
 LOGITS = 1e-4  # greatest difference, nats
@@ -79,7 +79,7 @@ def main():
     recorded = json.loads((folder / "recorded.json").read_text())
     setup = recorded["setup"]
     before, after = folder / recorded["before"], folder / recorded["after"]
-    network = Hollow(setup["model"], setup["vocab"], setup["length"])
+    network = build(setup)
     trainer = resume(network, setup, recorded["step"], before)
     begun = [weight.detach().clone() for weight in trainer.weights]
     averages = [average.clone() for average in trainer.averages]
@@ -102,7 +102,8 @@ def main():
     report("logits of single sites", (some - expected[:, asked]).abs().max().item(), LOGITS)
     losses = []
     for step in recorded["steps"]:
-        loss = trainer.train_step(*condition(step), torch.tensor(step["clean"]))
+        sites = torch.tensor(step["sites"]) if step["sites"] else None
+        loss = trainer.train_step(*condition(step), torch.tensor(step["clean"]), sites)
         losses.append(abs(loss - step["loss"]))
     report(f"losses of {len(losses)} training steps", max(losses), LOSSES)
     weights = ours(network, after / "weights.safetensors")

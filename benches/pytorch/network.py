@@ -1,6 +1,7 @@
-"""The hollow network of `crates/glauber-model` in PyTorch: the same layers with the same names, in plain eager style.
+"""The hollow and the masked-query network of `crates/glauber-model` in PyTorch: the same layers with the same names, in plain eager style.
 
-Only what the yardstick's shapes use is here: sites on a line, conditioned on signal levels, no classes, read-out not tied.
+Only what the yardstick's shapes use is here: sites on a line, no classes; the hollow network conditioned on signal levels with a read-out of its own,
+the masked-query one on the step with a tied read-out.
 """
 
 import math
@@ -120,15 +121,22 @@ class Block(nn.Module):
 
 
 class Vocabulary(nn.Module):
-    def __init__(self, vocab, width, condition_width):
+    """The embedding table, with `extra` rows after those of the vocabulary, and the read-out, which may be tied to it."""
+
+    def __init__(self, vocab, extra, width, condition_width, tied):
         super().__init__()
-        self.table = nn.Embedding(vocab, width)
+        self.table = nn.Embedding(vocab + extra, width)
         self.modulation = nn.Linear(condition_width, 2 * width)
-        self.head = nn.Linear(width, vocab)
+        self.head = None if tied else nn.Linear(width, vocab)
+        self.tied_bias = nn.Parameter(torch.zeros(vocab)) if tied else None
 
     def logits(self, states, condition):
         shift, scale = modulations(self.modulation, condition, 2)
-        return self.head(modulated_norm(states, shift, scale))
+        states = modulated_norm(states, shift, scale)
+        if self.head is not None:
+            return self.head(states)
+        vocab, width = len(self.tied_bias), states.shape[-1]
+        return F.linear(states / math.sqrt(width), self.table.weight[:vocab], self.tied_bias)
 
 
 class RowCondition(nn.Module):
@@ -163,22 +171,83 @@ class LevelEmbedding(nn.Module):
         return self.modulation(F.silu(self.first(features))).chunk(3, dim=2)
 
 
-class Hollow(nn.Module):
-    """All leave-one-out logits in one pass: a stream from the left, a stream from the right, and blocks that merge them."""
+def expect(model, **known):
+    """Refuses sizes that no network here has."""
+    for key, value in known.items():
+        if model[key] != value:
+            raise ValueError(f"`{key}` is {model[key]!r}, expected {value!r}: this script has no other network")
+
+
+@torch.no_grad()
+def draw_weights(network):
+    """Modulations, read-out and biases start at zero; other matrices are uniform."""
+    for name, weight in network.named_parameters():
+        if weight.dim() < 2 or "modulation" in name or "head" in name:
+            weight.zero_()
+            continue
+        embedding = "table" in name or "ends" in name
+        deviation = 0.02 if embedding else math.sqrt(1 / (3 * weight.shape[1]))
+        weight.uniform_(-math.sqrt(3) * deviation, math.sqrt(3) * deviation)
+
+
+class Transformer(nn.Module):
+    """A bidirectional transformer that sees every token as it stands."""
+
+    def __init__(self, model, vocab, extra, length):
+        super().__init__()
+        width, heads, condition_width = model["width"], model["heads"], model["condition_width"]
+        self.vocabulary = Vocabulary(vocab, extra, width, condition_width, model["tied"])
+        self.condition = RowCondition(condition_width)
+        blocks = (Block(SelfAttention(width, heads), width, condition_width) for _ in range(model["layers"]))
+        self.blocks = nn.ModuleList(blocks)
+        self.rotary = Rotary.table(length, width // heads)
+
+    def forward(self, tokens, time, sites):
+        """Logits of one site of each row, `[batch, 1, token]`."""
+        condition = self.condition(time)
+        x = self.vocabulary.table(tokens)
+        for block in self.blocks:
+            x = block(x, condition, self.rotary, None)
+        asked = x.gather(1, sites[:, None, None].expand(-1, 1, x.shape[2]))
+        return self.vocabulary.logits(asked, condition)
+
+
+class MaskedQuery(nn.Module):
+    """The site asked for is replaced by a query token, the first after the vocabulary; a pass answers for one site of each row."""
+
+    one_site_a_row = True
 
     def __init__(self, model, vocab, length):
         super().__init__()
-        known = {"network": "hollow", "positions": "line", "conditioning": "signal-level", "classes": 0, "tied": False}
-        for key, value in known.items():
-            if model[key] != value:
-                raise ValueError(f"`{key}` is {model[key]!r}, expected {value!r}: this script has no other network")
+        expect(model, network="masked-query", positions="line", conditioning="step", classes=0, tied=True)
+        self.transformer, self.query = Transformer(model, vocab, 1, length), vocab
+        draw_weights(self)
+
+    def forward(self, tokens, time, levels, sites=None):
+        """Logits `[batch, asked site, token]` of every site, of the `sites` of a list, or of one site of each row, `[batch]`."""
+        if isinstance(sites, torch.Tensor):
+            hidden = torch.arange(tokens.shape[1]) == sites[:, None]
+            return self.transformer(tokens.masked_fill(hidden, self.query), time, sites)
+        sites = range(tokens.shape[1]) if sites is None else sites
+        passes = (self(tokens, time, levels, torch.full((len(tokens),), site)) for site in sites)
+        return torch.cat(list(passes), 1)
+
+
+class Hollow(nn.Module):
+    """All leave-one-out logits in one pass: a stream from the left, a stream from the right, and blocks that merge them."""
+
+    one_site_a_row = False
+
+    def __init__(self, model, vocab, length):
+        super().__init__()
+        expect(model, network="hollow", positions="line", conditioning="signal-level", classes=0, tied=False)
         width, heads, condition_width = model["width"], model["heads"], model["condition_width"]
 
         def stream():
             blocks = (Block(SelfAttention(width, heads), width, condition_width) for _ in range(model["layers"]))
             return nn.ModuleList(blocks)
 
-        self.vocabulary = Vocabulary(vocab, width, condition_width)
+        self.vocabulary = Vocabulary(vocab, 0, width, condition_width, tied=False)
         self.condition = RowCondition(condition_width)
         self.levels = LevelEmbedding(width)
         self.ends = nn.Parameter(torch.zeros(2, width))
@@ -189,18 +258,7 @@ class Hollow(nn.Module):
         self.rotary = Rotary.table(length, width // heads)
         causal = torch.ones(length, length, dtype=torch.bool).tril()
         self.masks = causal, causal.T.contiguous()
-        self.draw_weights()
-
-    @torch.no_grad()
-    def draw_weights(self):
-        """Modulations, read-out and biases start at zero; other matrices are uniform."""
-        for name, weight in self.named_parameters():
-            if weight.dim() < 2 or "modulation" in name or "head" in name:
-                weight.zero_()
-                continue
-            embedding = "table" in name or "ends" in name
-            deviation = 0.02 if embedding else math.sqrt(1 / (3 * weight.shape[1]))
-            weight.uniform_(-math.sqrt(3) * deviation, math.sqrt(3) * deviation)
+        draw_weights(self)
 
     def forward(self, tokens, time, levels, sites=None):
         """Logits `[batch, asked site, token]` of every site, or of the `sites` given."""
@@ -223,3 +281,9 @@ class Hollow(nn.Module):
         for block in self.merge:
             queries = block(queries, condition, states, self.rotary.at(sites), self.rotary, mask)
         return self.vocabulary.logits(queries, condition)
+
+
+def build(setup):
+    """The network of a setup."""
+    kinds = {"hollow": Hollow, "masked-query": MaskedQuery}
+    return kinds[setup["model"]["network"]](setup["model"], setup["vocab"], setup["length"])

@@ -69,11 +69,15 @@ class Trainer:
             weight.mul_(1 - rate * self.config["weight_decay"])
             weight.add_(update, alpha=-rate * MUON_UPDATE_SIZE * math.sqrt(max(weight.shape)))
 
-    def train_step(self, tokens, time, levels, clean):
-        """One step on noisy `tokens`, whose labels are the `clean` ones, both `[batch, site]`; the loss before it, in nats a site."""
+    def train_step(self, tokens, time, levels, clean, sites=None):
+        """One step on noisy `tokens`, whose labels are the `clean` ones, both `[batch, site]`; of all sites, or of one site of each row. The loss
+        before it, in nats a site asked for."""
         self.network.zero_grad()
-        logits = self.network(tokens, time, levels)
-        loss = F.cross_entropy(logits.flatten(0, 1), clean.flatten())
+        mixed = self.config["precision"] == "bf16"
+        with torch.autocast(tokens.device.type, torch.bfloat16, enabled=mixed):
+            logits = self.network(tokens, time, levels, sites)
+        clean = clean if sites is None else clean.gather(1, sites[:, None])
+        loss = F.cross_entropy(logits.flatten(0, 1).float(), clean.flatten())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.weights, self.config["clip_norm"])
         rate = self.learning_rate()

@@ -1,4 +1,4 @@
-"""The other side of `cargo xtask bench train` and `bench sample`: the same steps in PyTorch, eager, f32, on the CPU.
+"""The other side of `cargo xtask bench train` and `bench sample`: the same steps in PyTorch, eager, on the CPU or an NVIDIA card.
 
 `glauber bench train|sample|matmul` prints the setup that this script takes. Both print one JSON line when they are ready and one a
 block of steps; with `--paced` each block waits for a line on standard input.
@@ -11,7 +11,7 @@ import time
 
 import torch
 
-from network import Hollow
+from network import build
 from training import Trainer
 
 
@@ -39,8 +39,9 @@ class Chain:
 
 
 def training(setup, network):
-    trainer, chain = Trainer(network, setup["train"]), Chain(setup)
-    return lambda: trainer.train_step(*chain.examples(setup["batch"]))
+    trainer, chain, rows = Trainer(network, setup["train"]), Chain(setup), setup["batch"]
+    sites = lambda: torch.randint(chain.length, (rows,)) if network.one_site_a_row else None
+    return lambda: trainer.train_step(*chain.examples(rows), sites())
 
 
 def sampling(setup, network):
@@ -76,6 +77,7 @@ def main():
     parser.add_argument("what", choices=["train", "sample", "matmul"])
     parser.add_argument("--setup", required=True, help="sizes, as JSON")
     parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:INDEX")
     parser.add_argument("--steps", type=int, default=3, help="steps of a block")
     parser.add_argument("--blocks", type=int, default=3, help="blocks, unless paced")
     parser.add_argument("--warmup", type=int, default=2, help="steps before the first block")
@@ -83,17 +85,23 @@ def main():
     flags = parser.parse_args()
     torch.set_num_threads(flags.threads)
     torch.manual_seed(0)
+    torch.set_default_device(flags.device)
+    on_card = flags.device != "cpu"
+    finish = torch.cuda.synchronize if on_card else lambda: None
     setup = json.loads(flags.setup)
-    network = Hollow(setup["model"], setup["vocab"], setup["length"])
+    network = build(setup)
     step = product(setup) if flags.what == "matmul" else {"train": training, "sample": sampling}[flags.what](setup, network)
     for _ in range(flags.warmup):
         step()
+    finish()
     parameters = sum(weight.numel() for weight in network.parameters())
-    print(json.dumps({"side": f"PyTorch {torch.__version__}", "parameters": parameters}), flush=True)
+    side = f"PyTorch {torch.__version__}" + (f" on {torch.cuda.get_device_name()}" if on_card else "")
+    print(json.dumps({"side": side, "parameters": parameters}), flush=True)
     for _ in sys.stdin if flags.paced else range(flags.blocks):
         begin = time.perf_counter()
         for _ in range(flags.steps):
             step()
+        finish()
         print(json.dumps({"steps": flags.steps, "seconds": time.perf_counter() - begin}), flush=True)
 
 

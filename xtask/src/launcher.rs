@@ -21,7 +21,7 @@ const DEVICES: [&str; 3] = ["cpu", "wgpu", "cuda"];
 /// Names that `glauber experiment` takes.
 const EXPERIMENTS: [&str; 4] = ["objectives", "networks", "sudoku", "skip-ahead"];
 /// The device if no `--device` is given.
-const DEFAULT_DEVICE: &str = "cpu";
+pub const DEFAULT_DEVICE: &str = "cpu";
 
 /// Builds the program and becomes it: `glauber <subcommand> <arguments>`.
 ///
@@ -38,12 +38,12 @@ pub fn run(subcommand: &str, arguments: Vec<OsString>) -> anyhow::Result<ExitCod
     hand_over(&build(&features)?, &command_line)
 }
 
-/// Builds the program for the CPU; returns the path of the executable.
+/// Builds the program for a device; returns the path of the executable.
 ///
 /// # Errors
-/// If the build fails.
-pub fn program() -> anyhow::Result<PathBuf> {
-    build(DEFAULT_DEVICE)
+/// [`Usage`] if there is no such device; otherwise if the build fails.
+pub fn program(device: &str) -> anyhow::Result<PathBuf> {
+    build(&features_of(device)?)
 }
 
 /// Runs a named experiment.

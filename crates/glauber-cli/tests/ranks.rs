@@ -167,8 +167,8 @@ mod devices {
         assert!(said.starts_with("error: `--device cpu,cpu` in each of 2 processes: name one"), "{said}");
         let said = failed(glauber(["train", "markov", "--run", text(&run), "--device", "cpu,gpu"]));
         assert!(said.starts_with("error: `--device gpu`: expected cpu,"), "{said}");
-        let said = failed(glauber(["train", "markov", "--run", text(&run), "--device", "cpu,cuda"]));
-        assert!(said.starts_with("error: `--device cuda`:"), "{said}");
+        let said = failed(glauber(["train", "markov", "--run", text(&run), "--device", "cpu,cuda:60000"]));
+        assert!(said.starts_with("error: `--device cuda:60000`:"), "{said}");
         assert!(!run.exists());
         for _ in 0..4 {
             let said = failed(glauber(["sample", "--run", text(&run), "--device", "cpu,cpu,cpu"]));

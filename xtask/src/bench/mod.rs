@@ -15,6 +15,8 @@ use clap::{Args, Subcommand};
 
 pub use compare::Flags as CompareFlags;
 
+use crate::launcher;
+
 /// What can be measured.
 #[derive(Subcommand)]
 pub enum What {
@@ -34,7 +36,7 @@ pub enum What {
 #[derive(Args)]
 pub struct Flags {
     /// Sizes, commas between them
-    #[arg(long, value_delimiter = ',', default_value = "tiny,small,d256", value_parser = ["tiny", "small", "d256"])]
+    #[arg(long, value_delimiter = ',', default_value = "tiny,small,d256", value_parser = ["tiny", "small", "d256", "masked", "ggm-387m"])]
     shape: Vec<String>,
     /// Blocks of steps of either side, in turn
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u64).range(1..))]
@@ -45,6 +47,12 @@ pub struct Flags {
     /// Threads of either side; by default as many as there are cores
     #[arg(long)]
     threads: Option<usize>,
+    /// Where both sides compute: cpu, cuda or cuda:INDEX; PyTorch has no other of ours
+    #[arg(long, default_value = launcher::DEFAULT_DEVICE)]
+    device: String,
+    /// Train in bfloat16: ours with `train.precision = "bf16"`, theirs under `torch.autocast`
+    #[arg(long)]
+    bf16: bool,
     /// A Python that has PyTorch; by default `.venv/bin/python`, then `python3`
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::setup::ShapeFlags;
+use crate::device::{describe, device};
 
 /// What to measure, and how often.
 #[derive(Debug, Args)]
@@ -38,7 +39,11 @@ impl BlockFlags {
     /// Says who measures, then times block after block; `run` does so many steps.
     pub fn measure(&self, parameters: usize, mut run: impl FnMut(usize) -> anyhow::Result<()>) -> anyhow::Result<()> {
         run(self.pace.warmup)?;
-        print(&json!({ "side": concat!("glauber ", env!("CARGO_PKG_VERSION")), "parameters": parameters }))?;
+        let mut side = concat!("glauber ", env!("CARGO_PKG_VERSION")).to_owned();
+        if let Some(name) = describe(&device(&self.shape.device)?) {
+            side += &format!(" on {name}");
+        }
+        print(&json!({ "side": side, "parameters": parameters }))?;
         self.pace.blocks(|steps| {
             let begun = Instant::now();
             run(steps)?;

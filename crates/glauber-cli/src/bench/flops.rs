@@ -1,6 +1,6 @@
 //! Floating-point operations of a step, counted from the shapes.
 
-use anyhow::ensure;
+use anyhow::bail;
 use glauber_model::{ModelConfig, NetworkKind};
 
 /// Iterations of Newton and Schulz in a step of Muon (`glauber-train/src/optimiser/muon.rs`).
@@ -11,7 +11,7 @@ const TIME_FEATURES: u64 = 128;
 const LEVEL_FEATURES: u64 = 34;
 const LEVEL_HIDDEN: u64 = 64;
 
-/// Counts operations of a hollow network, `length` sites a row.
+/// Counts operations of a hollow or a masked-query network, `length` sites a row, with the conditioning of the presets.
 ///
 /// A product of `[m, k]` and `[k, n]` counts `2 m k n`; what is not a matrix product counts nothing. Attention counts every pair of
 /// query and key, those that the bias shuts out included, since both sides of the yardstick compute them. A backward pass counts
@@ -28,45 +28,84 @@ fn row(inputs: u64, outputs: u64) -> u64 {
 }
 
 impl Flops<'_> {
+    /// Sites of a row that a training step asks for.
+    pub fn asked_in_training(&self) -> usize {
+        if self.model.network == NetworkKind::MaskedQuery { 1 } else { self.length }
+    }
+
     /// Forward pass of one row of which `asked` sites are asked for.
     ///
     /// # Errors
-    /// When the network is no hollow one.
+    /// When the network is of another kind.
     pub fn forward(&self, asked: usize) -> anyhow::Result<u64> {
+        match self.model.network {
+            NetworkKind::Hollow => Ok(self.hollow(asked as u64)),
+            NetworkKind::MaskedQuery => Ok(asked as u64 * self.masked_query()),
+            NetworkKind::Bidirectional => bail!("operations are not counted of bidirectional networks"),
+        }
+    }
+
+    /// Scores and weighted sum of some queries over some keys, all heads.
+    fn attend(&self, queries: u64, keys: u64) -> u64 {
+        2 * queries * row(self.model.width as u64, keys)
+    }
+
+    fn feed_forward(&self) -> u64 {
+        2 * row(self.model.width as u64, 4 * self.model.width as u64)
+    }
+
+    /// A block of self-attention over a row.
+    fn block(&self) -> u64 {
+        let (width, length) = (self.model.width as u64, self.length as u64);
+        let site = row(width, 3 * width) + row(width, width) + self.feed_forward();
+        length * site + self.attend(length, length) + row(self.model.condition_width as u64, 6 * width)
+    }
+
+    /// What the step is made into.
+    fn time(&self) -> u64 {
+        let condition = self.model.condition_width as u64;
+        row(TIME_FEATURES, condition) + row(condition, condition)
+    }
+
+    /// A pass, which answers for one site.
+    fn masked_query(&self) -> u64 {
+        let (width, condition) = (self.model.width as u64, self.model.condition_width as u64);
+        let read_out = row(condition, 2 * width) + row(width, self.vocab as u64);
+        self.model.layers as u64 * self.block() + self.time() + read_out
+    }
+
+    fn hollow(&self, asked: u64) -> u64 {
         let model = self.model;
-        ensure!(model.network == NetworkKind::Hollow, "operations are counted of hollow networks alone");
         let (width, condition) = (model.width as u64, model.condition_width as u64);
-        let (length, asked, vocab) = (self.length as u64, asked as u64, self.vocab as u64);
+        let (length, vocab) = (self.length as u64, self.vocab as u64);
         let (layers, merge_layers) = (model.layers as u64, model.merge_layers as u64);
-        let feed_forward = 2 * row(width, 4 * width);
-        let modulation = row(condition, 6 * width);
-        // Scores and weighted sum, over all heads.
-        let attend = |queries: u64, keys: u64| 2 * queries * row(width, keys);
-        let stream =
-            length * (row(width, 3 * width) + row(width, width) + feed_forward) + attend(length, length) + modulation;
+        let (feed_forward, modulation) = (self.feed_forward(), row(condition, 6 * width));
         let merge = asked * (2 * row(width, width) + feed_forward)
             + 2 * length * row(width, 2 * width)
-            + attend(asked, 2 * length)
+            + self.attend(asked, 2 * length)
             + modulation;
         let levels = length * (row(LEVEL_FEATURES, LEVEL_HIDDEN) + row(LEVEL_HIDDEN, 3 * width));
-        let time = row(TIME_FEATURES, condition) + row(condition, condition);
         let read_out = row(condition, 2 * width) + asked * (row(2 * width, width) + row(width, vocab));
-        Ok(2 * layers * stream + merge_layers * merge + levels + time + read_out)
+        2 * layers * self.block() + merge_layers * merge + levels + self.time() + read_out
     }
 
     /// Muon's iterations in one optimiser step: each of a matrix `[m, n]`, `m ≤ n`, is `2 m² n + 2 m³ + 2 m² n`.
     ///
     /// # Errors
-    /// When the network is no hollow one.
+    /// When the network is of another kind.
     pub fn newton_schulz(&self) -> anyhow::Result<u64> {
         let model = self.model;
-        ensure!(model.network == NetworkKind::Hollow, "operations are counted of hollow networks alone");
+        let (streams, merge_layers) = match model.network {
+            NetworkKind::Hollow => (2, model.merge_layers as u64),
+            NetworkKind::MaskedQuery => (1, 0),
+            NetworkKind::Bidirectional => bail!("operations are not counted of bidirectional networks"),
+        };
         let width = model.width as u64;
         let matrix = |times: u64| ITERATIONS * (4 * times + 2) * width.pow(3);
         let feed_forward = 2 * matrix(4);
         let stream = matrix(3) + matrix(1) + feed_forward;
         let merge = 2 * matrix(1) + 2 * matrix(2) + feed_forward;
-        Ok(2 * model.layers as u64 * stream + model.merge_layers as u64 * merge)
+        Ok(streams * model.layers as u64 * stream + merge_layers * merge)
     }
 }
 
@@ -107,11 +146,24 @@ mod tests {
         // Each iteration of [2, n]: 8n + 16 + 8n. [2, 6]: 112, [2, 2]: 48, [2, 8]: 144, [2, 4]: 80.
         let (stream, merge) = (112 + 48 + 2 * 144, 2 * 48 + 2 * 80 + 2 * 144);
         assert_eq!(flops.newton_schulz().unwrap(), 5 * (2 * stream + merge));
+        let model = ModelConfig { network: NetworkKind::MaskedQuery, ..small() };
+        let flops = Flops { model: &model, vocab: 5, length: 3 };
+        assert_eq!(flops.newton_schulz().unwrap(), 5 * stream);
+    }
+
+    #[test]
+    fn a_masked_query_costs_a_pass_for_each_site() {
+        let model = ModelConfig { network: NetworkKind::MaskedQuery, ..small() };
+        let flops = Flops { model: &model, vocab: 5, length: 3 };
+        // A block as above, the time 786, modulation 24, the read-out of one site 2·2·5 = 20.
+        let pass = 3 * 96 + 72 + 72 + 786 + 24 + 20;
+        assert_eq!((flops.asked_in_training(), flops.forward(1).unwrap()), (1, pass));
+        assert_eq!(flops.forward(3).unwrap(), 3 * pass);
     }
 
     #[test]
     fn other_networks_are_refused() {
-        let model = Preset::Ggm387m.config();
+        let model = ModelConfig { network: NetworkKind::Bidirectional, ..small() };
         let flops = Flops { model: &model, vocab: 5, length: 3 };
         assert!(flops.forward(3).is_err() && flops.newton_schulz().is_err());
     }

@@ -100,6 +100,8 @@ fn batch(parts: &[Examples]) -> Value {
         "clean": rows(|part| part.clean.chunks(part.len).map(|row| json!(row)).collect()),
         "levels": rows(|part| part.levels.chunks(part.len).map(|row| json!(row)).collect()),
         "times": rows(|part| part.times.iter().map(|time| json!(time)).collect()),
+        // None where every site is asked for.
+        "sites": rows(|part| part.sites.iter().flatten().map(|site| json!(site)).collect()),
     })
 }
 

@@ -11,7 +11,7 @@ use glauber_model::{ModelConfig, Network, Preset};
 use glauber_schedule::{Schedule, ScheduleConfig};
 use glauber_text::{CorpusConfig, PrepareConfig, TokenizerConfig};
 use glauber_tokens::Token;
-use glauber_train::{DataConfig, RunConfig, SequenceSource, TrainConfig, Trainer, Vocabulary};
+use glauber_train::{DataConfig, Precision, RunConfig, SequenceSource, TrainConfig, Trainer, Vocabulary};
 use serde_json::{Value, json};
 
 use super::flops::Flops;
@@ -26,6 +26,11 @@ pub enum Shape {
     Small,
     /// Width 256, two streams of 6 blocks, one merging block, 4 heads; 16 sequences of 128 tokens, V = 1000
     D256,
+    /// Masked query, width 128, 6 blocks, 4 heads, tied; 32 sequences of 64 tokens, V = 1024
+    Masked,
+    /// The preset, 8 sequences of 128 tokens, V = 50257: for cards
+    #[value(name = "ggm-387m")]
+    Ggm387m,
 }
 
 /// Which sizes, and how many threads.
@@ -43,6 +48,9 @@ pub struct ShapeFlags {
     /// What is measured: cpu, wgpu, cuda, cuda:INDEX
     #[arg(long, default_value = "cpu")]
     pub device: String,
+    /// Train with `train.precision = "bf16"`
+    #[arg(long)]
+    pub bf16: bool,
 }
 
 /// A network, and what it reads.
@@ -80,14 +88,19 @@ impl Shape {
             Self::Tiny => Preset::Tiny.config(),
             Self::Small => Preset::Small.config(),
             Self::D256 => ModelConfig { layers: 6, merge_layers: 1, heads: 4, ..Preset::Small.config() },
+            Self::Masked => {
+                ModelConfig { width: 128, layers: 6, heads: 4, condition_width: 64, ..Preset::Ggm387m.config() }
+            }
+            Self::Ggm387m => Preset::Ggm387m.config(),
         }
     }
 
     /// Vocabulary, sequence length and batch.
     fn sizes(self) -> (usize, usize, usize) {
         match self {
-            Self::Tiny | Self::Small => (1024, 64, 32),
+            Self::Tiny | Self::Small | Self::Masked => (1024, 64, 32),
             Self::D256 => (1000, 128, 16),
+            Self::Ggm387m => (50257, 128, 8),
         }
     }
 }
@@ -97,7 +110,8 @@ impl Setup {
     pub fn of(flags: &ShapeFlags) -> anyhow::Result<Self> {
         let (vocab, length, batch) = flags.shape.sizes();
         let name = flags.shape.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
-        let train = TrainConfig { batch: flags.batch.unwrap_or(batch), ..TrainConfig::default() };
+        let precision = if flags.bf16 { Precision::Bf16 } else { Precision::F32 };
+        let train = TrainConfig { batch: flags.batch.unwrap_or(batch), precision, ..TrainConfig::default() };
         Self::new(Sizes { name, model: flags.shape.model(), vocab, length }, train, flags.threads, &flags.device)
     }
 
@@ -186,7 +200,7 @@ impl Setup {
             "train": self.config.train,
             "parameters": self.parameters()?,
             "flops": {
-                "network": 3 * batch * flops.forward(length)?,
+                "network": 3 * batch * flops.forward(flops.asked_in_training())?,
                 "optimiser": flops.newton_schulz()?,
                 "sample": batch * flops.forward(1)?,
                 "matmul": 2 * rows * inner * columns,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::ensure;
 use burn::tensor::Device;
 
-use super::{Name, device, presence};
+use super::{Name, describe, device, presence};
 
 /// How long cards may take to find each other.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -62,7 +62,7 @@ impl Devices {
             return Ok(Vec::new());
         }
         let devices: Vec<Device> = self.names.iter().filter_map(|name| device(name).ok()).collect();
-        let models: Vec<_> = devices.iter().map(presence::describe).collect();
+        let models: Vec<_> = devices.iter().map(describe).collect();
         if models.windows(2).any(|two| two[0] != two[1]) {
             return Err("they are of several models".into());
         }
@@ -87,8 +87,8 @@ mod tests {
         assert_eq!(check("cpu,cpu"), Ok(()));
         assert!(check("cpu,").unwrap_err().contains("`--device `: expected cpu"));
         assert!(check("cpu,gpu").unwrap_err().contains("`--device gpu`"));
-        let missing = check("cpu,cuda:7").unwrap_err();
-        assert!(missing.contains("`--device cuda:7`"), "{missing}");
+        let missing = check("cpu,cuda:60000").unwrap_err();
+        assert!(missing.contains("`--device cuda:60000`"), "{missing}");
         assert_eq!(Devices::of("cpu,wgpu,cpu", true).on_the_cpu(), 2);
         assert!(Devices::of("cpu,cpu", true).adding_up().is_empty());
     }

@@ -10,6 +10,7 @@ pub use list::Devices;
 pub use name::Name;
 #[cfg(not(feature = "mpi"))]
 pub use name::build_with;
+pub use presence::describe;
 
 use std::io::Write;
 
@@ -60,7 +61,7 @@ fn list() -> anyhow::Result<()> {
         let state = match name.is_built() {
             false => format!("not in this binary; {}", name.build()),
             true => match device(&name.to_string()) {
-                Ok(device) => presence::describe(&device).unwrap_or_else(|| "here".into()),
+                Ok(device) => describe(&device).unwrap_or_else(|| "here".into()),
                 Err(error) => format!("{error:#}"),
             },
         };

@@ -16,8 +16,7 @@ use glauber_train::Precision;
 use self::differences::Differences;
 use self::report::Report;
 use self::subject::Subject;
-use super::presence;
-use crate::device::device;
+use crate::device::{describe, device};
 use crate::progress::say;
 use crate::sampling::check_count;
 
@@ -70,7 +69,7 @@ pub fn compare(flags: &CompareFlags) -> anyhow::Result<()> {
     differences.samples("on the device", &samples);
     let report = Report {
         device: flags.device.clone(),
-        calls_itself: presence::describe(&devices[1]),
+        calls_itself: describe(&devices[1]),
         weights: subject.weights(),
         differences,
         training,
