@@ -12,7 +12,7 @@ use glauber_model::{Network, NetworkKind};
 use glauber_ranks::{Alone, Ranks};
 use glauber_schedule::Schedule;
 
-use crate::objective::evaluation::evaluate;
+use crate::objective::evaluation::Evaluation;
 use crate::optimiser::gradients::Replicas;
 use crate::optimiser::moving_average;
 use crate::run::checkpoint;
@@ -205,9 +205,7 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Diverged`] when the loss is no longer a number, and whatever writing to the folder or sampling can meet.
     pub fn run(&mut self, around: &Surroundings<'_>, observer: &mut dyn Observer) -> Result<Flow, TrainError> {
-        if self.ranks.is_first() {
-            self.draw_validation(around.validation);
-        }
+        self.draw_validation(around.validation);
         let before = self.state.seconds;
         let started = observer.seconds();
         while self.state.step < self.config.train.steps {
@@ -224,8 +222,9 @@ impl Trainer {
             if validates || samples {
                 self.complete_average();
             }
-            if first && validates {
-                let line = self.validate(rate, around)?;
+            let held_out = validates.then(|| self.evaluate());
+            if let Some(held_out) = held_out.filter(|_| first) {
+                let line = self.validate(held_out, rate, around)?;
                 flow = flow.and(observer.notice(Event::Validation(&line)));
                 self.metric_text += &(json_line(&line) + "\n");
                 self.metrics.push(line);
@@ -314,11 +313,14 @@ impl Trainer {
         self.validation = (0..sequences.div_ceil(EVALUATION_ROWS)).map(draw).collect();
     }
 
-    fn validate(&mut self, rate: f64, around: &Surroundings<'_>) -> Result<MetricLine, TrainError> {
+    fn validate(
+        &mut self,
+        held_out: Evaluation,
+        rate: f64,
+        around: &Surroundings<'_>,
+    ) -> Result<MetricLine, TrainError> {
         let train_loss = std::mem::take(&mut self.state.loss_sum) / std::mem::take(&mut self.state.loss_count) as f64;
-        let objective = self.config.train.objective;
         let excess = around.excess.map(|excess| excess(&self.average, &self.validation)).transpose()?;
-        let held_out = evaluate(&self.average, objective, &self.schedule, &self.validation, &self.device);
         if !held_out.loss.is_finite() || !held_out.step_cross_entropy.is_finite() {
             let (step, loss) = (self.state.step, held_out.loss);
             return Err(TrainError::Diverged { step, loss, norm: f64::NAN, learning_rate: rate });

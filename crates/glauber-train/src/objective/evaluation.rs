@@ -71,29 +71,36 @@ fn for_each_label(network: &Network, batches: &[Examples], device: &Device, mut 
     first_row
 }
 
-/// The mean losses of a network over held-out examples. The device must not be an autodiff one.
-pub(crate) fn evaluate(
+/// Sums of a batch's losses, in the order of [`Evaluation`], and how many labels they are over.
+pub(crate) type LossSums = [f64; 4];
+
+/// The losses of a network over a batch of held-out examples. The device must not be an autodiff one.
+pub(crate) fn loss_sums(
     network: &Network,
     objective: Objective,
     schedule: &Schedule,
-    batches: &[Examples],
+    batch: &Examples,
     device: &Device,
-) -> Evaluation {
-    let mut sum = Evaluation::default();
-    let mut labels = 0.0;
-    for_each_label(network, batches, device, |label| {
-        labels += 1.0;
-        sum.loss += own_loss(objective, schedule, &label);
+) -> LossSums {
+    let mut sums = [0.0; 4];
+    for_each_label(network, std::slice::from_ref(batch), device, |label| {
+        sums[0] += own_loss(objective, schedule, &label);
         let log_r = label.logits;
         objective.log_conditional(schedule, label.step, label.site, log_r);
-        sum.step_cross_entropy -= log_r[label.noisy as usize];
+        sums[1] -= log_r[label.noisy as usize];
         let f = signal_logit(schedule, label.step, label.shown, log_r);
-        sum.binary += binary_cross_entropy(f, label.noise);
+        sums[2] += binary_cross_entropy(f, label.noise);
+        sums[3] += 1.0;
     });
-    Evaluation {
-        loss: sum.loss / labels,
-        step_cross_entropy: sum.step_cross_entropy / labels,
-        binary: sum.binary / labels,
+    sums
+}
+
+impl Evaluation {
+    /// Of the sums of all batches, in their order.
+    pub fn mean(batches: &[LossSums]) -> Self {
+        let [loss, step_cross_entropy, binary, labels] =
+            [0, 1, 2, 3].map(|at| batches.iter().map(|sums| sums[at]).sum::<f64>());
+        Self { loss: loss / labels, step_cross_entropy: step_cross_entropy / labels, binary: binary / labels }
     }
 }
 

@@ -7,12 +7,13 @@ use glauber_ranks::Ranks;
 
 use super::Trainer;
 use crate::TrainError;
+use crate::objective::evaluation::{Evaluation, LossSums, loss_sums};
 use crate::optimiser::exchange::Exchange;
 use crate::optimiser::fingerprint;
 
 impl Trainer {
     /// Shares every step with other ranks: each computes some of the micro-batches; the gradients are added up in the order of the ranks; each rank steps
-    /// some of the parameters and sends them to the others. The first rank alone evaluates and writes, and must have begun or resumed the run; the others
+    /// some of the parameters and sends them to the others. The first rank alone draws samples and writes, and must have begun or resumed the run; the others
     /// [join](Self::join).
     ///
     /// What is drawn depends on no rank: a run is that of one process, but for the order in which gradients are added. It is the same bit for bit
@@ -45,6 +46,17 @@ impl Trainer {
         self.replicas.share(exchange);
         self.check_agreement()?;
         Ok(self)
+    }
+
+    /// The average's held-out losses. Each rank evaluates some of the batches.
+    pub(super) fn evaluate(&self) -> Evaluation {
+        let mut sums: Vec<LossSums> = vec![[0.0; 4]; self.validation.len()];
+        let objective = self.config.train.objective;
+        for at in self.ranks.share(self.validation.len()) {
+            sums[at] = loss_sums(&self.average, objective, &self.schedule, &self.validation[at], &self.device);
+        }
+        self.replicas.exchange().add_up(sums.as_flattened_mut());
+        Evaluation::mean(&sums)
     }
 
     /// Takes in what other ranks know of the average.
