@@ -1,6 +1,6 @@
 //! Tokens in, logits out.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamId};
 use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear};
 use burn::tensor::{Device, Int, Tensor};
 use glauber_fused::modulated_norm;
@@ -8,6 +8,7 @@ use glauber_fused::modulated_norm;
 use crate::ModelConfig;
 use crate::attention::{apply, linear};
 use crate::block::modulations;
+use crate::stages::parameters;
 
 /// The embedding table, and the read-out from states to logits: with weights of its own, or the table's when tied.
 #[derive(Module, Debug)]
@@ -32,6 +33,11 @@ impl Vocabulary {
             tied_bias: config.tied.then(zeros),
             vocab,
         }
+    }
+
+    /// The parameters that only states are multiplied with.
+    pub fn behind_states(&self) -> Vec<ParamId> {
+        parameters(&self.head)
     }
 
     /// Tokens `[batch, site]` to `[batch, site, width]`.

@@ -4,11 +4,11 @@
 
 use std::ops::Range;
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamId};
 use burn::nn::{Initializer, Linear};
 use burn::tensor::{Device, Int, Tensor};
 
-use glauber_fused::Rotary;
+use glauber_fused::{GradientObserver, Rotary};
 
 use crate::attention::{apply, linear};
 use crate::bidirectional::pick;
@@ -16,6 +16,7 @@ use crate::block::{Block, Merging, MergingBlock, Modulation};
 use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::{RotaryTables, StreamBiases};
 use crate::embedding::Vocabulary;
+use crate::stages::{parameters, pass};
 use crate::{Conditions, ModelConfig, SiteClassifier, Sites};
 
 /// All leave-one-out logits in one pass.
@@ -36,6 +37,9 @@ pub struct Hollow {
     backward_stream: Vec<Block>,
     join: Linear,
     merge: Vec<MergingBlock>,
+    /// Who hears of gradients.
+    #[module(skip)]
+    observer: Option<GradientObserver>,
 }
 
 /// What the rows' condition makes of the network.
@@ -63,7 +67,24 @@ impl Hollow {
             backward_stream: stream(),
             join: linear(2 * config.width, config.width, true, device),
             merge: merge.collect(),
+            observer: None,
         }
+    }
+
+    pub(crate) fn observed(self, observer: GradientObserver) -> Self {
+        Self { observer: Some(observer), ..self }
+    }
+
+    pub(crate) fn stages(&self) -> Vec<Vec<ParamId>> {
+        let both = self.forward_stream.iter().zip(&self.backward_stream).rev();
+        let layers = both.map(|(one, other)| [one.between_states(), other.between_states()].concat());
+        std::iter::once(self.behind_streams()).chain(layers).collect()
+    }
+
+    /// The parameters that only states of the streams, and what is made of them, are multiplied with.
+    fn behind_streams(&self) -> Vec<ParamId> {
+        let merge = self.merge.iter().flat_map(MergingBlock::between_states);
+        merge.chain(parameters(&self.join)).chain(self.vocabulary.behind_states()).collect()
     }
 
     pub(crate) fn recomputing(self, on: bool) -> Self {
@@ -84,7 +105,10 @@ impl Hollow {
             let bias = self.bias_of(direction, 0..len, len);
             let seen = self.seen(direction, &embedded, 0..len);
             let blocks = self.blocks_of(direction).iter().zip(&modulations.streams[direction]);
-            blocks.fold(seen, |x, (block, modulation)| block.forward(x, modulation, &rotary, Some(bias.clone())))
+            blocks.fold(seen, |x, (block, modulation)| {
+                let [x] = pass([x], block, || block.between_states(), &self.observer);
+                block.forward(x, modulation, &rotary, Some(bias.clone()))
+            })
         })
     }
 
@@ -187,6 +211,7 @@ impl SiteClassifier for Hollow {
         let modulations = self.modulations(conditions);
         let (embedded, level_queries) = self.embed(tokens, conditions.levels.clone());
         let streams = self.streams(embedded, &modulations);
+        let streams = pass(streams, self, || self.behind_streams(), &self.observer);
         let every: Vec<usize>;
         let (asked, rows) = match sites {
             Sites::All => {

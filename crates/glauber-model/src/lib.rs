@@ -23,6 +23,7 @@ mod incremental;
 mod initialise;
 mod masked_query;
 mod rounded;
+mod stages;
 
 pub use bidirectional::Bidirectional;
 pub use classifier::{Network, SiteClassifier, Sites};

@@ -1,7 +1,8 @@
 //! The masked-query network of the paper: the site asked for is replaced by a query token.
 
-use burn::module::Module;
+use burn::module::{Module, ParamId};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use glauber_fused::GradientObserver;
 
 use crate::{Bidirectional, Conditions, ModelConfig, SiteClassifier, Sites};
 
@@ -22,6 +23,14 @@ impl MaskedQuery {
 
     pub(crate) fn recomputing(self, on: bool) -> Self {
         Self { transformer: self.transformer.recomputing(on), ..self }
+    }
+
+    pub(crate) fn observed(self, observer: GradientObserver) -> Self {
+        Self { transformer: self.transformer.observed(observer), ..self }
+    }
+
+    pub(crate) fn stages(&self) -> Vec<Vec<ParamId>> {
+        self.transformer.stages()
     }
 
     /// Logits of one site a row: `[batch, 1, token]`.

@@ -1,10 +1,12 @@
 //! Ranks that are processes, over MPI.
 
 use std::ops::{AddAssign, Range};
+use std::time::Duration;
 
 use mpi::Threading;
 use mpi::datatype::{Partition, PartitionMut};
 use mpi::environment::Universe;
+use mpi::request::{Request, Scope};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator, CommunicatorCollectives, Destination, Equivalence, Root, Source};
 
@@ -12,14 +14,17 @@ use crate::Ranks;
 
 /// Entries that are exchanged at a time: two buffers of so many, however large a gradient is and however many ranks there are.
 const BLOCK: usize = 1 << 22;
+/// How often to look for the end of an exchange without rest, and how long to rest between looks from then on.
+const RESTLESS_LOOKS: usize = 100;
+const REST: Duration = Duration::from_micros(50);
 /// The exit code of a process that panicked.
 const PANICKED: i32 = 101;
 
 /// A process among those that `mpirun` or `srun` began.
 ///
 /// Every rank adds up an equal share of the entries: it is sent that share by all others, adds up in order, and sends the sums to all, or to the rank
-/// whose part they belong to. Each rank sends and receives about twice its entries, or once and its part, however many ranks there are. The
-/// library's own sum is not used: in which order it adds is its own affair.
+/// whose part they belong to. Each rank sends and receives about twice its entries, or once and its part, however many ranks there are; parts are
+/// joined in the same way backwards. The library's own sum is not used: in which order it adds is its own affair.
 pub struct Processes {
     world: SimpleCommunicator,
     /// Among the ranks of this machine.
@@ -39,13 +44,14 @@ impl Processes {
     }
 
     /// The sums of a share of some entries: as long for every rank, and past the end of the entries nought.
-    fn share_of_sums<T: Equivalence + Copy + Default + AddAssign>(&self, block: &[T]) -> Vec<T> {
+    fn share_of_sums<T: Equivalence + Copy + Default + AddAssign>(&self, mut block: Vec<T>) -> Vec<T> {
         let size = self.size();
         let share = block.len().div_ceil(size);
-        let mut sent = block.to_vec();
-        sent.resize(share * size, T::default());
+        block.resize(share * size, T::default());
         let mut received = vec![T::default(); share * size];
-        self.world.all_to_all_into(&sent[..], &mut received[..]);
+        mpi::request::scope(|scope| {
+            wait(self.world.immediate_all_to_all_into(scope, &block[..], &mut received[..]));
+        });
         let (sums, others) = received.split_at_mut(share);
         for other in others.chunks(share) {
             sums.iter_mut().zip(other).for_each(|(sum, value)| *sum += *value);
@@ -54,34 +60,81 @@ impl Processes {
         received
     }
 
+    /// The shares of all ranks, all of the same length, one after the other.
+    fn all_shares<T: Equivalence + Copy + Default>(&self, share: &[T]) -> Vec<T> {
+        let mut all = vec![T::default(); share.len() * self.size()];
+        mpi::request::scope(|scope| wait(self.world.immediate_all_gather_into(scope, share, &mut all[..])));
+        all
+    }
+
     fn add<T: Equivalence + Copy + Default + AddAssign>(&self, values: &mut [T]) {
-        let size = self.size();
-        for block in values.chunks_mut(BLOCK.max(size)) {
-            let sums = self.share_of_sums(block);
-            let mut all = vec![T::default(); sums.len() * size];
-            self.world.all_gather_into(&sums[..], &mut all[..]);
-            block.copy_from_slice(&all[..block.len()]);
+        for block in values.chunks_mut(BLOCK.max(self.size())) {
+            let sums = self.share_of_sums(block.to_vec());
+            block.copy_from_slice(&self.all_shares(&sums)[..block.len()]);
         }
     }
 
-    /// The sums of a block of entries, those among them that belong to this rank's part. `block` says where the entries lie among all.
-    fn own_sums(&self, values: &[f32], block: &Range<usize>, borders: &[usize]) -> Vec<f32> {
-        let (rank, size) = (self.rank(), self.size());
-        let sums = self.share_of_sums(&values[block.clone()]);
-        let share = |rank: usize| {
-            let at = |rank: usize| (block.start + rank * sums.len()).min(block.end);
-            at(rank)..at(rank + 1)
-        };
-        let part = borders[rank]..borders[rank + 1];
-        let [sent, sent_from] = side_by_side(&lengths(&share(rank), borders));
-        let received: Vec<usize> = (0..size).map(|rank| overlap(&share(rank), &part).len()).collect();
-        let mut own = vec![0.0; received.iter().sum()];
-        let [received, received_to] = side_by_side(&received);
-        self.world.all_to_all_varcount_into(
-            &Partition::new(&sums[..], sent, sent_from),
-            &mut PartitionMut::new(&mut own[..], received, received_to),
-        );
-        own
+    /// Entries divided in one way, divided in another: `own` are this rank's of all, by the borders `from`; what comes back is, by the borders `to`.
+    fn divide_again(&self, own: &[f32], from: &[usize], to: &[usize]) -> Vec<f32> {
+        let part = |borders: &[usize]| borders[self.rank()]..borders[self.rank() + 1];
+        let [sent, sent_from] = side_by_side(&lengths(&part(from), to));
+        let [received, received_to] = side_by_side(&lengths(&part(to), from));
+        let mut again = vec![0.0; part(to).len()];
+        let sent = Partition::new(own, sent, sent_from);
+        let mut place = PartitionMut::new(&mut again[..], received, received_to);
+        mpi::request::scope(|scope| wait(self.world.immediate_all_to_all_varcount_into(scope, &sent, &mut place)));
+        again
+    }
+}
+
+/// MPI itself would wait without rest, and take a core from the threads that compute meanwhile.
+fn wait<'a, D: ?Sized, S: Scope<'a>>(mut request: Request<'a, D, S>) {
+    let mut looks = 0;
+    while let Err(unfinished) = request.test() {
+        request = unfinished;
+        looks += 1;
+        match looks < RESTLESS_LOOKS {
+            true => std::thread::yield_now(),
+            false => std::thread::sleep(REST),
+        }
+    }
+}
+
+/// Entries of all ranks' parts that are exchanged at a time: of each part a piece in proportion to its length, so that no rank has more to send
+/// or to receive at any time than over the whole.
+struct Pieces {
+    /// Of each rank's part, among all entries.
+    ranges: Vec<Range<usize>>,
+    /// Where they begin and end, laid one after the other.
+    borders: Vec<usize>,
+}
+
+impl Pieces {
+    /// All entries, by the borders of the parts.
+    fn of(borders: &[usize]) -> impl Iterator<Item = Self> {
+        let count = borders.last().map_or(0, |entries| entries.div_ceil(BLOCK));
+        (0..count).map(move |at| {
+            let piece = |ends: &[usize]| {
+                let border = |at: usize| ends[0] + (ends[1] - ends[0]) * at / count;
+                border(at)..border(at + 1)
+            };
+            let ranges: Vec<Range<usize>> = borders.windows(2).map(piece).collect();
+            let ends = ranges.iter().scan(0, |end, range| {
+                *end += range.len();
+                Some(*end)
+            });
+            Self { borders: std::iter::once(0).chain(ends).collect(), ranges }
+        })
+    }
+
+    fn len(&self) -> usize {
+        self.borders[self.ranges.len()]
+    }
+
+    /// The borders of an equal share for each rank.
+    fn shares(&self) -> Vec<usize> {
+        let share = self.len().div_ceil(self.ranges.len());
+        (0..self.borders.len()).map(|rank| (rank * share).min(self.len())).collect()
     }
 }
 
@@ -90,11 +143,6 @@ fn overlap(range: &Range<usize>, other: &Range<usize>) -> Range<usize> {
     let start = other.start.clamp(range.start, range.end);
     let end = other.end.clamp(start, range.end);
     start - range.start..end - range.start
-}
-
-/// So many entries, a block after the other.
-fn blocks(entries: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..entries).step_by(BLOCK).map(move |start| start..(start + BLOCK).min(entries))
 }
 
 /// How many entries of a range each rank has, by the borders of their parts.
@@ -133,18 +181,25 @@ impl Ranks for Processes {
     }
 
     fn sum_parts(&self, values: Vec<f32>, borders: &[usize]) -> Vec<f32> {
-        blocks(values.len()).flat_map(|block| self.own_sums(&values, &block, borders)).collect()
+        let own_sums = |pieces: Pieces| {
+            let block = pieces.ranges.iter().flat_map(|range| &values[range.clone()]).copied().collect();
+            let (mut sums, shares) = (self.share_of_sums(block), pieces.shares());
+            sums.truncate(shares[self.rank() + 1] - shares[self.rank()]);
+            self.divide_again(&sums, &shares, &pieces.borders)
+        };
+        Pieces::of(borders).flat_map(own_sums).collect()
     }
 
     fn join_parts(&self, part: Vec<f32>, borders: &[usize]) -> Vec<f32> {
-        let (start, end) = (borders[self.rank()], borders[self.rank() + 1]);
+        let (rank, start) = (self.rank(), borders[self.rank()]);
         let mut all = vec![0.0; borders.last().copied().unwrap_or(0)];
-        for block in blocks(all.len()) {
-            let [received, received_to] = side_by_side(&lengths(&block, borders));
-            self.world.all_gather_varcount_into(
-                &part[overlap(&(start..end), &block)],
-                &mut PartitionMut::new(&mut all[block], received, received_to),
-            );
+        for pieces in Pieces::of(borders) {
+            let (own, shares) = (&pieces.ranges[rank], pieces.shares());
+            let mut share = self.divide_again(&part[own.start - start..own.end - start], &pieces.borders, &shares);
+            share.resize(shares[1], 0.0);
+            let block = self.all_shares(&share);
+            let places = pieces.ranges.iter().zip(pieces.borders.windows(2));
+            places.for_each(|(range, ends)| all[range.clone()].copy_from_slice(&block[ends[0]..ends[1]]));
         }
         all
     }

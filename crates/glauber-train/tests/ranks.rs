@@ -20,7 +20,7 @@ const STEPS: usize = 12;
 
 fn config(micro_batches: usize) -> RunConfig {
     let mut model = Preset::Tiny.config();
-    (model.width, model.layers, model.heads, model.condition_width) = (16, 1, 2, 8);
+    (model.width, model.layers, model.heads, model.condition_width) = (16, 2, 2, 8);
     RunConfig {
         seed: 3,
         data: DataConfig::Markov { length: 8, vocab: VOCAB, source_seed: 1, classes: 1 },
@@ -65,22 +65,33 @@ fn run(trainer: &mut Trainer, until: usize) -> Result<Flow, TrainError> {
     trainer.run(&around, &mut Until(until))
 }
 
-fn first(folder: &Path, micro_batches: usize) -> Result<Trainer, TrainError> {
+fn first(folder: &Path, micro_batches: usize, threads: usize) -> Result<Trainer, TrainError> {
     let vocabulary = Vocabulary::of_counts(vec![1; VOCAB], "test");
     match folder.exists() {
-        true => Trainer::resume(folder, &Device::flex(), 1),
-        false => Trainer::begin(config(micro_batches), &vocabulary, None, folder, &Device::flex(), 1),
+        true => Trainer::resume(folder, &Device::flex(), threads),
+        false => Trainer::begin(config(micro_batches), &vocabulary, None, folder, &Device::flex(), threads),
     }
 }
 
 /// Trains with so many ranks; rank `r` asks to stop after `until(r)` steps. Where each of them ended.
 fn train(folder: &Path, size: usize, micro_batches: usize, until: impl Fn(usize) -> usize + Sync) -> Vec<usize> {
+    train_with(1, folder, size, micro_batches, until)
+}
+
+/// The same, with so many threads a rank.
+fn train_with(
+    threads: usize,
+    folder: &Path,
+    size: usize,
+    micro_batches: usize,
+    until: impl Fn(usize) -> usize + Sync,
+) -> Vec<usize> {
     let begun = Barrier::new(size);
     let one = |ranks: Threads| {
         let rank = ranks.rank();
-        let trainer = (rank == 0).then(|| first(folder, micro_batches).expect("a run"));
+        let trainer = (rank == 0).then(|| first(folder, micro_batches, threads).expect("a run"));
         begun.wait();
-        let trainer = trainer.unwrap_or_else(|| Trainer::join(folder, &Device::flex(), 1).expect("the same run"));
+        let trainer = trainer.unwrap_or_else(|| Trainer::join(folder, &Device::flex(), threads).expect("the same run"));
         let mut trainer = trainer.among(Rc::new(ranks)).expect("agreement");
         run(&mut trainer, until(rank)).expect("training");
         trainer.state().step
@@ -140,9 +151,12 @@ fn a_micro_batch_a_rank_is_the_run_of_one_process_bit_for_bit() {
 #[test]
 fn several_micro_batches_a_rank_are_the_run_of_one_process_to_rounding() {
     let folder = tempfile::tempdir().expect("a folder");
-    let [alone, shared] = ["alone", "shared"].map(|name| folder.path().join(name));
+    let [alone, shared, threads] = ["alone", "shared", "threads"].map(|name| folder.path().join(name));
     train(&alone, 1, 6, |_| usize::MAX);
     train(&shared, 2, 6, |_| usize::MAX);
+    // Micro-batches side by side tell of their gradients in any order.
+    train_with(2, &threads, 2, 6, |_| usize::MAX);
+    assert_eq!(result(&threads), result(&shared));
     let ((one, alone), (other, shared)) = (result(&alone), result(&shared));
     assert_ne!(one, other, "sums of three and three are not rounded as sums of six");
     assert_eq!(alone.len(), 3);
@@ -169,7 +183,7 @@ fn ranks_that_stand_elsewhere_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let [here, there] = ["here", "there"].map(|name| folder.path().join(name));
     train(&there, 1, 2, |_| 5);
-    drop(first(&here, 2).expect("a run"));
+    drop(first(&here, 2, 1).expect("a run"));
     let places = [&here, &there];
     let one = |ranks: Threads| {
         let trainer = Trainer::join(places[ranks.rank()], &Device::flex(), 1).expect("a run");

@@ -1,14 +1,19 @@
 //! Gradients of micro-batches, side by side, summed in a fixed order.
 
+use std::panic::resume_unwind;
+use std::sync::{Arc, mpsc};
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use glauber_fused::GradientObserver;
 use glauber_model::{Network, SiteClassifier};
+use glauber_ranks::Ranks;
 use glauber_schedule::Schedule;
 
-use super::exchange::Exchange;
+use super::exchange::{self, Exchange, Parts, Sums, Teller};
 use super::jobs::{self, Job};
 use crate::{Examples, Objective, Precision, TrainConfig};
 
@@ -27,7 +32,7 @@ pub(crate) struct StepGradients {
 /// Each replica's operations stay on its own thread, so the serial parts of several micro-batches run side by side. The sum
 /// runs in the order of the micro-batches: the result does not depend on the number of threads.
 pub(crate) struct Replicas {
-    pools: Vec<ThreadPool>,
+    lanes: Lanes,
     recomputing: bool,
     precision: Precision,
     exchange: Exchange,
@@ -36,14 +41,9 @@ pub(crate) struct Replicas {
 impl Replicas {
     /// At most `threads` replicas; one replica leaves the parallelism within its operations as it is.
     pub fn new(threads: usize, train: &TrainConfig) -> Self {
-        let name = |at| move |_| format!("replica-{at}");
-        let pool = |at: usize| ThreadPoolBuilder::new().num_threads(1).thread_name(name(at)).build().ok();
-        let pools = match threads.min(train.micro_batches) {
-            0 | 1 => Vec::new(),
-            threads => (0..threads).filter_map(pool).collect(),
-        };
+        let lanes = Lanes::new(threads.min(train.micro_batches));
         let (recomputing, precision) = (train.checkpoint_activations, train.precision);
-        Self { pools, recomputing, precision, exchange: Exchange::None }
+        Self { lanes, recomputing, precision, exchange: Exchange::None }
     }
 
     /// From here on the micro-batches of other ranks count as well.
@@ -67,48 +67,52 @@ impl Replicas {
         device: &Device,
         clip: f64,
     ) -> StepGradients {
-        let network = &network.clone().recomputing(self.recomputing);
-        let precision = self.precision;
-        let one = |examples: &Examples| loss_and_gradients(network, objective, schedule, examples, precision, device);
-        let parts = match batches.len() > 1 && self.pools.len() > 1 {
-            false => batches.iter().map(one).collect(),
-            true => self.side_by_side(batches, &one),
-        };
-        self.average(network, parts, clip)
-    }
-
-    fn side_by_side(
-        &self,
-        batches: &[Examples],
-        one: &(dyn Fn(&Examples) -> (f64, GradientsParams) + Sync),
-    ) -> Vec<(f64, GradientsParams)> {
-        let mut parts: Vec<Option<(f64, GradientsParams)>> = Vec::new();
-        parts.resize_with(batches.len(), || None);
-        let stride = self.pools.len();
-        let mut lanes: Vec<Vec<(&Examples, &mut Option<_>)>> = Vec::new();
-        lanes.resize_with(stride, Vec::new);
-        for (at, work) in batches.iter().zip(&mut parts).enumerate() {
-            lanes[at % stride].push(work);
-        }
-        std::thread::scope(|scope| {
-            for (pool, lane) in self.pools.iter().zip(lanes) {
-                let run = move || {
-                    for (examples, part) in lane {
-                        *part = Some(one(examples));
-                    }
-                };
-                scope.spawn(|| pool.install(run));
+        let network = network.clone().recomputing(self.recomputing);
+        let pass = Pass { network, objective, schedule, precision: self.precision, device };
+        let (losses, parts) = match &self.exchange {
+            Exchange::Parts(ranks, parts) => self.telling(&pass, batches, parts, &**ranks),
+            Exchange::Devices(ranks, sums) => {
+                let (losses, own) = self.gradients(&pass, batches);
+                (losses, vec![exchange::add_up(&pass.network, own, &**ranks, sums)])
             }
-        });
-        parts.into_iter().flatten().collect()
+            Exchange::None => self.gradients(&pass, batches),
+        };
+        self.average(&pass.network, &losses, parts, clip)
     }
 
-    fn average(&self, network: &Network, parts: Vec<(f64, GradientsParams)>, clip: f64) -> StepGradients {
-        let mut totals = [parts.iter().map(|(loss, _)| loss).sum::<f64>(), parts.len() as f64];
+    fn gradients(&self, pass: &Pass<'_>, batches: &[Examples]) -> (Vec<f64>, Vec<GradientsParams>) {
+        self.lanes.run(batches, &|_, examples| pass.loss_and_gradients(&pass.network, examples)).into_iter().unzip()
+    }
+
+    /// The exchange goes on in this thread while others compute, wherever gradients are told of before a backward pass is over.
+    fn telling(
+        &self,
+        pass: &Pass<'_>,
+        batches: &[Examples],
+        parts: &Parts,
+        ranks: &dyn Ranks,
+    ) -> (Vec<f64>, Vec<GradientsParams>) {
+        let (to, told) = mpsc::channel();
+        let sums = Sums::new(batches.len(), told);
+        let lanes = &self.lanes;
+        let compute =
+            move || lanes.run(batches, &|micro, examples| pass.tell(examples, &Teller::new(micro, to.clone())));
+        let (losses, sums) = match pass.tells_early() {
+            // Elsewhere a thread of its own would only be one more that a card's driver must keep up with.
+            false => (compute(), parts.add_up(&pass.network, sums, ranks)),
+            true => std::thread::scope(|scope| {
+                let computing = scope.spawn(compute);
+                let sums = parts.add_up(&pass.network, sums, ranks);
+                (computing.join().unwrap_or_else(|panic| resume_unwind(panic)), sums)
+            }),
+        };
+        (losses, vec![sums.expect("every micro-batch has told of every parameter")])
+    }
+
+    fn average(&self, network: &Network, losses: &[f64], parts: Vec<GradientsParams>, clip: f64) -> StepGradients {
+        let mut totals = [losses.iter().sum::<f64>(), losses.len() as f64];
         self.exchange.add_up(&mut totals);
         let [loss, count] = totals;
-        let parts = parts.into_iter().map(|(_, gradients)| gradients).collect();
-        let parts = self.exchange.gradients(network, parts);
         let mut gather = Gather { parts, count, jobs: Vec::new() };
         network.visit(&mut gather);
         let mut mean = Mean { total: GradientsParams::new(), squares: Vec::new() };
@@ -121,6 +125,76 @@ impl Replicas {
             network.visit(&mut Scale { gradients: &mut gradients, scale });
         }
         StepGradients { loss: loss / count, norm, gradients }
+    }
+}
+
+/// What is done to every micro-batch of a step.
+struct Pass<'a> {
+    network: Network,
+    objective: Objective,
+    schedule: &'a Schedule,
+    precision: Precision,
+    device: &'a Device,
+}
+
+impl Pass<'_> {
+    fn loss_and_gradients(&self, network: &Network, examples: &Examples) -> (f64, GradientsParams) {
+        loss_and_gradients(network, self.objective, self.schedule, examples, self.precision, self.device)
+    }
+
+    fn tells_early(&self) -> bool {
+        self.precision == Precision::F32 && GradientObserver::hears_of(self.device)
+    }
+
+    /// The loss; gradients are told of.
+    fn tell(&self, examples: &Examples, teller: &Arc<Teller>) -> f64 {
+        let network = match self.tells_early() {
+            true => self.network.clone().observed(teller.observer()),
+            false => self.network.clone(),
+        };
+        let (loss, gradients) = self.loss_and_gradients(&network, examples);
+        teller.finish(&network, gradients);
+        loss
+    }
+}
+
+/// Threads of which each takes the next of as many micro-batches; none where one after the other is computed.
+struct Lanes(Vec<ThreadPool>);
+
+impl Lanes {
+    fn new(threads: usize) -> Self {
+        let name = |at| move |_| format!("replica-{at}");
+        let pool = |at: usize| ThreadPoolBuilder::new().num_threads(1).thread_name(name(at)).build().ok();
+        Self(if threads > 1 { (0..threads).filter_map(pool).collect() } else { Vec::new() })
+    }
+
+    /// What each micro-batch, with its place, comes to.
+    fn run<T: Send>(&self, batches: &[Examples], one: &(dyn Fn(usize, &Examples) -> T + Sync)) -> Vec<T> {
+        match batches.len() > 1 && self.0.len() > 1 {
+            false => batches.iter().enumerate().map(|(at, examples)| one(at, examples)).collect(),
+            true => self.side_by_side(batches, one),
+        }
+    }
+
+    fn side_by_side<T: Send>(&self, batches: &[Examples], one: &(dyn Fn(usize, &Examples) -> T + Sync)) -> Vec<T> {
+        let mut results: Vec<Option<T>> = Vec::new();
+        results.resize_with(batches.len(), || None);
+        let mut lanes: Vec<Vec<_>> = Vec::new();
+        lanes.resize_with(self.0.len(), Vec::new);
+        for (at, work) in batches.iter().zip(&mut results).enumerate() {
+            lanes[at % self.0.len()].push((at, work));
+        }
+        std::thread::scope(|scope| {
+            for (pool, lane) in self.0.iter().zip(lanes) {
+                let run = move || {
+                    for (at, (examples, result)) in lane {
+                        *result = Some(one(at, examples));
+                    }
+                };
+                scope.spawn(|| pool.install(run));
+            }
+        });
+        results.into_iter().flatten().collect()
     }
 }
 
