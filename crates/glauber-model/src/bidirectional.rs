@@ -8,7 +8,7 @@ use crate::block::Block;
 use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::{RotaryTables, indices};
 use crate::embedding::Vocabulary;
-use crate::stages::pass;
+use crate::stages::observe;
 use crate::{Conditions, ModelConfig, SiteClassifier, Sites};
 
 /// A bidirectional transformer that sees every token as it stands; one pass gives the logits of every site.
@@ -57,7 +57,7 @@ impl Bidirectional {
     fn states(&self, embedded: Tensor<3>, condition: &Tensor<2>) -> Tensor<3> {
         let rotary = self.rotary.first(embedded.dims()[1]);
         self.blocks.iter().fold(embedded, |x, block| {
-            let [x] = pass([x], block, || block.between_states(), &self.observer);
+            let [x] = observe([x], block, || block.between_states(), &self.observer);
             block.forward(x, &block.modulation(condition.clone()), &rotary, None)
         })
     }
@@ -74,7 +74,7 @@ impl SiteClassifier for Bidirectional {
             None => embedded,
         };
         let states = [self.states(embedded, &condition)];
-        let [states] = pass(states, &self.vocabulary, || self.vocabulary.behind_states(), &self.observer);
+        let [states] = observe(states, &self.vocabulary, || self.vocabulary.behind_states(), &self.observer);
         self.vocabulary.logits(pick(states, sites), self.vocabulary.modulation(condition))
     }
 }

@@ -16,7 +16,7 @@ use crate::block::{Block, Merging, MergingBlock, Modulation};
 use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::{RotaryTables, StreamBiases};
 use crate::embedding::Vocabulary;
-use crate::stages::{parameters, pass};
+use crate::stages::{observe, parameters};
 use crate::{Conditions, ModelConfig, SiteClassifier, Sites};
 
 /// All leave-one-out logits in one pass.
@@ -106,7 +106,7 @@ impl Hollow {
             let seen = self.seen(direction, &embedded, 0..len);
             let blocks = self.blocks_of(direction).iter().zip(&modulations.streams[direction]);
             blocks.fold(seen, |x, (block, modulation)| {
-                let [x] = pass([x], block, || block.between_states(), &self.observer);
+                let [x] = observe([x], block, || block.between_states(), &self.observer);
                 block.forward(x, modulation, &rotary, Some(bias.clone()))
             })
         })
@@ -211,7 +211,7 @@ impl SiteClassifier for Hollow {
         let modulations = self.modulations(conditions);
         let (embedded, level_queries) = self.embed(tokens, conditions.levels.clone());
         let streams = self.streams(embedded, &modulations);
-        let streams = pass(streams, self, || self.behind_streams(), &self.observer);
+        let streams = observe(streams, self, || self.behind_streams(), &self.observer);
         let every: Vec<usize>;
         let (asked, rows) = match sites {
             Sites::All => {

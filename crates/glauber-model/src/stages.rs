@@ -45,15 +45,16 @@ pub(crate) fn parameters<M: Module>(module: &M) -> Vec<ParamId> {
     ids.0
 }
 
-/// States of which all is made that is made of some parameters of a module.
-pub(crate) fn pass<M: Module, const N: usize>(
+/// States as they are, of which all is made that is made of some parameters of a module: where an observer hears of these.
+pub(crate) fn observe<M: Module, const N: usize>(
     states: [Tensor<3>; N],
     module: &M,
     parameters: impl FnOnce() -> Vec<ParamId>,
     observer: &Option<GradientObserver>,
 ) -> [Tensor<3>; N] {
-    match observer {
-        None => states,
-        Some(observer) => observed(module, &parameters(), states, observer),
+    let Some(observer) = observer else { return states };
+    match parameters() {
+        none if none.is_empty() => states,
+        parameters => observed(module, &parameters, states, observer),
     }
 }

@@ -18,12 +18,12 @@ const VOCAB: usize = 7;
 const LEN: usize = 6;
 const ROWS: usize = 3;
 
-fn config(network: NetworkKind, tied: bool) -> ModelConfig {
+fn config(network: NetworkKind, tied: bool, layers: usize, merge_layers: usize) -> ModelConfig {
     ModelConfig {
         network,
         width: 16,
-        layers: 3,
-        merge_layers: 2,
+        layers,
+        merge_layers,
         heads: 2,
         condition_width: 8,
         positions: Positions::Line,
@@ -82,9 +82,12 @@ fn between_states(network: &Network) -> usize {
 #[test]
 fn what_is_told_on_the_way_is_what_there_is_in_the_end_and_comes_in_stages() {
     for kind in [NetworkKind::Hollow, NetworkKind::MaskedQuery, NetworkKind::Bidirectional] {
-        for (tied, recomputing) in [(false, false), (true, false), (false, true)] {
-            let name = format!("{kind:?}, tied: {tied}, recomputing: {recomputing}");
-            let network = awake::awake(&config(kind, tied), VOCAB, LEN, 1, &Device::flex()).recomputing(recomputing);
+        for (tied, recomputing, layers, merge_layers) in
+            [(false, false, 3, 2), (true, false, 1, 1), (false, true, 2, 2), (true, true, 2, 0)]
+        {
+            let name = format!("{kind:?}, {layers}, {merge_layers}, tied: {tied}, recomputing: {recomputing}");
+            let config = config(kind, tied, layers, merge_layers);
+            let network = awake::awake(&config, VOCAB, LEN, 1, &Device::flex()).recomputing(recomputing);
             let told = Arc::new(Mutex::new(Vec::new()));
             let ear = Arc::clone(&told);
             let observer = GradientObserver::new(move |parameter, gradient: &[f32]| {

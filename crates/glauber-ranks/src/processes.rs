@@ -12,7 +12,7 @@ use mpi::traits::{Communicator, CommunicatorCollectives, Destination, Equivalenc
 
 use crate::Ranks;
 
-/// Entries that are exchanged at a time: two buffers of so many, however large a gradient is and however many ranks there are.
+/// Entries, or nearly so many, that are exchanged at a time: two buffers of so many, however large a gradient is and however many ranks there are.
 const BLOCK: usize = 1 << 22;
 /// How often to look for the end of an exchange without rest, and how long to rest between looks from then on.
 const RESTLESS_LOOKS: usize = 100;
@@ -63,7 +63,7 @@ impl Processes {
     /// The shares of all ranks, all of the same length, one after the other.
     fn all_shares<T: Equivalence + Copy + Default>(&self, share: &[T]) -> Vec<T> {
         let mut all = vec![T::default(); share.len() * self.size()];
-        mpi::request::scope(|scope| wait(self.world.immediate_all_gather_into(scope, share, &mut all[..])));
+        self.world.all_gather_into(share, &mut all[..]);
         all
     }
 
@@ -87,7 +87,7 @@ impl Processes {
     }
 }
 
-/// MPI itself would wait without rest, and take a core from the threads that compute meanwhile.
+/// For exchanges beside which other threads compute: MPI itself would wait without rest, and take a core from them.
 fn wait<'a, D: ?Sized, S: Scope<'a>>(mut request: Request<'a, D, S>) {
     let mut looks = 0;
     while let Err(unfinished) = request.test() {
@@ -100,8 +100,8 @@ fn wait<'a, D: ?Sized, S: Scope<'a>>(mut request: Request<'a, D, S>) {
     }
 }
 
-/// Entries of all ranks' parts that are exchanged at a time: of each part a piece in proportion to its length, so that no rank has more to send
-/// or to receive at any time than over the whole.
+/// Entries of all ranks' parts that are exchanged at a time: of each part a piece in proportion to its length, so that all ranks send
+/// and receive in each exchange.
 struct Pieces {
     /// Of each rank's part, among all entries.
     ranges: Vec<Range<usize>>,

@@ -222,7 +222,7 @@ impl Trainer {
             if validates || samples {
                 self.complete_average();
             }
-            let held_out = validates.then(|| self.evaluate());
+            let held_out = validates.then(|| self.evaluate(rate)).transpose()?;
             if let Some(held_out) = held_out.filter(|_| first) {
                 let line = self.validate(held_out, rate, around)?;
                 flow = flow.and(observer.notice(Event::Validation(&line)));
@@ -321,10 +321,6 @@ impl Trainer {
     ) -> Result<MetricLine, TrainError> {
         let train_loss = std::mem::take(&mut self.state.loss_sum) / std::mem::take(&mut self.state.loss_count) as f64;
         let excess = around.excess.map(|excess| excess(&self.average, &self.validation)).transpose()?;
-        if !held_out.loss.is_finite() || !held_out.step_cross_entropy.is_finite() {
-            let (step, loss) = (self.state.step, held_out.loss);
-            return Err(TrainError::Diverged { step, loss, norm: f64::NAN, learning_rate: rate });
-        }
         Ok(MetricLine {
             step: self.state.step,
             seconds: self.state.seconds,

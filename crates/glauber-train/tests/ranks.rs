@@ -11,8 +11,8 @@ use glauber_model::{Network, Preset};
 use glauber_ranks::{Ranks, Threads};
 use glauber_schedule::ScheduleConfig;
 use glauber_train::{
-    DataConfig, Event, Flow, MetricLine, Observer, RunConfig, RunFolder, Surroundings, TrainConfig, TrainError,
-    Trainer, Vocabulary,
+    DataConfig, Event, Flow, MetricLine, Observer, Precision, RunConfig, RunFolder, Surroundings, TrainConfig,
+    TrainError, Trainer, Vocabulary,
 };
 
 const VOCAB: usize = 5;
@@ -32,7 +32,7 @@ fn config(micro_batches: usize) -> RunConfig {
             micro_batches,
             warmup_steps: 2,
             validate_every: 4,
-            validation_sequences: 16,
+            validation_sequences: 80, // three batches, the last smaller than the others
             sample_every: 5,
             samples: 2,
             checkpoint_every: 4,
@@ -65,17 +65,17 @@ fn run(trainer: &mut Trainer, until: usize) -> Result<Flow, TrainError> {
     trainer.run(&around, &mut Until(until))
 }
 
-fn first(folder: &Path, micro_batches: usize, threads: usize) -> Result<Trainer, TrainError> {
+fn first(folder: &Path, config: &RunConfig, threads: usize) -> Result<Trainer, TrainError> {
     let vocabulary = Vocabulary::of_counts(vec![1; VOCAB], "test");
     match folder.exists() {
         true => Trainer::resume(folder, &Device::flex(), threads),
-        false => Trainer::begin(config(micro_batches), &vocabulary, None, folder, &Device::flex(), threads),
+        false => Trainer::begin(config.clone(), &vocabulary, None, folder, &Device::flex(), threads),
     }
 }
 
 /// Trains with so many ranks; rank `r` asks to stop after `until(r)` steps. Where each of them ended.
-fn train(folder: &Path, size: usize, micro_batches: usize, until: impl Fn(usize) -> usize + Sync) -> Vec<usize> {
-    train_with(1, folder, size, micro_batches, until)
+fn train(folder: &Path, size: usize, config: &RunConfig, until: impl Fn(usize) -> usize + Sync) -> Vec<usize> {
+    train_with(1, folder, size, config, until)
 }
 
 /// The same, with so many threads a rank.
@@ -83,13 +83,13 @@ fn train_with(
     threads: usize,
     folder: &Path,
     size: usize,
-    micro_batches: usize,
+    config: &RunConfig,
     until: impl Fn(usize) -> usize + Sync,
 ) -> Vec<usize> {
     let begun = Barrier::new(size);
     let one = |ranks: Threads| {
         let rank = ranks.rank();
-        let trainer = (rank == 0).then(|| first(folder, micro_batches, threads).expect("a run"));
+        let trainer = (rank == 0).then(|| first(folder, config, threads).expect("a run"));
         begun.wait();
         let trainer = trainer.unwrap_or_else(|| Trainer::join(folder, &Device::flex(), threads).expect("the same run"));
         let mut trainer = trainer.among(Rc::new(ranks)).expect("agreement");
@@ -138,24 +138,35 @@ fn a_micro_batch_a_rank_is_the_run_of_one_process_bit_for_bit() {
     let path = |name: &str| folder.path().join(name);
     for micro_batches in [2, 3] {
         let alone = path(&format!("alone-{micro_batches}"));
-        train(&alone, 1, micro_batches, |_| usize::MAX);
+        train(&alone, 1, &config(micro_batches), |_| usize::MAX);
         // The last rank of four has nothing to compute.
         for size in [micro_batches, 4] {
             let shared = path(&format!("shared-{micro_batches}-{size}"));
-            assert_eq!(train(&shared, size, micro_batches, |_| usize::MAX), vec![STEPS; size]);
+            assert_eq!(train(&shared, size, &config(micro_batches), |_| usize::MAX), vec![STEPS; size]);
             assert_eq!(result(&shared), result(&alone), "{size} ranks, {micro_batches} micro-batches");
         }
     }
 }
 
 #[test]
+fn what_is_told_of_after_the_backward_pass_alone_is_added_up_as_well() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [alone, shared] = ["alone", "shared"].map(|name| folder.path().join(name));
+    let mut config = config(2);
+    config.train.precision = Precision::Bf16;
+    train(&alone, 1, &config, |_| usize::MAX);
+    train(&shared, 3, &config, |_| usize::MAX);
+    assert_eq!(result(&shared), result(&alone));
+}
+
+#[test]
 fn several_micro_batches_a_rank_are_the_run_of_one_process_to_rounding() {
     let folder = tempfile::tempdir().expect("a folder");
     let [alone, shared, threads] = ["alone", "shared", "threads"].map(|name| folder.path().join(name));
-    train(&alone, 1, 6, |_| usize::MAX);
-    train(&shared, 2, 6, |_| usize::MAX);
+    train(&alone, 1, &config(6), |_| usize::MAX);
+    train(&shared, 2, &config(6), |_| usize::MAX);
     // Micro-batches side by side tell of their gradients in any order.
-    train_with(2, &threads, 2, 6, |_| usize::MAX);
+    train_with(2, &threads, 2, &config(6), |_| usize::MAX);
     assert_eq!(result(&threads), result(&shared));
     let ((one, alone), (other, shared)) = (result(&alone), result(&shared));
     assert_ne!(one, other, "sums of three and three are not rounded as sums of six");
@@ -170,11 +181,11 @@ fn several_micro_batches_a_rank_are_the_run_of_one_process_to_rounding() {
 fn one_rank_stops_all_and_any_number_goes_on() {
     let folder = tempfile::tempdir().expect("a folder");
     let [unbroken, broken] = ["unbroken", "broken"].map(|name| folder.path().join(name));
-    train(&unbroken, 1, 2, |_| usize::MAX);
+    train(&unbroken, 1, &config(2), |_| usize::MAX);
     // Only the last rank asks to stop.
-    assert_eq!(train(&broken, 2, 2, |rank| if rank == 1 { 3 } else { usize::MAX }), [3, 3]);
-    assert_eq!(train(&broken, 1, 2, |_| 7), [7]);
-    assert_eq!(train(&broken, 3, 2, |_| usize::MAX), [STEPS; 3]);
+    assert_eq!(train(&broken, 2, &config(2), |rank| if rank == 1 { 3 } else { usize::MAX }), [3, 3]);
+    assert_eq!(train(&broken, 1, &config(2), |_| 7), [7]);
+    assert_eq!(train(&broken, 3, &config(2), |_| usize::MAX), [STEPS; 3]);
     assert_eq!(result(&broken), result(&unbroken));
 }
 
@@ -182,8 +193,8 @@ fn one_rank_stops_all_and_any_number_goes_on() {
 fn ranks_that_stand_elsewhere_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let [here, there] = ["here", "there"].map(|name| folder.path().join(name));
-    train(&there, 1, 2, |_| 5);
-    drop(first(&here, 2, 1).expect("a run"));
+    train(&there, 1, &config(2), |_| 5);
+    drop(first(&here, &config(2), 1).expect("a run"));
     let places = [&here, &there];
     let one = |ranks: Threads| {
         let trainer = Trainer::join(places[ranks.rank()], &Device::flex(), 1).expect("a run");

@@ -12,7 +12,7 @@ use crate::objective::normalise;
 use crate::{Examples, Objective, TrainError};
 
 /// Mean held-out losses, nats a site asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Evaluation {
     /// The objective's own loss.
     pub loss: f64,

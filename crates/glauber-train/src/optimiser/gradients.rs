@@ -1,7 +1,8 @@
 //! Gradients of micro-batches, side by side, summed in a fixed order.
 
 use std::panic::resume_unwind;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -13,7 +14,7 @@ use glauber_model::{Network, SiteClassifier};
 use glauber_ranks::Ranks;
 use glauber_schedule::Schedule;
 
-use super::exchange::{self, Exchange, Parts, Sums, Teller};
+use super::exchange::{self, Exchange, Parts, Sums, Teller, Told};
 use super::jobs::{self, Job};
 use crate::{Examples, Objective, Precision, TrainConfig};
 
@@ -69,46 +70,65 @@ impl Replicas {
     ) -> StepGradients {
         let network = network.clone().recomputing(self.recomputing);
         let pass = Pass { network, objective, schedule, precision: self.precision, device };
-        let (losses, parts) = match &self.exchange {
-            Exchange::Parts(ranks, parts) => self.telling(&pass, batches, parts, &**ranks),
+        let (losses, gradients) = match &self.exchange {
+            Exchange::Parts(ranks, parts) => {
+                let (losses, sums) = self.through_the_host(&pass, batches, parts, &**ranks);
+                (losses, vec![sums])
+            }
             Exchange::Devices(ranks, sums) => {
                 let (losses, own) = self.gradients(&pass, batches);
                 (losses, vec![exchange::add_up(&pass.network, own, &**ranks, sums)])
             }
             Exchange::None => self.gradients(&pass, batches),
         };
-        self.average(&pass.network, &losses, parts, clip)
+        self.average(&pass.network, &losses, gradients, clip)
     }
 
     fn gradients(&self, pass: &Pass<'_>, batches: &[Examples]) -> (Vec<f64>, Vec<GradientsParams>) {
         self.lanes.run(batches, &|_, examples| pass.loss_and_gradients(&pass.network, examples)).into_iter().unzip()
     }
 
-    /// The exchange goes on in this thread while others compute, wherever gradients are told of before a backward pass is over.
-    fn telling(
+    /// Losses, and of all ranks' gradients the sums that are this one's.
+    fn through_the_host(
         &self,
         pass: &Pass<'_>,
         batches: &[Examples],
         parts: &Parts,
         ranks: &dyn Ranks,
-    ) -> (Vec<f64>, Vec<GradientsParams>) {
+    ) -> (Vec<f64>, GradientsParams) {
         let (to, told) = mpsc::channel();
-        let sums = Sums::new(batches.len(), told);
+        let (losses, sums) = match pass.tells_early() {
+            true => self.while_computing(pass, batches, to, |network| {
+                parts.add_up(network, Sums::new(batches.len(), told), ranks)
+            }),
+            false => {
+                let (losses, own) = self.gradients(pass, batches);
+                Teller::new(0, to).finish(&pass.network, own);
+                (losses, parts.add_up(&pass.network, Sums::new(1, told), ranks))
+            }
+        };
+        (losses, sums.expect("every micro-batch has told of every parameter"))
+    }
+
+    /// Exchanges in this thread what others compute.
+    fn while_computing<T>(
+        &self,
+        pass: &Pass<'_>,
+        batches: &[Examples],
+        to: Sender<Told>,
+        exchange: impl FnOnce(&Network) -> T,
+    ) -> (Vec<f64>, T) {
         let lanes = &self.lanes;
         let compute =
             move || lanes.run(batches, &|micro, examples| pass.tell(examples, &Teller::new(micro, to.clone())));
-        let (losses, sums) = match pass.tells_early() {
-            // Elsewhere a thread of its own would only be one more that a card's driver must keep up with.
-            false => (compute(), parts.add_up(&pass.network, sums, ranks)),
-            true => std::thread::scope(|scope| {
-                let computing = scope.spawn(compute);
-                let sums = parts.add_up(&pass.network, sums, ranks);
-                (computing.join().unwrap_or_else(|panic| resume_unwind(panic)), sums)
-            }),
-        };
-        (losses, vec![sums.expect("every micro-batch has told of every parameter")])
+        std::thread::scope(|scope| {
+            let computing = scope.spawn(compute);
+            let exchanged = exchange(&pass.network);
+            (computing.join().unwrap_or_else(|panic| resume_unwind(panic)), exchanged)
+        })
     }
 
+    /// The mean of gradients that are to be added up.
     fn average(&self, network: &Network, losses: &[f64], parts: Vec<GradientsParams>, clip: f64) -> StepGradients {
         let mut totals = [losses.iter().sum::<f64>(), losses.len() as f64];
         self.exchange.add_up(&mut totals);
@@ -142,23 +162,21 @@ impl Pass<'_> {
         loss_and_gradients(network, self.objective, self.schedule, examples, self.precision, self.device)
     }
 
+    /// Whether gradients are told of before a backward pass is over.
     fn tells_early(&self) -> bool {
         self.precision == Precision::F32 && GradientObserver::hears_of(self.device)
     }
 
     /// The loss; gradients are told of.
     fn tell(&self, examples: &Examples, teller: &Arc<Teller>) -> f64 {
-        let network = match self.tells_early() {
-            true => self.network.clone().observed(teller.observer()),
-            false => self.network.clone(),
-        };
+        let network = self.network.clone().observed(teller.observer());
         let (loss, gradients) = self.loss_and_gradients(&network, examples);
-        teller.finish(&network, gradients);
+        teller.finish(&network, vec![gradients]);
         loss
     }
 }
 
-/// Threads of which each takes the next of as many micro-batches; none where one after the other is computed.
+/// Threads, of which the first takes the first micro-batch, the first after a round of all, and so on; none where one after the other is computed.
 struct Lanes(Vec<ThreadPool>);
 
 impl Lanes {

@@ -49,14 +49,22 @@ impl Trainer {
     }
 
     /// The average's held-out losses. Each rank evaluates some of the batches.
-    pub(super) fn evaluate(&self) -> Evaluation {
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`] where they are no numbers, at all ranks.
+    pub(super) fn evaluate(&self, learning_rate: f64) -> Result<Evaluation, TrainError> {
         let mut sums: Vec<LossSums> = vec![[0.0; 4]; self.validation.len()];
         let objective = self.config.train.objective;
         for at in self.ranks.share(self.validation.len()) {
             sums[at] = loss_sums(&self.average, objective, &self.schedule, &self.validation[at], &self.device);
         }
         self.replicas.exchange().add_up(sums.as_flattened_mut());
-        Evaluation::mean(&sums)
+        let held_out = Evaluation::mean(&sums);
+        if !held_out.loss.is_finite() || !held_out.step_cross_entropy.is_finite() {
+            let (step, loss) = (self.state.step, held_out.loss);
+            return Err(TrainError::Diverged { step, loss, norm: f64::NAN, learning_rate });
+        }
+        Ok(held_out)
     }
 
     /// Takes in what other ranks know of the average.

@@ -7,6 +7,8 @@ use burn::tensor::{Device, Tensor};
 use glauber_model::Network;
 use glauber_ranks::Ranks;
 
+use super::own_sum;
+
 /// Begins to add up, over all ranks, what each gives; what it returns waits for the sums.
 pub(crate) type DeviceSums = Box<dyn Fn(Tensor<1>) -> Box<dyn FnOnce() -> Tensor<1>>>;
 
@@ -34,12 +36,6 @@ pub fn add_up(
         register(&mut gradients, present > 0.0);
     }
     gradients
-}
-
-/// The sum of gradients of a parameter, if there are any.
-fn own_sum<const D: usize>(gradients: &mut [GradientsParams], param: &Param<Tensor<D>>) -> Option<Tensor<D>> {
-    let gradients = gradients.iter_mut().filter_map(|part| part.remove::<D>(param.id));
-    gradients.reduce(|sum, gradient| sum + gradient)
 }
 
 /// Waits for a sum and puts it among the gradients, if any rank had a part in it.

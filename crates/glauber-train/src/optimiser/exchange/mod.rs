@@ -6,14 +6,15 @@ mod told;
 
 use std::rc::Rc;
 
-use burn::module::ParamId;
+use burn::module::{Param, ParamId};
+use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use glauber_model::Network;
 use glauber_ranks::Ranks;
 
 pub(crate) use devices::{DeviceSums, add_up};
 pub(crate) use parts::Parts;
-pub(crate) use told::{Sums, Teller};
+pub(crate) use told::{Sums, Teller, Told};
 
 /// How a step is shared.
 pub(crate) enum Exchange {
@@ -72,6 +73,12 @@ impl Exchange {
     }
 }
 
+/// The sum of gradients of a parameter, if there are any.
+fn own_sum<const D: usize>(gradients: &mut [GradientsParams], param: &Param<Tensor<D>>) -> Option<Tensor<D>> {
+    let gradients = gradients.iter_mut().filter_map(|part| part.remove::<D>(param.id));
+    gradients.reduce(|sum, gradient| sum + gradient)
+}
+
 fn append<const D: usize>(values: &mut Vec<f32>, tensor: Tensor<D>) {
     let data = tensor.into_data();
     match data.as_slice::<f32>() {
@@ -84,8 +91,7 @@ fn append<const D: usize>(values: &mut Vec<f32>, tensor: Tensor<D>) {
 mod tests {
     use std::sync::mpsc;
 
-    use burn::module::{Module, ModuleVisitor, Param};
-    use burn::optim::GradientsParams;
+    use burn::module::{Module, ModuleVisitor};
     use glauber_model::Preset;
     use glauber_ranks::Threads;
 
@@ -139,7 +145,7 @@ mod tests {
                     let sums = Sums::new(own.len(), told);
                     // The last micro-batch is the first to be told of.
                     for (micro, gradients) in own.into_iter().enumerate().rev() {
-                        Teller::new(micro, to.clone()).finish(&network, gradients);
+                        Teller::new(micro, to.clone()).finish(&network, vec![gradients]);
                     }
                     parts.add_up(&network, sums, &*ranks).expect("all was told")
                 }

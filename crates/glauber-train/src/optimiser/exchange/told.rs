@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use glauber_fused::GradientObserver;
 use glauber_model::Network;
 
-use super::append;
+use super::{append, own_sum};
 
 /// The entries of a micro-batch's gradient by a parameter, if it has one.
 pub(crate) struct Told {
@@ -41,8 +41,8 @@ impl Teller {
         })
     }
 
-    /// The others.
-    pub fn finish(&self, network: &Network, gradients: GradientsParams) {
+    /// The others, of which there may be several to be added up, on the device where they are.
+    pub fn finish(&self, network: &Network, gradients: Vec<GradientsParams>) {
         network.visit(&mut Others { teller: self, gradients });
     }
 
@@ -56,12 +56,12 @@ impl Teller {
 
 struct Others<'a> {
     teller: &'a Teller,
-    gradients: GradientsParams,
+    gradients: Vec<GradientsParams>,
 }
 
 impl ModuleVisitor for Others<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let gradient = self.gradients.remove::<D>(param.id);
+        let gradient = own_sum(&mut self.gradients, param);
         let entries = |gradient: Tensor<D>| {
             let mut entries = Vec::new();
             append(&mut entries, gradient);
