@@ -8,6 +8,7 @@ use burn::tensor::Device;
 
 /// Who is told of gradients by weights before a backward pass is over: see [`observed`](crate::observed).
 #[derive(Clone)]
+#[cfg_attr(not(feature = "cpu"), allow(dead_code))] // nothing tells it anything then
 pub struct GradientObserver(Arc<Tell>);
 
 type Tell = dyn Fn(ParamId, &[f32]) + Send + Sync;
