@@ -3,6 +3,8 @@
 //! Each has a rank, counted from 0. What they add up is added in the order of their ranks, so that the sums are the same on all of them and in
 //! every run of the same number of ranks, whatever the network between them does.
 
+#[cfg(any(feature = "mpi", test))]
+mod pieces;
 #[cfg(feature = "mpi")]
 mod processes;
 mod threads;

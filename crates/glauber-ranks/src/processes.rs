@@ -1,6 +1,6 @@
 //! Ranks that are processes, over MPI.
 
-use std::ops::{AddAssign, Range};
+use std::ops::AddAssign;
 use std::time::Duration;
 
 use mpi::Threading;
@@ -11,6 +11,7 @@ use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator, CommunicatorCollectives, Destination, Equivalence, Root, Source};
 
 use crate::Ranks;
+use crate::pieces::{Pieces, lengths};
 
 /// Entries, or nearly so many, that are exchanged at a time: two buffers of so many, however large a gradient is and however many ranks there are.
 const BLOCK: usize = 1 << 22;
@@ -100,56 +101,6 @@ fn wait<'a, D: ?Sized, S: Scope<'a>>(mut request: Request<'a, D, S>) {
     }
 }
 
-/// Entries of all ranks' parts that are exchanged at a time: of each part a piece in proportion to its length, so that all ranks send
-/// and receive in each exchange.
-struct Pieces {
-    /// Of each rank's part, among all entries.
-    ranges: Vec<Range<usize>>,
-    /// Where they begin and end, laid one after the other.
-    borders: Vec<usize>,
-}
-
-impl Pieces {
-    /// All entries, by the borders of the parts.
-    fn of(borders: &[usize]) -> impl Iterator<Item = Self> {
-        let count = borders.last().map_or(0, |entries| entries.div_ceil(BLOCK));
-        (0..count).map(move |at| {
-            let piece = |ends: &[usize]| {
-                let border = |at: usize| ends[0] + (ends[1] - ends[0]) * at / count;
-                border(at)..border(at + 1)
-            };
-            let ranges: Vec<Range<usize>> = borders.windows(2).map(piece).collect();
-            let ends = ranges.iter().scan(0, |end, range| {
-                *end += range.len();
-                Some(*end)
-            });
-            Self { borders: std::iter::once(0).chain(ends).collect(), ranges }
-        })
-    }
-
-    fn len(&self) -> usize {
-        self.borders[self.ranges.len()]
-    }
-
-    /// The borders of an equal share for each rank.
-    fn shares(&self) -> Vec<usize> {
-        let share = self.len().div_ceil(self.ranges.len());
-        (0..self.borders.len()).map(|rank| (rank * share).min(self.len())).collect()
-    }
-}
-
-/// The entries of which both have some, counted from the beginning of the first.
-fn overlap(range: &Range<usize>, other: &Range<usize>) -> Range<usize> {
-    let start = other.start.clamp(range.start, range.end);
-    let end = other.end.clamp(start, range.end);
-    start - range.start..end - range.start
-}
-
-/// How many entries of a range each rank has, by the borders of their parts.
-fn lengths(range: &Range<usize>, borders: &[usize]) -> Vec<usize> {
-    borders.windows(2).map(|ends| overlap(range, &(ends[0]..ends[1])).len()).collect()
-}
-
 /// Where messages of some lengths lie in a buffer, one after the other: lengths and beginnings.
 fn side_by_side(lengths: &[usize]) -> [Vec<i32>; 2] {
     let lengths: Vec<i32> = lengths.iter().map(|&length| length as i32).collect();
@@ -187,13 +138,13 @@ impl Ranks for Processes {
             sums.truncate(shares[self.rank() + 1] - shares[self.rank()]);
             self.divide_again(&sums, &shares, &pieces.borders)
         };
-        Pieces::of(borders).flat_map(own_sums).collect()
+        Pieces::of(borders, BLOCK).flat_map(own_sums).collect()
     }
 
     fn join_parts(&self, part: Vec<f32>, borders: &[usize]) -> Vec<f32> {
         let (rank, start) = (self.rank(), borders[self.rank()]);
         let mut all = vec![0.0; borders.last().copied().unwrap_or(0)];
-        for pieces in Pieces::of(borders) {
+        for pieces in Pieces::of(borders, BLOCK) {
             let (own, shares) = (&pieces.ranges[rank], pieces.shares());
             let mut share = self.divide_again(&part[own.start - start..own.end - start], &pieces.borders, &shares);
             share.resize(shares[1], 0.0);
