@@ -1,13 +1,11 @@
 //! Infilling is exact where the conditionals know which sites are clean.
 
-mod significance;
-
+use crate::significance::chi_square_p;
 use glauber_chain::oracles::{EnumeratedTable, MarkovSource};
 use glauber_chain::statistics::ChiSquare;
 use glauber_chain::{ChainError, ChainRng, Chains, HeatBath, ReverseSampler, SiteConditional, TokenRows};
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::TokenBatch;
-use significance::chi_square_p;
 
 fn table(vocab: usize, len: usize) -> EnumeratedTable {
     let mut rng = ChainRng::new(17, 0);

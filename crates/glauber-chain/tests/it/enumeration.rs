@@ -1,12 +1,10 @@
 //! The equations of the forward and reverse chain on tables small enough to enumerate.
 
-mod significance;
-
+use crate::significance::chi_square_p;
 use glauber_chain::oracles::EnumeratedTable;
 use glauber_chain::statistics::ChiSquare;
 use glauber_chain::{ChainRng, HeatBath, ReverseSampler, corrupt, step};
 use glauber_schedule::{Boundary, Neighbourhood, NoiseLaw, Schedule, SignalShape, SiteOrder};
-use significance::chi_square_p;
 
 /// Vocabulary, length, and a lattice of as many sites.
 const SIZES: [(usize, usize, (usize, usize)); 2] = [(3, 3, (1, 3)), (2, 6, (2, 3))];

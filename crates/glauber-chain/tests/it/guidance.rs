@@ -1,13 +1,11 @@
 //! Guidance against its formula, and the mixture of Markov chains against enumeration.
 
-mod significance;
-
+use crate::significance::normal_p;
 use glauber_chain::oracles::{EnumeratedTable, MarkovMixture, MarkovSource};
 use glauber_chain::statistics::Estimate;
 use glauber_chain::{ChainError, Guided, HeatBath, ReverseSampler, RowSites, SiteConditional, TokenRows};
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Site, Step};
-use significance::normal_p;
 
 fn mixture(vocab: usize) -> MarkovMixture {
     let classes = (0..3).map(|seed| MarkovSource::random(vocab, seed, 2.0).unwrap()).collect();

@@ -1,13 +1,11 @@
 //! Glauber dynamics of the two-dimensional Ising and Potts models against exact results.
 
-mod significance;
-
+use crate::significance::chi_square_p;
 use glauber_chain::oracles::{Ising, Lattice, Potts, kaufman_energy, onsager_energy, yang_magnetisation};
 use glauber_chain::statistics::{ChiSquare, SeriesEstimate, series_estimate};
 use glauber_chain::{Chains, HeatBath, SiteConditional, TokenRows};
 use glauber_schedule::{Boundary, SiteOrder};
 use glauber_tokens::TokenBatch;
-use significance::chi_square_p;
 
 const SIDE: usize = 64;
 const CHAINS: usize = 8;

@@ -1,7 +1,6 @@
 //! The lazy kernel, equation (L): exact laws and pair laws on enumerated tables, samples and change counts on a Markov source.
 
-mod significance;
-
+use crate::significance::{chi_square_p, normal_p};
 use glauber_chain::oracles::{EnumeratedTable, MarkovSource};
 use glauber_chain::statistics::{ChiSquare, Estimate};
 use glauber_chain::{
@@ -10,7 +9,6 @@ use glauber_chain::{
 };
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Step, TokenBatch};
-use significance::{chi_square_p, normal_p};
 
 const SIZES: [(usize, usize); 2] = [(3, 3), (2, 6)];
 

@@ -1,7 +1,6 @@
 //! The Markov source: forward–backward against enumeration, samples against the source, losses against plain Monte Carlo.
 
-mod significance;
-
+use crate::significance::{chi_square_p, normal_p};
 use glauber_chain::oracles::{EnumeratedTable, MarkovSource, bayes_losses};
 use glauber_chain::statistics::{ChiSquare, Estimate};
 use glauber_chain::{
@@ -10,7 +9,6 @@ use glauber_chain::{
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::TokenBatch;
 use rayon::prelude::*;
-use significance::{chi_square_p, normal_p};
 
 fn schedule(order: SiteOrder, law: NoiseLaw, final_level: f64) -> Schedule {
     Schedule::new(SignalShape::LogLinear, order, law, final_level, true).unwrap()

@@ -1,13 +1,11 @@
 //! Multi-spin coding against exact laws: single sites, small tori listed in full, energies of Kaufman, independence of the chains.
 
-mod significance;
-
+use crate::significance::{chi_square_p, normal_p};
 use glauber_chain::oracles::{Ising, Lattice, kaufman_energy, yang_magnetisation};
 use glauber_chain::statistics::{ChiSquare, series_estimate};
 use glauber_chain::{ChainError, ChainRng, MultiSpin};
 use glauber_schedule::Boundary;
 use glauber_tokens::{Token, TokenBatch};
-use significance::{chi_square_p, normal_p};
 
 fn model(height: usize, width: usize, coupling: f64, field: f64) -> Ising {
     Ising::new(Lattice::new(height, width, Boundary::Torus).unwrap(), coupling, field).unwrap()

@@ -1,15 +1,13 @@
 //! ReDeNoise leaves the data distribution invariant and leads other laws to it.
 
-mod significance;
-
 use std::ops::ControlFlow;
 
+use crate::significance::chi_square_p;
 use glauber_chain::oracles::EnumeratedTable;
 use glauber_chain::statistics::ChiSquare;
 use glauber_chain::{ChainRng, Chains, HeatBath, ReverseSampler, StepDiagnostics, SweepInfo};
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::TokenBatch;
-use significance::chi_square_p;
 
 const ROWS: usize = 20_000;
 const LEN: usize = 4;

@@ -1,7 +1,6 @@
 //! Skipping ahead: draw by draw against the un-skipped lazy chain and against a slow reference, and in law against a Markov source.
 
-mod significance;
-
+use crate::significance::normal_p;
 use glauber_chain::oracles::MarkovSource;
 use glauber_chain::statistics::{ChiSquare, Estimate};
 use glauber_chain::{
@@ -11,7 +10,6 @@ use glauber_chain::{
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Site, Step, Token, TokenBatch};
 use rayon::prelude::*;
-use significance::normal_p;
 use std::ops::ControlFlow;
 
 const VOCAB: usize = 6;

@@ -1,13 +1,11 @@
 //! `glauber bench`: the lines that `cargo xtask bench` reads, and the record that `benches/pytorch/check.py` reads.
 
-mod program;
-
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::Stdio;
 
-use program::glauber;
+use crate::program::glauber;
 use serde_json::Value;
 
 const TINY: [&str; 6] = ["--shape", "tiny", "--batch", "2", "--threads", "2"];

@@ -1,10 +1,8 @@
 //! Devices by name, and their comparison with the CPU device.
 
-mod program;
-
 use std::process::Output;
 
-use program::glauber;
+use crate::program::glauber;
 use serde_json::Value;
 
 fn run(arguments: &[&str]) -> Output {

@@ -1,15 +1,13 @@
 //! What is done with a finished run: samplers, classes, likelihood bounds, and the mistakes that users make with them.
 
-mod program;
-
 use std::f64::consts::LN_2;
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use crate::program::glauber;
 use glauber_chain::oracles::MarkovSource;
 use glauber_chain::statistics::Estimate;
-use program::glauber;
 use serde_json::Value;
 
 const NETWORK: [&str; 4] = ["model.width=16", "model.layers=1", "model.heads=2", "model.condition_width=8"];

@@ -1,12 +1,10 @@
 //! The experiments in small: what they write, that finished runs are not run again, and the mistakes that users make.
 
-mod program;
-
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use program::glauber;
+use crate::program::glauber;
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
     glauber(arguments).current_dir(folder).output().expect("the program runs")

@@ -1,12 +1,10 @@
 //! Samples judged end to end in small: a classifier, a run, and the figures of both; mistakes that users make.
 
-mod program;
-
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use program::glauber;
+use crate::program::glauber;
 use serde_json::Value;
 
 fn run(folder: &Path, words: &[&str]) -> Output {

@@ -1,17 +1,15 @@
 //! Training of image tokenizers end to end in small: what a run leaves behind, runs that are stopped or killed, and the mistakes that
 //! users make.
 
-mod program;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
 use std::time::Duration;
 
+use crate::program::glauber;
 use burn::tensor::Device;
 use glauber_image::ImageTokenizer;
 use glauber_pixels::{Colours, Extent, Image};
-use program::glauber;
 
 fn run(folder: &Path, words: &[&str]) -> Output {
     glauber(words).current_dir(folder).output().expect("the program runs")

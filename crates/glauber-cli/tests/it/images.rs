@@ -1,14 +1,12 @@
 //! Images end to end in small: training on drawn shapes, sheets, films, painting in a part, and the mistakes that users make.
 
-mod program;
-
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use crate::program::glauber;
 use glauber_pixels::{Colours, Extent, Image, PixelCodec};
 use glauber_tokens::{Codec, Token};
-use program::glauber;
 
 const SIDE: usize = 8;
 

@@ -1,13 +1,11 @@
 //! Ranks that train and sample together: threads with a device each, and processes begun by `mpirun`; and what happens without MPI.
 
-mod program;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use program::glauber;
+use crate::program::glauber;
 
 /// Steps of [`markov`].
 const STEPS: usize = 600;

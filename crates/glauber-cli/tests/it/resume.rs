@@ -1,13 +1,11 @@
 //! A run that is killed at arbitrary moments and resumed ends with the same numbers, bit for bit, as one that never was.
 
-mod program;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
-use program::{glauber, small_run};
+use crate::program::{glauber, small_run};
 
 const STEPS: usize = 300;
 

@@ -1,13 +1,11 @@
 //! What other processes see of a run, and what signals do to it.
 #![cfg(unix)]
 
-mod program;
-
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use program::{glauber, small_run};
+use crate::program::{glauber, small_run};
 use serde_json::Value;
 
 /// A run far longer than any test waits for.

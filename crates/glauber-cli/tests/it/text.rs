@@ -1,12 +1,10 @@
 //! The main job in small, and the mistakes that users make.
 
-mod program;
-
 use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use program::glauber;
+use crate::program::glauber;
 
 const TINY: [&str; 12] = [
     "--set",

@@ -1,16 +1,14 @@
 //! Images through a tokenizer, end to end in small: token grids encoded once, training over them, sheets, films, painting in a part,
 //! resuming, and the mistakes that users make.
 
-mod program;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use crate::program::glauber;
 use burn::tensor::Device;
 use glauber_image::{LevelConfig, QuantiserConfig, VqConfig, VqModel};
 use glauber_pixels::{Colours, Extent, Image};
-use program::glauber;
 use serde_json::Value;
 
 const SIDE: usize = 16;

@@ -9,9 +9,7 @@ use glauber_image::{
     DiscriminatorConfig, ImageError, QuantiserConfig, TokenizerLosses, TokenizerTrainConfig, TokenizerTrainer, VqModel,
 };
 
-#[path = "small/mod.rs"]
-mod small;
-use small::{SIZE, sizes};
+use crate::small::{SIZE, sizes};
 
 const SEED: u64 = 9;
 

@@ -8,9 +8,7 @@ use glauber_image::{
 };
 use glauber_tokens::TokenBatch;
 
-#[path = "small/mod.rs"]
-mod small;
-use small::{SIZE, sizes};
+use crate::small::{SIZE, sizes};
 
 fn codebook() -> QuantiserConfig {
     QuantiserConfig::Codebook { entries: 32, dim: 4 }

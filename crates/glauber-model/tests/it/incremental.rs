@@ -1,13 +1,11 @@
 //! What a network keeps between questions gives the logits of the whole network.
 
+use crate::awake;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use glauber_model::{
     Conditioning, Conditions, Incremental, ModelConfig, Network, NetworkKind, Positions, SiteClassifier, Sites,
 };
 use proptest::prelude::*;
-
-#[path = "awake/mod.rs"]
-mod awake;
 
 const VOCAB: usize = 11;
 const LEN: usize = 9;

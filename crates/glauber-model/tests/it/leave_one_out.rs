@@ -1,14 +1,12 @@
 //! §6 of `docs/math.md`: the logits of a site never depend, by one bit, on the token that stands there.
 
+use crate::awake;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use glauber_model::{
     Conditioning, Conditions, ModelConfig, Network, NetworkKind, Positions, Preset, SiteClassifier, Sites,
 };
 use proptest::prelude::*;
-
-#[path = "awake/mod.rs"]
-mod awake;
 
 const VOCAB: usize = 11;
 const LEN: usize = 9;

@@ -1,5 +1,6 @@
 //! Gradients that are told of on the way are those of the end.
 
+use crate::awake;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -10,9 +11,6 @@ use glauber_fused::GradientObserver;
 use glauber_model::{
     Conditioning, Conditions, ModelConfig, Network, NetworkKind, Positions, Preset, SiteClassifier, Sites,
 };
-
-#[path = "awake/mod.rs"]
-mod awake;
 
 const VOCAB: usize = 7;
 const LEN: usize = 6;

@@ -51,7 +51,7 @@ fn sums_over_processes_are_added_in_the_order_of_ranks() {
     let mut command = Command::new("mpirun");
     command.args(["--oversubscribe", "--bind-to", "none", "-n", "3"]).arg(tests).args([
         "--exact",
-        "child",
+        "processes::child",
         "--nocapture",
     ]);
     command.envs([("OMPI_ALLOW_RUN_AS_ROOT", "1"), ("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"), (CHILD, "1")]);

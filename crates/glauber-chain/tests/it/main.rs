@@ -1,0 +1,15 @@
+//! The integration tests of glauber-chain, one program for all: a program more is a link more.
+
+mod bound;
+mod chains;
+mod clamped;
+mod enumeration;
+mod guidance;
+mod ising;
+mod lazy;
+mod markov;
+mod multi_spin;
+mod redenoise;
+mod significance;
+mod skip_ahead;
+mod tabled;

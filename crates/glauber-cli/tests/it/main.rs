@@ -1,0 +1,15 @@
+//! The integration tests of glauber-cli, one program for all: a program more is a link more.
+
+mod bench;
+mod devices;
+mod evaluate;
+mod experiments;
+mod fidelity;
+mod image_tokenizer;
+mod images;
+mod program;
+mod ranks;
+mod resume;
+mod status;
+mod text;
+mod token_grids;

@@ -1,0 +1,5 @@
+//! The integration tests of glauber-pixels, one program for all: a program more is a link more.
+
+mod codec;
+mod folder;
+mod mnist;

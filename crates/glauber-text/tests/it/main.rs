@@ -1,0 +1,5 @@
+//! The integration tests of glauber-text, one program for all: a program more is a link more.
+
+mod codec;
+mod corpus;
+mod shards;

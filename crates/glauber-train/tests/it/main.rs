@@ -1,0 +1,7 @@
+//! The integration tests of glauber-train, one program for all: a program more is a link more.
+
+mod classes;
+mod device_sampler;
+mod precision;
+mod ranks;
+mod training;
