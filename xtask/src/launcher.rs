@@ -20,6 +20,8 @@ const PROGRAM: &str = "glauber";
 const DEVICES: [&str; 3] = ["cpu", "wgpu", "cuda"];
 /// Names that `glauber experiment` takes.
 const EXPERIMENTS: [&str; 4] = ["objectives", "networks", "sudoku", "skip-ahead"];
+/// The variable that names another profile than `release`, such as `dev` in the gate, which has that built for the tests.
+const PROFILE: &str = "GLAUBER_PROFILE";
 /// The device if no `--device` is given.
 pub const DEFAULT_DEVICE: &str = "cpu";
 
@@ -105,13 +107,21 @@ fn wants_default_corpus(command_line: &[OsString]) -> bool {
     !flags.iter().any(|flag| settles(flag))
 }
 
-/// Builds the program in release with cargo's own progress on stderr; returns the path of the executable.
+/// The features of the program as a package among others of the workspace.
+fn of_the_package(features: &str) -> String {
+    let qualified: Vec<String> = features.split(',').map(|feature| format!("{PACKAGE}/{feature}")).collect();
+    qualified.join(",")
+}
+
+/// Builds the program with cargo's own progress on stderr; returns the path of the executable. All members are selected, so that dependencies
+/// have the features that tests and benchmarks build them with, and are built once.
 fn build(features: &str) -> anyhow::Result<PathBuf> {
     let root = workspace::metadata(Depth::Members)?.workspace_root;
+    let profile = std::env::var(PROFILE).unwrap_or_else(|_| "release".into());
     let mut child = Command::new(workspace::cargo())
         .current_dir(&root)
-        .args(["build", "--release", "--package", PACKAGE, "--bin", PROGRAM])
-        .args(["--no-default-features", "--features", features])
+        .args(["build", "--profile", &profile, "--workspace", "--bin", PROGRAM])
+        .args(["--no-default-features", "--features", &of_the_package(features)])
         .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -129,7 +139,7 @@ fn build(features: &str) -> anyhow::Result<PathBuf> {
     }
     let status = child.wait().context("cannot wait for cargo")?;
     if !status.success() {
-        bail!("the release build of {PACKAGE} failed ({status})");
+        bail!("the build of {PACKAGE} with profile `{profile}` failed ({status})");
     }
     executable.map(PathBuf::from).ok_or_else(|| anyhow!("cargo built {PACKAGE} but named no executable `{PROGRAM}`"))
 }
@@ -176,6 +186,7 @@ mod tests {
         assert_eq!(features_of("wgpu").unwrap(), "cpu,wgpu");
         assert_eq!(features_of("cuda:1").unwrap(), "cpu,cuda");
         assert_eq!(features_of("cuda:0,cuda:1").unwrap(), "cpu,cuda");
+        assert_eq!(of_the_package("cpu,wgpu"), "glauber-cli/cpu,glauber-cli/wgpu");
         assert!(features_of("cuda,").is_err());
         let message = features_of("tpu").unwrap_err().to_string();
         assert_eq!(message, "there is no device `tpu`; available: cpu, wgpu, cuda");

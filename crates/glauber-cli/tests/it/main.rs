@@ -5,6 +5,7 @@ mod devices;
 mod evaluate;
 mod experiments;
 mod fidelity;
+mod golden;
 mod image_tokenizer;
 mod images;
 mod program;
