@@ -5,16 +5,17 @@ use cargo_metadata::DependencyKind;
 use super::graph::Graph;
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
+    ("glauber-files", &[]),
     ("glauber-tokens", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
     ("glauber-shards", &["glauber-tokens"]),
-    ("glauber-text", &["glauber-tokens", "glauber-shards"]),
+    ("glauber-text", &["glauber-files", "glauber-tokens", "glauber-shards"]),
     ("glauber-chain", &["glauber-tokens", "glauber-schedule"]),
     ("glauber-sudoku", &["glauber-tokens", "glauber-chain"]),
-    ("glauber-pixels", &["glauber-tokens", "glauber-chain"]),
+    ("glauber-pixels", &["glauber-files", "glauber-tokens", "glauber-chain"]),
     ("glauber-fused", &[]),
-    ("glauber-image", &["glauber-tokens", "glauber-pixels", "glauber-fused"]),
+    ("glauber-image", &["glauber-files", "glauber-tokens", "glauber-pixels", "glauber-fused"]),
     ("glauber-fidelity", &["glauber-tokens", "glauber-chain", "glauber-pixels"]),
     ("glauber-model", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-fused"]),
     ("glauber-ranks", &[]),
@@ -36,6 +37,7 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("xtask", &[]),
 ];
 const LIBRARIES: &[&str] = &[
+    "glauber-files",
     "glauber-tokens",
     "glauber-schedule",
     "glauber-shards",
