@@ -4,14 +4,19 @@
 //! checks the invariants of `docs/ARCHITECTURE.md` from the sources and `cargo metadata`. It never links the tensor library, so
 //! that it is ready within seconds.
 
+// They panic where nobody reads: `screen` does not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod bench;
 mod corpus;
 mod launcher;
+mod screen;
 mod tidy;
 mod workspace;
 
 use std::ffi::OsString;
 use std::fmt;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -87,11 +92,18 @@ impl std::error::Error for Usage {}
 fn main() -> ExitCode {
     match perform(Arguments::parse().task) {
         Ok(code) => code,
+        // A reader that went away, as in `cargo xtask tidy | head`, is no failure.
+        Err(error) if unprinted(&error) == Some(ErrorKind::BrokenPipe) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
-            if error.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+            screen::remark(&format!("error: {error:#}"));
+            if error.is::<Usage>() || unprinted(&error).is_some() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// What kept something from being printed.
+fn unprinted(error: &anyhow::Error) -> Option<ErrorKind> {
+    error.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
 }
 
 fn perform(task: Option<Task>) -> anyhow::Result<ExitCode> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use glauber_train::RunFolder;
 
 use crate::train::image_tokenizer;
@@ -42,7 +42,7 @@ impl Kind {
 pub fn open_run(folder: &Path) -> anyhow::Result<RunFolder> {
     let shown = folder.display();
     match Kind::of(folder) {
-        Kind::Run => Ok(RunFolder::open(folder)?),
+        Kind::Run => RunFolder::open(folder).with_context(|| format!("`--run {shown}`")),
         Kind::TokenizerRun | Kind::Tokenizer => bail!(
             "`--run {shown}`: that is an image tokenizer, not the run of a model: train one through it with \
              `train image --tokenizer {shown}`"

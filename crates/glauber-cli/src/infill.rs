@@ -12,6 +12,7 @@ use crate::arguments::InfillFlags;
 use crate::device::device;
 use crate::paint::paint;
 use crate::sampling::{MOST_CHAINS, Sampling, check_count, summary};
+use crate::screen::{self, remark};
 use crate::trained::Trained;
 
 /// Fills the gaps and prints the best alternatives.
@@ -31,7 +32,7 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     let conditional = trained.conditional_of(sampling.schedule(), &flags.class)?;
     let (alternatives, done) =
         alternatives(codec, &sampling, conditional.as_ref(), &layout, candidates, flags.draw.seed)?;
-    let mut out = std::io::stdout().lock();
+    let mut out = screen::out();
     writeln!(out, "generated text stands between ⟦ and ⟧; log-probability in nats per generated token")?;
     for (rank, alternative) in alternatives.iter().take(flags.count).enumerate() {
         writeln!(out, "{:>3}. {:>7.3}  {}", rank + 1, alternative.score, alternative.text)?;
@@ -39,7 +40,7 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     if alternatives.len() < flags.count {
         writeln!(out, "{candidates} chains gave no more; `--candidates` runs more of them")?;
     }
-    eprintln!("{}", summary(done, candidates));
+    remark(&summary(done, candidates));
     Ok(())
 }
 

@@ -7,11 +7,12 @@ use burn::module::Module;
 use glauber_fidelity::FeatureNetwork;
 use glauber_image::{QuantiserConfig, VqConfig, VqModel};
 use glauber_model::{Network, Preset};
-use glauber_train::{DataConfig, ImageConfig, ImageTokens, ImagesConfig};
+use glauber_train::{DataConfig, ImageConfig, ImageTokens, ImagesConfig, RunFolder};
 
 use crate::arguments::InfoFlags;
 use crate::device::device;
-use crate::folders::{Kind, open_run};
+use crate::folders::Kind;
+use crate::screen;
 use crate::train::{classifier, image_tokenizer};
 
 /// Tells of a run folder, of the run that a checkpoint belongs to, of a tokenizer, a feature network, or a preset.
@@ -32,7 +33,7 @@ pub fn info(flags: &InfoFlags) -> anyhow::Result<()> {
 fn preset_info(preset: &Preset, flags: &InfoFlags) -> anyhow::Result<()> {
     let config = preset.config();
     let network = Network::new(&config, flags.vocab, flags.length, 0, &device("cpu")?)?;
-    let mut out = std::io::stdout().lock();
+    let mut out = screen::out();
     writeln!(
         out,
         "{}: {:?} network of {} parameters, width {}, {} layers, {} heads, for {} tokens and sequences of {}",
@@ -49,12 +50,12 @@ fn preset_info(preset: &Preset, flags: &InfoFlags) -> anyhow::Result<()> {
 }
 
 fn run_info(path: &Path) -> anyhow::Result<()> {
-    let folder = open_run(run_of(&std::path::absolute(path)?))?;
+    let folder = RunFolder::open(run_of(&std::path::absolute(path)?))?;
     let (config, vocabulary) = (folder.config()?, folder.vocabulary()?);
     let length = config.data.length();
     let parameters = Network::count_parameters(&config.model, vocabulary.size, length, &device("cpu")?)?;
     let schedule = folder.schedule()?;
-    let mut out = std::io::stdout().lock();
+    let mut out = screen::out();
     writeln!(out, "run         {}", folder.path().display())?;
     writeln!(out, "begun with  glauber {}, seed {}", vocabulary.version, config.seed)?;
     writeln!(out, "data        {}", describe(&config.data))?;
@@ -84,7 +85,7 @@ fn run_info(path: &Path) -> anyhow::Result<()> {
 
 fn tokenizer_run_info(path: &Path) -> anyhow::Result<()> {
     let (config, last) = image_tokenizer::look(path)?;
-    let mut out = std::io::stdout().lock();
+    let mut out = screen::out();
     writeln!(out, "run         {}, of an image tokenizer, seed {}", path.display(), config.seed)?;
     writeln!(out, "data        {}", describe_images(&config.data.images))?;
     tokenizer_info(&config.model)?;
@@ -108,7 +109,7 @@ fn tokenizer_info(config: &VqConfig) -> anyhow::Result<()> {
         QuantiserConfig::Codebook { .. } => "a codebook".into(),
         QuantiserConfig::Fsq { levels } => format!("scalars of {levels:?} levels"),
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = screen::out();
     writeln!(
         out,
         "tokenizer   {side}x{side} pixels of {channels} channels as {grid}x{grid} tokens of {vocab}, {quantiser}"
@@ -120,7 +121,7 @@ fn tokenizer_info(config: &VqConfig) -> anyhow::Result<()> {
 fn network_info(path: &Path) -> anyhow::Result<()> {
     let network = FeatureNetwork::load(path, &device("cpu")?)?;
     let config = network.config();
-    let mut out = std::io::stdout().lock();
+    let mut out = screen::out();
     writeln!(out, "network     {}, for features of images: {} weights", path.display(), network.weights())?;
     writeln!(out, "sees        {} pixels of {} channels", config.input.extent, config.input.colours.channels())?;
     writeln!(out, "gives       {} features", network.dim())?;

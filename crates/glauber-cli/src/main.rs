@@ -1,5 +1,8 @@
 //! The `glauber` program: trains Glauber generative models, samples from them, fills in gaps.
 
+// They panic where nobody reads: `screen` does not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod arguments;
 mod bench;
 mod device;
@@ -19,16 +22,18 @@ mod ranks;
 mod run_config;
 mod sample;
 mod sampling;
+mod screen;
 mod status;
 mod tokenize;
 mod train;
 mod trained;
 
-use std::io::Write;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
+use screen::remark;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
@@ -65,19 +70,41 @@ impl<W: Write> Write for Unheard<W> {
 
 fn main() -> ExitCode {
     keep_freed_pages();
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return explained(&error),
+    };
     log(arguments.verbosity().into());
+    // A run is worth more than what is said of it.
+    let trains = matches!(arguments.command, Command::Train { .. });
     let shared = matches!(arguments.command, Command::Train { .. } | Command::Sample(_));
     let done = if shared { Ok(()) } else { ranks::expect_single() }.and_then(|()| perform(arguments.command));
+    ended(if trains { done } else { done.and_then(|()| screen::finish()) }, ExitCode::SUCCESS)
+}
+
+/// The exit code, and the error where there is one.
+fn ended(done: anyhow::Result<()>, code: ExitCode) -> ExitCode {
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => code,
         // A reader that went away, as in `glauber sample | head`, is no failure.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => code,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {}", one_line(&error));
+            remark(&format!("error: {}", one_line(&error)));
             ExitCode::from(2)
         }
     }
+}
+
+/// Prints help, or what is wrong with the arguments.
+fn explained(error: &clap::Error) -> ExitCode {
+    let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+    let styled = !std::env::args_os().any(|argument| argument.to_string_lossy().contains(char::is_control));
+    let printed = match (error.use_stderr(), styled) {
+        (false, _) => error.print(),
+        (true, true) => Ok(_ = error.print()),
+        (true, false) => Ok(remark(error.render().to_string().trim_end())),
+    };
+    ended(printed.map_err(Into::into).and_then(|()| screen::finish()), code)
 }
 
 /// Logs to stderr from a level on.
@@ -85,7 +112,8 @@ fn log(level: LevelFilter) {
     // What a device's libraries warn of, the program says in its own words; with `-v` they are heard as well.
     let devices = if level > LevelFilter::WARN { level } else { LevelFilter::OFF };
     let shown = Targets::new().with_default(level).with_target("cubecl_common", devices);
-    let lines = tracing_subscriber::fmt::layer().with_writer(|| Unheard(std::io::stderr()));
+    let lines =
+        tracing_subscriber::fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(|| Unheard(io::stderr()));
     tracing_subscriber::registry().with(lines).with(shown).init();
 }
 
@@ -116,7 +144,7 @@ fn one_line(error: &anyhow::Error) -> String {
         }
     }
     if said.contains("No space left") {
-        said += "; free some space, or choose another `--run` or `--cache`";
+        said += "; free some space, or choose another place";
     }
     said
 }

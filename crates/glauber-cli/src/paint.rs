@@ -1,5 +1,6 @@
 //! `glauber infill` of images.
 
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
@@ -13,6 +14,7 @@ use crate::film::Film;
 use crate::images::{PictureCodec, check, check_sheet, divided, identity, write_sheet};
 use crate::outputs;
 use crate::sampling::{Sampling, check_count, summary};
+use crate::screen::{self, remark};
 use crate::trained::Trained;
 
 /// Images in a row of a sheet at most.
@@ -50,7 +52,10 @@ pub fn paint(
     out: &Path,
 ) -> anyhow::Result<()> {
     let codec = trained.pictures()?.with_context(|| format!("{} was not trained on images", flags.run.display()))?;
-    outputs::check(out, flags.animate.as_deref(), &[("--image", flags.image.as_deref()), ("--mask", Some(mask))])?;
+    let mut read = vec![("--mask", mask)];
+    read.extend(flags.image.as_deref().map(|image| ("--image", image)));
+    read.extend(outputs::images_of(&trained.config.data).map(|images| ("--run", images)));
+    outputs::check(out, flags.animate.as_deref(), &read)?;
     let painted = painted(&codec, mask)?;
     let covered = codec.pixels(&painted);
     let canvases = canvases(flags, trained, &codec, &covered)?;
@@ -81,9 +86,8 @@ pub fn paint(
     if let Some(film) = film {
         film.write(codec.len(), &finish)?;
     }
-    eprintln!("{}", summary(done, rows));
-    println!("{}", out.display());
-    Ok(())
+    remark(&summary(done, rows));
+    Ok(writeln!(screen::out(), "{}", out.display())?)
 }
 
 /// Each image, where it is to be seen, without its part, and with the part painted.

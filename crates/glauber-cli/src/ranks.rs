@@ -1,6 +1,5 @@
 //! Ranks that work together: processes on one machine or several, which `mpirun` or `srun` begins, or threads of this process with a device each.
 
-use std::io::Write;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -15,6 +14,7 @@ use glauber_train::{TrainError, Trainer};
 
 use crate::device::Devices;
 use crate::progress::be_silent;
+use crate::screen::remark;
 use crate::{is_broken_pipe, one_line};
 
 /// Where launchers say how many processes they began: Open MPI, then MPICH and its kin.
@@ -79,7 +79,7 @@ impl Rank {
                 std::thread::park();
             }
         }
-        let _ = writeln!(std::io::stderr(), "error: {}: {}", self.name(), one_line(error));
+        remark(&format!("error: {}: {}", self.name(), one_line(error)));
         self.abort(2)
     }
 }

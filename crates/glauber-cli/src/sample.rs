@@ -17,6 +17,7 @@ use crate::outputs;
 use crate::progress::is_silent;
 use crate::ranks;
 use crate::sampling::{Sampling, check_count, summary};
+use crate::screen::{self, remark};
 use crate::trained::Trained;
 
 /// Draws sequences and prints them. Processes that were begun together draw a part each; whichever draws it, a sequence is the same.
@@ -49,7 +50,7 @@ fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn Ranks) -> an
     })?;
     bar.finish_and_clear();
     let Some((sequences, done)) = drawn else { return Ok(()) };
-    let mut out = std::io::stdout().lock();
+    let mut out = screen::out();
     for (row, tokens) in sequences.iter().enumerate() {
         write!(out, "--- sample {} (seed {}, step {}", row + 1, flags.draw.seed, trained.state.step)?;
         if let Some(source) = &source {
@@ -58,7 +59,7 @@ fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn Ranks) -> an
         }
         writeln!(out, ")\n{}", trained.render(tokens)?)?;
     }
-    let _ = writeln!(std::io::stderr(), "{}", summary(done, flags.count));
+    remark(&summary(done, flags.count));
     Ok(())
 }
 
@@ -91,7 +92,8 @@ fn sheet(
     let filmed = flags.animate.is_some() && ranks.size() > 1;
     ensure!(!filmed, "`--animate`: a film is taken by one process on one device");
     let out = flags.out.as_ref().context("images are written to a file: give `--out FILE.png`")?;
-    outputs::check(out, flags.animate.as_deref(), &[])?;
+    let read: Vec<_> = outputs::images_of(&trained.config.data).map(|images| ("--run", images)).into_iter().collect();
+    outputs::check(out, flags.animate.as_deref(), &read)?;
     let groups = groups(flags, trained)?;
     let each = flags.grid.map_or(flags.count, |[rows, columns]| rows * columns);
     let count = each * groups.len();
@@ -126,9 +128,8 @@ fn sheet(
     if let Some(film) = film {
         film.write(len, &|grids| codec.decode_all(grids))?;
     }
-    let _ = writeln!(std::io::stderr(), "{}", summary(done, count));
-    println!("{}", out.display());
-    Ok(())
+    remark(&summary(done, count));
+    Ok(writeln!(screen::out(), "{}", out.display())?)
 }
 
 /// What is asked of each group of images: one group, or one for each class.

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::StatusFlags;
 use crate::progress::{Outcome, Standing, now};
+use crate::screen;
 
 /// Seconds without a step after which a process that holds its run is said to be silent.
 const SILENT: u64 = 60;
@@ -20,7 +21,7 @@ const SILENT: u64 = 60;
 pub fn status(flags: &StatusFlags) -> anyhow::Result<()> {
     let folder = &flags.run;
     let known = ["config.toml", "network.toml"].iter().any(|name| folder.join(name).is_file());
-    let standing = Standing::read(folder)?;
+    let standing = Standing::read(folder);
     ensure!(
         known || standing.is_some(),
         "{}: not the folder of a run: there is no configuration and no journal",
@@ -28,7 +29,7 @@ pub fn status(flags: &StatusFlags) -> anyhow::Result<()> {
     );
     let (held, now) = (FolderLock::is_held(folder)?, now());
     let (evaluation, checkpoint) = (last_evaluation(folder), last_checkpoint(folder));
-    let mut out = std::io::stdout().lock();
+    let mut out = screen::out();
     if flags.json {
         let age = standing.as_ref().map(|standing| now.saturating_sub(standing.written));
         let left = standing.as_ref().and_then(Standing::seconds_left).filter(|_| held != Some(false));
@@ -116,8 +117,9 @@ fn state(folder: &Path, standing: &Standing, held: Option<bool>, now: u64) -> St
 
 /// The last line of `metrics.jsonl`, of whatever kind of run.
 fn last_evaluation(folder: &Path) -> Option<Value> {
-    let text = fs::read_to_string(folder.join("metrics.jsonl")).ok()?;
-    serde_json::from_str(text.lines().last()?).ok()
+    let lines = fs::read(folder.join("metrics.jsonl")).ok()?;
+    // A line that is torn is passed over.
+    lines.rsplit(|&byte| byte == b'\n').find_map(|line| serde_json::from_slice(line).ok().filter(Value::is_object))
 }
 
 /// The numbers of an evaluation by name.

@@ -1,18 +1,24 @@
 //! `glauber tokenize`.
 
 use std::io::Write;
+use std::path::Path;
 
 use anyhow::ensure;
 use glauber_text::{Corpus, CorpusConfig, TextCodec, TokenizerConfig};
 use glauber_tokens::Codec;
 
 use crate::arguments::TokenizeFlags;
+use crate::outputs::{Named, check_file};
 use crate::run_config::tokenizer;
+use crate::screen;
 
 /// Trains or loads a tokenizer; saves it, or shows how it divides a text.
 pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
     ensure!(flags.text.is_some() || flags.out.is_some(), "nothing to do: give `--text` or `--out`");
     let config = tokenizer(&flags.tokenizer)?;
+    if let Some(out) = &flags.out {
+        check_file(("--out", out), flags.overwrite, &read(&config, flags))?;
+    }
     let learns = matches!(config, TokenizerConfig::Bpe { .. } | TokenizerConfig::Characters { .. });
     ensure!(!learns || !flags.data.is_empty(), "`--tokenizer {}` learns from a corpus: give `--data`", flags.tokenizer);
     let codec = match flags.data.is_empty() {
@@ -23,7 +29,7 @@ pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
             TextCodec::from_config(&config, &Corpus::open(&corpus)?)?
         }
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = screen::out();
     writeln!(out, "vocabulary: {} tokens, fingerprint {}", codec.vocab_size(), codec.fingerprint())?;
     if let Some(text) = &flags.text {
         let tokens = codec.encode(text)?;
@@ -36,4 +42,15 @@ pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
         writeln!(out, "written to {}", path.display())?;
     }
     Ok(())
+}
+
+/// What the flags say is to be read.
+fn read<'a>(config: &'a TokenizerConfig, flags: &'a TokenizeFlags) -> Vec<Named<'a>> {
+    let files: Vec<&Path> = match config {
+        TokenizerConfig::File { path } => vec![path],
+        TokenizerConfig::Gpt2 { vocab, merges } => vec![vocab, merges],
+        _ => Vec::new(),
+    };
+    let tokenizer = files.into_iter().map(|path| ("--tokenizer", path));
+    tokenizer.chain(flags.data.iter().map(|path| ("--data", path.as_path()))).collect()
 }

@@ -58,6 +58,9 @@ impl Trained {
             DataConfig::Markov { .. } | DataConfig::Image(_) | DataConfig::Sudoku { .. } => None,
         };
         let (network, state) = folder.load_average(device)?;
+        if folder.checkpoints()?.pop().is_some_and(|newest| newest.step > state.step) {
+            tracing::warn!("{}: the newest checkpoint cannot be read; this is step {}", run.display(), state.step);
+        }
         Ok(Self {
             network,
             state,

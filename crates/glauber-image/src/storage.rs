@@ -1,7 +1,7 @@
 //! Autoencoders on disk: a folder of one TOML file and one of safetensors, whole or absent.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
@@ -65,31 +65,20 @@ pub(crate) fn load_module<M: Module>(path: &Path, module: &mut M, hint: &'static
     }
 }
 
-/// Writes a folder whole, in place of one of this name that holds nothing but files of these names. It is on the disk before it gets its
-/// name. Who is killed while the old folder makes place leaves none of that name; the next call writes it.
+/// Writes a folder whole, in place of one of this name that holds nothing but files of these names. Who is killed while the old folder makes
+/// place leaves none of that name; the next call writes it.
 pub(crate) fn write_folder(
     folder: &Path,
     names: &[&str],
     write: impl FnOnce(&Path) -> Result<(), ImageError>,
 ) -> Result<(), ImageError> {
     refuse_stranger(folder, names)?;
-    let scratch = beside(folder, "writing")?;
-    remove(&scratch)?;
-    fs::create_dir_all(&scratch).map_err(ImageError::io(&scratch))?;
-    write(&scratch)?;
-    settle(&scratch)?;
-    let old = beside(folder, "removing")?;
-    remove(&old)?;
-    if folder.exists() {
-        fs::rename(folder, &old).map_err(ImageError::io(folder))?;
-    }
-    fs::rename(&scratch, folder).map_err(ImageError::io(folder))?;
-    remove(&old)
+    let refused = |error| ImageError::io(folder)(error);
+    glauber_files::write_folder(folder, refused, |scratch| write(scratch).and_then(|()| open_to_all(scratch)))
 }
 
-/// Waits until the files of a folder are on the disk, and gives them the permissions of new ones: the store's are for their owner alone,
-/// these for whoever may read the folder.
-fn settle(folder: &Path) -> Result<(), ImageError> {
+/// Gives the files of a folder the permissions of new ones: the store's are for their owner alone, these for whoever may read the folder.
+fn open_to_all(folder: &Path) -> Result<(), ImageError> {
     let probe = folder.join(".permissions");
     fs::write(&probe, "").map_err(ImageError::io(&probe))?;
     let permissions = fs::metadata(&probe).map_err(ImageError::io(&probe))?.permissions();
@@ -97,18 +86,8 @@ fn settle(folder: &Path) -> Result<(), ImageError> {
     for entry in fs::read_dir(folder).map_err(ImageError::io(folder))? {
         let path = entry.map_err(ImageError::io(folder))?.path();
         fs::set_permissions(&path, permissions.clone()).map_err(ImageError::io(&path))?;
-        fs::File::open(&path).and_then(|file| file.sync_all()).map_err(ImageError::io(&path))?;
     }
     Ok(())
-}
-
-/// A hidden name in the same folder.
-fn beside(folder: &Path, purpose: &str) -> Result<PathBuf, ImageError> {
-    let Some(name) = folder.file_name() else {
-        let error = std::io::Error::other("a folder to be written needs a name");
-        return Err(ImageError::io(folder)(error));
-    };
-    Ok(folder.with_file_name(format!(".{}.{purpose}", name.to_string_lossy())))
 }
 
 /// A folder that holds anything else is not to be replaced.
@@ -124,11 +103,4 @@ fn refuse_stranger(folder: &Path, names: &[&str]) -> Result<(), ImageError> {
         }
     }
     Ok(())
-}
-
-fn remove(folder: &Path) -> Result<(), ImageError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ImageError::io(folder)(error)),
-        _ => Ok(()),
-    }
 }

@@ -43,7 +43,7 @@ pub use codec::PixelCodec;
 pub use error::PixelError;
 pub use extent::{Colours, Extent};
 pub use metrics::{psnr, ssim};
-pub use picture::{SheetStyle, animate, comparison_sheet, contact_sheet, mask, reached, read_mask, write_whole};
+pub use picture::{SheetStyle, animate, comparison_sheet, contact_sheet, mask, reached, read_mask};
 pub use source::{
     BrokenFile, Crop, Example, Fitted, FolderConfig, FolderReport, FolderSource, ImageSource, Mnist, MnistSource,
     ShapeConfig, ShapeSource, Subset, split,

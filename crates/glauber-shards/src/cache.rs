@@ -1,6 +1,7 @@
 //! Folders that are written once and found again.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::format::INDEX;
@@ -45,22 +46,30 @@ struct Partial {
 
 impl Partial {
     fn create(cache: &Path) -> Result<Self, ShardError> {
-        let folder = tempfile::Builder::new()
-            .prefix(PARTIAL)
-            .tempdir_in(cache)
-            .map_err(ShardError::io("create a folder in", cache))?;
-        let path = folder.path().join(LOCK);
-        let lock = File::create(&path).map_err(ShardError::io("create", &path))?;
-        // Where the file system has no locks nobody can take them either: then nothing is ever removed.
-        let _ = lock.try_lock();
-        let content = folder.path().join("content");
-        std::fs::create_dir(&content).map_err(ShardError::io("create", &content))?;
-        Ok(Self { content, _lock: lock, _folder: folder })
+        loop {
+            let folder = tempfile::Builder::new()
+                .prefix(PARTIAL)
+                .tempdir_in(cache)
+                .map_err(ShardError::io("create a folder in", cache))?;
+            let path = folder.path().join(LOCK);
+            let lock = File::create(&path).map_err(ShardError::io("create", &path))?;
+            // Where the file system has no locks nobody can take them either: then nothing is ever removed.
+            let _ = lock.lock();
+            // Somebody may have locked the file first, and have removed the folder as one of a call that was interrupted.
+            let content = folder.path().join("content");
+            match std::fs::create_dir(&content) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                made => {
+                    made.map_err(ShardError::io("create", &content))?;
+                    return Ok(Self { content, _lock: lock, _folder: folder });
+                }
+            }
+        }
     }
 
     /// Gives the folder its name. If somebody else has prepared the same in the meantime, theirs stays: it is equal.
     fn publish(self, folder: &Path) -> Result<(), ShardError> {
-        match std::fs::rename(&self.content, folder) {
+        match glauber_files::publish_folder(&self.content, folder) {
             Err(_) if folder.join(INDEX).exists() => Ok(()),
             renamed => renamed.map_err(ShardError::io("create", folder)),
         }
@@ -76,7 +85,11 @@ fn remove_interrupted(cache: &Path) -> Result<(), ShardError> {
         }
         let Ok(lock) = File::open(entry.path().join(LOCK)) else { continue };
         if lock.try_lock().is_ok() {
-            std::fs::remove_dir_all(entry.path()).map_err(ShardError::io("remove the interrupted", &entry.path()))?;
+            match std::fs::remove_dir_all(entry.path()) {
+                // Another process has seen it, too.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed.map_err(ShardError::io("remove the interrupted", &entry.path()))?,
+            }
         }
     }
     Ok(())
@@ -91,6 +104,20 @@ mod tests {
         let mut writer = TokenWriter::new(folder, 4, "");
         writer.split(Split::Training).write(&[3, 1])?;
         writer.finish()
+    }
+
+    #[test]
+    fn a_folder_that_is_being_written_is_not_taken_for_an_interrupted_one() {
+        let cache = tempfile::tempdir().unwrap();
+        let write_and_clean = || {
+            for _ in 0..100 {
+                let partial = Partial::create(cache.path()).unwrap();
+                remove_interrupted(cache.path()).unwrap();
+                assert!(partial.content.is_dir(), "removed while it was being written");
+            }
+        };
+        std::thread::scope(|scope| (0..4).for_each(|_| _ = scope.spawn(write_and_clean)));
+        assert_eq!(std::fs::read_dir(cache.path()).unwrap().count(), 0);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
+use glauber_files::write_whole;
 use serde::{Deserialize, Serialize};
 
 use crate::{ShardError, Split, VERSION};
@@ -116,7 +117,7 @@ impl Index {
     pub(crate) fn write(&self, folder: &Path) -> Result<(), ShardError> {
         let path = folder.join(INDEX);
         let json = serde_json::to_string(self).expect("numbers and strings always serialise");
-        std::fs::write(&path, json).map_err(ShardError::io("write", &path))
+        write_whole(&path, json).map_err(ShardError::io("write", &path))
     }
 
     pub(crate) fn layout(&self) -> Layout {

@@ -222,6 +222,19 @@ pub struct TrainConfig {
     pub checkpoint_every: usize,
     /// Checkpoints kept.
     pub keep_checkpoints: usize,
+    /// When the run was one of another number of steps, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extended: Vec<Extension>,
+}
+
+/// A change of a run's number of steps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extension {
+    /// The step up to which the run was one of `of` steps.
+    pub step: usize,
+    /// The number of steps until then.
+    pub of: usize,
 }
 
 impl Default for TrainConfig {
@@ -250,6 +263,7 @@ impl Default for TrainConfig {
             samples: 2,
             checkpoint_every: 250,
             keep_checkpoints: 2,
+            extended: Vec::new(),
         }
     }
 }

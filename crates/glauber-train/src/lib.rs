@@ -19,7 +19,7 @@ mod source;
 mod trainer;
 
 pub use conditional::NetworkConditional;
-pub use config::{DataConfig, RunConfig, TrainConfig};
+pub use config::{DataConfig, Extension, RunConfig, TrainConfig};
 pub use device_sampler::{DeviceChains, DeviceSampler};
 pub use error::TrainError;
 pub use image_config::{ImageConfig, ImageTokens, ImagesConfig, TokenizerConfig};
@@ -28,8 +28,8 @@ pub use observer::{Event, Flow, Observer};
 pub use optimiser::{Optimiser, OptimiserKind, learning_rate, loss_and_gradients};
 pub use precision::Precision;
 pub use run::{
-    CheckpointInfo, Curve, FolderLock, MetricLine, Panel, RunCodec, RunFolder, Scale, TrainingState, Vocabulary,
-    picture,
+    Change, CheckpointInfo, Curve, FolderLock, MetricLine, Panel, RunCodec, RunFolder, Scale, TrainingState,
+    Vocabulary, changes, picture,
 };
 pub use source::SequenceSource;
 pub use trainer::{ExcessFn, SampleFn, Surroundings, Trainer};

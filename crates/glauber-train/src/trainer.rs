@@ -1,6 +1,7 @@
 //! The loop.
 
 mod among;
+mod resuming;
 
 use std::path::Path;
 use std::rc::Rc;
@@ -16,7 +17,8 @@ use crate::objective::evaluation::Evaluation;
 use crate::optimiser::gradients::Replicas;
 use crate::optimiser::moving_average;
 use crate::run::checkpoint;
-use crate::run::folder::{json_line, schedule};
+use crate::run::folder::schedule;
+use crate::run::records::Evaluations;
 use crate::{
     Drawing, Event, Examples, Excess, Flow, FolderLock, MetricLine, Observer, Optimiser, RunCodec, RunConfig,
     RunFolder, SequenceSource, TrainError, TrainingState, Vocabulary, learning_rate,
@@ -44,9 +46,9 @@ pub struct Trainer {
     average: Network,
     optimiser: Optimiser,
     state: TrainingState,
-    metrics: Vec<MetricLine>,
-    /// The evaluations as JSON lines.
-    metric_text: String,
+    evaluations: Evaluations,
+    /// What was not as it should be in the folder, and how it was mended.
+    notes: Vec<String>,
     folder: RunFolder,
     device: Device,
     replicas: Replicas,
@@ -90,45 +92,10 @@ impl Trainer {
         threads: usize,
     ) -> Result<Self, TrainError> {
         let create = |config: &RunConfig| {
-            let folder = RunFolder::create(folder, config, vocabulary, codec)?;
-            Ok((Some(FolderLock::take(folder.path())?), folder))
+            let (folder, lock) = RunFolder::create(folder, config, vocabulary, codec)?;
+            Ok((Some(lock), folder))
         };
         Self::assemble(config, vocabulary, create, device, threads)
-    }
-
-    /// Goes on with a run from its newest checkpoint, or from its start when it was ended before the first.
-    ///
-    /// # Errors
-    /// When the folder is not a run's, another process trains in it, or its files are missing or malformed.
-    pub fn resume(folder: &Path, device: &Device, threads: usize) -> Result<Self, TrainError> {
-        let folder = RunFolder::open(folder)?;
-        let lock = FolderLock::take(folder.path())?;
-        let trainer = Self::load(folder, Some(lock), device, threads)?;
-        trainer.folder.trim_samples(trainer.state.step)?;
-        Ok(trainer)
-    }
-
-    /// Takes part in a run that the first rank has begun or resumed, and [shares](Self::among) with the others: it reads the folder as it
-    /// stands, and writes nothing.
-    ///
-    /// # Errors
-    /// As [`resume`](Self::resume), but for the lock, which the first rank holds.
-    pub fn join(folder: &Path, device: &Device, threads: usize) -> Result<Self, TrainError> {
-        Self::load(RunFolder::open(folder)?, None, device, threads)
-    }
-
-    /// The run of a folder at its newest checkpoint.
-    fn load(folder: RunFolder, lock: Option<FolderLock>, device: &Device, threads: usize) -> Result<Self, TrainError> {
-        let (config, vocabulary) = (folder.config()?, folder.vocabulary()?);
-        let mut trainer = Self::assemble(config, &vocabulary, |_| Ok((lock, folder)), device, threads)?;
-        // Evaluations are written after the checkpoint that holds them: where there are any, there was a checkpoint.
-        if !trainer.folder.metrics()?.is_empty() || !trainer.folder.checkpoints()?.is_empty() {
-            let latest = trainer.folder.latest_checkpoint()?;
-            let Self { network, average, optimiser, .. } = &mut trainer;
-            (trainer.state, trainer.metric_text) = checkpoint::load(&latest.path, network, average, optimiser)?;
-            trainer.metrics = trainer.folder.parse_metrics(&trainer.metric_text)?;
-        }
-        Ok(trainer)
     }
 
     /// Builds and checks everything before the folder is made.
@@ -155,8 +122,8 @@ impl Trainer {
             schedule,
             folder,
             state: TrainingState::default(),
-            metrics: Vec::new(),
-            metric_text: String::new(),
+            evaluations: Evaluations::default(),
+            notes: Vec::new(),
             device: device.clone(),
             replicas: Replicas::new(threads, &config.train),
             validation: Vec::new(),
@@ -191,7 +158,12 @@ impl Trainer {
 
     /// The evaluations so far.
     pub fn metrics(&self) -> &[MetricLine] {
-        &self.metrics
+        &self.evaluations.lines
+    }
+
+    /// What was damaged in the folder of a resumed run, and what of its configuration was changed, in words.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The run's folder.
@@ -226,8 +198,7 @@ impl Trainer {
             if let Some(held_out) = held_out.filter(|_| first) {
                 let line = self.validate(held_out, rate, around)?;
                 flow = flow.and(observer.notice(Event::Validation(&line)));
-                self.metric_text += &(json_line(&line) + "\n");
-                self.metrics.push(line);
+                self.evaluations.push(line);
             }
             if first && samples {
                 let texts = (around.sample)(&self.average, self.config.train.samples, self.sample_seed())?;
@@ -336,12 +307,15 @@ impl Trainer {
         })
     }
 
+    fn title(&self) -> String {
+        format!("{} ({})", self.folder.path().display(), self.config.train.objective.name())
+    }
+
     fn write(&self) -> Result<(), TrainError> {
-        let title = format!("{} ({})", self.folder.path().display(), self.config.train.objective.name());
+        let record = (&self.config, &self.state, self.evaluations.text.as_str());
         let networks = (&self.network, &self.average, &self.optimiser);
-        let keep = self.config.train.keep_checkpoints;
-        checkpoint::save(&self.folder.checkpoint_folder(), &self.state, &self.metric_text, networks, keep)?;
-        self.folder.write_metrics(&title, &self.metric_text, &self.metrics)
+        checkpoint::save(&self.folder.checkpoint_folder(), record, networks, self.config.train.keep_checkpoints)?;
+        self.folder.write_metrics(&self.title(), &self.evaluations)
     }
 }
 

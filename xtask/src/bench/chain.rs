@@ -12,6 +12,7 @@ use super::side::Side;
 use super::table::{self, Machine, Times};
 use super::yardstick::same_size;
 use crate::launcher;
+use crate::screen::{remark, say};
 use crate::workspace::{self, Depth};
 
 /// Model and order of each row.
@@ -78,7 +79,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
     let root = PathBuf::from(workspace::metadata(Depth::Members)?.workspace_root);
     let python = NUMBA.find(flags.python.as_deref(), &root)?;
     if python.is_none() {
-        eprintln!("{}", NUMBA.how_to_get_it());
+        remark(&NUMBA.how_to_get_it());
     }
     let programs = Programs { ours: launcher::program(launcher::DEFAULT_DEVICE)?, python, flags };
     let mut rows = Vec::new();
@@ -89,7 +90,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
         rows.push((row, programs.measure(row)?));
     }
     let text = markdown(flags, &Machine::here(1), &rows);
-    println!("{text}");
+    say(&text)?;
     if let Some(path) = &flags.out {
         fs::write(path, text).with_context(|| format!("`--out {}`", path.display()))?;
     }
@@ -126,7 +127,7 @@ impl Programs<'_> {
         }
         let [(ours, (a, a_error)), (theirs, (b, b_error))] = means.as_slice() else { bail!("two sides to compare") };
         let error = a_error.hypot(*b_error);
-        eprintln!("{}: energy a site {a:.4} and {b:.4}, ± {error:.4}", row.join(" "));
+        remark(&format!("{}: energy a site {a:.4} and {b:.4}, ± {error:.4}", row.join(" ")));
         ensure!(
             (a - b).abs() <= MOST * error,
             "{}: not the same model: {ours} has energy {a} a site, {theirs} {b}, ± {error}",

@@ -9,6 +9,7 @@ use clap::Args;
 use serde_json::Value;
 use walkdir::WalkDir;
 
+use crate::screen::say;
 use crate::workspace::{self, Depth};
 
 /// The folder of the last run.
@@ -91,12 +92,12 @@ pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
     for change in &changes {
         let verdict = change.verdict(flags.threshold);
         slower += usize::from(verdict == Verdict::Slower);
-        println!("{}", line(change, verdict));
+        say(&line(change, verdict))?;
     }
     if alone > 0 {
-        println!("{alone} more are in one of the two runs only");
+        say(&format!("{alone} more are in one of the two runs only"))?;
     }
-    println!("{slower} of {} slower than `{}` by more than {} %", changes.len(), flags.baseline, flags.threshold);
+    say(&format!("{slower} of {} slower than `{}` by more than {} %", changes.len(), flags.baseline, flags.threshold))?;
     Ok(if slower == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::table::Machine;
 use crate::launcher;
+use crate::screen::{remark, say};
 
 /// What each preset does in turn.
 const WORK: [&[&str]; 3] = [&[], &["--checkpoint-activations"], &["--sampling"]];
@@ -65,11 +66,11 @@ pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
                 bail!("`{preset} {}` failed ({}): was there enough memory?", work.join(" "), output.status);
             }
             rows.push(serde_json::from_slice(&output.stdout)?);
-            eprintln!("{}", row(rows.last().unwrap_or(&Value::Null)));
+            remark(&row(rows.last().unwrap_or(&Value::Null)));
         }
     }
     let text = markdown(&Machine::here(1).command, &rows);
-    println!("{text}");
+    say(&text)?;
     if let Some(path) = &flags.out {
         fs::write(path, text).with_context(|| format!("`--out {}`", path.display()))?;
     }

@@ -12,6 +12,7 @@ use super::python::{PYTORCH, Python};
 use super::side::Side;
 use super::table::{self, Measured, Times};
 use crate::launcher;
+use crate::screen::{remark, say};
 use crate::workspace::{self, Depth};
 
 /// Steps that neither side is timed at.
@@ -64,7 +65,7 @@ fn compare(heading: &str, flags: &Flags, steps: &[Step]) -> anyhow::Result<ExitC
     let root = PathBuf::from(workspace::metadata(Depth::Members)?.workspace_root);
     let python = PYTORCH.find(flags.python.as_deref(), &root)?;
     if python.is_none() {
-        eprintln!("{}", PYTORCH.how_to_get_it());
+        remark(&PYTORCH.how_to_get_it());
     }
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = flags.threads.unwrap_or_else(cores).max(1);
@@ -79,7 +80,7 @@ fn compare(heading: &str, flags: &Flags, steps: &[Step]) -> anyhow::Result<ExitC
         }
     }
     let text = table::markdown(heading, &table::Machine::here(threads), &rows);
-    println!("{text}");
+    say(&text)?;
     if let Some(path) = &flags.out {
         fs::write(path, text).with_context(|| format!("`--out {}`", path.display()))?;
     }
@@ -113,7 +114,7 @@ impl Programs<'_> {
         let Some(python) = &self.python else { return Ok(()) };
         // Of the largest one the record alone would be 12 GB: the same design, smaller, stands for it.
         let shape = if shape == "ggm-387m" { "masked" } else { shape };
-        eprintln!("{shape}: is it the same network and the same step?");
+        remark(&format!("{shape}: is it the same network and the same step?"));
         let folder = tempfile::tempdir()?;
         let mut record = self.on_the_cpu("record", shape, Step::Train);
         succeed(record.arg("--out").arg(folder.path()))?;
@@ -155,7 +156,7 @@ impl Programs<'_> {
         for round in 0..self.flags.rounds {
             let block: Vec<f64> = sides.iter_mut().map(Side::block).collect::<Result<_, _>>()?;
             let shown: Vec<String> = block.iter().map(|seconds| format!("{:.2} ms", 1e3 * seconds)).collect();
-            eprintln!("{shape} {}: round {}: {}", step.name(), round + 1, shown.join(", "));
+            remark(&format!("{shape} {}: round {}: {}", step.name(), round + 1, shown.join(", ")));
             times.blocks.push(block);
         }
         Ok(times)

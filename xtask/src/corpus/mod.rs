@@ -16,6 +16,7 @@ use anyhow::Context;
 use cargo_metadata::Metadata;
 use tempfile::NamedTempFile;
 
+use crate::screen::remark;
 use crate::workspace::{self, Depth};
 use harvest::{Harvest, Package};
 
@@ -38,7 +39,7 @@ pub fn crate_docs() -> anyhow::Result<PathBuf> {
         write(&path, &folder, &packages).with_context(|| format!("cannot make the corpus {}", path.display()))?;
     }
     let (documents, bytes) = measure(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    eprintln!("corpus: {documents} documents, {:.1} MB, {}", bytes as f64 / 1e6, path.display());
+    remark(&format!("corpus: {documents} documents, {:.1} MB, {}", bytes as f64 / 1e6, path.display()));
     Ok(path)
 }
 
@@ -64,7 +65,7 @@ fn registry_packages(metadata: &Metadata) -> Vec<Package> {
 
 /// Writes the corpus under a temporary name and renames it when it is whole.
 fn write(path: &Path, folder: &Path, packages: &[Package]) -> anyhow::Result<()> {
-    eprintln!("corpus: gathering the documentation of {} packages", packages.len());
+    remark(&format!("corpus: gathering the documentation of {} packages", packages.len()));
     let mut temporary = NamedTempFile::new_in(folder)?;
     let mut out = BufWriter::new(temporary.as_file_mut());
     let mut harvest = Harvest::default();

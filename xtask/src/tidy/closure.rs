@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::graph::Graph;
 
 /// Packages that a member must not link; a trailing `*` stands for any ending.
-const BANS: [(&str, &[&str]); 8] = [
+const BANS: [(&str, &[&str]); 9] = [
     ("glauber-tokens", CORE_BANS),
+    ("glauber-files", CORE_BANS),
     ("glauber-schedule", CORE_BANS),
     ("glauber-chain", CORE_BANS),
     ("glauber-shards", CORE_BANS),
@@ -57,8 +58,9 @@ mod tests {
     use super::super::graph::sketch::{graph, package_mut};
     use super::*;
 
-    const GOOD: [&str; 9] = [
+    const GOOD: [&str; 10] = [
         "glauber-tokens -> serde",
+        "glauber-files",
         "glauber-schedule",
         "glauber-chain -> rayon",
         "glauber-shards",

@@ -6,23 +6,24 @@ use super::graph::Graph;
 
 /// Which members a member may depend on, dev-dependencies aside.
 const LAYERS: [(&str, &[&str]); 18] = [
-    ("glauber-files", &[]),
     ("glauber-tokens", &[]),
+    ("glauber-files", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
-    ("glauber-shards", &["glauber-tokens"]),
-    ("glauber-text", &["glauber-files", "glauber-tokens", "glauber-shards"]),
+    ("glauber-shards", &["glauber-tokens", "glauber-files"]),
+    ("glauber-text", &["glauber-tokens", "glauber-files", "glauber-shards"]),
     ("glauber-chain", &["glauber-tokens", "glauber-schedule"]),
     ("glauber-sudoku", &["glauber-tokens", "glauber-chain"]),
-    ("glauber-pixels", &["glauber-files", "glauber-tokens", "glauber-chain"]),
+    ("glauber-pixels", &["glauber-tokens", "glauber-files", "glauber-chain"]),
     ("glauber-fused", &[]),
-    ("glauber-image", &["glauber-files", "glauber-tokens", "glauber-pixels", "glauber-fused"]),
-    ("glauber-fidelity", &["glauber-tokens", "glauber-chain", "glauber-pixels"]),
+    ("glauber-image", &["glauber-tokens", "glauber-files", "glauber-pixels", "glauber-fused"]),
+    ("glauber-fidelity", &["glauber-tokens", "glauber-files", "glauber-chain", "glauber-pixels"]),
     ("glauber-model", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-fused"]),
     ("glauber-ranks", &[]),
     (
         "glauber-train",
         &[
             "glauber-tokens",
+            "glauber-files",
             "glauber-schedule",
             "glauber-chain",
             "glauber-text",
@@ -37,8 +38,8 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("xtask", &[]),
 ];
 const LIBRARIES: &[&str] = &[
-    "glauber-files",
     "glauber-tokens",
+    "glauber-files",
     "glauber-schedule",
     "glauber-shards",
     "glauber-text",

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
+use crate::screen::say;
 use crate::workspace::{self, Depth};
 use graph::Graph;
 
@@ -45,15 +46,15 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let mut violations = 0;
     for (name, lines) in &checks {
         for line in lines {
-            println!("{name}: {line}");
+            say(&format!("{name}: {line}"))?;
         }
         violations += lines.len();
     }
     let (packages, members) = (graph.packages().len(), graph.members().count());
-    println!(
+    say(&format!(
         "tidy: {violations} violations by {} checks of {members} members, {packages} packages, {} sources",
         checks.len(),
         sources.len()
-    );
+    ))?;
     Ok(if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -362,6 +362,9 @@ pub struct TokenizeFlags {
     /// Write the tokenizer here
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Replace the file of `--out` if there is one
+    #[arg(long, requires = "out")]
+    pub overwrite: bool,
     /// Text to divide
     #[arg(long)]
     pub text: Option<String>,

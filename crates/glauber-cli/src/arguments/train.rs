@@ -27,8 +27,9 @@ pub struct TrainFlags {
     /// Loss: binary, normalised-binary, denoising, step-cross-entropy or ratio-matching
     #[arg(long, conflicts_with = "resume")]
     pub objective: Option<String>,
-    /// Optimiser steps
-    #[arg(long, conflicts_with = "resume")]
+    /// Optimiser steps in all; with `--resume` it makes the run longer, or shorter: what is done stays, and the learning rate follows the course
+    /// of a run of so many steps from here on
+    #[arg(long)]
     pub steps: Option<usize>,
     /// Sequences per optimiser step
     #[arg(long, conflicts_with = "resume")]
@@ -170,8 +171,9 @@ pub struct ImageTokenizerFlags {
     /// How latents become tokens: codebook:ENTRIES, or fsq:LEVELS,LEVELS,…
     #[arg(long, conflicts_with = "resume")]
     pub quantiser: Option<String>,
-    /// Optimiser steps
-    #[arg(long, conflicts_with = "resume")]
+    /// Optimiser steps in all; with `--resume` it makes the run longer, or shorter: what is done stays, and the learning rate follows the course
+    /// of a run of so many steps from here on
+    #[arg(long)]
     pub steps: Option<usize>,
     /// Images per optimiser step
     #[arg(long, conflicts_with = "resume")]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::setup::ShapeFlags;
 use crate::device::{describe, device};
+use crate::screen;
 
 /// What to measure, and how often.
 #[derive(Debug, Args)]
@@ -73,7 +74,7 @@ impl Pace {
 
 /// A line on standard output, at once.
 pub fn print(line: &Value) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = screen::out();
     writeln!(out, "{line}")?;
     Ok(out.flush()?)
 }

@@ -55,7 +55,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
     let (parameters, before) = if flags.sampling { sample(flags, &setup)? } else { train(flags, &setup)? };
     let peak = Resident::now().peak;
     if peak.is_none() {
-        eprintln!("no peak memory: it is read from /proc/self/status, which this system does not have");
+        crate::screen::remark("no peak memory: it is read from /proc/self/status, which this system does not have");
     }
     let mib = |floats: usize| (4 * floats) as f64 / MIB;
     let (data, train) = (&setup.config.data, &setup.config.train);

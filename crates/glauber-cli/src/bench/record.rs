@@ -1,6 +1,5 @@
 //! A record of a few training steps, from which another implementation can prove that it is the same.
 
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
@@ -54,7 +53,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
         "steps": steps,
     });
     let path = flags.out.join("recorded.json");
-    fs::write(&path, recorded.to_string()).with_context(|| path.display().to_string())
+    glauber_files::write_whole(&path, recorded.to_string()).with_context(|| path.display().to_string())
 }
 
 /// Some steps with a checkpoint after the last: their examples and losses.

@@ -56,7 +56,7 @@ pub fn finish(device: &Device) -> anyhow::Result<()> {
 }
 
 fn list() -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = crate::screen::out();
     for name in Name::FIRST {
         let state = match name.is_built() {
             false => format!("not in this binary; {}", name.build()),

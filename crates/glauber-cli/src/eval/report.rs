@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::data::Evaluated;
 use super::per;
 use crate::arguments::{EvalFlags, KernelName};
+use crate::screen;
 
 /// What the true source says of the same sequences.
 pub struct Exact {
@@ -94,7 +95,7 @@ impl Report {
 
     /// Lines for people.
     pub fn print(&self) -> anyhow::Result<()> {
-        let mut out = std::io::stdout().lock();
+        let mut out = screen::out();
         writeln!(out, "upper bound on the negative log-likelihood, equation (N): {}", self.chain)?;
         let tokens = self.sequences * self.len;
         writeln!(out, "data              {}", self.from)?;
@@ -151,7 +152,7 @@ impl Report {
             put(key, json!(estimate.mean));
             put(&format!("{key}_error"), json!(estimate.standard_error));
         }
-        writeln!(std::io::stdout(), "{}", Value::Object(object))?;
+        writeln!(screen::out(), "{}", Value::Object(object))?;
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ use super::draw::Drawn;
 use super::judge::{Judge, Verdict};
 use crate::arguments::FidelityFlags;
 use crate::sampling::Sampling;
+use crate::screen;
 use crate::train::classifier::by_class;
 use crate::trained::Trained;
 
@@ -116,7 +117,7 @@ impl<'a> Report<'a> {
 
     /// Lines for people.
     pub fn print(&self, names: &[String]) -> anyhow::Result<()> {
-        let mut out = std::io::stdout().lock();
+        let mut out = screen::out();
         let (flags, seed) = (self.flags, self.flags.draw.seed);
         let classes = match self.classes {
             0 => "no class asked for".into(),
@@ -199,7 +200,7 @@ impl<'a> Report<'a> {
             "reference_by_class": self.by_class, "samples": row(0), "held_out": row(1), "independent": row(2),
             "held_out_through_codec": row(3),
         });
-        writeln!(std::io::stdout(), "{object}")?;
+        writeln!(screen::out(), "{object}")?;
         Ok(())
     }
 }

@@ -6,8 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::Context;
-use glauber_pixels::write_whole;
+use glauber_files::write_whole;
 use glauber_train::Flow;
 use serde::{Deserialize, Serialize};
 
@@ -69,15 +68,15 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// What the folder of a run says; `None` where nobody has written there.
-    pub fn read(folder: &Path) -> anyhow::Result<Option<Self>> {
+    /// What the folder of a run says; `None` where nobody has written there. What cannot be read is said to be so, and is no failure: a run is
+    /// worth more than its journal.
+    pub fn read(folder: &Path) -> Option<Self> {
         let path = folder.join(PROGRESS);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).with_context(|| path.display().to_string()),
+        let read = match fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+            read => read.map_err(anyhow::Error::from).and_then(|text| Ok(serde_json::from_slice(&text)?)),
         };
-        Ok(Some(serde_json::from_str(&text).with_context(|| path.display().to_string())?))
+        read.inspect_err(|error| tracing::warn!("{}: passed over: {error}", path.display())).ok()
     }
 
     /// Seconds to the last step at this rate.
@@ -161,7 +160,7 @@ impl Journal {
         (standing.loss, standing.loss_steps) = (Some(mean).filter(|mean| mean.is_finite()), self.losses.len());
         standing.written = now();
         let text = serde_json::to_string(standing).unwrap_or_default(); // plain numbers and strings always serialise
-        if let Err(error) = write_whole(&self.path, (text + "\n").as_bytes()) {
+        if let Err(error) = write_whole(&self.path, text + "\n") {
             tracing::debug!(%error, "the journal could not be written");
         }
     }
@@ -174,22 +173,22 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Standing::read(folder.path()).unwrap(), None);
+        assert_eq!(Standing::read(folder.path()), None);
         let mut journal = Journal::begin(folder.path(), "text", 100, 300);
-        let begun = Standing::read(folder.path()).unwrap().unwrap();
+        let begun = Standing::read(folder.path()).unwrap();
         assert_eq!((begun.step, begun.steps, begun.rate, begun.loss), (100, 300, None, None));
         assert_eq!(begun.seconds_left(), None);
         for step in 101..=220 {
             journal.step(step, if step <= 120 { 1e6 } else { 2.0 });
         }
         journal.evaluated(220, "held-out loss 1.5");
-        let later = Standing::read(folder.path()).unwrap().unwrap();
+        let later = Standing::read(folder.path()).unwrap();
         assert_eq!((later.step, later.loss, later.loss_steps), (220, Some(2.0), 100));
         assert_eq!(later.evaluation, Some((220, "held-out loss 1.5".into())));
         let (rate, left) = (later.rate.unwrap(), later.seconds_left().unwrap());
         assert!((left - 80.0 / rate).abs() < 1e-9 && later.outcome.is_none());
         journal.close(Outcome::Failed("disk full".into()));
-        let last = Standing::read(folder.path()).unwrap().unwrap();
+        let last = Standing::read(folder.path()).unwrap();
         assert_eq!(last.outcome, Some(Outcome::Failed("disk full".into())));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
     }
@@ -201,6 +200,6 @@ mod tests {
         journal.step(1, 1.0);
         journal.close(Outcome::Finished);
         fs::write(folder.path().join(PROGRESS), "{").unwrap();
-        assert!(Standing::read(folder.path()).is_err());
+        assert_eq!(Standing::read(folder.path()), None);
     }
 }

@@ -4,18 +4,20 @@ mod journal;
 mod signals;
 
 pub use journal::{Journal, Outcome, PROGRESS, Standing, now};
-pub use signals::{outlive_terminal, stop_on_interrupt};
+pub use signals::{StopGuard, outlive_terminal, stop_on_interrupt};
 
 use signals::terminal_gone;
 
 use std::cell::Cell;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use glauber_train::{Event, Flow, MetricLine, Observer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::screen;
 
 thread_local! {
     /// Set in ranks, be they processes or threads, that leave it to another to speak.
@@ -35,7 +37,7 @@ pub fn is_silent() -> bool {
 /// Prints a line. Training goes on when nobody listens any more: a closed pipe must not cost hours of work.
 pub fn say(text: &str) {
     if !is_silent() {
-        let _ = writeln!(std::io::stdout(), "{text}");
+        screen::line(text);
     }
 }
 
@@ -85,7 +87,7 @@ impl Progress {
     pub fn line(&self, text: &str) {
         match self.bar.is_hidden() {
             true => say(text),
-            false => self.bar.println(text),
+            false => self.bar.println(screen::shown(text)),
         }
     }
 

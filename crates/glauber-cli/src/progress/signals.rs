@@ -1,11 +1,14 @@
 //! Signals to a process that trains.
 
-use std::io::Write;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use crate::screen::remark;
 
 /// Set when the terminal was closed (SIGHUP): there is nobody left to draw a bar for.
 static TERMINAL_GONE: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+/// How much is under way that has to be brought to an end before the program may stop.
+static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether the terminal that began this process was closed.
 pub fn terminal_gone() -> bool {
@@ -19,39 +22,57 @@ pub fn outlive_terminal() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A flag that Ctrl-C and SIGTERM set, the same for all who ask: the run writes a checkpoint and stops. A second one ends the program at once; the last
-/// checkpoint stays.
-pub fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
+/// While there is one, Ctrl-C and SIGTERM set its flag: the run writes a checkpoint and stops. A second one ends the program at once, as the
+/// first does where there is none; the last checkpoint stays.
+pub struct StopGuard(Arc<AtomicBool>);
+
+impl StopGuard {
+    /// The flag, the same for all.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Drop for StopGuard {
+    fn drop(&mut self) {
+        UNDER_WAY.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// From here on the program does not stop where it stands when it is asked to, until the guard is dropped.
+pub fn stop_on_interrupt() -> anyhow::Result<StopGuard> {
     static STOP: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
     let mut known = STOP.lock().unwrap_or_else(PoisonError::into_inner);
     let stop = match known.take() {
         Some(stop) => stop,
-        None => set_on_interrupt()?,
+        None => {
+            let stop = Arc::default();
+            listen(Arc::clone(&stop))?;
+            stop
+        }
     };
     *known = Some(Arc::clone(&stop));
-    Ok(stop)
+    UNDER_WAY.fetch_add(1, Ordering::Relaxed);
+    Ok(StopGuard(stop))
 }
 
-fn set_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        let _ = writeln!(std::io::stderr(), "\nstopping after this step; once more to stop at once");
-    })?;
-    #[cfg(unix)]
-    stop_on_termination(&stop)?;
-    Ok(stop)
+/// What is done when a signal comes.
+fn asked_to_stop(stop: &AtomicBool, code: i32) {
+    if UNDER_WAY.load(Ordering::Relaxed) == 0 || stop.swap(true, Ordering::Relaxed) {
+        std::process::exit(code);
+    }
+    remark("\nstopping after this step; once more to stop at once");
 }
 
 #[cfg(unix)]
-fn stop_on_termination(stop: &Arc<AtomicBool>) -> anyhow::Result<()> {
-    use signal_hook::consts::SIGTERM;
-    use signal_hook::flag;
-    // In this order: the first finds the flag unset and sets it, the second finds it set.
-    flag::register_conditional_shutdown(SIGTERM, 128 + SIGTERM, Arc::clone(stop))?;
-    flag::register(SIGTERM, Arc::clone(stop))?;
+fn listen(stop: Arc<AtomicBool>) -> anyhow::Result<()> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    std::thread::spawn(move || signals.forever().for_each(|signal| asked_to_stop(&stop, 128 + signal)));
     Ok(())
+}
+
+#[cfg(not(unix))]
+fn listen(stop: Arc<AtomicBool>) -> anyhow::Result<()> {
+    Ok(ctrlc::set_handler(move || asked_to_stop(&stop, 130))?)
 }

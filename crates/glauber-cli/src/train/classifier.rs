@@ -1,13 +1,14 @@
 //! `glauber train classifier`.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 use glauber_chain::ChainRng;
 use glauber_fidelity::{ClassifierTrainConfig, ClassifierTrainer, FeatureNetwork, NetworkConfig, Recognition};
-use glauber_pixels::{Colours, Extent, ImageSource, write_whole};
+use glauber_files::write_whole;
+use glauber_pixels::{Colours, Extent, ImageSource};
 use glauber_train::{Event, Flow, FolderLock, ImagesConfig, Observer};
 use serde_json::{Value, json};
 
@@ -15,10 +16,13 @@ use super::free_run;
 use crate::arguments::ClassifierFlags;
 use crate::device::device;
 use crate::images;
-use crate::progress::{Journal, Outcome, PROGRESS, Progress, say, stop_on_interrupt};
+use crate::outputs::check_apart;
+use crate::progress::{Journal, Outcome, PROGRESS, Progress, StopGuard, say, stop_on_interrupt};
 
 /// What a training leaves beside the network.
 const REPORT: &str = "training.json";
+/// What a training that was ended may leave.
+const FIRST: [&str; 3] = [PROGRESS, REPORT, "weights.safetensors"];
 /// Share of the images that is held out, where the data are not divided already: as in a run.
 const HELD_OUT: f64 = 0.05;
 /// Images that are drawn, of shapes.
@@ -36,7 +40,9 @@ pub fn train(flags: &ClassifierFlags) -> anyhow::Result<()> {
     let [height, width] = flags.size.unwrap_or([side; 2]);
     let extent = Extent::new(height, width)?;
     let colours = if flags.colour { Colours::Rgb } else { Colours::Grey };
-    let folder = empty_folder(flags.run.as_deref())?;
+    let folder = free_run(flags.run.as_deref(), "classifier")?;
+    FolderLock::check_free(&folder, &FIRST).with_context(|| format!("`--run {}`", folder.display()))?;
+    check_apart(("--run", &folder), path_of(&images).map(|images| ("--path", images)).as_slice())?;
     let [train, held_out] = images::parts(&images, extent, colours, true, HELD_OUT, flags.seed)?;
     let classes = train.class_names().to_vec();
     ensure!(classes.len() > 1, "`--path`: expected sub-folders as classes, at least two, found {}", classes.len());
@@ -50,10 +56,12 @@ pub fn train(flags: &ClassifierFlags) -> anyhow::Result<()> {
         train.len(),
         held_out.len()
     ));
-    let _lock = FolderLock::take(&folder)?;
+    let lock = FolderLock::begin(&folder, &FIRST)?;
+    // What was learned is not lost when it is asked to stop while it is judged.
+    let stop = stop_on_interrupt()?;
     let started = Instant::now();
     let mut trainer = ClassifierTrainer::new(network, &training, seed, &device)?;
-    run(&mut trainer, train.as_ref(), steps, &folder)?;
+    run(&mut trainer, train.as_ref(), steps, &folder, &stop)?;
     let (network, seconds) = (trainer.network(), started.elapsed().as_secs_f64());
     let recognition = recognised(&network, held_out.as_ref())?;
     let done = trainer.steps();
@@ -71,8 +79,10 @@ pub fn train(flags: &ClassifierFlags) -> anyhow::Result<()> {
         "weights": network.weights(), "version": env!("CARGO_PKG_VERSION"),
     });
     // The network's description comes last: without it the folder is no network's.
-    write_whole(&folder.join(REPORT), format!("{report:#}\n").as_bytes())?;
+    let path = folder.join(REPORT);
+    write_whole(&path, format!("{report:#}\n")).with_context(|| path.display().to_string())?;
     network.save(&folder)?;
+    lock.begun()?;
     say(&format!("network: {}", folder.display()));
     Ok(())
 }
@@ -90,20 +100,6 @@ fn data(flags: &ClassifierFlags) -> anyhow::Result<(ImagesConfig, usize)> {
         "folder" => (ImagesConfig::Folder { path: path()?, flip: false, crop_margin: None }, 32),
         _ => bail!("`--data {data}`: expected shapes, mnist or folder"),
     })
-}
-
-/// The folder to write, made where there is none.
-fn empty_folder(run: Option<&Path>) -> anyhow::Result<PathBuf> {
-    let folder = free_run(run, "classifier")?;
-    let flag = || format!("`--run {}`", folder.display());
-    fs::create_dir_all(&folder).with_context(flag)?;
-    for entry in fs::read_dir(&folder).with_context(flag)? {
-        let name = entry.with_context(flag)?.file_name();
-        // What a training leaves that was ended is not in the way.
-        let left = [FolderLock::FILE, PROGRESS].iter().any(|left| name == *left);
-        ensure!(left, "`--run {}`: the folder is not empty; choose another", folder.display());
-    }
-    Ok(folder)
 }
 
 fn path_of(images: &ImagesConfig) -> Option<&Path> {
@@ -156,9 +152,14 @@ pub fn warn_of_another_division(network: &Path, images: &ImagesConfig, seed: u64
     }
 }
 
-fn run(trainer: &mut ClassifierTrainer, images: &dyn ImageSource, steps: usize, folder: &Path) -> anyhow::Result<()> {
-    let mut progress =
-        Progress::new(0, steps, stop_on_interrupt()?, Some(Journal::begin(folder, "classifier", 0, steps)));
+fn run(
+    trainer: &mut ClassifierTrainer,
+    images: &dyn ImageSource,
+    steps: usize,
+    folder: &Path,
+    stop: &StopGuard,
+) -> anyhow::Result<()> {
+    let mut progress = Progress::new(0, steps, stop.flag(), Some(Journal::begin(folder, "classifier", 0, steps)));
     let mut all = || -> anyhow::Result<Flow> {
         let mut flow = Flow::Continue;
         while trainer.steps() < steps && flow == Flow::Continue {

@@ -12,10 +12,11 @@ use glauber_train::{
 };
 
 use super::image_data::{self, Crops};
-use super::{new_run, resumed, run, trainer};
+use super::{check_kind, new_run, resumed, run, trainer};
 use crate::arguments::ImageFlags;
 use crate::device::device;
 use crate::images::{PictureCodec, Pictures, class_count, open_tokenizer, write_sheet};
+use crate::outputs::{check_apart, images_of as images_read};
 use crate::progress::say;
 use crate::ranks::Rank;
 use crate::run_config::Layers;
@@ -31,14 +32,20 @@ pub fn train(flags: &ImageFlags, ranks: &Rank) -> anyhow::Result<()> {
     let device = device(&flags.train.device)?;
     let (config, codec, folder) = match flags.train.resume {
         true => {
-            let (config, folder) = resumed(&flags.train)?;
+            let (config, folder) = resumed(&flags.train, "image", ranks)?;
             let run = RunFolder::open(&folder)?;
             let codec = PictureCodec::of_run(&run, images_of(&config)?, &run.vocabulary()?, &device)?;
             (config, codec, folder)
         }
         false => {
+            let folder = new_run(&flags.train, "image")?;
             let (config, codec) = image_config(flags, &device)?;
-            (config, codec, new_run(&flags.train, "image")?)
+            let read: Vec<_> = images_read(&config.data).map(|images| ("--path", images)).into_iter().collect();
+            check_apart(("--run", &folder), &read)?;
+            if matches!(codec, PictureCodec::Tokenizer(_)) {
+                check_apart(("--cache", &flags.cache), &read)?;
+            }
+            (config, codec, folder)
         }
     };
     train_run(&config, &codec, &folder, &device, flags, ranks)?;
@@ -116,6 +123,7 @@ fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<(RunConfi
     let positions_set = layers.get("model.positions").is_some();
     let mut config = layers.finish()?;
     let seed = config.seed;
+    check_kind(&config.data, "image")?;
     let DataConfig::Image(image) = &mut config.data else {
         bail!("`data.kind` is not \"image\": `train image` trains on images");
     };

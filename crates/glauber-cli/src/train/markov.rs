@@ -9,7 +9,7 @@ use glauber_train::{
     DataConfig, Examples, RunConfig, Surroundings, TrainError, Trainer, Vocabulary, excess_over_bayes,
 };
 
-use super::{new_run, resumed, run, trainer};
+use super::{check_kind, new_run, resumed, run, trainer};
 use crate::arguments::MarkovFlags;
 use crate::device::device;
 use crate::markov::mixture;
@@ -26,12 +26,12 @@ const COUNTED: usize = 4096;
 pub fn train(flags: &MarkovFlags, ranks: &Rank) -> anyhow::Result<()> {
     let device = device(&flags.train.device)?;
     let (config, folder) = match flags.train.resume {
-        true => resumed(&flags.train)?,
+        true => resumed(&flags.train, "markov", ranks)?,
         false => (markov_config(flags)?, new_run(&flags.train, "markov")?),
     };
     config.validate()?;
     let Some(mixture) = mixture(&config.data)? else {
-        bail!("{}: `data.kind` is not \"markov\": use `train text`", folder.display());
+        bail!("{}: a run on other data than a Markov source", folder.display());
     };
     let vocabulary = Vocabulary::of_counts(unigram_counts(&config.data, &mixture), env!("CARGO_PKG_VERSION"));
     let mut trainer = trainer(&config, &vocabulary, None, &folder, &device, &flags.train, ranks)?;
@@ -77,7 +77,9 @@ fn markov_config(flags: &MarkovFlags) -> anyhow::Result<RunConfig> {
         layers.set("data.classes", i64::try_from(classes)?)?;
         layers.set("model.classes", if classes > 1 { i64::try_from(classes)? } else { 0 })?;
     }
-    layers.finish()
+    let config = layers.finish()?;
+    check_kind(&config.data, "markov")?;
+    Ok(config)
 }
 
 pub fn unigram_counts(data: &DataConfig, mixture: &MarkovMixture) -> Vec<u64> {

@@ -10,14 +10,14 @@ mod text;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
-use glauber_train::{DataConfig, Flow, RunCodec, RunConfig, Surroundings, Trainer, Vocabulary};
+use glauber_train::{DataConfig, Flow, FolderLock, RunCodec, RunConfig, RunFolder, Surroundings, Trainer, Vocabulary};
 
 use crate::arguments::{TrainFlags, TrainWhat};
 use crate::device::{Devices, replicas};
-use crate::folders::open_run;
+use crate::folders::{Kind, open_run};
 use crate::progress::{Journal, Outcome, Progress, outlive_terminal, say, stop_on_interrupt};
 use crate::ranks::{self, Rank};
 
@@ -59,15 +59,52 @@ fn take_part(flags: &mut TrainFlags, device: &str, ranks: &Rank) -> anyhow::Resu
     Ok(())
 }
 
-/// Configuration and folder of a run to be continued.
-pub fn resumed(flags: &TrainFlags) -> anyhow::Result<(RunConfig, PathBuf)> {
+/// Configuration and folder of a run to be continued, which `glauber train` calls a run of a `kind`. Whatever keeps it from going on is told
+/// before there is work.
+pub fn resumed(flags: &TrainFlags, kind: &str, ranks: &Rank) -> anyhow::Result<(RunConfig, PathBuf)> {
     let folder = flags.run.clone().context("`--resume` needs `--run DIR`")?;
-    Ok((open_run(&folder)?.config()?, folder))
+    check_resumed(&folder, kind)?;
+    let run = open_run(&folder)?;
+    // The first rank has taken the folder when others look at it.
+    if ranks.is_first() {
+        FolderLock::check_untaken(&folder)?;
+        run.check_config()?;
+    }
+    Ok((run.config()?, folder))
 }
 
-/// The folder of a new run: `--run`, or the first free `runs/NAME-001`, `runs/NAME-002`, …
+/// Checks that the run in a folder is of a kind, or names the command that resumes it.
+fn check_resumed(folder: &Path, kind: &str) -> anyhow::Result<()> {
+    let found = match Kind::of(folder) {
+        Kind::Run => RunFolder::open(folder).and_then(|run| run.config()).map_or(kind, |config| kind_of(&config.data)),
+        Kind::TokenizerRun => "image-tokenizer",
+        Kind::FeatureNetwork => {
+            bail!("`--run {}`: that is a classifier, whose training is not resumed: train a new one", folder.display())
+        }
+        Kind::Tokenizer => kind,
+    };
+    ensure!(
+        found == kind,
+        "`--run {0}`: that is a run of `train {found}`; resume it with `glauber train {found} --resume --run {0}`",
+        folder.display()
+    );
+    Ok(())
+}
+
+/// Checks that the data of a new run are of a kind, or names the command that trains on them.
+fn check_kind(data: &DataConfig, kind: &str) -> anyhow::Result<()> {
+    let found = kind_of(data);
+    ensure!(found == kind, "`data.kind` is \"{found}\": that is for `glauber train {found}`");
+    Ok(())
+}
+
+/// The folder of a new run: `--run`, or the first free `runs/NAME-001`, `runs/NAME-002`, … Whether a run can begin there is told before
+/// there is work.
 pub fn new_run(flags: &TrainFlags, name: &str) -> anyhow::Result<PathBuf> {
-    free_run(flags.run.as_deref(), name)
+    let folder = free_run(flags.run.as_deref(), name)?;
+    let resume = if RunFolder::open(&folder).is_ok() { " (`--resume` continues the run that is there)" } else { "" };
+    RunFolder::check_new(&folder).with_context(|| format!("`--run {}`{resume}", folder.display()))?;
+    Ok(folder)
 }
 
 /// As [`new_run`], with `--run` itself.
@@ -93,7 +130,7 @@ fn trainer(
     }
     let trainer = match (ranks.is_first(), flags.resume) {
         (false, _) => Trainer::join(folder, device, threads)?,
-        (true, true) => Trainer::resume(folder, device, threads)?,
+        (true, true) => go_on(folder, flags.steps, device, threads)?,
         (true, false) => Trainer::begin(config.clone(), vocabulary, codec, folder, device, threads)?,
     };
     if ranks.size() > 1 && ranks.is_first() {
@@ -107,6 +144,20 @@ fn trainer(
         }
     }
     ranks.share(trainer)
+}
+
+/// A run that goes on, made one of so many steps where that is asked for.
+fn go_on(folder: &Path, steps: Option<usize>, device: &Device, threads: usize) -> anyhow::Result<Trainer> {
+    let mut trainer = Trainer::resume(folder, device, threads)?;
+    trainer.notes().iter().for_each(|note| tracing::warn!("{note}"));
+    if let Some(steps) = steps {
+        let of = trainer.config().train.steps;
+        trainer.set_steps(steps).context("`--steps`")?;
+        if steps != of {
+            say(&format!("a run of {steps} steps from step {} on, of {of} before", trainer.state().step));
+        }
+    }
+    Ok(trainer)
 }
 
 /// Trains with a progress bar; says how it ended.
@@ -123,23 +174,25 @@ fn run(trainer: &mut Trainer, around: &Surroundings<'_>, ranks: &Rank) -> anyhow
         train.batch
     ));
     let first = trainer.state().step;
-    let journal = || Journal::begin(trainer.folder().path(), kind(&trainer.config().data), first, train.steps);
+    let journal = || Journal::begin(trainer.folder().path(), kind_of(&trainer.config().data), first, train.steps);
     let journal = ranks.is_first().then(journal);
-    let mut progress = Progress::new(first, train.steps, stop_on_interrupt()?, journal);
+    let stop = stop_on_interrupt()?;
+    let mut progress = Progress::new(first, train.steps, stop.flag(), journal);
     let flow = trainer.run(around, &mut progress);
     progress.finish(Outcome::of(&flow));
+    drop(stop);
     let flow = flow?;
     let state = trainer.state();
     say(&format!("{} steps, {:.2} M tokens, {:.0} s", state.step, state.tokens as f64 / 1e6, state.seconds));
     if flow == Flow::Stop {
-        let path = trainer.folder().path().display();
-        say(&format!("stopped; continue with `--resume --run {path}`"));
+        let (kind, path) = (kind_of(&trainer.config().data), trainer.folder().path().display());
+        say(&format!("stopped; continue with `glauber train {kind} --resume --run {path}`"));
     }
     Ok(flow)
 }
 
 /// What `glauber train` calls a run on these data.
-fn kind(data: &DataConfig) -> &'static str {
+fn kind_of(data: &DataConfig) -> &'static str {
     match data {
         DataConfig::Text { .. } => "text",
         DataConfig::Markov { .. } => "markov",

@@ -10,7 +10,7 @@ use glauber_sudoku::{Size, SolutionSource, SudokuCodec, is_valid};
 use glauber_tokens::Token;
 use glauber_train::{DataConfig, NetworkConditional, RunConfig, SequenceSource, Surroundings, TrainError, Vocabulary};
 
-use super::{new_run, resumed, run, trainer};
+use super::{check_kind, new_run, resumed, run, trainer};
 use crate::arguments::{SudokuFlags, TrainFlags};
 use crate::device::device;
 use crate::progress::say;
@@ -28,7 +28,7 @@ const SHOWN: usize = 1;
 pub fn train(flags: &SudokuFlags, ranks: &Rank) -> anyhow::Result<()> {
     let device = device(&flags.train.device)?;
     let (config, folder) = match flags.train.resume {
-        true => resumed(&flags.train)?,
+        true => resumed(&flags.train, "sudoku", ranks)?,
         false => (sudoku_config(flags)?, new_run(&flags.train, &format!("sudoku-{}", flags.side))?),
     };
     train_run(&config, &folder, &device, &flags.train, ranks)?;
@@ -96,5 +96,7 @@ pub fn sudoku_config(flags: &SudokuFlags) -> anyhow::Result<RunConfig> {
         9 => NINE,
         side => bail!("`--side` is {side}, expected 4 or 9"),
     };
-    Layers::new(defaults, &flags.train)?.finish()
+    let config = Layers::new(defaults, &flags.train)?.finish()?;
+    check_kind(&config.data, "sudoku")?;
+    Ok(config)
 }

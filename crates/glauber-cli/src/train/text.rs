@@ -11,10 +11,11 @@ use glauber_tokens::Codec;
 use glauber_train::{DataConfig, Flow, NetworkConditional, RunConfig, RunFolder, Surroundings, TrainError, Vocabulary};
 use toml::Value;
 
-use super::{new_run, resumed, run, trainer};
+use super::{check_kind, new_run, resumed, run, trainer};
 use crate::arguments::TextFlags;
 use crate::device::device;
 use crate::infill::alternatives;
+use crate::outputs::{Named, check_apart};
 use crate::progress::say;
 use crate::ranks::Rank;
 use crate::run_config::{Layers, tokenizer};
@@ -27,8 +28,13 @@ const DEFAULTS: &str = include_str!("../../../../configs/text.toml");
 pub fn train(flags: &TextFlags, ranks: &Rank) -> anyhow::Result<()> {
     let device = device(&flags.train.device)?;
     let (config, folder) = match flags.train.resume {
-        true => resumed(&flags.train)?,
-        false => (text_config(flags)?, new_run(&flags.train, "text")?),
+        true => resumed(&flags.train, "text", ranks)?,
+        false => {
+            let (config, folder) = (text_config(flags)?, new_run(&flags.train, "text")?);
+            check_apart(("--run", &folder), &read(&config))?;
+            check_apart(("--cache", &flags.cache), &read(&config))?;
+            (config, folder)
+        }
     };
     config.validate()?;
     let corpus = match ranks.is_first() {
@@ -52,6 +58,14 @@ pub fn train(flags: &TextFlags, ranks: &Rank) -> anyhow::Result<()> {
     }
     say(&format!("run folder: {}", folder.display()));
     Ok(())
+}
+
+/// The files and folders of the corpus.
+fn read(config: &RunConfig) -> Vec<Named<'_>> {
+    match &config.data {
+        DataConfig::Text { corpus, .. } => corpus.paths.iter().map(|path| ("--data", path.as_path())).collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// A corpus as tokens.
@@ -80,7 +94,7 @@ impl Prepared {
     /// Learns the vocabulary, or takes the resumed run's, and encodes the corpus.
     fn new(config: &RunConfig, folder: &Path, flags: &TextFlags) -> anyhow::Result<Self> {
         let DataConfig::Text { corpus, tokenizer, prepare: split, .. } = &config.data else {
-            bail!("{}: `data.kind` is not \"text\": use `train markov`", folder.display());
+            bail!("{}: a run on other data than text", folder.display());
         };
         ensure!(
             !corpus.paths.is_empty(),
@@ -132,6 +146,7 @@ fn text_config(flags: &TextFlags) -> anyhow::Result<RunConfig> {
         layers.set("data.tokenizer", Value::try_from(tokenizer(text)?)?)?;
     }
     let mut config = layers.finish()?;
+    check_kind(&config.data, "text")?;
     // Absolute, so that the run can be resumed from any folder.
     if let DataConfig::Text { corpus, .. } = &mut config.data {
         for path in &mut corpus.paths {

@@ -254,7 +254,6 @@ fn mistakes_with_tokenizers_are_one_line_that_names_the_cure() {
         (vec!["--run", "full"], "--run full"),
         (vec!["--resume", "--run", "full"], "--run full"),
         (vec!["--resume"], "--run"),
-        (vec!["--resume", "--run", "full", "--steps", "3"], "--steps"),
     ] {
         let all: Vec<&str> = ["train", "image-tokenizer"].into_iter().chain(words.iter().copied()).collect();
         let output = run(at, &all);

@@ -75,6 +75,15 @@ fn shapes_are_learned_sampled_filmed_and_painted_in() {
     }
     assert!(differ > 0, "nothing was painted");
 
+    // The picture is there, and nobody reads what is said of it.
+    let closed = || std::process::Stdio::from(std::io::pipe().expect("a pipe").1);
+    for words in [&["sample", "--run", "run", "-n", "1", "--out", "unread.png"][..], &infill] {
+        let output =
+            glauber(words).current_dir(at).stdout(closed()).stderr(closed()).output().expect("the program runs");
+        assert!(output.status.success(), "{words:?}: {output:?}");
+    }
+    assert!(at.join("unread.png").is_file());
+
     // One painting is the image itself. Of a wide picture the middle is shown, as in training, and a dot of a large mask is painted.
     let wide = |place: usize| match (place % (4 * SIDE)).checked_sub(SIDE + SIDE / 2) {
         Some(column) if column < SIDE => known[place / (4 * SIDE) * SIDE + column] as f32 / 3.0,

@@ -6,6 +6,7 @@ mod evaluate;
 mod experiments;
 mod fidelity;
 mod golden;
+mod habits;
 mod image_tokenizer;
 mod images;
 mod program;

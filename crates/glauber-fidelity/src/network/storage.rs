@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use burn::tensor::{Bytes, DType, Device, Shape, TensorData};
-use glauber_pixels::write_whole;
+use glauber_files::write_whole;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
@@ -104,5 +104,5 @@ fn numbers(tensor: &TensorView<'_>, path: &Path, name: String, shape: &[usize]) 
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), FidelityError> {
-    write_whole(path, bytes).map_err(|error| FidelityError::io(path)(std::io::Error::other(error.to_string())))
+    write_whole(path, bytes).map_err(FidelityError::io(path))
 }

@@ -110,6 +110,13 @@ impl TokenizerTrainer {
         self
     }
 
+    /// The same, but for the rate: from here on it takes the course that it has in a training of so many steps from the beginning.
+    #[must_use]
+    pub fn of_steps(mut self, steps: usize) -> Self {
+        self.config.steps = steps;
+        self
+    }
+
     /// The autoencoder as it stands, on the plain device.
     pub fn model(&self) -> VqModel {
         let mut model = self.model.clone();

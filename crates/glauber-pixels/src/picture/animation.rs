@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use glauber_files::write_whole;
 use image::codecs::gif::{GifEncoder, Repeat};
 use image::{Delay, DynamicImage, Frame};
 
-use super::write_whole;
 use crate::{Colours, Image, PixelError};
 
 /// GIF counts hundredths of a second in 16 bits, APNG as used here thousandths.
@@ -35,7 +35,7 @@ pub fn animate(path: impl AsRef<Path>, frames: &[Image], delay: Duration) -> Res
         Some("png" | "apng") => apng(frames, milliseconds(delay, "png", APNG_STEP)?)?,
         _ => return Err(PixelError::AnimationName { path: path.to_owned() }),
     };
-    write_whole(path, &bytes)
+    write_whole(path, &bytes).map_err(PixelError::io("write", path))
 }
 
 /// A delay in steps of `least` milliseconds, rounded down, 1 to 65535 of them.

@@ -3,9 +3,9 @@
 use std::io::Cursor;
 use std::path::Path;
 
+use glauber_files::write_whole;
 use image::{DynamicImage, ImageDecoder, ImageReader, LumaA, Rgba};
 
-use super::write_whole;
 use crate::{Colours, Extent, Image, PixelError};
 
 /// Bytes of a decoded image at most: 85 million pixels of three channels.
@@ -29,7 +29,8 @@ impl Image {
     /// # Errors
     /// When the file cannot be written.
     pub fn save_png(&self, path: impl AsRef<Path>) -> Result<(), PixelError> {
-        write_whole(path.as_ref(), &self.to_png()?)
+        let path = path.as_ref();
+        write_whole(path, self.to_png()?).map_err(PixelError::io("write", path))
     }
 
     /// The image as the bytes of a PNG file of eight bits.

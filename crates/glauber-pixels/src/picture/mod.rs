@@ -4,11 +4,9 @@ mod animation;
 mod file;
 mod mask;
 mod sheet;
-mod write;
 
 pub use animation::animate;
 pub use mask::{mask, reached, read_mask};
 pub use sheet::{SheetStyle, comparison_sheet, contact_sheet};
-pub use write::write_whole;
 
 pub(crate) use file::{laid_over, opaque, read};

@@ -7,6 +7,7 @@ mod saved;
 
 use std::path::Path;
 
+use glauber_files::write_whole;
 use glauber_tokens::{Codec, Token};
 use tokenizers::Tokenizer;
 
@@ -181,10 +182,7 @@ impl TextCodec {
     /// # Errors
     /// [`TextError::Io`].
     pub fn save(&self, path: &Path) -> Result<(), TextError> {
-        let mut unfinished = path.as_os_str().to_owned();
-        unfinished.push(".writing");
-        std::fs::write(&unfinished, &self.saved).map_err(TextError::io("write", path))?;
-        std::fs::rename(&unfinished, path).map_err(TextError::io("write", path))
+        write_whole(path, &self.saved).map_err(TextError::io("write", path))
     }
 
     /// Reads what [`save`](Self::save) wrote, or any `tokenizer.json`. Truncation, padding and BPE dropout that a file asks for are

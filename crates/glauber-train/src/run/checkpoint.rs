@@ -1,4 +1,4 @@
-//! Checkpoints: a folder of safetensors and one TOML file, complete or absent.
+//! Checkpoints: a folder of safetensors, where the run stands and how it was trained, complete or absent.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,19 +6,17 @@ use std::path::{Path, PathBuf};
 use burn_store::{ModuleStore, SafetensorsStore};
 use serde::{Deserialize, Serialize};
 
+use glauber_files::{remove_folder, remove_unfinished, write_folder};
 use glauber_model::Network;
 
-use crate::{Optimiser, TrainError};
+use crate::{Optimiser, RunConfig, TrainError};
 
+const CONFIG: &str = "config.toml";
 const STATE: &str = "state.toml";
 const METRICS: &str = "metrics.jsonl";
 const WEIGHTS: &str = "weights.safetensors";
 const AVERAGE: &str = "average.safetensors";
 const MOMENTS: [&str; 2] = ["moment-1.safetensors", "moment-2.safetensors"];
-/// The folder of a checkpoint that is being written; the run's lock keeps it to one process.
-const UNFINISHED: &str = ".writing";
-/// A checkpoint that is being removed.
-const REMOVED: &str = ".removing";
 /// What tells a finished checkpoint's name from one being written.
 const PREFIX: &str = "step-";
 
@@ -70,86 +68,123 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<CheckpointInfo>, TrainError> {
     Ok(found)
 }
 
-/// Writes a checkpoint under a temporary name, renames it, and removes all but the last `keep`.
+/// Writes a checkpoint whole, and removes all but the last `keep`.
 pub(crate) fn save(
     folder: &Path,
-    state: &TrainingState,
-    metrics: &str,
+    (config, state, metrics): (&RunConfig, &TrainingState, &str),
     networks: (&Network, &Network, &Optimiser),
     keep: usize,
 ) -> Result<(), TrainError> {
-    fs::create_dir_all(folder).map_err(TrainError::io(folder))?;
-    remove_unfinished(folder)?;
-    let scratch = folder.join(UNFINISHED);
-    fs::create_dir(&scratch).map_err(TrainError::io(&scratch))?;
-    let path = scratch.join(STATE);
-    let text = toml::to_string(state).map_err(|error| malformed(&path, error))?;
-    fs::write(&path, text).map_err(TrainError::io(&path))?;
-    let metrics_path = scratch.join(METRICS);
-    fs::write(&metrics_path, metrics).map_err(TrainError::io(&metrics_path))?;
+    fs::create_dir_all(folder).and_then(|()| remove_unfinished(folder)).map_err(TrainError::io(folder))?;
+    let finished = folder.join(format!("{PREFIX}{:08}", state.step));
+    write_folder(
+        &finished,
+        |error| TrainError::io(&finished)(error),
+        |at| write(at, config, state, metrics, networks),
+    )?;
+    let all = list(folder)?;
+    for old in &all[..all.len().saturating_sub(keep.max(1))] {
+        remove_folder(&old.path).map_err(TrainError::io(&old.path))?;
+    }
+    Ok(())
+}
+
+fn write(
+    folder: &Path,
+    config: &RunConfig,
+    state: &TrainingState,
+    metrics: &str,
+    (weights, average, optimiser): (&Network, &Network, &Optimiser),
+) -> Result<(), TrainError> {
+    let refused = |name: &'static str| move |error: toml::ser::Error| malformed(&folder.join(name), error);
+    let texts = [
+        (CONFIG, toml::to_string(config).map_err(refused(CONFIG))?),
+        (STATE, toml::to_string(state).map_err(refused(STATE))?),
+        (METRICS, metrics.to_owned()),
+    ];
+    for (name, text) in texts {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(TrainError::io(&path))?;
+    }
+    let path = folder.join(STATE);
     let permissions = fs::metadata(&path).map_err(TrainError::io(&path))?.permissions();
-    let (weights, average, optimiser) = networks;
     let [first, second] = optimiser.moments.each_ref();
     let files = [WEIGHTS, AVERAGE, MOMENTS[0], MOMENTS[1]];
     for (name, network) in files.into_iter().zip([weights, average, first, second]) {
-        let path = scratch.join(name);
+        let path = folder.join(name);
         save_network(&path, network)?;
         // The store's files are for their owner alone; a run is for whoever may read its folder.
         fs::set_permissions(&path, permissions.clone()).map_err(TrainError::io(&path))?;
     }
-    let finished = folder.join(format!("{PREFIX}{:08}", state.step));
-    if finished.exists() {
-        remove(&finished)?;
-    }
-    fs::rename(&scratch, &finished).map_err(TrainError::io(&finished))?;
-    let all = list(folder)?;
-    for old in &all[..all.len().saturating_sub(keep.max(1))] {
-        remove(&old.path)?;
-    }
     Ok(())
 }
 
-/// Removes a checkpoint so that a kill on the way leaves none that looks whole.
-fn remove(checkpoint: &Path) -> Result<(), TrainError> {
-    let removed = checkpoint.with_file_name(REMOVED);
-    fs::rename(checkpoint, &removed).map_err(TrainError::io(checkpoint))?;
-    fs::remove_dir_all(&removed).map_err(TrainError::io(&removed))
-}
-
-/// Removes what a killed process left half written or half removed.
-fn remove_unfinished(folder: &Path) -> Result<(), TrainError> {
-    for path in [UNFINISHED, REMOVED].map(|name| folder.join(name)) {
-        if path.exists() {
-            fs::remove_dir_all(&path).map_err(TrainError::io(&path))?;
+/// Where the run stood at the newest checkpoint that tells, with those after it whose state is torn; none where there is no checkpoint.
+pub(crate) fn newest(folder: &Path) -> Result<Option<Newest>, TrainError> {
+    let mut torn = Vec::new();
+    for checkpoint in list(folder)?.into_iter().rev() {
+        match load_state(&checkpoint.path) {
+            Ok(state) => return Ok(Some(Newest { path: checkpoint.path, state, torn })),
+            Err(error @ TrainError::Malformed { .. }) => torn.push((checkpoint, error)),
+            Err(error) => return Err(error),
         }
     }
-    Ok(())
+    torn.into_iter().next().map_or(Ok(None), |(_, error)| Err(error))
+}
+
+/// The checkpoint that a run goes on from.
+pub(crate) struct Newest {
+    pub path: PathBuf,
+    pub state: TrainingState,
+    /// Those after it that cannot be read.
+    pub torn: Vec<(CheckpointInfo, TrainError)>,
+}
+
+/// Takes a damaged checkpoint out of the way, under another name.
+pub(crate) fn set_aside(checkpoint: &CheckpointInfo) -> Result<(), TrainError> {
+    let aside = checkpoint.path.with_file_name(format!("damaged-{PREFIX}{:08}", checkpoint.step));
+    let moved = remove_folder(&aside).and_then(|()| fs::rename(&checkpoint.path, &aside));
+    moved.map_err(TrainError::io(&checkpoint.path))
+}
+
+/// The configuration that a checkpoint was trained with; none where it is from a program that did not write it down.
+pub(crate) fn load_config(checkpoint: &Path) -> Result<Option<RunConfig>, TrainError> {
+    let path = checkpoint.join(CONFIG);
+    match fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        text => {
+            let text = text.map_err(|error| malformed(&path, error))?;
+            toml::from_str(&text).map(Some).map_err(|error| malformed(&path, error))
+        }
+    }
 }
 
 /// Reads where the run stood.
-pub(crate) fn load_state(checkpoint: &Path) -> Result<TrainingState, TrainError> {
+fn load_state(checkpoint: &Path) -> Result<TrainingState, TrainError> {
     let path = checkpoint.join(STATE);
     let text = fs::read_to_string(&path).map_err(|error| malformed(&path, error))?;
     toml::from_str(&text).map_err(|error| malformed(&path, error))
 }
 
-/// Reads weights, average and optimiser into ones of the same sizes; gives the state and the evaluations up to it.
+/// Reads weights, average and optimiser into ones of the same sizes.
 pub(crate) fn load(
-    checkpoint: &Path,
+    Newest { path, state, .. }: &Newest,
     network: &mut Network,
     average: &mut Network,
     optimiser: &mut Optimiser,
-) -> Result<(TrainingState, String), TrainError> {
-    let state = load_state(checkpoint)?;
-    load_network(&checkpoint.join(WEIGHTS), network)?;
-    load_network(&checkpoint.join(AVERAGE), average)?;
+) -> Result<(), TrainError> {
+    load_network(&path.join(WEIGHTS), network)?;
+    load_network(&path.join(AVERAGE), average)?;
     for (name, moment) in MOMENTS.iter().zip(&mut optimiser.moments) {
-        load_network(&checkpoint.join(name), moment)?;
+        load_network(&path.join(name), moment)?;
     }
     optimiser.time = state.step;
-    let path = checkpoint.join(METRICS);
-    let metrics = fs::read_to_string(&path).map_err(|error| malformed(&path, error))?;
-    Ok((state, metrics))
+    Ok(())
+}
+
+/// The evaluations up to a checkpoint, by its own copy, which may be damaged or gone.
+pub(crate) fn load_metrics(checkpoint: &Path) -> Option<Vec<u8>> {
+    fs::read(checkpoint.join(METRICS)).ok()
 }
 
 /// Reads the averaged weights alone: what sampling uses.
@@ -181,6 +216,6 @@ fn malformed(path: &Path, error: impl ToString) -> TrainError {
     TrainError::Malformed {
         path: path.into(),
         found: found.chars().take(160).collect(),
-        hint: "the file is missing, truncated or of another network: delete its checkpoint folder to use the one before",
+        hint: "the file is missing, truncated or of another network: restore it, or delete its checkpoint folder to use the one before, if there is one",
     }
 }

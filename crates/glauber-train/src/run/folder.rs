@@ -1,33 +1,29 @@
 //! What a run leaves behind: everything needed to go on, to look, and to sample on another machine.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
+use glauber_files::write_whole;
 use glauber_model::Network;
 use glauber_schedule::Schedule;
 use glauber_text::TextCodec;
 use glauber_tokens::Token;
 
+use super::changes::{Change, changes};
 use super::checkpoint::{self, CheckpointInfo};
-use super::picture::{Curve, Panel, Scale, picture};
-use crate::{MetricLine, RunConfig, TrainError, TrainingState};
+use crate::{FolderLock, RunConfig, TrainError, TrainingState};
 
 const CONFIG: &str = "config.toml";
 const VOCABULARY: &str = "vocabulary.json";
 const TOKENIZER: &str = "tokenizer.json";
 const IMAGE_TOKENIZER: &str = "tokenizer";
-const METRICS: &str = "metrics.jsonl";
-const PICTURE: &str = "loss.svg";
-const EXCESS: &str = "excess.svg";
-const SAMPLES: &str = "samples.txt";
-const SAMPLE_HEADING: &str = "=== step ";
 const CHECKPOINTS: &str = "checkpoints";
-
-const GREY: [u8; 3] = [150, 150, 150];
-const RED: [u8; 3] = [200, 60, 30];
+/// What is written before the configuration, whose presence says that a run has begun.
+const FIRST: [&str; 3] = [VOCABULARY, TOKENIZER, IMAGE_TOKENIZER];
 
 /// A run folder.
 ///
@@ -90,33 +86,35 @@ impl RunCodec for TextCodec {
 }
 
 impl RunFolder {
-    /// Begins a run in a folder that does not exist or is empty.
+    /// Begins a run in a folder that does not exist or is empty, and takes the folder.
     ///
     /// # Errors
-    /// When the folder holds anything, or cannot be written.
+    /// As [`check_new`](Self::check_new), when another process has the folder, or when it cannot be written.
     pub fn create(
         path: &Path,
         config: &RunConfig,
         vocabulary: &Vocabulary,
         codec: Option<&dyn RunCodec>,
-    ) -> Result<Self, TrainError> {
-        fs::create_dir_all(path).map_err(TrainError::io(path))?;
-        if !is_free(path)? {
-            return Err(TrainError::Mismatch {
-                path: path.into(),
-                found: "the folder is not empty".into(),
-                expected: "a new folder: choose another `--run`, or continue the run in it with `--resume`".into(),
-            });
-        }
+    ) -> Result<(Self, FolderLock), TrainError> {
+        let lock = FolderLock::begin(path, &FIRST)?;
         let folder = Self { path: path.into() };
-        let text = toml::to_string(config).map_err(|error| folder.malformed(CONFIG, error))?;
-        folder.write(VOCABULARY, &to_json(vocabulary))?;
+        folder.write(VOCABULARY, to_json(vocabulary))?;
         if let Some(codec) = codec {
             codec.keep(&folder)?;
         }
         // Last: its presence says that the run has begun.
-        folder.write(CONFIG, &text)?;
-        Ok(folder)
+        folder.write_config(config)?;
+        lock.begun()?;
+        Ok((folder, lock))
+    }
+
+    /// Checks that a run can begin in a folder: that it does not exist, is empty, or holds what a process left that was killed while it began
+    /// one, and that it can be written to.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub fn check_new(path: &Path) -> Result<(), TrainError> {
+        FolderLock::check_free(path, &FIRST)
     }
 
     /// Opens the folder of a run that was begun.
@@ -129,7 +127,7 @@ impl RunFolder {
             false => Err(TrainError::Mismatch {
                 path: path.into(),
                 found: format!("no `{CONFIG}` there"),
-                expected: "the folder of a run: check `--run`".into(),
+                expected: "the folder of a run".into(),
             }),
         }
     }
@@ -149,17 +147,37 @@ impl RunFolder {
         self.path.join(IMAGE_TOKENIZER)
     }
 
-    /// Where the loss curves are drawn.
-    pub fn picture(&self) -> PathBuf {
-        self.path.join(PICTURE)
-    }
-
     /// The resolved configuration.
     ///
     /// # Errors
     /// When the file is missing or malformed.
     pub fn config(&self) -> Result<RunConfig, TrainError> {
         toml::from_str(&self.read(CONFIG)?).map_err(|error| self.malformed(CONFIG, error))
+    }
+
+    pub(crate) fn write_config(&self, config: &RunConfig) -> Result<(), TrainError> {
+        let text = toml::to_string(config).map_err(|error| self.malformed(CONFIG, error))?;
+        self.write(CONFIG, text)
+    }
+
+    /// Checks that the configuration is the one that the newest checkpoint was trained with, but for keys that may change. Gives the changes
+    /// after which training takes another course. Checkpoints of older programs do not tell.
+    ///
+    /// # Errors
+    /// Names the first key that may not change; and when a file cannot be read.
+    pub fn check_config(&self) -> Result<Vec<Change>, TrainError> {
+        // A checkpoint that cannot be read is told of by whoever needs more of it.
+        let Ok(Some(newest)) = checkpoint::newest(&self.checkpoint_folder()) else { return Ok(Vec::new()) };
+        let Ok(Some(trained)) = checkpoint::load_config(&newest.path) else { return Ok(Vec::new()) };
+        let found = changes(&trained, &self.config()?);
+        match found.iter().find(|change| !change.course) {
+            Some(Change { key, before, after, .. }) => Err(TrainError::Mismatch {
+                path: self.path.join(CONFIG),
+                found: format!("`{key}` is {after}"),
+                expected: format!("{before}, with which the run was trained: set it back, or begin a new run"),
+            }),
+            None => Ok(found),
+        }
     }
 
     /// What the data decided.
@@ -179,83 +197,6 @@ impl RunFolder {
         schedule(&config, &vocabulary)
     }
 
-    /// All evaluations up to the newest checkpoint.
-    ///
-    /// # Errors
-    /// When a line is malformed.
-    pub fn metrics(&self) -> Result<Vec<MetricLine>, TrainError> {
-        match self.path.join(METRICS).exists() {
-            true => self.parse_metrics(&self.read(METRICS)?),
-            false => Ok(Vec::new()),
-        }
-    }
-
-    /// Parses evaluations. Parsing may round the last digit: keep the text to write it again.
-    pub(crate) fn parse_metrics(&self, text: &str) -> Result<Vec<MetricLine>, TrainError> {
-        let parse = |line| serde_json::from_str(line).map_err(|error| self.malformed(METRICS, error));
-        text.lines().map(parse).collect()
-    }
-
-    /// Replaces the evaluations, as JSON lines and parsed, and redraws the curves.
-    pub(crate) fn write_metrics(&self, title: &str, text: &str, lines: &[MetricLine]) -> Result<(), TrainError> {
-        self.write(METRICS, text)?;
-        let curve = |name: &str, colour, value: fn(&MetricLine) -> Option<f64>| {
-            let point = |line: &MetricLine| Some((line.step as f64, value(line)?));
-            Curve { name: name.into(), colour, dashed: false, points: lines.iter().filter_map(point).collect() }
-        };
-        let draw = |file: &str, unit: &str, curves| {
-            let panel = Panel {
-                title: title.into(),
-                x_label: "optimiser steps".into(),
-                y_label: unit.into(),
-                scale: Scale::FromZero,
-                curves,
-            };
-            self.write(file, &picture(&self.path.join(file), &[panel])?)
-        };
-        let losses = [
-            curve("training", GREY, |line| Some(line.train_loss)),
-            curve("held out, averaged weights", RED, |line| Some(line.loss)),
-        ];
-        draw(PICTURE, "loss, nats per site", losses.into())?;
-        let excess = curve("held out, averaged weights", RED, |line| line.excess);
-        match excess.points.is_empty() {
-            true => Ok(()),
-            false => draw(EXCESS, "loss above the Bayes loss, nats per site", vec![excess]),
-        }
-    }
-
-    /// Forgets the samples of steps after `done`.
-    pub(crate) fn trim_samples(&self, done: usize) -> Result<(), TrainError> {
-        if !self.path.join(SAMPLES).exists() {
-            return Ok(());
-        }
-        let mut keep = true;
-        let mut kept = String::new();
-        for line in self.read(SAMPLES)?.split_inclusive('\n') {
-            let step = line.strip_prefix(SAMPLE_HEADING).and_then(|step| step.trim().parse::<usize>().ok());
-            keep = step.map_or(keep, |step| step <= done);
-            if keep {
-                kept += line;
-            }
-        }
-        self.write(SAMPLES, &kept)
-    }
-
-    /// Appends samples. The file is as it was before, or complete.
-    pub(crate) fn append_samples(&self, step: usize, texts: &[String]) -> Result<(), TrainError> {
-        let mut all = match self.path.join(SAMPLES).exists() {
-            true => self.read(SAMPLES)?,
-            false => String::new(),
-        };
-        all += &format!("{SAMPLE_HEADING}{step}\n");
-        for text in texts {
-            all += text;
-            all += "\n---\n";
-        }
-        self.write(SAMPLES, &all)
-    }
-
     /// The finished checkpoints, oldest first.
     ///
     /// # Errors
@@ -269,66 +210,63 @@ impl RunFolder {
     /// # Errors
     /// When there is none.
     pub fn latest_checkpoint(&self) -> Result<CheckpointInfo, TrainError> {
-        let last = self.checkpoints()?.pop();
-        last.ok_or_else(|| TrainError::Mismatch {
-            path: self.path.join(CHECKPOINTS),
-            found: "no checkpoint yet".into(),
-            expected: "a run that has written one: let it train longer, or lower `train.checkpoint_every`".into(),
-        })
+        self.checkpoints()?.pop().ok_or_else(|| self.no_checkpoint())
+    }
+
+    pub(crate) fn no_checkpoint(&self) -> TrainError {
+        // Evaluations are written after the checkpoint that holds them: where there are any, there was a checkpoint.
+        let (found, expected) = match self.has_metrics() {
+            true => (
+                "no checkpoint, though `metrics.jsonl` tells of one",
+                "the folder as the run left it: restore it, or begin a new run",
+            ),
+            false => {
+                ("no checkpoint yet", "a run that has written one: let it train longer, or resume it if it was ended")
+            }
+        };
+        TrainError::Mismatch { path: self.checkpoint_folder(), found: found.into(), expected: expected.into() }
     }
 
     pub(crate) fn checkpoint_folder(&self) -> PathBuf {
         self.path.join(CHECKPOINTS)
     }
 
-    /// The averaged weights of the newest checkpoint, and where training stood.
+    /// The averaged weights of the newest checkpoint whose state is not torn, and that state.
     ///
     /// # Errors
-    /// When configuration or checkpoint are missing or malformed.
+    /// When configuration or checkpoints are missing or malformed.
     pub fn load_average(&self, device: &Device) -> Result<(Network, TrainingState), TrainError> {
         let (config, vocabulary) = (self.config()?, self.vocabulary()?);
-        let latest = self.latest_checkpoint()?;
-        let state = checkpoint::load_state(&latest.path)?;
         let length = config.data.length();
         let mut network = Network::new(&config.model, vocabulary.size, length, config.seed, device)?;
-        checkpoint::load_average(&latest.path, &mut network)?;
-        Ok((network, state))
+        let newest = checkpoint::newest(&self.checkpoint_folder())?.ok_or_else(|| self.no_checkpoint())?;
+        checkpoint::load_average(&newest.path, &mut network)?;
+        Ok((network, newest.state))
     }
 
     fn read(&self, name: &str) -> Result<String, TrainError> {
         let path = self.path.join(name);
-        fs::read_to_string(&path).map_err(TrainError::io(&path))
+        match fs::read_to_string(&path) {
+            Err(error) if error.kind() == ErrorKind::InvalidData => Err(self.malformed(name, error)),
+            read => read.map_err(TrainError::io(&path)),
+        }
     }
 
-    /// Writes under a temporary name and renames: a reader sees the old file or the new one.
-    fn write(&self, name: &str, text: &str) -> Result<(), TrainError> {
-        let (path, unfinished) = (self.path.join(name), self.path.join(format!("{name}.writing")));
-        fs::write(&unfinished, text).map_err(TrainError::io(&path))?;
-        fs::rename(&unfinished, &path).map_err(TrainError::io(&path))
+    pub(super) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> Result<(), TrainError> {
+        let path = self.path.join(name);
+        write_whole(&path, text).map_err(TrainError::io(&path))
     }
 
     fn malformed(&self, name: &str, error: impl ToString) -> TrainError {
         TrainError::Malformed {
             path: self.path.join(name),
             found: error.to_string().trim().replace('\n', " "),
-            hint: "restore the file, or begin a new run",
+            hint: match name {
+                CONFIG => "restore the file, of which a checkpoint holds a copy, or begin a new run",
+                _ => "restore the file, or begin a new run",
+            },
         }
     }
-}
-
-/// Whether a run can begin in a folder: it is empty, or a kill left only what precedes the configuration.
-fn is_free(path: &Path) -> Result<bool, TrainError> {
-    // A tokenizer without the vocabulary, which is written first, is not of this program's making.
-    let begun = path.join(VOCABULARY).is_file();
-    for entry in fs::read_dir(path).map_err(TrainError::io(path))? {
-        let name = entry.map_err(TrainError::io(path))?.file_name();
-        let name = name.to_string_lossy();
-        let left = [VOCABULARY, TOKENIZER].contains(&name.as_ref()) || (begun && name == IMAGE_TOKENIZER);
-        if !left && !name.ends_with(".writing") && !name.ends_with(".removing") {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// The forward chain that a configuration describes over a vocabulary.
@@ -340,9 +278,4 @@ pub(crate) fn schedule(config: &RunConfig, vocabulary: &Vocabulary) -> Result<Sc
 
 fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default() // plain numbers and strings always serialise
-}
-
-/// An evaluation as a line of `metrics.jsonl`.
-pub(crate) fn json_line(line: &MetricLine) -> String {
-    serde_json::to_string(line).unwrap_or_default() // plain numbers always serialise
 }

@@ -1,11 +1,14 @@
 //! What a run leaves behind: its folder, checkpoints, metrics and pictures.
 
+mod changes;
 pub(crate) mod checkpoint;
 pub(crate) mod folder;
 mod lock;
 mod metrics;
 mod picture;
+pub(crate) mod records;
 
+pub use changes::{Change, changes};
 pub use checkpoint::{CheckpointInfo, TrainingState};
 pub use folder::{RunCodec, RunFolder, Vocabulary};
 pub use lock::FolderLock;

@@ -8,8 +8,8 @@ use glauber_chain::oracles::MarkovSource;
 use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Positions};
 use glauber_schedule::{NoiseConfig, ScheduleConfig};
 use glauber_train::{
-    DataConfig, Event, Examples, Flow, Objective, Observer, RunConfig, RunFolder, Surroundings, TrainConfig,
-    TrainError, Trainer, Vocabulary, excess_over_bayes,
+    DataConfig, Event, Examples, Extension, Flow, Objective, Observer, RunConfig, RunFolder, Surroundings, TrainConfig,
+    TrainError, Trainer, Vocabulary, excess_over_bayes, learning_rate,
 };
 
 const VOCAB: usize = 5;
@@ -168,6 +168,123 @@ fn a_run_that_was_stopped_goes_on_to_the_same_numbers() {
     assert_eq!(rest.state().step, 13);
     train(&mut rest, usize::MAX).expect("training");
     assert_eq!(whole.metrics(), rest.metrics());
+}
+
+#[test]
+fn a_run_that_is_made_longer_is_from_there_on_one_of_so_many_steps() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    let resume = |path: &Path| Trainer::resume(path, &Device::flex(), 1);
+    for name in ["longer", "stopped", "by hand"] {
+        train(&mut begin(&at(name), config(Objective::Denoising, NetworkKind::Hollow, 20), 1), usize::MAX)
+            .expect("training");
+    }
+    let mut longer = resume(&at("longer")).expect("a trainer");
+    let refused = longer.set_steps(19).expect_err("20 steps are done").to_string();
+    assert!(refused.contains("train.steps") && refused.contains("at least 20"), "{refused}");
+    longer.set_steps(40).expect("a longer run");
+    train(&mut longer, usize::MAX).expect("training");
+    // The rate is that of a run of 40 steps, which is not the lowest at its twentieth.
+    let rate = learning_rate(&TrainConfig { steps: 40, ..longer.config().train.clone() }, 39);
+    assert_eq!(longer.metrics().last().map(|line| (line.step, line.learning_rate)), Some((40, rate)));
+    // Stopped on the way, it goes on to the same numbers.
+    let mut stopped = resume(&at("stopped")).expect("a trainer");
+    stopped.set_steps(40).expect("a longer run");
+    train(&mut stopped, 27).expect("training");
+    drop(stopped);
+    let mut rest = resume(&at("stopped")).expect("a trainer");
+    train(&mut rest, usize::MAX).expect("training");
+    // So does one whose configuration says 40 from there on.
+    let path = at("by hand").join("config.toml");
+    let text = std::fs::read_to_string(&path).expect("a configuration");
+    std::fs::write(&path, text.replace("steps = 20", "steps = 40").replace("warmup_steps = 40", "warmup_steps = 20"))
+        .expect("written");
+    train(&mut resume(&at("by hand")).expect("a trainer"), usize::MAX).expect("training");
+    let files = ["weights", "average", "moment-1", "moment-2"]
+        .map(|name| format!("checkpoints/step-00000040/{name}.safetensors"));
+    let read = |name: &str| files.each_ref().map(|file| std::fs::read(at(name).join(file)).expect("a checkpoint"));
+    assert!(read("longer") == read("stopped") && read("longer") == read("by hand"));
+    assert_eq!(longer.metrics(), rest.metrics());
+    let written = RunFolder::open(&at("stopped")).and_then(|run| run.config()).expect("a configuration");
+    assert_eq!((written.train.steps, written.train.extended), (40, vec![Extension { step: 20, of: 20 }]));
+}
+
+#[test]
+fn a_configuration_that_was_changed_by_hand_is_refused_by_its_key_where_it_decides_the_numbers() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("run");
+    train(&mut begin(&path, config(Objective::Denoising, NetworkKind::Hollow, 3), 1), usize::MAX).expect("training");
+    let file = path.join("config.toml");
+    let text = std::fs::read_to_string(&file).expect("a configuration");
+    let resumed = |from: &str, to: &str| {
+        assert!(text.contains(from), "no `{from}` in {text}");
+        std::fs::write(&file, text.replacen(from, to, 1)).expect("written");
+        let resumed = Trainer::resume(&path, &Device::flex(), 1);
+        resumed.map(|trainer| trainer.notes().join("; ")).map_err(|error| error.to_string())
+    };
+    for (from, to, key) in [
+        ("seed = 3", "seed = 4", "`seed` is 4, expected 3"),
+        ("length = 8", "length = 9", "`data.length`"),
+        ("source_seed = 1", "source_seed = 2", "`data.source_seed`"),
+        ("sweeps = 3", "sweeps = 4", "`schedule.sweeps`"),
+        ("kind = \"uniform\"", "kind = \"unigram\"", "`schedule.noise.kind`"),
+        ("objective = \"denoising\"", "objective = \"binary\"", "`train.objective`"),
+        ("optimiser = \"muon\"", "optimiser = \"adam-w\"", "`train.optimiser`"),
+        ("\nbatch = 16", "\nbatch = 8", "`train.batch`"),
+        ("micro_batches = 2", "micro_batches = 4", "`train.micro_batches`"),
+        ("validation_sequences = 32", "validation_sequences = 64", "`train.validation_sequences`"),
+        ("width = 16", "width = 32", "`model.width`"),
+        ("conditioning = \"step\"", "conditioning = \"signal-level\"", "`model.conditioning`"),
+    ] {
+        let refused = resumed(from, to).expect_err(to);
+        assert!(refused.contains(key) && refused.contains("set it back"), "{to}: {refused}");
+    }
+    for (from, to) in [
+        ("checkpoint_every = 20", "checkpoint_every = 10"),
+        ("validate_every = 20", "validate_every = 10"),
+        ("\nsteps = 3", "\nsteps = 9"),
+        ("checkpoint_activations = false", "checkpoint_activations = true"),
+    ] {
+        assert_eq!(resumed(from, to).as_deref(), Ok(""), "{to}");
+    }
+    let told = resumed("learning_rate = 0.01", "learning_rate = 0.005").expect("another course");
+    assert!(told.contains("`train.learning_rate` is 0.005 from step 3 on, 0.01 before"), "{told}");
+    // A checkpoint of an older program does not tell.
+    std::fs::remove_file(path.join("checkpoints/step-00000003/config.toml")).expect("removed");
+    assert_eq!(resumed("\nbatch = 16", "\nbatch = 8").as_deref(), Ok(""));
+}
+
+#[test]
+fn what_is_torn_or_gone_beside_whole_weights_stops_no_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("run");
+    let mut config = config(Objective::Denoising, NetworkKind::Hollow, 6);
+    (config.train.checkpoint_every, config.train.validate_every) = (2, 2);
+    train(&mut begin(&path, config, 1), usize::MAX).expect("training");
+    let at = |name: &str| path.join(name);
+    let whole = std::fs::read(at("metrics.jsonl")).expect("evaluations");
+    let resumed = || Trainer::resume(&path, &Device::flex(), 1);
+    let evaluated = |steps: &[usize]| {
+        let trainer = resumed().expect("a run that is whole");
+        assert_eq!(trainer.metrics().iter().map(|line| line.step).collect::<Vec<_>>(), steps);
+        assert_eq!(RunFolder::open(&path).and_then(|run| run.metrics()).expect("evaluations").len(), steps.len());
+        trainer.notes().join("; ")
+    };
+    std::fs::write(at("metrics.jsonl"), [&whole[..], b"{\"bad"].concat()).expect("written");
+    assert!(evaluated(&[2, 4, 6]).contains("written anew from the checkpoint"));
+    assert!(std::fs::read(at("metrics.jsonl")).expect("evaluations") == whole);
+    std::fs::write(at("checkpoints/step-00000006/metrics.jsonl"), b"\0\0").expect("written");
+    assert!(evaluated(&[2, 4, 6]).contains("damaged"));
+    std::fs::write(at("checkpoints/step-00000006/state.toml"), "step = ").expect("written");
+    assert_eq!(RunFolder::open(&path).and_then(|run| run.load_average(&Device::flex())).expect("weights").1.step, 4);
+    let told = evaluated(&[2, 4]);
+    assert!(told.contains("state.toml") && told.contains("going on from step 4"), "{told}");
+    assert!(at("checkpoints/damaged-step-00000006").is_dir());
+    train(&mut resumed().expect("a trainer"), usize::MAX).expect("training");
+    assert_eq!(evaluated(&[2, 4, 6]), "");
+    std::fs::remove_dir_all(at("checkpoints")).expect("removed");
+    let refused = resumed().err().expect("no checkpoint").to_string();
+    assert!(refused.contains("restore it, or begin a new run") && !refused.contains("longer"), "{refused}");
 }
 
 #[test]

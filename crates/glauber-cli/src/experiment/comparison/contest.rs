@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context, bail, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use glauber_chain::{BoundKernel, BoundSampling, ChainRng, LikelihoodBound};
+use glauber_files::write_whole;
 use glauber_model::{ModelConfig, Network, NetworkKind};
 use glauber_schedule::{NoiseConfig, Schedule};
 use glauber_train::{
@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::source::Source;
 use super::stopwatch::Stopwatch;
+use crate::progress::stop_on_interrupt;
 
 /// Written when a run has ended: a folder without it is of a run that was cut short.
 const RESULT: &str = "result.toml";
@@ -89,7 +90,6 @@ pub struct Rules<'a> {
     pub bound_sequences: usize,
     pub device: &'a Device,
     pub threads: usize,
-    pub interrupted: Arc<AtomicBool>,
 }
 
 impl Rules<'_> {
@@ -111,7 +111,7 @@ impl Rules<'_> {
             }
             let outcome = self.train(contestant, source, &config, folder)?;
             let text = toml::to_string(&outcome)?;
-            fs::write(&result, text).with_context(|| result.display().to_string())?;
+            write_whole(&result, text).with_context(|| result.display().to_string())?;
         }
         self.read(&config, folder, &result)
     }
@@ -153,11 +153,13 @@ impl Rules<'_> {
             excess: source.is_markov().then_some(&excess as _),
         };
         let every = config.train.validate_every;
-        let mut watch = Stopwatch::new(self.seconds, every, Arc::clone(&self.interrupted));
+        let stop = stop_on_interrupt()?;
+        let mut watch = Stopwatch::new(self.seconds, every, stop.flag());
         let flow = trainer.run(&around, &mut watch)?;
-        if flow == Flow::Stop && self.interrupted.load(Ordering::Relaxed) {
+        if flow == Flow::Stop && stop.flag().load(Ordering::Relaxed) {
             bail!("interrupted; the same command goes on with this run: what is finished is kept");
         }
+        drop(stop);
         let (bound, bound_error) = self.bound(trainer.average(), contestant, source, &schedule)?;
         let parameters = trainer.network().num_params();
         Ok(Outcome { limit: self.seconds, bound_sequences: self.bound_sequences, parameters, bound, bound_error })

@@ -21,7 +21,8 @@ pub use self::flags::Flags;
 use self::report::{Entry, Section};
 use self::source::Source;
 use crate::device::{device, replicas};
-use crate::progress::{say, stop_on_interrupt};
+use crate::outputs::check_report;
+use crate::progress::say;
 
 /// Sizes of two networks that count as equal: within this share.
 const EQUAL: f64 = 0.1;
@@ -34,13 +35,14 @@ pub fn compare(name: &str, heading: &str, flags: &Flags, contestants: &Line<'_>)
     flags.check()?;
     let device = device(&flags.device)?;
     let out = flags.out(name);
+    check_report(("--out", &out), &format!("{name}.md"), &format!("# {heading}"))?;
+    check_report(("--out", &out), &format!("{name}.svg"), "<svg")?;
     std::fs::create_dir_all(&out).with_context(|| out.display().to_string())?;
     let rules = Rules {
         seconds: flags.seconds,
         bound_sequences: flags.bound_sequences,
         device: &device,
         threads: replicas(flags.threads, &flags.device, 1),
-        interrupted: stop_on_interrupt()?,
     };
     let mut sources = vec![Source::markov()?];
     if !flags.data.is_empty() {

@@ -1,10 +1,10 @@
 //! The table in Markdown and the curves.
 
 use std::f64::consts::LN_2;
-use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
+use glauber_files::write_whole;
 use glauber_train::{Curve, Panel, Scale, picture};
 
 use super::contest::{Contestant, Run};
@@ -148,9 +148,9 @@ pub fn write(name: &str, out: &Path, heading: &str, sections: &[Section], second
     let parts: Vec<String> = sections.iter().map(|section| section.markdown(seconds)).collect();
     let text = format!("# {heading}\n\n{}", parts.join("\n"));
     let (table, path) = (out.join(format!("{name}.md")), out.join(format!("{name}.svg")));
-    fs::write(&table, &text).with_context(|| table.display().to_string())?;
+    write_whole(&table, &text).with_context(|| table.display().to_string())?;
     let panels: Vec<Panel> = sections.iter().map(Section::panel).collect();
-    fs::write(&path, picture(&path, &panels)?).with_context(|| path.display().to_string())?;
+    write_whole(&path, picture(&path, &panels)?).with_context(|| path.display().to_string())?;
     Ok(text)
 }
 

@@ -66,6 +66,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
     let count = flags.count.unwrap_or(COUNTS[usize::from(flags.run.is_some())]);
     check_count("--count", count)?;
     ensure!(count > 1, "`--count` is 1, expected at least 2, for standard errors");
+    flags.out.as_deref().map_or(Ok(()), Report::check)?;
     let report = match &flags.run {
         None => oracle(flags, count)?,
         Some(path) => trained(path, flags, count)?,

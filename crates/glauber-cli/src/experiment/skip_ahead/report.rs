@@ -5,11 +5,18 @@ use std::path::Path;
 
 use anyhow::Context;
 use glauber_chain::StepDiagnostics;
+use glauber_files::{check_folder, write_whole};
 use glauber_schedule::Schedule;
 use glauber_train::{Curve, Panel, Scale, picture};
 
 use super::judge::Quality;
+use crate::outputs::check_report;
 use crate::progress::say;
+
+const TABLE: &str = "skip-ahead.txt";
+const PICTURE: &str = "skip-ahead.svg";
+/// What tells the table from other files.
+const COLUMNS: &str = "eval/L  steps/L  changes/L  tokens z";
 
 /// Settings that belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,17 +107,24 @@ impl Report {
         self.lines.push(line);
     }
 
+    /// Checks that table and picture can be written to a folder, before there are any.
+    pub fn check(folder: &Path) -> anyhow::Result<()> {
+        let out = ("--out", folder);
+        check_report(out, TABLE, COLUMNS).and_then(|()| check_report(out, PICTURE, "<svg"))?;
+        check_folder(folder).with_context(|| format!("`--out {}`", folder.display()))
+    }
+
     /// Writes table and picture to a folder.
     pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let told = || format!("--out {}", folder.display());
         fs::create_dir_all(folder).with_context(told)?;
-        let path = folder.join("skip-ahead.svg");
+        let path = folder.join(PICTURE);
         let panels = [
             self.panel("log-likelihood above the reference, nats per token", |quality| quality.above.mean),
             self.panel("pairs of neighbours, standard deviations off", |quality| quality.pairs),
         ];
-        fs::write(&path, picture(&path, &panels)?).with_context(told)?;
-        fs::write(folder.join("skip-ahead.txt"), &self.text).with_context(told)?;
+        write_whole(&path, picture(&path, &panels)?).with_context(told)?;
+        write_whole(&folder.join(TABLE), &self.text).with_context(told)?;
         say(&format!("written: {} and skip-ahead.txt", path.display()));
         Ok(())
     }

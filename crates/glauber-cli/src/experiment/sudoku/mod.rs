@@ -95,7 +95,7 @@ fn check(flags: &Flags) -> anyhow::Result<()> {
 fn train(flags: &Flags, device: &Device) -> anyhow::Result<PathBuf> {
     let train = &flags.sudoku.train;
     if train.resume {
-        let (config, folder) = resumed(train)?;
+        let (config, folder) = resumed(train, "sudoku", &Rank::alone())?;
         train_run(&config, &folder, device, train, &Rank::alone())?;
         return Ok(folder);
     }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use anyhow::Context;
+use glauber_files::write_whole;
 use glauber_sudoku::Size;
 use glauber_train::{Curve, Panel, Scale, picture};
 
@@ -34,10 +35,10 @@ impl Report {
     pub fn write(&self, folder: &Path, heading: &str) -> anyhow::Result<()> {
         let table = folder.join(TABLE);
         let text = format!("{}\n{}", self.text(heading), self.film);
-        std::fs::write(&table, text).with_context(|| table.display().to_string())?;
+        write_whole(&table, text).with_context(|| table.display().to_string())?;
         let path = folder.join(PICTURE);
         let svg = picture(&path, &[self.panel()])?;
-        std::fs::write(&path, svg).with_context(|| path.display().to_string())?;
+        write_whole(&path, svg).with_context(|| path.display().to_string())?;
         Ok(())
     }
 

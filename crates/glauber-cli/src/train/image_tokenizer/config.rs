@@ -3,7 +3,7 @@
 use anyhow::{Context, bail, ensure};
 use glauber_image::{DiscriminatorConfig, TokenizerTrainConfig, VqConfig};
 use glauber_pixels::{Colours, Extent};
-use glauber_train::ImagesConfig;
+use glauber_train::{Extension, ImagesConfig};
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
@@ -27,6 +27,9 @@ pub struct TokenizerRunConfig {
     pub run: RunTable,
     pub train: TokenizerTrainConfig,
     pub model: VqConfig,
+    /// When the run was one of another number of steps, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extended: Vec<Extension>,
 }
 
 /// What is trained on.

@@ -3,15 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
+use glauber_files::{remove_folder, remove_unfinished, write_folder, write_whole};
 use glauber_image::TokenizerTrainer;
-use glauber_pixels::write_whole;
-use glauber_train::FolderLock;
+use glauber_train::{Change, Extension, FolderLock, changes};
 
 use super::config::TokenizerRunConfig;
 use super::metrics::{MetricLine, State, curves};
 use crate::images::changed;
+use crate::progress::say;
+use crate::train::check_resumed;
 
 pub(super) const CONFIG: &str = "config.toml";
 const IMAGES: &str = "images.hash";
@@ -21,8 +23,8 @@ const STATE: &str = "state.toml";
 const TRAINING: &str = "training";
 const TOKENIZER: &str = "tokenizer";
 const CHECKPOINTS: &str = "checkpoints";
-/// The folders of a checkpoint that is being written, and of one that is being removed.
-const UNFINISHED: [&str; 2] = [".writing", ".removing"];
+/// What is written before the configuration.
+const FIRST: [&str; 1] = [IMAGES];
 /// What tells a finished checkpoint's name from one being written.
 const PREFIX: &str = "step-";
 
@@ -40,38 +42,56 @@ const PREFIX: &str = "step-";
 /// | `lock` | held by the process that trains |
 pub struct TokenizerRun {
     path: PathBuf,
-    _lock: FolderLock,
+    lock: FolderLock,
 }
 
 impl TokenizerRun {
     /// Begins a run in a folder that does not exist or is empty; `images` is the fingerprint of its images.
     pub fn create(path: &Path, config: &TokenizerRunConfig, images: &str) -> anyhow::Result<Self> {
-        fs::create_dir_all(path).with_context(|| format!("`--run {}`", path.display()))?;
-        for entry in fs::read_dir(path).with_context(|| path.display().to_string())? {
-            let name = entry?.file_name();
-            let name = name.to_string_lossy();
-            ensure!(
-                name == "lock" || name == IMAGES || name.ends_with(".writing"),
-                "`--run {}`: the folder is not empty; choose another, or continue the run in it with `--resume`",
-                path.display()
-            );
-        }
-        let run = Self { path: path.into(), _lock: FolderLock::take(path)? };
+        let run = Self { path: path.into(), lock: FolderLock::begin(path, &FIRST)? };
         run.write(IMAGES, images.as_bytes())?;
         // Last: its presence says that the run has begun.
-        run.write(CONFIG, toml::to_string(config)?.as_bytes())?;
+        run.write_config(config)?;
+        run.lock.begun()?;
         Ok(run)
+    }
+
+    /// Checks that a run can begin in a folder.
+    pub fn check_new(path: &Path) -> anyhow::Result<()> {
+        let resume = if path.join(CONFIG).is_file() { " (`--resume` continues the run that is there)" } else { "" };
+        FolderLock::check_free(path, &FIRST).with_context(|| format!("`--run {}`{resume}", path.display()))
     }
 
     /// Opens the folder of a run that was begun.
     pub fn open(path: &Path) -> anyhow::Result<(Self, TokenizerRunConfig)> {
         let file = path.join(CONFIG);
         ensure!(file.is_file(), "`--run {}`: no `{CONFIG}` there: not the folder of a run", path.display());
-        let text = fs::read_to_string(&file).with_context(|| file.display().to_string())?;
-        let config: TokenizerRunConfig =
-            toml::from_str(&text).with_context(|| format!("{}: not of a tokenizer's run", file.display()))?;
+        check_resumed(path, "image-tokenizer")?;
+        let run = Self { path: path.into(), lock: FolderLock::take(path)? };
+        run.lock.begun()?;
+        let config = read_config(&file)?;
         config.validate().with_context(|| file.display().to_string())?;
-        Ok((Self { path: path.into(), _lock: FolderLock::take(path)? }, config))
+        Ok((run, config))
+    }
+
+    /// Makes the run one of so many steps in all, of which `done` are done.
+    pub fn set_steps(&self, config: &mut TokenizerRunConfig, steps: usize, done: usize) -> anyhow::Result<()> {
+        ensure!(steps >= done, "`--steps` is {steps}, expected at least {done}: so many steps are done");
+        let of = config.train.steps;
+        if steps != of {
+            let mut longer = config.clone();
+            longer.train.steps = steps;
+            longer.extended.push(Extension { step: done, of });
+            longer.validate()?;
+            self.write_config(&longer)?;
+            say(&format!("a run of {steps} steps from step {done} on, of {of} before"));
+            *config = longer;
+        }
+        Ok(())
+    }
+
+    fn write_config(&self, config: &TokenizerRunConfig) -> anyhow::Result<()> {
+        self.write(CONFIG, toml::to_string(config)?.as_bytes())
     }
 
     /// Checks that these are the images that the run began with, where it says which those were.
@@ -79,6 +99,8 @@ impl TokenizerRun {
         let path = self.path.join(IMAGES);
         if path.is_file() {
             let begun = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            let whole = begun.len() == images.len() && begun.bytes().all(|byte| byte.is_ascii_hexdigit());
+            ensure!(whole, "{}: damaged; remove it to go on with the images that are there", path.display());
             ensure!(begun == images, changed(&self.path));
         }
         Ok(())
@@ -91,45 +113,70 @@ impl TokenizerRun {
 
     /// Writes a file of the folder, whole.
     pub fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-        Ok(write_whole(&self.path.join(name), bytes)?)
+        let path = self.path.join(name);
+        write_whole(&path, bytes).with_context(|| path.display().to_string())
     }
 
-    /// The newest checkpoint's training, state and evaluations; `None` when the run was ended before the first.
+    /// Training, state and evaluations of the newest checkpoint; `None` when the run was ended before the first. Those after it whose state is
+    /// torn are set aside.
     pub fn latest(
         &self,
         config: &TokenizerRunConfig,
         device: &Device,
     ) -> anyhow::Result<Option<(TokenizerTrainer, State, String)>> {
-        let Some(checkpoint) = self.checkpoints()?.pop() else { return Ok(None) };
-        let read = read_checkpoint(&checkpoint, config, device);
-        let damaged = || format!("{}: remove this folder to go on from the checkpoint before it", checkpoint.display());
-        read.map(Some).with_context(damaged)
-    }
-
-    /// Writes a checkpoint under a temporary name and renames it.
-    pub fn save(&self, trainer: &TokenizerTrainer, state: &State, metrics: &str) -> anyhow::Result<()> {
-        self.clear_unfinished()?;
-        let folder = self.path.join(CHECKPOINTS);
-        let [scratch, removed] = UNFINISHED.map(|name| folder.join(name));
-        fs::create_dir_all(&scratch).with_context(|| scratch.display().to_string())?;
-        trainer.save(&scratch.join(TRAINING))?;
-        write_whole(&scratch.join(STATE), toml::to_string(state)?.as_bytes())?;
-        write_whole(&scratch.join(METRICS), metrics.as_bytes())?;
-        let finished = folder.join(format!("{PREFIX}{:08}", trainer.steps()));
-        if finished.exists() {
-            remove(&finished, &removed)?;
-        }
-        fs::rename(&scratch, &finished).with_context(|| finished.display().to_string())
-    }
-
-    /// Removes what a kill left of a checkpoint.
-    fn clear_unfinished(&self) -> anyhow::Result<()> {
-        for left in UNFINISHED.map(|name| self.path.join(CHECKPOINTS).join(name)) {
-            if left.exists() {
-                fs::remove_dir_all(&left).with_context(|| left.display().to_string())?;
+        let mut torn: Vec<(PathBuf, anyhow::Error)> = Vec::new();
+        for checkpoint in self.checkpoints()?.into_iter().rev() {
+            match read_state(&checkpoint) {
+                Ok(state) => {
+                    check_config(&checkpoint, config)?;
+                    let spoilt = || {
+                        format!("{}: remove this folder to go on from the checkpoint before it", checkpoint.display())
+                    };
+                    let (trainer, metrics) = read_checkpoint(&checkpoint, config, device).with_context(spoilt)?;
+                    for (path, error) in torn {
+                        set_aside(&path)?;
+                        tracing::warn!("{error:#}; going on from step {}, the checkpoint before", trainer.steps());
+                    }
+                    return Ok(Some((trainer, state, metrics)));
+                }
+                Err(error) => torn.push((checkpoint, error)),
             }
         }
-        Ok(())
+        let evaluated = fs::metadata(self.path.join(METRICS)).is_ok_and(|file| file.len() > 0);
+        match torn.into_iter().next() {
+            Some((_, error)) => {
+                Err(error.context("no checkpoint tells where it stands: restore the file, or begin a new run"))
+            }
+            None if evaluated => bail!(
+                "{}: no checkpoint, though `{METRICS}` tells of one: restore the folder, or begin a new run",
+                self.path.join(CHECKPOINTS).display()
+            ),
+            None => Ok(None),
+        }
+    }
+
+    /// Writes a checkpoint whole.
+    pub fn save(
+        &self,
+        config: &TokenizerRunConfig,
+        trainer: &TokenizerTrainer,
+        state: &State,
+        metrics: &str,
+    ) -> anyhow::Result<()> {
+        let folder = self.path.join(CHECKPOINTS);
+        let told = || folder.display().to_string();
+        fs::create_dir_all(&folder).and_then(|()| remove_unfinished(&folder)).with_context(told)?;
+        let finished = folder.join(format!("{PREFIX}{:08}", trainer.steps()));
+        let refused = |error| anyhow::Error::new(error).context(finished.display().to_string());
+        write_folder(&finished, refused, |scratch| {
+            trainer.save(&scratch.join(TRAINING))?;
+            let texts =
+                [(CONFIG, toml::to_string(config)?), (STATE, toml::to_string(state)?), (METRICS, metrics.into())];
+            for (name, text) in texts {
+                fs::write(scratch.join(name), text).with_context(|| scratch.join(name).display().to_string())?;
+            }
+            Ok(())
+        })
     }
 
     /// Removes all checkpoints but the last `keep`, and writes what the newest says for others to read: the tokenizer, the evaluations and
@@ -141,10 +188,12 @@ impl TokenizerRun {
         metrics: &[MetricLine],
         keep: usize,
     ) -> anyhow::Result<()> {
-        self.clear_unfinished()?;
+        for folder in [self.path.clone(), self.path.join(CHECKPOINTS)] {
+            remove_unfinished(&folder).with_context(|| folder.display().to_string())?;
+        }
         let all = self.checkpoints()?;
         for old in &all[..all.len().saturating_sub(keep)] {
-            remove(old, &self.path.join(CHECKPOINTS).join(UNFINISHED[1]))?;
+            remove_folder(old).with_context(|| old.display().to_string())?;
         }
         trainer.model().save(&self.path.join(TOKENIZER))?;
         self.write(METRICS, text.as_bytes())?;
@@ -171,23 +220,51 @@ impl TokenizerRun {
     }
 }
 
-/// Removes a folder under another name, so that a kill on the way leaves none that looks whole.
-fn remove(folder: &Path, under: &Path) -> anyhow::Result<()> {
-    fs::rename(folder, under).and_then(|()| fs::remove_dir_all(under)).with_context(|| folder.display().to_string())
+/// Takes a damaged checkpoint out of the way, under another name.
+fn set_aside(checkpoint: &Path) -> anyhow::Result<()> {
+    let name = checkpoint.file_name().unwrap_or_default().to_string_lossy();
+    let aside = checkpoint.with_file_name(format!("damaged-{name}"));
+    let moved = remove_folder(&aside).and_then(|()| fs::rename(checkpoint, &aside));
+    moved.with_context(|| checkpoint.display().to_string())
 }
 
-/// The training, state and evaluations of a checkpoint.
+/// Checks that a configuration is the one that a checkpoint was trained with, but for keys that may change. Checkpoints of older programs do
+/// not tell.
+fn check_config(checkpoint: &Path, config: &TokenizerRunConfig) -> anyhow::Result<()> {
+    let Ok(trained) = read_config(&checkpoint.join(CONFIG)) else { return Ok(()) };
+    for Change { key, before, after, course } in changes(&trained, config) {
+        ensure!(
+            course,
+            "`{key}` of `{CONFIG}` is {after}, expected {before}, with which the run was trained: set it back, or begin a new run"
+        );
+        tracing::warn!("`{key}` is {after} from here on, {before} before");
+    }
+    Ok(())
+}
+
+/// Reads the configuration of a run.
+pub(super) fn read_config(path: &Path) -> anyhow::Result<TokenizerRunConfig> {
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    toml::from_str(&text).with_context(|| format!("{}: not of a tokenizer's run", path.display()))
+}
+
+/// Where a checkpoint stands.
+fn read_state(checkpoint: &Path) -> anyhow::Result<State> {
+    let path = checkpoint.join(STATE);
+    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    toml::from_str(&text).with_context(|| path.display().to_string())
+}
+
+/// The training and the evaluations of a checkpoint. What is torn of these is left out: the training is whole.
 fn read_checkpoint(
     checkpoint: &Path,
     config: &TokenizerRunConfig,
     device: &Device,
-) -> anyhow::Result<(TokenizerTrainer, State, String)> {
-    let read = |name: &str| {
-        let path = checkpoint.join(name);
-        fs::read_to_string(&path).with_context(|| path.display().to_string())
-    };
-    let state = toml::from_str(&read(STATE)?).with_context(|| checkpoint.join(STATE).display().to_string())?;
+) -> anyhow::Result<(TokenizerTrainer, String)> {
     let folder = checkpoint.join(TRAINING);
     let trainer = TokenizerTrainer::resume(&config.model, &config.train, config.seed, &folder, device)?;
-    Ok((trainer, state, read(METRICS)?))
+    let lines = fs::read(checkpoint.join(METRICS)).unwrap_or_default();
+    let whole = |line: &&str| serde_json::from_str::<MetricLine>(line).is_ok();
+    let metrics = String::from_utf8_lossy(&lines).lines().filter(whole).map(|line| format!("{line}\n")).collect();
+    Ok((trainer, metrics))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::config::TokenizerRunConfig;
-use super::folder::{CONFIG, METRICS};
+use super::folder::{CONFIG, METRICS, read_config};
 use super::metrics::MetricLine;
 
 /// Whether a folder is that of a tokenizer's run.
@@ -17,16 +17,15 @@ pub fn is_run(folder: &Path) -> bool {
 /// The configuration of a run, and its last evaluation.
 pub fn look(folder: &Path) -> anyhow::Result<(TokenizerRunConfig, Option<MetricLine>)> {
     let path = folder.join(METRICS);
-    let last = match fs::read_to_string(&path) {
-        Ok(lines) => lines.lines().last().map(serde_json::from_str).transpose(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => return Err(error).with_context(|| path.display().to_string()),
+    let lines = match fs::read(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        lines => lines.with_context(|| path.display().to_string())?,
     };
-    Ok((config(folder)?, last.with_context(|| path.display().to_string())?))
+    // A line that is torn is passed over.
+    let last = lines.rsplit(|&byte| byte == b'\n').find_map(|line| serde_json::from_slice(line).ok());
+    Ok((config(folder)?, last))
 }
 
 fn config(folder: &Path) -> anyhow::Result<TokenizerRunConfig> {
-    let path = folder.join(CONFIG);
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    toml::from_str(&text).with_context(|| path.display().to_string())
+    read_config(&folder.join(CONFIG))
 }

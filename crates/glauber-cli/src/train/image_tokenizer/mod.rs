@@ -16,6 +16,7 @@ use glauber_train::{Event, Flow, Observer};
 use crate::arguments::ImageTokenizerFlags;
 use crate::device::{device, replicas};
 use crate::images;
+use crate::outputs::check_apart;
 use crate::progress::{Journal, Outcome, Progress, say, stop_on_interrupt};
 
 use config::TokenizerRunConfig;
@@ -31,9 +32,16 @@ pub fn train(flags: &ImageTokenizerFlags) -> anyhow::Result<()> {
         (true, run) => Some(TokenizerRun::open(run.as_deref().context("`--resume` needs `--run DIR`")?)?),
         (false, _) => None,
     };
+    let path = super::free_run(flags.run.as_deref(), "image-tokenizer")?;
     let config = match &begun {
         Some((_, config)) => config.clone(),
-        None => TokenizerRunConfig::resolve(flags)?,
+        None => {
+            TokenizerRun::check_new(&path)?;
+            let config = TokenizerRunConfig::resolve(flags)?;
+            let images = flags.images.path.as_deref().map(|images| ("--path", images));
+            check_apart(("--run", &path), images.as_slice())?;
+            config
+        }
     };
     // Whatever is wrong with model or data is said before there is a folder.
     let fresh = VqModel::new(&config.model, config.seed, &device)?;
@@ -49,17 +57,17 @@ pub fn train(flags: &ImageTokenizerFlags) -> anyhow::Result<()> {
             run.check_images(&fingerprint)?;
             run
         }
-        None => {
-            let path = super::free_run(flags.run.as_deref(), "image-tokenizer")?;
-            TokenizerRun::create(&path, &config, &fingerprint)?
-        }
+        None => TokenizerRun::create(&path, &config, &fingerprint)?,
     };
     let mut training = Training::start(run, config, fresh, held_out, &device)?;
+    if let (true, Some(steps)) = (flags.resume, flags.steps) {
+        training = training.of_steps(steps)?;
+    }
     training.trainer = training.trainer.with_threads(replicas(flags.threads, &flags.device, 1));
     let flow = training.run(&*images)?;
     let path = training.run.path().display();
     if flow == Flow::Stop {
-        say(&format!("stopped; continue with `--resume --run {path}`"));
+        say(&format!("stopped; continue with `glauber train image-tokenizer --resume --run {path}`"));
     }
     say(&format!("run folder: {path} (the tokenizer is {path}/tokenizer)"));
     Ok(())
@@ -99,6 +107,13 @@ impl Training {
         Ok(Self { run, config, trainer, state, metrics, metric_text, held_out, device: device.clone() })
     }
 
+    /// The same as a training of so many steps in all.
+    fn of_steps(mut self, steps: usize) -> anyhow::Result<Self> {
+        self.run.set_steps(&mut self.config, steps, self.trainer.steps())?;
+        self.trainer = self.trainer.of_steps(steps);
+        Ok(self)
+    }
+
     /// Trains until the last step, or until Ctrl-C; a checkpoint is written either way.
     fn run(&mut self, images: &dyn ImageSource) -> anyhow::Result<Flow> {
         let (sizes, batch, steps) = (&self.config.model, self.config.run.batch, self.config.train.steps);
@@ -112,9 +127,11 @@ impl Training {
             batch
         ));
         let journal = Journal::begin(self.run.path(), "image-tokenizer", self.trainer.steps(), steps);
-        let mut progress = Progress::new(self.trainer.steps(), steps, stop_on_interrupt()?, Some(journal));
+        let stop = stop_on_interrupt()?;
+        let mut progress = Progress::new(self.trainer.steps(), steps, stop.flag(), Some(journal));
         let flow = self.steps(images, &mut progress);
         progress.finish(Outcome::of(&flow));
+        drop(stop);
         if let Some(line) = self.metrics.last() {
             let entries = self.config.model.vocab_size();
             say(&format!("{} steps, {:.0} s, {}", line.step, line.seconds, line.text(entries)));
@@ -139,7 +156,7 @@ impl Training {
                 self.evaluate(progress)?;
             }
             if last || flow == Flow::Stop || step.is_multiple_of(table.checkpoint_every) {
-                self.run.save(&self.trainer, &self.state, &self.metric_text)?;
+                self.run.save(&self.config, &self.trainer, &self.state, &self.metric_text)?;
                 self.run.publish(&self.trainer, &self.metric_text, &self.metrics, table.keep_checkpoints)?;
             }
         }

@@ -1,0 +1,77 @@
+//! What may change in a configuration once a run has begun.
+
+use serde::Serialize;
+use toml::{Table, Value};
+
+/// How long a run is, how often it looks and writes, and where its data lie, whose content is checked in other ways.
+const FREE: [&str; 19] = [
+    "extended",
+    "train.steps",
+    "train.extended",
+    "train.validate_every",
+    "train.sample_every",
+    "train.samples",
+    "train.checkpoint_every",
+    "train.keep_checkpoints",
+    "train.checkpoint_activations",
+    "data.corpus.paths",
+    "data.images.path",
+    "data.tokenizer.path",
+    "data.tokenizer.yaml",
+    "data.tokenizer.vocab",
+    "data.tokenizer.merges",
+    "run.evaluate_every",
+    "run.checkpoint_every",
+    "run.keep_checkpoints",
+    "run.shown",
+];
+/// Where training goes from here on.
+const COURSE: [&str; 6] = [
+    "train.learning_rate",
+    "train.minimum_rate",
+    "train.warmup_steps",
+    "train.weight_decay",
+    "train.clip_norm",
+    "train.average_decay",
+];
+
+/// A key of a configuration with another value than the one that a run was trained with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The key, dots between tables.
+    pub key: String,
+    /// The value that the run was trained with, as text.
+    pub before: String,
+    /// The value that there is now.
+    pub after: String,
+    /// Whether training can go on with it, and goes elsewhere; it cannot if not.
+    pub course: bool,
+}
+
+/// What of a configuration is not as a run was trained, but for what makes no difference.
+pub fn changes<T: Serialize>(before: &T, after: &T) -> Vec<Change> {
+    let table = |config: &T| Table::try_from(config).unwrap_or_default(); // it was read from one
+    let mut found = Vec::new();
+    compare("", &table(before), &table(after), &mut found);
+    found
+}
+
+fn compare(prefix: &str, before: &Table, after: &Table, found: &mut Vec<Change>) {
+    let mut keys: Vec<&String> = before.keys().chain(after.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    for name in keys {
+        let key = format!("{prefix}{name}");
+        match (before.get(name), after.get(name)) {
+            (Some(Value::Table(before)), Some(Value::Table(after))) => {
+                compare(&format!("{key}."), before, after, found);
+            }
+            (before, after) if before == after || FREE.contains(&key.as_str()) => {}
+            (before, after) => {
+                let [before, after] =
+                    [before, after].map(|value| value.map_or("not set".into(), |value| value.to_string()));
+                found.push(Change { course: COURSE.contains(&key.as_str()), key, before, after });
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Runs that go on.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use glauber_files::remove_unfinished;
+
+use super::Trainer;
+use crate::run::checkpoint;
+use crate::{Change, CheckpointInfo, Extension, FolderLock, RunFolder, TrainError};
+
+impl Trainer {
+    /// Goes on with a run from its newest checkpoint whose state is not torn, or from its start when it was ended before the first. What else of the
+    /// folder is damaged or ahead of the checkpoint is put right; [`notes`](Self::notes) tell of it.
+    ///
+    /// # Errors
+    /// When the folder is not a run's, another process trains in it, its configuration is not the one that it was trained with
+    /// ([`RunFolder::check_config`]), or its files are missing or malformed.
+    pub fn resume(folder: &Path, device: &Device, threads: usize) -> Result<Self, TrainError> {
+        let folder = RunFolder::open(folder)?;
+        let lock = FolderLock::take(folder.path())?;
+        lock.begun()?;
+        for path in [folder.path(), &folder.checkpoint_folder()] {
+            remove_unfinished(path).map_err(TrainError::io(path))?;
+        }
+        let (mut trainer, torn) = Self::load(folder, Some(lock), device, threads)?;
+        for (checkpoint, error) in torn {
+            checkpoint::set_aside(&checkpoint)?;
+            trainer.notes.push(format!("{error}; going on from step {}, the checkpoint before", trainer.state.step));
+        }
+        let Self { evaluations, state, folder, .. } = &trainer;
+        let mended = folder.go_back(&trainer.title(), evaluations, state.step)?;
+        trainer.notes.extend(mended);
+        Ok(trainer)
+    }
+
+    /// Takes part in a run that the first rank has begun or resumed, and [shares](Self::among) with the others: it reads the folder as it
+    /// stands, and writes nothing.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume), but for the lock, which the first rank holds.
+    pub fn join(folder: &Path, device: &Device, threads: usize) -> Result<Self, TrainError> {
+        Ok(Self::load(RunFolder::open(folder)?, None, device, threads)?.0)
+    }
+
+    /// The run of a folder at its newest checkpoint, and those after it whose state is torn.
+    fn load(
+        folder: RunFolder,
+        lock: Option<FolderLock>,
+        device: &Device,
+        threads: usize,
+    ) -> Result<(Self, Vec<(CheckpointInfo, TrainError)>), TrainError> {
+        let (config, vocabulary, changes) = (folder.config()?, folder.vocabulary()?, folder.check_config()?);
+        let mut trainer = Self::assemble(config, &vocabulary, |_| Ok((lock, folder)), device, threads)?;
+        let Self { network, average, optimiser, folder, notes, .. } = &mut trainer;
+        let Some(newest) = checkpoint::newest(&folder.checkpoint_folder())? else {
+            return if folder.has_metrics() { Err(folder.no_checkpoint()) } else { Ok((trainer, Vec::new())) };
+        };
+        checkpoint::load(&newest, network, average, optimiser)?;
+        let step = newest.state.step;
+        let evaluations = folder.evaluations_of(checkpoint::load_metrics(&newest.path).as_deref(), step);
+        for Change { key, before, after, .. } in changes {
+            notes.push(format!("`{key}` is {after} from step {step} on, {before} before"));
+        }
+        if evaluations.torn > 0 {
+            notes.push(format!("the evaluations of step {step} are damaged: some may be missing"));
+        }
+        (trainer.state, trainer.evaluations) = (newest.state, evaluations);
+        Ok((trainer, newest.torn))
+    }
+
+    /// Makes the run one of so many steps in all, and writes that down in its configuration. The steps that are done stay as they are; from here
+    /// on the learning rate takes the course that it has in a run of so many steps from the beginning.
+    ///
+    /// # Errors
+    /// When more steps are done already, or the configuration cannot be written.
+    pub fn set_steps(&mut self, steps: usize) -> Result<(), TrainError> {
+        let (done, of) = (self.state.step, self.config.train.steps);
+        if steps < done {
+            let expected = format!("at least {done}: so many steps are done");
+            return Err(TrainError::Config { key: "train.steps", found: steps.to_string(), expected });
+        }
+        if steps != of {
+            let mut config = self.config.clone();
+            config.train.steps = steps;
+            config.train.extended.push(Extension { step: done, of });
+            config.validate()?;
+            self.folder.write_config(&config)?;
+            self.config = config;
+        }
+        Ok(())
+    }
+}
