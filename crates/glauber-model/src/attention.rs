@@ -7,6 +7,8 @@ use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use glauber_fused::{Rotary, merging_attention, rotated, self_attention, stream_attention};
 
+use crate::roles::{Role, Roles};
+
 /// A linear layer whose weights are drawn later, by [`crate::initialise`].
 pub(crate) fn linear(input: usize, output: usize, bias: bool, device: &Device) -> Linear {
     LinearConfig::new(input, output).with_bias(bias).with_initializer(burn::nn::Initializer::Zeros).init(device)
@@ -28,6 +30,10 @@ pub(crate) struct SelfAttention {
 impl SelfAttention {
     pub fn new(width: usize, heads: usize, device: &Device) -> Self {
         Self { project: linear(width, 3 * width, false, device), out: linear(width, width, false, device), heads }
+    }
+
+    pub fn roles(&self, roles: &mut Roles) {
+        [&self.project, &self.out].into_iter().for_each(|layer| roles.linear(layer, Role::Hidden));
     }
 
     /// `[batch, site, width]` to the same.
@@ -79,6 +85,11 @@ impl MergingAttention {
             out: linear(width, width, false, device),
             heads,
         }
+    }
+
+    pub fn roles(&self, roles: &mut Roles) {
+        let layers = [&self.query, &self.forward_keys, &self.backward_keys, &self.out];
+        layers.into_iter().for_each(|layer| roles.linear(layer, Role::Hidden));
     }
 
     /// Keys, rotated, and values of one stream's states, `[batch, site, width]` to `[batch, site, 2 · width]`; 0 the forward stream, 1 the

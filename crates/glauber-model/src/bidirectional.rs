@@ -8,8 +8,9 @@ use crate::block::Block;
 use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::{RotaryTables, indices};
 use crate::embedding::Vocabulary;
+use crate::roles::Roles;
 use crate::stages::observe;
-use crate::{Conditions, ModelConfig, SiteClassifier, Sites};
+use crate::{Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
 
 /// A bidirectional transformer that sees every token as it stands; one pass gives the logits of every site.
 ///
@@ -46,6 +47,17 @@ impl Bidirectional {
 
     pub(crate) fn observed(self, observer: GradientObserver) -> Self {
         Self { observer: Some(observer), ..self }
+    }
+
+    pub(crate) fn roles(&self, roles: &mut Roles) {
+        self.vocabulary.roles(roles);
+        self.condition.roles(roles);
+        self.levels.iter().for_each(|levels| levels.roles(roles));
+        self.blocks.iter().for_each(|block| block.roles(roles));
+    }
+
+    pub(crate) fn sizes(&self) -> Sizes {
+        Sizes { vocab: self.vocabulary.size(), longest: self.rotary.len(), classes: self.condition.classes() }
     }
 
     pub(crate) fn stages(&self) -> Vec<Vec<ParamId>> {

@@ -8,6 +8,7 @@ use glauber_fused::{Rotary, feed_forward, gated_residual, modulated_norm, recomp
 
 use crate::ModelConfig;
 use crate::attention::{MergingAttention, SelfAttention, linear};
+use crate::roles::{Role, Roles};
 use crate::stages::parameters;
 
 /// Splits the modulation's output into `N` vectors, each `[batch, width]`.
@@ -34,6 +35,10 @@ impl FeedForward {
             up: linear(config.width, config.hidden(), true, device),
             down: linear(config.hidden(), config.width, true, device),
         }
+    }
+
+    fn roles(&self, roles: &mut Roles) {
+        [&self.up, &self.down].into_iter().for_each(|layer| roles.linear(layer, Role::Hidden));
     }
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
@@ -109,6 +114,12 @@ impl Block {
     /// What a condition `[batch, condition width]` makes of the block.
     pub fn modulation(&self, condition: Tensor<2>) -> Modulation {
         Modulation::new(&self.modulation, condition)
+    }
+
+    pub fn roles(&self, roles: &mut Roles) {
+        self.attention.roles(roles);
+        self.feed_forward.roles(roles);
+        roles.linear(&self.modulation, Role::Modulation);
     }
 
     /// The parameters that lie between the block's states.
@@ -189,6 +200,12 @@ impl MergingBlock {
     /// What a condition `[batch, condition width]` makes of the block.
     pub fn modulation(&self, condition: Tensor<2>) -> Modulation {
         Modulation::new(&self.modulation, condition)
+    }
+
+    pub fn roles(&self, roles: &mut Roles) {
+        self.attention.roles(roles);
+        self.feed_forward.roles(roles);
+        roles.linear(&self.modulation, Role::Modulation);
     }
 
     /// The parameters that lie between the streams' states and the block's.

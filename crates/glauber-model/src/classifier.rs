@@ -58,7 +58,27 @@ pub enum Network {
     Bidirectional(Bidirectional),
 }
 
+/// What a network was built for: rows, schedules and labels must fit it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Number of tokens `V`.
+    pub vocab: usize,
+    /// Most sites of a row.
+    pub longest: usize,
+    /// Classes that rows may belong to; 0 for none.
+    pub classes: usize,
+}
+
 impl Network {
+    /// What the network was built for.
+    pub fn sizes(&self) -> Sizes {
+        match self {
+            Self::Hollow(network) => network.sizes(),
+            Self::MaskedQuery(network) => network.sizes(),
+            Self::Bidirectional(network) => network.sizes(),
+        }
+    }
+
     /// Builds the network for `vocab` tokens and sequences of up to `len` sites, its weights drawn from `seed`.
     ///
     /// The weights do not depend on the device. Modulations start at zero, and so does a read-out with weights of its own: an

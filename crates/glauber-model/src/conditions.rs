@@ -6,6 +6,7 @@ use burn::tensor::activation::silu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::attention::{apply, linear};
+use crate::roles::{Role, Roles};
 use crate::{Conditioning, ModelConfig};
 
 /// Where the chain stands when a network is asked, and which class its rows belong to.
@@ -88,6 +89,16 @@ impl RowCondition {
         }
     }
 
+    pub fn roles(&self, roles: &mut Roles) {
+        [&self.first, &self.second].into_iter().for_each(|layer| roles.linear(layer, Role::Linear));
+        self.class_table.iter().for_each(|table| roles.add(table, Role::Table));
+    }
+
+    /// Classes that are told apart.
+    pub fn classes(&self) -> usize {
+        self.class_table.as_ref().map_or(0, |table| table.shape()[0] - 1)
+    }
+
     pub fn is_timed(&self) -> bool {
         self.timed
     }
@@ -138,6 +149,11 @@ impl LevelEmbedding {
             first: linear(2 * LEVEL_FREQUENCIES + 2, LEVEL_HIDDEN, true, device),
             modulation: linear(LEVEL_HIDDEN, 3 * config.width, true, device),
         })
+    }
+
+    pub fn roles(&self, roles: &mut Roles) {
+        roles.linear(&self.first, Role::Linear);
+        roles.linear(&self.modulation, Role::Modulation);
     }
 
     pub fn forward(&self, levels: Tensor<2>) -> LevelVectors {

@@ -8,6 +8,7 @@ use glauber_fused::modulated_norm;
 use crate::ModelConfig;
 use crate::attention::{apply, linear};
 use crate::block::modulations;
+use crate::roles::{Role, Roles};
 use crate::stages::parameters;
 
 /// The embedding table, and the read-out from states to logits: with weights of its own, or the table's when tied.
@@ -33,6 +34,18 @@ impl Vocabulary {
             tied_bias: config.tied.then(zeros),
             vocab,
         }
+    }
+
+    pub fn roles(&self, roles: &mut Roles) {
+        roles.add(&self.table.weight, Role::Table);
+        roles.linear(&self.modulation, Role::Modulation);
+        self.head.iter().for_each(|head| roles.linear(head, Role::ReadOut));
+        self.tied_bias.iter().for_each(|bias| roles.add(bias, Role::Bias));
+    }
+
+    /// Number of tokens that there are logits of.
+    pub fn size(&self) -> usize {
+        self.vocab
     }
 
     /// The parameters that only states are multiplied with.

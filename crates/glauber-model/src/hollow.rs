@@ -16,8 +16,9 @@ use crate::block::{Block, Merging, MergingBlock, Modulation};
 use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::{RotaryTables, StreamBiases};
 use crate::embedding::Vocabulary;
+use crate::roles::{Role, Roles};
 use crate::stages::{observe, parameters};
-use crate::{Conditions, ModelConfig, SiteClassifier, Sites};
+use crate::{Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
 
 /// All leave-one-out logits in one pass.
 ///
@@ -75,6 +76,20 @@ impl Hollow {
         Self { observer: Some(observer), ..self }
     }
 
+    pub(crate) fn roles(&self, roles: &mut Roles) {
+        self.vocabulary.roles(roles);
+        self.condition.roles(roles);
+        self.levels.iter().for_each(|levels| levels.roles(roles));
+        roles.add(&self.ends, Role::Table);
+        self.forward_stream.iter().chain(&self.backward_stream).for_each(|block| block.roles(roles));
+        roles.linear(&self.join, Role::Join);
+        self.merge.iter().for_each(|block| block.roles(roles));
+    }
+
+    pub(crate) fn sizes(&self) -> Sizes {
+        Sizes { vocab: self.vocabulary.size(), longest: self.rotary.len(), classes: self.condition.classes() }
+    }
+
     pub(crate) fn stages(&self) -> Vec<Vec<ParamId>> {
         let both = self.forward_stream.iter().zip(&self.backward_stream).rev();
         let layers = both.map(|(one, other)| [one.between_states(), other.between_states()].concat());
@@ -115,11 +130,6 @@ impl Hollow {
     /// Whether logits depend on [`Conditions::time`].
     pub fn follows_time(&self) -> bool {
         self.condition.is_timed()
-    }
-
-    /// Most sites of a row.
-    pub(crate) fn longest(&self) -> usize {
-        self.rotary.len()
     }
 
     /// What the rows' condition makes of every block.

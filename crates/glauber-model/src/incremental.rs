@@ -48,7 +48,7 @@ impl<'a> Incremental<'a> {
     /// When the rows are longer than the network was built for, or empty.
     pub fn new(network: &'a Hollow, tokens: Tensor<2, Int>, conditions: &Conditions) -> Self {
         let [batch, len] = tokens.dims();
-        assert!((1..=network.longest()).contains(&len), "rows longer than the network, or empty");
+        assert!((1..=network.sizes().longest).contains(&len), "rows longer than the network, or empty");
         let device = tokens.device();
         let (embedded, level_queries) = network.embed(tokens, conditions.levels.clone());
         let width = embedded.dims()[2];

@@ -22,14 +22,16 @@ mod hollow;
 mod incremental;
 mod initialise;
 mod masked_query;
+mod roles;
 mod rounded;
 mod stages;
 
 pub use bidirectional::Bidirectional;
-pub use classifier::{Network, SiteClassifier, Sites};
+pub use classifier::{Network, SiteClassifier, Sites, Sizes};
 pub use conditions::Conditions;
 pub use config::{Conditioning, ModelConfig, NetworkKind, Positions, Preset};
 pub use error::ModelError;
 pub use hollow::Hollow;
 pub use incremental::Incremental;
 pub use masked_query::MaskedQuery;
+pub use roles::Role;

@@ -4,7 +4,8 @@ use burn::module::{Module, ParamId};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use glauber_fused::GradientObserver;
 
-use crate::{Bidirectional, Conditions, ModelConfig, SiteClassifier, Sites};
+use crate::roles::Roles;
+use crate::{Bidirectional, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
 
 /// A bidirectional transformer; one pass gives the logits of one site of each row.
 ///
@@ -27,6 +28,14 @@ impl MaskedQuery {
 
     pub(crate) fn observed(self, observer: GradientObserver) -> Self {
         Self { transformer: self.transformer.observed(observer), ..self }
+    }
+
+    pub(crate) fn roles(&self, roles: &mut Roles) {
+        self.transformer.roles(roles);
+    }
+
+    pub(crate) fn sizes(&self) -> Sizes {
+        self.transformer.sizes()
     }
 
     pub(crate) fn stages(&self) -> Vec<Vec<ParamId>> {

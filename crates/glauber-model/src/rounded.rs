@@ -1,12 +1,11 @@
 //! Mixed precision: large layers in a shorter number type.
 
-use burn::module::{Module, ModuleMapper, Param};
+use std::collections::HashSet;
+
+use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::{FloatDType, Tensor};
 
-use crate::Network;
-
-/// The parts of a network whose matrices most of its operations go into.
-const LARGE: [&str; 4] = ["attention", "feed_forward", "join", "head"];
+use crate::{Network, Role};
 
 impl Network {
     /// The same network, its large layers in another number type: the linear layers and products of attention, the feed-forward layers, the join of a hollow
@@ -16,26 +15,20 @@ impl Network {
     /// For forward and backward passes: gradients by the weights of the network that this was made of come in their own number type, rounded as the
     /// products that they are.
     pub fn rounded(self, dtype: FloatDType) -> Self {
-        self.map(&mut Rounded { dtype, path: Vec::new() })
+        // The matrices that most of its operations go into.
+        let is_large = |role: &Role| matches!(role, Role::Hidden | Role::Join | Role::ReadOut);
+        let large = self.roles().into_iter().filter(|(_, role)| is_large(role)).map(|(id, _)| id).collect();
+        self.map(&mut Rounded { dtype, large })
     }
 }
 
 struct Rounded {
     dtype: FloatDType,
-    path: Vec<String>,
+    large: HashSet<ParamId>,
 }
 
 impl ModuleMapper for Rounded {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.into());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let large = D == 2 && self.path.iter().any(|name| LARGE.contains(&name.as_str()));
-        if large { param.map(|matrix| matrix.cast(self.dtype)) } else { param }
+        if self.large.contains(&param.id) { param.map(|matrix| matrix.cast(self.dtype)) } else { param }
     }
 }

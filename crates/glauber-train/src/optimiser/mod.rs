@@ -6,14 +6,15 @@ pub(crate) mod gradients;
 mod jobs;
 mod muon;
 
+use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::{AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use glauber_model::Network;
+use glauber_model::{Network, Role};
 
 pub use self::gradients::loss_and_gradients;
 
@@ -67,7 +68,10 @@ impl Optimiser {
         }
     }
 
-    /// One step: the weights after it.
+    /// One step: the weights after it. A parameter without a gradient stays.
+    ///
+    /// # Panics
+    /// When the network is not the one that the optimiser was made for, or what became of it.
     pub fn step(&mut self, network: Network, gradients: GradientsParams, rate: f64) -> Network {
         let mut after = After { weights: GradientsParams::new(), moments: [(); 2].map(|()| GradientsParams::new()) };
         jobs::run(self.jobs(&network, gradients, rate), &mut after);
@@ -87,7 +91,8 @@ impl Optimiser {
     /// The steps of all parameters that have a gradient.
     fn jobs(&self, network: &Network, gradients: GradientsParams, rate: f64) -> Vec<Job<'_, After>> {
         let moments = self.moments.each_ref().map(collect);
-        let mut update = Update { optimiser: self, moments, gradients, rate, path: Vec::new(), jobs: Vec::new() };
+        let roles = network.roles().into_iter().collect();
+        let mut update = Update { optimiser: self, moments, gradients, rate, roles, jobs: Vec::new() };
         network.visit(&mut update);
         update.jobs
     }
@@ -153,40 +158,17 @@ struct Update<'a> {
     moments: [GradientsParams; 2],
     gradients: GradientsParams,
     rate: f64,
-    path: Vec<String>,
+    roles: HashMap<ParamId, Role>,
     jobs: Vec<Job<'a, After>>,
 }
 
-impl Update<'_> {
-    /// Linear layers are the matrices that are not looked up.
-    fn is_decayed(&self, rank: usize) -> bool {
-        let looked_up = |name: &String| name == "table" || name == "class_table" || name == "ends";
-        rank == 2 && !self.path.iter().any(looked_up)
-    }
-
-    /// The hidden matrices: those between states of a stream.
-    fn is_orthogonal(&self, rank: usize) -> bool {
-        let hidden = |name: &String| name == "attention" || name == "feed_forward";
-        self.optimiser.kind == OptimiserKind::Muon && rank == 2 && self.path.iter().any(hidden)
-    }
-}
-
 impl ModuleVisitor for Update<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.into());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let (id, tensor, rate) = (param.id, param.val(), self.rate);
         let [first, second] = &mut self.moments;
-        let (Some(gradient), Some(first), Some(second)) =
-            (self.gradients.remove::<D>(id), first.remove::<D>(id), second.remove::<D>(id))
-        else {
-            return;
+        let Some(gradient) = self.gradients.remove::<D>(id) else { return };
+        let (Some(first), Some(second)) = (first.remove::<D>(id), second.remove::<D>(id)) else {
+            panic!("the optimiser was made for another network: it has no moments of the parameter {id}");
         };
         let store = move |tensor: Tensor<D>, moments: [Tensor<D>; 2]| -> Store<After> {
             Box::new(move |after| {
@@ -194,7 +176,8 @@ impl ModuleVisitor for Update<'_> {
                 after.moments.iter_mut().zip(moments).for_each(|(all, moment)| all.register(id, moment));
             })
         };
-        if self.is_orthogonal(D) {
+        let role = self.roles[&id];
+        if self.optimiser.kind == OptimiserKind::Muon && role == Role::Hidden {
             let decay = self.optimiser.decay;
             self.jobs.push(Box::new(move || {
                 let (tensor, first) = muon::step(tensor, gradient, first, rate, decay);
@@ -202,7 +185,7 @@ impl ModuleVisitor for Update<'_> {
             }));
             return;
         }
-        let rule = match self.is_decayed(D) {
+        let rule = match role.is_matrix() {
             true => &self.optimiser.decayed,
             false => &self.optimiser.undecayed,
         };
