@@ -26,7 +26,8 @@ pub fn cached<E: From<ShardError>>(
     write: impl FnOnce(&Path) -> Result<(), E>,
 ) -> Result<TokenData, E> {
     let folder = cache.join(key);
-    if !folder.join(INDEX).exists() {
+    // A folder gets its name when it is complete: one without an index has lost it, and its place is taken.
+    if !folder.exists() {
         std::fs::create_dir_all(cache).map_err(ShardError::io("create", cache))?;
         remove_interrupted(cache)?;
         let partial = Partial::create(cache)?;
@@ -118,6 +119,15 @@ mod tests {
         };
         std::thread::scope(|scope| (0..4).for_each(|_| _ = scope.spawn(write_and_clean)));
         assert_eq!(std::fs::read_dir(cache.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_folder_that_lost_its_index_is_named_with_its_cure() {
+        let cache = tempfile::tempdir().unwrap();
+        cached(cache.path(), "a", write).unwrap();
+        std::fs::remove_file(cache.path().join("a").join(INDEX)).unwrap();
+        let error = cached(cache.path(), "a", write).unwrap_err().to_string();
+        assert!(error.contains("it is missing; delete the folder"), "{error}");
     }
 
     #[test]

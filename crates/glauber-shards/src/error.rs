@@ -19,7 +19,10 @@ pub enum ShardError {
         source: std::io::Error,
     },
     /// A prepared shard or index is not what it should be.
-    #[error("{path} is not a usable token cache: {reason}; delete the folder, and the data are prepared again", path = .path.display())]
+    #[error(
+        "{path} is not a usable token cache: {reason}; delete the folder {folder}, and the data are prepared again",
+        path = .path.display(), folder = .path.parent().unwrap_or(.path).display()
+    )]
     Cache {
         /// The file.
         path: PathBuf,
@@ -59,6 +62,15 @@ impl ShardError {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
+    }
+
+    /// The same for a file that a complete folder has.
+    pub(crate) fn missing(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| match source.kind() {
+            std::io::ErrorKind::NotFound => Self::cache(&path, "it is missing"),
+            _ => Self::io(action, &path)(source),
+        }
     }
 
     /// A cache error with its path.

@@ -2,9 +2,13 @@
 //! documents `train-documents.bin` (u64, little-endian), or the labels of its items `train-labels.bin` (u32, little-endian), where
 //! there are any.
 //!
+//! The index holds a CRC-32 of what is in each of the other files, headers aside, and of itself. Folders of index version 1 have none: of
+//! these the tokens are checked against the vocabulary alone.
+//!
 //! A shard is a 64-byte header and the tokens, little-endian, two bytes each when `V ≤ 65536` and four otherwise. Header:
 //! `GLAUBTOK`, version (u32), bytes per token (u32), `V` (u64), tokens in this shard (u64), fingerprint of the codec (32 bytes).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use glauber_files::write_whole;
@@ -16,6 +20,10 @@ pub(crate) const HEADER: usize = 64;
 pub(crate) const INDEX: &str = "index.json";
 const MAGIC: &[u8; 8] = b"GLAUBTOK";
 const NAME: &str = "glauber token shards";
+/// Version of the index that is written.
+const INDEX_VERSION: u32 = 2;
+/// The version that had no checksums.
+const UNCHECKED: u32 = 1;
 
 /// The content of `index.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -32,6 +40,12 @@ pub(crate) struct Index {
     pub(crate) validation: SplitIndex,
     /// How often each token occurs in the training split, shape `[V]`.
     pub(crate) counts: Vec<u64>,
+    /// CRC-32 of the files, by name.
+    #[serde(default)]
+    pub(crate) checksums: BTreeMap<String, u32>,
+    /// CRC-32 of the index with a 0 in this place.
+    #[serde(default)]
+    checksum: u32,
 }
 
 /// One split of the index.
@@ -44,6 +58,13 @@ pub(crate) struct SplitIndex {
     pub(crate) bytes: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) labels: usize,
+}
+
+/// What was written of a split.
+pub(crate) struct SplitFiles {
+    pub(crate) index: SplitIndex,
+    /// CRC-32 of its files, by name.
+    pub(crate) checksums: BTreeMap<String, u32>,
 }
 
 fn is_zero(count: &usize) -> bool {
@@ -82,28 +103,46 @@ impl Layout {
 }
 
 impl Index {
-    pub(crate) fn new(layout: &Layout, train: SplitIndex, validation: SplitIndex, counts: Vec<u64>) -> Self {
-        Self {
+    pub(crate) fn new(layout: &Layout, [train, validation]: [SplitFiles; 2], counts: Vec<u64>) -> Self {
+        let checksums = train.checksums.into_iter().chain(validation.checksums).collect();
+        let index = Self {
             format: NAME.to_owned(),
-            version: VERSION,
+            version: INDEX_VERSION,
             fingerprint: layout.fingerprint.clone(),
             vocab_size: layout.vocab_size,
             token_bytes: layout.token_bytes,
             shard_tokens: layout.shard_tokens,
-            train,
-            validation,
+            train: train.index,
+            validation: validation.index,
             counts,
-        }
+            checksums,
+            checksum: 0,
+        };
+        Self { checksum: index.own_checksum(), ..index }
+    }
+
+    fn json(&self) -> String {
+        serde_json::to_string(self).expect("numbers and strings always serialise")
+    }
+
+    fn own_checksum(&self) -> u32 {
+        crc32fast::hash(Self { checksum: 0, ..self.clone() }.json().as_bytes())
     }
 
     /// Reads and checks the index of a folder.
     pub(crate) fn read(folder: &Path) -> Result<Self, ShardError> {
         let path = folder.join(INDEX);
-        let json = std::fs::read_to_string(&path).map_err(ShardError::io("read", &path))?;
-        let index: Self = serde_json::from_str(&json).map_err(|e| ShardError::cache(&path, e.to_string()))?;
+        let json = std::fs::read(&path).map_err(ShardError::missing("read", &path))?;
+        let index: Self = serde_json::from_slice(&json).map_err(|e| ShardError::cache(&path, e.to_string()))?;
         let expected = Layout::new(index.vocab_size, index.shard_tokens, index.fingerprint.clone());
-        let reason = if index.format != NAME || index.version != VERSION {
-            format!("it says {:?} version {}, expected {NAME:?} version {VERSION}", index.format, index.version)
+        let reason = if index.format != NAME || ![UNCHECKED, INDEX_VERSION].contains(&index.version) {
+            let expected = format!("{NAME:?} version {UNCHECKED} or {INDEX_VERSION}");
+            format!("it says {:?} version {}, expected {expected}", index.format, index.version)
+        } else if index.version != UNCHECKED && index.checksum != index.own_checksum() {
+            "its checksum is not that of its content".into()
+        } else if index.counts.iter().fold(0, |sum: u64, &count| sum.saturating_add(count)) != index.train.tokens as u64
+        {
+            format!("its counts do not sum to the {} tokens of the training split", index.train.tokens)
         } else if index.counts.len() != index.vocab_size {
             format!("it has {} counts for {} tokens", index.counts.len(), index.vocab_size)
         } else if index.shard_tokens == 0 || index.token_bytes != expected.token_bytes {
@@ -116,8 +155,26 @@ impl Index {
 
     pub(crate) fn write(&self, folder: &Path) -> Result<(), ShardError> {
         let path = folder.join(INDEX);
-        let json = serde_json::to_string(self).expect("numbers and strings always serialise");
-        write_whole(&path, json).map_err(ShardError::io("write", &path))
+        write_whole(&path, self.json()).map_err(ShardError::io("write", &path))
+    }
+
+    /// The checksum of a file; `None` where the index is of the version that had none.
+    ///
+    /// # Errors
+    /// [`ShardError::Cache`] when it should have one.
+    pub(crate) fn checksum_of(&self, path: &Path) -> Result<Option<u32>, ShardError> {
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        match name.and_then(|name| self.checksums.get(&*name)) {
+            None if self.version != UNCHECKED => Err(ShardError::cache(path, "the index has no checksum of it")),
+            found => Ok(found.copied()),
+        }
+    }
+
+    pub(crate) fn split(&self, split: Split) -> &SplitIndex {
+        match split {
+            Split::Training => &self.train,
+            Split::Validation => &self.validation,
+        }
     }
 
     pub(crate) fn layout(&self) -> Layout {

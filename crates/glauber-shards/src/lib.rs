@@ -25,6 +25,7 @@
 mod cache;
 mod error;
 mod format;
+mod mapped;
 mod stream;
 mod writer;
 
@@ -33,7 +34,7 @@ pub use error::ShardError;
 pub use stream::{Sequences, TokenData, TokenStream};
 pub use writer::{SplitWriter, TokenWriter};
 
-/// Version of what lies in a cache folder; part of every key, so that a change prepares anew.
+/// Version of the shards and of how tokens are made of data; part of every key, so that a change prepares anew.
 pub const VERSION: u32 = 1;
 
 /// One of the two streams.

@@ -1,12 +1,13 @@
 //! Packs the tokens of both splits into shards.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use glauber_tokens::Token;
 
-use crate::format::{Index, Layout, SplitIndex, documents_path, labels_path, shard_path};
+use crate::format::{Index, Layout, SplitFiles, SplitIndex, documents_path, labels_path, shard_path};
 use crate::{ShardError, Split};
 
 /// Tokens in a shard.
@@ -58,7 +59,7 @@ impl TokenWriter {
     pub fn finish(self) -> Result<(), ShardError> {
         let (train, counts) = self.train.finish()?;
         let (validation, _) = self.validation.finish()?;
-        Index::new(&self.layout, train, validation, counts).write(&self.folder)
+        Index::new(&self.layout, [train, validation], counts).write(&self.folder)
     }
 }
 
@@ -72,6 +73,8 @@ pub struct SplitWriter {
     starts: Option<Shard>,
     labels: Option<Shard>,
     index: SplitIndex,
+    /// CRC-32 of the files that are complete, by name.
+    checksums: BTreeMap<String, u32>,
     /// How often each token was written, shape `[V]`.
     counts: Vec<u64>,
 }
@@ -81,6 +84,8 @@ struct Shard {
     path: PathBuf,
     file: BufWriter<File>,
     tokens: usize,
+    /// Of what was written, the header aside.
+    checksum: crc32fast::Hasher,
 }
 
 impl SplitWriter {
@@ -94,6 +99,7 @@ impl SplitWriter {
             starts: None,
             labels: None,
             index: SplitIndex::default(),
+            checksums: BTreeMap::new(),
             counts: vec![0; layout.vocab_size],
         }
     }
@@ -152,15 +158,15 @@ impl SplitWriter {
                 none => {
                     let mut shard = Shard::create(shard_path(&self.folder, self.split, self.shards))?;
                     self.shards += 1;
-                    shard.write(&self.layout.header(0))?;
+                    shard.write_header(&self.layout.header(0))?;
                     none.insert(shard)
                 }
             };
             let (now, later) = tokens.split_at(tokens.len().min(self.layout.shard_tokens - shard.tokens));
-            for token in now {
-                // Two bytes hold every token of a vocabulary of at most 65536.
-                shard.write(&token.to_le_bytes()[..self.layout.token_bytes])?;
-            }
+            // Two bytes hold every token of a vocabulary of at most 65536.
+            let mut bytes = Vec::with_capacity(now.len() * self.layout.token_bytes);
+            now.iter().for_each(|token| bytes.extend_from_slice(&token.to_le_bytes()[..self.layout.token_bytes]));
+            shard.write(&bytes)?;
             shard.tokens += now.len();
             self.index.tokens += now.len();
             tokens = later;
@@ -172,37 +178,41 @@ impl SplitWriter {
     }
 
     /// Completes all files of the split.
-    fn finish(mut self) -> Result<(SplitIndex, Vec<u64>), ShardError> {
+    fn finish(mut self) -> Result<(SplitFiles, Vec<u64>), ShardError> {
         self.close_shard()?;
         for file in [self.starts, self.labels].into_iter().flatten() {
-            file.close(None)?;
+            self.checksums.extend(Some(file.close(None)?));
         }
-        Ok((self.index, self.counts))
+        Ok((SplitFiles { index: self.index, checksums: self.checksums }, self.counts))
     }
 
     fn close_shard(&mut self) -> Result<(), ShardError> {
-        match self.shard.take() {
-            Some(shard) => {
-                let header = self.layout.header(shard.tokens);
-                shard.close(Some(&header))
-            }
-            None => Ok(()),
+        if let Some(shard) = self.shard.take() {
+            let header = self.layout.header(shard.tokens);
+            self.checksums.extend(Some(shard.close(Some(&header))?));
         }
+        Ok(())
     }
 }
 
 impl Shard {
     fn create(path: PathBuf) -> Result<Self, ShardError> {
         let file = File::create(&path).map_err(ShardError::io("create", &path))?;
-        Ok(Self { path, file: BufWriter::with_capacity(1 << 18, file), tokens: 0 })
+        let file = BufWriter::with_capacity(1 << 18, file);
+        Ok(Self { path, file, tokens: 0, checksum: crc32fast::Hasher::new() })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), ShardError> {
+    fn write_header(&mut self, bytes: &[u8]) -> Result<(), ShardError> {
         self.file.write_all(bytes).map_err(ShardError::io("write", &self.path))
     }
 
-    /// Writes the header that is known only now, and waits for the disk.
-    fn close(mut self, header: Option<&[u8]>) -> Result<(), ShardError> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), ShardError> {
+        self.checksum.update(bytes);
+        self.file.write_all(bytes).map_err(ShardError::io("write", &self.path))
+    }
+
+    /// Writes the header that is known only now, and waits for the disk; the file's name and checksum.
+    fn close(mut self, header: Option<&[u8]>) -> Result<(String, u32), ShardError> {
         let mut complete = || {
             if let Some(header) = header {
                 self.file.seek(SeekFrom::Start(0))?;
@@ -211,7 +221,9 @@ impl Shard {
             self.file.flush()?;
             self.file.get_ref().sync_all()
         };
-        complete().map_err(ShardError::io("write", &self.path))
+        complete().map_err(ShardError::io("write", &self.path))?;
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok((name, self.checksum.finalize()))
     }
 }
 
