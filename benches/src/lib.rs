@@ -1,5 +1,7 @@
 //! Fixtures that several benchmarks share. The benchmarks themselves are in `benches/`.
 
+#![doc(test(no_crate_inject))]
+
 use glauber_chain::ChainError;
 use glauber_chain::oracles::MarkovSource;
 use glauber_schedule::{NoiseLaw, Schedule, ScheduleError, SignalShape, SiteOrder};
@@ -24,3 +26,8 @@ pub fn schedule(vocab: usize, len: usize, sweeps: usize) -> Result<Schedule, Sch
 pub fn source(vocab: usize) -> Result<MarkovSource, ChainError> {
     MarkovSource::random(vocab, 1, 3.0)
 }
+
+/// Compiles and runs the code of the README, which is in no package that is published.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -32,6 +32,8 @@ pub struct Package {
     pub licence: Option<String>,
     /// Whether it belongs to the workspace.
     pub member: bool,
+    /// Whether it may be published.
+    pub published: bool,
     /// The folder of its manifest.
     pub folder: PathBuf,
     /// What its manifest declares.
@@ -126,6 +128,7 @@ fn describe(package: &cargo_metadata::Package, member: bool) -> Package {
         version: package.version.to_string(),
         licence: package.license.clone(),
         member,
+        published: package.publish.as_ref().is_none_or(|registries| !registries.is_empty()),
         folder: package.manifest_path.parent().map(|f| f.as_std_path().to_owned()).unwrap_or_default(),
         declared: package.dependencies.iter().map(declared).collect(),
         features: package.features.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),

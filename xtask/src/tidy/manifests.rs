@@ -1,5 +1,6 @@
 //! Manifests inherit what the workspace decides.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -18,7 +19,10 @@ const INHERITED: [&str; 4] = ["version", "edition", "rust-version", "license"];
 /// # Errors
 /// If a manifest cannot be read.
 pub fn check(root: &Path, graph: &Graph) -> anyhow::Result<Vec<String>> {
-    let mut violations = check_root(&read(&root.join("Cargo.toml"))?);
+    let manifest = read(&root.join("Cargo.toml"))?;
+    let mut violations = check_root(&manifest);
+    let taken: HashSet<&str> = graph.members().flat_map(|p| &p.declared).map(|d| d.name.as_str()).collect();
+    violations.extend(unused(&manifest, &taken));
     for package in graph.members() {
         let manifest = read(&package.folder.join("Cargo.toml"))?;
         let has = |path: &str| package.folder.join(path).is_file();
@@ -31,6 +35,13 @@ pub fn check(root: &Path, graph: &Graph) -> anyhow::Result<Vec<String>> {
 fn read(path: &Path) -> anyhow::Result<Table> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     text.parse().with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Entries of the workspace table that no member takes.
+fn unused(manifest: &Table, taken: &HashSet<&str>) -> Vec<String> {
+    let table = at(manifest, &["workspace", "dependencies"]).and_then(Value::as_table);
+    let names = table.into_iter().flat_map(|table| table.keys()).filter(|name| !taken.contains(name.as_str()));
+    names.map(|name| format!("[workspace.dependencies] {name} is taken by no member")).collect()
 }
 
 /// The burn packages of the workspace table are pinned exactly and bring no default features.
@@ -166,6 +177,13 @@ mod tests {
         let manifest: Table = GOOD.replace("[[bin]]\n        name = \"x\"\n        bench = false", "").parse().unwrap();
         assert_eq!(check_member(&manifest, true, true).len(), 1);
         assert_eq!(check_member(&manifest, true, false), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_entry_that_no_member_takes_is_found() {
+        let manifest: Table = "[workspace.dependencies]\nserde = \"1\"\ninsta = \"1\"\n".parse().unwrap();
+        let found = unused(&manifest, &HashSet::from(["serde"]));
+        assert_eq!(found, ["[workspace.dependencies] insta is taken by no member"]);
     }
 
     #[test]

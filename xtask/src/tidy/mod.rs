@@ -7,6 +7,7 @@ mod backends;
 mod closure;
 mod files;
 mod graph;
+mod includes;
 mod layers;
 mod licences;
 mod manifests;
@@ -31,13 +32,14 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let graph = Graph::new(&metadata).context("cargo metadata left the graph out")?;
     let sources = files::rust_sources(root)?;
     let tracked = paths::tracked_files(root)?;
-    let checks: [(&str, Vec<String>); 10] = [
+    let checks: [(&str, Vec<String>); 11] = [
         ("closures", closure::check(&graph)),
         ("backends", backends::check(&graph)),
         ("layers", layers::check(&graph)),
         ("one version", closure::check_one_version(&graph)),
         ("licences", licences::check(&graph)),
         ("manifests", manifests::check(root, &graph)?),
+        ("includes", includes::check(root, &graph, &sources)?),
         ("purity", purity::check(root, &graph, &sources)?),
         ("names", files::check_names(root, &sources)),
         ("lengths", files::check_lengths(root, &sources)?),

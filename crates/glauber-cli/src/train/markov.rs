@@ -17,7 +17,7 @@ use crate::progress::say;
 use crate::ranks::Rank;
 use crate::run_config::Layers;
 
-pub const DEFAULTS: &str = include_str!("../../../../configs/markov.toml");
+pub const DEFAULTS: &str = include_str!("../../configs/markov.toml");
 
 /// Sequences of the Markov source that its unigram counts come from.
 const COUNTED: usize = 4096;

@@ -9,7 +9,7 @@ use toml::Value;
 
 use crate::run_config::Layers;
 
-const DEFAULTS: &str = include_str!("../../../../../configs/comparison.toml");
+const DEFAULTS: &str = include_str!("../../../configs/comparison.toml");
 
 /// Optimiser steps of a run that only the clock ends.
 const UNLIMITED: usize = 1 << 30;

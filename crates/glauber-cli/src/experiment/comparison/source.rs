@@ -46,7 +46,7 @@ enum Law {
 }
 
 impl Source {
-    /// The source of `configs/markov.toml`.
+    /// The source of `configs/markov.toml` of this package.
     pub fn markov() -> anyhow::Result<Self> {
         let table: Table = markov::DEFAULTS.parse().context("the built-in configuration")?;
         let data = table.get("data").cloned().context("`data` of the built-in configuration")?;

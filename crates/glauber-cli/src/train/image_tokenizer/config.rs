@@ -15,7 +15,7 @@ use crate::train::image_data::{self, Crops};
 const CROPS: Crops = Crops { flip: true, margin: Some(3.0) };
 const QUANTISER: &str = "model.quantiser";
 
-const DEFAULTS: &str = include_str!("../../../../../configs/image-tokenizer.toml");
+const DEFAULTS: &str = include_str!("../../../configs/image-tokenizer.toml");
 
 /// The configuration of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

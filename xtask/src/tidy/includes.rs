@@ -1,0 +1,128 @@
+//! What a package includes lies within it: cargo packs nothing else.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use anyhow::Context;
+
+use super::files::shown;
+use super::graph::Graph;
+
+/// What makes another file a part of a source, up to the name.
+const INCLUSIONS: [&str; 4] = ["include_str!(", "include_bytes!(", "include!(", "#[path ="];
+/// The folder of the package, in front of a name.
+const PACKAGE: &str = "concat!(env!(\"CARGO_MANIFEST_DIR\"),";
+
+/// Inclusions in packages that are published of files outside.
+///
+/// # Errors
+/// If a source cannot be read.
+pub fn check(root: &Path, graph: &Graph, sources: &[PathBuf]) -> anyhow::Result<Vec<String>> {
+    let mut violations = Vec::new();
+    for package in graph.members().filter(|package| package.published) {
+        for path in sources.iter().filter(|path| path.starts_with(&package.folder)) {
+            let source = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let found = outside(&package.folder, path, &source);
+            violations.extend(found.into_iter().map(|(line, name)| {
+                format!(
+                    "{}:{line}: {name} lies outside {}, which is published without it",
+                    shown(path, root),
+                    package.name
+                )
+            }));
+        }
+    }
+    Ok(violations)
+}
+
+/// Line and name of what a source of a package includes from outside.
+fn outside(package: &Path, path: &Path, source: &str) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    let mut line_start = 0;
+    for (number, line) in source.lines().enumerate() {
+        let here = line_start;
+        line_start += line.len() + 1;
+        if line.trim_start().starts_with("//") {
+            continue;
+        }
+        for inclusion in INCLUSIONS {
+            for (at, _) in line.match_indices(inclusion) {
+                let name = source.get(here + at + inclusion.len()..).and_then(|rest| included(package, path, rest));
+                let leaves = |name: &(PathBuf, String)| !name.0.starts_with(package);
+                found.extend(name.filter(leaves).map(|(_, name)| (number + 1, name)));
+            }
+        }
+    }
+    found
+}
+
+/// The file that an inclusion names, behind its beginning; `None` where that is no name, or one known to the compiler alone.
+fn included(package: &Path, path: &Path, rest: &str) -> Option<(PathBuf, String)> {
+    let rest = rest.trim_start();
+    let (folder, rest) = match rest.strip_prefix(PACKAGE) {
+        Some(rest) => (package, rest.trim_start()),
+        None => (path.parent()?, rest),
+    };
+    let name = rest.strip_prefix('"')?.split('"').next()?;
+    // Behind the folder of the package a name begins with a slash.
+    let mut file = PathBuf::new();
+    for part in folder.join(name.trim_start_matches('/')).components() {
+        match part {
+            Component::ParentDir => drop(file.pop()),
+            part => file.push(part),
+        }
+    }
+    Some((file, name.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::graph::sketch::{graph, package_mut};
+    use super::*;
+
+    fn found(source: &str) -> Vec<(usize, String)> {
+        outside(Path::new("/r/crates/a"), Path::new("/r/crates/a/src/deep/lib.rs"), source)
+    }
+
+    #[test]
+    fn what_leaves_the_package_is_found_however_it_is_included() {
+        for source in [
+            "const A: &str = include_str!(\"../../../b/x\");",
+            "const A: &[u8] = include_bytes!(\n    \"../../../b/x\"\n);",
+            "#[path = \"../../../b/x\"]",
+            "include!(\"../../../b/x\");",
+            "#[doc = include_str!(\"../../../b/x\")]",
+        ] {
+            assert_eq!(found(source), [(1, "../../../b/x".to_owned())], "{source}");
+        }
+        let package = "fn f() {}\nlet a = include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/../b/x\"));";
+        assert_eq!(found(package), [(2, "/../b/x".to_owned())]);
+    }
+
+    #[test]
+    fn what_stays_within_passes() {
+        for source in [
+            "include_str!(\"../../configs/x\")",
+            "include_str!(\"x\")",
+            "// include_str!(\"../../../x\")",
+            "include!(concat!(env!(\"OUT_DIR\"), \"/x\"))",
+            "include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/src/../x\"))",
+        ] {
+            assert_eq!(found(source), [], "{source}");
+        }
+    }
+
+    #[test]
+    fn packages_that_are_not_published_may_reach_out() {
+        let tree = tempfile::tempdir().unwrap();
+        let source = tree.path().join("a/src/lib.rs");
+        fs::create_dir_all(source.parent().unwrap()).unwrap();
+        fs::write(&source, "const A: &str = include_str!(\"../../x\");").unwrap();
+        let mut graph = graph(&["glauber-a"]);
+        package_mut(&mut graph, "glauber-a").folder = tree.path().join("a");
+        let check = |graph: &Graph| check(tree.path(), graph, std::slice::from_ref(&source)).unwrap();
+        assert_eq!(check(&graph), Vec::<String>::new());
+        package_mut(&mut graph, "glauber-a").published = true;
+        assert_eq!(check(&graph), ["a/src/lib.rs:1: ../../x lies outside glauber-a, which is published without it"]);
+    }
+}
