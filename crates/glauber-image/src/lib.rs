@@ -2,7 +2,8 @@
 //!
 //! [`VqModel`] is the autoencoder, its own ([`VqConfig`]) or that of another project ([`import`]); [`TokenizerTrainer`] trains one;
 //! [`ImageTokenizer`] turns images of one size into [`TokenBatch`](glauber_tokens::TokenBatch)es and back, as tensors or, being a
-//! [`Codec`](glauber_tokens::Codec), as [`Image`](glauber_pixels::Image)s.
+//! [`Codec`](glauber_tokens::Codec), as [`Image`](glauber_pixels::Image)s. On burn's CPU device layers are slow without the feature
+//! `cpu`, which fuses them.
 
 mod error;
 mod fingerprint;

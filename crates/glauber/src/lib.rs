@@ -18,8 +18,9 @@
 //! | `ranks`      | `ranks`              | threads and processes that add up in a fixed order                         |
 //! | `train`      | `train`              | objectives, the training loop, run folders; links burn                     |
 //!
-//! `full` is all of them. With the default features nothing here links a tensor library, and no feature chooses a backend: a program that trains adds one
-//! to its own dependency on burn and passes the device in.
+//! `full` is all of them. With the default features nothing here links a tensor library. The features `model`, `train` and `image` turn on
+//! `cpu`: layers of networks are then single operations on burn's CPU device, which comes with it. The device is an argument all the same.
+//! A program chooses it, and adds what else it wants of one (`simd`, `rayon`, or a card such as `cuda`) to its own dependency on burn.
 //!
 //! ```
 //! use glauber::schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
@@ -53,8 +54,3 @@ pub use glauber_text as text;
 pub use glauber_tokens as tokens;
 #[cfg(feature = "train")]
 pub use glauber_train as train;
-
-/// Compiles and runs the code of the README.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

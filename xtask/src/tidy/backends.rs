@@ -40,6 +40,9 @@ const BACKEND_PACKAGES: [&str; 10] = [
     "burn-wgpu",
 ];
 
+/// The one feature of a library that brings a backend: its kernels are made for the arrays of that device.
+const KERNELS: [&str; 3] = ["glauber-fused", "cpu", "burn/flex"];
+
 /// Libraries of the workspace that enable a backend outside their tests.
 pub fn check(graph: &Graph) -> Vec<String> {
     graph.members().filter(|p| p.is_library()).flat_map(check_library).collect()
@@ -52,7 +55,7 @@ fn check_library(package: &Package) -> Vec<String> {
         violations.extend(complaints(declared).into_iter().map(|complaint| format!("{name} {complaint}")));
     }
     for (feature, effects) in &package.features {
-        let enables = effects.iter().filter(|effect| enables_backend(effect));
+        let enables = effects.iter().filter(|effect| enables_backend(effect) && KERNELS != [name.as_str(), feature, effect]);
         violations.extend(enables.map(|effect| {
             format!("{name} enables `{effect}` by its feature `{feature}`; only glauber-cli and glauber-benches may")
         }));
@@ -86,8 +89,11 @@ fn enables_backend(effect: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::super::graph::sketch::{declare, graph, package_mut};
     use super::*;
+    use crate::workspace::cargo;
 
     #[test]
     fn programs_and_tests_may_enable_a_backend() {
@@ -107,6 +113,40 @@ mod tests {
         let violations = check(&bad);
         assert_eq!(violations.len(), 2, "{violations:?}");
         assert!(violations[0].contains("`burn/flex`") && violations[1].contains("burn-wgpu"));
+    }
+
+    #[test]
+    fn the_fused_kernels_bring_their_device_and_no_other_feature_does() {
+        let mut graph = graph(&["glauber-fused"]);
+        let package = package_mut(&mut graph, "glauber-fused");
+        package.features.insert("cpu".into(), vec!["burn/extension".into(), "burn/flex".into()]);
+        assert_eq!(check(&graph), Vec::<String>::new());
+        let package = package_mut(&mut graph, "glauber-fused");
+        package.features.insert("cpu".into(), vec!["burn/cuda".into()]);
+        package.features.insert("default".into(), vec!["burn/flex".into()]);
+        assert_eq!(check(&graph).len(), 2);
+    }
+
+    /// What a program gets that asks the facade for networks: not the slow layers.
+    #[test]
+    fn the_facade_has_fused_layers_wherever_it_has_layers() {
+        let fused = |feature: &str| {
+            let mut tree = Command::new(cargo());
+            tree.args(["tree", "--offline", "--package", "glauber", "--no-default-features", "--features", feature]);
+            tree.args(["--edges", "features,no-dev", "--prefix", "none", "--format", "{p}|{f}"]);
+            let output = tree.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let text = String::from_utf8(output.stdout).unwrap();
+            let has = |package: &str, feature: &str| {
+                let on = |line: &str| line.split_once('|').is_some_and(|(_, on)| on.split(',').any(|f| f.trim() == feature));
+                text.lines().any(|line| line.starts_with(package) && on(line.trim_end_matches(" (*)")))
+            };
+            (has("glauber-fused v", "cpu"), has("burn v", "flex"))
+        };
+        for feature in ["model", "train", "image", "full"] {
+            assert_eq!(fused(feature), (true, true), "{feature}");
+        }
+        assert_eq!(fused("chain,text,sudoku,pixels"), (false, false));
     }
 
     #[test]
