@@ -6,6 +6,7 @@
 mod arguments;
 mod bench;
 mod device;
+mod drawer;
 mod eval;
 mod experiment;
 mod fidelity;
@@ -41,13 +42,14 @@ use tracing_subscriber::prelude::*;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// `mi_option_purge_delay`, in milliseconds; −1 for never. The binding does not name it, but the option behind it.
+const PURGE_DELAY: libmimalloc_sys::mi_option_t = libmimalloc_sys::mi_option_use_numa_nodes - 1;
+
 /// Freed pages are kept for the next tensor, where the allocator would hand them back and have the system clear new ones.
 ///
 /// A quarter more training steps in the same time (`docs/performance.md`).
 #[allow(unsafe_code)]
 fn keep_freed_pages() {
-    /// `mi_option_purge_delay`, in milliseconds; −1 for never. The binding does not name it.
-    const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
     // SAFETY: stores an integer into the allocator's table of options, which has an entry of this index; the function has no
     // preconditions, and no other thread runs yet.
     unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) }
@@ -152,4 +154,20 @@ fn one_line(error: &anyhow::Error) -> String {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
     kind == Some(std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An option is known by its default, which those beside it do not have.
+    #[test]
+    #[allow(unsafe_code)]
+    fn the_option_that_keeps_freed_pages_is_the_delay_of_purges() {
+        // SAFETY: reads the allocator's table of options, which has entries of these indices.
+        let get = |option| unsafe { libmimalloc_sys::mi_option_get(option) };
+        assert_eq!([-1, 0, 1].map(|by| get(PURGE_DELAY + by)), [1, 1000, 0], "commit delay, purge delay, NUMA nodes");
+        keep_freed_pages();
+        assert_eq!(get(PURGE_DELAY), -1);
+    }
 }
