@@ -46,7 +46,8 @@ fn sampling(criterion: &mut Criterion) {
     group.sample_size(20).measurement_time(Duration::from_secs(5));
     for preset in [Preset::Tiny, Preset::Small] {
         let network = Network::new(&preset.config(), VOCAB, LEN, 0, &device).expect("a network");
-        let conditional = NetworkConditional::new(&network, Objective::Denoising, &schedule, &device);
+        let conditional =
+            NetworkConditional::new(&network, Objective::Denoising, &schedule, &device).expect("they fit");
         for rows in [1, 16] {
             let tokens = vec![7; rows * LEN];
             // One step after the other, as in a chain: a network that is told the step keeps nothing from the one before.

@@ -1,6 +1,6 @@
 //! The seam between a chain and what it samples.
 
-use glauber_tokens::{Site, Step, Token, TokenBatch};
+use glauber_tokens::{Site, Step, Token, TokenBatch, TokenError};
 
 use crate::{ChainError, LawTable};
 
@@ -17,6 +17,9 @@ pub struct TokenRows<'a> {
 pub enum RowSites<'a> {
     /// Every site of every row.
     All,
+    /// Every site of every row, of which the marked ones alone are looked at, shape `[row, site]`. What is written for the others may be
+    /// anything but NaN: a conditional for which a site costs extra can leave them out.
+    Marked(&'a [bool]),
     /// One site a row, shape `[row]`.
     Each(&'a [Site]),
 }
@@ -25,7 +28,7 @@ impl RowSites<'_> {
     /// Sites asked of one row, given the sequence length.
     pub fn per_row(&self, len: usize) -> usize {
         match self {
-            Self::All => len,
+            Self::All | Self::Marked(_) => len,
             Self::Each(_) => 1,
         }
     }
@@ -69,6 +72,23 @@ impl<'a> TokenRows<'a> {
     pub fn slice(&self, rows: std::ops::Range<usize>) -> Self {
         let tokens = rows.start * self.len..rows.end * self.len;
         Self { tokens: &self.tokens[tokens.clone()], clamped: self.clamped.map(|mask| &mask[tokens]), len: self.len }
+    }
+
+    /// Checks that rows have `len` sites, and tokens below `vocab`.
+    ///
+    /// # Errors
+    /// [`ChainError::Mismatch`], or [`ChainError::Tokens`] with the first token that is not.
+    pub fn check(&self, len: usize, vocab: usize) -> Result<(), ChainError> {
+        if self.len != len {
+            return Err(ChainError::Mismatch { what: "sites of a row", found: self.len, expected: len });
+        }
+        match self.tokens.iter().position(|&token| token as usize >= vocab) {
+            None => Ok(()),
+            Some(at) => {
+                let (token, row, site) = (self.tokens[at], at / len, at % len);
+                Err(TokenError::OutsideVocabulary { token, row, site, vocab }.into())
+            }
+        }
     }
 
     /// Number of rows.
@@ -178,7 +198,7 @@ pub trait SiteConditional {
         let size = sites.per_row(len) * vocab;
         for (row, (&step, part)) in steps.iter().zip(out.chunks_exact_mut(size)).enumerate() {
             let asked = match sites {
-                RowSites::All => &every[..],
+                RowSites::All | RowSites::Marked(_) => &every[..],
                 RowSites::Each(each) => &each[row..=row],
             };
             self.log_conditionals(tokens.slice(row..row + 1), step, asked, part)?;

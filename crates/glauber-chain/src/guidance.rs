@@ -132,7 +132,7 @@ impl<C: SiteConditional, U: SiteConditional> SiteConditional for Guided<C, U> {
         self.combine(out, &other, |index| {
             let row = index / per_row;
             let site = match sites {
-                RowSites::All => index % per_row,
+                RowSites::All | RowSites::Marked(_) => index % per_row,
                 RowSites::Each(each) => each[row],
             };
             (row, site, steps[row])

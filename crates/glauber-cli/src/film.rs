@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
-use glauber_chain::{Chains, SiteConditional, StepDiagnostics};
+use glauber_chain::{Chains, StepDiagnostics};
 use glauber_pixels::{Extent, Image, animate};
 use glauber_tokens::{Token, TokenBatch};
 use indicatif::ProgressBar;
 
+use crate::drawer::Drawer;
 use crate::images::{check_sheet, sheet};
 use crate::progress::is_silent;
 use crate::sampling::Sampling;
@@ -46,12 +47,12 @@ impl Film {
     pub fn shoot(
         film: Option<&mut Self>,
         sampling: &Sampling,
-        conditional: &dyn SiteConditional,
+        drawer: &Drawer<'_>,
         chains: &mut Chains,
     ) -> anyhow::Result<StepDiagnostics> {
         let bar = if is_silent() { ProgressBar::hidden() } else { ProgressBar::new(sampling.steps() as u64) };
         let Some(film) = film else {
-            let done = sampling.run(conditional, chains, &mut |steps| bar.set_position(steps as u64))?;
+            let done = sampling.run(drawer, chains, &mut |steps| bar.set_position(steps as u64))?;
             bar.finish_and_clear();
             return Ok(done);
         };
@@ -61,7 +62,7 @@ impl Film {
             film.take(stage, chains);
             stage += 1;
         };
-        let done = sampling.run_watched(conditional, chains, FRAMES, &mut frame)?;
+        let done = sampling.run_watched(drawer, chains, FRAMES, &mut frame)?;
         bar.finish_and_clear();
         Ok(done)
     }

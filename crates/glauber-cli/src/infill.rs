@@ -10,6 +10,7 @@ use indicatif::ProgressBar;
 
 use crate::arguments::InfillFlags;
 use crate::device::device;
+use crate::drawer::Drawer;
 use crate::paint::paint;
 use crate::sampling::{MOST_CHAINS, Sampling, check_count, summary};
 use crate::screen::{self, remark};
@@ -30,8 +31,9 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     let layout = template.layout(flags.gap_tokens, trained.schedule.len(), codec)?;
     let sampling = Sampling::from_flags(&trained, controls, &flags.sampler)?;
     let conditional = trained.conditional_of(sampling.schedule(), &flags.class)?;
+    let drawer = Drawer::of(&trained, &sampling, &flags.class, flags.sampler.draw_on, &flags.draw.device)?;
     let (alternatives, done) =
-        alternatives(codec, &sampling, conditional.as_ref(), &layout, candidates, flags.draw.seed)?;
+        alternatives(codec, &sampling, &drawer, conditional.as_ref(), &layout, candidates, flags.draw.seed)?;
     let mut out = screen::out();
     writeln!(out, "generated text stands between ⟦ and ⟧; log-probability in nats per generated token")?;
     for (rank, alternative) in alternatives.iter().take(flags.count).enumerate() {
@@ -52,10 +54,11 @@ pub struct Alternative {
     pub text: String,
 }
 
-/// Runs `candidates` chains with the known text clamped: the distinct results, best first.
+/// Runs `candidates` chains with the known text clamped: the distinct results, best first by the conditional.
 pub fn alternatives(
     codec: &TextCodec,
     sampling: &Sampling,
+    drawer: &Drawer<'_>,
     conditional: &dyn SiteConditional,
     layout: &Layout,
     candidates: usize,
@@ -64,7 +67,7 @@ pub fn alternatives(
     let mut chains = sampling.start(candidates, seed);
     clamp(&mut chains, layout)?;
     let bar = ProgressBar::new(sampling.steps() as u64);
-    let done = sampling.run(conditional, &mut chains, &mut |steps| bar.set_position(steps as u64))?;
+    let done = sampling.run(drawer, &mut chains, &mut |steps| bar.set_position(steps as u64))?;
     bar.finish_and_clear();
     let (sequences, _) = chains.into_parts();
     let mut found: Vec<Alternative> = Vec::new();

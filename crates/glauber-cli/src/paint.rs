@@ -10,6 +10,7 @@ use glauber_tokens::{Token, TokenBatch};
 use glauber_train::DataConfig;
 
 use crate::arguments::InfillFlags;
+use crate::drawer::Drawer;
 use crate::film::Film;
 use crate::images::{PictureCodec, check, check_sheet, divided, identity, write_sheet};
 use crate::outputs;
@@ -60,7 +61,7 @@ pub fn paint(
     let covered = codec.pixels(&painted);
     let canvases = canvases(flags, trained, &codec, &covered)?;
     let sampling = Sampling::from_flags(trained, controls, &flags.sampler)?;
-    let conditional = trained.conditional_of(sampling.schedule(), &flags.class)?;
+    let drawer = Drawer::of(trained, &sampling, &flags.class, flags.sampler.draw_on, &flags.draw.device)?;
     let rows = canvases.len() * flags.count;
     check_count("--held-out` times `--count", rows)?;
     let alone = flags.image.is_some() && flags.count == 1;
@@ -73,7 +74,7 @@ pub fn paint(
     for (row, canvas) in (0..rows).map(|row| (row, &canvases[row / flags.count])) {
         clamp(&mut chains, row, canvas, &painted)?;
     }
-    let done = Film::shoot(film.as_mut(), &sampling, conditional.as_ref(), &mut chains)?;
+    let done = Film::shoot(film.as_mut(), &sampling, &drawer, &mut chains)?;
     let finish = |grids: &TokenBatch| -> anyhow::Result<Vec<Image>> {
         let seen = (0..rows).map(|row| &canvases[row / flags.count].seen);
         Ok(codec.decode_all(grids)?.iter().zip(seen).map(|(image, seen)| seen.overlaid(&covered, image)).collect())

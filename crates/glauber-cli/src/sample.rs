@@ -10,6 +10,7 @@ use indicatif::ProgressBar;
 
 use crate::arguments::{ClassFlags, SampleFlags};
 use crate::device::{Devices, device};
+use crate::drawer::Drawer;
 use crate::film::Film;
 use crate::images::{PictureCodec, check_sheet, write_sheet};
 use crate::markov::Source;
@@ -36,17 +37,17 @@ fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn Ranks) -> an
     let apart = ranks.any(ranks.broadcast(step.into()) != step);
     ensure!(!apart, "{}: it is being trained, and ranks found different checkpoints: try again", flags.run.display());
     if let Some(codec) = trained.pictures()? {
-        return sheet(flags, controls, &trained, &codec, ranks);
+        return sheet(flags, controls, &trained, &codec, ranks, device_name);
     }
     ensure!(flags.out.is_none(), "`--out`: {} was not trained on images", flags.run.display());
     ensure!(!flags.each_class, "`--each-class`: {} was not trained on images", flags.run.display());
     let sampling = Sampling::from_flags(&trained, controls, &flags.sampler)?;
-    let conditional = trained.conditional_of(sampling.schedule(), &flags.class)?;
+    let drawer = Drawer::of(&trained, &sampling, &flags.class, flags.sampler.draw_on, device_name)?;
     let source = Source::of(&trained.config.data, flags.class.class)?;
     let bar = if is_silent() { ProgressBar::hidden() } else { ProgressBar::new(sampling.steps() as u64) };
     let streams = ChainRng::streams(flags.draw.seed, flags.count);
     let drawn = drawn(&sampling, streams, ranks, |chains| {
-        sampling.run(conditional.as_ref(), chains, &mut |steps| bar.set_position(steps as u64))
+        sampling.run(&drawer, chains, &mut |steps| bar.set_position(steps as u64))
     })?;
     bar.finish_and_clear();
     let Some((sequences, done)) = drawn else { return Ok(()) };
@@ -88,6 +89,7 @@ fn sheet(
     trained: &Trained,
     codec: &PictureCodec,
     ranks: &dyn Ranks,
+    device_name: &str,
 ) -> anyhow::Result<()> {
     let filmed = flags.animate.is_some() && ranks.size() > 1;
     ensure!(!filmed, "`--animate`: a film is taken by one process on one device");
@@ -111,9 +113,9 @@ fn sheet(
     let mut streams = ChainRng::streams(flags.draw.seed, count).into_iter();
     let (mut tokens, mut done) = (Vec::new(), StepDiagnostics::default());
     for class in &groups {
-        let conditional = trained.conditional_of(sampling.schedule(), class)?;
+        let drawer = Drawer::of(trained, &sampling, class, flags.sampler.draw_on, device_name)?;
         let group = drawn(&sampling, streams.by_ref().take(each).collect(), ranks, |chains| {
-            Film::shoot(film.as_mut(), &sampling, conditional.as_ref(), chains)
+            Film::shoot(film.as_mut(), &sampling, &drawer, chains)
         })?;
         if let Some((grids, all)) = group {
             tokens.extend(grids.into_vec());

@@ -12,6 +12,7 @@ use glauber_schedule::Schedule;
 use glauber_tokens::{Step, TokenBatch};
 
 use crate::arguments::{SamplerFlags, SamplerName};
+use crate::drawer::Drawer;
 use crate::trained::{Blocks, Trained};
 
 /// Chains that run at once: each holds its tokens and a row of conditionals.
@@ -74,6 +75,14 @@ impl Sampling {
         Ok(Self { schedule, method, redenoise })
     }
 
+    /// The controls of heat bath, where that is the method.
+    pub fn heat_bath_controls(&self) -> Option<DrawControls> {
+        match self.method {
+            Method::EveryStep(Kernel::HeatBath(kernel)) => Some(kernel.controls()),
+            Method::EveryStep(Kernel::Lazy(_)) | Method::SkipAhead(_) => None,
+        }
+    }
+
     /// The schedule.
     pub fn schedule(&self) -> &Schedule {
         &self.schedule
@@ -93,7 +102,7 @@ impl Sampling {
         progress: &mut dyn FnMut(usize),
     ) -> anyhow::Result<(TokenBatch, StepDiagnostics)> {
         let mut chains = self.start(count, seed);
-        let done = self.run(conditional, &mut chains, progress)?;
+        let done = self.run(&Drawer::host(conditional), &mut chains, progress)?;
         Ok((chains.into_parts().0, done))
     }
 
@@ -130,16 +139,16 @@ impl Sampling {
     /// Runs chains at the noise law down to time 0, and through the rounds of ReDeNoise.
     pub fn run(
         &self,
-        conditional: &dyn SiteConditional,
+        drawer: &Drawer<'_>,
         chains: &mut Chains,
         progress: &mut dyn FnMut(usize),
     ) -> anyhow::Result<StepDiagnostics> {
         let horizon = self.schedule.horizon();
-        let mut done = self.down(conditional, chains, horizon, &mut |time| progress(horizon - time))?;
+        let mut done = self.down(drawer, chains, horizon, &mut |time| progress(horizon - time))?;
         let (time, rounds) = self.redenoise.unwrap_or_default();
         for round in 1..=rounds {
             chains.renoise(&self.schedule, time)?;
-            done += self.down(conditional, chains, time, &mut |now| progress(horizon + round * time - now))?;
+            done += self.down(drawer, chains, time, &mut |now| progress(horizon + round * time - now))?;
         }
         Ok(done)
     }
@@ -147,7 +156,7 @@ impl Sampling {
     /// [`run`](Self::run) in about so many stages: `watch` sees the chains at noise, after each stage and at the end.
     pub fn run_watched(
         &self,
-        conditional: &dyn SiteConditional,
+        drawer: &Drawer<'_>,
         chains: &mut Chains,
         stages: usize,
         watch: &mut dyn FnMut(&Chains),
@@ -164,7 +173,7 @@ impl Sampling {
             }
             while at > 0 {
                 let to = at.saturating_sub(stride);
-                done += self.between(conditional, chains, at, to, &mut |_| {})?;
+                done += self.between(drawer, chains, at, to, &mut |_| {})?;
                 watch(chains);
                 at = to;
             }
@@ -175,22 +184,26 @@ impl Sampling {
     /// From a time down to time 0; `progress` is told the mean time of the chains.
     fn down(
         &self,
-        conditional: &dyn SiteConditional,
+        drawer: &Drawer<'_>,
         chains: &mut Chains,
         from: Step,
         progress: &mut dyn FnMut(Step),
     ) -> anyhow::Result<StepDiagnostics> {
-        self.between(conditional, chains, from, 0, progress)
+        self.between(drawer, chains, from, 0, progress)
     }
 
     fn between(
         &self,
-        conditional: &dyn SiteConditional,
+        drawer: &Drawer<'_>,
         chains: &mut Chains,
         from: Step,
         to: Step,
         progress: &mut dyn FnMut(Step),
     ) -> anyhow::Result<StepDiagnostics> {
+        let conditional = match drawer {
+            Drawer::Host(conditional) => conditional.as_ref(),
+            Drawer::Device(sampler) => return sampler.undo(chains, from, to, progress).context("sampling"),
+        };
         let done = match self.method {
             Method::EveryStep(kernel) => {
                 ReverseSampler::new(&self.schedule, kernel).run(conditional, chains, from, to, |info| {

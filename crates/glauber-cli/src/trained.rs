@@ -147,8 +147,9 @@ impl Trained {
     }
 
     /// The seam of the network under a schedule, all classes together.
-    pub fn conditional<'a>(&'a self, schedule: &'a Schedule) -> NetworkConditional<'a> {
-        NetworkConditional::new(&self.network, self.config.train.objective, schedule, &self.device)
+    pub fn conditional<'a>(&'a self, schedule: &'a Schedule) -> anyhow::Result<NetworkConditional<'a>> {
+        let fitted = NetworkConditional::new(&self.network, self.config.train.objective, schedule, &self.device);
+        fitted.with_context(|| self.path().display().to_string())
     }
 
     /// The seam of the network under a schedule, for the class and the guidance asked for.
@@ -158,12 +159,12 @@ impl Trained {
         flags: &ClassFlags,
     ) -> anyhow::Result<Box<dyn SiteConditional + 'a>> {
         self.check_class(flags.class)?;
-        let of_class = self.conditional(schedule).of_class(flags.class);
+        let of_class = self.conditional(schedule)?.of_class(flags.class).context("`--class`")?;
         Ok(match (flags.guidance, flags.class) {
             (None, _) => Box::new(of_class),
             (Some(_), None) => bail!("`--guidance` needs `--class`: the class to be emphasised"),
             (Some(weight), Some(_)) => {
-                Box::new(Guided::new(of_class, self.conditional(schedule), weight).context("`--guidance`")?)
+                Box::new(Guided::new(of_class, self.conditional(schedule)?, weight).context("`--guidance`")?)
             }
         })
     }

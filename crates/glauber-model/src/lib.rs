@@ -7,7 +7,8 @@
 //! - [`MaskedQuery`]: a bidirectional transformer in which the site asked for is replaced by a query token. One pass gives one site.
 //! - [`Bidirectional`]: the same transformer without the query token, for absorbing noise: a site that shows the mask hides itself.
 //!
-//! The library holds no backend: every constructor takes a [`burn::tensor::Device`].
+//! The library holds no backend: every constructor takes a [`burn::tensor::Device`]. On burn's CPU
+//! device layers are slow without the feature `cpu`, which fuses them.
 
 mod attention;
 mod bidirectional;

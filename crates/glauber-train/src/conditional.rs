@@ -9,10 +9,12 @@ use glauber_model::{Conditions, Hollow, Incremental, Network, SiteClassifier, Si
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step};
 
-use crate::Objective;
+use crate::{Objective, TrainError, fit};
 
 /// Rows that are evaluated at a time, so that memory does not grow with the number of chains.
 const MOST_ROWS: usize = 64;
+/// Copies of rows, each without another site, that are evaluated at a time.
+const MOST_COPIES: usize = 1024;
 
 /// The conditionals `log r_θ(a)` of a network, as the kernels want them.
 ///
@@ -20,7 +22,8 @@ const MOST_ROWS: usize = 64;
 /// Sites that are clamped count as clean where the network is conditioned on signal levels.
 ///
 /// Asked for the same sites of every row, a hollow network keeps its streams' states for the next question ([`Incremental`]): the same
-/// numbers but for the rounding of single precision.
+/// numbers but for the rounding of single precision. Of the other networks each site asked for costs a pass over its row, but for the sites
+/// at which a bidirectional one is shown the mask: these share one.
 pub struct NetworkConditional<'a> {
     network: &'a Network,
     objective: Objective,
@@ -65,6 +68,18 @@ impl Inputs {
             time: Tensor::from_data(TensorData::new(self.times.clone(), [rows]), device),
             levels: Tensor::from_data(TensorData::new(self.levels.clone(), [rows, self.len]), device),
             classes: self.class.map(class),
+        }
+    }
+
+    /// Some of the rows, each as often as it is named.
+    fn copies(&self, rows: &[usize]) -> Self {
+        let sites = |row: &usize| row * self.len..(row + 1) * self.len;
+        Self {
+            tokens: rows.iter().flat_map(|row| &self.tokens[sites(row)]).copied().collect(),
+            times: rows.iter().map(|&row| self.times[row]).collect(),
+            levels: rows.iter().flat_map(|row| &self.levels[sites(row)]).copied().collect(),
+            class: self.class,
+            len: self.len,
         }
     }
 
@@ -114,27 +129,59 @@ impl Clone for NetworkConditional<'_> {
 
 impl<'a> NetworkConditional<'a> {
     /// Puts a network, the objective it was trained with and a schedule together. The device must not be an autodiff one.
-    pub fn new(network: &'a Network, objective: Objective, schedule: &'a Schedule, device: &'a Device) -> Self {
-        Self { network, objective, schedule, device, class: None, kept: Mutex::default() }
+    ///
+    /// # Errors
+    /// When the schedule's noise law has another vocabulary than the network or its sequences are longer, when a bidirectional network is
+    /// asked under another noise law than the absorbing one, and those of [`Objective::check`].
+    pub fn new(
+        network: &'a Network,
+        objective: Objective,
+        schedule: &'a Schedule,
+        device: &'a Device,
+    ) -> Result<Self, TrainError> {
+        fit::check(network, objective, schedule)?;
+        Ok(Self { network, objective, schedule, device, class: None, kept: Mutex::default() })
     }
 
     /// The conditionals of one class. A network that was trained with classes gives the law of them all together without.
-    pub fn of_class(self, class: Option<usize>) -> Self {
-        Self { class, ..self }
+    ///
+    /// # Errors
+    /// [`TrainError::Class`] when the network does not know the class.
+    pub fn of_class(self, class: Option<usize>) -> Result<Self, TrainError> {
+        fit::check_class(self.network, class)?;
+        Ok(Self { class, ..self })
     }
 
-    /// Writes `log r_θ` of the sites asked for, `out` of shape `[row, asked site, token]`.
-    fn evaluate(&self, tokens: TokenRows<'_>, steps: &[Step], sites: Sites<'_>, out: &mut [f64]) {
+    /// Writes `log r_θ` of the sites asked for, `out` of shape `[row, asked site, token]`. Where sites are `marked`, shape `[row, site]`, the
+    /// others' numbers are not looked at.
+    fn evaluate(
+        &self,
+        tokens: TokenRows<'_>,
+        steps: &[Step],
+        sites: Sites<'_>,
+        marked: Option<&[bool]>,
+        out: &mut [f64],
+    ) -> Result<(), ChainError> {
         let len = tokens.len();
         let size = sites.per_row(len) * self.vocab();
+        self.check(tokens, steps, sites, marked)?;
+        fit::agree(
+            "numbers to be written, one for each row, site asked for and token",
+            out.len(),
+            tokens.rows() * size,
+        )?;
+        if out.is_empty() {
+            return Ok(());
+        }
         for (chunk, part) in out.chunks_mut(MOST_ROWS * size).enumerate() {
             let rows = chunk * MOST_ROWS..(chunk * MOST_ROWS + part.len() / size);
             let sites = match sites {
                 Sites::Each(each) => Sites::Each(&each[rows.clone()]),
                 same => same,
             };
+            let marked = marked.map(|marked| &marked[rows.start * len..rows.end * len]);
             let inputs = self.inputs(tokens.slice(rows.clone()), &steps[rows.clone()]);
-            let logits = self.logits(chunk, inputs, sites);
+            let logits = self.logits(chunk, inputs, sites, marked);
             for (value, logit) in part.iter_mut().zip(logits) {
                 *value = f64::from(logit);
             }
@@ -144,18 +191,96 @@ impl<'a> NetworkConditional<'a> {
                 self.objective.log_conditional(self.schedule, step, site, row);
             }
         }
+        Ok(())
     }
 
-    fn logits(&self, chunk: usize, mut inputs: Inputs, sites: Sites<'_>) -> Vec<f32> {
-        let logits = match (self.network, sites) {
-            (Network::Hollow(hollow), Sites::Block(block)) => self.kept_logits(hollow, chunk, inputs, block),
-            _ => {
-                let len = inputs.len;
-                self.hide(&mut inputs.tokens, sites, len);
-                self.network.logits(inputs.tokens(self.device), &inputs.conditions(self.device), sites)
+    fn check(
+        &self,
+        tokens: TokenRows<'_>,
+        steps: &[Step],
+        sites: Sites<'_>,
+        marked: Option<&[bool]>,
+    ) -> Result<(), ChainError> {
+        let (rows, len) = (tokens.rows(), self.schedule.len());
+        tokens.check(len, self.vocab())?;
+        fit::agree("steps, one for each row", steps.len(), rows)?;
+        fit::agree("marks, one for each token", marked.map_or(rows * len, <[bool]>::len), rows * len)?;
+        let asked = match sites {
+            Sites::All => &[],
+            Sites::Block(block) => block,
+            Sites::Each(each) => {
+                fit::agree("sites, one for each row", each.len(), rows)?;
+                each
             }
         };
-        logits.into_data().iter::<f32>().collect()
+        match asked.iter().find(|&&site| site >= len) {
+            Some(&site) => Err(ChainError::OutsideSequence { site, len }),
+            None => Ok(()),
+        }
+    }
+
+    /// Logits of the sites asked for, each without its own token: `[row, asked site, token]`.
+    fn logits(&self, chunk: usize, inputs: Inputs, sites: Sites<'_>, marked: Option<&[bool]>) -> Vec<f32> {
+        match (self.network, sites) {
+            (Network::Hollow(hollow), Sites::Block(block)) => values(self.kept_logits(hollow, chunk, inputs, block)),
+            (Network::Hollow(_), _) => self.pass(&inputs, sites),
+            (Network::MaskedQuery(_), _) => {
+                let asked = inputs.rows() * sites.per_row(inputs.len);
+                self.alone(&inputs, sites, &(0..asked).collect::<Vec<_>>(), |_, _| ())
+            }
+            (Network::Bidirectional(_), _) => self.hidden_logits(inputs, sites, marked),
+        }
+    }
+
+    fn pass(&self, inputs: &Inputs, sites: Sites<'_>) -> Vec<f32> {
+        values(self.network.logits(inputs.tokens(self.device), &inputs.conditions(self.device), sites))
+    }
+
+    /// Logits of places in `[row, asked site]`, each from a copy of its row of which `hide` may change the site: `[place, token]`.
+    fn alone(
+        &self,
+        inputs: &Inputs,
+        sites: Sites<'_>,
+        places: &[usize],
+        hide: impl Fn(&mut Inputs, usize),
+    ) -> Vec<f32> {
+        let per_row = sites.per_row(inputs.len);
+        let mut logits = Vec::with_capacity(places.len() * self.vocab());
+        for places in places.chunks(MOST_COPIES) {
+            let rows: Vec<usize> = places.iter().map(|at| at / per_row).collect();
+            let each: Vec<Site> = places.iter().map(|&at| asked_site(sites, at, inputs.len)).collect();
+            let mut copies = inputs.copies(&rows);
+            each.iter().enumerate().for_each(|(row, site)| hide(&mut copies, row * inputs.len + site));
+            logits.extend(self.pass(&copies, Sites::Each(&each)));
+        }
+        logits
+    }
+
+    /// A bidirectional network sees every token that it is shown. A site that shows the mask hides itself, and one pass serves all of these;
+    /// every other one is masked in a copy of its row, where no other site is.
+    fn hidden_logits(&self, mut inputs: Inputs, sites: Sites<'_>, marked: Option<&[bool]>) -> Vec<f32> {
+        // The constructor has seen that noise draws nothing else.
+        let mask = self.schedule.law().mask().map_or(0, |mask| mask as i32);
+        let (len, per_row, vocab) = (inputs.len, sites.per_row(inputs.len), self.vocab());
+        let place = |at: usize| at / per_row * len + asked_site(sites, at, len);
+        let asked = inputs.rows() * per_row;
+        let shown = |at: &usize| inputs.tokens[place(*at)] != mask && marked.is_none_or(|marked| marked[place(*at)]);
+        let shown: Vec<usize> = (0..asked).filter(shown).collect();
+        let hide = |inputs: &mut Inputs, place: usize| inputs.tokens[place] = mask;
+        if per_row == 1 {
+            // Nothing else is asked of the row.
+            shown.iter().for_each(|&at| hide(&mut inputs, place(at)));
+            return self.pass(&inputs, sites);
+        }
+        if shown.len() == asked {
+            return self.alone(&inputs, sites, &shown, hide);
+        }
+        let mut logits = self.pass(&inputs, sites);
+        let alone = self.alone(&inputs, sites, &shown, hide);
+        for (at, own) in shown.iter().zip(alone.chunks_exact(vocab)) {
+            logits[at * vocab..][..vocab].copy_from_slice(own);
+        }
+        logits
     }
 
     fn kept_logits(&self, hollow: &'a Hollow, chunk: usize, inputs: Inputs, block: &[Site]) -> Tensor<3> {
@@ -172,19 +297,6 @@ impl<'a> NetworkConditional<'a> {
             None => Kept::new(hollow, inputs, self.device),
         };
         all[chunk].insert(kept).states.logits(block)
-    }
-
-    /// A bidirectional network sees every token that it is shown: the sites asked for are masked. Asked for all of them, it is shown
-    /// what there is, and its logits hold at masked sites.
-    fn hide(&self, context: &mut [i32], sites: Sites<'_>, len: usize) {
-        let (Network::Bidirectional(_), Some(mask)) = (self.network, self.schedule.law().mask()) else { return };
-        for (row, tokens) in context.chunks_exact_mut(len).enumerate() {
-            match sites {
-                Sites::All => {}
-                Sites::Block(block) => block.iter().for_each(|&site| tokens[site] = mask as i32),
-                Sites::Each(each) => tokens[each[row]] = mask as i32,
-            }
-        }
     }
 
     fn inputs(&self, tokens: TokenRows<'_>, steps: &[Step]) -> Inputs {
@@ -208,6 +320,10 @@ impl<'a> NetworkConditional<'a> {
             len,
         }
     }
+}
+
+fn values(logits: Tensor<3>) -> Vec<f32> {
+    logits.into_data().iter::<f32>().collect()
 }
 
 /// The site behind row `at` of conditionals of shape `[row, asked site]`.
@@ -237,8 +353,7 @@ impl SiteConditional for NetworkConditional<'_> {
     ) -> Result<(), ChainError> {
         let every = sites.len() == tokens.len() && sites.iter().copied().eq(0..tokens.len());
         let sites = if every { Sites::All } else { Sites::Block(sites) };
-        self.evaluate(tokens, &vec![step; tokens.rows()], sites, out);
-        Ok(())
+        self.evaluate(tokens, &vec![step; tokens.rows()], sites, None, out)
     }
 
     fn log_conditionals_at(
@@ -248,11 +363,11 @@ impl SiteConditional for NetworkConditional<'_> {
         sites: RowSites<'_>,
         out: &mut [f64],
     ) -> Result<(), ChainError> {
-        let sites = match sites {
-            RowSites::All => Sites::All,
-            RowSites::Each(each) => Sites::Each(each),
+        let (sites, marked) = match sites {
+            RowSites::All => (Sites::All, None),
+            RowSites::Marked(marked) => (Sites::All, Some(marked)),
+            RowSites::Each(each) => (Sites::Each(each), None),
         };
-        self.evaluate(tokens, steps, sites, out);
-        Ok(())
+        self.evaluate(tokens, steps, sites, marked, out)
     }
 }

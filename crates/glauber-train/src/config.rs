@@ -99,6 +99,10 @@ impl RunConfig {
             let expected = format!("`height` = {rows} and `width` = {columns}, as the sites of the data lie");
             require([height, width] == [rows, columns], "schedule.order", found, &expected)?;
         }
+        if let (Positions::Grid { columns }, Some([_, across])) = (self.model.positions, self.data.grid()) {
+            let expected = format!("{across}, the columns of tokens of the data (of images, by `data.width`)");
+            require(columns == across, "model.positions.grid.columns", columns, &expected)?;
+        }
         self.model.validate()?;
         // Its logits hold log Π_t(φ), which signal levels do not tell.
         let untold =
@@ -128,14 +132,7 @@ impl RunConfig {
         };
         within("data.height", height, 1..=most)?;
         within("data.width", width, 1..=most)?;
-        require(held_out > 0.0 && held_out < 1.0, "data.held_out", held_out, "a share between 0 and 1")?;
-        let [_, across] = image.grid();
-        let columns = match self.model.positions {
-            Positions::Grid { columns } => columns,
-            Positions::Line => across,
-        };
-        let expected = format!("{across}, the columns of tokens of the images (`data.width`)");
-        require(columns == across, "model.positions.grid.columns", columns, &expected)
+        require(held_out > 0.0 && held_out < 1.0, "data.held_out", held_out, "a share between 0 and 1")
     }
 }
 

@@ -79,6 +79,24 @@ pub enum TrainError {
         /// What was expected, and which flag changes it.
         expected: String,
     },
+    /// A class that the network does not know.
+    #[error("class {found} of a network that was trained with {classes} classes, numbered from 0")]
+    Class {
+        /// The class asked for.
+        found: usize,
+        /// How many it knows.
+        classes: usize,
+    },
+    /// A source gave a sequence that the network has no place for.
+    #[error(
+        "a sequence that was drawn has {found}, expected {expected}: is this the data that the run is configured for?"
+    )]
+    Sequence {
+        /// What was found.
+        found: String,
+        /// What was expected.
+        expected: String,
+    },
     /// Samples could not be drawn while training.
     #[error("drawing samples: {0}")]
     Sampling(String),

@@ -3,12 +3,14 @@
 //! The loop is [`Trainer`]; what it learns is an [`Objective`]; what it leaves behind is a [`RunFolder`], from which a
 //! [`NetworkConditional`] samples.
 //!
-//! The library prints nothing, reads no clock and holds no backend: progress goes to an [`Observer`], the device is an argument.
+//! The library prints nothing, reads no clock and holds no backend: progress goes to an [`Observer`], the device is an argument. On burn's CPU
+//! device layers are slow without the feature `cpu`, which fuses them.
 
 mod conditional;
 mod config;
 mod device_sampler;
 mod error;
+mod fit;
 mod image_config;
 mod objective;
 mod observer;

@@ -9,10 +9,11 @@ use std::rc::Rc;
 use burn::tensor::Device;
 
 use glauber_chain::ChainRng;
-use glauber_model::{Network, NetworkKind};
+use glauber_model::Network;
 use glauber_ranks::{Alone, Ranks};
 use glauber_schedule::Schedule;
 
+use crate::fit;
 use crate::objective::evaluation::Evaluation;
 use crate::optimiser::gradients::Replicas;
 use crate::optimiser::moving_average;
@@ -110,7 +111,7 @@ impl Trainer {
         let schedule = schedule(&config, vocabulary)?;
         config.train.objective.check(&schedule)?;
         config.train.precision.check(device)?;
-        check_network(&config, &schedule)?;
+        fit::check_law(config.model.network, &schedule)?;
         let network = Network::new(&config.model, vocabulary.size, config.data.length(), config.seed, device)?;
         let (lock, folder) = folder(&config)?;
         Ok(Self {
@@ -177,7 +178,7 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Diverged`] when the loss is no longer a number, and whatever writing to the folder or sampling can meet.
     pub fn run(&mut self, around: &Surroundings<'_>, observer: &mut dyn Observer) -> Result<Flow, TrainError> {
-        self.draw_validation(around.validation);
+        self.draw_validation(around.validation)?;
         let before = self.state.seconds;
         let started = observer.seconds();
         while self.state.step < self.config.train.steps {
@@ -228,12 +229,12 @@ impl Trainer {
     /// up its own part of the average alone.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`] when loss or gradient are no longer numbers.
+    /// [`TrainError::Diverged`] when loss or gradient are no longer numbers, and those of [`Examples::draw`].
     pub fn train_step(&mut self, source: &dyn SequenceSource) -> Result<(f64, f64), TrainError> {
         let train = &self.config.train;
         let step = self.state.step;
         let own = self.ranks.share(train.micro_batches);
-        let batches: Vec<Examples> = own.map(|micro| self.examples(micro, source)).collect();
+        let batches = own.map(|micro| self.examples(micro, source)).collect::<Result<Vec<_>, _>>()?;
         let (objective, clip) = (train.objective, train.clip_norm);
         let gradients = self.replicas.step(&self.network, objective, &self.schedule, &batches, &self.device, clip);
         let rate = learning_rate(train, step);
@@ -251,12 +252,15 @@ impl Trainer {
     }
 
     /// The micro-batches of the step to come, those of all ranks, as [`train_step`](Self::train_step) draws them.
-    pub fn next_examples(&self, source: &dyn SequenceSource) -> Vec<Examples> {
+    ///
+    /// # Errors
+    /// Those of [`Examples::draw`].
+    pub fn next_examples(&self, source: &dyn SequenceSource) -> Result<Vec<Examples>, TrainError> {
         (0..self.config.train.micro_batches).map(|micro| self.examples(micro, source)).collect()
     }
 
     /// A micro-batch of the step to come.
-    fn examples(&self, micro: usize, source: &dyn SequenceSource) -> Examples {
+    fn examples(&self, micro: usize, source: &dyn SequenceSource) -> Result<Examples, TrainError> {
         let train = &self.config.train;
         let stream = (self.state.step * train.micro_batches + micro) as u64;
         let (rows, drawing) = (train.batch / train.micro_batches, Drawing::training(&self.config.model, train));
@@ -273,7 +277,7 @@ impl Trainer {
     }
 
     /// The same held-out sequences under the same noise at every evaluation.
-    fn draw_validation(&mut self, source: &dyn SequenceSource) {
+    fn draw_validation(&mut self, source: &dyn SequenceSource) -> Result<(), TrainError> {
         let sequences = self.config.train.validation_sequences;
         let drawing = Drawing::held_out(&self.config.model);
         let draw = |batch: usize| {
@@ -281,7 +285,8 @@ impl Trainer {
             let mut rng = self.rng(Purpose::Validation, batch as u64);
             Examples::draw(source, &self.schedule, rows, &drawing, &mut rng)
         };
-        self.validation = (0..sequences.div_ceil(EVALUATION_ROWS)).map(draw).collect();
+        self.validation = (0..sequences.div_ceil(EVALUATION_ROWS)).map(draw).collect::<Result<_, _>>()?;
+        Ok(())
     }
 
     fn validate(
@@ -317,20 +322,6 @@ impl Trainer {
         checkpoint::save(&self.folder.checkpoint_folder(), record, networks, self.config.train.keep_checkpoints)?;
         self.folder.write_metrics(&self.title(), &self.evaluations)
     }
-}
-
-/// A bidirectional network is leave-one-out at masked sites alone, and learns from them alone.
-fn check_network(config: &RunConfig, schedule: &Schedule) -> Result<(), TrainError> {
-    let absorbing = schedule.law().mask().is_some_and(|mask| schedule.law().probability(mask) == 1.0);
-    if config.model.network != NetworkKind::Bidirectional || absorbing {
-        return Ok(());
-    }
-    Err(TrainError::Config {
-        key: "schedule.noise",
-        found: "a law that draws other tokens than the mask".into(),
-        expected: "`{ kind = \"absorbing\" }`, which the network `bidirectional` needs, or another `model.network`"
-            .into(),
-    })
 }
 
 impl Flow {

@@ -181,7 +181,11 @@ impl<'a> LikelihoodBound<'a> {
         let steps: Vec<Step> = visits.iter().map(|visit| visit.step).collect();
         let single = self.schedule.order().is_single_site();
         let first: Vec<Site> = steps.iter().map(|&t| self.schedule.sites(t)[0]).collect();
-        let asked = if single { RowSites::Each(&first) } else { RowSites::All };
+        let mut touched = vec![false; if single { 0 } else { tokens.len() }];
+        for (row, &t) in touched.chunks_exact_mut(len).zip(&steps) {
+            self.schedule.sites(t).iter().for_each(|&site| row[site] = true);
+        }
+        let asked = if single { RowSites::Each(&first) } else { RowSites::Marked(&touched) };
         let size = asked.per_row(len) * vocab;
         let mut rates = vec![0.0; visits.len() * size];
         conditional.log_conditionals_at(TokenRows::new(&tokens, len), &steps, asked, &mut rates)?;

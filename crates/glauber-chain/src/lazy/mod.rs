@@ -3,7 +3,7 @@
 mod predicted;
 
 use glauber_schedule::Schedule;
-use glauber_tokens::{Site, Step, Token};
+use glauber_tokens::{Site, Step, Token, TokenError};
 
 use crate::update::{self, Refusal, SiteDraw};
 use crate::{ChainError, Chains, DrawControls, SiteConditional, StepDiagnostics};
@@ -46,11 +46,11 @@ impl Lazy {
     /// step `step`, given that it shows `shown` after it. `r` may have any positive mass; the posterior sums to 1.
     ///
     /// # Errors
-    /// When `rates` has no positive finite mass, or the posterior has none: the site shows a token that neither the data nor the noise
-    /// can have put there. Errors name row 0 and the site given.
+    /// When `rates` or `shown` are not of the schedule's vocabulary; when `rates` has no positive finite mass, or the posterior has none: the
+    /// site shows a token that neither the data nor the noise can have put there. Errors name row 0 and the site given.
     ///
     /// # Panics
-    /// When `step` is not below the horizon, or `shown` is not below the length of `rates`.
+    /// When `step` is not below the horizon.
     pub fn posterior(
         schedule: &Schedule,
         step: Step,
@@ -58,6 +58,17 @@ impl Lazy {
         shown: Token,
         rates: &mut [f64],
     ) -> Result<(), ChainError> {
+        let vocab = schedule.law().vocab();
+        if rates.len() != vocab {
+            return Err(ChainError::Mismatch {
+                what: "tokens of the conditional",
+                found: rates.len(),
+                expected: vocab,
+            });
+        }
+        if shown as usize >= vocab {
+            return Err(TokenError::OutsideVocabulary { token: shown, row: 0, site, vocab }.into());
+        }
         let touch = Touch::new(schedule, step);
         let mass = touch.weigh(rates, shown).map_err(|refusal| refusal.at(0, site, step, shown))?;
         rates.iter_mut().for_each(|weight| *weight /= mass);

@@ -65,7 +65,14 @@ impl EnumeratedTable {
     }
 
     /// The state of a sequence, shape `[site]`.
+    ///
+    /// # Panics
+    /// When the sequence has another length, or a token outside the vocabulary.
     pub fn state(&self, tokens: &[Token]) -> usize {
+        assert!(
+            tokens.len() == self.len && tokens.iter().all(|&token| (token as usize) < self.vocab),
+            "another table's sequence"
+        );
         tokens.iter().fold(0, |state, &token| state * self.vocab + token as usize)
     }
 
@@ -94,7 +101,11 @@ impl EnumeratedTable {
     }
 
     /// The law of `X_t` by the closed form (M), shape `[state]`.
+    ///
+    /// # Panics
+    /// When the schedule has another vocabulary or number of sites.
     pub fn law_at(&self, schedule: &Schedule, t: Step) -> Vec<f64> {
+        assert!(self.check_schedule(schedule).is_ok(), "a schedule of other sequences");
         self.noised(self.probabilities.clone(), schedule, |site| schedule.signal_level(site, t))
     }
 

@@ -150,6 +150,9 @@ impl SiteConditional for MarkovMixtureConditional<'_> {
         sites: &[Site],
         out: &mut [f64],
     ) -> Result<(), ChainError> {
+        if sites.is_empty() {
+            return Ok(());
+        }
         let (vocab, classes) = (self.vocab(), self.mixture.classes());
         let mut smoothers: Vec<Smoother<'_>> =
             classes.iter().map(|class| Smoother::new(class, self.schedule)).collect();

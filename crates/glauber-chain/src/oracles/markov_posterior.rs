@@ -14,7 +14,8 @@ impl MarkovSource {
     /// and one backward recursion give all sites in `O(L V²)`.
     ///
     /// # Errors
-    /// When the schedule does not fit, a site is outside the sequence, or the noisy tokens have probability 0.
+    /// When the schedule does not fit, a site is outside the sequence or a token outside the vocabulary, or the noisy tokens have
+    /// probability 0.
     pub fn denoising_posteriors(
         &self,
         schedule: &Schedule,
@@ -30,6 +31,7 @@ impl MarkovSource {
                 expected: schedule.len(),
             });
         }
+        TokenRows::new(noisy, noisy.len()).check(schedule.len(), self.vocab())?;
         if let Some(&site) = sites.iter().find(|&&site| site >= noisy.len()) {
             return Err(ChainError::OutsideSequence { site, len: noisy.len() });
         }
@@ -234,6 +236,9 @@ impl SiteConditional for MarkovConditional<'_> {
         sites: &[Site],
         out: &mut [f64],
     ) -> Result<(), ChainError> {
+        if sites.is_empty() {
+            return Ok(());
+        }
         let vocab = self.source.vocab();
         let q = self.schedule.law().probabilities();
         let mut smoother = Smoother::new(self.source, self.schedule);

@@ -90,6 +90,8 @@ struct Scratch {
     /// What they show, and which of it is clamped, shape `[active row, site]`.
     tokens: Vec<Token>,
     clamped: Vec<bool>,
+    /// Which of it an evaluation decides, shape `[active row, site]`.
+    asked: Vec<bool>,
     /// What was evaluated, shape `[active row, site, token]`.
     laws: Vec<f64>,
     /// Shape `[site]`.
@@ -218,7 +220,8 @@ impl<'a> SkipAheadSampler<'a> {
         scratch.rates.resize(vocab, 0.0);
         let clamped = view.clamped.is_some().then_some(scratch.clamped.as_slice());
         let tokens = TokenRows::new(&scratch.tokens, len).with_clamped(clamped);
-        conditional.log_conditionals_at(tokens, &scratch.steps, RowSites::All, &mut scratch.laws)?;
+        let asked = RowSites::Marked(&scratch.asked);
+        conditional.log_conditionals_at(tokens, &scratch.steps, asked, &mut scratch.laws)?;
         let mut steps = StepDiagnostics::default();
         let evaluated = scratch.rows.iter().zip(&scratch.steps).zip(scratch.laws.chunks_exact_mut(len * vocab));
         for ((&row, &step), laws) in evaluated {
@@ -236,6 +239,9 @@ impl<'a> SkipAheadSampler<'a> {
         scratch.steps.clear();
         scratch.tokens.clear();
         scratch.clamped.clear();
+        scratch.asked.clear();
+        // A token that noise cannot have drawn stays, whatever its law.
+        let law = self.schedule.law();
         for (row, time) in times.iter_mut().enumerate() {
             let free = |t: &Step| self.schedule.sites(*t).iter().any(|&site| !view.is_clamped(row, site));
             let Some(step) = (to..*time).rev().find(free) else {
@@ -247,6 +253,9 @@ impl<'a> SkipAheadSampler<'a> {
             scratch.steps.push(step);
             scratch.tokens.extend_from_slice(view.rows().row(row));
             scratch.clamped.extend_from_slice(view.rows().clamped(row).unwrap_or_default());
+            let tokens = view.rows().row(row).iter().enumerate();
+            let asked = tokens.map(|(site, &shown)| !view.is_clamped(row, site) && law.probability(shown) > 0.0);
+            scratch.asked.extend(asked);
         }
     }
 

@@ -150,6 +150,15 @@ pub enum SamplerName {
     SkipAhead,
 }
 
+/// Where heat bath draws tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DrawPlace {
+    /// In double precision on the host: the network's answer comes back at every step
+    Host,
+    /// In single precision on the device that holds the network: tokens stay there
+    Device,
+}
+
 /// Reads the number of a class.
 fn class_number(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "expected the number of a class, from 0".into())
@@ -185,6 +194,10 @@ pub struct SamplerFlags {
     /// Rounds of ReDeNoise; by default 1
     #[arg(long)]
     pub rounds: Option<usize>,
+    /// Where heat bath draws: by default on the device where that is a card, and on the host where it is the CPU. Guidance and the other
+    /// samplers draw on the host
+    #[arg(long, value_enum, value_name = "PLACE")]
+    pub draw_on: Option<DrawPlace>,
 }
 
 /// Classes, where the network was trained with them.

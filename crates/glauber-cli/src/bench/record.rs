@@ -37,7 +37,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
     let mut trainer = setup.trainer(&folder)?;
     let source = UniformTokens(setup.vocab);
     steps(&mut trainer, &source)?;
-    let asked = logits(&setup, &trainer, &trainer.next_examples(&source)[0])?;
+    let asked = logits(&setup, &trainer, &trainer.next_examples(&source)?[0])?;
     let steps = steps(&mut trainer, &source)?;
     let checkpoint = |step: usize| -> anyhow::Result<String> {
         let all = trainer.folder().checkpoints()?;
@@ -61,7 +61,7 @@ fn steps(trainer: &mut Trainer, source: &UniformTokens) -> anyhow::Result<Vec<Va
     let around = Surroundings { train: source, validation: source, sample: &|_, _, _| Ok(Vec::new()), excess: None };
     let mut recorded = Vec::new();
     for step in 1..=STEPS {
-        let mut batch = batch(&trainer.next_examples(source));
+        let mut batch = batch(&trainer.next_examples(source)?);
         let mut one = OneStep { loss: f64::NAN };
         match step {
             STEPS => drop(trainer.run(&around, &mut one)?),

@@ -8,6 +8,7 @@ use glauber_tokens::Token;
 use indicatif::ProgressBar;
 
 use crate::arguments::{ClassFlags, FidelityFlags};
+use crate::drawer::Drawer;
 use crate::sampling::Sampling;
 use crate::trained::Trained;
 
@@ -50,14 +51,15 @@ pub fn draw(flags: &FidelityFlags, trained: &Trained, sampling: &Sampling) -> an
     let (mut grids, mut asked): (Vec<Vec<Token>>, Vec<Option<usize>>) = Default::default();
     let mut done = StepDiagnostics::default();
     for (class, count) in groups(classes, flags.count) {
-        let conditional = trained.conditional_of(schedule, &ClassFlags { class, guidance: flags.guidance })?;
+        let class_flags = ClassFlags { class, guidance: flags.guidance };
+        let drawer = Drawer::of(trained, sampling, &class_flags, flags.sampler.draw_on, &flags.draw.device)?;
         let end = grids.len() + count;
         while grids.len() < end {
             let first = grids.len();
             let streams = first as u64..end.min(first + at_once) as u64;
             let rngs = streams.map(|stream| ChainRng::new(flags.draw.seed, stream)).collect();
             let mut chains = sampling.start_with(rngs);
-            done += sampling.run(conditional.as_ref(), &mut chains, &mut |_| {})?;
+            done += sampling.run(&drawer, &mut chains, &mut |_| {})?;
             grids.extend(chains.tokens().iter().map(<[Token]>::to_vec));
             asked.resize(grids.len(), class);
             bar.set_position(grids.len() as u64);

@@ -22,7 +22,7 @@ use crate::ranks::Rank;
 use crate::run_config::Layers;
 use crate::sampling::Sampling;
 
-const DEFAULTS: &str = include_str!("../../../../configs/image.toml");
+const DEFAULTS: &str = include_str!("../../configs/image.toml");
 
 /// Samples side by side on a sheet.
 const COLUMNS: usize = 8;
@@ -86,7 +86,7 @@ fn train_run(
     let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
     let sheets = Cell::new(trainer.state().step / config.train.sample_every.max(1));
     let sample = |network: &Network, count: usize, seed: u64| {
-        let conditional = NetworkConditional::new(network, objective, &schedule, device);
+        let conditional = NetworkConditional::new(network, objective, &schedule, device)?;
         let drawn = Sampling::heat_bath(&schedule).draw(&conditional, count, seed, &mut |_| {});
         sheets.set(sheets.get() + 1);
         let path = folder.join(format!("samples-{}.png", sheets.get() * config.train.sample_every));

@@ -18,8 +18,8 @@ use crate::ranks::Rank;
 use crate::run_config::Layers;
 use crate::sampling::Sampling;
 
-const FOUR: &str = include_str!("../../../../configs/sudoku.toml");
-const NINE: &str = include_str!("../../../../configs/sudoku-9.toml");
+const FOUR: &str = include_str!("../../configs/sudoku.toml");
+const NINE: &str = include_str!("../../configs/sudoku-9.toml");
 
 /// Samples shown as grids; the others only count.
 const SHOWN: usize = 1;
@@ -74,7 +74,7 @@ pub fn train_run(
     let mut trainer = trainer(config, &vocabulary(size), None, folder, device, flags, ranks)?;
     let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
     let sample = |network: &Network, count: usize, seed: u64| {
-        let conditional = NetworkConditional::new(network, objective, &schedule, device);
+        let conditional = NetworkConditional::new(network, objective, &schedule, device)?;
         let drawn = Sampling::heat_bath(&schedule).draw(&conditional, count, seed, &mut |_| {});
         let (grids, _) = drawn.map_err(|error| TrainError::Sampling(error.to_string()))?;
         let valid = grids.iter().filter(|grid| is_valid(size, grid)).count();

@@ -14,6 +14,7 @@ use toml::Value;
 use super::{check_kind, new_run, resumed, run, trainer};
 use crate::arguments::TextFlags;
 use crate::device::device;
+use crate::drawer::Drawer;
 use crate::infill::alternatives;
 use crate::outputs::{Named, check_apart};
 use crate::progress::say;
@@ -22,7 +23,7 @@ use crate::run_config::{Layers, tokenizer};
 use crate::sampling::Sampling;
 use crate::trained::{Trained, load_codec};
 
-const DEFAULTS: &str = include_str!("../../../../configs/text.toml");
+const DEFAULTS: &str = include_str!("../../configs/text.toml");
 
 /// Trains on text, then shows samples and an infill.
 pub fn train(flags: &TextFlags, ranks: &Rank) -> anyhow::Result<()> {
@@ -47,7 +48,7 @@ pub fn train(flags: &TextFlags, ranks: &Rank) -> anyhow::Result<()> {
     let mut trainer = trainer(&config, vocabulary, Some(codec), &folder, &device, &flags.train, ranks)?;
     let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
     let sample = |network: &Network, count: usize, seed: u64| {
-        let conditional = NetworkConditional::new(network, objective, &schedule, &device);
+        let conditional = NetworkConditional::new(network, objective, &schedule, &device)?;
         let drawn = Sampling::heat_bath(&schedule).draw(&conditional, count, seed, &mut |_| {});
         let (sequences, _) = drawn.map_err(|error| TrainError::Sampling(format!("{error:#}")))?;
         sequences.iter().map(|tokens| Ok(codec.decode(tokens)?)).collect()
@@ -186,7 +187,7 @@ fn describe_data(data: &TokenData) {
 fn finish_text(folder: &Path, device: &Device, seed: u64, held_out: &Sequences<'_>) -> anyhow::Result<()> {
     let trained = Trained::load(folder, device)?;
     let sampling = Sampling::heat_bath(&trained.schedule);
-    let (codec, conditional) = (trained.codec()?, trained.conditional(&trained.schedule));
+    let (codec, conditional) = (trained.codec()?, trained.conditional(&trained.schedule)?);
     say("\nthree samples:");
     let (sequences, _) = sampling.draw(&conditional, 3, seed, &mut |_| {})?;
     for tokens in sequences.iter() {
@@ -196,7 +197,8 @@ fn finish_text(folder: &Path, device: &Device, seed: u64, held_out: &Sequences<'
     say("\nan infill of held-out text; between ⟦ and ⟧ what stood there, then what the chain wrote, best first:");
     let original = layout.render(codec, &layout.tokens, "⟦", "⟧")?;
     say(&format!("  original  {}", one_line(&original)));
-    let (alternatives, _) = alternatives(codec, &sampling, &conditional, &layout, 16, seed)?;
+    let (alternatives, _) =
+        alternatives(codec, &sampling, &Drawer::host(&conditional), &conditional, &layout, 16, seed)?;
     for alternative in alternatives.iter().take(3) {
         say(&format!("  {:>8.3}  {}", alternative.score, one_line(&alternative.text)));
     }

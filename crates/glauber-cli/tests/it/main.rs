@@ -2,6 +2,7 @@
 
 mod bench;
 mod devices;
+mod draws;
 mod evaluate;
 mod experiments;
 mod fidelity;

@@ -9,7 +9,7 @@ use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
 
 use crate::objective::normalise;
-use crate::{Examples, Objective, TrainError};
+use crate::{Examples, Objective, TrainError, fit};
 
 /// Mean held-out losses, nats a site asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -146,7 +146,7 @@ fn log_sum_exp(row: &[f64]) -> f64 {
 /// How far a network is above the Bayes loss on examples of a Markov source. The device must not be an autodiff one.
 ///
 /// # Errors
-/// When source and schedule do not fit each other.
+/// When source, schedule, examples and network do not fit each other.
 pub fn excess_over_bayes(
     network: &Network,
     objective: Objective,
@@ -155,6 +155,16 @@ pub fn excess_over_bayes(
     batches: &[Examples],
     device: &Device,
 ) -> Result<Excess, TrainError> {
+    fit::check(network, objective, schedule)?;
+    for examples in batches {
+        fit::agree("sites of the examples, against those of the schedule", examples.len, schedule.len())?;
+        if matches!(network, Network::Bidirectional(_)) && examples.counted.is_none() {
+            return Err(TrainError::Sequence {
+                found: "labels at sites that show their token".into(),
+                expected: "labels at masked sites alone, where a bidirectional network does not see it".into(),
+            });
+        }
+    }
     let sites: Vec<Site> = (0..schedule.len()).collect();
     let mut posteriors = Vec::new();
     for examples in batches {

@@ -8,7 +8,7 @@ use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
 
 use super::drawing::{Asked, Drawing};
-use crate::{Objective, SequenceSource};
+use crate::{Objective, SequenceSource, TrainError};
 
 /// A batch of noisy sequences with a label for every site asked for.
 ///
@@ -69,13 +69,17 @@ pub(crate) enum Terms {
 
 impl Examples {
     /// Draws `rows` examples.
+    ///
+    /// # Errors
+    /// [`TrainError::Sequence`] when the source gives a token outside the vocabulary of the noise law, a class that the network does not know,
+    /// or a class of some sequences alone.
     pub fn draw(
         source: &dyn SequenceSource,
         schedule: &Schedule,
         rows: usize,
         drawing: &Drawing,
         rng: &mut ChainRng,
-    ) -> Self {
+    ) -> Result<Self, TrainError> {
         let len = schedule.len();
         let mut examples = Self {
             len,
@@ -92,9 +96,15 @@ impl Examples {
         };
         for row in 0..rows {
             let u = (row as f64 + rng.uniform()) / rows as f64;
-            examples.draw_row(source, schedule, row, u, drawing, rng);
+            examples.draw_row(source, schedule, row, u, drawing, rng)?;
         }
-        examples
+        match examples.classes.len() {
+            told if told == 0 || told == rows => Ok(examples),
+            told => Err(TrainError::Sequence {
+                found: format!("no class, where {told} of {rows} have one"),
+                expected: "a class of every sequence, or of none".into(),
+            }),
+        }
     }
 
     fn draw_row(
@@ -105,10 +115,12 @@ impl Examples {
         u: f64,
         drawing: &Drawing,
         rng: &mut ChainRng,
-    ) {
+    ) -> Result<(), TrainError> {
         let here = row * self.len..(row + 1) * self.len;
         let clean = &mut self.clean[here.clone()];
-        if let Some(class) = source.draw(rng, clean) {
+        let class = source.draw(rng, clean);
+        check(clean, class, schedule.law().vocab(), drawing.classes)?;
+        if let Some(class) = class {
             self.classes.push(drawing.told(class, rng));
         }
         let levels = &mut self.levels[here.clone()];
@@ -139,6 +151,7 @@ impl Examples {
                 counted.push(Some(context[site]) == schedule.law().mask());
             }
         }
+        Ok(())
     }
 
     /// Number of rows.
@@ -157,11 +170,17 @@ impl Examples {
     }
 
     /// The site behind label `at` of a row.
+    ///
+    /// # Panics
+    /// When there is no such label.
     pub fn site(&self, row: usize, at: usize) -> Site {
         self.sites.as_ref().map_or(at, |sites| sites[row])
     }
 
     /// Whether label `at` counts.
+    ///
+    /// # Panics
+    /// When there is no such label.
     pub fn counts(&self, at: usize) -> bool {
         self.counted.as_ref().is_none_or(|counted| counted[at])
     }
@@ -225,18 +244,41 @@ impl Examples {
     }
 
     /// The clean token behind label `at`.
+    ///
+    /// # Panics
+    /// When there is no such label.
     pub fn clean_at(&self, at: usize) -> Token {
         self.clean[self.place(at)]
     }
 
     /// The token of `X_t` behind label `at`.
+    ///
+    /// # Panics
+    /// When there is no such label.
     pub fn noisy_at(&self, at: usize) -> Token {
         self.context[self.place(at)]
     }
 
     /// The signal level of the site behind label `at`.
+    ///
+    /// # Panics
+    /// When there is no such label.
     pub fn level_at(&self, at: usize) -> f64 {
         self.levels[self.place(at)]
+    }
+}
+
+/// That a sequence has a place in the network. One without classes looks at none.
+fn check(clean: &[Token], class: Option<usize>, vocab: usize, classes: usize) -> Result<(), TrainError> {
+    let refuse = |found: String, expected: String| Err(TrainError::Sequence { found, expected });
+    if let Some(token) = clean.iter().find(|&&token| token as usize >= vocab) {
+        return refuse(format!("the token {token}"), format!("tokens of the vocabulary 0..{vocab}"));
+    }
+    match class {
+        Some(class) if classes > 0 && class >= classes => {
+            refuse(format!("the class {class}"), format!("one of the classes 0..{classes}"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -116,8 +116,12 @@ impl Objective {
     /// Turns one site's logits into `log r(a)` in place, shape `[token]`, in nats: equation (H) or the mixture of (c).
     ///
     /// In f64, whatever the device computed in: the draw that follows must not inherit its rounding.
+    ///
+    /// # Panics
+    /// When the row is not of the schedule's vocabulary, or there is no such site.
     pub fn log_conditional(self, schedule: &Schedule, step: Step, site: Site, row: &mut [f64]) {
         let law = schedule.law();
+        assert_eq!(row.len(), law.vocab(), "one logit for each token of the noise law");
         match self.output() {
             Output::SignalLogits => row.iter_mut().zip(law.probabilities()).for_each(|(value, q)| *value += q.ln()),
             Output::Conditional => {}

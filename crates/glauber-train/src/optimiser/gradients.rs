@@ -220,6 +220,9 @@ impl Lanes {
 /// parameters. What a training step does with each micro-batch, before clipping.
 ///
 /// `device` is the plain device that holds the network; gradients are taken on its autodiff counterpart.
+///
+/// # Panics
+/// When the examples' sequences are longer than the network's, or of another vocabulary.
 pub fn loss_and_gradients(
     network: &Network,
     objective: Objective,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use glauber_files::write_whole;
 use glauber_model::Network;
-use glauber_schedule::Schedule;
+use glauber_schedule::{Schedule, ScheduleError};
 use glauber_text::TextCodec;
 use glauber_tokens::Token;
 
@@ -271,9 +271,16 @@ impl RunFolder {
 
 /// The forward chain that a configuration describes over a vocabulary.
 pub(crate) fn schedule(config: &RunConfig, vocabulary: &Vocabulary) -> Result<Schedule, TrainError> {
-    let length = config.data.length();
-    let counts = Some(vocabulary.counts.as_slice());
-    Ok(Schedule::from_config(&config.schedule, length, vocabulary.size, counts, vocabulary.mask)?)
+    let Vocabulary { size, counts, mask, .. } = vocabulary;
+    let vocab = *size;
+    // Also where the noise law needs neither.
+    if counts.len() != vocab {
+        return Err(ScheduleError::VocabularySize { what: "token counts", found: counts.len(), vocab }.into());
+    }
+    if let Some(token) = mask.filter(|&mask| mask as usize >= vocab) {
+        return Err(ScheduleError::OutsideVocabulary { token, vocab }.into());
+    }
+    Ok(Schedule::from_config(&config.schedule, config.data.length(), vocab, Some(counts), *mask)?)
 }
 
 fn to_json<T: Serialize>(value: &T) -> String {

@@ -70,7 +70,8 @@ fn samples_belong_to_the_class_asked_for_and_guidance_makes_them_typical_of_it()
     let mixture = mixture();
     let trainer = trained(&mixture);
     let (schedule, device) = (trainer.schedule(), Device::flex());
-    let any = NetworkConditional::new(trainer.average(), trainer.config().train.objective, schedule, &device);
+    let any = NetworkConditional::new(trainer.average(), trainer.config().train.objective, schedule, &device)
+        .expect("they fit");
     let draw = |conditional: &dyn SiteConditional| {
         let sampler = ReverseSampler::new(schedule, HeatBath::default());
         let mut chains = sampler.start(400, 11);
@@ -79,9 +80,9 @@ fn samples_belong_to_the_class_asked_for_and_guidance_makes_them_typical_of_it()
     };
     let without = odds(&mixture, 0, &draw(&any));
     for class in 0..CLASSES {
-        let of_class = any.clone().of_class(Some(class));
+        let of_class = any.clone().of_class(Some(class)).expect("a class");
         let plain = odds(&mixture, class, &draw(&of_class));
-        let guided = Guided::new(of_class, any.clone().of_class(None), 2.0).expect("a weight");
+        let guided = Guided::new(of_class, any.clone(), 2.0).expect("a weight");
         let guided = odds(&mixture, class, &draw(&guided));
         assert!(plain.deviation_from(0.0) > 5.0, "class {class}: {plain:?}");
         let error = plain.standard_error.hypot(guided.standard_error);

@@ -12,7 +12,7 @@ const VOCAB: usize = 13;
 const LEN: usize = 12;
 
 /// Weights that make an opinionated network of an untrained one.
-struct Wake(ChainRng);
+pub struct Wake(pub ChainRng);
 
 impl ModuleMapper for Wake {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -66,15 +66,39 @@ fn agree_on(network: &Network, objective: Objective, schedule: &Schedule, contro
     let sampler = ReverseSampler::new(schedule, HeatBath::new(controls).expect("controls"));
     let mut host = start(&sampler, clamp);
     let mut chains = DeviceChains::upload(&host, &device);
-    let conditional = NetworkConditional::new(network, objective, schedule, &device);
-    sampler.sample(&conditional, &mut host).expect("sampling");
+    let conditional = NetworkConditional::new(network, objective, schedule, &device).expect("they fit");
+    let on_host = sampler.sample(&conditional, &mut host).expect("sampling");
     let on_device = DeviceSampler::new(network, objective, schedule, controls, &device).expect("a sampler");
+    let mut undone = start(&sampler, clamp);
     let mut sweeps = Vec::new();
-    on_device.run(&mut chains, schedule.horizon(), 0, |left| sweeps.push(left)).expect("sampling");
+    let done = on_device.run(&mut chains, schedule.horizon(), 0, |left| sweeps.push(left)).expect("sampling");
+    assert_eq!(done, on_host, "redraws, changes and evaluations");
     assert_eq!(sweeps, (0..schedule.sweeps()).rev().collect::<Vec<_>>());
-    let (tokens, rngs) = chains.download().expect("tokens");
-    assert_eq!(&tokens, host.tokens(), "{objective:?}, {controls:?}, clamped: {clamp}");
-    assert_eq!(rngs, host.rngs(), "both take the same uniform numbers");
+    // Tokens, and generators: both take the same uniform numbers.
+    assert_eq!(chains.download().expect("chains"), host, "{objective:?}, {controls:?}, clamped: {clamp}");
+    let middle = schedule.horizon() / 2;
+    let mut done = on_device.undo(&mut undone, schedule.horizon(), middle, |_| ()).expect("sampling");
+    done += on_device.undo(&mut undone, middle, 0, |_| ()).expect("sampling");
+    assert_eq!((undone, done), (host, on_host), "up and down in between");
+}
+
+#[test]
+fn a_network_of_no_numbers_is_told_and_not_drawn_from() {
+    struct Break;
+    impl ModuleMapper for Break {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|old| old * f32::NAN)
+        }
+    }
+    let network = network(NetworkKind::Hollow, Conditioning::SignalLevel).map(&mut Break);
+    let schedule = schedule(NoiseLaw::uniform(VOCAB).expect("a law"), round_robin());
+    let (device, controls) = (Device::flex(), DrawControls::default());
+    let sampler = DeviceSampler::new(&network, Objective::Denoising, &schedule, controls, &device).expect("a sampler");
+    let mut chains = Chains::from_noise(&schedule, ChainRng::streams(1, 3));
+    let before = chains.clone();
+    let error = sampler.undo(&mut chains, schedule.horizon(), 0, |_| ()).expect_err("no law").to_string();
+    assert!(error.contains("36 conditionals of sweep 3 contain a NaN"), "{error}");
+    assert_eq!(chains, before);
 }
 
 /// Conditionals that keep nothing from question to question.
@@ -101,7 +125,7 @@ impl SiteConditional for Forgetful<'_> {
         out: &mut [f64],
     ) -> Result<(), ChainError> {
         let fresh = NetworkConditional::new(self.network, Objective::Denoising, self.schedule, &self.device);
-        fresh.log_conditionals(tokens, step, sites, out)
+        fresh.expect("they fit").log_conditionals(tokens, step, sites, out)
     }
 }
 
@@ -121,7 +145,7 @@ fn what_is_kept_between_steps_changes_no_draw() {
             let (mut kept, mut expected) = (start(&sampler, true), start(&sampler, true));
             let device = Device::flex();
             let keeps = NetworkConditional::new(&network, Objective::Denoising, &schedule, &device);
-            sampler.sample(&keeps, &mut kept).expect("sampling");
+            sampler.sample(&keeps.expect("they fit"), &mut kept).expect("sampling");
             sampler
                 .sample(&Forgetful { network: &network, schedule: &schedule, device }, &mut expected)
                 .expect("sampling");
@@ -173,8 +197,10 @@ fn host_and_device_agree_on_clamped_chains_blocks_and_masks() {
         true,
     );
     agree(NetworkKind::MaskedQuery, Objective::Binary, &schedule(uniform, blocks), DrawControls::default(), true);
-    let absorbing = schedule(NoiseLaw::absorbing(VOCAB, VOCAB as u32 - 1).expect("a law"), round_robin());
-    for kind in [NetworkKind::Hollow, NetworkKind::Bidirectional] {
-        agree(kind, Objective::Denoising, &absorbing, DrawControls::default(), true);
+    for order in [round_robin(), SiteOrder::strided(LEN, 3, 4).expect("an order")] {
+        let absorbing = schedule(NoiseLaw::absorbing(VOCAB, VOCAB as u32 - 1).expect("a law"), order);
+        for kind in [NetworkKind::Hollow, NetworkKind::Bidirectional] {
+            agree(kind, Objective::Denoising, &absorbing, DrawControls::default(), true);
+        }
     }
 }

@@ -2,6 +2,8 @@
 
 mod classes;
 mod device_sampler;
+mod leave_one_out;
+mod mismatches;
 mod precision;
 mod ranks;
 mod training;

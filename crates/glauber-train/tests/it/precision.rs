@@ -78,7 +78,8 @@ fn losses_and_gradients_are_those_of_single_precision_but_for_rounding() {
             trainer.train_step(&source()).expect("a step");
         });
         let drawing = Drawing::held_out(&trainer.config().model);
-        let examples = Examples::draw(&source(), trainer.schedule(), 16, &drawing, &mut ChainRng::new(2, 0));
+        let examples =
+            Examples::draw(&source(), trainer.schedule(), 16, &drawing, &mut ChainRng::new(2, 0)).expect("examples");
         let [(single, exact), (mixed, rounded)] = [Precision::F32, Precision::Bf16]
             .map(|precision| gradient(trainer.network(), &trainer, &examples, precision));
         assert_eq!(exact.len(), rounded.len(), "{network:?}: every weight has a gradient in both");

@@ -58,7 +58,7 @@ pub fn compare(flags: &CompareFlags) -> anyhow::Result<()> {
             (subject, Some(continued.paces))
         }
     };
-    let examples = subject.examples(flags.count, flags.seed);
+    let examples = subject.examples(flags.count, flags.seed)?;
     differences.logits(&subject.logits(&examples));
     differences.gradients(&subject.gradients(&examples, Precision::F32));
     if devices[1].supports_dtype(FloatDType::BF16) {

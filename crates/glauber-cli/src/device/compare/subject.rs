@@ -54,9 +54,9 @@ impl Subject {
     }
 
     /// Examples as in an evaluation, of sequences that need no data.
-    pub fn examples(&self, rows: usize, seed: u64) -> Examples {
+    pub fn examples(&self, rows: usize, seed: u64) -> anyhow::Result<Examples> {
         let (source, drawing) = (UniformTokens(self.vocab), Drawing::held_out(&self.model));
-        Examples::draw(&source, &self.schedule, rows, &drawing, &mut ChainRng::new(seed, 0))
+        Ok(Examples::draw(&source, &self.schedule, rows, &drawing, &mut ChainRng::new(seed, 0))?)
     }
 
     fn each<T>(&self, one: impl Fn(&Network, &Device) -> T) -> Both<T> {
@@ -92,7 +92,7 @@ impl Subject {
     /// Sequences whose draws are made on the host, in double precision.
     pub fn host_samples(&self, count: usize, seed: u64) -> anyhow::Result<Both<TokenBatch>> {
         let [here, there] = self.each(|network, device| {
-            let conditional = NetworkConditional::new(network, self.objective, &self.schedule, device);
+            let conditional = NetworkConditional::new(network, self.objective, &self.schedule, device)?;
             Sampling::heat_bath(&self.schedule).draw(&conditional, count, seed, &mut |_| {})
         });
         Ok([here?.0, there?.0])
@@ -118,9 +118,10 @@ impl Subject {
         let mut now = self.schedule.horizon();
         let pace = Pace::of(device, now - 1, |steps| {
             now -= steps;
-            Ok(sampler.run(&mut chains, now + steps, now, |_| ())?)
+            sampler.run(&mut chains, now + steps, now, |_| ())?;
+            Ok(())
         })?;
-        Ok((chains.download()?.0, pace))
+        Ok((chains.download()?.into_parts().0, pace))
     }
 }
 

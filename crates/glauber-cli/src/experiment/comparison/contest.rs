@@ -179,7 +179,7 @@ impl Rules<'_> {
         let bound = if masked { bound.with_signal_law(&source.frequencies(masked))? } else { bound };
         let clean = source.held_out_batch(self.bound_sequences);
         let mut rngs = ChainRng::streams(0, self.bound_sequences);
-        let conditional = NetworkConditional::new(network, contestant.objective, schedule, self.device);
+        let conditional = NetworkConditional::new(network, contestant.objective, schedule, self.device)?;
         let terms = bound.estimate(&conditional, &clean, &mut rngs, BOUND_SAMPLING)?.nats_per_token();
         Ok((terms.mean, terms.standard_error))
     }

@@ -102,7 +102,7 @@ fn oracle(flags: &Flags, count: usize) -> anyhow::Result<Report> {
 fn trained(path: &Path, flags: &Flags, count: usize) -> anyhow::Result<Report> {
     let trained = Trained::load(path, &device(&flags.device)?)?;
     let schedule = trained.schedule_with(Some(flags.sweeps), None)?;
-    let conditional = trained.conditional(&schedule);
+    let conditional = trained.conditional(&schedule)?;
     let len = schedule.len();
     let draw = |method: Method, seed: u64| -> anyhow::Result<(TokenBatch, StepDiagnostics)> {
         Sampling::new(&schedule, method).draw(&conditional, count, seed, &mut |_| {})

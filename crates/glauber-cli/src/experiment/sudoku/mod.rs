@@ -159,8 +159,8 @@ impl Trained {
         self.config.train.objective
     }
 
-    fn conditional(&self) -> NetworkConditional<'_> {
-        NetworkConditional::new(&self.network, self.objective(), &self.schedule, &self.device)
+    fn conditional(&self) -> anyhow::Result<NetworkConditional<'_>> {
+        Ok(NetworkConditional::new(&self.network, self.objective(), &self.schedule, &self.device)?)
     }
 
     /// What was trained, and how the chains run.
@@ -186,7 +186,7 @@ fn evaluate(trained: &Trained, flags: &Flags) -> anyhow::Result<Report> {
     let horizon = trained.schedule.horizon();
     let again = Redenoise { time: (flags.redenoise_time * horizon as f64).round() as usize, rounds: flags.rounds };
     let seed = flags.sudoku.train.seed.unwrap_or(0);
-    let conditional = trained.conditional();
+    let conditional = trained.conditional()?;
     let chainer = |kernel: Kernel| Chainer::new(trained.size, &trained.schedule, kernel, &conditional, again, seed);
     let heat_bath = chainer(HeatBath::new(controls)?.into());
     let lazy = chainer(Lazy::new(controls)?.into());

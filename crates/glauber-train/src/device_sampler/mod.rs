@@ -1,0 +1,229 @@
+//! The reverse chain on the device: tokens and logits stay there.
+
+mod chains;
+mod draws;
+
+pub use chains::DeviceChains;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use glauber_chain::{ChainError, Chains, DrawControls, StepDiagnostics};
+use glauber_model::{Conditions, Incremental, Network, SiteClassifier, Sites};
+use glauber_schedule::Schedule;
+use glauber_tokens::{Site, Step, Token, TokenBatch, TokenError};
+
+use self::draws::{controlled, draw};
+use crate::{Objective, TrainError, fit};
+
+/// Tokens that lie on the device at once, where [`DeviceSampler::undo`] takes chains up and down.
+const MOST_TOKENS: usize = 1 << 16;
+
+/// Heat bath down a schedule without a round trip: each step sends up one uniform number a redraw and the numbers of its sites; nothing
+/// of shape `[row, token]` comes back. The noise levels of a sweep go up when it begins.
+///
+/// Draws are those of [`HeatBath`](glauber_chain::HeatBath) from the same generators, but in single precision: where a uniform number
+/// falls within rounding of the border between two tokens, or tokens tie at the edge of top-k or the nucleus, the two may differ.
+pub struct DeviceSampler<'a> {
+    network: &'a Network,
+    objective: Objective,
+    schedule: &'a Schedule,
+    controls: DrawControls,
+    class: Option<usize>,
+    device: &'a Device,
+    /// `q`, shape `[1, 1, token]`.
+    noise: Tensor<3>,
+}
+
+impl<'a> DeviceSampler<'a> {
+    /// Puts a network, the objective it was trained with and a schedule together, on the device that holds the network, which must not be
+    /// an autodiff one.
+    ///
+    /// # Errors
+    /// When a control is out of range, and as [`NetworkConditional::new`](crate::NetworkConditional::new).
+    pub fn new(
+        network: &'a Network,
+        objective: Objective,
+        schedule: &'a Schedule,
+        controls: DrawControls,
+        device: &'a Device,
+    ) -> Result<Self, TrainError> {
+        controls.validate()?;
+        fit::check(network, objective, schedule)?;
+        let noise: Vec<f32> = schedule.law().probabilities().iter().map(|&q| q as f32).collect();
+        let shape = [1, 1, noise.len()];
+        let noise = Tensor::from_data(TensorData::new(noise, shape), device);
+        Ok(Self { network, objective, schedule, controls, class: None, device, noise })
+    }
+
+    /// Samples one class of a network that was trained with classes.
+    ///
+    /// # Errors
+    /// [`TrainError::Class`] when the network does not know the class.
+    pub fn of_class(self, class: Option<usize>) -> Result<Self, TrainError> {
+        fit::check_class(self.network, class)?;
+        Ok(Self { class, ..self })
+    }
+
+    /// The reverse chain from time `from` to time `to` of chains that lie on the host: as many at a time as fit, each stretch of rows
+    /// taken up and brought back. `after_sweep` is told the mean time of the chains.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run); the chains are as they were then.
+    pub fn undo(
+        &self,
+        chains: &mut Chains,
+        from: Step,
+        to: Step,
+        mut after_sweep: impl FnMut(Step),
+    ) -> Result<StepDiagnostics, TrainError> {
+        let (rows, len) = (chains.rows(), chains.len());
+        let at_once = (MOST_TOKENS / len).max(1);
+        let order = self.schedule.order();
+        let mut done = StepDiagnostics::default();
+        let (mut tokens, mut rngs, mut clamped) = (Vec::new(), Vec::new(), Vec::new());
+        for first in (0..rows).step_by(at_once) {
+            let here = first..(first + at_once).min(rows);
+            let mut on_device = DeviceChains::upload_rows(chains, here.clone(), self.device);
+            done += self.run(&mut on_device, from, to, |sweep| {
+                let now = order.sweep_start(sweep).max(to);
+                after_sweep((here.start * to + here.len() * now + (rows - here.end) * from) / rows);
+            })?;
+            let places = here.flat_map(|row| (0..len).map(move |site| (row, site)));
+            clamped.extend(places.map(|(row, site)| chains.is_clamped(row, site)));
+            let (part, generators) = on_device.download()?.into_parts();
+            tokens.extend(part.into_vec());
+            rngs.extend(generators);
+        }
+        let batch = TokenBatch::new(tokens, len).map_err(ChainError::from)?;
+        *chains = Chains::new(batch, rngs)?;
+        chains.set_clamped(clamped)?;
+        Ok(done)
+    }
+
+    /// The reverse chain from time `from` to time `to`; `after_sweep` is told the number of sweeps left.
+    ///
+    /// # Errors
+    /// When `to ≤ from ≤ T` does not hold, the chains have another number of sites or a token outside the vocabulary, or, at the end of a
+    /// sweep, when a conditional contained a NaN or left no token possible.
+    pub fn run(
+        &self,
+        chains: &mut DeviceChains,
+        from: Step,
+        to: Step,
+        mut after_sweep: impl FnMut(usize),
+    ) -> Result<StepDiagnostics, TrainError> {
+        let horizon = self.schedule.horizon();
+        if to > from || from > horizon {
+            return Err(ChainError::OutsideHorizon { from, to, horizon }.into());
+        }
+        fit::agree("sites of the chains", chains.tokens.dims()[1], self.schedule.len())?;
+        let ((token, row, site), vocab) = (chains.highest, self.schedule.law().vocab());
+        if token as usize >= vocab {
+            return Err(ChainError::from(TokenError::OutsideVocabulary { token, row, site, vocab }).into());
+        }
+        let mut done = StepDiagnostics::default();
+        let order = self.schedule.order();
+        let mut now = from;
+        let mut kept = None;
+        while now > to {
+            let sweep = order.sweep_of(now - 1);
+            let next = order.sweep_start(sweep).max(to);
+            let levels = self.levels(next, now);
+            for step in (next..now).rev() {
+                self.step(chains, step, levels.clone().narrow(0, step - next, 1), &mut kept);
+                done += chains.count(self.schedule.sites(step));
+            }
+            done.changes += chains.settle(sweep)?;
+            now = next;
+            after_sweep(sweep);
+        }
+        Ok(done)
+    }
+
+    /// The signal levels at some steps, `[step, site]`.
+    fn levels(&self, from: Step, to: Step) -> Tensor<2> {
+        let len = self.schedule.len();
+        let levels =
+            (from..to).flat_map(|step| (0..len).map(move |site| self.schedule.signal_level(site, step) as f32));
+        Tensor::from_data(TensorData::new(levels.collect::<Vec<f32>>(), [to - from, len]), self.device)
+    }
+
+    /// What a network says of some sites. A hollow one that is not told the time keeps its streams' states from step to step.
+    fn logits(
+        &self,
+        chains: &DeviceChains,
+        step: Step,
+        levels: &Tensor<2>,
+        kept: &mut Option<Incremental<'a>>,
+    ) -> Tensor<3> {
+        let sites = self.schedule.sites(step);
+        let conditions = self.conditions(chains, step, levels);
+        let hollow = match self.network {
+            Network::Hollow(hollow) => hollow,
+            Network::MaskedQuery(network) => {
+                return network.logits(chains.tokens.clone(), &conditions, Sites::Block(sites));
+            }
+            Network::Bidirectional(network) => {
+                // Each site is hidden in a pass of its own: the others asked for are seen.
+                let logits =
+                    |&site: &Site| network.logits(self.without(chains, site), &conditions, Sites::Block(&[site]));
+                return Tensor::cat(sites.iter().map(logits).collect(), 1);
+            }
+        };
+        let states = match kept.take().filter(|_| !hollow.follows_time()) {
+            None => Incremental::new(hollow, chains.tokens.clone(), &conditions),
+            Some(mut states) => {
+                for site in self.changed_before(step) {
+                    let (tokens, levels) = (chains.tokens.clone(), conditions.levels.clone());
+                    states.set(site, tokens.narrow(1, site, 1), levels.narrow(1, site, 1));
+                }
+                states
+            }
+        };
+        kept.insert(states).logits(sites)
+    }
+
+    /// The sites whose tokens or signal levels at a step are not those of the step before it on the way down.
+    fn changed_before(&self, step: Step) -> Vec<Site> {
+        let written = self.schedule.sites(step + 1);
+        let level = |site, step| self.schedule.signal_level(site, step);
+        let changed = |&site: &Site| written.contains(&site) || level(site, step) != level(site, step + 1);
+        (0..self.schedule.len()).filter(changed).collect()
+    }
+
+    fn step(&self, chains: &mut DeviceChains, step: Step, levels: Tensor<2>, kept: &mut Option<Incremental<'a>>) {
+        let sites = self.schedule.sites(step);
+        let uniforms = chains.uniforms(sites);
+        let logits = self.logits(chains, step, &levels, kept);
+        // The sites of a step have mostly one level, but need not have.
+        let level = sites.iter().map(|&site| levels.clone().narrow(1, site, 1)).collect();
+        let level = Tensor::cat(level, 1).unsqueeze_dim::<3>(2);
+        let log_r = self.objective.log_conditional_on_device(logits, level, self.noise.clone(), self.mask());
+        let (drawn, lawful) = draw(controlled(&self.controls, log_r), uniforms);
+        chains.write(sites, drawn, lawful);
+    }
+
+    fn mask(&self) -> Option<Token> {
+        self.schedule.law().mask()
+    }
+
+    /// The tokens as a bidirectional network is to see them that is asked for a site.
+    fn without(&self, chains: &DeviceChains, site: Site) -> Tensor<2, Int> {
+        let (tokens, Some(mask)) = (chains.tokens.clone(), self.mask()) else { unreachable!("checked by `new`") };
+        let rows = tokens.dims()[0];
+        tokens.slice_assign([0..rows, site..site + 1], Tensor::full([rows, 1], mask as i32, self.device))
+    }
+
+    fn conditions(&self, chains: &DeviceChains, step: Step, levels: &Tensor<2>) -> Conditions {
+        let [rows, len] = chains.tokens.dims();
+        let levels = levels.clone().expand([rows, len]);
+        Conditions {
+            time: Tensor::full([rows], step as f64 / self.schedule.horizon() as f64, self.device),
+            levels: match &chains.clamped {
+                Some((_, known)) => levels.mask_fill(known.clone(), 1.0),
+                None => levels,
+            },
+            classes: self.class.map(|class| Tensor::full([rows], class as i32, self.device)),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! That things that are used together were made for each other.
+
+use glauber_chain::ChainError;
+use glauber_model::{Network, NetworkKind};
+use glauber_schedule::Schedule;
+
+use crate::{Objective, TrainError};
+
+/// That a network can be asked under a schedule, and what it says be read by an objective.
+///
+/// # Errors
+/// [`TrainError::Chain`] when vocabularies differ or the network is too short, [`TrainError::Config`] when a bidirectional network is
+/// asked under a noise law other than the absorbing one, and those of [`Objective::check`].
+pub(crate) fn check(network: &Network, objective: Objective, schedule: &Schedule) -> Result<(), TrainError> {
+    let sizes = network.sizes();
+    let (vocab, len) = (schedule.law().vocab(), schedule.len());
+    let what = "tokens of the schedule's noise law, against those of the network";
+    agree(what, vocab, sizes.vocab)?;
+    if len > sizes.longest {
+        let what = "sites of the schedule, at most those of the network";
+        return Err(ChainError::Mismatch { what, found: len, expected: sizes.longest }.into());
+    }
+    if matches!(network, Network::Bidirectional(_)) {
+        check_law(NetworkKind::Bidirectional, schedule)?;
+    }
+    objective.check(schedule)
+}
+
+/// That a network knows a class.
+///
+/// # Errors
+/// [`TrainError::Class`] when it does not.
+pub(crate) fn check_class(network: &Network, class: Option<usize>) -> Result<(), TrainError> {
+    let classes = network.sizes().classes;
+    match class {
+        Some(found) if found >= classes => Err(TrainError::Class { found, classes }),
+        _ => Ok(()),
+    }
+}
+
+/// A bidirectional network is leave-one-out at masked sites alone, and learns from them alone.
+///
+/// # Errors
+/// [`TrainError::Config`] when noise draws other tokens than the mask.
+pub(crate) fn check_law(network: NetworkKind, schedule: &Schedule) -> Result<(), TrainError> {
+    let absorbing = schedule.law().mask().is_some_and(|mask| schedule.law().probability(mask) == 1.0);
+    if network != NetworkKind::Bidirectional || absorbing {
+        return Ok(());
+    }
+    Err(TrainError::Config {
+        key: "schedule.noise",
+        found: "a law that draws other tokens than the mask".into(),
+        expected: "`{ kind = \"absorbing\" }`, which the network `bidirectional` needs, or another `model.network`"
+            .into(),
+    })
+}
+
+/// That two sizes are the same.
+///
+/// # Errors
+/// [`ChainError::Mismatch`] when they are not.
+pub(crate) fn agree(what: &'static str, found: usize, expected: usize) -> Result<(), ChainError> {
+    match found == expected {
+        true => Ok(()),
+        false => Err(ChainError::Mismatch { what, found, expected }),
+    }
+}
