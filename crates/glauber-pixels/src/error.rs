@@ -181,6 +181,14 @@ pub enum PixelError {
         /// Why not.
         source: image::ImageError,
     },
+    /// An image of which a part is missing or damaged; decoders would fill it in.
+    #[error("{path}: {found}; fetch the file again, or leave it out")]
+    Incomplete {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        found: &'static str,
+    },
     /// An image with a side that no image here has.
     #[error(
         "{path}: an image of {height}x{width} pixels (height x width); both sides must be 1 to {}; scale it down",
@@ -214,7 +222,7 @@ pub enum PixelError {
     },
     /// A folder without a single image.
     #[error(
-        "{folder}: no image that can be read among {files} files named .png, .jpg, .jpeg or .webp{first}",
+        "{folder}: no image that can be read among {files} files named .png, .jpg, .jpeg or .webp{first}{others}",
         first = .first_broken.as_ref().map(|reason| format!("; the first: {reason}")).unwrap_or_default()
     )]
     NoImages {
@@ -224,6 +232,8 @@ pub enum PixelError {
         files: usize,
         /// What is wrong with the first.
         first_broken: Option<String>,
+        /// Other files there, in words.
+        others: String,
     },
     /// Images outside the folders of the classes.
     #[error(

@@ -1,11 +1,12 @@
 //! One image, one file.
 
-use std::io::Cursor;
+use std::io::{BufRead, Cursor, Read, Seek};
 use std::path::Path;
 
 use glauber_files::write_whole;
-use image::{DynamicImage, ImageDecoder, ImageReader, LumaA, Rgba};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, LumaA, Rgba};
 
+use super::jpeg;
 use crate::{Colours, Extent, Image, PixelError};
 
 /// Bytes of a decoded image at most: 85 million pixels of three channels.
@@ -18,7 +19,7 @@ impl Image {
     /// without colours has one channel.
     ///
     /// # Errors
-    /// When the file cannot be read, is no such image or a damaged one, has a side of more than [`Extent::LONGEST`] pixels, or takes more
+    /// When the file cannot be read, is no such image or a damaged one (also where a decoder would fill in what is missing), has a side of more than [`Extent::LONGEST`] pixels, or takes more
     /// than 256 MiB decoded.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, PixelError> {
         Self::try_from(read(path.as_ref())?)
@@ -72,9 +73,24 @@ impl From<&Image> for DynamicImage {
 
 /// A decoded file, turned upright.
 pub(crate) fn read(path: &Path) -> Result<DynamicImage, PixelError> {
-    let refused = |source| PixelError::Decode { path: path.to_owned(), source };
     let opened = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
-    let mut reader = opened.map_err(PixelError::io("read", path))?;
+    let reader = opened.map_err(PixelError::io("read", path))?;
+    if reader.format() != Some(ImageFormat::Jpeg) {
+        return decoded(reader, path, || Ok(()));
+    }
+    let mut bytes = Vec::new();
+    reader.into_inner().read_to_end(&mut bytes).map_err(PixelError::io("read", path))?;
+    let reader = ImageReader::with_format(Cursor::new(&bytes), ImageFormat::Jpeg);
+    decoded(reader, path, || jpeg::check(&bytes))
+}
+
+/// What a reader decodes, turned upright. `check` is asked before more than the header is read.
+fn decoded<R: BufRead + Seek>(
+    mut reader: ImageReader<R>,
+    path: &Path,
+    check: impl FnOnce() -> Result<(), &'static str>,
+) -> Result<DynamicImage, PixelError> {
+    let refused = |source| PixelError::Decode { path: path.to_owned(), source };
     let mut limits = image::Limits::default();
     limits.max_alloc = Some(MOST_BYTES);
     reader.limits(limits);
@@ -85,6 +101,7 @@ pub(crate) fn read(path: &Path) -> Result<DynamicImage, PixelError> {
     if bytes > MOST_BYTES {
         return Err(PixelError::TooLarge { path: path.to_owned(), bytes, most: MOST_BYTES });
     }
+    check().map_err(|found| PixelError::Incomplete { path: path.to_owned(), found })?;
     // An orientation that cannot be read turns nothing; the pixels may still be whole.
     let orientation = decoder.orientation().ok();
     let mut decoded = DynamicImage::from_decoder(decoder).map_err(refused)?;

@@ -2,6 +2,7 @@
 
 mod animation;
 mod file;
+mod jpeg;
 mod mask;
 mod sheet;
 

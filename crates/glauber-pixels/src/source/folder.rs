@@ -1,5 +1,6 @@
 //! Pictures of a folder.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -86,15 +87,20 @@ pub struct FolderReport {
     pub broken: Vec<BrokenFile>,
     /// Bytes of memory that the pictures take.
     pub bytes: usize,
+    /// Files that were passed over because of their names: how many there are of each ending (in small letters, empty for none), the most
+    /// frequent first.
+    pub others: Vec<(String, usize)>,
 }
 
 impl FolderReport {
     /// As many broken files are named by the report's text.
     pub const NAMED: usize = 5;
+    /// As many endings of files that were passed over.
+    const ENDINGS: usize = 8;
 }
 
 impl fmt::Display for FolderReport {
-    /// How many files were read and left out, with the reasons of the first [`NAMED`](Self::NAMED).
+    /// How many files were read and left out, with the reasons of the first [`NAMED`](Self::NAMED), and how many were passed over.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} images read", self.read)?;
         if !self.broken.is_empty() {
@@ -104,9 +110,28 @@ impl fmt::Display for FolderReport {
             write!(f, "\n  {}", broken.reason)?;
         }
         match self.broken.len().saturating_sub(Self::NAMED) {
-            0 => Ok(()),
-            more => write!(f, "\n  and {more} more"),
+            0 => {}
+            more => write!(f, "\n  and {more} more")?,
         }
+        let passed_over = passed_over(&self.others);
+        if passed_over.is_empty() { Ok(()) } else { write!(f, "\n  {passed_over}") }
+    }
+}
+
+/// Other files in words; nothing of none.
+fn passed_over(others: &[(String, usize)]) -> String {
+    let named = others.iter().take(FolderReport::ENDINGS).map(|(ending, count)| match ending.as_str() {
+        "" => format!("{count} without an ending"),
+        ending => format!("{count} .{ending}"),
+    });
+    let mut named: Vec<String> = named.collect();
+    match others.iter().skip(FolderReport::ENDINGS).map(|(_, count)| count).sum() {
+        0 => {}
+        more => named.push(format!("{more} of other endings")),
+    }
+    match others.iter().map(|(_, count)| count).sum() {
+        0 => String::new(),
+        count => format!("{count} other files passed over, not named .png, .jpg, .jpeg or .webp: {}", named.join(", ")),
     }
 }
 
@@ -120,7 +145,7 @@ impl FolderSource {
     pub fn open(folder: impl AsRef<Path>, config: FolderConfig) -> Result<Self, PixelError> {
         let folder = folder.as_ref();
         config.crop.check()?;
-        let (paths, unsearched) = pictures(folder)?;
+        let Found { pictures: paths, others, broken: unsearched } = search(folder)?;
         if config.labels {
             check_labelled(folder, &paths)?;
         }
@@ -138,10 +163,12 @@ impl FolderSource {
         broken.sort_by(|one, other| one.path.cmp(&other.path));
         if kept.is_empty() {
             let first_broken = broken.first().map(|broken| broken.reason.clone());
-            return Err(PixelError::NoImages { folder: folder.to_owned(), files: paths.len(), first_broken });
+            let others = passed_over(&others);
+            let others = if others.is_empty() { others } else { format!("; {others}") };
+            return Err(PixelError::NoImages { folder: folder.to_owned(), files: paths.len(), first_broken, others });
         }
         let bytes = kept.iter().map(|picture| picture.bytes.len()).sum();
-        let report = Arc::new(FolderReport { read: kept.len(), broken, bytes });
+        let report = Arc::new(FolderReport { read: kept.len(), broken, bytes, others });
         let class_names = if config.labels { classify(folder, &mut kept) } else { Vec::new() };
         Ok(Self { config, kept: kept.into(), class_names, report })
     }
@@ -213,14 +240,26 @@ impl Kept {
     }
 }
 
-/// The pictures under a folder by their names, sorted, and what could not be searched.
-fn pictures(folder: &Path) -> Result<(Vec<PathBuf>, Vec<BrokenFile>), PixelError> {
+/// What lies under a folder.
+struct Found {
+    /// Pictures by their names, sorted.
+    pictures: Vec<PathBuf>,
+    /// How many other files there are of each ending.
+    others: Vec<(String, usize)>,
+    /// What could not be searched.
+    broken: Vec<BrokenFile>,
+}
+
+fn search(folder: &Path) -> Result<Found, PixelError> {
     std::fs::read_dir(folder).map_err(PixelError::io("search", folder))?;
-    let (mut paths, mut broken) = (Vec::new(), Vec::new());
+    let (mut pictures, mut broken, mut others) = (Vec::new(), Vec::new(), BTreeMap::new());
     let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
     for entry in walk.into_iter().filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry.file_name())) {
         match entry {
-            Ok(entry) if entry.file_type().is_file() && is_picture(entry.path()) => paths.push(entry.into_path()),
+            Ok(entry) if entry.file_type().is_file() => match ending(entry.path()) {
+                ending if ENDINGS.contains(&ending.as_str()) => pictures.push(entry.into_path()),
+                ending => *others.entry(ending).or_default() += 1,
+            },
             Ok(_) => {}
             Err(e) => {
                 let path = e.path().unwrap_or(folder).to_owned();
@@ -228,7 +267,9 @@ fn pictures(folder: &Path) -> Result<(Vec<PathBuf>, Vec<BrokenFile>), PixelError
             }
         }
     }
-    Ok((paths, broken))
+    let mut others: Vec<(String, usize)> = others.into_iter().collect();
+    others.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    Ok(Found { pictures, others, broken })
 }
 
 /// Such names are of what systems and programs keep for themselves, thumbnails for instance.
@@ -236,9 +277,9 @@ fn is_hidden(name: &OsStr) -> bool {
     name.to_string_lossy().starts_with('.')
 }
 
-fn is_picture(path: &Path) -> bool {
-    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    ending.is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
+/// The ending of a file's name in small letters; empty where it has none.
+fn ending(path: &Path) -> String {
+    path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
 /// Where sub-folders are classes, every picture lies in one.

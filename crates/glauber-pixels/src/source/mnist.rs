@@ -8,13 +8,14 @@ use glauber_chain::ChainRng;
 use super::{Example, ImageSource, idx};
 use crate::{Colours, Extent, Image, PixelError};
 
-/// Grey images and labels of a pair of IDX files, held in memory as bytes. Copies share them.
+/// Grey images of an IDX file, mostly with the labels of another, held in memory as bytes. Copies share them.
 #[derive(Debug, Clone)]
 pub struct MnistSource {
     extent: Extent,
     /// Shape `[image, row, column]`.
     bytes: Arc<[u8]>,
-    labels: Arc<[u8]>,
+    /// Shape `[image]`; none where the images have no classes.
+    labels: Option<Arc<[u8]>>,
     class_names: Vec<String>,
 }
 
@@ -30,35 +31,52 @@ impl MnistSource {
         labels: impl AsRef<Path>,
         class_names: Vec<String>,
     ) -> Result<Self, PixelError> {
-        let (images, labels) = (images.as_ref(), labels.as_ref());
-        let read = idx::read::<3>(images, "images")?;
-        let label_bytes = idx::read::<1>(labels, "labels")?.bytes;
-        let [count, height, width] = read.axes;
-        if count != label_bytes.len() {
-            let (images, labels, label_count) = (images.to_owned(), labels.to_owned(), label_bytes.len());
-            return Err(PixelError::IdxCounts { images, image_count: count, labels, label_count });
+        let labels = labels.as_ref();
+        let source = Self::paired(images.as_ref(), labels)?;
+        let (found, classes) = (source.labels(), class_names.len());
+        if let Some(item) = found.iter().position(|&label| usize::from(label) >= classes) {
+            return Err(PixelError::IdxLabel { path: labels.to_owned(), item, found: found[item], classes });
         }
+        Ok(Self { class_names, ..source })
+    }
+
+    /// Reads an IDX file of images, which then have no classes.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), of what there is.
+    pub fn open_unlabelled(images: impl AsRef<Path>) -> Result<Self, PixelError> {
+        let images = images.as_ref();
+        let read = idx::read::<3>(images, "images")?;
+        let [count, height, width] = read.axes;
         if count == 0 {
             return Err(PixelError::IdxEmpty { path: images.to_owned() });
         }
-        let extent = Extent::new(height, width)?;
-        let classes = class_names.len();
-        if let Some(item) = label_bytes.iter().position(|&label| usize::from(label) >= classes) {
-            return Err(PixelError::IdxLabel { path: labels.to_owned(), item, found: label_bytes[item], classes });
-        }
-        Ok(Self { extent, bytes: read.bytes.into(), labels: label_bytes.into(), class_names })
+        let (extent, bytes) = (Extent::new(height, width)?, read.bytes.into());
+        Ok(Self { extent, bytes, labels: None, class_names: Vec::new() })
     }
 
-    /// The class of every image, shape `[image]`.
+    /// Images with their labels, the classes of which have no names yet.
+    fn paired(images: &Path, labels: &Path) -> Result<Self, PixelError> {
+        let source = Self::open_unlabelled(images)?;
+        let label_bytes = idx::read::<1>(labels, "labels")?.bytes;
+        let (image_count, label_count) = (source.len(), label_bytes.len());
+        if image_count != label_count {
+            let (images, labels) = (images.to_owned(), labels.to_owned());
+            return Err(PixelError::IdxCounts { images, image_count, labels, label_count });
+        }
+        Ok(Self { labels: Some(label_bytes.into()), ..source })
+    }
+
+    /// The class of every image, shape `[image]`; nothing where they have none.
     #[must_use]
     pub fn labels(&self) -> &[u8] {
-        &self.labels
+        self.labels.as_deref().unwrap_or_default()
     }
 }
 
 impl ImageSource for MnistSource {
     fn len(&self) -> usize {
-        self.labels.len()
+        self.bytes.len() / self.extent.pixels()
     }
 
     fn extent(&self) -> Extent {
@@ -79,7 +97,7 @@ impl ImageSource for MnistSource {
         let pixels = self.extent.pixels();
         let bytes = &self.bytes[index * pixels..][..pixels];
         let image = Image::from_bytes(self.extent, Colours::Grey, bytes).expect("one byte for each pixel");
-        Example { image, class: Some(usize::from(self.labels[index])) }
+        Example { image, class: self.labels.as_ref().map(|labels| usize::from(labels[index])) }
     }
 }
 
@@ -94,8 +112,8 @@ pub struct Mnist {
 
 impl Mnist {
     /// Reads the four files of a folder by their usual names: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, the same with
-    /// `t10k`, each perhaps with `.gz`, and perhaps with a dot before `idx`. Fashion-MNIST and others that come in this form with
-    /// ten classes read as well; the classes are then still named 0 to 9.
+    /// `t10k`, each perhaps with `.gz`, and perhaps with a dot before `idx`. Fashion-MNIST, EMNIST and others that come in this form
+    /// read as well; the classes are then still named by their numbers, 0 to 9 or to the largest label.
     ///
     /// # Errors
     /// When a file is missing, the two parts have images of different extents, and as [`MnistSource::open`].
@@ -103,10 +121,26 @@ impl Mnist {
         let folder = folder.as_ref();
         let pair = |part: &str| {
             let [images, labels] = [format!("{part}-images-idx3-ubyte"), format!("{part}-labels-idx1-ubyte")];
-            let digits = (0..10).map(|digit| digit.to_string()).collect();
-            MnistSource::open(find(folder, images)?, find(folder, labels)?, digits)
+            MnistSource::paired(&find(folder, images)?, &find(folder, labels)?)
         };
-        let (train, test) = (pair("train")?, pair("t10k")?);
+        let (mut train, mut test) = (pair("train")?, pair("t10k")?);
+        let largest = train.labels().iter().chain(test.labels()).copied().max().unwrap_or(0);
+        train.class_names = (0..=largest.max(9)).map(|label| label.to_string()).collect();
+        test.class_names.clone_from(&train.class_names);
+        Self::of(folder, train, test)
+    }
+
+    /// Reads the two files of images of a folder, which then have no classes.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), of what there is.
+    pub fn open_unlabelled(folder: impl AsRef<Path>) -> Result<Self, PixelError> {
+        let folder = folder.as_ref();
+        let images = |part: &str| MnistSource::open_unlabelled(find(folder, format!("{part}-images-idx3-ubyte"))?);
+        Self::of(folder, images("train")?, images("t10k")?)
+    }
+
+    fn of(folder: &Path, train: MnistSource, test: MnistSource) -> Result<Self, PixelError> {
         if train.extent != test.extent {
             let (folder, train, test) = (folder.to_owned(), train.extent, test.extent);
             return Err(PixelError::MnistExtents { folder, train, test });

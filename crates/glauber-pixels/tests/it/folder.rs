@@ -13,16 +13,6 @@ fn extent(height: usize, width: usize) -> Extent {
     Extent::new(height, width).unwrap()
 }
 
-/// A file or folder of the shared test data; says so when it is absent.
-fn shared(name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: the shared data {name} is absent");
-    None
-}
-
 /// A picture whose red grows to the right and whose green grows downward, so that a pixel tells its place.
 fn map(height: usize, width: usize) -> Image {
     let value = |place: usize| {
@@ -141,8 +131,9 @@ fn crops_and_flips_are_decided_by_the_generator() {
 }
 
 #[test]
+#[ignore = "needs eight photographs in ../shared/data/images/photos"]
 fn photographs_are_read_split_and_compared() {
-    let Some(folder) = shared("images/photos") else { return };
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/images/photos");
     let crop = Crop::Random { margin: 0.25 };
     let config = FolderConfig { crop, flip: true, ..FolderConfig::new(extent(64, 64)) };
     let source = FolderSource::open(&folder, config).unwrap();
@@ -160,4 +151,23 @@ fn photographs_are_read_split_and_compared() {
     let [fine, coarse] = [&fine, &coarse].map(|image| (psnr(&photo, image).unwrap(), ssim(&photo, image).unwrap()));
     assert!(fine.0 > coarse.0 + 3.0 && fine.1 > coarse.1 + 0.1, "{fine:?} {coarse:?}");
     assert!(fine.1 < 1.0 && coarse.1 > 0.0);
+}
+
+#[test]
+fn pictures_are_read_split_and_compared() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let crop = Crop::Random { margin: 0.25 };
+    let config = FolderConfig { crop, flip: true, ..FolderConfig::new(extent(32, 32)) };
+    let source = FolderSource::open(&folder, config).unwrap();
+    assert_eq!((source.len(), source.report().broken.len()), (9, 0), "{}", source.report());
+    let (train, held_out) = split(Arc::new(source), 0.25, 3).unwrap();
+    assert_eq!((train.len(), held_out.len()), (7, 2));
+    let planes = train.planes(&[0, 6, 2], &mut ChainRng::new(0, 0));
+    assert_eq!(planes.len(), 3 * 3 * 32 * 32);
+    assert!(planes.iter().all(|value| (-1.0..=1.0).contains(value)));
+    let picture = Image::open(folder.join("interlaced.png")).unwrap();
+    let through = |height, width| picture.resized(extent(height, width)).resized(picture.extent());
+    let [fine, coarse] = [through(45, 35), through(9, 7)];
+    let [fine, coarse] = [&fine, &coarse].map(|image| (psnr(&picture, image).unwrap(), ssim(&picture, image).unwrap()));
+    assert!(fine.0 > coarse.0 + 3.0 && fine.1 > coarse.1 + 0.05, "{fine:?} {coarse:?}");
 }

@@ -10,16 +10,6 @@ use glauber_chain::ChainRng;
 use glauber_pixels::{Colours, Extent, Fitted, ImageSource, Mnist, MnistSource, PixelCodec, PixelError};
 use glauber_tokens::Codec;
 
-/// A file or folder of the shared test data; says so when it is absent.
-fn shared(name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: the shared data {name} is absent");
-    None
-}
-
 fn counts(labels: &[u8]) -> [usize; 10] {
     let mut counts = [0; 10];
     labels.iter().for_each(|&label| counts[usize::from(label)] += 1);
@@ -27,8 +17,9 @@ fn counts(labels: &[u8]) -> [usize; 10] {
 }
 
 #[test]
+#[ignore = "needs MNIST in ../shared/data/images/mnist"]
 fn the_digits_are_all_there() {
-    let Some(folder) = shared("images/mnist") else { return };
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/images/mnist");
     let Mnist { train, test } = Mnist::open(folder).unwrap();
     assert_eq!((train.len(), test.len()), (60_000, 10_000));
     // The published numbers of each digit.
@@ -108,6 +99,33 @@ fn the_usual_names_are_found_and_a_missing_one_is_told() {
     write("t10k-images.idx3-ubyte.gz", gzip(&turned));
     let message = Mnist::open(folder.path()).unwrap_err().to_string();
     assert!(message.contains("have 2x3 pixels") && message.contains("test images 3x2"), "{message}");
+}
+
+#[test]
+fn classes_go_up_to_the_largest_label() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: Vec<u8>| fs::write(folder.path().join(name), bytes).unwrap();
+    write("train-images-idx3-ubyte", images(2));
+    write("train-labels-idx1-ubyte", labels(&[1, 26]));
+    write("t10k-images-idx3-ubyte", images(1));
+    write("t10k-labels-idx1-ubyte", labels(&[7]));
+    let Mnist { train, test } = Mnist::open(folder.path()).unwrap();
+    assert_eq!((train.class_names().len(), train.class_names()), (27, test.class_names()));
+    assert_eq!(train.get(1, &mut ChainRng::new(0, 0)).class, Some(26));
+    write("train-labels-idx1-ubyte", labels(&[3, 5]));
+    assert_eq!(Mnist::open(folder.path()).unwrap().train.class_names().len(), 10);
+}
+
+#[test]
+fn images_are_read_without_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: Vec<u8>| fs::write(folder.path().join(name), bytes).unwrap();
+    write("train-images-idx3-ubyte", images(2));
+    write("t10k-images-idx3-ubyte", images(1));
+    assert!(matches!(Mnist::open(folder.path()), Err(PixelError::MnistFile { .. })));
+    let Mnist { train, test } = Mnist::open_unlabelled(folder.path()).unwrap();
+    assert_eq!((train.len(), test.len(), train.class_names().len(), train.labels().len()), (2, 1, 0, 0));
+    assert_eq!(train.get(1, &mut ChainRng::new(0, 0)).class, None);
 }
 
 #[test]
