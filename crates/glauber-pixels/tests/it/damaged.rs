@@ -148,6 +148,75 @@ fn zeros_in_place_of_an_end_are_no_picture() {
     }
 }
 
+/// A GIF with only a part of the data of its first frame, in blocks as they should be.
+fn shorter_gif(whole: &[u8], keep: fn(usize) -> usize) -> Vec<u8> {
+    let table = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) };
+    let mut at = 13 + table(whole[10]);
+    let blocks = |mut at: usize| {
+        let mut data = Vec::new();
+        while whole[at] > 0 {
+            data.extend(&whole[at + 1..at + 1 + usize::from(whole[at])]);
+            at += 1 + usize::from(whole[at]);
+        }
+        (data, at + 1)
+    };
+    while whole[at] == 0x21 {
+        at = blocks(at + 2).1;
+    }
+    at += 10 + table(whole[at + 9]) + 1;
+    let data = blocks(at).0;
+    let mut file = whole[..at].to_vec();
+    for block in data[..keep(data.len())].chunks(255) {
+        file.push(block.len() as u8);
+        file.extend(block);
+    }
+    [&file[..], &[0, 0x3B]].concat()
+}
+
+/// A PNG with only a part of its data, in a chunk with the right checksum.
+fn shorter_png(whole: &[u8], keep: fn(usize) -> usize) -> Vec<u8> {
+    let place = whole.windows(4).position(|kind| kind == b"IDAT").unwrap();
+    let length = u32::from_be_bytes(*whole[place - 4..].first_chunk().unwrap()) as usize;
+    let kept = keep(length);
+    let chunk = &whole[place..place + 4 + kept];
+    let mut sum = flate2::Crc::new();
+    sum.update(chunk);
+    let (length, sum) = ((kept as u32).to_be_bytes(), sum.sum().to_be_bytes());
+    [&whole[..place - 4], &length, chunk, &sum, &whole[whole.len() - 12..]].concat()
+}
+
+/// A WebP with only a part of its data, of which all lengths are right.
+fn shorter_webp(whole: &[u8], keep: fn(usize) -> usize) -> Vec<u8> {
+    let kept = keep(whole.len() - 20) & !1;
+    let mut file = whole[..20 + kept].to_vec();
+    file[4..8].copy_from_slice(&(kept as u32 + 12).to_le_bytes());
+    file[16..20].copy_from_slice(&(kept as u32).to_le_bytes());
+    file
+}
+
+#[test]
+fn a_part_that_is_well_closed_is_no_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut accepted = Vec::new();
+    for (name, shorter) in [
+        ("interlaced.gif", shorter_gif as fn(&[u8], fn(usize) -> usize) -> Vec<u8>),
+        ("frames.gif", shorter_gif),
+        ("interlaced.png", shorter_png),
+        ("lossy.webp", shorter_webp),
+    ] {
+        let (whole, picture) = (bytes(name), Image::open(fixture(name)).unwrap());
+        assert_eq!(opened(folder.path(), &shorter(&whole, |length| length)).unwrap(), picture, "{name}");
+        let parts: [fn(usize) -> usize; 5] =
+            [|_| 0, |length| length / 5, |length| length / 2, |length| length * 4 / 5, |length| length * 19 / 20];
+        for (number, keep) in parts.into_iter().enumerate() {
+            if opened(folder.path(), &shorter(&whole, keep)).is_ok() {
+                accepted.push((name, number));
+            }
+        }
+    }
+    assert!(accepted.is_empty(), "{accepted:?}");
+}
+
 #[test]
 fn damaged_pictures_are_left_out_of_a_folder_and_are_no_masks() {
     let folder = tempfile::tempdir().unwrap();
