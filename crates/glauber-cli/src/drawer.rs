@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use glauber_chain::SiteConditional;
 use glauber_train::DeviceSampler;
 
-use crate::arguments::{ClassFlags, DrawPlace};
+use crate::arguments::DrawPlace;
 use crate::device::Name;
 use crate::sampling::Sampling;
 use crate::trained::Trained;
@@ -27,17 +27,16 @@ impl<'a> Drawer<'a> {
     pub fn of(
         trained: &'a Trained,
         sampling: &'a Sampling,
-        class: &ClassFlags,
+        (class, guidance): (Option<usize>, Option<f64>),
         place: Option<DrawPlace>,
         device: &str,
     ) -> anyhow::Result<Self> {
-        // Checks the class as well.
-        let host = trained.conditional_of(sampling.schedule(), class)?;
+        let host = trained.conditional_of_class(sampling.schedule(), class, guidance)?;
         let is_cpu = device.parse() == Ok(Name::Cpu);
         if place == Some(DrawPlace::Host) || place.is_none() && is_cpu {
             return Ok(Self::Host(host));
         }
-        let controls = match class.guidance.filter(|&weight| weight != 0.0) {
+        let controls = match guidance.filter(|&weight| weight != 0.0) {
             None => sampling.heat_bath_controls().ok_or("`--sampler lazy` and `--sampler skip-ahead` draw on the host"),
             Some(_) => Err("`--guidance` draws on the host"),
         };
@@ -45,7 +44,7 @@ impl<'a> Drawer<'a> {
             Ok(controls) => {
                 let (network, objective) = (&trained.network, trained.config.train.objective);
                 let sampler = DeviceSampler::new(network, objective, sampling.schedule(), controls, &trained.device)?;
-                Ok(Self::Device(Box::new(sampler.of_class(class.class).context("`--class`")?)))
+                Ok(Self::Device(Box::new(sampler.of_class(class).context("`--class`")?)))
             }
             Err(why) if place.is_some() => bail!("`--draw-on device`: {why}; leave one of the two out"),
             Err(why) => {

@@ -31,7 +31,8 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     let layout = template.layout(flags.gap_tokens, trained.schedule.len(), codec)?;
     let sampling = Sampling::from_flags(&trained, controls, &flags.sampler)?;
     let conditional = trained.conditional_of(sampling.schedule(), &flags.class)?;
-    let drawer = Drawer::of(&trained, &sampling, &flags.class, flags.sampler.draw_on, &flags.draw.device)?;
+    let class = (trained.class(flags.class.class.as_deref())?, flags.class.guidance);
+    let drawer = Drawer::of(&trained, &sampling, class, flags.sampler.draw_on, &flags.draw.device)?;
     let (alternatives, done) =
         alternatives(codec, &sampling, &drawer, conditional.as_ref(), &layout, candidates, flags.draw.seed)?;
     let mut out = screen::out();

@@ -60,6 +60,17 @@ fn run_info(path: &Path) -> anyhow::Result<()> {
     writeln!(out, "begun with  glauber {}, seed {}", vocabulary.version, config.seed)?;
     writeln!(out, "data        {}", describe(&config.data))?;
     writeln!(out, "vocabulary  {} tokens, sequences of {length}", vocabulary.size)?;
+    match (config.model.classes, &vocabulary.classes) {
+        (0, _) => {}
+        _ if matches!(config.data, DataConfig::Markov { .. }) => {} // numbers say all
+        (classes, names) if names.is_empty() => {
+            writeln!(out, "classes     0..{classes}, whose names the run does not keep")?;
+        }
+        (_, names) => {
+            let named = names.iter().enumerate().map(|(number, name)| format!("{number} {name}"));
+            writeln!(out, "classes     {}", named.collect::<Vec<_>>().join(", "))?;
+        }
+    }
     writeln!(out, "network     {:?}, {parameters} parameters", config.model.network)?;
     writeln!(
         out,

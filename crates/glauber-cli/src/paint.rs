@@ -61,7 +61,8 @@ pub fn paint(
     let covered = codec.pixels(&painted);
     let canvases = canvases(flags, trained, &codec, &covered)?;
     let sampling = Sampling::from_flags(trained, controls, &flags.sampler)?;
-    let drawer = Drawer::of(trained, &sampling, &flags.class, flags.sampler.draw_on, &flags.draw.device)?;
+    let class = (trained.class(flags.class.class.as_deref())?, flags.class.guidance);
+    let drawer = Drawer::of(trained, &sampling, class, flags.sampler.draw_on, &flags.draw.device)?;
     let rows = canvases.len() * flags.count;
     check_count("--held-out` times `--count", rows)?;
     let alone = flags.image.is_some() && flags.count == 1;

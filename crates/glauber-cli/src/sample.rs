@@ -8,7 +8,7 @@ use glauber_ranks::Ranks;
 use glauber_tokens::TokenBatch;
 use indicatif::ProgressBar;
 
-use crate::arguments::{ClassFlags, SampleFlags};
+use crate::arguments::SampleFlags;
 use crate::device::{Devices, device};
 use crate::drawer::Drawer;
 use crate::film::Film;
@@ -42,8 +42,9 @@ fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn Ranks) -> an
     ensure!(flags.out.is_none(), "`--out`: {} was not trained on images", flags.run.display());
     ensure!(!flags.each_class, "`--each-class`: {} was not trained on images", flags.run.display());
     let sampling = Sampling::from_flags(&trained, controls, &flags.sampler)?;
-    let drawer = Drawer::of(&trained, &sampling, &flags.class, flags.sampler.draw_on, device_name)?;
-    let source = Source::of(&trained.config.data, flags.class.class)?;
+    let (class, guidance) = (trained.class(flags.class.class.as_deref())?, flags.class.guidance);
+    let drawer = Drawer::of(&trained, &sampling, (class, guidance), flags.sampler.draw_on, device_name)?;
+    let source = Source::of(&trained.config.data, class)?;
     let bar = if is_silent() { ProgressBar::hidden() } else { ProgressBar::new(sampling.steps() as u64) };
     let streams = ChainRng::streams(flags.draw.seed, flags.count);
     let drawn = drawn(&sampling, streams, ranks, |chains| {
@@ -113,7 +114,8 @@ fn sheet(
     let mut streams = ChainRng::streams(flags.draw.seed, count).into_iter();
     let (mut tokens, mut done) = (Vec::new(), StepDiagnostics::default());
     for class in &groups {
-        let drawer = Drawer::of(trained, &sampling, class, flags.sampler.draw_on, device_name)?;
+        let (guidance, place) = (flags.class.guidance, flags.sampler.draw_on);
+        let drawer = Drawer::of(trained, &sampling, (*class, guidance), place, device_name)?;
         let group = drawn(&sampling, streams.by_ref().take(each).collect(), ranks, |chains| {
             Film::shoot(film.as_mut(), &sampling, &drawer, chains)
         })?;
@@ -134,12 +136,12 @@ fn sheet(
     Ok(writeln!(screen::out(), "{}", out.display())?)
 }
 
-/// What is asked of each group of images: one group, or one for each class.
-fn groups(flags: &SampleFlags, trained: &Trained) -> anyhow::Result<Vec<ClassFlags>> {
+/// The class of each group of images: one group, or one for each class.
+fn groups(flags: &SampleFlags, trained: &Trained) -> anyhow::Result<Vec<Option<usize>>> {
     if !flags.each_class {
-        return Ok(vec![flags.class.clone()]);
+        return Ok(vec![trained.class(flags.class.class.as_deref())?]);
     }
     let classes = trained.config.model.classes;
     ensure!(classes > 0, "`--each-class`: {} was trained without classes", flags.run.display());
-    Ok((0..classes).map(|class| ClassFlags { class: Some(class), ..flags.class }).collect())
+    Ok((0..classes).map(Some).collect())
 }

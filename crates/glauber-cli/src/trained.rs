@@ -158,9 +158,18 @@ impl Trained {
         schedule: &'a Schedule,
         flags: &ClassFlags,
     ) -> anyhow::Result<Box<dyn SiteConditional + 'a>> {
-        self.check_class(flags.class)?;
-        let of_class = self.conditional(schedule)?.of_class(flags.class).context("`--class`")?;
-        Ok(match (flags.guidance, flags.class) {
+        self.conditional_of_class(schedule, self.class(flags.class.as_deref())?, flags.guidance)
+    }
+
+    /// The same for a class by its number.
+    pub fn conditional_of_class<'a>(
+        &'a self,
+        schedule: &'a Schedule,
+        class: Option<usize>,
+        guidance: Option<f64>,
+    ) -> anyhow::Result<Box<dyn SiteConditional + 'a>> {
+        let of_class = self.conditional(schedule)?.of_class(class).context("`--class`")?;
+        Ok(match (guidance, class) {
             (None, _) => Box::new(of_class),
             (Some(_), None) => bail!("`--guidance` needs `--class`: the class to be emphasised"),
             (Some(weight), Some(_)) => {
@@ -169,12 +178,38 @@ impl Trained {
         })
     }
 
-    /// Checks that the network knows a class.
-    pub fn check_class(&self, class: Option<usize>) -> anyhow::Result<()> {
-        let (Some(class), classes) = (class, self.config.model.classes) else { return Ok(()) };
-        ensure!(classes > 0, "`--class {class}`: {} was trained without classes", self.path().display());
-        ensure!(class < classes, "`--class {class}`: {} has the classes 0..{classes}", self.path().display());
-        Ok(())
+    /// The number of the class that `--class` names or numbers. A name that is also the number of another class counts as the number.
+    pub fn class(&self, asked: Option<&str>) -> anyhow::Result<Option<usize>> {
+        let Some(asked) = asked else { return Ok(None) };
+        let (run, names, classes) = (self.path().display(), &self.vocabulary.classes, self.config.model.classes);
+        ensure!(classes > 0, "`--class {asked}`: {run} was trained without classes");
+        let number = asked.parse().ok().filter(|&number| number < classes);
+        let named = names.iter().position(|name| name == asked);
+        if let (Some(number), Some(named)) = (number, named)
+            && number != named
+        {
+            tracing::warn!(
+                "`--class {asked}` is the class of this number, `{}`; `{asked}` has number {named}",
+                names[number]
+            );
+        }
+        let class = number.or(named);
+        ensure!(class.is_some(), "`--class {asked}`: {run} has {}", known(names, classes));
+        Ok(class)
+    }
+}
+
+/// The classes of a run in words, of many only the first.
+fn known(names: &[String], classes: usize) -> String {
+    const NAMED: usize = 20;
+    match names.len() {
+        0 => format!("the classes 0..{classes}, whose names it does not keep"),
+        count => {
+            let named = names.iter().take(NAMED).enumerate().map(|(number, name)| format!("{number} {name}"));
+            let more =
+                if count > NAMED { format!(" and {} more, see `glauber info`", count - NAMED) } else { String::new() };
+            format!("the classes {}{more}", named.collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
@@ -191,4 +226,18 @@ pub fn load_codec(folder: &RunFolder, vocabulary: &Vocabulary) -> anyhow::Result
         );
     }
     Ok(codec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_classes_the_first_are_named() {
+        let names: Vec<String> = (0..1000).map(|class| format!("class{class}")).collect();
+        assert_eq!(known(&names[..2], 2), "the classes 0 class0, 1 class1");
+        let many = known(&names, 1000);
+        assert!(many.ends_with("19 class19 and 980 more, see `glauber info`"), "{many}");
+        assert_eq!(known(&[], 3), "the classes 0..3, whose names it does not keep");
+    }
 }

@@ -16,6 +16,7 @@ mod fused;
 #[cfg(feature = "cpu")]
 mod kernels;
 mod layers;
+mod numbers;
 #[cfg(feature = "cpu")]
 mod observed;
 mod observer;
@@ -28,6 +29,7 @@ pub use layers::{
     convolution, feed_forward, gated_residual, group_norm_silu, linear, log_probability, merging_attention,
     modulated_norm, observed, recomputed, rotated, self_attention, stream_attention,
 };
+pub use numbers::finite;
 pub use observer::GradientObserver;
 
 use burn::tensor::Tensor;

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use glauber_tokens::TokenError;
 
+/// What to do where weights are no numbers.
+pub(crate) const DIVERGED: &str = "its training has diverged, or the file is damaged: take another checkpoint";
+
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

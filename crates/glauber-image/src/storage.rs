@@ -5,8 +5,10 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use burn_store::{ModuleStore, SafetensorsStore};
+use burn_store::{ModuleStore, SafetensorsStore, bridge};
+use glauber_fused::finite;
 
+use crate::error::DIVERGED;
 use crate::{ImageError, VqConfig, VqModel};
 
 const CONFIG: &str = "tokenizer.toml";
@@ -32,7 +34,8 @@ impl VqModel {
     /// Reads a folder that [`save`](Self::save) wrote.
     ///
     /// # Errors
-    /// [`ImageError::Io`] and [`ImageError::Malformed`] name the file that is missing, damaged or of another tokenizer.
+    /// [`ImageError::Io`] and [`ImageError::Malformed`] name the file that is missing, damaged or of another tokenizer, and the tensor
+    /// that holds NaN or infinity.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, ImageError> {
         let path = folder.join(CONFIG);
         let text = fs::read_to_string(&path).map_err(ImageError::io(&path))?;
@@ -55,6 +58,10 @@ pub(crate) fn save_module<M: Module>(path: &Path, module: &M) -> Result<(), Imag
 pub(crate) fn load_module<M: Module>(path: &Path, module: &mut M, hint: &'static str) -> Result<(), ImageError> {
     fs::metadata(path).map_err(ImageError::io(path))?;
     let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true).map_indices_contiguous(false);
+    for (name, stored) in store.get_all_tensors().map_err(|error| ImageError::malformed(path, error, hint))? {
+        let data = bridge::to_data(stored).map_err(|error| ImageError::malformed(path, error, hint))?;
+        finite(name, data).map_err(|error| ImageError::malformed(path, error, DIVERGED))?;
+    }
     let applied = store.apply_to(module).map_err(|error| ImageError::malformed(path, error, hint))?;
     match applied.unused.first() {
         Some(unused) => {

@@ -55,7 +55,8 @@ fn check_library(package: &Package) -> Vec<String> {
         violations.extend(complaints(declared).into_iter().map(|complaint| format!("{name} {complaint}")));
     }
     for (feature, effects) in &package.features {
-        let enables = effects.iter().filter(|effect| enables_backend(effect) && KERNELS != [name.as_str(), feature, effect]);
+        let enables =
+            effects.iter().filter(|effect| enables_backend(effect) && KERNELS != [name.as_str(), feature, effect]);
         violations.extend(enables.map(|effect| {
             format!("{name} enables `{effect}` by its feature `{feature}`; only glauber-cli and glauber-benches may")
         }));
@@ -138,7 +139,8 @@ mod tests {
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             let text = String::from_utf8(output.stdout).unwrap();
             let has = |package: &str, feature: &str| {
-                let on = |line: &str| line.split_once('|').is_some_and(|(_, on)| on.split(',').any(|f| f.trim() == feature));
+                let on =
+                    |line: &str| line.split_once('|').is_some_and(|(_, on)| on.split(',').any(|f| f.trim() == feature));
                 text.lines().any(|line| line.starts_with(package) && on(line.trim_end_matches(" (*)")))
             };
             (has("glauber-fused v", "cpu"), has("burn v", "flex"))

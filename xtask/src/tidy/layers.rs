@@ -16,7 +16,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("glauber-pixels", &["glauber-tokens", "glauber-files", "glauber-chain"]),
     ("glauber-fused", &[]),
     ("glauber-image", &["glauber-tokens", "glauber-files", "glauber-pixels", "glauber-fused"]),
-    ("glauber-fidelity", &["glauber-tokens", "glauber-files", "glauber-chain", "glauber-pixels"]),
+    ("glauber-fidelity", &["glauber-tokens", "glauber-files", "glauber-chain", "glauber-pixels", "glauber-fused"]),
     ("glauber-model", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-fused"]),
     ("glauber-ranks", &[]),
     (

@@ -159,11 +159,6 @@ pub enum DrawPlace {
     Device,
 }
 
-/// Reads the number of a class.
-fn class_number(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| "expected the number of a class, from 0".into())
-}
-
 /// The sampler.
 #[derive(Debug, Clone, Args)]
 pub struct SamplerFlags {
@@ -203,9 +198,9 @@ pub struct SamplerFlags {
 /// Classes, where the network was trained with them.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ClassFlags {
-    /// Sequences of this class; by default of all
-    #[arg(long, allow_negative_numbers = true, value_parser = class_number)]
-    pub class: Option<usize>,
+    /// Sequences of this class, by its name or its number from 0 (`glauber info` lists them); by default of all
+    #[arg(long, value_name = "CLASS", allow_negative_numbers = true)]
+    pub class: Option<String>,
     /// Emphasise the class with this weight `w`: `(1 + w) log r_class − w log r`; 0 does nothing
     #[arg(long, value_name = "W", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
@@ -321,9 +316,9 @@ pub struct EvalFlags {
     /// Of a run on grids: a chain that redraws sites at least A rows or columns apart at a step
     #[arg(long, value_name = "A", conflicts_with = "block")]
     pub apart: Option<usize>,
-    /// Sequences of this class, and the network told so
-    #[arg(long, allow_negative_numbers = true, value_parser = class_number)]
-    pub class: Option<usize>,
+    /// Sequences of this class, and the network told so; by its name or its number from 0
+    #[arg(long, value_name = "CLASS", allow_negative_numbers = true)]
+    pub class: Option<String>,
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,

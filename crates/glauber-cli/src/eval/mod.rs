@@ -12,9 +12,9 @@ use glauber_tokens::TokenBatch;
 use glauber_train::{DataConfig, SequenceSource, Vocabulary};
 use indicatif::ProgressBar;
 
-use crate::arguments::{ClassFlags, EvalFlags, KernelName};
+use crate::arguments::{EvalFlags, KernelName};
 use crate::device::device;
-use crate::images::Pictures;
+use crate::images::{Pictures, divided};
 use crate::markov::Source;
 use crate::train;
 use crate::trained::{Blocks, Trained};
@@ -33,9 +33,9 @@ pub fn eval(flags: &EvalFlags) -> anyhow::Result<()> {
     }
     let trained = Trained::load(&flags.run, &device(&flags.device)?)?;
     let schedule = trained.schedule_with(flags.sweeps, Blocks::from_flags(flags.block, flags.apart))?;
-    let class = ClassFlags { class: flags.class, guidance: None };
-    let conditional = trained.conditional_of(&schedule, &class)?;
-    let source = Source::of(&trained.config.data, flags.class)?;
+    let class = trained.class(flags.class.as_deref())?;
+    let conditional = trained.conditional_of_class(&schedule, class, None)?;
+    let source = Source::of(&trained.config.data, class)?;
     let mut evaluated = match (&source, &trained.config.data) {
         (Some(source), _) => {
             Evaluated::drawn("the run's Markov source", flags, |rng| source.sample(schedule.len(), rng))?
@@ -47,7 +47,8 @@ pub fn eval(flags: &EvalFlags) -> anyhow::Result<()> {
         (None, DataConfig::Image(image)) => {
             ensure!(flags.class.is_none(), "`--class`: held-out images are of all classes");
             let codec = trained.pictures()?.context("a run on images has a codec")?;
-            let pictures = Pictures::open(image, &codec, trained.config.seed, &flags.cache)?;
+            let parts = divided(image, &codec, trained.config.seed)?;
+            let pictures = Pictures::of(image, &codec, parts, &flags.cache)?;
             pictures.check(&trained.vocabulary, trained.path())?;
             let held_out = pictures.held_out;
             Evaluated::drawn("held-out images", flags, |rng| {

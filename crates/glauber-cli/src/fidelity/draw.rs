@@ -7,7 +7,7 @@ use glauber_chain::{ChainRng, StepDiagnostics};
 use glauber_tokens::Token;
 use indicatif::ProgressBar;
 
-use crate::arguments::{ClassFlags, FidelityFlags};
+use crate::arguments::FidelityFlags;
 use crate::drawer::Drawer;
 use crate::sampling::Sampling;
 use crate::trained::Trained;
@@ -51,8 +51,8 @@ pub fn draw(flags: &FidelityFlags, trained: &Trained, sampling: &Sampling) -> an
     let (mut grids, mut asked): (Vec<Vec<Token>>, Vec<Option<usize>>) = Default::default();
     let mut done = StepDiagnostics::default();
     for (class, count) in groups(classes, flags.count) {
-        let class_flags = ClassFlags { class, guidance: flags.guidance };
-        let drawer = Drawer::of(trained, sampling, &class_flags, flags.sampler.draw_on, &flags.draw.device)?;
+        let (guidance, place) = (flags.guidance, flags.sampler.draw_on);
+        let drawer = Drawer::of(trained, sampling, (class, guidance), place, &flags.draw.device)?;
         let end = grids.len() + count;
         while grids.len() < end {
             let first = grids.len();

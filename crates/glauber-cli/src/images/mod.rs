@@ -19,7 +19,7 @@ use glauber_train::{ImageConfig, SequenceSource, Vocabulary};
 pub use codec::{PictureCodec, open_tokenizer};
 pub use fingerprint::fingerprint;
 pub use sheets::{check_sheet, sheet, write_sheet};
-pub use sources::{Source, class_count, parts};
+pub use sources::{Source, parts};
 
 use fingerprint::Part;
 
@@ -110,10 +110,8 @@ impl Grids {
 }
 
 impl Pictures {
-    /// Opens a configuration's images, divided into those to train on and those held out. What a tokenizer makes of them is kept in
-    /// `cache`.
-    pub fn open(image: &ImageConfig, codec: &PictureCodec, seed: u64, cache: &Path) -> anyhow::Result<Self> {
-        let parts = divided(image, codec, seed)?;
+    /// A configuration's images, [divided] into those to train on and those held out. What a tokenizer makes of them is kept in `cache`.
+    pub fn of(image: &ImageConfig, codec: &PictureCodec, parts: [Source; 2], cache: &Path) -> anyhow::Result<Self> {
         let (told, class_names) = (image.classes > 0, parts[0].class_names().to_vec());
         let images = [parts[0].len(), parts[1].len()];
         let fingerprint = identity(image, codec, &parts)?;
@@ -147,6 +145,7 @@ impl Pictures {
             mask: None,
             codec: codec.fingerprint()?,
             corpus: Some(self.fingerprint.clone()),
+            classes: if self.train.told { self.class_names.clone() } else { Vec::new() },
             version: env!("CARGO_PKG_VERSION").into(),
         })
     }

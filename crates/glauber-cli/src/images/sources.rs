@@ -7,7 +7,7 @@ use glauber_pixels::{
     Colours, Crop, Extent, Fitted, FolderConfig, FolderReport, FolderSource, ImageSource, Mnist, ShapeConfig,
     ShapeSource, split,
 };
-use glauber_train::{ImageConfig, ImagesConfig};
+use glauber_train::ImagesConfig;
 
 use crate::progress::say;
 
@@ -16,13 +16,6 @@ const NAMED: usize = 8;
 
 /// Images, shared.
 pub type Source = Arc<dyn ImageSource>;
-
-/// How many classes a configuration's images have, whether they are told or not.
-pub fn class_count(image: &ImageConfig, seed: u64) -> anyhow::Result<usize> {
-    let extent = Extent::new(image.height, image.width)?;
-    let [train, _] = parts(&image.images, extent, Colours::Grey, true, image.held_out, seed)?;
-    Ok(train.class_names().len())
-}
 
 /// The images to train on, and those held out, a share of those that are not divided already. `labels`: whether the sub-folders of a folder
 /// are its classes.
@@ -37,7 +30,11 @@ pub fn parts(
     let mut names = Vec::new();
     let whole: Source = match images {
         ImagesConfig::Mnist { path } => {
-            let Mnist { train, test } = Mnist::open(path)?;
+            let Mnist { train, test } = match Mnist::open(path) {
+                // Labels that nobody asks for may be missing, or damaged.
+                Err(error) if !labels => Mnist::open_unlabelled(path).map_err(|_| error)?,
+                opened => opened?,
+            };
             let fitted = |source| -> Source { Arc::new(Fitted::new(source, extent, colours)) };
             return Ok([fitted(train), fitted(test)]);
         }

@@ -6,16 +6,17 @@ use std::path::Path;
 use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use glauber_model::{Network, Positions};
+use glauber_pixels::{Mnist, PixelError};
 use glauber_train::{
-    DataConfig, ImageConfig, ImageTokens, NetworkConditional, RunConfig, RunFolder, Surroundings, TokenizerConfig,
-    TrainError,
+    DataConfig, ImageConfig, ImageTokens, ImagesConfig, NetworkConditional, RunConfig, RunFolder, Surroundings,
+    TokenizerConfig, TrainError,
 };
 
 use super::image_data::{self, Crops};
 use super::{check_kind, new_run, resumed, run, trainer};
 use crate::arguments::ImageFlags;
 use crate::device::device;
-use crate::images::{PictureCodec, Pictures, class_count, open_tokenizer, write_sheet};
+use crate::images::{PictureCodec, Pictures, Source, divided, open_tokenizer, parts, write_sheet};
 use crate::outputs::{check_apart, images_of as images_read};
 use crate::progress::say;
 use crate::ranks::Rank;
@@ -27,28 +28,36 @@ const DEFAULTS: &str = include_str!("../../configs/image.toml");
 /// Samples side by side on a sheet.
 const COLUMNS: usize = 8;
 
+/// A configuration with what it took to make it.
+struct Begun {
+    config: RunConfig,
+    codec: PictureCodec,
+    /// The images, where they had to be opened for their classes.
+    parts: Option<[Source; 2]>,
+}
+
 /// Trains on images.
 pub fn train(flags: &ImageFlags, ranks: &Rank) -> anyhow::Result<()> {
     let device = device(&flags.train.device)?;
-    let (config, codec, folder) = match flags.train.resume {
+    let (begun, folder) = match flags.train.resume {
         true => {
             let (config, folder) = resumed(&flags.train, "image", ranks)?;
             let run = RunFolder::open(&folder)?;
             let codec = PictureCodec::of_run(&run, images_of(&config)?, &run.vocabulary()?, &device)?;
-            (config, codec, folder)
+            (Begun { config, codec, parts: None }, folder)
         }
         false => {
             let folder = new_run(&flags.train, "image")?;
-            let (config, codec) = image_config(flags, &device)?;
-            let read: Vec<_> = images_read(&config.data).map(|images| ("--path", images)).into_iter().collect();
+            let begun = image_config(flags, &device)?;
+            let read: Vec<_> = images_read(&begun.config.data).map(|images| ("--path", images)).into_iter().collect();
             check_apart(("--run", &folder), &read)?;
-            if matches!(codec, PictureCodec::Tokenizer(_)) {
+            if matches!(begun.codec, PictureCodec::Tokenizer(_)) {
                 check_apart(("--cache", &flags.cache), &read)?;
             }
-            (config, codec, folder)
+            (begun, folder)
         }
     };
-    train_run(&config, &codec, &folder, &device, flags, ranks)?;
+    train_run(begun, &folder, &device, flags, ranks)?;
     say(&format!("run folder: {}", folder.display()));
     Ok(())
 }
@@ -62,20 +71,22 @@ fn images_of(config: &RunConfig) -> anyhow::Result<&ImageConfig> {
 
 /// Begins or continues a run; while it trains it writes sheets of samples into its folder.
 fn train_run(
-    config: &RunConfig,
-    codec: &PictureCodec,
+    Begun { config, codec, parts }: Begun,
     folder: &Path,
     device: &Device,
     flags: &ImageFlags,
     ranks: &Rank,
 ) -> anyhow::Result<()> {
+    let (config, codec) = (&config, &codec);
     config.validate()?;
-    let pictures = Pictures::open(images_of(config)?, codec, config.seed, &flags.cache)?;
+    let image = images_of(config)?;
+    let parts = parts.map_or_else(|| divided(image, codec, config.seed), Ok)?;
+    let pictures = Pictures::of(image, codec, parts, &flags.cache)?;
     if flags.train.resume {
         pictures.check(&RunFolder::open(folder)?.vocabulary()?, folder)?;
     }
     say(&format!("{} images to train on, {} held out", pictures.train.len(), pictures.held_out.len()));
-    if let ([rows, columns], PictureCodec::Tokenizer(_)) = (images_of(config)?.grid(), codec) {
+    if let ([rows, columns], PictureCodec::Tokenizer(_)) = (image.grid(), codec) {
         say(&format!("{} as {rows}x{columns} tokens of {}", codec.extent(), codec.vocab_size()));
     }
     if config.data.classes() > 0 {
@@ -100,7 +111,7 @@ fn train_run(
 }
 
 /// The configuration of a new run, and its codec.
-fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<(RunConfig, PictureCodec)> {
+fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<Begun> {
     let crops = flags.tokenizer.as_deref().and_then(Crops::of_tokenizer).unwrap_or(Crops::STILL);
     if flags.images.data.as_deref() == Some("folder") && crops != Crops::STILL {
         say(&format!("pictures are by default cut and turned as they were for the tokenizer: {crops}"));
@@ -144,14 +155,39 @@ fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<(RunConfi
     if !positions_set || (resized && config.model.positions != Positions::Line) {
         config.model.positions = Positions::Grid { columns: image.grid()[1].max(1) };
     }
-    if flags.classes {
-        image.classes = class_count(image, seed).context("`--classes` (leave it out to train without classes)")?;
-        ensure!(image.classes > 0, "`--classes`: the images have no classes");
-        config.model.classes = image.classes;
-    }
+    let told = |config: &mut RunConfig, classes: usize| {
+        if let (true, DataConfig::Image(image)) = (flags.classes, &mut config.data) {
+            (image.classes, config.model.classes) = (classes, classes);
+        }
+    };
+    // How many classes there are is known when the images are open; until then any number stands for it.
+    told(&mut config, 1);
     config.validate()?;
     let codec = PictureCodec::new(images_of(&config)?, model)?;
-    Ok((config, codec))
+    let parts = match flags.classes {
+        true => Some(with_classes(images_of(&config)?, &codec, seed)?),
+        false => None,
+    };
+    if let Some([train, _]) = &parts {
+        told(&mut config, train.class_names().len());
+        config.validate()?;
+    }
+    Ok(Begun { config, codec, parts })
+}
+
+/// Images with their classes, whatever these are.
+fn with_classes(image: &ImageConfig, codec: &PictureCodec, seed: u64) -> anyhow::Result<[Source; 2]> {
+    let opened = parts(&image.images, codec.extent(), codec.colours()?, true, image.held_out, seed);
+    let opened = opened.map_err(|error| {
+        let of_classes = match &image.images {
+            ImagesConfig::Folder { .. } => matches!(error.downcast_ref(), Some(PixelError::Unlabelled { .. })),
+            ImagesConfig::Mnist { path } => Mnist::open_unlabelled(path).is_ok(),
+            ImagesConfig::Shapes { .. } => false,
+        };
+        if of_classes { error.context("`--classes` (leave it out to train without classes)") } else { error }
+    })?;
+    ensure!(!opened[0].class_names().is_empty(), "`--classes`: the images have no classes");
+    Ok(opened)
 }
 
 /// So that the run can be resumed from any folder.
@@ -168,7 +204,8 @@ fn make_absolute(image: &mut ImageConfig) -> anyhow::Result<()> {
 /// Reads `PATH` or `CKPT,YAML`.
 fn tokenizer_keys(path: &Path) -> anyhow::Result<Vec<(&'static str, &str)>> {
     let text = path.to_str().with_context(|| format!("`--tokenizer {}`: not UTF-8", path.display()))?;
-    Ok(match text.split_once(',') {
+    // Names of checkpoints have commas more often than those of configurations.
+    Ok(match text.rsplit_once(',') {
         Some((checkpoint, yaml)) if !path.exists() => {
             vec![("data.tokenizer.path", checkpoint), ("data.tokenizer.yaml", yaml)]
         }
@@ -178,18 +215,16 @@ fn tokenizer_keys(path: &Path) -> anyhow::Result<Vec<(&'static str, &str)>> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-    use glauber_train::ImagesConfig;
-
     use super::*;
     use crate::arguments::{Arguments, Command, TrainWhat};
+    use clap::Parser;
 
     fn config(words: &[&str]) -> RunConfig {
         let words = ["glauber", "train", "image"].iter().chain(words);
         let Command::Train { what: TrainWhat::Image(flags) } = Arguments::parse_from(words).command else {
             panic!("another command")
         };
-        image_config(&flags, &Device::flex()).expect("a configuration").0
+        image_config(&flags, &Device::flex()).expect("a configuration").config
     }
 
     #[test]

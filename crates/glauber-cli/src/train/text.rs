@@ -125,6 +125,7 @@ impl Prepared {
             codec: Some(codec.fingerprint()),
             corpus: data.folder().file_name().map(|name| name.to_string_lossy().into_owned()),
             version: env!("CARGO_PKG_VERSION").into(),
+            classes: Vec::new(),
         };
         if begun.is_some_and(|begun| begun.corpus != vocabulary.corpus) {
             bail!("{}: the corpus has changed since the run began: restore it, or begin a new run", folder.display());

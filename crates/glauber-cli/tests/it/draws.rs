@@ -21,7 +21,9 @@ fn samples_and_their_statistics_are_those_of_the_host() {
     let folder = tempfile::tempdir().expect("a folder");
     let run = folder.path().join("run");
     assert!(glauber(small_run(&run, 4, &["data.classes=2", "model.classes=2"])).status().expect("it runs").success());
-    for more in [&["--temperature", "0.8", "--class", "1"][..], &["--block", "3", "--renoise-steps", "5", "--rounds", "2"]] {
+    for more in
+        [&["--temperature", "0.8", "--class", "1"][..], &["--block", "3", "--renoise-steps", "5", "--rounds", "2"]]
+    {
         let on = |place: &[&str]| sample(&run, &[more, place].concat());
         let (host, device) = (on(&["--draw-on", "host"]), on(&["--draw-on", "device"]));
         assert!(host.0 && host.2.contains("for each of 3 sequences"), "{host:?}");

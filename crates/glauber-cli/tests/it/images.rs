@@ -42,6 +42,11 @@ fn shapes_are_learned_sampled_filmed_and_painted_in() {
     let output = run(at, &sample);
     said(&output);
     assert!(String::from_utf8_lossy(&output.stderr).contains("128.0 evaluations"));
+    let named = ["sample", "--run", "run", "--class", "square", "--out", "named.png", "--grid", "2x3"];
+    said(&run(at, &named));
+    assert!(fs::read(at.join("named.png")).expect("a sheet") == fs::read(at.join("sheet.png")).expect("a sheet"));
+    let info = said(&run(at, &["info", "run"]));
+    assert!(info.contains("classes     0 circle, 1 square, 2 "), "{info}");
     // Guidance asks the network twice.
     let output = run(at, &["sample", "--run", "run", "--class", "1", "--guidance", "2", "--out", "guided.png"]);
     said(&output);
@@ -128,6 +133,12 @@ fn mistakes_with_images_are_one_line_that_names_the_cure() {
     let black = Image::filled(Extent::new(SIDE, SIDE).expect("an extent"), Colours::Grey, 0.0);
     black.save_png(at.join("black.png")).expect("written");
     Image::filled(black.extent(), Colours::Grey, 1.0).save_png(at.join("white.png")).expect("written");
+    let jpeg = Path::new(env!("CARGO_MANIFEST_DIR")).join("../glauber-pixels/tests/fixtures/baseline.jpg");
+    let jpeg = fs::read(jpeg).expect("a fixture");
+    fs::create_dir_all(at.join("cut/class")).expect("created");
+    for name in ["cut.jpg", "cut/class/cut.jpg"] {
+        fs::write(at.join(name), &jpeg[..jpeg.len() / 2]).expect("written");
+    }
     let lattice = "schedule.order={ kind = \"spaced\", height = 12, width = 8, spacing = 2 }";
     for (words, name) in [
         (vec!["train", "image", "--data", "mnist"], "--path"),
@@ -142,7 +153,7 @@ fn mistakes_with_images_are_one_line_that_names_the_cure() {
         (vec!["train", "image", "--tokenizer", "nowhere"], "--tokenizer"),
         (vec!["train", "image", "--tokenizer", "run"], "--tokenizer"),
         (vec!["sample", "--run", "run"], "--out"),
-        (vec!["sample", "--run", "run", "--out", "x.png", "--class", "9"], "0..7"),
+        (vec!["sample", "--run", "run", "--out", "x.png", "--class", "9"], "the classes 0 circle, 1 square"),
         (vec!["sample", "--run", "run", "--out", "x.png", "--animate", "x.mov"], ".gif"),
         (vec!["infill", "--run", "run", "--image", "black.png", "--mask", "black.png", "--out", "x.png"], "white"),
         (vec!["sample", "--run", "run", "--out", "x.png", "--apart", "9"], "1..=8"),
@@ -163,13 +174,68 @@ fn mistakes_with_images_are_one_line_that_names_the_cure() {
         (vec!["sample", "--run", "run", "--out", "x.png", "--animate", "./x.png"], "`--out`"),
         (vec!["sample", "--run", "run", "--out", "none/x.png"], "cannot write there"),
         (vec!["sample", "--run", "run", "--out", "x.png", "--grid", "1x512"], "`--grid`"),
-        (vec!["sample", "--run", "run", "--out", "x.png", "--class", "-1"], "the number of a class"),
+        (vec!["sample", "--run", "run", "--out", "x.png", "--class", "-1"], "the classes 0 circle"),
+        (vec!["sample", "--run", "run", "--out", "x.png", "--class", "dog"], "has the classes 0 circle, 1 square"),
+        (
+            vec!["infill", "--run", "run", "--image", "cut.jpg", "--mask", "white.png", "--out", "x.png"],
+            "cut.jpg: the data of the",
+        ),
+        (
+            vec!["infill", "--run", "run", "--image", "black.png", "--mask", "cut.jpg", "--out", "x.png"],
+            "cut.jpg: the data of the",
+        ),
+        (vec!["train", "image", "--data", "folder", "--path", "nowhere", "--classes"], "cannot search"),
+        (vec!["train", "image", "--data", "mnist", "--path", "nowhere", "--classes"], "nowhere: no train-images"),
+        (
+            vec!["train", "image", "--data", "folder", "--path", "cut", "--classes"],
+            "no image that can be read among 1 files",
+        ),
         (vec!["infill", "--run", "run", "a text with a ____"], "not trained on text"),
     ] {
         let output = run(at, &words);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
         assert!(!said.contains("panicked") && said.contains(name), "{words:?}: no `{name}` in: {said}");
+        let blamed = said.contains("leave it out");
+        assert_eq!(blamed, name.contains("leave it out"), "{words:?}: another cause is named: {said}");
+    }
+
+    // A run of before names of classes were kept says so.
+    let vocabulary = at.join("run/vocabulary.json");
+    let mut json: serde_json::Value =
+        serde_json::from_slice(&fs::read(&vocabulary).expect("a vocabulary")).expect("JSON");
+    assert_eq!(json["classes"][1], "square");
+    json.as_object_mut().expect("an object").remove("classes");
+    fs::write(&vocabulary, json.to_string()).expect("written");
+    let info = said(&run(at, &["info", "run"]));
+    assert!(info.contains("classes     0..7, whose names the run does not keep"), "{info}");
+    let output = run(at, &["sample", "--run", "run", "--out", "x.png", "--class", "square"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && said.contains("0..7, whose names it does not keep"), "{said}");
+    self::said(&run(at, &["sample", "--run", "run", "--out", "x.png", "--class", "1", "-n", "1"]));
+
+    // Weights, averages and moments that are no numbers are named.
+    let checkpoints = fs::read_dir(at.join("run/checkpoints")).expect("checkpoints");
+    let newest = checkpoints.map(|entry| entry.expect("an entry").path()).max().expect("a checkpoint");
+    let resume = ["train", "image", "--run", "run", "--resume"];
+    for (name, words) in [
+        ("average", &["sample", "--run", "run", "--out", "x.png"][..]),
+        ("weights", &resume),
+        ("average", &resume),
+        ("moment-1", &resume),
+        ("moment-2", &resume),
+    ] {
+        let path = newest.join(format!("{name}.safetensors"));
+        let whole = fs::read(&path).expect("weights");
+        fs::write(&path, [&whole[..whole.len() - 4], &f32::INFINITY.to_le_bytes()].concat()).expect("written");
+        let output = run(at, words);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{name}: {said}");
+        assert!(
+            said.contains(&format!("{name}.safetensors: tensor `")) && said.contains("` holds inf"),
+            "{name}: {said}"
+        );
+        fs::write(&path, whole).expect("written back");
     }
 
     // A run holds out some of the images that it began with, and no others.
@@ -187,4 +253,40 @@ fn mistakes_with_images_are_one_line_that_names_the_cure() {
         assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
         assert!(said.contains("run: the images have changed"), "{words:?}: {said}");
     }
+}
+
+#[test]
+fn labels_that_nobody_asks_for_may_be_any() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    fs::create_dir(at.join("letters")).expect("created");
+    let put = |name: &str, magic: u8, axes: &[u32], content: Vec<u8>| {
+        let axes = axes.iter().flat_map(|axis| axis.to_be_bytes());
+        let file: Vec<u8> = [0, 0, 8, magic].into_iter().chain(axes).chain(content).collect();
+        fs::write(at.join("letters").join(name), file).expect("written");
+    };
+    let image = |count: u32| (0..count * 64).map(|place| (place * 37 % 251) as u8).collect();
+    put("train-images-idx3-ubyte", 3, &[30, 8, 8], image(30));
+    put("t10k-images-idx3-ubyte", 3, &[4, 8, 8], image(4));
+    put("train-labels-idx1-ubyte", 1, &[30], (0..30).map(|item| item % 27).collect());
+    put("t10k-labels-idx1-ubyte", 1, &[4], vec![1, 26, 3, 4]);
+    let small = ["model.width=16", "model.layers=1", "model.condition_width=8", "train.warmup_steps=2"];
+    let short = ["train.samples=2", "train.validation_sequences=4"];
+    let settings = small.iter().chain(&short).flat_map(|setting| ["--set", setting]);
+    let words =
+        ["train", "image", "--data", "mnist", "--path", "letters", "--size", "8", "--steps", "1", "--batch", "2"];
+    let words: Vec<&str> = words.into_iter().chain(settings).chain(["--sweeps", "1", "--run"]).collect();
+    let trained = |more: &[&str]| run(at, &[&words[..], more].concat());
+    said(&trained(&["letters-alone"]));
+    let text = said(&trained(&["letters-told", "--classes"]));
+    assert!(text.contains("classes, from 0: 0, 1, 2") && text.contains("25, 26"), "{text}");
+    // Nor need there be any, unless they are asked for.
+    fs::remove_file(at.join("letters/t10k-labels-idx1-ubyte")).expect("removed");
+    said(&trained(&["none"]));
+    let output = trained(&["refused", "--classes"]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.code() == Some(2) && said.contains("leave it out") && said.contains("no t10k-labels"),
+        "{said}"
+    );
 }

@@ -289,14 +289,10 @@ fn a_folder_is_flipped_and_cropped_in_as_many_passes_as_asked() {
 
 #[test]
 fn tokenizers_of_other_projects_are_opened() {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/vq-fixtures");
-    if !fixtures.is_dir() {
-        eprintln!("SKIPPED: no fixtures {}", fixtures.display());
-        return;
-    }
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../glauber-image/tests/fixtures");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path();
-    let [diffusers, taming] = ["diffusers-vq", "taming-vqgan"].map(|name| fixtures.join(name).display().to_string());
+    let [diffusers, taming] = ["diffusers", "taming"].map(|name| fixtures.join(name).display().to_string());
     let pair = format!("{taming}/last.ckpt,{taming}/model.yaml");
     for (name, path) in [("a", &diffusers), ("b", &taming), ("c", &pair)] {
         let settings = SMALL.iter().flat_map(|setting| ["--set", setting]);
@@ -311,4 +307,21 @@ fn tokenizers_of_other_projects_are_opened() {
         assert_eq!(text.contains("encoding"), name != "c", "the third is the second again: {text}");
         said(&run(at, &["sample", "--run", name, "--out", "x.png", "-n", "1"]));
     }
+    // A number that is none, in the file of another project and in the run's own.
+    let poisoned = |from: &Path, to: &Path| {
+        let mut bytes = fs::read(from).expect("weights");
+        let end = bytes.len();
+        bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+        fs::write(to, bytes).expect("written");
+    };
+    fs::create_dir(at.join("nan")).expect("created");
+    fs::copy(fixtures.join("diffusers/config.json"), at.join("nan/config.json")).expect("copied");
+    let weights = "diffusion_pytorch_model.safetensors";
+    poisoned(&fixtures.join("diffusers").join(weights), &at.join("nan").join(weights));
+    let foreign = refused(&run(at, &["train", "image", "--tokenizer", "nan", "--size", "8", "--steps", "1"]));
+    assert!(foreign.contains(weights) && foreign.contains("holds NaN"), "{foreign}");
+    let own = at.join("a/tokenizer/weights.safetensors");
+    poisoned(&own, &own);
+    let sampled = refused(&run(at, &["sample", "--run", "a", "--out", "x.png"]));
+    assert!(sampled.contains("a/tokenizer") && sampled.contains("holds NaN"), "{sampled}");
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use burn::tensor::{Bytes, DType, Device, Shape, TensorData};
 use glauber_files::write_whole;
+use glauber_fused::finite;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
@@ -14,6 +15,7 @@ use crate::{FeatureNetwork, FidelityError, NetworkConfig};
 const CONFIG: &str = "network.toml";
 const WEIGHTS: &str = "weights.safetensors";
 const HINT: &str = "expected the folder of a feature network, as `glauber train classifier` writes one";
+const DIVERGED: &str = "its training has diverged, or the file is damaged: take another network";
 /// What PyTorch's batch normalisation counts and nothing here needs.
 const COUNTER: &str = ".num_batches_tracked";
 
@@ -96,11 +98,8 @@ fn numbers(tensor: &TensorView<'_>, path: &Path, name: String, shape: &[usize]) 
         }
     };
     let bytes = Bytes::from_bytes_vec(tensor.data().to_vec());
-    let values: Vec<f32> = TensorData::from_bytes(bytes, Shape::from(shape.to_vec()), dtype).iter().collect();
-    match values.iter().find(|value| !value.is_finite()) {
-        Some(value) => Err(FidelityError::malformed(path, format!("tensor `{name}` holds {value}"), HINT)),
-        None => Ok(values),
-    }
+    let data = TensorData::from_bytes(bytes, Shape::from(shape.to_vec()), dtype);
+    finite(&name, data).map_err(|error| FidelityError::malformed(path, error, DIVERGED))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), FidelityError> {

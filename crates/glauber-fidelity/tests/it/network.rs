@@ -183,8 +183,16 @@ fn folders_that_are_no_network_say_why() {
     assert!(found.contains("no place for the tensor `6.weight`"), "{found}");
     let found = changed(&|tensors| tensors[0].1 = Dtype::I32);
     assert!(found.contains("`0.weight` holds I32"), "{found}");
-    let found = changed(&|tensors| tensors[0].3 = f32::NAN.to_le_bytes().to_vec());
-    assert!(found.contains("`0.weight` holds NaN"), "{found}");
+    // Numbers that are none, and those that are too large for 32 bits.
+    let f64s = 1e300f64.to_le_bytes().to_vec();
+    let (infinite, half) = (f32::INFINITY.to_le_bytes().to_vec(), vec![0x00, 0x7c]);
+    let nan = f32::NAN.to_le_bytes().to_vec();
+    for (dtype, bytes, number) in
+        [(Dtype::F32, nan, "NaN"), (Dtype::F32, infinite, "inf"), (Dtype::F16, half, "inf"), (Dtype::F64, f64s, "inf")]
+    {
+        let found = changed(&|tensors| (tensors[0].1, tensors[0].3) = (dtype, bytes.clone()));
+        assert!(found.contains(&format!("`0.weight` holds {number}")), "{found}");
+    }
     foreign(folder.path(), &DESCRIPTION.replace("features = 3", "features = 6"), &tensors());
     assert!(message().contains("`features` is 6"), "{}", message());
     foreign(folder.path(), &DESCRIPTION.replace("outputs", "output"), &tensors());

@@ -43,7 +43,8 @@ const KEYS: [&str; 18] = [
 ///
 /// # Errors
 /// [`ImageError::Unsupported`] and [`ImageError::MissingKey`] name the key of the configuration that cannot be imported;
-/// [`ImageError::MissingTensor`], [`ImageError::TensorShape`] and [`ImageError::SurplusTensor`] name the tensor that does not fit it.
+/// [`ImageError::MissingTensor`], [`ImageError::TensorShape`] and [`ImageError::SurplusTensor`] name the tensor that does not fit it,
+/// [`ImageError::Malformed`] one that holds NaN or infinity.
 pub fn diffusers(folder: &Path, device: &Device) -> Result<Imported, ImageError> {
     let document = Document::json(&folder.join(CONFIG))?;
     let mut model = VqModel::zeros(&config(&document)?, device)?;

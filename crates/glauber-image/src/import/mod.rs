@@ -8,6 +8,7 @@ mod taming;
 mod tensors;
 #[cfg(test)]
 mod tests;
+mod torch;
 
 use crate::VqModel;
 

@@ -14,12 +14,17 @@ const OWN: &str = "tokenizer.toml";
 const IN_RUN: &str = "tokenizer";
 /// A folder of diffusers has this file.
 const DIFFUSERS: &str = "config.json";
-const EXPECTED: &str = "the folder of a tokenizer, a run folder with `tokenizer/` in it, a diffusers `VQModel` folder (`config.json`), or a \
-                        taming-transformers checkpoint (.ckpt) with its one .yaml beside it";
+const EXPECTED: &str = "the folder of a tokenizer, a run folder with `tokenizer/` in it, a diffusers `VQModel` folder (`config.json`), a \
+                        taming-transformers checkpoint (.ckpt) with its YAML beside it or in `configs/` beside its folder, or both as \
+                        `CKPT,YAML`";
+/// Endings of the names of checkpoints, and of their configurations.
+const CHECKPOINTS: [&str; 3] = ["ckpt", "pt", "pth"];
+const CONFIGS: [&str; 2] = ["yaml", "yml"];
 
 /// Opens the autoencoder at a path: a folder that [`VqModel::save`] wrote, a folder that has such a one as `tokenizer/`, a folder of
-/// [`diffusers`](super::diffusers()), or a checkpoint of [`taming`](super::taming()), alone or in a folder, with the only `.yaml` (or
-/// `.yml`) of the same folder.
+/// [`diffusers`](super::diffusers()), or a checkpoint of [`taming`](super::taming()), alone or in a folder, of which `last.ckpt` is the one
+/// that counts. Its YAML is that of the same name in the same folder, or the only one there; or else, as Lightning lays it out, the one
+/// in `configs/` beside the checkpoint's folder.
 ///
 /// # Errors
 /// [`ImageError::NoTokenizer`] when there is nothing of the kind, and those of the function that reads what is there.
@@ -34,20 +39,51 @@ pub fn open(path: &Path, device: &Device) -> Result<Imported, ImageError> {
         _ if path.join(OWN).is_file() => own(path),
         _ if path.join(IN_RUN).join(OWN).is_file() => own(&path.join(IN_RUN)),
         _ if path.join(DIFFUSERS).is_file() => diffusers(path, device),
-        _ if path.is_dir() => checkpoint(&only(path, path, &["ckpt"])?, path, device),
+        _ if path.is_dir() => {
+            let (mut found, mut folder) = (files(path, &["ckpt"])?, path.to_owned());
+            let within = path.join("checkpoints");
+            if found.is_empty() && within.is_dir() {
+                (found, folder) = (files(&within, &["ckpt"])?, within);
+            }
+            let last = found.iter().find(|file| file.file_name().is_some_and(|name| name == "last.ckpt"));
+            match (last, &found[..]) {
+                (Some(file), _) | (None, [file]) => checkpoint(file, &folder, device),
+                _ => Err(not_one(path, &found, "ckpt", &folder)),
+            }
+        }
         _ => Err(nothing(path, "there is nothing".into())),
     }
 }
 
 fn checkpoint(path: &Path, folder: &Path, device: &Device) -> Result<Imported, ImageError> {
-    if !has_ending(path, &["ckpt", "pt", "pth"]) {
+    if !has_ending(path, &CHECKPOINTS) {
         return Err(nothing(path, "a file that is no checkpoint".into()));
     }
-    taming(path, &only(folder, path, &["yaml", "yml"])?, device)
+    taming(path, &config(path, folder)?, device)
 }
 
-/// The only file of a folder with one of these endings; `path` is what the user gave.
-fn only(folder: &Path, path: &Path, endings: &[&str]) -> Result<PathBuf, ImageError> {
+/// The configuration of a checkpoint.
+fn config(path: &Path, folder: &Path) -> Result<PathBuf, ImageError> {
+    let mut place = folder.to_owned();
+    let mut found = files(folder, &CONFIGS)?;
+    if found.is_empty() {
+        let beside = folder.canonicalize().map_err(ImageError::io(folder))?.with_file_name("configs");
+        if beside.is_dir() {
+            (found, place) = (files(&beside, &CONFIGS)?, beside);
+        }
+    }
+    let own = found.iter().find(|file| file.file_stem() == path.file_stem());
+    // Lightning's own settings lie beside those of the model.
+    let others = found.iter().filter(|file| !file.to_string_lossy().contains("-lightning."));
+    match (own, &others.collect::<Vec<_>>()[..]) {
+        (Some(file), _) => Ok(file.clone()),
+        (None, [file]) => Ok((*file).clone()),
+        _ => Err(not_one(path, &found, "yaml", &place)),
+    }
+}
+
+/// The files of a folder with one of these endings, by name.
+fn files(folder: &Path, endings: &[&str]) -> Result<Vec<PathBuf>, ImageError> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(ImageError::io(folder))? {
         let file = entry.map_err(ImageError::io(folder))?.path();
@@ -55,10 +91,12 @@ fn only(folder: &Path, path: &Path, endings: &[&str]) -> Result<PathBuf, ImageEr
             found.push(file);
         }
     }
-    match found.len() {
-        1 => Ok(found.remove(0)),
-        count => Err(nothing(path, format!("{count} files .{} in {}", endings[0], folder.display()))),
-    }
+    found.sort();
+    Ok(found)
+}
+
+fn not_one(path: &Path, found: &[PathBuf], ending: &str, folder: &Path) -> ImageError {
+    nothing(path, format!("{} files .{ending} in {}", found.len(), folder.display()))
 }
 
 fn has_ending(path: &Path, endings: &[&str]) -> bool {

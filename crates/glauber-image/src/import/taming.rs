@@ -3,15 +3,13 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use burn_store::{ModuleStore, PytorchStore};
 use serde_json::{Value, json};
 
 use crate::{ImageError, LevelConfig, QuantiserConfig, VqConfig, VqModel};
 
 use super::document::Document;
 use super::naming::TAMING;
-use super::tensors;
-use super::{Imported, whole_patches};
+use super::{Imported, tensors, torch, whole_patches};
 
 /// The groups of every normalisation, which these configurations cannot change.
 const GROUPS: usize = 32;
@@ -37,22 +35,19 @@ const DDCONFIG_KEYS: [&str; 15] = [
     "tanh_out",
 ];
 
-/// Reads a checkpoint in PyTorch's zip format, tensors under `state_dict`, and the YAML that it was trained with.
+/// Reads the tensors of a checkpoint that PyTorch wrote, under `state_dict` or at its top, and the YAML that it was trained with.
 ///
+/// What else Lightning keeps in a checkpoint is passed over, whatever it is, and nothing of the file is run.
 /// Tensors outside the autoencoder (`loss.…`, `model_ema.…`) are listed in the result and otherwise ignored.
 ///
 /// # Errors
 /// [`ImageError::Unsupported`] and [`ImageError::MissingKey`] name the key of the configuration that cannot be imported;
-/// [`ImageError::MissingTensor`], [`ImageError::TensorShape`] and [`ImageError::SurplusTensor`] name the tensor that does not fit it.
+/// [`ImageError::MissingTensor`], [`ImageError::TensorShape`] and [`ImageError::SurplusTensor`] name the tensor that does not fit it,
+/// [`ImageError::Malformed`] one that holds NaN or infinity.
 pub fn taming(checkpoint: &Path, config_file: &Path, device: &Device) -> Result<Imported, ImageError> {
     let document = Document::yaml(config_file)?;
     let mut model = VqModel::zeros(&config(&document)?, device)?;
-    std::fs::metadata(checkpoint).map_err(ImageError::io(checkpoint))?;
-    let store = PytorchStore::from_file(checkpoint).with_top_level_key("state_dict");
-    let mut store = store.map_indices_contiguous(false);
-    let hint = "expected a checkpoint that PyTorch wrote, with the tensors under `state_dict`";
-    let stored = store.get_all_tensors().map_err(|error| ImageError::malformed(checkpoint, error, hint))?;
-    let ignored = tensors::load(&mut model, checkpoint, stored, &[&TAMING])?;
+    let ignored = tensors::load(&mut model, checkpoint, &torch::tensors(checkpoint)?, &[&TAMING])?;
     Ok(Imported { model, ignored })
 }
 

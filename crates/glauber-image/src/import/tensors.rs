@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use burn::tensor::{DType, Shape, TensorData};
+use burn::tensor::{Shape, TensorData};
 use burn_store::burn_pack::Tensor as StoredTensor;
-use burn_store::{FloatCastAdapter, ModuleSnapshot, bridge};
+use burn_store::{ModuleSnapshot, bridge};
+use glauber_fused::finite;
 
+use crate::error::DIVERGED;
 use crate::model::VqNetwork;
 use crate::{ImageError, VqModel};
 
@@ -58,19 +60,13 @@ fn fitted(stored: StoredTensor, weight: &StoredTensor, path: &Path, key: &str) -
         let found = format!("tensor `{key}` holds {:?}, expected floating-point numbers", stored.dtype);
         return Err(ImageError::malformed(path, found, HINT));
     }
-    let dtype = stored.dtype;
-    let shape = Shape::from(expected);
-    let reshaped = shape.clone();
-    let to_shape = move |data: TensorData| {
-        let (bytes, _, dtype) = data.into_parts();
-        TensorData::from_bytes(bytes, reshaped.clone(), dtype)
-    };
-    Ok(bridge::map_data(stored, weight.name.clone(), dtype, shape, to_shape))
+    let data = bridge::into_data(stored).map_err(|error| ImageError::malformed(path, error, HINT))?;
+    let numbers = finite(key, data).map_err(|error| ImageError::malformed(path, error, DIVERGED))?;
+    Ok(bridge::from_data(TensorData::new(numbers, Shape::from(expected)), weight.name.clone(), None))
 }
 
 fn apply(network: &mut VqNetwork, path: &Path, tensors: Vec<StoredTensor>) -> Result<(), ImageError> {
-    let cast = FloatCastAdapter::to(DType::F32);
-    let result = network.apply(tensors, None, Some(Box::new(cast)), true);
+    let result = network.apply(tensors, None, None, true);
     match (result.errors.first(), result.missing.first()) {
         (Some(error), _) => Err(ImageError::malformed(path, error, HINT)),
         (None, Some((name, _))) => Err(ImageError::malformed(path, format!("nothing was read for `{name}`"), HINT)),

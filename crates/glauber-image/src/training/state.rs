@@ -6,8 +6,12 @@ use std::path::Path;
 use burn::module::Module;
 use burn::optim::{ModuleOptimizer, OptimizerRecord};
 use burn::tensor::{Bytes, Device};
+use burn_store::bridge;
+use burn_store::burn_pack::Reader;
+use glauber_fused::finite;
 use serde::{Deserialize, Serialize};
 
+use crate::error::DIVERGED;
 use crate::rng::{HostRng, Purpose};
 use crate::storage::{load_module, save_module, write_folder};
 use crate::{ImageError, VqConfig, VqModel};
@@ -111,7 +115,14 @@ fn save_moments(path: &Path, optimiser: &ModuleOptimizer) -> Result<(), ImageErr
 
 fn load_moments(path: &Path, config: &TokenizerTrainConfig) -> Result<ModuleOptimizer, ImageError> {
     let bytes = fs::read(path).map_err(ImageError::io(path))?;
-    let record = OptimizerRecord::from_bytes(Bytes::from_bytes_vec(bytes));
+    let bytes = Bytes::from_bytes_vec(bytes);
+    let read = Reader::from_bytes(bytes.clone()).and_then(Reader::into_tensors);
+    for stored in read.map_err(|error| ImageError::malformed(path, error, HINT))? {
+        let name = stored.name.clone();
+        let data = bridge::into_data(stored).map_err(|error| ImageError::malformed(path, error, HINT))?;
+        finite(&name, data).map_err(|error| ImageError::malformed(path, error, DIVERGED))?;
+    }
+    let record = OptimizerRecord::from_bytes(bytes);
     let record = record.map_err(|error| ImageError::malformed(path, format!("{error:?}"), HINT))?;
     Ok(descent::adam(config).load_record(record))
 }
@@ -120,6 +131,9 @@ fn load_averages(path: &Path, sizes: &VqConfig, config: &TokenizerTrainConfig) -
     let bytes = fs::read(path).map_err(ImageError::io(path))?;
     let (numbers, rest) = bytes.as_chunks::<8>();
     let numbers: Vec<f64> = numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
+    if let Some(number) = numbers.iter().find(|number| !number.is_finite()) {
+        return Err(ImageError::malformed(path, format!("the averages of the codebook hold {number}"), DIVERGED));
+    }
     let (entries, dim) = (sizes.quantiser.entries(), sizes.quantiser.dim());
     let settings = [config.decay, config.revive_below];
     let restored = CodebookAverages::restored(&numbers, entries, dim, settings).filter(|_| rest.is_empty());

@@ -178,3 +178,34 @@ fn the_adaptive_weight_follows_the_differences() {
     let (one, four) = (weight(1.0, true), weight(4.0, true));
     assert!(one > 0.0 && (four / one - 4.0).abs() < 1e-4, "{one} {four}");
 }
+
+#[test]
+fn a_training_with_what_is_no_number_is_not_gone_on_with() {
+    let root = tempfile::tempdir().unwrap();
+    let (folder, config) = (root.path().join("training"), contested(false));
+    let mut trainer = begin(codebook(), &config);
+    steps(&mut trainer, 0..5);
+    let resumed = || {
+        let resumed = TokenizerTrainer::resume(&sizes(codebook()), &config, SEED, &folder, &Device::flex());
+        resumed.map(drop).map_err(|error| error.to_string())
+    };
+    for (name, number) in [
+        ("weights.safetensors", f64::from(f32::NAN)),
+        ("moments.bpk", f64::INFINITY),
+        ("averages.f64", f64::NAN),
+        ("discriminator.safetensors", f64::NAN),
+        ("discriminator-moments.bpk", f64::NEG_INFINITY),
+    ] {
+        trainer.save(&folder).unwrap();
+        assert_eq!(resumed(), Ok(()));
+        let path = folder.join(name);
+        let whole = fs::read(&path).unwrap();
+        let end = match name {
+            "averages.f64" => number.to_le_bytes().to_vec(),
+            _ => (number as f32).to_le_bytes().to_vec(),
+        };
+        fs::write(&path, [&whole[..whole.len() - end.len()], &end].concat()).unwrap();
+        let error = resumed().unwrap_err();
+        assert!(error.contains(name) && error.contains(&format!(" {number}")), "{error}");
+    }
+}

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use burn_store::{ModuleStore, SafetensorsStore};
+use burn_store::{ModuleStore, SafetensorsStore, bridge};
 use serde::{Deserialize, Serialize};
 
 use glauber_files::{remove_folder, remove_unfinished, write_folder};
+use glauber_fused::finite;
 use glauber_model::Network;
 
 use crate::{Optimiser, RunConfig, TrainError};
@@ -204,6 +205,10 @@ fn load_network(path: &Path, network: &mut Network) -> Result<(), TrainError> {
         return Err(malformed(path, "the file is missing"));
     }
     let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true);
+    for (name, stored) in store.get_all_tensors().map_err(|error| malformed(path, error))? {
+        let data = bridge::to_data(stored).map_err(|error| malformed(path, error))?;
+        finite(name, data).map_err(|error| malformed(path, error))?;
+    }
     let applied = store.apply_to(network).map_err(|error| malformed(path, error))?;
     match applied.unused.first() {
         Some(unused) => Err(malformed(path, format!("a tensor `{unused}` that this network has not"))),
@@ -216,6 +221,6 @@ fn malformed(path: &Path, error: impl ToString) -> TrainError {
     TrainError::Malformed {
         path: path.into(),
         found: found.chars().take(160).collect(),
-        hint: "the file is missing, truncated or of another network: restore it, or delete its checkpoint folder to use the one before, if there is one",
+        hint: "the file is missing, damaged or of another network: restore it, or delete its checkpoint folder to use the one before, if there is one",
     }
 }

@@ -61,12 +61,16 @@ pub struct Vocabulary {
     pub corpus: Option<String>,
     /// Version of the program that began the run.
     pub version: String,
+    /// The names of the classes that the network is told; empty where there are none, and in runs that began before they were kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
 }
 
 impl Vocabulary {
     /// Tokens that need no codec, by how often each stands in the training data; begun by a program of this version.
     pub fn of_counts(counts: Vec<u64>, version: &str) -> Self {
-        Self { size: counts.len(), counts, mask: None, codec: None, corpus: None, version: version.into() }
+        let (size, classes) = (counts.len(), Vec::new());
+        Self { size, counts, mask: None, codec: None, corpus: None, version: version.into(), classes }
     }
 }
 

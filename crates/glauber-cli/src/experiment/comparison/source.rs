@@ -116,6 +116,7 @@ impl Source {
             codec: self.codec(masked).ok().flatten().map(|codec| codec.fingerprint()),
             corpus: None,
             version: env!("CARGO_PKG_VERSION").into(),
+            classes: Vec::new(),
         }
     }
 
