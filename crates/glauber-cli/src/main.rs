@@ -111,11 +111,13 @@ fn explained(error: &clap::Error) -> ExitCode {
 
 /// Logs to stderr from a level on.
 fn log(level: LevelFilter) {
-    // What a device's libraries warn of, the program says in its own words; with `-v` they are heard as well.
-    let devices = if level > LevelFilter::WARN { level } else { LevelFilter::OFF };
-    let shown = Targets::new().with_default(level).with_target("cubecl_common", devices);
-    let lines =
-        tracing_subscriber::fmt::layer().with_ansi(io::stderr().is_terminal()).with_writer(|| Unheard(io::stderr()));
+    // What these libraries warn of, the program says in its own words or refuses; with `-v` they
+    // are heard as well.
+    let heard = if level > LevelFilter::WARN { level } else { LevelFilter::OFF };
+    let shown = Targets::new().with_default(level).with_target("cubecl_common", heard).with_target("tokenizers", heard);
+    // Colours are for terminals, where nobody has asked to do without (<https://no-color.org>).
+    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let lines = tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(|| Unheard(io::stderr()));
     tracing_subscriber::registry().with(lines).with(shown).init();
 }
 

@@ -32,10 +32,13 @@ pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
     let mut out = screen::out();
     writeln!(out, "vocabulary: {} tokens, fingerprint {}", codec.vocab_size(), codec.fingerprint())?;
     if let Some(text) = &flags.text {
-        let tokens = codec.encode(text)?;
+        let (tokens, coverage) = codec.measure(text)?;
         let shown: Vec<String> = tokens.iter().map(|&token| codec.token_text(token)).collect();
         writeln!(out, "{} tokens: {}", tokens.len(), shown.join("|"))?;
         writeln!(out, "{tokens:?}")?;
+        if !coverage.is_complete() {
+            writeln!(out, "not all of the text: {coverage}; decoded: {}", codec.decode(&tokens)?)?;
+        }
     }
     if let Some(path) = &flags.out {
         codec.save(path)?;

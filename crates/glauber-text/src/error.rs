@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use glauber_tokens::Token;
 
+use crate::Coverage;
+
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -38,6 +40,32 @@ pub enum TextError {
     EmptyCorpus {
         /// Number of files.
         files: usize,
+    },
+    /// The tokenizer leaves nothing of the corpus.
+    #[error(
+        "the tokenizer has no token for anything in the corpus, {bytes} bytes of text; use one that was made for such text, or \
+         `kind = \"bpe\"` or \"bytes\""
+    )]
+    NoTokens {
+        /// Bytes of text.
+        bytes: u64,
+    },
+    /// The tokenizer leaves too little of the corpus.
+    #[error(
+        "the tokenizer cannot express the corpus: {coverage}, more than `data.prepare.max_lost` = {limit} lets pass; use one that was \
+         made for such text, or `kind = \"bpe\"` or \"bytes\", or raise `data.prepare.max_lost`"
+    )]
+    Inexpressible {
+        /// What is lost.
+        coverage: Coverage,
+        /// The share that is let pass.
+        limit: f64,
+    },
+    /// The share that may be lost is none.
+    #[error("`data.prepare.max_lost` is {found}, expected a share from 0 to 1")]
+    MaxLost {
+        /// The share found.
+        found: f64,
     },
     /// A file is not UTF-8.
     #[error("{path} is not UTF-8 at byte {offset} (of its decompressed content); convert it to UTF-8 first", path = .path.display())]

@@ -21,9 +21,9 @@ mod error;
 mod shards;
 mod template;
 
-pub use codec::{TextCodec, TokenizerConfig};
+pub use codec::{Coverage, TextCodec, TokenizerConfig};
 pub use corpus::{Corpus, CorpusConfig, DocumentSplit, Documents, Passage};
 pub use error::TextError;
 pub use glauber_shards::{Sequences, ShardError, TokenData, TokenStream};
-pub use shards::{PrepareConfig, PrepareProgress, prepare};
+pub use shards::{PrepareConfig, PrepareProgress, coverage, prepare};
 pub use template::{Layout, Piece, Template};

@@ -1,17 +1,32 @@
 //! Text with gaps, for infilling.
 
+use std::ops::Range;
+
 use glauber_tokens::{Codec, Token};
 
 use crate::{TextCodec, TextError};
 
 /// Underscores that make a gap, at least.
 const GAP: usize = 4;
+/// What a gap is taken to hold while the text around it is encoded: the first of these whose tokens
+/// end where the gap ends, and which the vocabulary knows. Letters come first, because a gap within
+/// a word is filled with letters.
+const FILLERS: [&str; 20] =
+    ["x", "q", "z", "k", "o", "e", "ǂ", "ж", "あ", "XQ", "zq", "0", "7", "|", "~", "#", ".", ",", "\n", " "];
+/// Tokens before a gap that decide how the gap's own tokens read.
+const CONTEXT: usize = 32;
 
 /// A part of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
-    /// Tokens that are given, shape `[site]`.
-    Known(Vec<Token>),
+    /// What is given.
+    Known {
+        /// As it was written, without the space that belongs to the gap behind it.
+        text: String,
+        /// Shape `[site]`; none where the tokenizer has none for this text, white space for
+        /// instance.
+        tokens: Vec<Token>,
+    },
     /// Tokens to be generated: this many, or the default length.
     Gap(Option<usize>),
 }
@@ -26,15 +41,17 @@ pub enum Piece {
 /// the gap and not to the known text: in `The ____ sat` the first token of the gap is the one that brings its space along, as it
 /// would be in running text. Known text after a gap keeps its leading space for the same reason.
 ///
+/// Known text has the tokens that it has in the whole text: a tokenizer that puts a space before a
+/// text, or marks the parts of a word, sees the gap as a part of a word where no space stands
+/// between.
+///
 /// ```
 /// use glauber_text::{Piece, Template, TextCodec};
 ///
 /// let codec = TextCodec::bytes();
 /// let template = Template::parse("a____b{2}", &codec)?;
-/// assert_eq!(
-///     template.pieces,
-///     [Piece::Known(vec![97]), Piece::Gap(None), Piece::Known(vec![98]), Piece::Gap(Some(2))]
-/// );
+/// let known = |text: &str| Piece::Known { text: text.into(), tokens: text.bytes().map(u32::from).collect() };
+/// assert_eq!(template.pieces, [known("a"), Piece::Gap(None), known("b"), Piece::Gap(Some(2))]);
 /// let layout = template.layout(3, 9, &codec)?;
 /// assert_eq!(layout.clamp, [true, false, false, false, true, false, false, true, false]);
 /// assert_eq!(layout.tokens[7], codec.end_of_text());
@@ -55,6 +72,8 @@ pub struct Layout {
     pub clamp: Vec<bool>,
     /// Sites of the template itself; what lies behind is not part of the text.
     pub end: usize,
+    /// In order; known ones with their text.
+    stretches: Vec<(Range<usize>, Option<String>)>,
 }
 
 impl Template {
@@ -69,7 +88,7 @@ impl Template {
         while let Some(character) = rest.chars().next() {
             let offset = text.len() - rest.len();
             if let Some((gap, length)) = gap_at(rest, offset)? {
-                push_known(&mut pieces, &mut known, codec, true)?;
+                push_known(&mut pieces, &mut known);
                 pieces.push(Piece::Gap(gap));
                 rest = &rest[length..];
                 continue;
@@ -94,10 +113,11 @@ impl Template {
             };
             rest = &rest[length..];
         }
-        push_known(&mut pieces, &mut known, codec, false)?;
+        push_known(&mut pieces, &mut known);
         if !pieces.iter().any(|piece| matches!(piece, Piece::Gap(_))) {
             return Err(TextError::NoGap);
         }
+        encode(&mut pieces, codec)?;
         Ok(Self { pieces })
     }
 
@@ -112,7 +132,7 @@ impl Template {
         let (mut known, mut gaps) = (0usize, 0usize);
         for piece in &self.pieces {
             match piece {
-                Piece::Known(tokens) => known += tokens.len(),
+                Piece::Known { tokens, .. } => known += tokens.len(),
                 Piece::Gap(None) if default_gap_len == 0 => {
                     let reason = "the default gap length is 0, expected at least 1";
                     return Err(TextError::Gap { gap: "_".repeat(GAP), offset: 0, reason });
@@ -126,26 +146,54 @@ impl Template {
         }
         let mut tokens = Vec::with_capacity(len);
         let mut clamp = Vec::with_capacity(len);
+        let mut stretches: Vec<(Range<usize>, Option<String>)> = Vec::new();
         for piece in &self.pieces {
-            match piece {
-                Piece::Known(known) => tokens.extend(known),
-                Piece::Gap(length) => {
-                    tokens.resize(tokens.len() + length.unwrap_or(default_gap_len), codec.end_of_text())
+            let start = tokens.len();
+            let text = match piece {
+                Piece::Known { text, tokens: known } => {
+                    tokens.extend(known);
+                    Some(text.clone())
                 }
+                Piece::Gap(length) => {
+                    tokens.resize(start + length.unwrap_or(default_gap_len), codec.end_of_text());
+                    None
+                }
+            };
+            clamp.resize(tokens.len(), text.is_some());
+            match stretches.last_mut() {
+                Some((gap, None)) if text.is_none() => gap.end = tokens.len(),
+                _ => stretches.push((start..tokens.len(), text)),
             }
-            clamp.resize(tokens.len(), matches!(piece, Piece::Known(_)));
         }
         tokens.resize(len, codec.end_of_text());
         clamp.resize(len.min(end + 1), true);
         clamp.resize(len, false);
-        Ok(Layout { tokens, clamp, end })
+        Ok(Layout { tokens, clamp, end, stretches })
     }
 }
 
 impl Layout {
+    /// A sequence that is known but for the sites of one gap.
+    ///
+    /// # Errors
+    /// [`TextError::OutsideVocabulary`].
+    ///
+    /// # Panics
+    /// When the gap does not lie within the sequence.
+    pub fn around(codec: &TextCodec, tokens: Vec<Token>, gap: Range<usize>) -> Result<Self, TextError> {
+        let (len, before) = (tokens.len(), &tokens[..gap.start]);
+        let after = codec.decode_after(context(&tokens[..gap.end]), &tokens[gap.end..])?;
+        let stretches =
+            vec![(0..gap.start, Some(codec.decode(before)?)), (gap.clone(), None), (gap.end..len, Some(after))];
+        let clamp = (0..len).map(|site| !gap.contains(&site)).collect();
+        Ok(Self { tokens, clamp, end: len, stretches })
+    }
+
     /// The text of a finished sequence, the template's sites only, with `open` and `close` around each generated stretch.
     ///
-    /// Stretches are decoded one by one: a generated stretch that ends within a character shows U+FFFD there.
+    /// Known text is the text of the template, byte for byte. Generated stretches are decoded one
+    /// by one, as they read behind what stands before them: one that ends within a character shows
+    /// U+FFFD there.
     ///
     /// # Errors
     /// [`TextError::OutsideVocabulary`], or [`TextError::RenderedLength`] when `tokens` ends before the template does.
@@ -154,18 +202,22 @@ impl Layout {
             return Err(TextError::RenderedLength { found: tokens.len(), expected: self.end });
         }
         let mut text = String::new();
-        let mut start = 0;
-        for run in self.clamp[..self.end].chunk_by(|a, b| a == b) {
-            let decoded = codec.decode(&tokens[start..start + run.len()])?;
-            start += run.len();
-            if run[0] {
-                text.push_str(&decoded);
-            } else {
-                text.extend([open, &decoded, close]);
+        for (sites, known) in &self.stretches {
+            match known {
+                Some(known) => text.push_str(known),
+                None => {
+                    let before = context(&tokens[..sites.start]);
+                    text.extend([open, &codec.decode_after(before, &tokens[sites.clone()])?, close]);
+                }
             }
         }
         Ok(text)
     }
+}
+
+/// The last of some tokens.
+fn context(tokens: &[Token]) -> &[Token] {
+    &tokens[tokens.len().saturating_sub(CONTEXT)..]
 }
 
 /// The gap that `rest` begins with, and its length in bytes.
@@ -190,23 +242,67 @@ fn underscores(text: &str) -> usize {
     text.bytes().take_while(|&b| b == b'_').count()
 }
 
-/// Encodes the known text gathered so far.
-fn push_known(
-    pieces: &mut Vec<Piece>,
-    known: &mut String,
-    codec: &TextCodec,
-    before_gap: bool,
-) -> Result<(), TextError> {
-    let text = std::mem::take(known);
-    let text = match text.strip_suffix(' ') {
-        Some(shorter) if before_gap && codec.words_carry_space() => shorter,
-        _ => &text,
-    };
-    let tokens = codec.encode(text)?;
-    if !tokens.is_empty() {
-        pieces.push(Piece::Known(tokens));
+/// Ends the known text gathered so far.
+fn push_known(pieces: &mut Vec<Piece>, known: &mut String) {
+    if !known.is_empty() {
+        pieces.push(Piece::Known { text: std::mem::take(known), tokens: Vec::new() });
     }
+}
+
+/// Gives the known text its tokens, and each gap the space before it where words carry one.
+fn encode(pieces: &mut Vec<Piece>, codec: &TextCodec) -> Result<(), TextError> {
+    let within = match codec.is_piecewise() {
+        true => None,
+        false => encode_around_fillers(pieces, codec),
+    };
+    let (mut within, mut gap_follows) = (within.map(Vec::into_iter), false);
+    for piece in pieces.iter_mut().rev() {
+        let Piece::Known { text, tokens } = piece else {
+            gap_follows = true;
+            continue;
+        };
+        if std::mem::take(&mut gap_follows) && codec.words_carry_space() && text.ends_with(' ') {
+            text.pop();
+        }
+        *tokens = match within.as_mut().and_then(|within| within.next_back()) {
+            Some(tokens) => tokens,
+            None => codec.encode(text)?,
+        };
+    }
+    pieces.retain(|piece| !matches!(piece, Piece::Known { text, .. } if text.is_empty()));
     Ok(())
+}
+
+/// The tokens of each known piece within the whole text, where something stands in the gaps. `None`
+/// when with all that could stand there some token reaches from a gap into the text.
+fn encode_around_fillers(pieces: &[Piece], codec: &TextCodec) -> Option<Vec<Vec<Token>>> {
+    let mut best = None;
+    for filler in FILLERS {
+        let mut whole = String::new();
+        let mut known = Vec::new();
+        for (at, piece) in pieces.iter().enumerate() {
+            match piece {
+                Piece::Known { text, .. } => {
+                    // The space before a gap is the gap's.
+                    let own = match pieces.get(at + 1) {
+                        Some(Piece::Gap(_)) if codec.words_carry_space() => text.strip_suffix(' ').unwrap_or(text),
+                        _ => text,
+                    };
+                    known.push(whole.len()..whole.len() + own.len());
+                    whole.push_str(text);
+                }
+                Piece::Gap(_) => whole.push_str(filler),
+            }
+        }
+        // Where there is no unknown token a filler may be refused: then the known text is encoded
+        // by itself.
+        match codec.trace(&whole).ok().flatten().and_then(|traced| traced.divide(&known)) {
+            Some((tokens, true)) => return Some(tokens),
+            Some((tokens, false)) => best = best.or(Some(tokens)),
+            None => {}
+        }
+    }
+    best
 }
 
 #[cfg(test)]
@@ -218,7 +314,7 @@ mod tests {
     }
 
     fn known(text: &str) -> Piece {
-        Piece::Known(text.bytes().map(Token::from).collect())
+        Piece::Known { text: text.to_owned(), tokens: text.bytes().map(Token::from).collect() }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail, ensure};
 use glauber_chain::ChainRng;
-use glauber_text::{Corpus, PrepareConfig, Sequences, TextCodec, prepare};
+use glauber_text::{Corpus, Coverage, Sequences, TextCodec, TokenStream, coverage, prepare};
 use glauber_tokens::{Codec, Token, TokenBatch};
 use glauber_train::DataConfig;
 
@@ -16,8 +16,11 @@ pub struct Evaluated {
     /// Shape `[row, site]`.
     pub clean: TokenBatch,
     pub rngs: Vec<ChainRng>,
-    /// Characters that each sequence stands for, shape `[row]`; none where they are no text.
+    /// Characters that each sequence stands for, shape `[row]`; none where they are no text, or
+    /// where tokens do not determine it.
     pub characters: Option<Vec<usize>>,
+    /// Why there is no number of characters for a text.
+    pub withheld: Option<String>,
 }
 
 impl Evaluated {
@@ -31,7 +34,7 @@ impl Evaluated {
         // Not the seed itself: source and training may have used its streams.
         let mut rngs = ChainRng::streams(flags.seed ^ 0xE7A1_0000_0000_0000, flags.sequences);
         let clean = TokenBatch::from_rows(rngs.iter_mut().map(&mut draw))?;
-        Ok(Self { from: format!("draws of {from}"), clean, rngs, characters: None })
+        Ok(Self { from: format!("draws of {from}"), clean, rngs, characters: None, withheld: None })
     }
 
     /// Windows of `--data`, or of what the run held out.
@@ -41,10 +44,12 @@ impl Evaluated {
         };
         let (codec, mut corpus, mut split) = (trained.codec()?, corpus.clone(), split.clone());
         let own = flags.data.is_empty();
+        // What is lost is told below.
+        split.max_lost = 1.0;
         if !own {
             corpus.paths.clone_from(&flags.data);
             corpus.column = flags.column.clone().or(corpus.column);
-            split = PrepareConfig { validation_fraction: 0.0, ..split };
+            split.validation_fraction = 0.0;
         }
         let files = Corpus::open(&corpus).context(if own {
             "the run's own corpus; `--data` names another"
@@ -55,9 +60,11 @@ impl Evaluated {
         let name = data.folder().file_name().map(|name| name.to_string_lossy().into_owned());
         ensure!(
             !own || name == trained.vocabulary.corpus,
-            "the run's corpus has changed since the run began, and with it what was held out: name files with `--data`"
+            "the run's corpus has changed since the run began, or how its tokenizer divides it, and with it what was held out: \
+             name files with `--data`"
         );
-        let stream = if own { data.validation() } else { data.train() };
+        let [all, held_out] = coverage(&data, codec)?;
+        let (stream, coverage) = if own { (data.validation(), held_out) } else { (data.train(), all) };
         let len = trained.schedule.len();
         ensure!(
             stream.tokens() >= len,
@@ -72,9 +79,36 @@ impl Evaluated {
                 format!("{}, {} tokens", paths.join(", "), stream.tokens())
             }
         };
-        let characters = clean.iter().map(|tokens| characters(codec, tokens)).collect::<Result<_, _>>()?;
-        Ok(Self { from, rngs: ChainRng::streams(flags.seed, clean.rows()), clean, characters: Some(characters) })
+        let withheld = withheld(&coverage);
+        let characters = match &withheld {
+            Some(_) => None,
+            None => {
+                let count = |tokens| match codec.has_decoder() {
+                    true => characters(codec, tokens),
+                    false => Ok(mean_characters(stream, len)),
+                };
+                Some(clean.iter().map(count).collect::<Result<_, _>>()?)
+            }
+        };
+        Ok(Self { from, rngs: ChainRng::streams(flags.seed, clean.rows()), clean, characters, withheld })
     }
+}
+
+/// Why a bound on the tokens is none on the text: what was not coded would be free.
+fn withheld(coverage: &Coverage) -> Option<String> {
+    if coverage.is_complete() {
+        return None;
+    }
+    Some(match coverage.missing() > 0.0 {
+        true => format!("the tokens do not stand for all of the text, {coverage}"),
+        false => "the tokens spell another text, with other case, accents or white space".to_owned(),
+    })
+}
+
+/// Characters that so many tokens stand for on the average, rounded down: less text makes the bound
+/// on a character larger.
+fn mean_characters(stream: &TokenStream, tokens: usize) -> usize {
+    (tokens as u128 * u128::from(stream.characters()) / stream.tokens() as u128) as usize
 }
 
 /// At most `count` sequences that do not overlap, spread evenly.

@@ -59,6 +59,8 @@ pub struct Report {
     nats: Estimate,
     bits: Estimate,
     bits_per_character: Option<Estimate>,
+    /// Why there are none.
+    withheld: Option<String>,
     prior: Estimate,
     truth: Option<Truth>,
 }
@@ -88,6 +90,7 @@ impl Report {
             nats: terms.nats_per_token(),
             bits: terms.bits_per_token(),
             bits_per_character: per_character.transpose()?,
+            withheld: evaluated.withheld.clone(),
             prior: per(terms.prior(), evaluated.clean.len()),
             truth,
         })
@@ -116,7 +119,12 @@ impl Report {
             line("", estimate, "bits per character")?;
         }
         line("  of it the start", self.prior, "nats per token")?;
-        let Some(truth) = &self.truth else { return Ok(()) };
+        let Some(truth) = &self.truth else {
+            if let Some(reason) = &self.withheld {
+                writeln!(out, "no bits per character: {reason}")?;
+            }
+            return Ok(());
+        };
         line("exact −log π", truth.surprise, "nats per token, of the same sequences")?;
         line("exact conditional", truth.bound, "nats per token, its own bound")?;
         line("above it", truth.excess, "nats per token, the network's doing")?;
@@ -138,6 +146,9 @@ impl Report {
         put("tokens", json!(self.sequences * self.len));
         put("characters", json!(self.characters));
         put("draws", json!(self.draws));
+        if let Some(reason) = &self.withheld {
+            put("no_bits_per_character", json!(reason));
+        }
         let mut estimates = vec![("nats_per_token", self.nats), ("bits_per_token", self.bits), ("prior", self.prior)];
         estimates.extend(self.bits_per_character.map(|estimate| ("bits_per_character", estimate)));
         if let Some(truth) = &self.truth {

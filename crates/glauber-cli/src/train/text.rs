@@ -6,7 +6,7 @@ use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use glauber_model::Network;
 use glauber_schedule::NoiseConfig;
-use glauber_text::{Corpus, Layout, Sequences, TextCodec, TokenData, prepare};
+use glauber_text::{Corpus, Layout, PrepareConfig, Sequences, TextCodec, TokenData, coverage, prepare};
 use glauber_tokens::Codec;
 use glauber_train::{DataConfig, Flow, NetworkConditional, RunConfig, RunFolder, Surroundings, TrainError, Vocabulary};
 use toml::Value;
@@ -110,6 +110,8 @@ impl Prepared {
                 with_mask(TextCodec::from_config(tokenizer, &corpus)?, config)?
             }
         };
+        // What a run was begun with it goes on with.
+        let split = &PrepareConfig { max_lost: if begun.is_some() { 1.0 } else { split.max_lost }, ..split.clone() };
         let mut shown = 0;
         let data = prepare(split, &corpus, &codec, &flags.cache, &mut |progress| {
             if progress.bytes >= shown + (32 << 20) {
@@ -118,6 +120,7 @@ impl Prepared {
             }
         })?;
         describe_data(&data);
+        describe_coverage(&data, &codec)?;
         let vocabulary = Vocabulary {
             size: codec.vocab_size(),
             counts: data.counts().to_vec(),
@@ -128,7 +131,10 @@ impl Prepared {
             classes: Vec::new(),
         };
         if begun.is_some_and(|begun| begun.corpus != vocabulary.corpus) {
-            bail!("{}: the corpus has changed since the run began: restore it, or begin a new run", folder.display());
+            bail!(
+                "{}: the corpus has changed since the run began, or how its tokenizer divides it: restore both, or begin a new run",
+                folder.display()
+            );
         }
         Ok(Self { codec, data, vocabulary })
     }
@@ -184,6 +190,18 @@ fn describe_data(data: &TokenData) {
     ));
 }
 
+/// Says what of the text the tokenizer cannot express.
+fn describe_coverage(data: &TokenData, codec: &TextCodec) -> anyhow::Result<()> {
+    let [mut all, validation] = coverage(data, codec)?;
+    all += validation;
+    if all.missing() > 0.0 {
+        say(&format!("the tokenizer cannot express all of the text: {all}"));
+    } else if all.altered > 0 {
+        say("the tokenizer expresses all of the text, but not as it is: case, accents or white space change");
+    }
+    Ok(())
+}
+
 /// Samples and one infill from the finished run, as a user would draw them.
 fn finish_text(folder: &Path, device: &Device, seed: u64, held_out: &Sequences<'_>) -> anyhow::Result<()> {
     let trained = Trained::load(folder, device)?;
@@ -194,7 +212,7 @@ fn finish_text(folder: &Path, device: &Device, seed: u64, held_out: &Sequences<'
     for tokens in sequences.iter() {
         say(&format!("  | {}", codec.decode(tokens)?.replace('\n', "\n  | ")));
     }
-    let layout = gap_in_the_middle(held_out);
+    let layout = gap_in_the_middle(codec, held_out)?;
     say("\nan infill of held-out text; between ⟦ and ⟧ what stood there, then what the chain wrote, best first:");
     let original = layout.render(codec, &layout.tokens, "⟦", "⟧")?;
     say(&format!("  original  {}", one_line(&original)));
@@ -211,13 +229,12 @@ fn finish_text(folder: &Path, device: &Device, seed: u64, held_out: &Sequences<'
 }
 
 /// The first held-out sequence with a few tokens in its middle to be generated.
-fn gap_in_the_middle(held_out: &Sequences<'_>) -> Layout {
+fn gap_in_the_middle(codec: &TextCodec, held_out: &Sequences<'_>) -> anyhow::Result<Layout> {
     let len = held_out.length();
     let mut tokens = vec![0; len];
     held_out.get(0, &mut tokens);
     let gap = len.div_ceil(12).min(6);
-    let free = (len - gap) / 2..(len + gap) / 2;
-    Layout { clamp: (0..len).map(|site| !free.contains(&site)).collect(), tokens, end: len }
+    Ok(Layout::around(codec, tokens, (len - gap) / 2..(len + gap) / 2)?)
 }
 
 fn one_line(text: &str) -> String {

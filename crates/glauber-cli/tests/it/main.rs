@@ -16,3 +16,4 @@ mod resume;
 mod status;
 mod text;
 mod token_grids;
+mod tokenizers;

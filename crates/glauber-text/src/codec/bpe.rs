@@ -1,19 +1,43 @@
 //! Byte-level byte-pair encoding, and what every tokenizer file needs to become a codec.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use glauber_tokens::Token;
+use rayon::prelude::*;
 use tokenizers::models::ModelWrapper;
-use tokenizers::models::TrainerWrapper;
-use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::models::bpe::{BPE, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{AddedToken, Model, Tokenizer};
+use tokenizers::{AddedToken, Model, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Tokenizer};
 
-use super::END_OF_TEXT;
+use super::file::{self, Names};
+use super::{END_OF_TEXT, merges};
 use crate::TextError;
 
 /// Bytes plus the end of text.
 const SMALLEST: usize = 257;
+/// Merges are learned from at most this many bytes of the corpus.
+pub(super) const SAMPLE_BYTES: usize = 32 << 20;
+/// Pairs seen less often are not merged.
+const LEAST: u64 = 2;
+
+/// Documents up to the sample size, the last one cut at a character.
+pub(super) fn sample(documents: impl IntoIterator<Item = Result<String, TextError>>) -> Result<Vec<String>, TextError> {
+    let mut sample = Vec::new();
+    let mut room = SAMPLE_BYTES;
+    for document in documents {
+        let mut document = document?;
+        document.truncate(document.floor_char_boundary(room));
+        room -= document.len();
+        if !document.is_empty() {
+            sample.push(document);
+        }
+        if room < char::MAX_LEN_UTF8 {
+            break;
+        }
+    }
+    Ok(sample)
+}
 
 /// Learns a byte-level BPE vocabulary of at most `vocab_size` tokens, end of text included.
 pub(super) fn train(vocab_size: usize, sample: &[String]) -> Result<Tokenizer, TextError> {
@@ -28,48 +52,68 @@ pub(super) fn train(vocab_size: usize, sample: &[String]) -> Result<Tokenizer, T
     if sample.is_empty() {
         return Err(TextError::tokenizer("kind = \"bpe\"", "there is no text to learn from; the corpus is empty"));
     }
-    let mut trainer: TrainerWrapper = BpeTrainer::builder()
-        .show_progress(false)
-        .vocab_size(vocab_size - 1)
-        .min_frequency(2)
-        .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
-        .build()
-        .into();
-    let mut tokenizer = byte_level(BPE::default());
-    tokenizer.train(&mut trainer, sample.iter()).map_err(|e| TextError::tokenizer("training BPE", e))?;
-    Ok(tokenizer)
+    let words = words(sample).map_err(|e| TextError::tokenizer("training BPE", e))?;
+    let learned = merges::learn(words, ByteLevel::alphabet().into_iter().collect(), vocab_size - 1, LEAST);
+    let name = |id: u32| learned.names[id as usize].clone();
+    let pairs = learned.pairs.iter().map(|&(left, right)| (name(left), name(right))).collect();
+    build(learned.names.iter().cloned().zip(0..).collect(), pairs).map_err(|e| TextError::tokenizer("training BPE", e))
+}
+
+/// How often each byte-level word stands in the texts.
+fn words(sample: &[String]) -> tokenizers::Result<HashMap<String, u64>> {
+    let count = |mut counts: HashMap<String, u64>, text: &String| {
+        let mut pieces = PreTokenizedString::from(text.as_str());
+        byte_level().pre_tokenize(&mut pieces)?;
+        for (word, ..) in pieces.get_splits(OffsetReferential::Original, OffsetType::Byte) {
+            match counts.get_mut(word) {
+                Some(count) => *count += 1,
+                None => drop(counts.insert(word.to_owned(), 1)),
+            }
+        }
+        Ok(counts)
+    };
+    let add = |mut counts: HashMap<String, u64>, more: HashMap<String, u64>| {
+        more.into_iter().for_each(|(word, count)| *counts.entry(word).or_default() += count);
+        Ok(counts)
+    };
+    sample.par_iter().try_fold(HashMap::new, count).try_reduce(HashMap::new, add)
 }
 
 /// GPT-2's tokenizer from its two files.
 pub(super) fn gpt2(vocab: &Path, merges: &Path) -> Result<Tokenizer, TextError> {
-    for path in [vocab, merges] {
-        std::fs::File::open(path).map_err(TextError::io("read", path))?;
+    let subject = vocab.display().to_string();
+    let (names, lines) = (Names::parse(&file::read(vocab)?, &subject)?, file::read(merges)?);
+    let mut pairs = Vec::new();
+    for (number, line) in (1..).zip(lines.lines()).filter(|(_, line)| !line.is_empty() && !line.starts_with("#version"))
+    {
+        let Some(pair) = line.split_once(' ').filter(|(_, right)| !right.contains(' ')) else {
+            let reason =
+                format!("line {number} is {line:?}, expected two tokens with a space between; is this merges.txt?");
+            return Err(TextError::tokenizer(merges.display().to_string(), reason));
+        };
+        pairs.push(pair);
     }
-    let text = |path: &Path| {
-        path.to_str()
-            .map(str::to_owned)
-            .ok_or_else(|| TextError::tokenizer(path.display().to_string(), "the path is not UTF-8; rename it"))
-    };
-    let bpe = BPE::from_file(&text(vocab)?, &text(merges)?).build().map_err(|e| {
-        let subject = format!("{} with {}", vocab.display(), merges.display());
-        TextError::tokenizer(subject, format!("expected GPT-2's vocab.json and merges.txt: {e}"))
-    })?;
-    let tokenizer = byte_level(bpe);
+    names.check_merges(pairs.iter().copied(), "", &format!("{} with {subject}", merges.display()))?;
+    let pairs = pairs.into_iter().map(|(left, right)| (left.to_owned(), right.to_owned())).collect();
+    let tokenizer = build(names.into_iter().collect(), pairs).map_err(|e| TextError::tokenizer(&subject, e))?;
     if tokenizer.token_to_id(END_OF_TEXT).is_none() {
-        return Err(TextError::tokenizer(
-            vocab.display().to_string(),
-            format!("no token {END_OF_TEXT}; is this GPT-2's vocab.json?"),
-        ));
+        let reason = format!("no token {END_OF_TEXT}; is this GPT-2's vocab.json?");
+        return Err(TextError::tokenizer(subject, reason));
     }
     Ok(tokenizer)
 }
 
-/// A model on GPT-2's byte-level words, without a space put before the text.
-fn byte_level(model: BPE) -> Tokenizer {
-    let mut tokenizer = Tokenizer::new(model);
-    tokenizer.with_pre_tokenizer(Some(ByteLevel::new(false, true, true)));
+/// GPT-2's words of bytes, without a space put before the text.
+fn byte_level() -> ByteLevel {
+    ByteLevel::new(false, true, true)
+}
+
+/// A model on byte-level words.
+fn build(vocab: Vocab, merges: Vec<(String, String)>) -> tokenizers::Result<Tokenizer> {
+    let mut tokenizer = Tokenizer::new(BPE::builder().vocab_and_merges(vocab, merges).build()?);
+    tokenizer.with_pre_tokenizer(Some(byte_level()));
     tokenizer.with_decoder(Some(ByteLevel::default()));
-    tokenizer
+    Ok(tokenizer)
 }
 
 /// Switches off whatever would cut, pad or randomise an encoding.
@@ -115,15 +159,22 @@ pub(super) fn vocab_size(tokenizer: &Tokenizer) -> usize {
     tokenizer.get_vocab(true).into_values().max().map_or(0, |largest| largest as usize + 1)
 }
 
-/// Ids of the tokens that stand for structure: all special tokens of the file but its unknown token, which is content.
-pub(super) fn special_ids(tokenizer: &Tokenizer) -> Vec<Token> {
-    let unknown = match tokenizer.get_model() {
-        ModelWrapper::BPE(model) => model.unk_token.clone().and_then(|name| model.token_to_id(&name)),
+/// The token for what the model does not know. `numbered` is the one that a file gives by its id.
+pub(super) fn unknown_id(tokenizer: &Tokenizer, numbered: Option<Token>) -> Option<Token> {
+    match tokenizer.get_model() {
+        ModelWrapper::BPE(model) => model.unk_token.as_ref().and_then(|name| model.token_to_id(name)),
         ModelWrapper::WordLevel(model) => model.token_to_id(&model.unk_token),
         ModelWrapper::WordPiece(model) => model.token_to_id(&model.unk_token),
         // The model keeps its unknown id to itself; these are the names in use.
-        ModelWrapper::Unigram(model) => ["<unk>", "[UNK]"].iter().find_map(|name| model.token_to_id(name)),
-    };
+        ModelWrapper::Unigram(model) => {
+            numbered.or_else(|| ["<unk>", "[UNK]"].iter().find_map(|name| model.token_to_id(name)))
+        }
+    }
+}
+
+/// Ids of the tokens that stand for structure, ascending: all special tokens of the file but its
+/// unknown token, which is content.
+pub(super) fn special_ids(tokenizer: &Tokenizer, unknown: Option<Token>) -> Vec<Token> {
     let mut ids: Vec<Token> = tokenizer
         .get_added_tokens_decoder()
         .into_iter()

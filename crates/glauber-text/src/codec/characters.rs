@@ -66,12 +66,16 @@ impl Characters {
         self.unknown
     }
 
+    /// The token of all characters that the vocabulary lacks.
+    pub(crate) fn unknown(&self) -> Option<Token> {
+        self.unknown.then_some(self.characters.len() as Token)
+    }
+
     /// The token of a character.
     pub(crate) fn token(&self, character: char) -> Result<Token, TextError> {
         match self.tokens.get(&character) {
             Some(&token) => Ok(token),
-            None if self.unknown => Ok(self.characters.len() as Token),
-            None => Err(TextError::UnknownCharacter { character, size: self.characters.len() }),
+            None => self.unknown().ok_or(TextError::UnknownCharacter { character, size: self.characters.len() }),
         }
     }
 

@@ -3,7 +3,13 @@
 mod bpe;
 mod characters;
 mod config;
+mod coverage;
+mod exact;
+mod file;
+mod merges;
 mod saved;
+mod traced;
+mod within;
 
 use std::path::Path;
 
@@ -12,9 +18,12 @@ use glauber_tokens::{Codec, Token};
 use tokenizers::Tokenizer;
 
 pub use config::TokenizerConfig;
+pub use coverage::Coverage;
 
 use crate::{Corpus, TextError};
 use characters::Characters;
+use exact::Nature;
+use file::Head;
 
 /// The name of the token between documents where a tokenizer file has none of its own.
 pub(crate) const END_OF_TEXT: &str = "<|endoftext|>";
@@ -24,8 +33,6 @@ pub(crate) const MASK: &str = "<|mask|>";
 const END_NAMES: [&str; 5] = [END_OF_TEXT, "<|end_of_text|>", "</s>", "<eos>", "[EOS]"];
 /// Names under which tokenizer files keep their mask.
 const MASK_NAMES: [&str; 4] = [MASK, "[MASK]", "<mask>", "<MASK>"];
-/// Tokens of BPE's training sample are drawn from at most this many bytes of the corpus.
-const SAMPLE_BYTES: usize = 32 << 20;
 
 /// The content part of a vocabulary.
 #[derive(Debug, Clone)]
@@ -64,8 +71,13 @@ pub struct TextCodec {
     content: Content,
     end_of_text: Token,
     mask: Option<Token>,
+    /// Ascending.
     special: Vec<Token>,
+    unknown: Option<Token>,
     vocab_size: usize,
+    nature: Nature,
+    /// What errors call the codec: its file, where it came from one.
+    subject: String,
     /// The saved form; the fingerprint is its hash.
     saved: String,
 }
@@ -92,7 +104,7 @@ impl TextCodec {
         for passage in corpus.documents() {
             total = total.saturating_add(passage?.text.len());
         }
-        let stride = total.div_ceil(SAMPLE_BYTES).max(1);
+        let stride = total.div_ceil(bpe::SAMPLE_BYTES).max(1);
         let sample = corpus.documents().step_by(stride).map(|passage| passage.map(|p| p.text));
         Self::train(config, sample)
     }
@@ -113,12 +125,12 @@ impl TextCodec {
                 Ok(Self::own(Content::Characters(characters), false))
             }
             TokenizerConfig::Bpe { vocab_size } => {
-                let sample = bounded_sample(documents)?;
-                Self::wrap(bpe::train(*vocab_size, &sample)?, "the trained BPE")
+                let sample = bpe::sample(documents)?;
+                Self::wrap(bpe::train(*vocab_size, &sample)?, "the trained BPE", None)
             }
             TokenizerConfig::File { path } => Self::load(path),
             TokenizerConfig::Gpt2 { vocab, merges } => {
-                Self::wrap(bpe::gpt2(vocab, merges)?, &vocab.display().to_string())
+                Self::wrap(bpe::gpt2(vocab, merges)?, &vocab.display().to_string(), None)
             }
         }
     }
@@ -135,7 +147,7 @@ impl TextCodec {
         match self.content {
             Content::Tokenizer(mut tokenizer) => {
                 bpe::add_special(&mut tokenizer, MASK)?;
-                Self::wrap(*tokenizer, "the tokenizer with a mask")
+                Self::wrap(*tokenizer, &self.subject, self.unknown)
             }
             own => Ok(Self::own(own, true)),
         }
@@ -191,14 +203,16 @@ impl TextCodec {
     /// # Errors
     /// [`TextError::Io`], or [`TextError::Tokenizer`] when the file is no tokenizer.
     pub fn load(path: &Path) -> Result<Self, TextError> {
-        let content = std::fs::read_to_string(path).map_err(TextError::io("read", path))?;
+        let json = file::read(path)?;
         let subject = path.display().to_string();
-        if let Some((content, mask)) = saved::parse(&content, &subject)? {
+        let head = Head::of(&json, &subject)?;
+        if let Some(version) = head.glauber_text {
+            let (content, mask) = saved::parse(&json, version, &subject)?;
             return Ok(Self::own(content, mask));
         }
-        let tokenizer = Tokenizer::from_bytes(&content)
+        let tokenizer = Tokenizer::from_bytes(&json)
             .map_err(|e| TextError::tokenizer(&subject, format!("not a tokenizer.json: {e}")))?;
-        Self::wrap(tokenizer, &subject)
+        Self::wrap(tokenizer, &subject, head.unknown())
     }
 
     /// Whether words carry the space before them, so that the space before a gap belongs into the gap.
@@ -208,9 +222,9 @@ impl TextCodec {
 
     /// Bytes or characters with the special tokens behind them.
     fn own(content: Content, mask: bool) -> Self {
-        let size = match &content {
-            Content::Characters(characters) => characters.size(),
-            _ => 256,
+        let (size, unknown) = match &content {
+            Content::Characters(characters) => (characters.size(), characters.unknown()),
+            _ => (256, None),
         };
         let end_of_text = size as Token;
         let special: Vec<Token> = (end_of_text..=end_of_text + Token::from(mask)).collect();
@@ -221,11 +235,15 @@ impl TextCodec {
             mask: mask.then_some(end_of_text + 1),
             vocab_size: size + special.len(),
             special,
+            unknown,
+            nature: Nature::OWN,
+            subject: "the vocabulary".to_owned(),
         }
     }
 
-    /// Finds or adds the special tokens of a tokenizer, and freezes it.
-    fn wrap(mut tokenizer: Tokenizer, subject: &str) -> Result<Self, TextError> {
+    /// Finds or adds the special tokens of a tokenizer, and freezes it. `unknown` is its unknown
+    /// token, where a file tells its number.
+    fn wrap(mut tokenizer: Tokenizer, subject: &str, unknown: Option<Token>) -> Result<Self, TextError> {
         bpe::make_deterministic(&mut tokenizer, subject)?;
         let find = |tokenizer: &Tokenizer, names: &[&'static str]| {
             names.iter().copied().find(|name| tokenizer.token_to_id(name).is_some())
@@ -240,9 +258,13 @@ impl TextCodec {
         // Texts that contain the name of a special token are ordinary text.
         tokenizer.set_encode_special_tokens(true);
         let saved = tokenizer.to_string(false).map_err(|e| TextError::tokenizer(subject, e))?;
+        let unknown = bpe::unknown_id(&tokenizer, unknown);
         Ok(Self {
             vocab_size: bpe::vocab_size(&tokenizer),
-            special: bpe::special_ids(&tokenizer),
+            special: bpe::special_ids(&tokenizer, unknown),
+            unknown,
+            nature: Nature::of(&tokenizer),
+            subject: subject.to_owned(),
             content: Content::Tokenizer(Box::new(tokenizer)),
             end_of_text,
             mask,
@@ -280,13 +302,10 @@ impl Codec for TextCodec {
             Content::Bytes => Ok(item.bytes().map(Token::from).collect()),
             Content::Characters(characters) => item.chars().map(|c| characters.token(c)).collect(),
             Content::Tokenizer(tokenizer) => {
-                let encoding =
-                    tokenizer.encode_fast(item, false).map_err(|e| TextError::tokenizer("encoding a text", e))?;
+                let encoding = tokenizer.encode_fast(item, false).map_err(|e| self.unencoded(e))?;
                 let tokens = encoding.get_ids().to_vec();
-                match tokens.iter().find(|t| self.special.contains(t)) {
-                    None => Ok(tokens),
-                    Some(&token) => Err(TextError::StructureInText { token, name: self.token_text(token) }),
-                }
+                self.expect_content(&tokens)?;
+                Ok(tokens)
             }
         }
     }
@@ -310,22 +329,4 @@ impl Codec for TextCodec {
     fn special(&self) -> &[Token] {
         &self.special
     }
-}
-
-/// Documents up to the sample size, the last one cut at a character.
-fn bounded_sample(documents: impl IntoIterator<Item = Result<String, TextError>>) -> Result<Vec<String>, TextError> {
-    let mut sample = Vec::new();
-    let mut room = SAMPLE_BYTES;
-    for document in documents {
-        let mut document = document?;
-        document.truncate(document.floor_char_boundary(room));
-        room -= document.len();
-        if !document.is_empty() {
-            sample.push(document);
-        }
-        if room < char::MAX_LEN_UTF8 {
-            break;
-        }
-    }
-    Ok(sample)
 }

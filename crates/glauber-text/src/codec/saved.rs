@@ -37,15 +37,8 @@ pub(super) fn write(content: &Content, mask: bool) -> String {
     serde_json::to_string_pretty(&saved).expect("strings and flags always serialise")
 }
 
-/// Reads it back; `None` when the JSON is something else.
-pub(super) fn parse(json: &str, subject: &str) -> Result<Option<(Content, bool)>, TextError> {
-    #[derive(Deserialize)]
-    struct Marked {
-        glauber_text: Option<u32>,
-    }
-    let marked: Marked =
-        serde_json::from_str(json).map_err(|e| TextError::tokenizer(subject, format!("not a tokenizer file: {e}")))?;
-    let Some(version) = marked.glauber_text else { return Ok(None) };
+/// Reads back what was written in a layout.
+pub(super) fn parse(json: &str, version: u32, subject: &str) -> Result<(Content, bool), TextError> {
     if version != VERSION {
         let reason =
             format!("saved in layout {version}, this program reads layout {VERSION}; use the program that wrote it");
@@ -58,5 +51,5 @@ pub(super) fn parse(json: &str, subject: &str) -> Result<Option<(Content, bool)>
             Content::Characters(Characters::new(characters.chars().collect(), unknown))
         }
     };
-    Ok(Some((content, saved.mask)))
+    Ok((content, saved.mask))
 }

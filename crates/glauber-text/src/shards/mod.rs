@@ -3,5 +3,6 @@
 mod packing;
 mod prepare;
 mod split;
+mod surroundings;
 
-pub use prepare::{PrepareConfig, PrepareProgress, prepare};
+pub use prepare::{PrepareConfig, PrepareProgress, coverage, prepare};

@@ -2,4 +2,8 @@
 
 mod codec;
 mod corpus;
+mod expressed;
+mod files;
+mod foreign;
+mod parts;
 mod shards;

@@ -77,7 +77,7 @@ fn documents_are_packed_with_an_end_of_text_between() {
     let lines: Vec<String> = (0..500).map(|i| format!("línea {i}")).collect();
     std::fs::write(&path, lines.join("\n")).unwrap();
     let codec = TextCodec::bytes();
-    let config = PrepareConfig { validation_fraction: 0.2, split_seed: 5 };
+    let config = PrepareConfig { validation_fraction: 0.2, split_seed: 5, ..PrepareConfig::default() };
     let (data, _) = run(&config, &corpus(&path, DocumentSplit::Lines), &codec, folder.path()).unwrap();
     let mut seen = Vec::new();
     for stream in [data.train(), data.validation()] {
@@ -104,7 +104,7 @@ fn a_book_gives_stretches_to_validation_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (path, text) = novel(folder.path());
     let codec = TextCodec::bytes();
-    let config = PrepareConfig { validation_fraction: 0.25, split_seed: 2 };
+    let config = PrepareConfig { validation_fraction: 0.25, split_seed: 2, ..PrepareConfig::default() };
     let (data, _) = run(&config, &corpus(&path, DocumentSplit::WholeFile), &codec, folder.path()).unwrap();
     assert_eq!(data.train().bytes() + data.validation().bytes(), text.len() as u64);
     assert!(data.validation().sequences(4096).is_ok());
@@ -113,7 +113,7 @@ fn a_book_gives_stretches_to_validation_and_loses_nothing() {
             assert!(text.contains(&codec.decode(document).unwrap()), "a stretch of the book");
         }
     }
-    let everything = PrepareConfig { validation_fraction: 0.0, split_seed: 2 };
+    let everything = PrepareConfig { validation_fraction: 0.0, split_seed: 2, ..PrepareConfig::default() };
     let (data, _) = run(&everything, &corpus(&path, DocumentSplit::WholeFile), &codec, folder.path()).unwrap();
     assert_eq!(codec.decode(&tokens(data.train())).unwrap(), text);
     assert_eq!((data.train().documents(), data.validation().tokens()), (1, 0));
@@ -176,7 +176,7 @@ fn damaged_shards_and_impossible_wishes_are_refused() {
     let book = corpus(&path, DocumentSplit::WholeFile);
     let codec = TextCodec::bytes();
     for fraction in [-0.1, 1.0, f64::NAN] {
-        let config = PrepareConfig { validation_fraction: fraction, split_seed: 0 };
+        let config = PrepareConfig { validation_fraction: fraction, split_seed: 0, ..PrepareConfig::default() };
         assert!(matches!(run(&config, &book, &codec, folder.path()), Err(TextError::ValidationFraction { .. })));
     }
     let (data, _) = run(&PrepareConfig::default(), &book, &codec, folder.path()).unwrap();

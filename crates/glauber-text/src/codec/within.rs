@@ -1,0 +1,109 @@
+//! Text as it stands within other text, and how much of it has tokens.
+
+use glauber_tokens::{Codec, Token};
+
+use super::coverage::Coverage;
+use super::traced::Traced;
+use super::{Content, TextCodec};
+use crate::TextError;
+
+impl TextCodec {
+    /// The tokens of a text, and how much of the text they stand for.
+    ///
+    /// # Errors
+    /// Those of encoding.
+    pub fn measure(&self, text: &str) -> Result<(Vec<Token>, Coverage), TextError> {
+        self.encode_between("", text, "", true)
+    }
+
+    /// Whether every text comes back from its tokens, so that nothing needs to be measured.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.nature.exact && self.unknown_of_characters().is_none()
+    }
+
+    /// Whether [`decode`](Codec::decode) writes tokens one after another as the file says; without
+    /// a decoder it puts a space between.
+    #[must_use]
+    pub fn has_decoder(&self) -> bool {
+        !matches!(&self.content, Content::Tokenizer(tokenizer) if tokenizer.get_decoder().is_none())
+    }
+
+    /// Whether a stretch of text is encoded as it is within any text.
+    pub(crate) fn is_piecewise(&self) -> bool {
+        self.nature.piecewise
+    }
+
+    /// The tokens of a text as it stands between others, and how much of it they stand for. A token
+    /// belongs to the text that it begins in. With `compare` the text is compared with what the
+    /// tokens spell.
+    pub(crate) fn encode_between(
+        &self,
+        before: &str,
+        text: &str,
+        after: &str,
+        compare: bool,
+    ) -> Result<(Vec<Token>, Coverage), TextError> {
+        let Content::Tokenizer(tokenizer) = &self.content else {
+            let tokens = self.encode(text)?;
+            let unknown = self.unknown_of_characters();
+            let unknown = tokens.iter().filter(|&&token| Some(token) == unknown).count() as u64;
+            return Ok((tokens, Coverage { characters: text.chars().count() as u64, unknown, ..Coverage::default() }));
+        };
+        if self.nature.exact {
+            let coverage = Coverage { characters: text.chars().count() as u64, ..Coverage::default() };
+            return Ok((self.encode(text)?, coverage));
+        }
+        let whole = [before, text, after].concat();
+        let traced = Traced::new(tokenizer, self.unknown, &whole).map_err(|e| self.unencoded(e))?;
+        let stretch = before.len()..before.len() + text.len();
+        let end = if after.is_empty() { usize::MAX } else { stretch.end };
+        let tokens = traced.within(&(stretch.start..end));
+        self.expect_content(&tokens)?;
+        let altered = u64::from(compare && !traced.comes_back());
+        Ok((tokens, Coverage { altered, ..traced.coverage(stretch) }))
+    }
+
+    /// The tokens of a text with their places in it; `None` for bytes and characters, whose places
+    /// are plain.
+    pub(crate) fn trace<'a>(&'a self, text: &'a str) -> Result<Option<Traced<'a>>, TextError> {
+        let Content::Tokenizer(tokenizer) = &self.content else { return Ok(None) };
+        let traced = Traced::new(tokenizer, self.unknown, text).map_err(|e| self.unencoded(e))?;
+        self.expect_content(&traced.tokens)?;
+        Ok(Some(traced))
+    }
+
+    /// The text of tokens as it reads behind others: with the space that joins them, and without
+    /// one that only begins a text.
+    pub(crate) fn decode_after(&self, before: &[Token], tokens: &[Token]) -> Result<String, TextError> {
+        if self.nature.exact || before.is_empty() {
+            return self.decode(tokens);
+        }
+        let alone = self.decode(before)?;
+        let mut both = self.decode(&[before, tokens].concat())?;
+        let shared = alone.chars().zip(both.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
+        Ok(both.split_off(shared))
+    }
+
+    /// The unknown token of a vocabulary of characters.
+    fn unknown_of_characters(&self) -> Option<Token> {
+        self.unknown.filter(|_| matches!(self.content, Content::Characters(_)))
+    }
+
+    /// Refuses tokens of ordinary text that mean structure.
+    pub(super) fn expect_content(&self, tokens: &[Token]) -> Result<(), TextError> {
+        match tokens.iter().find(|token| self.special.binary_search(token).is_ok()) {
+            None => Ok(()),
+            Some(&token) => Err(TextError::StructureInText { token, name: self.token_text(token) }),
+        }
+    }
+
+    /// A text that the tokenizer has no token for, not even an unknown one.
+    pub(super) fn unencoded(&self, error: tokenizers::Error) -> TextError {
+        let reason = format!(
+            "it has no token for a part of the text and no unknown token ({error}); add the unknown token to its vocabulary, or use \
+             another tokenizer"
+        );
+        TextError::tokenizer(&self.subject, reason)
+    }
+}
