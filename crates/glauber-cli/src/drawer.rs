@@ -53,12 +53,4 @@ impl<'a> Drawer<'a> {
             }
         }
     }
-
-    /// How often a row passes through the network at one evaluation.
-    pub fn passes(&self) -> u64 {
-        match self {
-            Self::Host(conditional) => conditional.passes(),
-            Self::Device(_) => 1,
-        }
-    }
 }

@@ -217,7 +217,8 @@ fn known(names: &[String], classes: usize) -> String {
 pub fn load_codec(folder: &RunFolder, vocabulary: &Vocabulary) -> anyhow::Result<TextCodec> {
     let path = folder.tokenizer();
     let codec = TextCodec::load(&path)?;
-    if vocabulary.codec.as_deref() != Some(codec.fingerprint().as_str()) {
+    let same = vocabulary.codec.as_deref() == Some(codec.fingerprint().as_str());
+    if !same || codec.vocab_size() != vocabulary.size {
         bail!(
             "{}: a tokenizer of {} tokens, not the one this run was trained with ({} tokens): restore the run's own file",
             path.display(),

@@ -41,8 +41,8 @@ pub trait SiteClassifier {
     /// - output: `[batch, asked site, token]`
     ///
     /// # Panics
-    /// When the rows are longer than the network was built for or empty, a token or site lies outside, or [`Sites::Each`] does not
-    /// name one site a row.
+    /// When the rows are longer than the network was built for or empty, a token, class or site lies outside, conditions are not those of
+    /// every row and site, or [`Sites::Each`] does not name one site a row.
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3>;
 }
 

@@ -7,7 +7,7 @@ use glauber_tokens::Token;
 use memmap2::Mmap;
 
 use crate::format::{HEADER, Index, SplitIndex, documents_path, labels_path, shard_path};
-use crate::mapped::{check_tokens, compare, map};
+use crate::mapped::{Expected, highest, map};
 use crate::{ShardError, Split};
 
 /// Prepared data: two packed token streams and the statistics of training.
@@ -22,8 +22,8 @@ pub struct TokenData {
 }
 
 impl TokenData {
-    /// Maps a folder that a [`TokenWriter`](crate::TokenWriter) filled, and reads all of it once: whatever changed since it was written is
-    /// found here. A gigabyte in memory takes about a tenth of a second.
+    /// Maps a folder that a [`TokenWriter`](crate::TokenWriter) filled, after reading all of it once: whatever changed since it was written is
+    /// found here.
     ///
     /// # Errors
     /// [`ShardError::Io`], or [`ShardError::Cache`] when a file is missing, cut short, grown, changed or of another codec.
@@ -94,43 +94,48 @@ pub struct TokenStream {
 impl TokenStream {
     fn open(folder: &Path, split: Split, whole: &Index) -> Result<Self, ShardError> {
         let (layout, index) = (whole.layout(), whole.split(split));
+        let (size, vocab) = (layout.token_bytes, layout.vocab_size);
         let mut shards = Vec::new();
         let mut left = index.tokens;
         while left > 0 {
             let tokens = left.min(layout.shard_tokens);
             let path = shard_path(folder, split, shards.len());
-            let shard = map(&path, HEADER, tokens, layout.token_bytes)?;
-            if shard[..HEADER] != layout.header(tokens) {
-                return Err(ShardError::cache(&path, "its header does not match the index"));
+            let header = layout.header(tokens);
+            let expected = Expected { header: &header, items: tokens, size, checksum: whole.checksum_of(&path)? };
+            let mut most = 0;
+            let shard = map(&path, expected, |bytes| most = most.max(highest(bytes, size)))?;
+            if most as usize >= vocab {
+                let reason = format!("it holds the token {most}, outside the vocabulary 0..{vocab}");
+                return Err(ShardError::cache(&path, reason));
             }
-            check_tokens(&path, &shard[HEADER..], layout.token_bytes, layout.vocab_size, whole.checksum_of(&path)?)?;
             shards.push(shard);
             left -= tokens;
         }
-        let checked = |path: PathBuf, items: usize, size: usize| -> Result<Option<Mmap>, ShardError> {
-            if items == 0 {
-                return Ok(None);
-            }
-            let file = map(&path, 0, items, size)?;
-            compare(&path, whole.checksum_of(&path)?, || crc32fast::hash(&file))?;
-            Ok(Some(file))
+        let items = |path: &Path, items: usize, size: usize, inspect: &mut dyn FnMut(&[u8])| {
+            let expected = || Ok(Expected { header: &[], items, size, checksum: whole.checksum_of(path)? });
+            (items > 0).then(|| map(path, expected()?, inspect)).transpose()
         };
         let (documents, labels) = (documents_path(folder, split), labels_path(folder, split));
-        let stream = Self {
+        let (mut last, mut ordered) = (0, true);
+        let starts = items(&documents, index.documents, 8, &mut |bytes| {
+            for &start in bytes.as_chunks().0 {
+                let start = u64::from_le_bytes(start);
+                ordered &= last <= start;
+                last = start;
+            }
+        })?;
+        if !ordered || last > index.tokens as u64 {
+            return Err(ShardError::cache(&documents, "documents do not lie one behind the other"));
+        }
+        Ok(Self {
             split,
             shards,
             shard_tokens: layout.shard_tokens,
-            token_bytes: layout.token_bytes,
+            token_bytes: size,
             index: index.clone(),
-            starts: checked(documents.clone(), index.documents, 8)?,
-            labels: checked(labels, index.labels, 4)?,
-        };
-        let starts = || (0..index.documents).map(|document| stream.start(document));
-        let ends = starts().skip(1).chain(std::iter::once(stream.tokens()));
-        match starts().zip(ends).any(|(start, end)| start > end) {
-            true => Err(ShardError::cache(&documents, "documents do not lie one behind the other")),
-            false => Ok(stream),
-        }
+            starts,
+            labels: items(&labels, index.labels, 4, &mut |_| ())?,
+        })
     }
 
     /// Tokens in the stream, those between documents included.

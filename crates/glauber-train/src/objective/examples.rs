@@ -72,7 +72,8 @@ impl Examples {
     ///
     /// # Errors
     /// [`TrainError::Sequence`] when the source gives a token outside the vocabulary of the noise law, a class that the network does not know,
-    /// or a class of some sequences alone.
+    /// or a class of some sequences alone; when masked
+    /// sites are asked for and there is no mask.
     pub fn draw(
         source: &dyn SequenceSource,
         schedule: &Schedule,
@@ -80,6 +81,10 @@ impl Examples {
         drawing: &Drawing,
         rng: &mut ChainRng,
     ) -> Result<Self, TrainError> {
+        if drawing.asked == Asked::Masked && schedule.law().mask().is_none() {
+            let expected = "a noise law with one, where labels are those of masked sites".into();
+            return Err(TrainError::Sequence { found: "no mask".into(), expected });
+        }
         let len = schedule.len();
         let mut examples = Self {
             len,

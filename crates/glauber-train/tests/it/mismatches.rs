@@ -142,6 +142,9 @@ fn sequences_that_a_network_has_no_place_for_are_refused() {
         draw(6, 2, |at| Some(at)).is_some_and(|error| error.contains("the class 2, expected one of the classes 0..2"))
     );
     assert!(draw(6, 2, |at| (at > 0).then_some(1)).is_some_and(|error| error.contains("3 of 4")));
+    let masked = Drawing { asked: Asked::Masked, ..drawing() };
+    let source = Constant(6, |_| None, 0.into());
+    assert!(Examples::draw(&source, &schedule, 4, &masked, &mut ChainRng::new(1, 0)).is_err());
 }
 
 fn config() -> RunConfig {
