@@ -81,11 +81,16 @@ pub fn check_apart((flag, path): Named<'_>, read: &[Named<'_>]) -> anyhow::Resul
 /// The folder or file that the images of a run are in.
 pub fn images_of(data: &DataConfig) -> Option<&Path> {
     match data {
-        DataConfig::Image(image) => match &image.images {
-            ImagesConfig::Folder { path, .. } | ImagesConfig::Mnist { path } => Some(path),
-            ImagesConfig::Shapes { .. } => None,
-        },
+        DataConfig::Image(image) => place_of(&image.images),
         _ => None,
+    }
+}
+
+/// The folder or file that images are in.
+pub fn place_of(images: &ImagesConfig) -> Option<&Path> {
+    match images {
+        ImagesConfig::Folder { path, .. } | ImagesConfig::Mnist { path } => Some(path),
+        ImagesConfig::Shapes { .. } => None,
     }
 }
 

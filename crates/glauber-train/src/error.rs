@@ -57,7 +57,8 @@ pub enum TrainError {
     },
     /// The loss stopped being a number.
     #[error(
-        "the loss of step {step} is {loss}, the norm of its gradient {norm}: begin a new run with a smaller `train.learning_rate` (now {learning_rate:e})"
+        "the loss of step {step} is {loss}, the norm of its gradient {norm}: lower `train.learning_rate` in the run's `config.toml` (the rate is now \
+         {learning_rate:e}) and resume it, or begin a new run"
     )]
     Diverged {
         /// The step.

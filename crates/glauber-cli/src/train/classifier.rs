@@ -16,7 +16,7 @@ use super::free_run;
 use crate::arguments::ClassifierFlags;
 use crate::device::device;
 use crate::images;
-use crate::outputs::check_apart;
+use crate::outputs::{check_apart, place_of};
 use crate::progress::{Journal, Outcome, PROGRESS, Progress, StopGuard, say, stop_on_interrupt};
 
 /// What a training leaves beside the network.
@@ -42,7 +42,7 @@ pub fn train(flags: &ClassifierFlags) -> anyhow::Result<()> {
     let colours = if flags.colour { Colours::Rgb } else { Colours::Grey };
     let folder = free_run(flags.run.as_deref(), "classifier")?;
     FolderLock::check_free(&folder, &FIRST).with_context(|| format!("`--run {}`", folder.display()))?;
-    check_apart(("--run", &folder), path_of(&images).map(|images| ("--path", images)).as_slice())?;
+    check_apart(("--run", &folder), place_of(&images).map(|images| ("--path", images)).as_slice())?;
     let [train, held_out] = images::parts(&images, extent, colours, true, HELD_OUT, flags.seed)?;
     let classes = train.class_names().to_vec();
     ensure!(classes.len() > 1, "`--path`: expected sub-folders as classes, at least two, found {}", classes.len());
@@ -73,7 +73,7 @@ pub fn train(flags: &ClassifierFlags) -> anyhow::Result<()> {
     ));
     say(&format!("by class: {}", by_class(&recognition, &classes)));
     let report = json!({
-        "data": flags.data, "path": path_of(&images).map(std::path::absolute).transpose()?, "images": train.len(), "held_out": held_out.len(),
+        "data": flags.data, "path": place_of(&images).map(std::path::absolute).transpose()?, "images": train.len(), "held_out": held_out.len(),
         "accuracy": recognition.share(), "accuracy_interval": recognition.interval(), "right_by_class": recognition.right,
         "held_out_by_class": recognition.count, "training": training, "steps": done, "seed": seed, "seconds": seconds,
         "weights": network.weights(), "version": env!("CARGO_PKG_VERSION"),
@@ -102,13 +102,6 @@ fn data(flags: &ClassifierFlags) -> anyhow::Result<(ImagesConfig, usize)> {
     })
 }
 
-fn path_of(images: &ImagesConfig) -> Option<&Path> {
-    match images {
-        ImagesConfig::Shapes { .. } => None,
-        ImagesConfig::Mnist { path } | ImagesConfig::Folder { path, .. } => Some(path),
-    }
-}
-
 /// What the training of a network left; none of a network of somebody else's.
 fn report(network: &Path) -> Option<Value> {
     fs::read(network.join(REPORT)).ok().and_then(|text| serde_json::from_slice(&text).ok())
@@ -134,7 +127,7 @@ pub fn warn_of_another_division(network: &Path, images: &ImagesConfig, seed: u64
         ImagesConfig::Folder { .. } => "folder",
         ImagesConfig::Mnist { .. } => return, // divided by those who made it
     };
-    let same_path = match (path_of(images), report["path"].as_str()) {
+    let same_path = match (place_of(images), report["path"].as_str()) {
         (Some(one), Some(other)) => Path::new(other).canonicalize().ok() == one.canonicalize().ok(),
         (one, other) => one.is_none() && other.is_none(),
     };

@@ -60,7 +60,7 @@ impl FolderLock {
         fs::create_dir_all(folder).map_err(TrainError::io(folder))?;
         let lock = Self::take(folder)?;
         // Another process may have begun, and have ended, in between.
-        Self::check_free(folder, first)?;
+        check_empty(folder, first)?;
         let path = folder.join(BEGINNING);
         write_whole(&path, "a run is begun in this folder\n").map_err(TrainError::io(&path))?;
         Ok(lock)
@@ -79,31 +79,13 @@ impl FolderLock {
     }
 
     /// Checks that a run can begin in a folder: that it is not there or empty, or that one was killed there while it wrote what is in `first`, and
-    /// that it can be written to.
+    /// that it can be written to and is not [taken](Self::check_untaken).
     ///
     /// # Errors
     /// When it cannot.
     pub fn check_free(folder: &Path, first: &[&str]) -> Result<(), TrainError> {
-        check_folder(folder).map_err(TrainError::io(folder))?;
-        let begun = folder.join(BEGINNING).is_file();
-        let entries = match fs::read_dir(folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            entries => entries.map_err(TrainError::io(folder))?,
-        };
-        let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-        let mut names = names.collect::<io::Result<Vec<_>>>().map_err(TrainError::io(folder))?;
-        names.sort();
-        let left = |name: &str| name == BEGINNING || begun && first.contains(&name);
-        let other = names.into_iter().find(|name| !left(name) && name != Self::FILE && !is_unfinished(name));
-        match other {
-            Some(other) => Err(TrainError::Mismatch {
-                path: folder.into(),
-                found: format!("the folder is not empty: it holds `{other}`"),
-                expected: "a new folder: give another name".into(),
-            }),
-            None if Self::is_held(folder)? == Some(true) => Err(held(folder)),
-            None => Ok(()),
-        }
+        check_empty(folder, first)?;
+        Self::check_untaken(folder)
     }
 
     /// Whether a process has taken a folder; `None` where the file system has no locks.
@@ -136,6 +118,27 @@ impl FolderLock {
             Some(true) => Err(held(folder)),
             _ => Ok(()),
         }
+    }
+}
+
+/// Checks that a folder holds nothing, or what is in `first` where it says that a run is begun in it.
+fn check_empty(folder: &Path, first: &[&str]) -> Result<(), TrainError> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(TrainError::io(folder))?,
+    };
+    let begun = folder.join(BEGINNING).is_file();
+    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let mut names = names.collect::<io::Result<Vec<_>>>().map_err(TrainError::io(folder))?;
+    names.sort();
+    let left = |name: &str| name == BEGINNING || begun && first.contains(&name);
+    match names.into_iter().find(|name| !left(name) && name != FolderLock::FILE && !is_unfinished(name)) {
+        Some(other) => Err(TrainError::Mismatch {
+            path: folder.into(),
+            found: format!("the folder is not empty: it holds `{other}`"),
+            expected: "a new folder: give another name".into(),
+        }),
+        None => Ok(()),
     }
 }
 

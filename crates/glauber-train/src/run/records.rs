@@ -93,7 +93,7 @@ impl RunFolder {
         match own {
             Some(own) if own.torn == 0 => own,
             own => {
-                let own = own.unwrap_or_default();
+                let own = own.unwrap_or_default().up_to(step);
                 let other = self.evaluations().unwrap_or_default().up_to(step);
                 let torn = own.torn.max(1);
                 if own.lines.len() >= other.lines.len() { own } else { Evaluations { torn, ..other } }

@@ -125,12 +125,18 @@ impl TokenizerRun {
         device: &Device,
     ) -> anyhow::Result<Option<(TokenizerTrainer, State, String)>> {
         let mut torn: Vec<(PathBuf, anyhow::Error)> = Vec::new();
-        for checkpoint in self.checkpoints()?.into_iter().rev() {
+        for (before, checkpoint) in self.checkpoints()?.into_iter().enumerate().rev() {
             match read_state(&checkpoint) {
                 Ok(state) => {
                     check_config(&checkpoint, config)?;
-                    let spoilt = || {
-                        format!("{}: remove this folder to go on from the checkpoint before it", checkpoint.display())
+                    let spoilt = || match before {
+                        0 => format!("{}: restore this folder, or begin a new run", checkpoint.display()),
+                        _ => {
+                            format!(
+                                "{}: remove this folder to go on from the checkpoint before it",
+                                checkpoint.display()
+                            )
+                        }
                     };
                     let (trainer, metrics) = read_checkpoint(&checkpoint, config, device).with_context(spoilt)?;
                     for (path, error) in torn {

@@ -16,7 +16,7 @@ use glauber_train::{Event, Flow, Observer};
 use crate::arguments::ImageTokenizerFlags;
 use crate::device::{device, replicas};
 use crate::images;
-use crate::outputs::check_apart;
+use crate::outputs::{check_apart, place_of};
 use crate::progress::{Journal, Outcome, Progress, say, stop_on_interrupt};
 
 use config::TokenizerRunConfig;
@@ -38,7 +38,7 @@ pub fn train(flags: &ImageTokenizerFlags) -> anyhow::Result<()> {
         None => {
             TokenizerRun::check_new(&path)?;
             let config = TokenizerRunConfig::resolve(flags)?;
-            let images = flags.images.path.as_deref().map(|images| ("--path", images));
+            let images = place_of(&config.data.images).map(|images| ("--path", images));
             check_apart(("--run", &path), images.as_slice())?;
             config
         }
