@@ -168,7 +168,10 @@ pub fn tokenizer(text: &str) -> anyhow::Result<TokenizerConfig> {
             };
             Ok(TokenizerConfig::Gpt2 { vocab: vocab.into(), merges: merges.into() })
         }
-        _ if Path::new(text).is_file() => Ok(TokenizerConfig::File { path: text.into() }),
+        _ if Path::new(text).exists() => {
+            glauber_files::check(text).with_context(|| format!("`--tokenizer {text}`"))?;
+            Ok(TokenizerConfig::File { path: text.into() })
+        }
         _ => bail!(
             "`--tokenizer {text}`: neither a file nor one of bytes, characters, bpe:SIZE, gpt2:VOCAB.json,MERGES.txt"
         ),

@@ -9,6 +9,7 @@ use glauber_tokens::Codec;
 
 use crate::arguments::TokenizeFlags;
 use crate::outputs::{Named, check_file};
+use crate::progress::warn;
 use crate::run_config::tokenizer;
 use crate::screen;
 
@@ -26,7 +27,10 @@ pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
         false => {
             let mut corpus = CorpusConfig::new(flags.data.clone());
             corpus.column.clone_from(&flags.column);
-            TextCodec::from_config(&config, &Corpus::open(&corpus)?)?
+            let corpus = Corpus::open(&corpus)?;
+            corpus.check_column()?;
+            warn(corpus.remarks());
+            TextCodec::from_config(&config, &corpus)?
         }
     };
     let mut out = screen::out();

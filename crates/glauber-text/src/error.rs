@@ -28,12 +28,14 @@ pub enum TextError {
     },
     /// The corpus names no file with text.
     #[error(
-        "no text files under {paths}; folders are searched for .txt, .md, .jsonl and .parquet, each also as .gz or .zst; \
-         name other plain-text files one by one in `paths`"
+        "no text files under {paths}{found}; folders are searched for .txt, .md, .jsonl, .parquet, .json, .ndjson, .jsonlines, .csv, .tsv, \
+         .pq and .parq, each also as .gz or .zst; name other plain-text files one by one in `paths`"
     )]
     NoFiles {
         /// The paths searched.
         paths: String,
+        /// " (found: 2 .png)" where there are other files.
+        found: String,
     },
     /// The corpus has files but no text.
     #[error("the corpus holds no text: all of its {files} file(s) are empty")]
@@ -67,15 +69,43 @@ pub enum TextError {
         /// The share found.
         found: f64,
     },
-    /// A file is not UTF-8.
-    #[error("{path} is not UTF-8 at byte {offset} (of its decompressed content); convert it to UTF-8 first", path = .path.display())]
-    NotUtf8 {
+    /// A file breaks the rules of its encoding.
+    #[error("{path} is not {encoding} at byte {offset}{within}: {hint}", path = .path.display())]
+    Encoding {
         /// The file.
         path: PathBuf,
+        /// The encoding that was read.
+        encoding: &'static str,
         /// Byte offset of the first invalid byte.
         offset: u64,
+        /// " of its decompressed content" where it is compressed.
+        within: &'static str,
+        /// What it may be and what to do.
+        hint: String,
     },
-    /// A line of a `.jsonl` file is not a JSON object.
+    /// A file is of a kind that is not read.
+    #[error("{path} is {found}, which is not read: {cure}", path = .path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// What it is.
+        found: String,
+        /// What makes text of it.
+        cure: String,
+    },
+    /// A setting that no file of the corpus needs.
+    #[error("`{key}` is \"{value}\" without effect: {path} {reason}; leave `{key}` out", path = .path.display())]
+    WithoutEffect {
+        /// The key, which is also the flag's name.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// The first file.
+        path: PathBuf,
+        /// Why it has none.
+        reason: &'static str,
+    },
+    /// A record of a JSON file is no object.
     #[error("{path}, line {line}: not a JSON object: {reason}", path = .path.display())]
     Json {
         /// The file.
@@ -85,8 +115,16 @@ pub enum TextError {
         /// What the parser says.
         reason: String,
     },
-    /// A record lacks the text column.
-    #[error("{path}{place}: no text column \"{column}\"; found {found}; set `column` of the corpus to one that holds strings", path = .path.display())]
+    /// A CSV file cannot be divided into rows.
+    #[error("cannot read {path} as CSV: {reason}", path = .path.display())]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and in which line.
+        reason: String,
+    },
+    /// No record has the text column.
+    #[error("{path}{place}: no text column \"{column}\"; found {found}; set `column` (`--column`) to one that holds strings", path = .path.display())]
     Column {
         /// The file.
         path: PathBuf,
@@ -96,6 +134,18 @@ pub enum TextError {
         column: String,
         /// The columns there, with their types.
         found: String,
+    },
+    /// The text of one record is no text.
+    #[error("{path}{place}: {column} ({found}) is no string; mend it, or set `column` (`--column`) to one that holds strings", path = .path.display())]
+    NotAString {
+        /// The file.
+        path: PathBuf,
+        /// The line or the row.
+        place: String,
+        /// The column.
+        column: String,
+        /// What it holds there.
+        found: &'static str,
     },
     /// A Parquet file cannot be read.
     #[error("cannot read {path} as Parquet: {source}", path = .path.display())]
@@ -193,10 +243,10 @@ pub enum TextError {
 }
 
 impl TextError {
-    /// For `map_err`: an I/O error with what was tried on which path.
+    /// For `map_err`: an I/O error with what was tried on which path, or the error of this crate that one carries.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
         let path = path.to_owned();
-        move |source| Self::Io { action, path, source }
+        move |source| source.downcast().unwrap_or_else(|source| Self::Io { action, path, source })
     }
 
     /// A tokenizer error with its subject.

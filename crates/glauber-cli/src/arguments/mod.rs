@@ -289,10 +289,10 @@ pub struct EvalFlags {
     /// Run folder
     #[arg(long, value_name = "DIR")]
     pub run: PathBuf,
-    /// Text files or folders, read as in training; by default what the run held out, or draws of its Markov source
+    /// Text files, tables or folders, read as `train text` reads them; by default what the run held out, or draws of its Markov source
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
-    /// Parquet column or JSON field that holds the text; by default the run's
+    /// Parquet or CSV column or JSON field that holds the text; by default the run's
     #[arg(long, value_name = "NAME", requires = "data")]
     pub column: Option<String>,
     /// Sequences to evaluate, spread evenly over the data
@@ -358,11 +358,11 @@ pub struct StatusFlags {
 
 #[derive(Debug, Args)]
 pub struct TokenizeFlags {
-    /// Corpus to train the tokenizer on
+    /// Corpus to train the tokenizer on: files or folders, read as `train text` reads them
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
-    /// Parquet column or JSON field that holds the text
-    #[arg(long, value_name = "NAME")]
+    /// Parquet or CSV column or JSON field that holds the text; by default `text`
+    #[arg(long, value_name = "NAME", requires = "data")]
     pub column: Option<String>,
     /// Vocabulary: bytes, characters, bpe:SIZE, a tokenizer.json, or gpt2:VOCAB.json,MERGES.txt
     #[arg(long, default_value = "bpe:1024")]

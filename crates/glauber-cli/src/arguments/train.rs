@@ -53,14 +53,29 @@ pub struct TrainFlags {
     pub threads: Option<usize>,
 }
 
+/// What `--data` of text says at length.
+pub const CORPUS: &str = "\
+Text files, tables with a column of text, or folders
+
+Tables have a text in each row, under `text` or the name that --column gives. They are .jsonl, .ndjson, .jsonlines and .json (objects: one a \
+line, one after the other, or in an array), .csv and .tsv (the first line has the names), .parquet, .pq and .parq. Rows without a text are \
+passed over and counted.
+
+Every other named file is plain text. With --column, such a file is JSON if it begins with a JSON object that has the field; otherwise \
+--column is refused where no file has columns. Gzip, zstd and Parquet are told by content, whatever the name. Text is UTF-8, or UTF-16 with a \
+byte-order mark.
+
+Folders are searched for .txt, .md, .jsonl and .parquet. A folder without any of these is searched for the other tables. Each ending may have \
+.gz or .zst behind. Files that are passed over are counted by ending. A file that is named twice is read once.";
+
 #[derive(Debug, Clone, Args)]
 pub struct TextFlags {
     #[command(flatten)]
     pub train: TrainFlags,
-    /// Text files or folders (.txt, .md, .jsonl, .parquet; plain, .gz or .zst)
-    #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "resume")]
+    /// Text files, tables with a column of text, or folders; `--help` says which are read
+    #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "resume", long_help = CORPUS)]
     pub data: Vec<PathBuf>,
-    /// Parquet column or JSON field that holds the text
+    /// Parquet or CSV column or JSON field that holds the text; by default `text`
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     pub column: Option<String>,
     /// Vocabulary: bytes, characters, bpe:SIZE, a tokenizer.json, or gpt2:VOCAB.json,MERGES.txt

@@ -7,6 +7,7 @@ use glauber_tokens::{Codec, Token, TokenBatch};
 use glauber_train::DataConfig;
 
 use crate::arguments::EvalFlags;
+use crate::progress::warn;
 use crate::trained::Trained;
 
 /// Sequences, and a generator for the steps and the noise of each.
@@ -56,6 +57,12 @@ impl Evaluated {
         } else {
             "`--data`"
         })?;
+        if flags.column.is_some() {
+            files.check_column()?;
+        }
+        if !own {
+            warn(files.remarks());
+        }
         let data = prepare(&split, &files, codec, &flags.cache, &mut |_| {})?;
         let name = data.folder().file_name().map(|name| name.to_string_lossy().into_owned());
         ensure!(

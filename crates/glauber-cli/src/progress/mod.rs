@@ -41,6 +41,13 @@ pub fn say(text: &str) {
     }
 }
 
+/// Prints lines beside the result, on stderr.
+pub fn warn(lines: &[String]) {
+    if !is_silent() {
+        lines.iter().for_each(|line| drop(writeln!(std::io::stderr(), "{line}")));
+    }
+}
+
 /// An observer that prints.
 pub struct Progress {
     bar: ProgressBar,

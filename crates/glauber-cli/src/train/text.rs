@@ -102,23 +102,32 @@ impl Prepared {
             "no corpus: give `--data FILE…` (`cargo xtask train text` has a default one)"
         );
         let corpus = Corpus::open(corpus)?;
+        if !flags.train.resume {
+            corpus.check_column()?;
+            corpus.check_split()?;
+        }
         let begun = flags.train.resume.then(|| RunFolder::open(folder)?.vocabulary()).transpose()?;
         let codec = match &begun {
             Some(vocabulary) => load_codec(&RunFolder::open(folder)?, vocabulary)?,
             None => {
                 say(&format!("preparing the corpus: {} files", corpus.files().count()));
+                corpus.remarks().iter().for_each(|remark| say(remark));
                 with_mask(TextCodec::from_config(tokenizer, &corpus)?, config)?
             }
         };
         // What a run was begun with it goes on with.
         let split = &PrepareConfig { max_lost: if begun.is_some() { 1.0 } else { split.max_lost }, ..split.clone() };
-        let mut shown = 0;
+        let (mut shown, mut without_text) = (0, 0);
         let data = prepare(split, &corpus, &codec, &flags.cache, &mut |progress| {
+            without_text = progress.rows_without_text;
             if progress.bytes >= shown + (32 << 20) {
                 shown = progress.bytes;
                 say(&format!("  {} MB of text encoded", progress.bytes >> 20));
             }
         })?;
+        if without_text > 0 {
+            say(&format!("passed over: {without_text} rows without text"));
+        }
         describe_data(&data);
         describe_coverage(&data, &codec)?;
         let vocabulary = Vocabulary {

@@ -1,6 +1,5 @@
 //! Foreign configurations: JSON or YAML, read key by key so that an error can name the key.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -15,15 +14,15 @@ pub(crate) struct Document {
 
 impl Document {
     pub fn json(path: &Path) -> Result<Self, ImageError> {
-        let text = text(path)?;
-        let root = serde_json::from_str(unmarked(&text));
+        let text = glauber_files::read_text(path).map_err(ImageError::io(path))?;
+        let root = serde_json::from_str(&text);
         let root = root.map_err(|error| ImageError::malformed(path, error, "expected JSON as diffusers saves it"))?;
         Ok(Self { path: path.into(), root })
     }
 
     pub fn yaml(path: &Path) -> Result<Self, ImageError> {
-        let text = text(path)?;
-        let root = serde_saphyr::from_str(unmarked(&text));
+        let text = glauber_files::read_text(path).map_err(ImageError::io(path))?;
+        let root = serde_saphyr::from_str(&text);
         let root = root.map_err(|error| ImageError::malformed(path, error, "expected YAML"))?;
         Ok(Self { path: path.into(), root })
     }
@@ -125,15 +124,6 @@ impl Document {
     fn required<T>(&self, key: &str, expected: &str, read: impl FnOnce(&Value) -> Option<T>) -> Result<T, ImageError> {
         self.optional(key, expected, read)?.ok_or_else(|| self.missing(key, expected))
     }
-}
-
-fn text(path: &Path) -> Result<String, ImageError> {
-    fs::read_to_string(path).map_err(ImageError::io(path))
-}
-
-/// Without the byte-order mark that some editors write before the text.
-fn unmarked(text: &str) -> &str {
-    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 fn as_size(value: &Value) -> Option<usize> {

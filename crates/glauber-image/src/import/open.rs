@@ -51,7 +51,10 @@ pub fn open(path: &Path, device: &Device) -> Result<Imported, ImageError> {
                 _ => Err(not_one(path, &found, "ckpt", &folder)),
             }
         }
-        _ => Err(nothing(path, "there is nothing".into())),
+        _ => match glauber_files::check(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(ImageError::io(path)(error)),
+            _ => Err(nothing(path, "there is nothing".into())),
+        },
     }
 }
 

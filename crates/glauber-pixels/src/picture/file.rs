@@ -73,7 +73,8 @@ impl From<&Image> for DynamicImage {
 
 /// A decoded file, turned upright.
 pub(crate) fn read(path: &Path) -> Result<DynamicImage, PixelError> {
-    let opened = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
+    let opened = glauber_files::check(path).and_then(|()| ImageReader::open(path));
+    let opened = opened.and_then(ImageReader::with_guessed_format);
     let reader = opened.map_err(PixelError::io("read", path))?;
     if reader.format() != Some(ImageFormat::Jpeg) {
         return decoded(reader, path, || Ok(()));

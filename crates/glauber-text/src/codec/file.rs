@@ -18,11 +18,7 @@ const SPARE: usize = 1024;
 
 /// The text of a file, without the byte-order mark that some editors put before it.
 pub(super) fn read(path: &Path) -> Result<String, TextError> {
-    let text = std::fs::read_to_string(path).map_err(TextError::io("read", path))?;
-    Ok(match text.strip_prefix('\u{FEFF}') {
-        Some(unmarked) => unmarked.to_owned(),
-        None => text,
-    })
+    glauber_files::read_text(path).map_err(TextError::io("read", path))
 }
 
 /// The part of a tokenizer file that is looked at before the file is believed.

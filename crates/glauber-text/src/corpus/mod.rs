@@ -1,6 +1,10 @@
 //! A corpus: files read as a stream of documents.
 
-mod jsonl;
+mod csv;
+mod decoded;
+mod found;
+mod json;
+mod kinds;
 mod parquet;
 mod plain;
 mod source;
@@ -11,6 +15,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::TextError;
+use found::Found;
 use source::{Format, Source};
 
 /// Where the text comes from.
@@ -25,11 +30,18 @@ use source::{Format, Source};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CorpusConfig {
-    /// Files and folders, read in this order. Folders are searched recursively in the order of file names for `.txt`, `.md`,
-    /// `.jsonl` and `.parquet`, each also with `.gz` or `.zst` behind; hidden files are passed over. A file named here with another
-    /// extension is read as plain text.
+    /// Files and folders, read in this order, each file once.
+    ///
+    /// `.jsonl`, `.ndjson`, `.jsonlines` and `.json` hold JSON objects: one a line, one after the other, or in an array. `.csv` and
+    /// `.tsv` begin with a line of names; `.parquet`, `.pq` and `.parq` are Parquet. Gzip, zstd and Parquet are told by content,
+    /// whatever the name. Every other file that is named here is plain text; where a [`column`](Self::column) is given and the file
+    /// begins with a JSON object that has it, the file is JSON. Text is UTF-8, or UTF-16 with a byte-order mark.
+    ///
+    /// Folders are searched recursively in the order of file names for `.txt`, `.md`, `.jsonl` and `.parquet`, and where there are
+    /// none of these for the other endings above, each also with `.gz` or `.zst` behind. Hidden files are passed over.
     pub paths: Vec<PathBuf>,
-    /// The Parquet column or JSON field that holds the text; "text" if not given.
+    /// The Parquet column, JSON field or CSV column that holds the text; "text" if not given. Dots lead into the structures of a
+    /// Parquet file. Rows without a text (null, absent, an empty cell) are passed over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
     /// How plain-text files divide into documents.
@@ -48,7 +60,7 @@ impl CorpusConfig {
     }
 }
 
-/// How plain-text files divide into documents. Rows of Parquet files and lines of `.jsonl` files are documents always.
+/// How plain-text files divide into documents. Rows of Parquet and CSV files and JSON objects are documents always.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DocumentSplit {
@@ -75,26 +87,39 @@ pub struct Passage {
 #[derive(Debug, Clone)]
 pub struct Corpus {
     sources: Vec<Source>,
-    column: String,
+    column: Option<String>,
     split: DocumentSplit,
+    remarks: Vec<String>,
 }
 
 impl Corpus {
-    /// Finds the files.
+    /// Finds the files and looks at the head of each.
     ///
     /// # Errors
-    /// [`TextError::Missing`] names a path that does not exist, [`TextError::NoFiles`] when folders hold no text, [`TextError::Io`].
+    /// [`TextError::Missing`] names a path that does not exist, [`TextError::NoFiles`] when folders hold no text,
+    /// [`TextError::NotText`] a file that is something else; [`TextError::Io`], also where a path is a pipe or a device.
     pub fn open(config: &CorpusConfig) -> Result<Self, TextError> {
-        let mut sources = Vec::new();
+        let mut found = Found::default();
         for path in &config.paths {
-            source::find(path, &mut sources)?;
+            found.add(path)?;
         }
-        if sources.is_empty() {
+        if found.files.is_empty() {
             let paths: Vec<String> = config.paths.iter().map(|p| p.display().to_string()).collect();
-            return Err(TextError::NoFiles { paths: paths.join(", ") });
+            let found = found.unsought().map_or_else(String::new, |kinds| format!(" (found: {kinds})"));
+            return Err(TextError::NoFiles { paths: paths.join(", "), found });
         }
-        let column = config.column.clone().unwrap_or_else(|| "text".to_owned());
-        Ok(Self { sources, column, split: config.split_documents })
+        let column = config.column.as_deref();
+        let sources: Vec<Source> =
+            found.files.iter().map(|path| Source::look(path, column)).collect::<Result<_, _>>()?;
+        let mut remarks = found.passed_over();
+        let doubtful: Vec<&Source> = sources.iter().filter(|source| source.is_doubtful).collect();
+        if let Some(first) = doubtful.first() {
+            let (count, path) = (doubtful.len(), first.path.display());
+            remarks.push(format!(
+                "read as plain text: {count} file(s) that begin with a JSON object, first {path}; give `column` to read a field"
+            ));
+        }
+        Ok(Self { sources, column: config.column.clone(), split: config.split_documents, remarks })
     }
 
     /// The files in reading order.
@@ -102,49 +127,109 @@ impl Corpus {
         self.sources.iter().map(|source| source.path.as_path())
     }
 
+    /// What a user should know of the search: files that were passed over, and files that may not be what they seem. One sentence each.
+    #[must_use]
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    /// Refuses a `column` that was given although no file has columns.
+    ///
+    /// # Errors
+    /// [`TextError::WithoutEffect`].
+    pub fn check_column(&self) -> Result<(), TextError> {
+        match &self.column {
+            Some(column) if self.sources.iter().all(|source| source.format == Format::Plain) => {
+                let reason = match json::begins(&self.sources[0], None) {
+                    true => "begins with a JSON object that lacks it, and is read as plain text",
+                    false => "is plain text, which has no columns",
+                };
+                Err(self.without_effect("column", column.clone(), reason))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a `split_documents` other than the default although no file is plain text.
+    ///
+    /// # Errors
+    /// [`TextError::WithoutEffect`].
+    pub fn check_split(&self) -> Result<(), TextError> {
+        let plain = self.sources.iter().any(|source| source.format == Format::Plain);
+        match plain || self.split == DocumentSplit::default() {
+            true => Ok(()),
+            false => {
+                let value = format!("{:?}", self.split).to_lowercase();
+                Err(self.without_effect("split_documents", value, "is no plain text: each of its rows is a document"))
+            }
+        }
+    }
+
+    fn without_effect(&self, key: &'static str, value: String, reason: &'static str) -> TextError {
+        TextError::WithoutEffect { key, value, path: self.sources[0].path.clone(), reason }
+    }
+
     /// Reads the corpus from its start, a passage at a time. After an error the stream ends.
     #[must_use]
     pub fn documents(&self) -> Documents<'_> {
-        Documents { corpus: self, next: 0, current: None }
+        Documents { corpus: self, next: 0, current: None, rows_without_text: 0 }
     }
 
     /// Blake3 over the content of the files and the reading options, not over names and dates: a corpus that has moved is the same.
     pub(crate) fn content_hash(&self) -> Result<blake3::Hash, TextError> {
         let hashes: Vec<blake3::Hash> = self.sources.par_iter().map(Source::content_hash).collect::<Result<_, _>>()?;
         let mut hasher = blake3::Hasher::new();
-        hasher.update(format!("{:?}\0{}\0", self.split, self.column).as_bytes());
+        hasher.update(format!("{:?}\0{}\0", self.split, self.column()).as_bytes());
         for (source, hash) in self.sources.iter().zip(hashes) {
-            hasher.update(format!("{:?} {:?} {hash}\0", source.format, source.compression).as_bytes());
+            // Texts with a mark were once read with it.
+            let mark = if source.mark.is_some() { "marked " } else { "" };
+            let (format, compression) = (source.format.key(), source.compression);
+            hasher.update(format!("{format} {compression:?} {mark}{hash}\0").as_bytes());
         }
         Ok(hasher.finalize())
     }
 
-    fn read(&self, source: &Source) -> Result<Passages, TextError> {
+    fn column(&self) -> &str {
+        self.column.as_deref().unwrap_or("text")
+    }
+
+    fn read(&self, source: &Source) -> Result<Rows, TextError> {
+        let column = self.column();
         Ok(match source.format {
-            Format::Plain => Box::new(plain::read(source, self.split)?),
-            Format::JsonLines => Box::new(jsonl::read(source, &self.column)?),
-            Format::Parquet => Box::new(parquet::read(source, &self.column)?),
+            Format::Plain => Box::new(plain::read(source, self.split)?.map(|passage| passage.map(Some))),
+            Format::Json => Box::new(json::read(source, column)?),
+            Format::Csv => Box::new(csv::read(source, column, b',')?),
+            Format::Tsv => Box::new(csv::read(source, column, b'\t')?),
+            Format::Parquet => Box::new(parquet::read(source, column)?),
         })
     }
 }
 
-type Passages = Box<dyn Iterator<Item = Result<Passage, TextError>> + Send>;
+/// Passages, and `None` for a row without text.
+type Rows = Box<dyn Iterator<Item = Result<Option<Passage>, TextError>> + Send>;
 
 /// The passages of a corpus, from [`Corpus::documents`].
 pub struct Documents<'a> {
     corpus: &'a Corpus,
     next: usize,
-    current: Option<Passages>,
+    current: Option<Rows>,
+    rows_without_text: u64,
 }
 
 impl Documents<'_> {
+    /// Rows passed over until now because their text is null, absent or an empty cell.
+    #[must_use]
+    pub fn rows_without_text(&self) -> u64 {
+        self.rows_without_text
+    }
+
     fn advance(&mut self) -> Result<Option<Passage>, TextError> {
         loop {
-            if let Some(passages) = &mut self.current {
-                match passages.next() {
-                    Some(Ok(passage)) if passage.text.is_empty() => continue,
-                    Some(passage) => return passage.map(Some),
-                    None => self.current = None,
+            while let Some(row) = self.current.as_mut().and_then(Iterator::next) {
+                match row? {
+                    None => self.rows_without_text += 1,
+                    Some(passage) if passage.text.is_empty() => {}
+                    passage => return Ok(passage),
                 }
             }
             let Some(source) = self.corpus.sources.get(self.next) else { return Ok(None) };
@@ -165,4 +250,20 @@ impl Iterator for Documents<'_> {
         }
         passage.transpose()
     }
+}
+
+/// Names in one line, however many and long they are.
+fn listed(names: impl Iterator<Item = String>) -> String {
+    const NAMES: usize = 20;
+    const LENGTH: usize = 60;
+    let mut names = names.map(|name| match name.char_indices().nth(LENGTH) {
+        Some((cut, _)) => format!("{}…", &name[..cut]),
+        None => name,
+    });
+    let mut shown: Vec<String> = names.by_ref().take(NAMES).collect();
+    match names.count() {
+        0 => {}
+        more => shown.push(format!("and {more} more")),
+    }
+    shown.join(", ")
 }

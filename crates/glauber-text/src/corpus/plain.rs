@@ -1,7 +1,8 @@
 //! Plain text.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 
+use super::decoded::Decoded;
 use super::source::Source;
 use super::{DocumentSplit, Passage};
 use crate::TextError;
@@ -11,39 +12,25 @@ const PASSAGE: usize = 8 << 10;
 /// No line is read, and no passage grows, much beyond this.
 const LONGEST: usize = 64 << 10;
 
-/// Lines as UTF-8, with their endings.
-pub(super) struct Lines {
-    source: Source,
-    bytes: BufReader<Box<dyn Read + Send>>,
+/// Lines with their endings; long ones come in parts.
+struct Lines {
+    text: Decoded,
     /// The beginning of a character that the limit cut.
     carried: Vec<u8>,
-    limit: u64,
-    offset: u64,
 }
 
 impl Lines {
-    /// Lines longer than `limit` bytes (at least 4) come in parts.
-    pub(super) fn open(source: &Source, limit: u64) -> Result<Self, TextError> {
-        Ok(Self { source: source.clone(), bytes: source.bytes()?, carried: Vec::new(), limit, offset: 0 })
-    }
-
     /// The next line or part of one; `None` at the end of the file.
-    pub(super) fn next(&mut self) -> Result<Option<String>, TextError> {
+    fn next(&mut self) -> Result<Option<String>, TextError> {
         let mut line = std::mem::take(&mut self.carried);
-        let read = self
-            .bytes
+        self.text
             .by_ref()
-            .take(self.limit)
+            .take(LONGEST as u64)
             .read_until(b'\n', &mut line)
-            .map_err(TextError::io(self.source.action(), &self.source.path))?;
+            .map_err(TextError::io("read", self.text.path()))?;
         if let Err(error) = std::str::from_utf8(&line) {
-            let valid = error.valid_up_to();
-            if error.error_len().is_some() || (read as u64) < self.limit {
-                return Err(TextError::NotUtf8 { path: self.source.path.clone(), offset: self.offset + valid as u64 });
-            }
-            self.carried = line.split_off(valid);
+            self.carried = line.split_off(error.valid_up_to());
         }
-        self.offset += line.len() as u64;
         let line = String::from_utf8(line).expect("cut where it is valid");
         Ok(Some(line).filter(|line| !line.is_empty()))
     }
@@ -54,7 +41,8 @@ pub(super) fn read(
     source: &Source,
     split: DocumentSplit,
 ) -> Result<impl Iterator<Item = Result<Passage, TextError>> + Send + use<>, TextError> {
-    let mut reader = PlainReader { lines: Lines::open(source, LONGEST as u64)?, split, continues: false };
+    let lines = Lines { text: Decoded::open(source)?, carried: Vec::new() };
+    let mut reader = PlainReader { lines, split, continues: false };
     Ok(std::iter::from_fn(move || reader.passage().transpose()))
 }
 

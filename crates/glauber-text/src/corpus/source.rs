@@ -1,17 +1,38 @@
-//! Which files there are, and their bytes.
+//! A file of a corpus: what its name and its first bytes tell, and its content.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use encoding_rs::{Encoding, UTF_8};
+
+use super::{decoded, json, kinds};
 use crate::TextError;
 
 /// What a file holds once decompressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Plain,
-    JsonLines,
+    /// Objects: one a line, one after the other, or in arrays.
+    Json,
+    /// Fields divided by commas, or by what the head of the file says.
+    Csv,
+    /// Fields divided by tabs, or by what the head of the file says.
+    Tsv,
     Parquet,
+}
+
+impl Format {
+    /// As it stands in the hash of a corpus; not to be changed.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Plain => "Plain",
+            Self::Json => "JsonLines",
+            Self::Csv => "Csv",
+            Self::Tsv => "Tsv",
+            Self::Parquet => "Parquet",
+        }
+    }
 }
 
 /// How a file is compressed.
@@ -22,46 +43,146 @@ pub(super) enum Compression {
     Zstd,
 }
 
+/// Whether a search of folders takes files of such a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sought {
+    Always,
+    /// Where a folder has none of those that are always taken.
+    Otherwise,
+    Never,
+}
+
+/// What the name of a file tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name {
+    pub(super) format: Format,
+    compression: Compression,
+    pub(super) sought: Sought,
+    /// In lower case with its dot, that of a compression included; empty where there is none.
+    pub(super) ending: String,
+}
+
+impl Name {
+    pub(super) fn of(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let (stem, compression) = match name.rsplit_once('.') {
+            Some((stem, "gz" | "gzip")) => (stem, Compression::Gzip),
+            Some((stem, "zst" | "zstd")) => (stem, Compression::Zstd),
+            _ => (name.as_str(), Compression::None),
+        };
+        let kind = stem.rsplit_once('.').map(|(_, kind)| kind);
+        let (format, sought) = match kind {
+            Some("txt" | "md") => (Format::Plain, Sought::Always),
+            Some("jsonl") => (Format::Json, Sought::Always),
+            Some("parquet") => (Format::Parquet, Sought::Always),
+            Some("json" | "ndjson" | "jsonlines") => (Format::Json, Sought::Otherwise),
+            Some("csv") => (Format::Csv, Sought::Otherwise),
+            Some("tsv") => (Format::Tsv, Sought::Otherwise),
+            Some("pq" | "parq") => (Format::Parquet, Sought::Otherwise),
+            _ => (Format::Plain, Sought::Never),
+        };
+        let ending = name[kind.map_or(stem.len(), |kind| stem.len() - kind.len() - 1)..].to_owned();
+        Self { format, compression, sought, ending }
+    }
+}
+
 /// A file of the corpus.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
     pub(super) path: PathBuf,
     pub(super) format: Format,
     pub(super) compression: Compression,
+    /// The encoding that a byte-order mark tells.
+    pub(super) mark: Option<&'static Encoding>,
+    /// Plain text by its name that begins with a JSON object.
+    pub(super) is_doubtful: bool,
 }
 
+/// First bytes that are looked at.
+const HEAD: usize = 1 << 16;
+
 impl Source {
-    /// Judges a file by its name; the flag says whether the extension is one that folders are searched for.
-    fn of(path: &Path) -> (Self, bool) {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-        let (stem, compression) = if let Some(stem) = name.strip_suffix(".gz") {
-            (stem, Compression::Gzip)
-        } else if let Some(stem) = name.strip_suffix(".zst") {
-            (stem, Compression::Zstd)
-        } else {
-            (name.as_str(), Compression::None)
+    /// Looks at a file. The name tells its format, unless the content is Parquet's; where a `column` is asked for, a file whose name tells
+    /// nothing is JSON if it begins with an object that has the column.
+    pub(super) fn look(path: &Path, column: Option<&str>) -> Result<Self, TextError> {
+        let Name { format, compression, .. } = Name::of(path);
+        let mut source = Self { path: path.to_owned(), format, compression, mark: None, is_doubtful: false };
+        if let Some(compression) = compressed(&first(source.file()?, 4).map_err(TextError::io("read", path))?) {
+            source.compression = compression;
+        }
+        let head = first(source.bytes()?, HEAD).map_err(source.failed())?;
+        if head.starts_with(b"PAR1") && head.get(4).is_none_or(|byte| byte.is_ascii_control()) {
+            source.format = Format::Parquet;
+            return Ok(source);
+        }
+        source.mark = decoded::marked(&head);
+        let is_utf8 = match std::str::from_utf8(&head) {
+            Ok(_) => true,
+            Err(error) => error.error_len().is_none() && head.len() == HEAD,
         };
-        let (format, known) = match stem.rsplit_once('.').map(|(_, extension)| extension) {
-            Some("jsonl") => (Format::JsonLines, true),
-            Some("parquet") => (Format::Parquet, true),
-            Some("txt" | "md") => (Format::Plain, true),
-            _ => (Format::Plain, false),
-        };
-        (Self { path: path.to_owned(), format, compression }, known)
+        if source.mark != Some(UTF_8) {
+            source.refuse_what_is_no_text(&head, is_utf8)?;
+        }
+        if source.format == Format::Plain && opens_bracket(&head) && json::begins(&source, column) {
+            match column {
+                Some(_) => source.format = Format::Json,
+                None => source.is_doubtful = true,
+            }
+        }
+        Ok(source)
     }
 
-    /// What reading this file is called in an error.
-    pub(super) fn action(&self) -> &'static str {
+    fn refuse_what_is_no_text(&self, head: &[u8], is_utf8: bool) -> Result<(), TextError> {
+        let refused = |found: String, cure: String| Err(TextError::NotText { path: self.path.clone(), found, cure });
+        if [b"\xFF\xFE\0\0", b"\0\0\xFE\xFF"].iter().any(|mark| head.starts_with(*mark)) {
+            return refused(
+                "UTF-32".into(),
+                "convert it to UTF-8, for instance with `iconv -f UTF-32 -t UTF-8`".into(),
+            );
+        }
+        if self.mark.is_some() || is_utf8 && !head.contains(&0) {
+            return Ok(());
+        }
+        if let Some((found, cure)) = kinds::kind(head) {
+            return refused(found.into(), cure.into());
+        }
+        match decoded::unmarked(head, is_utf8) {
+            Some(name) => refused(
+                format!("{name} without a byte-order mark"),
+                format!("convert it to UTF-8, for instance with `iconv -f {name} -t UTF-8`"),
+            ),
+            None => Ok(()),
+        }
+    }
+
+    /// For `map_err`: what reading the content met.
+    pub(super) fn failed(&self) -> impl FnOnce(std::io::Error) -> TextError + use<> {
+        let (path, action) = match self.compression {
+            Compression::None => (self.path.clone(), "read"),
+            Compression::Gzip => (self.path.clone(), "decompress (gzip)"),
+            Compression::Zstd => (self.path.clone(), "decompress (zstd)"),
+        };
+        move |error| match error.to_string().contains("too much memory") {
+            true => TextError::NotText {
+                path,
+                found: format!("compressed with a zstd window above 2^{WINDOW_LOG} bytes"),
+                cure: format!("compress it again with `zstd --long={WINDOW_LOG}` or less"),
+            },
+            false => TextError::io(action, &path)(error),
+        }
+    }
+
+    /// What an offset in the content is of, in an error.
+    pub(super) fn within(&self) -> &'static str {
         match self.compression {
-            Compression::None => "read",
-            Compression::Gzip => "decompress (gzip)",
-            Compression::Zstd => "decompress (zstd)",
+            Compression::None => "",
+            _ => " of its decompressed content",
         }
     }
 
     /// The file itself.
     pub(super) fn file(&self) -> Result<File, TextError> {
-        File::open(&self.path).map_err(TextError::io("open", &self.path))
+        glauber_files::open(&self.path).map_err(TextError::io("open", &self.path))
     }
 
     /// The decompressed bytes.
@@ -70,9 +191,7 @@ impl Source {
         let bytes: Box<dyn Read + Send> = match self.compression {
             Compression::None => Box::new(file),
             Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(file))),
-            Compression::Zstd => {
-                Box::new(zstd::stream::read::Decoder::new(file).map_err(TextError::io(self.action(), &self.path))?)
-            }
+            Compression::Zstd => Box::new(unpacked(file).map_err(self.failed())?),
         };
         Ok(BufReader::with_capacity(1 << 16, bytes))
     }
@@ -85,29 +204,32 @@ impl Source {
     }
 }
 
-/// Adds a file, or the text files of a folder in the order of their names.
-pub(super) fn find(path: &Path, sources: &mut Vec<Source>) -> Result<(), TextError> {
-    if !path.try_exists().map_err(TextError::io("find", path))? {
-        return Err(TextError::Missing { path: path.to_owned() });
+/// The largest window of a zstd frame that is read: what `zstd --long=31` writes. So much memory is taken only where a file has it.
+const WINDOW_LOG: u32 = if cfg!(target_pointer_width = "64") { 31 } else { 30 };
+
+fn unpacked(file: File) -> std::io::Result<impl Read + Send> {
+    let mut decoder = zstd::stream::read::Decoder::new(file)?;
+    decoder.window_log_max(WINDOW_LOG)?;
+    Ok(decoder)
+}
+
+/// Whether the first byte that is neither blank nor of a wide encoding is one that JSON records begin with.
+fn opens_bracket(head: &[u8]) -> bool {
+    head.iter().find(|byte| !b" \t\r\n\0\xEF\xBB\xBF\xFF\xFE".contains(byte)).is_some_and(|byte| b"{[".contains(byte))
+}
+
+fn compressed(magic: &[u8]) -> Option<Compression> {
+    match magic {
+        [0x1F, 0x8B, ..] => Some(Compression::Gzip),
+        [0x28, 0xB5, 0x2F, 0xFD] | [0x50..=0x5F, 0x2A, 0x4D, 0x18] => Some(Compression::Zstd),
+        _ => None,
     }
-    if !path.is_dir() {
-        sources.push(Source::of(path).0);
-        return Ok(());
-    }
-    let visible =
-        |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".");
-    for entry in walkdir::WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().filter_entry(visible) {
-        let entry = entry.map_err(|e| TextError::Io {
-            action: "search",
-            path: e.path().unwrap_or(path).to_owned(),
-            source: e.into(),
-        })?;
-        let (source, known) = Source::of(entry.path());
-        if known && entry.file_type().is_file() {
-            sources.push(source);
-        }
-    }
-    Ok(())
+}
+
+fn first(reader: impl Read, count: usize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(count as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -117,13 +239,19 @@ mod tests {
     #[test]
     fn names_tell_format_and_compression() {
         let judge = |name: &str| {
-            let (source, known) = Source::of(Path::new(name));
-            (source.format, source.compression, known)
+            let Name { format, compression, sought, ending } = Name::of(Path::new(name));
+            (format, compression, sought, ending)
         };
-        assert_eq!(judge("a/b.TXT"), (Format::Plain, Compression::None, true));
-        assert_eq!(judge("a.jsonl.zst"), (Format::JsonLines, Compression::Zstd, true));
-        assert_eq!(judge("a.parquet.gz"), (Format::Parquet, Compression::Gzip, true));
-        assert_eq!(judge("main.rs"), (Format::Plain, Compression::None, false));
-        assert_eq!(judge("txt"), (Format::Plain, Compression::None, false));
+        let expect = |name, format, compression, sought, ending: &str| {
+            assert_eq!(judge(name), (format, compression, sought, ending.to_owned()), "{name}");
+        };
+        expect("a/b.TXT", Format::Plain, Compression::None, Sought::Always, ".txt");
+        expect("a.jsonl.zst", Format::Json, Compression::Zstd, Sought::Always, ".jsonl.zst");
+        expect("a.parquet.gz", Format::Parquet, Compression::Gzip, Sought::Always, ".parquet.gz");
+        expect("a.b.JSON.GZIP", Format::Json, Compression::Gzip, Sought::Otherwise, ".json.gzip");
+        expect("a.tsv", Format::Tsv, Compression::None, Sought::Otherwise, ".tsv");
+        expect("main.rs", Format::Plain, Compression::None, Sought::Never, ".rs");
+        expect("a.gz", Format::Plain, Compression::Gzip, Sought::Never, ".gz");
+        expect("txt", Format::Plain, Compression::None, Sought::Never, "");
     }
 }

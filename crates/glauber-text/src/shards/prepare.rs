@@ -60,6 +60,8 @@ pub struct PrepareProgress {
     pub bytes: u64,
     /// Tokens written, those between documents included.
     pub tokens: u64,
+    /// Rows of the corpus that have no text, all of them.
+    pub rows_without_text: u64,
 }
 
 /// Encodes a corpus into memory-mapped token shards under `cache`, or maps those that an earlier call left there.
@@ -150,10 +152,12 @@ fn write(
     let mut done = PrepareProgress::default();
     let mut coverage = [Coverage::default(); 2];
     let mut passages = 0;
-    for passage in corpus.documents() {
+    let mut documents = corpus.documents();
+    for passage in documents.by_ref() {
         passage?;
         passages += 1;
     }
+    done.rows_without_text = documents.rows_without_text();
     let division = Division::new(passages, config.validation_fraction, config.split_seed);
     let mut assigned = division.assign(corpus.documents()).peekable();
     let mut last: Option<Assigned> = None;

@@ -8,20 +8,20 @@ use arrow_array::{ArrayRef, Int64Array, LargeStringArray, RecordBatch, StringArr
 use glauber_text::{Corpus, CorpusConfig, DocumentSplit, Passage, TextError};
 use parquet::arrow::ArrowWriter;
 
-fn texts(config: &CorpusConfig) -> Result<Vec<String>, TextError> {
+pub fn texts(config: &CorpusConfig) -> Result<Vec<String>, TextError> {
     Corpus::open(config)?.documents().map(|passage| passage.map(|p| p.text)).collect()
 }
 
-fn read(path: &Path) -> Result<Vec<String>, TextError> {
+pub fn read(path: &Path) -> Result<Vec<String>, TextError> {
     texts(&CorpusConfig::new([path]))
 }
 
-fn split(path: &Path, split_documents: DocumentSplit) -> Vec<Passage> {
+pub fn split(path: &Path, split_documents: DocumentSplit) -> Vec<Passage> {
     let config = CorpusConfig { split_documents, ..CorpusConfig::new([path]) };
     Corpus::open(&config).unwrap().documents().collect::<Result<_, _>>().unwrap()
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
@@ -37,7 +37,7 @@ fn parquet(column: ArrayRef) -> Vec<u8> {
     bytes
 }
 
-fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+pub fn write(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
     let path = folder.join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, bytes).unwrap();

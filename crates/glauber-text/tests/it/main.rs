@@ -4,6 +4,8 @@ mod codec;
 mod corpus;
 mod expressed;
 mod files;
+mod finding;
 mod foreign;
 mod parts;
+mod reading;
 mod shards;

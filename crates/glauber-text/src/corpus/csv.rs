@@ -1,0 +1,112 @@
+//! A text column of CSV and TSV files.
+
+use std::io::{BufRead, Read, Result as IoResult};
+
+use super::decoded::Decoded;
+use super::source::Source;
+use super::{Passage, listed};
+use crate::TextError;
+
+/// Reads `column` of every record below the line of names; empty cells give none. Of the usual delimiters, `usual` first, the one is taken
+/// under which the line of names has the column.
+pub(super) fn read(
+    source: &Source,
+    column: &str,
+    usual: u8,
+) -> Result<impl Iterator<Item = Result<Option<Passage>, TextError>> + Send + use<>, TextError> {
+    let mut text = Decoded::open(source)?;
+    let path = source.path.clone();
+    let head = text.fill_buf().map_err(TextError::io("read", &path))?;
+    let candidates = [usual, b',', b'\t', b';', b'|'];
+    let (delimiter, index) = candidates
+        .into_iter()
+        .find_map(|delimiter| Some((delimiter, names(head, delimiter).iter().position(|name| name == column)?)))
+        .ok_or_else(|| TextError::Column {
+            path: path.clone(),
+            place: ", line 1".to_owned(),
+            column: column.to_owned(),
+            found: listed(names(head, usual).into_iter()),
+        })?;
+    let checked = Checked { text, delimiter, state: State::Begin, line: 1, begun: 1 };
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).buffer_capacity(1 << 16).from_reader(checked);
+    let mut record = csv::StringRecord::new();
+    let mut next = move || -> Result<Option<Option<Passage>>, TextError> {
+        let failed = |error: csv::Error| {
+            let reason = error.to_string();
+            match error.into_kind() {
+                csv::ErrorKind::Io(error) => TextError::io("read", &path)(error),
+                _ => TextError::Csv { path: path.clone(), reason },
+            }
+        };
+        Ok(reader.read_record(&mut record).map_err(failed)?.then(|| {
+            let text = record.get(index).filter(|text| !text.is_empty())?.to_owned();
+            Some(Passage { text, continues: false })
+        }))
+    };
+    Ok(std::iter::from_fn(move || next().transpose()))
+}
+
+/// The names in the first line.
+fn names(head: &[u8], delimiter: u8) -> Vec<String> {
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).from_reader(head);
+    reader.headers().map(|names| names.iter().map(str::to_owned).collect()).unwrap_or_default()
+}
+
+/// Refuses quotes that the reader of CSV would drop without a word, or that would join rows: a field that goes on behind its closing
+/// quote, and one that is never closed.
+struct Checked {
+    text: Decoded,
+    delimiter: u8,
+    state: State,
+    line: u64,
+    /// The line on which the quoted field begins.
+    begun: u64,
+}
+
+#[derive(PartialEq, Eq)]
+enum State {
+    /// Of a field.
+    Begin,
+    Bare,
+    Quoted,
+    /// Behind a quote in a quoted field.
+    Closed,
+}
+
+impl Checked {
+    fn step(&mut self, byte: u8) -> IoResult<()> {
+        let ends = byte == self.delimiter || byte == b'\n' || byte == b'\r';
+        self.state = match self.state {
+            State::Begin if byte == b'"' => {
+                self.begun = self.line;
+                State::Quoted
+            }
+            State::Quoted if byte != b'"' => State::Quoted,
+            State::Quoted => State::Closed,
+            State::Closed if byte == b'"' => State::Quoted,
+            State::Closed if !ends => return Err(self.wrong("goes on behind its closing quote")),
+            _ if ends => State::Begin,
+            _ => State::Bare,
+        };
+        self.line += u64::from(byte == b'\n');
+        Ok(())
+    }
+
+    fn wrong(&self, what: &str) -> std::io::Error {
+        let reason = format!("the quoted field that begins in line {} {what}; double the quotes within it", self.begun);
+        std::io::Error::other(TextError::Csv { path: self.text.path().to_owned(), reason })
+    }
+}
+
+impl Read for Checked {
+    fn read(&mut self, out: &mut [u8]) -> IoResult<usize> {
+        let amount = self.text.read(out)?;
+        for &byte in &out[..amount] {
+            self.step(byte)?;
+        }
+        match amount == 0 && self.state == State::Quoted {
+            true => Err(self.wrong("is never closed")),
+            false => Ok(amount),
+        }
+    }
+}

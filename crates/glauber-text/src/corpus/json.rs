@@ -1,0 +1,68 @@
+//! A text field of JSON objects: one object a line, one after the other, or in arrays.
+
+mod record;
+mod split;
+
+use std::io::Read;
+
+use super::decoded::Decoded;
+use super::source::Source;
+use super::{Passage, listed};
+use crate::TextError;
+use record::{Field, field, fields};
+use split::Records;
+
+/// Read in search of the end of a first object.
+const FIRST: u64 = 16 << 20;
+
+/// Reads the string field `column` of every object; objects without one (null or absent) give none. A file whose objects all lack the
+/// field is refused.
+pub(super) fn read(
+    source: &Source,
+    column: &str,
+) -> Result<impl Iterator<Item = Result<Option<Passage>, TextError>> + Send + use<>, TextError> {
+    let mut records = Records::new(Decoded::open(source)?, &source.path);
+    let (path, column) = (source.path.clone(), column.to_owned());
+    // The first object, as long as all lack the field.
+    let (mut lacking, mut there) = (None, false);
+    let mut next = move || -> Result<Option<Option<Passage>>, TextError> {
+        let Some((line, record)) = records.next()? else {
+            return match lacking.take() {
+                Some((line, found)) if !there => Err(TextError::Column {
+                    path: path.clone(),
+                    place: format!(", line {line}"),
+                    column: column.clone(),
+                    found,
+                }),
+                _ => Ok(None),
+            };
+        };
+        let found = field(&record, &column).map_err(|error| split::malformed(&path, line, &error))?;
+        there |= found.is_some();
+        match found {
+            Some(Field::Text(text)) => Ok(Some(Some(Passage { text, continues: false }))),
+            Some(Field::Null) => Ok(Some(None)),
+            Some(Field::Other(kind)) => {
+                let (path, place) = (path.clone(), format!(", line {line}"));
+                Err(TextError::NotAString { path, place, column: column.clone(), found: kind })
+            }
+            None => {
+                if !there && lacking.is_none() {
+                    lacking = Some((line, listed(fields(&record).into_iter())));
+                }
+                Ok(Some(None))
+            }
+        }
+    };
+    Ok(std::iter::from_fn(move || next().transpose()))
+}
+
+/// Whether a file begins with an object (that has `column`, if one is asked for).
+pub(super) fn begins(source: &Source, column: Option<&str>) -> bool {
+    let first = Decoded::open(source).and_then(|text| Records::new(text.take(FIRST), &source.path).next());
+    match (first, column) {
+        (Ok(Some((_, record))), Some(column)) => field(&record, column).is_ok_and(|found| found.is_some()),
+        (Ok(Some((_, record))), None) => field(&record, "").is_ok(),
+        _ => false,
+    }
+}

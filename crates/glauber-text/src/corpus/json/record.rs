@@ -1,0 +1,235 @@
+//! One field of a JSON object, and no more of the rest than where it ends.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Error as JsonError;
+
+use super::split::Strings;
+
+/// What a field holds.
+pub(super) enum Field {
+    Null,
+    Text(String),
+    /// The name of another kind.
+    Other(&'static str),
+}
+
+/// The field of an object, of several with one name the last.
+///
+/// Other fields may hold what is no number of ours (`1e999`), any depth of brackets, and the NaN and Infinity that Python writes; those
+/// count as null.
+pub(super) fn field(record: &[u8], name: &str) -> Result<Option<Field>, JsonError> {
+    leniently(record, |record| parse(record, Wanted(name.as_bytes())))
+}
+
+/// The names of all fields with what they hold, sorted.
+pub(super) fn fields(record: &[u8]) -> Vec<String> {
+    let Ok(all) = leniently(record, |record| serde_json::from_slice::<BTreeMap<String, Field>>(record)) else {
+        return vec!["fields of other names".to_owned()];
+    };
+    let kind = |field| match field {
+        Field::Null => "null",
+        Field::Text(_) => "string",
+        Field::Other(kind) => kind,
+    };
+    let shown: Vec<String> = all.into_iter().map(|(name, field)| format!("{name} ({})", kind(field))).collect();
+    if shown.is_empty() { vec!["no fields".to_owned()] } else { shown }
+}
+
+fn parse<'de, S: DeserializeSeed<'de>>(record: &'de [u8], seed: S) -> Result<S::Value, JsonError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(record);
+    let value = seed.deserialize(&mut deserializer)?;
+    deserializer.end().map(|()| value)
+}
+
+/// Parses strictly, and where that fails once more without the numbers that JSON does not have.
+fn leniently<T>(record: &[u8], parse: impl for<'a> Fn(&'a [u8]) -> Result<T, JsonError>) -> Result<T, JsonError> {
+    parse(record).or_else(|error| match without_strange_numbers(record) {
+        Some(record) => parse(&record),
+        None => Err(error),
+    })
+}
+
+/// Null in place of `NaN`, `Infinity` and `-Infinity` outside of strings; `None` if there is none of them.
+fn without_strange_numbers(record: &[u8]) -> Option<Vec<u8>> {
+    let (mut strings, mut plain, mut at, mut found) = (Strings::default(), Vec::new(), 0, false);
+    while let Some(&byte) = record.get(at) {
+        let rest = &record[at..];
+        let word = [&b"NaN"[..], b"Infinity", b"-Infinity"].into_iter().find(|word| rest.starts_with(word));
+        match word {
+            Some(word) if !strings.inside() => {
+                plain.extend(b"null");
+                at += word.len();
+                found = true;
+            }
+            _ => {
+                strings.step(byte);
+                plain.push(byte);
+                at += 1;
+            }
+        }
+    }
+    found.then_some(plain)
+}
+
+/// Looks for a field of an object.
+struct Wanted<'a>(&'a [u8]);
+
+impl<'de> DeserializeSeed<'de> for Wanted<'_> {
+    type Value = Option<Field>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Wanted<'_> {
+    type Value = Option<Field>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(wanted) = map.next_key_seed(Is(self.0))? {
+            match wanted {
+                true => found = Some(map.next_value()?),
+                false => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Compares a key.
+struct Is<'a>(&'a [u8]);
+
+impl<'de> DeserializeSeed<'de> for Is<'_> {
+    type Value = bool;
+
+    // As bytes: keys that are not asked for may hold half a character (`\ud800`).
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_bytes(self)
+    }
+}
+
+impl Visitor<'_> for Is<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_bytes<E: Error>(self, key: &[u8]) -> Result<bool, E> {
+        Ok(key == self.0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Field {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Any)
+    }
+}
+
+struct Any;
+
+impl<'de> Visitor<'de> for Any {
+    type Value = Field;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Field, E> {
+        Ok(Field::Null)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Field, E> {
+        Ok(Field::Other("boolean"))
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Field, E> {
+        Ok(Field::Other("number"))
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Field, E> {
+        Ok(Field::Other("number"))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Field, E> {
+        Ok(Field::Other("number"))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Field, E> {
+        Ok(Field::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Field, A::Error> {
+        while elements.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Field::Other("array"))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Field, A::Error> {
+        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Field::Other("object"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(record: &str) -> Option<String> {
+        match field(record.as_bytes(), "text").unwrap_or_else(|error| panic!("{record}: {error}")) {
+            Some(Field::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn other_fields_may_hold_anything() {
+        let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+        let objects = format!("{}1{}", "{\"a\":".repeat(500), "}".repeat(500));
+        for value in [
+            "NaN",
+            "-Infinity",
+            "[Infinity, NaN]",
+            "1e999",
+            "-1e-999",
+            &"9".repeat(400),
+            &deep,
+            &objects,
+            r#""\ud800""#,
+        ] {
+            for record in [
+                format!(r#"{{"text": "NaN \"Infinity", "other": {value}}}"#),
+                format!(r#"{{"other": {value}, "text": "NaN \"Infinity"}}"#),
+            ] {
+                assert_eq!(text(&record).as_deref(), Some("NaN \"Infinity"), "{record}");
+            }
+        }
+        assert_eq!(text(r#"{"\ud800": 1, "text": "a"}"#).as_deref(), Some("a"));
+    }
+
+    #[test]
+    fn names_and_texts_are_unescaped_and_the_last_of_a_name_counts() {
+        assert_eq!(text(r#"{"te\u0078t": "\ud834\udd1e\n"}"#).as_deref(), Some("𝄞\n"));
+        assert_eq!(text(r#"{"text": "a", "text": "b"}"#).as_deref(), Some("b"));
+        assert_eq!(text(r#"{"text": "a", "text": null}"#), None);
+        for other in ["null", "NaN", "5", "-5", "0.5", "true", "[\"a\"]", "{\"text\": \"a\"}"] {
+            assert_eq!(text(&format!("{{\"text\": {other}}}")), None);
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for record in
+            ["", "5", "\"text\"", "[]", "{\"text\": }", "{\"text\": \"a\"", "{} {}", "{text: 1}", "{\"a\": nan}"]
+        {
+            assert!(field(record.as_bytes(), "text").is_err(), "{record}");
+        }
+    }
+}
