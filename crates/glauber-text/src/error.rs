@@ -69,9 +69,9 @@ pub enum TextError {
         /// The share found.
         found: f64,
     },
-    /// A file breaks the rules of its encoding.
+    /// A file is not UTF-8, or not UTF-16 although its mark says so.
     #[error("{path} is not {encoding} at byte {offset}{within}: {hint}", path = .path.display())]
-    Encoding {
+    NotUtf8 {
         /// The file.
         path: PathBuf,
         /// The encoding that was read.
@@ -94,9 +94,9 @@ pub enum TextError {
         cure: String,
     },
     /// A setting that no file of the corpus needs.
-    #[error("`{key}` is \"{value}\" without effect: {path} {reason}; leave `{key}` out", path = .path.display())]
+    #[error("{key} is \"{value}\" without effect: {path} {reason}; leave it out", path = .path.display())]
     WithoutEffect {
-        /// The key, which is also the flag's name.
+        /// The flag or key.
         key: &'static str,
         /// Its value.
         value: String,

@@ -196,7 +196,7 @@ fn mistakes_with_images_are_one_line_that_names_the_cure() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
         assert!(!said.contains("panicked") && said.contains(name), "{words:?}: no `{name}` in: {said}");
-        let blamed = said.contains("leave it out");
+        let blamed = said.contains("`--classes` (leave it out");
         assert_eq!(blamed, name.contains("leave it out"), "{words:?}: another cause is named: {said}");
     }
 

@@ -1,6 +1,7 @@
 //! The integration tests of glauber-cli, one program for all: a program more is a link more.
 
 mod bench;
+mod corpora;
 mod devices;
 mod draws;
 mod evaluate;

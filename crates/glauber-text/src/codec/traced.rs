@@ -11,14 +11,14 @@ use tokenizers::{Model, NormalizedString, OffsetReferential, OffsetType, PreToke
 
 use super::coverage::Coverage;
 
-/// What became of a byte of the text. Normalising or cutting took it out …
+/// What became of a byte of the text, the worst last. Normalising or cutting took it out …
 const GONE: u8 = 0;
-/// … it came to the model, which has no token for it …
-const NAMELESS: u8 = 1;
 /// … it has a token …
-const NAMED: u8 = 2;
-/// … or the unknown token.
-const UNKNOWN: u8 = 3;
+const NAMED: u8 = 1;
+/// … or the unknown token …
+const UNKNOWN: u8 = 2;
+/// … or the model has none for it.
+const NAMELESS: u8 = 3;
 
 /// An encoded text.
 pub(crate) struct Traced<'a> {
@@ -64,9 +64,10 @@ impl<'a> Traced<'a> {
             };
             match model {
                 ModelWrapper::BPE(bpe) if tokens.last().map_or(0, |token| token.offsets.1) < piece.len() => {
-                    mark_piece(0..piece.len(), NAMELESS);
                     let kept = kept_bytes(bpe, piece.get());
-                    kept.iter().for_each(|&at| mark_piece(at..at + 1, NAMED));
+                    for at in 0..piece.len() {
+                        mark_piece(at..at + 1, if kept.binary_search(&at).is_ok() { NAMED } else { NAMELESS });
+                    }
                     for token in &mut tokens {
                         let (start, end) = token.offsets;
                         if let (Some(&first), Some(&last)) = (kept.get(start), kept.get(end.wrapping_sub(1))) {

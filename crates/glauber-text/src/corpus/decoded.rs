@@ -59,7 +59,7 @@ impl Decoded {
                     false if encoding != UTF_8 => "mend or convert it".to_owned(),
                     false => guess(&self.text[..written], &input[from..]),
                 };
-                let malformed = TextError::Encoding {
+                let malformed = TextError::NotUtf8 {
                     path: self.source.path.clone(),
                     encoding: encoding.name(),
                     offset: self.offset - u64::from(bad) - u64::from(after),
@@ -124,8 +124,9 @@ pub(super) fn marked(head: &[u8]) -> Option<&'static Encoding> {
 pub(super) fn unmarked(head: &[u8], is_utf8: bool) -> Option<&'static str> {
     let zeros = |at: usize, width: usize| head.iter().skip(at).step_by(width).filter(|&&byte| byte == 0).count();
     let quads = head.len() / 4;
-    for (name, high, low) in [("UTF-32LE", [2, 3], 0), ("UTF-32BE", [1, 0], 3)] {
-        if quads > 0 && high.iter().all(|&at| zeros(at, 4) >= quads) && 2 * zeros(low, 4) < quads {
+    for (name, highest, high, low) in [("UTF-32LE", 3, 2, 0), ("UTF-32BE", 0, 1, 3)] {
+        let few = 2 * zeros(low, 4) < quads;
+        if few && zeros(highest, 4) >= quads && 10 * zeros(high, 4) >= 9 * quads {
             return Some(name);
         }
     }

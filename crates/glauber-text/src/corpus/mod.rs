@@ -116,7 +116,7 @@ impl Corpus {
         if let Some(first) = doubtful.first() {
             let (count, path) = (doubtful.len(), first.path.display());
             remarks.push(format!(
-                "read as plain text: {count} file(s) that begin with a JSON object, first {path}; give `column` to read a field"
+                "read as plain text: {count} file(s) that begin with a JSON object, first {path}; `--column NAME` reads a field"
             ));
         }
         Ok(Self { sources, column: config.column.clone(), split: config.split_documents, remarks })
@@ -144,7 +144,7 @@ impl Corpus {
                     true => "begins with a JSON object that lacks it, and is read as plain text",
                     false => "is plain text, which has no columns",
                 };
-                Err(self.without_effect("column", column.clone(), reason))
+                Err(self.without_effect("`--column`", column.clone(), reason))
             }
             _ => Ok(()),
         }
@@ -160,7 +160,7 @@ impl Corpus {
             true => Ok(()),
             false => {
                 let value = format!("{:?}", self.split).to_lowercase();
-                Err(self.without_effect("split_documents", value, "is no plain text: each of its rows is a document"))
+                Err(self.without_effect("`split_documents`", value, "is no plain text: each of its rows is a document"))
             }
         }
     }

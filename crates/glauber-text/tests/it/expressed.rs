@@ -73,6 +73,8 @@ fn every_character_is_accounted_for() {
         ("unknown words", bare.codec(), "one four two", (0, 4, true)),
         ("Metaspace", metaspace().codec(), "walking the man", (0, 0, false)),
         ("Metaspace, a letter missing", metaspace().codec(), "wife's", (1, 0, true)),
+        ("Metaspace, the first letter missing", metaspace().codec(), "Жук the", (3, 0, true)),
+        ("Unigram, the first letter unknown", unigram("<unk>", Some(0)).codec(), "Жук the", (0, 3, true)),
         ("Unigram", unigram("<unk>", Some(0)).codec(), "walking the", (0, 0, false)),
         ("Unigram, unknown under another name", unigram("<what>", Some(0)).codec(), "the ☃☃ x", (0, 3, true)),
     ] {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use glauber_text::{Corpus, CorpusConfig, DocumentSplit, PrepareConfig, TextCodec, TextError, prepare};
+use glauber_text::{Corpus, CorpusConfig, DocumentSplit, PrepareConfig, TextCodec, prepare};
 
 use crate::corpus::{gzip, read, split, texts, write};
 
@@ -53,10 +53,10 @@ fn a_mark_makes_another_cache() {
         data.folder().file_name().unwrap().to_owned()
     };
     // Pinned: tokens that earlier versions prepared stay in use, and their runs can be resumed.
-    assert_eq!(key("a.txt", b"one two three".to_vec()), "PLAIN");
-    assert_eq!(key("a.jsonl", b"{\"text\":\"one two three\"}".to_vec()), "JSONL");
+    assert_eq!(key("a.txt", b"one two three".to_vec()), "55b3a11e1fa361949f7a901425a12616");
+    assert_eq!(key("a.jsonl", b"{\"text\":\"one two three\"}".to_vec()), "ebc4444df0eaca88a18fcfe9ea08471f");
     // Read with its mark once: the tokens of then are not those of now.
-    assert_ne!(key("a.txt", b"\xEF\xBB\xBFone two three".to_vec()), "MARKED");
+    assert_ne!(key("a.txt", b"\xEF\xBB\xBFone two three".to_vec()), "bd63c228a2486838abb025dc4f86a41c");
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn other_names_are_plain_text_until_a_column_is_asked_for() {
         assert_eq!(read(&path).unwrap(), [lines], "{name}");
         let corpus = Corpus::open(&CorpusConfig::new([&path])).unwrap();
         assert!(
-            corpus.remarks()[0].contains(name) && corpus.remarks()[0].contains("`column`"),
+            corpus.remarks()[0].contains(name) && corpus.remarks()[0].contains("`--column NAME`"),
             "{:?}",
             corpus.remarks()
         );
@@ -92,7 +92,10 @@ fn other_names_are_plain_text_until_a_column_is_asked_for() {
         Corpus::open(&CorpusConfig { column: Some(column.to_owned()), ..CorpusConfig::new([path]) }).unwrap()
     };
     let lacks = write(folder.path(), "lacks.txt", lines);
-    assert_says(column(&lacks, "body").check_column().unwrap_err(), &["lacks.txt", "`column`", "body", "JSON object"]);
+    assert_says(
+        column(&lacks, "body").check_column().unwrap_err(),
+        &["lacks.txt", "`--column`", "body", "JSON object"],
+    );
     // What merely begins like JSON is plain text, and a column for it is refused by those who ask.
     for text in [
         "{ is a brace\n",
@@ -106,7 +109,7 @@ fn other_names_are_plain_text_until_a_column_is_asked_for() {
     ] {
         let path = write(folder.path(), "text.txt", text);
         assert_eq!(with_column(&path, "text").unwrap().concat(), text);
-        assert_says(column(&path, "text").check_column().unwrap_err(), &["text.txt", "`column`", "plain text"]);
+        assert_says(column(&path, "text").check_column().unwrap_err(), &["text.txt", "`--column`", "plain text"]);
         assert!(column(&path, "text").remarks().is_empty());
     }
     let table = write(folder.path(), "a.csv", "text\nb\n");
@@ -149,7 +152,7 @@ fn records_that_cannot_be_read_are_named_by_line() {
         ("a.jsonl", "{\"text\":\"a\"}\n{\"text\":[\"a\"]}\n", &["line 2", "text (array)"]),
         ("a.jsonl", "{\"text\":\"a\"}\n{\"text\":\"b\"\n{\"text\":\"c\"}\n", &["line 2", "EOF", "column 11"]),
         ("a.jsonl", "{\"text\":\"a\"}\nno\n", &["line 2"]),
-        ("a.jsonl", "{\"text\":\"\\ud800\"}\n", &["line 1", "surrogate"]),
+        ("a.jsonl", "{\"text\":\"\\ud800\"}\n", &["line 1", "hex escape"]),
         ("a.json", "[{\"text\":\"a\"},\n{\"text\":\"b\"}\n", &["line 3", "ends within an array"]),
         ("a.json", "[{\"text\":\"a\"},\n{\"text\":\"b\"", &["line 2", "ends within the object"]),
         ("a.json", "[{\"text\":\"a\"}\n{\"text\":\"b\"}]\n", &["line 2", "expected `{`"]),

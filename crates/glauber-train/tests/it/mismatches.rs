@@ -138,9 +138,7 @@ fn sequences_that_a_network_has_no_place_for_are_refused() {
     assert!(
         draw(7, 0, |_| None).is_some_and(|error| error.contains("the token 7, expected tokens of the vocabulary 0..7"))
     );
-    assert!(
-        draw(6, 2, |at| Some(at)).is_some_and(|error| error.contains("the class 2, expected one of the classes 0..2"))
-    );
+    assert!(draw(6, 2, Some).is_some_and(|error| error.contains("the class 2, expected one of the classes 0..2")));
     assert!(draw(6, 2, |at| (at > 0).then_some(1)).is_some_and(|error| error.contains("3 of 4")));
     let masked = Drawing { asked: Asked::Masked, ..drawing() };
     let source = Constant(6, |_| None, 0.into());

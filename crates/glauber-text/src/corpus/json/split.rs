@@ -52,12 +52,12 @@ impl<R: BufRead> Records<R> {
                         return self.object(start, line).map(Some);
                     }
                     self.layout = Layout::Lines;
-                    return Ok(Some((start, line)));
+                    return Ok(Some((start, unended(line))));
                 }
                 (Layout::Lines, _) => {
                     let (start, line) = self.line()?;
                     if byte == b'{' || !String::from_utf8_lossy(&line).trim().is_empty() {
-                        return Ok(Some((start, line)));
+                        return Ok(Some((start, unended(line))));
                     }
                 }
                 (Layout::Unknown | Layout::Values, b'[') => self.step(Layout::Array { behind: false }),
@@ -135,6 +135,12 @@ pub(super) fn malformed(path: &Path, start: u64, error: &JsonError) -> TextError
     let reason = reason.rsplit_once(" at line ").map_or(&*reason, |(reason, _)| reason);
     let line = start + (error.line() as u64).saturating_sub(1);
     TextError::Json { path: path.to_owned(), line, reason: format!("{reason}, at column {column}") }
+}
+
+/// A line without its ending: an error at its end is not of the next line.
+fn unended(mut line: Vec<u8>) -> Vec<u8> {
+    line.truncate(line.trim_ascii_end().len());
+    line
 }
 
 fn lines(bytes: &[u8]) -> u64 {

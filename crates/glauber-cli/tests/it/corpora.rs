@@ -1,0 +1,74 @@
+//! Corpora as flags name them.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use crate::program::glauber;
+
+/// Learns a vocabulary of characters from a corpus; what is written to the program's input comes through a pipe.
+fn learn(folder: &Path, flags: &[&str]) -> Output {
+    let tokenizer: &[&str] = if flags.contains(&"--tokenizer") { &[] } else { &["--tokenizer", "characters"] };
+    let mut program = glauber(["tokenize", "--out", "t.json"])
+        .args(tokenizer)
+        .args(flags)
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program runs");
+    // Refused before it is read, perhaps.
+    let _ = program.stdin.take().expect("a pipe").write_all(b"some text");
+    program.wait_with_output().expect("the program ends")
+}
+
+#[test]
+fn files_are_read_by_content_and_flags_have_an_effect_or_are_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    fs::create_dir(at.join("folder")).expect("a folder");
+    for (name, text) in [
+        ("a.json", "[{\"body\": \"abc\"}]"),
+        ("a.csv", "n,body\n1,abc\n"),
+        ("a", "{\"body\": \"abc\"}\n"),
+        ("a.txt", "abc"),
+        ("wide.txt", "a\0b\0c\0 \0"),
+        ("folder/a.txt", "abc"),
+        ("folder/b.json", "{}"),
+    ] {
+        fs::write(at.join(name), text).expect("a file");
+    }
+    for name in ["a.json", "a.csv", "a"] {
+        let output = learn(at, &["--data", name, "--column", "body"]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        // Three letters and the end of text.
+        assert!(said.contains("vocabulary: 4 tokens"), "{name}: {said}{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let output = learn(at, &["--data", "folder"]);
+    assert!(
+        output.status.success() && String::from_utf8_lossy(&output.stderr).contains("passed over in folders: 1 .json")
+    );
+
+    let refused = |flags: &[&str], parts: &[&str]| {
+        let output = learn(at, flags);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{flags:?}: {said}");
+        for part in parts {
+            assert!(said.contains(part), "{flags:?}: no `{part}` in: {said}");
+        }
+        said
+    };
+    let one_line = |flags: &[&str], parts: &[&str]| assert_eq!(refused(flags, parts).trim().lines().count(), 1);
+    one_line(&["--data", "a.txt", "--column", "body"], &["a.txt", "--column", "plain text"]);
+    one_line(&["--data", "a", "--column", "text"], &["--column", "JSON object"]);
+    one_line(&["--data", "a.csv"], &["\"text\"", "n, body", "--column"]);
+    one_line(&["--data", "wide.txt"], &["wide.txt", "UTF-16LE"]);
+    refused(&["--column", "body"], &["--data"]);
+    #[cfg(unix)]
+    {
+        one_line(&["--data", "/dev/stdin"], &["/dev/stdin", "a pipe", "regular file"]);
+        one_line(&["--data", "a.txt", "--tokenizer", "/dev/stdin"], &["--tokenizer", "a pipe"]);
+    }
+}
