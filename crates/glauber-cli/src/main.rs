@@ -104,7 +104,10 @@ fn explained(error: &clap::Error) -> ExitCode {
     let printed = match (error.use_stderr(), styled) {
         (false, _) => error.print(),
         (true, true) => Ok(_ = error.print()),
-        (true, false) => Ok(remark(error.render().to_string().trim_end())),
+        (true, false) => {
+            remark(error.render().to_string().trim_end());
+            Ok(())
+        }
     };
     ended(printed.map_err(Into::into).and_then(|()| screen::finish()), code)
 }

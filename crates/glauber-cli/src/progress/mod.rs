@@ -44,7 +44,7 @@ pub fn say(text: &str) {
 /// Prints lines beside the result, on stderr.
 pub fn warn(lines: &[String]) {
     if !is_silent() {
-        lines.iter().for_each(|line| drop(writeln!(std::io::stderr(), "{line}")));
+        lines.iter().for_each(|line| screen::remark(line));
     }
 }
 
