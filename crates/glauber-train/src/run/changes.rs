@@ -3,8 +3,8 @@
 use serde::Serialize;
 use toml::{Table, Value};
 
-/// How long a run is, how often it looks and writes, and where its data lie, whose content is checked in other ways.
-const FREE: [&str; 19] = [
+/// How long a run is, how often it looks and writes, and where tokenizers lie, of which it keeps a copy.
+const FREE: [&str; 17] = [
     "extended",
     "train.steps",
     "train.extended",
@@ -14,8 +14,6 @@ const FREE: [&str; 19] = [
     "train.checkpoint_every",
     "train.keep_checkpoints",
     "train.checkpoint_activations",
-    "data.corpus.paths",
-    "data.images.path",
     "data.tokenizer.path",
     "data.tokenizer.yaml",
     "data.tokenizer.vocab",
@@ -25,6 +23,8 @@ const FREE: [&str; 19] = [
     "run.keep_checkpoints",
     "run.shown",
 ];
+/// Tables that decide the data, of which a hash is kept.
+const HASHED: [&str; 2] = ["data.corpus.", "data.images."];
 /// Where training goes from here on.
 const COURSE: [&str; 6] = [
     "train.learning_rate",
@@ -66,7 +66,7 @@ fn compare(prefix: &str, before: &Table, after: &Table, found: &mut Vec<Change>)
             (Some(Value::Table(before)), Some(Value::Table(after))) => {
                 compare(&format!("{key}."), before, after, found);
             }
-            (before, after) if before == after || FREE.contains(&key.as_str()) => {}
+            (before, after) if before == after || is_free(&key) => {}
             (before, after) => {
                 let [before, after] =
                     [before, after].map(|value| value.map_or("not set".into(), |value| value.to_string()));
@@ -74,4 +74,8 @@ fn compare(prefix: &str, before: &Table, after: &Table, found: &mut Vec<Change>)
             }
         }
     }
+}
+
+fn is_free(key: &str) -> bool {
+    FREE.contains(&key) || HASHED.iter().any(|table| key.starts_with(table))
 }
