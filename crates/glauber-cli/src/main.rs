@@ -101,14 +101,13 @@ fn ended(done: anyhow::Result<()>, code: ExitCode) -> ExitCode {
 fn explained(error: &clap::Error) -> ExitCode {
     let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
     let styled = !std::env::args_os().any(|argument| argument.to_string_lossy().contains(char::is_control));
-    let printed = match (error.use_stderr(), styled) {
-        (false, _) => error.print(),
-        (true, true) => Ok(_ = error.print()),
-        (true, false) => {
-            remark(error.render().to_string().trim_end());
-            Ok(())
-        }
-    };
+    let mut printed = Ok(());
+    match (error.use_stderr(), styled) {
+        (false, _) => printed = error.print(),
+        // Nobody may be there to read it.
+        (true, true) => drop(error.print()),
+        (true, false) => remark(error.render().to_string().trim_end()),
+    }
     ended(printed.map_err(Into::into).and_then(|()| screen::finish()), code)
 }
 
