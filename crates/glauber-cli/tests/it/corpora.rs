@@ -10,7 +10,7 @@ use crate::program::glauber;
 /// Learns a vocabulary of characters from a corpus; what is written to the program's input comes through a pipe.
 fn learn(folder: &Path, flags: &[&str]) -> Output {
     let tokenizer: &[&str] = if flags.contains(&"--tokenizer") { &[] } else { &["--tokenizer", "characters"] };
-    let mut program = glauber(["tokenize", "--out", "t.json"])
+    let mut program = glauber(["tokenize", "--out", "t.json", "--overwrite"])
         .args(tokenizer)
         .args(flags)
         .current_dir(folder)

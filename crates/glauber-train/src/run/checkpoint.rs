@@ -221,6 +221,6 @@ fn malformed(path: &Path, error: impl ToString) -> TrainError {
     TrainError::Malformed {
         path: path.into(),
         found: found.chars().take(160).collect(),
-        hint: "the file is missing, damaged or of another network: restore it, or delete its checkpoint folder to use the one before, if there is one",
+        hint: "the file is missing, truncated or damaged, or of another network: restore it, or delete its checkpoint folder to use the one before, if there is one",
     }
 }
