@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::io::Write;
 
+use anyhow::ensure;
 use glauber_chain::{Chains, SiteConditional, StepDiagnostics, TokenRows};
 use glauber_text::{Layout, Template, TextCodec};
 use glauber_tokens::{Token, TokenBatch};
@@ -27,6 +28,10 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
         return paint(flags, controls, &trained, mask, out);
     }
     let codec = trained.codec()?;
+    ensure!(
+        flags.out.is_none(),
+        "`--out`: what fills a text is printed; leave it out, and redirect the output to a file"
+    );
     let template = Template::parse(flags.text.as_deref().unwrap_or_default(), codec)?;
     let layout = template.layout(flags.gap_tokens, trained.schedule.len(), codec)?;
     let sampling = Sampling::from_flags(&trained, controls, &flags.sampler)?;

@@ -70,8 +70,19 @@ impl<W: Write> Write for Unheard<W> {
     }
 }
 
+/// What the regular expressions of tokenizers panic of is caught where they are used, and said in one line there.
+fn leave_caught_panics_unsaid() {
+    let say = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !panic.location().is_some_and(|place| place.file().contains("/onig-")) {
+            say(panic);
+        }
+    }));
+}
+
 fn main() -> ExitCode {
     keep_freed_pages();
+    leave_caught_panics_unsaid();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return explained(&error),

@@ -8,7 +8,7 @@ use glauber_text::{Corpus, CorpusConfig, TextCodec, TokenizerConfig};
 use glauber_tokens::Codec;
 
 use crate::arguments::TokenizeFlags;
-use crate::outputs::{Named, check_file};
+use crate::outputs::{Named, check_apart, check_file};
 use crate::progress::warn;
 use crate::run_config::tokenizer;
 use crate::screen;
@@ -29,6 +29,8 @@ pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
             corpus.column.clone_from(&flags.column);
             let corpus = Corpus::open(&corpus)?;
             corpus.check_column()?;
+            let files: Vec<Named<'_>> = corpus.files().map(|file| ("--data", file)).collect();
+            flags.out.iter().try_for_each(|out| check_apart(("--out", out), &files))?;
             warn(corpus.remarks());
             TextCodec::from_config(&config, &corpus)?
         }
@@ -40,8 +42,10 @@ pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
         let shown: Vec<String> = tokens.iter().map(|&token| codec.token_text(token)).collect();
         writeln!(out, "{} tokens: {}", tokens.len(), shown.join("|"))?;
         writeln!(out, "{tokens:?}")?;
-        if !coverage.is_complete() {
+        if coverage.missing() > 0.0 {
             writeln!(out, "not all of the text: {coverage}; decoded: {}", codec.decode(&tokens)?)?;
+        } else if !coverage.is_complete() {
+            writeln!(out, "all of the text, but not as it is; decoded: {}", codec.decode(&tokens)?)?;
         }
     }
     if let Some(path) = &flags.out {

@@ -53,6 +53,7 @@ impl Trained {
         let folder = open_run(run)?;
         let vocabulary = folder.vocabulary()?;
         let config = folder.config()?;
+        folder.check_config()?;
         let codec = match config.data {
             DataConfig::Text { .. } => Some(load_codec(&folder, &vocabulary)?),
             DataConfig::Markov { .. } | DataConfig::Image(_) | DataConfig::Sudoku { .. } => None,

@@ -34,8 +34,8 @@ pub enum Piece {
 /// Text with gaps.
 ///
 /// `____` (four underscores or more) is a gap of the default length, `{n}` one of exactly `n` tokens. Everything else is known
-/// text, shorter runs of underscores and other braces included. `\{`, `\_` and `\\` stand for the characters themselves; any other
-/// backslash is a backslash.
+/// text, shorter runs of underscores and other braces included. `\{` and `\_` stand for the characters themselves, and right before
+/// them so does `\\` for a backslash; any other backslash is a backslash.
 ///
 /// Where words carry the space before them (every vocabulary but bytes and characters), one space right before a gap belongs to
 /// the gap and not to the known text: in `The ____ sat` the first token of the gap is the one that brings its space along, as it
@@ -93,8 +93,9 @@ impl Template {
                 rest = &rest[length..];
                 continue;
             }
-            let escaped =
-                rest.strip_prefix('\\').and_then(|r| r.chars().next()).filter(|c| matches!(c, '{' | '_' | '\\'));
+            // Backslashes stand for themselves, but for those right before what else begins a gap.
+            let escapes = rest.trim_start_matches('\\').starts_with(['{', '_']);
+            let escaped = rest.strip_prefix('\\').and_then(|r| r.chars().next()).filter(|_| escapes);
             let length = match escaped {
                 Some(literal) => {
                     known.push(literal);

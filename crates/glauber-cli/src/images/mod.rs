@@ -172,7 +172,10 @@ pub fn check(images: &str, begun: &Vocabulary, run: &Path) -> anyhow::Result<()>
 
 /// What is said of a run whose images are not those that it began with.
 pub fn changed(run: &Path) -> String {
-    format!("{}: the images have changed since the run began: restore them, or begin a new run", run.display())
+    format!(
+        "{}: the images have changed since the run began, or the keys of `config.toml` that divide them: restore them, or begin a new run",
+        run.display()
+    )
 }
 
 /// How often each level stands in the images.

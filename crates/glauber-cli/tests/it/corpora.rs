@@ -72,3 +72,36 @@ fn files_are_read_by_content_and_flags_have_an_effect_or_are_refused() {
         one_line(&["--data", "a.txt", "--tokenizer", "/dev/stdin"], &["--tokenizer", "a pipe"]);
     }
 }
+
+#[test]
+fn a_file_that_is_read_through_a_link_is_not_replaced() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    fs::create_dir(at.join("folder")).expect("a folder");
+    fs::write(at.join("book.txt"), "abc").expect("a file");
+    fs::hard_link(at.join("book.txt"), at.join("folder/book.txt")).expect("a link");
+    let words = ["tokenize", "--data", "folder", "--tokenizer", "characters", "--out", "book.txt", "--overwrite"];
+    let output = glauber(words).current_dir(at).output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && said.contains("that is the file of `--data`"), "{said}");
+    assert_eq!(fs::read(at.join("book.txt")).expect("the file"), b"abc");
+}
+
+#[test]
+fn an_expression_that_gives_up_is_one_line() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let split = r#"{"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": false}"#;
+    let model = r#"{"type": "WordLevel", "vocab": {"[UNK]": 0, "a": 1}, "unk_token": "[UNK]"}"#;
+    let file = format!(
+        r#"{{"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null,
+            "pre_tokenizer": {split}, "post_processor": null, "decoder": null, "model": {model}}}"#
+    );
+    fs::write(at.join("t.json"), file).expect("a file");
+    let text = format!("{}b", "a".repeat(40));
+    let words = ["tokenize", "--tokenizer", "t.json", "--text", &text];
+    let output = glauber(words).current_dir(at).output().expect("the program runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+    assert!(said.contains("gives up"), "{said}");
+}

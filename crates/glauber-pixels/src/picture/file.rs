@@ -76,13 +76,22 @@ pub(crate) fn read(path: &Path) -> Result<DynamicImage, PixelError> {
     let opened = glauber_files::check(path).and_then(|()| ImageReader::open(path));
     let opened = opened.and_then(ImageReader::with_guessed_format);
     let reader = opened.map_err(PixelError::io("read", path))?;
-    if reader.format() != Some(ImageFormat::Jpeg) {
-        return decoded(reader, path, || Ok(()));
-    }
+    let check = match reader.format() {
+        Some(ImageFormat::Jpeg) => jpeg::check,
+        Some(ImageFormat::WebP) => webp_length,
+        _ => return decoded(reader, path, || Ok(())),
+    };
+    let format = reader.format().unwrap_or(ImageFormat::Jpeg);
     let mut bytes = Vec::new();
     reader.into_inner().read_to_end(&mut bytes).map_err(PixelError::io("read", path))?;
-    let reader = ImageReader::with_format(Cursor::new(&bytes), ImageFormat::Jpeg);
-    decoded(reader, path, || jpeg::check(&bytes))
+    decoded(ImageReader::with_format(Cursor::new(&bytes), format), path, || check(&bytes))
+}
+
+/// A WebP file begins with `RIFF` and the number of bytes that follow; the decoder does without the last of them.
+fn webp_length(bytes: &[u8]) -> Result<(), &'static str> {
+    let length = bytes.get(4..8).and_then(|length| length.try_into().ok()).map(u32::from_le_bytes);
+    let whole = length.is_some_and(|length| bytes.len() as u64 >= u64::from(length) + 8);
+    if whole { Ok(()) } else { Err("the file is cut off: its header tells of more bytes") }
 }
 
 /// What a reader decodes, turned upright. `check` is asked before more than the header is read.

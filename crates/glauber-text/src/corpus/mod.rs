@@ -116,7 +116,7 @@ impl Corpus {
         if let Some(first) = doubtful.first() {
             let (count, path) = (doubtful.len(), first.path.display());
             remarks.push(format!(
-                "read as plain text: {count} file(s) that begin with a JSON object, first {path}; `--column NAME` reads a field"
+                "read as plain text: {count} file(s) that begin with a JSON object, first {path}; `--column NAME` reads a field, of files named `.jsonl` whatever their first object holds"
             ));
         }
         Ok(Self { sources, column: config.column.clone(), split: config.split_documents, remarks })

@@ -123,10 +123,10 @@ impl Source {
         if source.mark != Some(UTF_8) {
             source.refuse_what_is_no_text(&head, is_utf8)?;
         }
-        if source.format == Format::Plain && opens_bracket(&head) && json::begins(&source, column) {
+        if source.format == Format::Plain && opens_bracket(&head) {
             match column {
-                Some(_) => source.format = Format::Json,
-                None => source.is_doubtful = true,
+                Some(_) if json::begins(&source, column) => source.format = Format::Json,
+                _ => source.is_doubtful = json::begins(&source, None),
             }
         }
         Ok(source)

@@ -251,7 +251,9 @@ impl RunFolder {
     fn read(&self, name: &str) -> Result<String, TrainError> {
         let path = self.path.join(name);
         match fs::read_to_string(&path) {
-            Err(error) if error.kind() == ErrorKind::InvalidData => Err(self.malformed(name, error)),
+            Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::NotFound) => {
+                Err(self.malformed(name, error))
+            }
             read => read.map_err(TrainError::io(&path)),
         }
     }
