@@ -11,7 +11,6 @@ mod saved;
 mod traced;
 mod within;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use glauber_files::write_whole;
@@ -303,14 +302,7 @@ impl Codec for TextCodec {
             Content::Bytes => Ok(item.bytes().map(Token::from).collect()),
             Content::Characters(characters) => item.chars().map(|c| characters.token(c)).collect(),
             Content::Tokenizer(tokenizer) => {
-                // A regular expression that gives up on a text panics in its library.
-                let encoded = catch_unwind(AssertUnwindSafe(|| tokenizer.encode_fast(item, false)));
-                let gave_up = |_| {
-                    let reason =
-                        "a regular expression of it gives up on a text; simplify the expression, or divide the text";
-                    TextError::tokenizer(&self.subject, reason)
-                };
-                let encoding = encoded.map_err(gave_up)?.map_err(|e| self.unencoded(e))?;
+                let encoding = self.encoded(|| tokenizer.encode_fast(item, false))?;
                 let tokens = encoding.get_ids().to_vec();
                 self.expect_content(&tokens)?;
                 Ok(tokens)

@@ -1,5 +1,7 @@
 //! Text as it stands within other text, and how much of it has tokens.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use glauber_tokens::{Codec, Token};
 
 use super::coverage::Coverage;
@@ -55,7 +57,7 @@ impl TextCodec {
             return Ok((self.encode(text)?, coverage));
         }
         let whole = [before, text, after].concat();
-        let traced = Traced::new(tokenizer, self.unknown, &whole).map_err(|e| self.unencoded(e))?;
+        let traced = self.encoded(|| Traced::new(tokenizer, self.unknown, &whole))?;
         let stretch = before.len()..before.len() + text.len();
         let end = if after.is_empty() { usize::MAX } else { stretch.end };
         let tokens = traced.within(&(stretch.start..end));
@@ -68,7 +70,7 @@ impl TextCodec {
     /// are plain.
     pub(crate) fn trace<'a>(&'a self, text: &'a str) -> Result<Option<Traced<'a>>, TextError> {
         let Content::Tokenizer(tokenizer) = &self.content else { return Ok(None) };
-        let traced = Traced::new(tokenizer, self.unknown, text).map_err(|e| self.unencoded(e))?;
+        let traced = self.encoded(|| Traced::new(tokenizer, self.unknown, text))?;
         self.expect_content(&traced.tokens)?;
         Ok(Some(traced))
     }
@@ -98,12 +100,19 @@ impl TextCodec {
         }
     }
 
-    /// A text that the tokenizer has no token for, not even an unknown one.
-    pub(super) fn unencoded(&self, error: tokenizers::Error) -> TextError {
-        let reason = format!(
-            "it has no token for a part of the text and no unknown token ({error}); add the unknown token to its vocabulary, or use \
-             another tokenizer"
-        );
-        TextError::tokenizer(&self.subject, reason)
+    /// What a tokenizer makes of a text. It may have no token for it, not even an unknown one; and a regular expression that gives up on
+    /// a text panics in its library.
+    pub(super) fn encoded<T>(&self, encode: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, TextError> {
+        let reason = match catch_unwind(AssertUnwindSafe(encode)) {
+            Ok(Ok(encoded)) => return Ok(encoded),
+            Ok(Err(error)) => format!(
+                "it has no token for a part of the text and no unknown token ({error}); add the unknown token to its vocabulary, or \
+                 use another tokenizer"
+            ),
+            Err(_) => {
+                "a regular expression of it gives up on a text; simplify the expression, or divide the text".into()
+            }
+        };
+        Err(TextError::tokenizer(&self.subject, reason))
     }
 }
