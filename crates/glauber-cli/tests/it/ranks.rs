@@ -318,7 +318,7 @@ mod processes {
             String::from_utf8_lossy(&output.stderr).into_owned()
         };
         let said = failed(ranks(2, resumption(&missing)));
-        assert!(said.contains("error: rank 0 of 2, on ") && said.contains("check `--run`"), "{said}");
+        assert!(said.contains("error: rank 0 of 2, on ") && said.contains("expected the folder of a run"), "{said}");
         let said = failed(ranks(2, ["train", "classifier", "--run", text(&run)]));
         assert!(said.contains("begun as 2 processes") && said.contains("begin one"), "{said}");
     }
