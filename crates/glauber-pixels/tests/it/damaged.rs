@@ -258,3 +258,12 @@ fn other_files_of_a_folder_are_counted_by_their_endings() {
     let text = FolderSource::open(folder.path(), config()).unwrap().report().to_string();
     assert!(text.contains("17 other files") && text.contains(" of other endings"), "{text}");
 }
+
+#[test]
+fn a_webp_without_its_last_byte_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = bytes("lossy.webp");
+    assert!(opened(folder.path(), &whole).is_ok());
+    let error = opened(folder.path(), &whole[..whole.len() - 1]).unwrap_err().to_string();
+    assert!(error.contains("picture.") && error.contains("cut off"), "{error}");
+}
