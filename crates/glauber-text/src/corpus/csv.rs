@@ -16,23 +16,44 @@ pub(super) fn read(
 ) -> Result<impl Iterator<Item = Result<Option<Passage>, TextError>> + Send + use<>, TextError> {
     let mut text = Decoded::open(source)?;
     let path = source.path.clone();
+    let told = told_delimiter(text.fill_buf().map_err(TextError::io("read", &path))?);
+    let line = match &told {
+        Some((_, length)) => {
+            text.consume(*length);
+            2
+        }
+        None => 1,
+    };
     let head = text.fill_buf().map_err(TextError::io("read", &path))?;
+    let usual = told.map_or(usual, |(delimiter, _)| delimiter);
     let candidates = [usual, b',', b'\t', b';', b'|'];
-    let (delimiter, index) = candidates
+    let (delimiter, indices) = candidates
         .into_iter()
-        .find_map(|delimiter| Some((delimiter, names(head, delimiter).iter().position(|name| name == column)?)))
+        .map(|delimiter| (delimiter, positions(&names(head, delimiter), column)))
+        .find(|(_, indices)| !indices.is_empty())
         .ok_or_else(|| TextError::Column {
             path: path.clone(),
-            place: ", line 1".to_owned(),
+            place: format!(", line {line}"),
             column: column.to_owned(),
             found: listed(names(head, usual).into_iter()),
         })?;
-    let checked = Checked { text, delimiter, state: State::Begin, line: 1, begun: 1 };
+    let [index] = indices[..] else {
+        let count = indices.len();
+        let reason = format!("{count} columns are named \"{column}\" in line {line}; rename all but one");
+        return Err(TextError::Csv { path, reason });
+    };
+    let checked = Checked { text, delimiter, state: State::Begin, line, begun: line };
     let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).buffer_capacity(1 << 16).from_reader(checked);
     let mut record = csv::StringRecord::new();
     let mut next = move || -> Result<Option<Option<Passage>>, TextError> {
         let failed = |error: csv::Error| {
-            let reason = error.to_string();
+            let reason = match error.kind() {
+                csv::ErrorKind::UnequalLengths { pos, expected_len, len } => format!(
+                    "the row{} has {len} fields and the line of names {expected_len}; quote the fields that hold the delimiter, or mend the row",
+                    pos.as_ref().map(|pos| format!(" in line {}", pos.line() + line - 1)).unwrap_or_default()
+                ),
+                _ => error.to_string(),
+            };
             match error.into_kind() {
                 csv::ErrorKind::Io(error) => TextError::io("read", &path)(error),
                 _ => TextError::Csv { path: path.clone(), reason },
@@ -44,6 +65,19 @@ pub(super) fn read(
         }))
     };
     Ok(std::iter::from_fn(move || next().transpose()))
+}
+
+/// The delimiter that a first line such as `sep=;` tells, as spreadsheets write it, and the length of that line in bytes.
+fn told_delimiter(head: &[u8]) -> Option<(u8, usize)> {
+    let (&delimiter, rest) = head.strip_prefix(b"sep=")?.split_first()?;
+    let end = [&b"\r\n"[..], b"\n"].into_iter().find(|end| rest.starts_with(end))?;
+    Some((delimiter, b"sep=;".len() + end.len()))
+}
+
+/// Where a name stands among others, white space around it aside.
+fn positions(names: &[String], column: &str) -> Vec<usize> {
+    let found = names.iter().enumerate().filter(|(_, name)| name.trim() == column.trim());
+    found.map(|(index, _)| index).collect()
 }
 
 /// The names in the first line.

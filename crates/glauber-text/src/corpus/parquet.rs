@@ -41,6 +41,12 @@ pub(super) fn read(
         column: column.to_owned(),
         found: listed(fields.iter().map(|f| format!("{} ({})", f.name(), f.data_type()))),
     })?;
+    let count = columns.columns().iter().filter(|leaf| leaf.path().string() == column).count();
+    if count > 1 {
+        return Err(failed(ParquetError::General(format!(
+            "{count} columns are named \"{column}\"; rename all but one"
+        ))));
+    }
     let mask = ProjectionMask::leaves(columns, [index]);
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
     let metadata = ArrowReaderMetadata::try_new(stored.metadata().clone(), options).map_err(&failed)?;

@@ -29,7 +29,11 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 fn parquet(column: ArrayRef) -> Vec<u8> {
     let other: ArrayRef = Arc::new(Int64Array::from_iter_values(0..column.len() as i64));
-    let batch = RecordBatch::try_from_iter([("id", other), ("text", column)]).unwrap();
+    columns([("id", other), ("text", column)])
+}
+
+fn columns(columns: [(&str, ArrayRef); 2]) -> Vec<u8> {
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
     let mut bytes = Vec::new();
     let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
@@ -73,6 +77,18 @@ fn a_gzip_file_of_several_members_is_read_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), "a.txt.gz", [gzip(b"one "), gzip(b"two")].concat());
     assert_eq!(read(&path).unwrap(), ["one two"]);
+}
+
+#[test]
+fn a_spreadsheets_first_line_tells_the_delimiter_and_names_may_have_space_around_them() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in [
+        ("a.csv", &b"sep=;\r\nn;text\r\n1;a, b\r\n"[..]),
+        ("b.csv", b"\xEF\xBB\xBFsep=|\nn|text\n1|a, b\n"),
+        ("c.csv", b"n, text \n1,\"a, b\"\n"),
+    ] {
+        assert_eq!(read(&write(folder.path(), name, bytes)).unwrap(), ["a, b"], "{name}");
+    }
 }
 
 #[test]
@@ -174,8 +190,14 @@ fn errors_name_file_and_place() {
     expect("cut.txt.gz", &whole[..whole.len() / 2], &["gzip"]);
     expect("broken.jsonl.zst", b"no zstd at all", &["zstd"]);
     expect("broken.parquet", b"no parquet at all", &["Parquet"]);
+    expect("twice.csv", b"n,text,text\n1,a,b\n", &["2 columns are named \"text\" in line 1", "rename"]);
+    expect("short.csv", b"n,text\n1,a\n2,b,c\n", &["line 3 has 3 fields", "line of names 2", "quote"]);
+    expect("short.tsv", b"sep=;\nn;text\n1;a\n2\n", &["line 4 has 1 fields"]);
     let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1]));
     expect("numbers.parquet", &parquet(numbers), &["\"text\"", "id (Int64), text (Int64)"]);
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
+    let twice = columns([("text", text.clone()), ("text", text)]);
+    expect("twice.parquet", &twice, &["2 columns are named \"text\"", "rename"]);
 }
 
 #[test]

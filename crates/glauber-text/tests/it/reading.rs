@@ -166,7 +166,7 @@ fn records_that_cannot_be_read_are_named_by_line() {
             &["line 1", "no text column \"text\"", "a (number), b (null)"],
         ),
         ("a.csv", "n,body\n1,a\n", &["line 1", "no text column \"text\"", "found n, body"]),
-        ("a.csv", "n,text\n1,a\n2,b,c\n", &["line: 3", "3 fields"]),
+        ("a.csv", "n,text\n1,a\n2,b,c\n", &["line 3", "3 fields"]),
         ("a.csv", "n,text\n1,a\n2,\"b\" c\n3,d\n", &["line 3", "closing quote"]),
         ("a.tsv", "n\ttext\n1\t\"a\n2\tb\n3\tc\n", &["line 2", "never closed"]),
     ];
