@@ -5,7 +5,7 @@ use std::io::Write;
 
 use anyhow::ensure;
 use glauber_chain::{Chains, SiteConditional, StepDiagnostics, TokenRows};
-use glauber_text::{Layout, Template, TextCodec};
+use glauber_text::{Coverage, Layout, Piece, Template, TextCodec};
 use glauber_tokens::{Token, TokenBatch};
 use indicatif::ProgressBar;
 
@@ -16,6 +16,9 @@ use crate::paint::paint;
 use crate::sampling::{MOST_CHAINS, Sampling, check_count, summary};
 use crate::screen::{self, remark};
 use crate::trained::Trained;
+
+/// Tokens in a gap `____`, unless `--gap-tokens` says otherwise.
+const GAP_TOKENS: usize = 4;
 
 /// Fills the gaps and prints the best alternatives.
 pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
@@ -33,7 +36,13 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
         "`--out`: what fills a text is printed; leave it out, and redirect the output to a file"
     );
     let template = Template::parse(flags.text.as_deref().unwrap_or_default(), codec)?;
-    let layout = template.layout(flags.gap_tokens, trained.schedule.len(), codec)?;
+    let has_default_gap = template.pieces.contains(&Piece::Gap(None));
+    ensure!(
+        flags.gap_tokens.is_none() || has_default_gap,
+        "`--gap-tokens` has no effect: the text has no gap `____`; leave it out"
+    );
+    tell_lost(&template, codec)?;
+    let layout = template.layout(flags.gap_tokens.unwrap_or(GAP_TOKENS), trained.schedule.len(), codec)?;
     let sampling = Sampling::from_flags(&trained, controls, &flags.sampler)?;
     let conditional = trained.conditional_of(sampling.schedule(), &flags.class)?;
     let class = (trained.class(flags.class.class.as_deref())?, flags.class.guidance);
@@ -49,6 +58,20 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
         writeln!(out, "{candidates} chains gave no more; `--candidates` runs more of them")?;
     }
     remark(&summary(done, candidates));
+    Ok(())
+}
+
+/// Says what of the known text the chain does not see.
+fn tell_lost(template: &Template, codec: &TextCodec) -> anyhow::Result<()> {
+    let mut coverage = Coverage::default();
+    for piece in &template.pieces {
+        if let Piece::Known { text, .. } = piece {
+            coverage += codec.measure(text)?.1;
+        }
+    }
+    if coverage.missing() > 0.0 {
+        remark(&format!("the tokens do not stand for all of the known text: {coverage}"));
+    }
     Ok(())
 }
 

@@ -22,6 +22,11 @@ pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
     }
     let learns = matches!(config, TokenizerConfig::Bpe { .. } | TokenizerConfig::Characters { .. });
     ensure!(!learns || !flags.data.is_empty(), "`--tokenizer {}` learns from a corpus: give `--data`", flags.tokenizer);
+    ensure!(
+        learns || flags.data.is_empty(),
+        "`--data` has no effect: `--tokenizer {}` learns from no corpus; leave it out",
+        flags.tokenizer
+    );
     let codec = match flags.data.is_empty() {
         true => TextCodec::train(&config, std::iter::empty())?,
         false => {

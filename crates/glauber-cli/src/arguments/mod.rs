@@ -261,9 +261,9 @@ pub struct InfillFlags {
     /// Alternatives to return, best first; of images, paintings of each
     #[arg(short = 'n', long, default_value_t = 4)]
     pub count: usize,
-    /// Tokens in a `____` gap
-    #[arg(long, default_value_t = 4, conflicts_with = "mask")]
-    pub gap_tokens: usize,
+    /// Tokens in a `____` gap; 4 unless given
+    #[arg(long, conflicts_with = "mask")]
+    pub gap_tokens: Option<usize>,
     /// Chains to run; the best of their distinct results are returned. By default four times `--count`
     #[arg(long, conflicts_with = "mask")]
     pub candidates: Option<usize>,
@@ -339,10 +339,10 @@ pub struct InfoFlags {
     #[arg(long, conflicts_with = "path")]
     pub preset: Option<String>,
     /// Tokens of the preset's vocabulary
-    #[arg(long, default_value_t = 50_257, requires = "preset")]
+    #[arg(long, default_value_t = 50_257, conflicts_with = "path")]
     pub vocab: usize,
     /// Tokens of the preset's sequences
-    #[arg(long, default_value_t = 1024, requires = "preset")]
+    #[arg(long, default_value_t = 1024, conflicts_with = "path")]
     pub length: usize,
 }
 

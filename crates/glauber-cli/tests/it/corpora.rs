@@ -63,6 +63,9 @@ fn files_are_read_by_content_and_flags_have_an_effect_or_are_refused() {
     let one_line = |flags: &[&str], parts: &[&str]| assert_eq!(refused(flags, parts).trim().lines().count(), 1);
     one_line(&["--data", "a.txt", "--column", "body"], &["a.txt", "--column", "plain text"]);
     one_line(&["--data", "a", "--column", "text"], &["--column", "JSON object"]);
+    let doubtful = learn(at, &["--data", "a", "--data", "a.csv", "--column", "n"]);
+    let said = String::from_utf8_lossy(&doubtful.stderr).into_owned();
+    assert!(doubtful.status.success() && said.contains("1 file(s) that begin with a JSON object"), "{said}");
     one_line(&["--data", "a.csv"], &["\"text\"", "n, body", "--column"]);
     one_line(&["--data", "wide.txt"], &["wide.txt", "UTF-16LE"]);
     refused(&["--column", "body"], &["--data"]);

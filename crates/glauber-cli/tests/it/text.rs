@@ -111,6 +111,21 @@ fn mistakes_with_runs(at: &Path) {
     mistake(at, &["sample", "--run", "run", "--temperature", "-1"], &["temperature"]);
     mistake(at, &["infill", "--run", "run", "no gap here"], &["gap"]);
     mistake(at, &["infill", "--run", "run", "a {100} gap"], &["24"]);
+    mistake(at, &["infill", "--run", "run", "--out", "pictures", "a {2}"], &["--out", "redirect"]);
+    mistake(at, &["infill", "--run", "run", "--gap-tokens", "3", "a {2}"], &["--gap-tokens", "no effect"]);
+    let info = run(at, &["info", "run", "--vocab", "5"]);
+    assert!(info.status.code() == Some(2) && String::from_utf8_lossy(&info.stderr).contains("--vocab"));
+
+    let (config, vocabulary) = (at.join("run/config.toml"), at.join("run/vocabulary.json"));
+    let trained = fs::read_to_string(&config).expect("a configuration");
+    fs::write(&config, trained.replace("heads = 2", "heads = 4")).expect("a file");
+    for command in [&["sample"][..], &["eval", "--sequences", "2"], &["infill", "a {2}"]] {
+        mistake(at, &[command, &["--run", "run"]].concat(), &["config.toml", "`model.heads` is 4", "set it back"]);
+    }
+    fs::write(&config, trained).expect("a file");
+    fs::rename(&vocabulary, at.join("moved")).expect("a file");
+    mistake(at, &["sample", "--run", "run"], &["vocabulary.json"]);
+    fs::rename(at.join("moved"), &vocabulary).expect("a file");
 
     let latest = at.join("run/checkpoints/step-00000010");
     let average = latest.join("average.safetensors");

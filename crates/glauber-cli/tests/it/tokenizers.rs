@@ -75,8 +75,13 @@ fn what_a_tokenizer_cannot_express_is_told_and_not_counted() {
     assert!(!printed.contains("no bits per character"), "{printed}");
     assert!(eval(&["--data", "mixed.txt", "--json"]).contains("no_bits_per_character"));
 
-    let infilled = said(at, &["infill", "--run", "run", "-n", "1", "truth's Жук walk{1}ing in"]);
+    let infill = |text| run(at, &["infill", "--run", "run", "-n", "1", text]);
+    let output = infill("truth's Жук walk{1}ing in");
+    let infilled = String::from_utf8_lossy(&output.stdout);
     assert!(infilled.contains("truth's Жук walk⟦") && infilled.contains("⟧ing in"), "{infilled}");
+    let remarks = String::from_utf8_lossy(&output.stderr);
+    assert!(remarks.contains("do not stand for all of the known text: of 22 characters 4 have no token"), "{remarks}");
+    assert!(!String::from_utf8_lossy(&infill("a walk{1}ing in").stderr).contains("known text"));
 }
 
 #[test]
@@ -89,6 +94,8 @@ fn tokenize_tells_what_is_lost_and_colours_nothing_in_a_file() {
         shown.contains("of 7 characters 1 have no token (14.29 %)") && shown.contains("decoded: truths"),
         "{shown}"
     );
+    fs::write(at.join("a.txt"), "a").expect("a file");
+    mistake(at, &["tokenize", "--tokenizer", "plain.json", "--text", "a", "--data", "a.txt"], &["--data", "no effect"]);
     let whole = said(at, &["tokenize", "--tokenizer", "plain.json", "--text", "truths"]);
     assert!(!whole.contains("no token"), "{whole}");
 
