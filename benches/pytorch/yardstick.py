@@ -82,6 +82,7 @@ def main():
     parser.add_argument("--blocks", type=int, default=3, help="blocks, unless paced")
     parser.add_argument("--warmup", type=int, default=2, help="steps before the first block")
     parser.add_argument("--paced", action="store_true", help="wait for a line before each block")
+    parser.add_argument("--compile", action="store_true", help="compile the network (`torch.compile`)")
     flags = parser.parse_args()
     torch.set_num_threads(flags.threads)
     torch.manual_seed(0)
@@ -90,6 +91,8 @@ def main():
     finish = torch.cuda.synchronize if on_card else lambda: None
     setup = json.loads(flags.setup)
     network = build(setup)
+    if flags.compile:
+        network.compile()
     step = product(setup) if flags.what == "matmul" else {"train": training, "sample": sampling}[flags.what](setup, network)
     for _ in range(flags.warmup):
         step()
