@@ -8,7 +8,7 @@ use glauber_benches::{schedule, source};
 use glauber_chain::{SiteConditional, TokenRows};
 use glauber_model::{Network, Preset};
 use glauber_schedule::ScheduleConfig;
-use glauber_train::{DataConfig, NetworkConditional, Objective, RunConfig, TrainConfig, Trainer, Vocabulary};
+use glauber_train::{DataConfig, Denoising, NetworkConditional, RunConfig, TrainConfig, Trainer, Vocabulary};
 
 const VOCAB: usize = 1024;
 const LEN: usize = 64;
@@ -46,8 +46,7 @@ fn sampling(criterion: &mut Criterion) {
     group.sample_size(20).measurement_time(Duration::from_secs(5));
     for preset in [Preset::Tiny, Preset::Small] {
         let network = Network::new(&preset.config(), VOCAB, LEN, 0, &device).expect("a network");
-        let conditional =
-            NetworkConditional::new(&network, Objective::Denoising, &schedule, &device).expect("they fit");
+        let conditional = NetworkConditional::new(&network, &Denoising, &schedule, &device).expect("they fit");
         for rows in [1, 16] {
             let tokens = vec![7; rows * LEN];
             // One step after the other, as in a chain: a network that is told the step keeps nothing from the one before.

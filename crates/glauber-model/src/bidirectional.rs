@@ -10,7 +10,7 @@ use crate::constants::{RotaryTables, indices};
 use crate::embedding::Vocabulary;
 use crate::roles::Roles;
 use crate::stages::observe;
-use crate::{Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
+use crate::{Asked, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
 
 /// A bidirectional transformer that sees every token as it stands; one pass gives the logits of every site.
 ///
@@ -56,10 +56,6 @@ impl Bidirectional {
         self.blocks.iter().for_each(|block| block.roles(roles));
     }
 
-    pub(crate) fn sizes(&self) -> Sizes {
-        Sizes { vocab: self.vocabulary.size(), longest: self.rotary.len(), classes: self.condition.classes() }
-    }
-
     pub(crate) fn stages(&self) -> Vec<Vec<ParamId>> {
         let layers = self.blocks.iter().rev().map(Block::between_states);
         std::iter::once(self.vocabulary.behind_states()).chain(layers).collect()
@@ -76,6 +72,14 @@ impl Bidirectional {
 }
 
 impl SiteClassifier for Bidirectional {
+    fn sizes(&self) -> Sizes {
+        Sizes { vocab: self.vocabulary.size(), longest: self.rotary.len(), classes: self.condition.classes() }
+    }
+
+    fn answers(&self) -> Asked {
+        Asked::Masked
+    }
+
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
         let len = tokens.dims()[1];
         assert!(len <= self.rotary.len(), "sequence longer than the network");

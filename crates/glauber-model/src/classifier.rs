@@ -29,10 +29,25 @@ impl Sites<'_> {
     }
 }
 
+/// Which sites one pass of a network answers for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// All of them, each without its own token: a hollow network.
+    All,
+    /// One site a row: a masked-query network.
+    OneSite,
+    /// Those that show the mask: a bidirectional network does not see their tokens. At other sites
+    /// the mask must be put in place of the token.
+    Masked,
+}
+
 /// A network that sees `x_{-i}`, the conditions and `i`, never `x_i`, and gives `V` logits for site `i`.
 ///
 /// What the logits mean (signal logits of equation (R), or denoising log-probabilities) is the training objective's choice.
-pub trait SiteClassifier {
+pub trait SiteClassifier: Send + Sync {
+    /// What the network was built for.
+    fn sizes(&self) -> Sizes;
+
     /// Logits of the sites asked for.
     ///
     /// # Shapes
@@ -44,6 +59,42 @@ pub trait SiteClassifier {
     /// When the rows are longer than the network was built for or empty, a token, class or site lies outside, conditions are not those of
     /// every row and site, or [`Sites::Each`] does not name one site a row.
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3>;
+
+    /// Which sites one pass answers for: what training asks, and what sampling must hide.
+    fn answers(&self) -> Asked {
+        Asked::All
+    }
+
+    /// Whether states that are [kept](Self::states) stop to hold when the time of the rows changes.
+    fn follows_time(&self) -> bool {
+        true
+    }
+
+    /// States kept from question to question about rows that change little: tokens `[batch, site]`.
+    /// `None` where each question costs a pass.
+    ///
+    /// # Panics
+    /// As [`logits`](Self::logits).
+    fn states<'a>(&'a self, tokens: Tensor<2, Int>, conditions: &Conditions) -> Option<Box<dyn States + 'a>> {
+        let _ = (tokens, conditions);
+        None
+    }
+}
+
+/// What a network keeps of rows from question to question: the same logits as
+/// [`SiteClassifier::logits`], but for the rounding of single precision.
+pub trait States: Send {
+    /// Sets what stands at a site of every row: tokens and signal levels, each `[batch, 1]`.
+    ///
+    /// # Panics
+    /// When there is no such site, or the rows are of another number.
+    fn set(&mut self, site: Site, tokens: Tensor<2, Int>, levels: Tensor<2>);
+
+    /// Logits of some sites of every row, `[batch, asked site, token]`.
+    ///
+    /// # Panics
+    /// When there is no such site.
+    fn logits(&mut self, sites: &[Site]) -> Tensor<3>;
 }
 
 /// One of the networks that a configuration can name.
@@ -70,15 +121,6 @@ pub struct Sizes {
 }
 
 impl Network {
-    /// What the network was built for.
-    pub fn sizes(&self) -> Sizes {
-        match self {
-            Self::Hollow(network) => network.sizes(),
-            Self::MaskedQuery(network) => network.sizes(),
-            Self::Bidirectional(network) => network.sizes(),
-        }
-    }
-
     /// Builds the network for `vocab` tokens and sequences of up to `len` sites, its weights drawn from `seed`.
     ///
     /// The weights do not depend on the device. Modulations start at zero, and so does a read-out with weights of its own: an
@@ -134,12 +176,34 @@ fn check(config: &ModelConfig, vocab: usize, len: usize) -> Result<(), ModelErro
     }
 }
 
-impl SiteClassifier for Network {
-    fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
+impl Network {
+    fn classifier(&self) -> &dyn SiteClassifier {
         match self {
-            Self::Hollow(network) => network.logits(tokens, conditions, sites),
-            Self::MaskedQuery(network) => network.logits(tokens, conditions, sites),
-            Self::Bidirectional(network) => network.logits(tokens, conditions, sites),
+            Self::Hollow(network) => network,
+            Self::MaskedQuery(network) => network,
+            Self::Bidirectional(network) => network,
         }
+    }
+}
+
+impl SiteClassifier for Network {
+    fn sizes(&self) -> Sizes {
+        self.classifier().sizes()
+    }
+
+    fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
+        self.classifier().logits(tokens, conditions, sites)
+    }
+
+    fn answers(&self) -> Asked {
+        self.classifier().answers()
+    }
+
+    fn follows_time(&self) -> bool {
+        self.classifier().follows_time()
+    }
+
+    fn states<'a>(&'a self, tokens: Tensor<2, Int>, conditions: &Conditions) -> Option<Box<dyn States + 'a>> {
+        self.classifier().states(tokens, conditions)
     }
 }

@@ -18,7 +18,7 @@ use crate::constants::{RotaryTables, StreamBiases};
 use crate::embedding::Vocabulary;
 use crate::roles::{Role, Roles};
 use crate::stages::{observe, parameters};
-use crate::{Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
+use crate::{Conditions, Incremental, ModelConfig, SiteClassifier, Sites, Sizes, States};
 
 /// All leave-one-out logits in one pass.
 ///
@@ -86,10 +86,6 @@ impl Hollow {
         self.merge.iter().for_each(|block| block.roles(roles));
     }
 
-    pub(crate) fn sizes(&self) -> Sizes {
-        Sizes { vocab: self.vocabulary.size(), longest: self.rotary.len(), classes: self.condition.classes() }
-    }
-
     pub(crate) fn stages(&self) -> Vec<Vec<ParamId>> {
         let both = self.forward_stream.iter().zip(&self.backward_stream).rev();
         let layers = both.map(|(one, other)| [one.between_states(), other.between_states()].concat());
@@ -125,11 +121,6 @@ impl Hollow {
                 block.forward(x, modulation, &rotary, Some(bias.clone()))
             })
         })
-    }
-
-    /// Whether logits depend on [`Conditions::time`].
-    pub fn follows_time(&self) -> bool {
-        self.condition.is_timed()
     }
 
     /// What the rows' condition makes of every block.
@@ -215,6 +206,18 @@ impl Hollow {
 }
 
 impl SiteClassifier for Hollow {
+    fn sizes(&self) -> Sizes {
+        Sizes { vocab: self.vocabulary.size(), longest: self.rotary.len(), classes: self.condition.classes() }
+    }
+
+    fn follows_time(&self) -> bool {
+        self.condition.is_timed()
+    }
+
+    fn states<'a>(&'a self, tokens: Tensor<2, Int>, conditions: &Conditions) -> Option<Box<dyn States + 'a>> {
+        Some(Box::new(Incremental::new(self, tokens, conditions)))
+    }
+
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
         let [batch, len] = tokens.dims();
         assert!(len <= self.rotary.len(), "sequence longer than the network");

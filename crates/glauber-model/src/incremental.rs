@@ -8,7 +8,7 @@ use glauber_tokens::Site;
 use crate::attention::assign;
 use crate::bidirectional::pick;
 use crate::hollow::{Hollow, Modulations};
-use crate::{Conditions, Sites};
+use crate::{Conditions, SiteClassifier, Sites, States};
 
 /// A [`Hollow`] network that keeps its streams' states between questions.
 ///
@@ -65,42 +65,6 @@ impl<'a> Incremental<'a> {
         Self { network, modulations: network.modulations(conditions), embedded, level_queries, streams }
     }
 
-    /// Sets what stands at a site of every row: tokens and signal levels, each `[batch, 1]`.
-    ///
-    /// # Panics
-    /// When there is no such site, or the rows are of another number.
-    pub fn set(&mut self, site: Site, tokens: Tensor<2, Int>, levels: Tensor<2>) {
-        let [batch, len, width] = self.embedded.dims();
-        assert!(site < len && tokens.dims() == [batch, 1], "one token a row, for a site below {len}");
-        let (embedded, level_queries) = self.network.embed(tokens, levels);
-        let column = || [0..batch, site..site + 1, 0..width];
-        assign(&mut self.embedded, column(), embedded);
-        if let (Some(kept), Some(new)) = (&mut self.level_queries, level_queries) {
-            assign(kept, column(), new);
-        }
-        let [before, after] = &mut self.streams;
-        before.border = before.border.min(site + 1);
-        after.border = after.border.max(site);
-    }
-
-    /// Logits of some sites, the same ones in every row: `[batch, asked site, token]`.
-    ///
-    /// # Panics
-    /// When a site lies outside, or none is asked for.
-    pub fn logits(&mut self, sites: &[Site]) -> Tensor<3> {
-        let len = self.embedded.dims()[1];
-        let (first, last) = sites.iter().fold((len, 0), |(low, high), &site| (low.min(site), high.max(site)));
-        assert!(first < len && last < len, "sites below {len}, at least one");
-        self.compute(0, self.streams[0].border..last + 1);
-        self.compute(1, first..self.streams[1].border);
-        let states = self.streams.each_ref().map(|stream| pick(stream.states.clone(), Sites::Block(sites)));
-        let level_query = self.level_queries.clone().map(|levels| pick(levels, Sites::Block(sites)));
-        let merging = self.network.merging(sites, 1, len);
-        self.network.read_out(states, level_query, &self.modulations, &merging, |at, _| {
-            self.streams.each_ref().map(|stream| stream.merging_keys[at].clone())
-        })
-    }
-
     /// Computes a stream's states at some sites, next to those that hold.
     fn compute(&mut self, direction: usize, sites: Range<usize>) {
         if sites.is_empty() {
@@ -121,5 +85,35 @@ impl<'a> Incremental<'a> {
         }
         assign(&mut stream.states, [0..batch, sites.clone(), 0..width], x);
         stream.border = [sites.end, sites.start][direction];
+    }
+}
+
+impl States for Incremental<'_> {
+    fn set(&mut self, site: Site, tokens: Tensor<2, Int>, levels: Tensor<2>) {
+        let [batch, len, width] = self.embedded.dims();
+        assert!(site < len && tokens.dims() == [batch, 1], "one token a row, for a site below {len}");
+        let (embedded, level_queries) = self.network.embed(tokens, levels);
+        let column = || [0..batch, site..site + 1, 0..width];
+        assign(&mut self.embedded, column(), embedded);
+        if let (Some(kept), Some(new)) = (&mut self.level_queries, level_queries) {
+            assign(kept, column(), new);
+        }
+        let [before, after] = &mut self.streams;
+        before.border = before.border.min(site + 1);
+        after.border = after.border.max(site);
+    }
+
+    fn logits(&mut self, sites: &[Site]) -> Tensor<3> {
+        let len = self.embedded.dims()[1];
+        let (first, last) = sites.iter().fold((len, 0), |(low, high), &site| (low.min(site), high.max(site)));
+        assert!(first < len && last < len, "sites below {len}, at least one");
+        self.compute(0, self.streams[0].border..last + 1);
+        self.compute(1, first..self.streams[1].border);
+        let states = self.streams.each_ref().map(|stream| pick(stream.states.clone(), Sites::Block(sites)));
+        let level_query = self.level_queries.clone().map(|levels| pick(levels, Sites::Block(sites)));
+        let merging = self.network.merging(sites, 1, len);
+        self.network.read_out(states, level_query, &self.modulations, &merging, |at, _| {
+            self.streams.each_ref().map(|stream| stream.merging_keys[at].clone())
+        })
     }
 }

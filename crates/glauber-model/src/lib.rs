@@ -28,7 +28,7 @@ mod rounded;
 mod stages;
 
 pub use bidirectional::Bidirectional;
-pub use classifier::{Network, SiteClassifier, Sites, Sizes};
+pub use classifier::{Asked, Network, SiteClassifier, Sites, Sizes, States};
 pub use conditions::Conditions;
 pub use config::{Conditioning, ModelConfig, NetworkKind, Positions, Preset};
 pub use error::ModelError;

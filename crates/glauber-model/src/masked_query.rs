@@ -5,7 +5,7 @@ use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 use glauber_fused::GradientObserver;
 
 use crate::roles::Roles;
-use crate::{Bidirectional, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
+use crate::{Asked, Bidirectional, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
 
 /// A bidirectional transformer; one pass gives the logits of one site of each row.
 ///
@@ -34,10 +34,6 @@ impl MaskedQuery {
         self.transformer.roles(roles);
     }
 
-    pub(crate) fn sizes(&self) -> Sizes {
-        self.transformer.sizes()
-    }
-
     pub(crate) fn stages(&self) -> Vec<Vec<ParamId>> {
         self.transformer.stages()
     }
@@ -53,6 +49,14 @@ impl MaskedQuery {
 }
 
 impl SiteClassifier for MaskedQuery {
+    fn sizes(&self) -> Sizes {
+        self.transformer.sizes()
+    }
+
+    fn answers(&self) -> Asked {
+        Asked::OneSite
+    }
+
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
         let [batch, len] = tokens.dims();
         let block: Vec<usize> = match sites {

@@ -5,11 +5,11 @@ use std::sync::{Mutex, PoisonError};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use glauber_chain::{ChainError, RowSites, SiteConditional, TokenRows};
-use glauber_model::{Conditions, Hollow, Incremental, Network, SiteClassifier, Sites};
+use glauber_model::{Asked, Conditions, SiteClassifier, Sites, States};
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step};
 
-use crate::{Objective, TrainError, fit};
+use crate::{Objective, Place, TrainError, fit};
 
 /// Rows that are evaluated at a time, so that memory does not grow with the number of chains.
 const MOST_ROWS: usize = 64;
@@ -21,12 +21,12 @@ const MOST_COPIES: usize = 1024;
 /// The schedule may have other sweeps than the one trained on: the network is told the time over the horizon and the signal levels.
 /// Sites that are clamped count as clean where the network is conditioned on signal levels.
 ///
-/// Asked for the same sites of every row, a hollow network keeps its streams' states for the next question ([`Incremental`]): the same
+/// Asked for the same sites of every row, a hollow network keeps its streams' states for the next question ([`States`]): the same
 /// numbers but for the rounding of single precision. Of the other networks each site asked for costs a pass over its row, but for the sites
 /// at which a bidirectional one is shown the mask: these share one.
 pub struct NetworkConditional<'a> {
-    network: &'a Network,
-    objective: Objective,
+    network: &'a dyn SiteClassifier,
+    objective: &'a dyn Objective,
     schedule: &'a Schedule,
     device: &'a Device,
     class: Option<usize>,
@@ -34,10 +34,10 @@ pub struct NetworkConditional<'a> {
     kept: Mutex<Vec<Option<Kept<'a>>>>,
 }
 
-/// Rows, and what a hollow network computed for them.
+/// Rows, and what a network keeps of them.
 struct Kept<'a> {
     inputs: Inputs,
-    states: Incremental<'a>,
+    states: Box<dyn States + 'a>,
 }
 
 /// What a network is told about some rows.
@@ -96,15 +96,10 @@ impl Inputs {
 }
 
 impl<'a> Kept<'a> {
-    fn new(hollow: &'a Hollow, inputs: Inputs, device: &Device) -> Self {
-        let states = Incremental::new(hollow, inputs.tokens(device), &inputs.conditions(device));
-        Self { inputs, states }
-    }
-
     /// Whether what was computed says something about these rows.
-    fn serves(&self, hollow: &Hollow, inputs: &Inputs) -> bool {
+    fn serves(&self, network: &dyn SiteClassifier, inputs: &Inputs) -> bool {
         let old = &self.inputs;
-        let time = !hollow.follows_time() || old.times == inputs.times;
+        let time = !network.follows_time() || old.times == inputs.times;
         time && old.class == inputs.class && old.tokens.len() == inputs.tokens.len()
     }
 
@@ -134,8 +129,8 @@ impl<'a> NetworkConditional<'a> {
     /// When the schedule's noise law has another vocabulary than the network or its sequences are longer, when a bidirectional network is
     /// asked under another noise law than the absorbing one, and those of [`Objective::check`].
     pub fn new(
-        network: &'a Network,
-        objective: Objective,
+        network: &'a dyn SiteClassifier,
+        objective: &'a dyn Objective,
         schedule: &'a Schedule,
         device: &'a Device,
     ) -> Result<Self, TrainError> {
@@ -188,7 +183,7 @@ impl<'a> NetworkConditional<'a> {
             for (at, row) in part.chunks_exact_mut(self.vocab()).enumerate() {
                 let step = steps[rows.start + at / sites.per_row(len)];
                 let site = asked_site(sites, at, len);
-                self.objective.log_conditional(self.schedule, step, site, row);
+                self.objective.output().log_conditional(&Place { schedule: self.schedule, step, site }, row);
             }
         }
         Ok(())
@@ -221,14 +216,14 @@ impl<'a> NetworkConditional<'a> {
 
     /// Logits of the sites asked for, each without its own token: `[row, asked site, token]`.
     fn logits(&self, chunk: usize, inputs: Inputs, sites: Sites<'_>, marked: Option<&[bool]>) -> Vec<f32> {
-        match (self.network, sites) {
-            (Network::Hollow(hollow), Sites::Block(block)) => values(self.kept_logits(hollow, chunk, inputs, block)),
-            (Network::Hollow(_), _) => self.pass(&inputs, sites),
-            (Network::MaskedQuery(_), _) => {
+        match (self.network.answers(), sites) {
+            (Asked::All, Sites::Block(block)) => self.kept_logits(chunk, inputs, block),
+            (Asked::All, _) => self.pass(&inputs, sites),
+            (Asked::OneSite, _) => {
                 let asked = inputs.rows() * sites.per_row(inputs.len);
                 self.alone(&inputs, sites, &(0..asked).collect::<Vec<_>>(), |_, _| ())
             }
-            (Network::Bidirectional(_), _) => self.hidden_logits(inputs, sites, marked),
+            (Asked::Masked, _) => self.hidden_logits(inputs, sites, marked),
         }
     }
 
@@ -283,20 +278,27 @@ impl<'a> NetworkConditional<'a> {
         logits
     }
 
-    fn kept_logits(&self, hollow: &'a Hollow, chunk: usize, inputs: Inputs, block: &[Site]) -> Tensor<3> {
+    /// Of what the network keeps from question to question; a pass where it keeps nothing.
+    fn kept_logits(&self, chunk: usize, inputs: Inputs, block: &[Site]) -> Vec<f32> {
         // States are taken out while they are worked on: a panic leaves none behind that do not match their rows.
         let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() <= chunk {
             all.resize_with(chunk + 1, || None);
         }
-        let kept = match all[chunk].take().filter(|kept| kept.serves(hollow, &inputs)) {
+        let kept = match all[chunk].take().filter(|kept| kept.serves(self.network, &inputs)) {
             Some(mut kept) => {
                 kept.follow(inputs, self.device);
                 kept
             }
-            None => Kept::new(hollow, inputs, self.device),
+            None => {
+                let conditions = inputs.conditions(self.device);
+                match self.network.states(inputs.tokens(self.device), &conditions) {
+                    Some(states) => Kept { inputs, states },
+                    None => return self.pass(&inputs, Sites::Block(block)),
+                }
+            }
         };
-        all[chunk].insert(kept).states.logits(block)
+        values(all[chunk].insert(kept).states.logits(block))
     }
 
     fn inputs(&self, tokens: TokenRows<'_>, steps: &[Step]) -> Inputs {

@@ -8,7 +8,7 @@ use glauber_model::{Conditioning, ModelConfig, Positions, Preset};
 use glauber_schedule::ScheduleConfig;
 use glauber_text::{CorpusConfig, PrepareConfig, TokenizerConfig};
 
-use crate::{ImageConfig, ImageTokens, Objective, OptimiserKind, Precision, TrainError};
+use crate::{Denoising, ImageConfig, ImageTokens, Objective, OptimiserKind, Precision, TrainError};
 
 /// A run's configuration: what `config.toml` of a run folder holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,10 +105,10 @@ impl RunConfig {
         }
         self.model.validate()?;
         // Its logits hold log Π_t(φ), which signal levels do not tell.
-        let untold =
-            self.train.objective == Objective::Binary && self.model.conditioning == Conditioning::SignalLevelOnly;
-        let expected = "signal-level or step: the objective `binary` must be told the step";
-        require(!untold, "model.conditioning", "signal-level-only", expected)?;
+        let untold = self.train.objective.reads_step() && self.model.conditioning == Conditioning::SignalLevelOnly;
+        let name = self.train.objective.name();
+        let expected = format!("signal-level or step: the objective `{name}` must be told the step");
+        require(!untold, "model.conditioning", "signal-level-only", &expected)?;
         self.train.validate()
     }
 
@@ -171,7 +171,7 @@ impl DataConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
     /// The loss.
-    pub objective: Objective,
+    pub objective: &'static dyn Objective,
     /// The optimiser.
     pub optimiser: OptimiserKind,
     /// Optimiser steps in all.
@@ -237,7 +237,7 @@ pub struct Extension {
 impl Default for TrainConfig {
     fn default() -> Self {
         Self {
-            objective: Objective::Denoising,
+            objective: &Denoising,
             optimiser: OptimiserKind::Muon,
             steps: 2000,
             batch: 32,
@@ -350,10 +350,10 @@ mod tests {
         let text = "[data]\nkind = 'sudoku'\nside = 4\n";
         let mut config: RunConfig = toml::from_str(text).unwrap();
         config.model.conditioning = Conditioning::SignalLevelOnly;
-        for objective in Objective::ALL {
+        for objective in crate::objectives() {
             config.train.objective = objective;
             let refused = config.validate().map_err(|error| error.to_string()).err();
-            assert_eq!(refused.is_some(), objective == Objective::Binary, "{objective:?}: {refused:?}");
+            assert_eq!(refused.is_some(), objective == &crate::Binary as &dyn Objective, "{objective:?}: {refused:?}");
             assert!(refused.is_none_or(|error| error.contains("model.conditioning")));
         }
     }

@@ -1,7 +1,7 @@
 //! That things that are used together were made for each other.
 
 use glauber_chain::ChainError;
-use glauber_model::{Network, NetworkKind};
+use glauber_model::{Asked, SiteClassifier};
 use glauber_schedule::Schedule;
 
 use crate::{Objective, TrainError};
@@ -11,7 +11,11 @@ use crate::{Objective, TrainError};
 /// # Errors
 /// [`TrainError::Chain`] when vocabularies differ or the network is too short, [`TrainError::Config`] when a bidirectional network is
 /// asked under a noise law other than the absorbing one, and those of [`Objective::check`].
-pub(crate) fn check(network: &Network, objective: Objective, schedule: &Schedule) -> Result<(), TrainError> {
+pub(crate) fn check(
+    network: &dyn SiteClassifier,
+    objective: &dyn Objective,
+    schedule: &Schedule,
+) -> Result<(), TrainError> {
     let sizes = network.sizes();
     let (vocab, len) = (schedule.law().vocab(), schedule.len());
     let what = "tokens of the schedule's noise law, against those of the network";
@@ -20,9 +24,7 @@ pub(crate) fn check(network: &Network, objective: Objective, schedule: &Schedule
         let what = "sites of the schedule, at most those of the network";
         return Err(ChainError::Mismatch { what, found: len, expected: sizes.longest }.into());
     }
-    if matches!(network, Network::Bidirectional(_)) {
-        check_law(NetworkKind::Bidirectional, schedule)?;
-    }
+    check_law(network.answers(), schedule)?;
     objective.check(schedule)
 }
 
@@ -30,7 +32,7 @@ pub(crate) fn check(network: &Network, objective: Objective, schedule: &Schedule
 ///
 /// # Errors
 /// [`TrainError::Class`] when it does not.
-pub(crate) fn check_class(network: &Network, class: Option<usize>) -> Result<(), TrainError> {
+pub(crate) fn check_class(network: &dyn SiteClassifier, class: Option<usize>) -> Result<(), TrainError> {
     let classes = network.sizes().classes;
     match class {
         Some(found) if found >= classes => Err(TrainError::Class { found, classes }),
@@ -38,13 +40,13 @@ pub(crate) fn check_class(network: &Network, class: Option<usize>) -> Result<(),
     }
 }
 
-/// A bidirectional network is leave-one-out at masked sites alone, and learns from them alone.
+/// A network that sees every token that is no mask is leave-one-out at masked sites alone, and learns from them alone.
 ///
 /// # Errors
 /// [`TrainError::Config`] when noise draws other tokens than the mask.
-pub(crate) fn check_law(network: NetworkKind, schedule: &Schedule) -> Result<(), TrainError> {
+pub(crate) fn check_law(answers: Asked, schedule: &Schedule) -> Result<(), TrainError> {
     let absorbing = schedule.law().mask().is_some_and(|mask| schedule.law().probability(mask) == 1.0);
-    if network != NetworkKind::Bidirectional || absorbing {
+    if answers != Asked::Masked || absorbing {
         return Ok(());
     }
     Err(TrainError::Config {

@@ -24,8 +24,13 @@ pub use conditional::NetworkConditional;
 pub use config::{DataConfig, Extension, RunConfig, TrainConfig};
 pub use device_sampler::{DeviceChains, DeviceSampler};
 pub use error::TrainError;
+pub use glauber_model::Asked;
 pub use image_config::{ImageConfig, ImageTokens, ImagesConfig, TokenizerConfig};
-pub use objective::{Asked, Drawing, Examples, Excess, Objective, excess_over_bayes};
+pub use objective::{
+    Binary, Conditional, Denoising, DenoisingLaw, DeviceLaw, Drawing, Examples, Excess, Label, NormalisedBinary,
+    Objective, Output, Place, RatioMatching, SignalLogits, StepCrossEntropy, TargetList, Targets, Truth,
+    excess_over_bayes, objective, objectives, register_objective,
+};
 pub use observer::{Event, Flow, Observer};
 pub use optimiser::{Optimiser, OptimiserKind, learning_rate, loss_and_gradients};
 pub use precision::Precision;

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use burn::tensor::Device;
 
 use glauber_chain::ChainRng;
-use glauber_model::Network;
+use glauber_model::{Network, SiteClassifier};
 use glauber_ranks::{Alone, Ranks};
 use glauber_schedule::Schedule;
 
@@ -111,8 +111,8 @@ impl Trainer {
         let schedule = schedule(&config, vocabulary)?;
         config.train.objective.check(&schedule)?;
         config.train.precision.check(device)?;
-        fit::check_law(config.model.network, &schedule)?;
         let network = Network::new(&config.model, vocabulary.size, config.data.length(), config.seed, device)?;
+        fit::check_law(network.answers(), &schedule)?;
         let (lock, folder) = folder(&config)?;
         Ok(Self {
             _lock: lock,
@@ -263,7 +263,7 @@ impl Trainer {
     fn examples(&self, micro: usize, source: &dyn SequenceSource) -> Result<Examples, TrainError> {
         let train = &self.config.train;
         let stream = (self.state.step * train.micro_batches + micro) as u64;
-        let (rows, drawing) = (train.batch / train.micro_batches, Drawing::training(&self.config.model, train));
+        let (rows, drawing) = (train.batch / train.micro_batches, Drawing::training(&self.network, train));
         Examples::draw(source, &self.schedule, rows, &drawing, &mut self.rng(Purpose::Training, stream))
     }
 
@@ -279,7 +279,7 @@ impl Trainer {
     /// The same held-out sequences under the same noise at every evaluation.
     fn draw_validation(&mut self, source: &dyn SequenceSource) -> Result<(), TrainError> {
         let sequences = self.config.train.validation_sequences;
-        let drawing = Drawing::held_out(&self.config.model);
+        let drawing = Drawing::held_out(&self.network);
         let draw = |batch: usize| {
             let rows = EVALUATION_ROWS.min(sequences - batch * EVALUATION_ROWS);
             let mut rng = self.rng(Purpose::Validation, batch as u64);

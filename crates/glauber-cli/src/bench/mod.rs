@@ -11,7 +11,7 @@ use burn::tensor::{Distribution, Tensor};
 use clap::Subcommand;
 use glauber_chain::{ChainRng, Chains, DrawControls};
 use glauber_model::Network;
-use glauber_train::{DeviceChains, DeviceSampler, Objective};
+use glauber_train::{Denoising, DeviceChains, DeviceSampler};
 
 use self::blocks::BlockFlags;
 use self::setup::{Setup, ShapeFlags};
@@ -78,7 +78,7 @@ fn sampling<T>(
     let (schedule, device) = (setup.schedule()?, setup.device());
     let chains = Chains::from_noise(&schedule, ChainRng::streams(0, setup.config.train.batch));
     let mut chains = DeviceChains::upload(&chains, &device);
-    let sampler = DeviceSampler::new(network, Objective::Denoising, &schedule, DrawControls::default(), &device)?;
+    let sampler = DeviceSampler::new(network, &Denoising, &schedule, DrawControls::default(), &device)?;
     let mut now = schedule.horizon();
     measure(&mut |steps| {
         let mut left = steps;

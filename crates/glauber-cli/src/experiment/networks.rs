@@ -2,7 +2,7 @@
 
 use glauber_model::{ModelConfig, NetworkKind};
 use glauber_schedule::NoiseConfig;
-use glauber_train::{Objective, RunConfig};
+use glauber_train::{Denoising, RunConfig};
 
 use super::comparison::{Contestant, Counter, Flags, compare};
 
@@ -62,7 +62,7 @@ fn contestant(slug: &str, model: ModelConfig, noise: NoiseConfig, colour: [u8; 3
     Contestant {
         slug: slug.into(),
         network: format!("{:?}, width {}, {} layers{merge}{under}", model.network, model.width, model.layers),
-        objective: Objective::Denoising,
+        objective: &Denoising,
         dashed: model.network != NetworkKind::Hollow,
         model,
         noise,

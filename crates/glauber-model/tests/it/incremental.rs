@@ -3,7 +3,7 @@
 use crate::awake;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use glauber_model::{
-    Conditioning, Conditions, Incremental, ModelConfig, Network, NetworkKind, Positions, SiteClassifier, Sites,
+    Conditioning, Conditions, Incremental, ModelConfig, Network, NetworkKind, Positions, SiteClassifier, Sites, States,
 };
 use proptest::prelude::*;
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Tensor};
-use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Preset, Role};
+use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Preset, Role, SiteClassifier};
 
 const LAYERS: usize = 3;
 const MERGE_LAYERS: usize = 2;

@@ -1,12 +1,8 @@
 //! Laws and draws on a device, in single precision.
 
-use burn::tensor::activation::log_softmax;
 use burn::tensor::{Bool, Int, Tensor};
 
 use glauber_chain::DrawControls;
-use glauber_tokens::Token;
-
-use crate::Objective;
 
 /// Temperature, top-k and nucleus: log-probabilities `[row, site, token]` to weights.
 pub(super) fn controlled(controls: &DrawControls, log_r: Tensor<3>) -> Tensor<3> {
@@ -63,39 +59,4 @@ pub(super) fn draw(weights: Tensor<3>, uniforms: Tensor<3>) -> (Tensor<2, Int>, 
     // Not so of a NaN.
     let lawful = total.greater_elem(0.0).reshape([rows, sites]);
     (passed.int().sum_dim(2).reshape([rows, sites]), lawful)
-}
-
-impl Objective {
-    /// [`log_conditional`](Self::log_conditional) of all sites asked for at once, on the device.
-    ///
-    /// # Shapes
-    /// - logits and output: `[batch, asked site, token]`
-    /// - level: `[1 or batch, asked site, 1]`
-    /// - noise: `q`, `[1, 1, token]`
-    pub(super) fn log_conditional_on_device(
-        self,
-        logits: Tensor<3>,
-        level: Tensor<3>,
-        noise: Tensor<3>,
-        mask: Option<Token>,
-    ) -> Tensor<3> {
-        let shape = logits.dims();
-        if self == Self::Binary {
-            return log_softmax(logits + noise.log(), 2);
-        }
-        if matches!(self, Self::NormalisedBinary | Self::StepCrossEntropy) {
-            return log_softmax(logits, 2);
-        }
-        let logits = match mask {
-            Some(mask) => {
-                let column = [0..shape[0], 0..shape[1], mask as usize..mask as usize + 1];
-                let never = Tensor::full([shape[0], shape[1], 1], f32::NEG_INFINITY, &logits.device());
-                logits.slice_assign(column, never)
-            }
-            None => logits,
-        };
-        let mu = log_softmax(logits, 2).exp();
-        let noise = noise * level.clone().neg().add_scalar(1.0);
-        (mu * level + noise).log()
-    }
 }

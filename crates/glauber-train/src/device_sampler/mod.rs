@@ -8,12 +8,12 @@ pub use chains::DeviceChains;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use glauber_chain::{ChainError, Chains, DrawControls, StepDiagnostics};
-use glauber_model::{Conditions, Incremental, Network, SiteClassifier, Sites};
+use glauber_model::{Asked, Conditions, SiteClassifier, Sites, States};
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token, TokenBatch, TokenError};
 
 use self::draws::{controlled, draw};
-use crate::{Objective, TrainError, fit};
+use crate::{DeviceLaw, Objective, TrainError, fit};
 
 /// Tokens that lie on the device at once, where [`DeviceSampler::undo`] takes chains up and down.
 const MOST_TOKENS: usize = 1 << 16;
@@ -24,8 +24,8 @@ const MOST_TOKENS: usize = 1 << 16;
 /// Draws are those of [`HeatBath`](glauber_chain::HeatBath) from the same generators, but in single precision: where a uniform number
 /// falls within rounding of the border between two tokens, or tokens tie at the edge of top-k or the nucleus, the two may differ.
 pub struct DeviceSampler<'a> {
-    network: &'a Network,
-    objective: Objective,
+    network: &'a dyn SiteClassifier,
+    objective: &'a dyn Objective,
     schedule: &'a Schedule,
     controls: DrawControls,
     class: Option<usize>,
@@ -41,8 +41,8 @@ impl<'a> DeviceSampler<'a> {
     /// # Errors
     /// When a control is out of range, and as [`NetworkConditional::new`](crate::NetworkConditional::new).
     pub fn new(
-        network: &'a Network,
-        objective: Objective,
+        network: &'a dyn SiteClassifier,
+        objective: &'a dyn Objective,
         schedule: &'a Schedule,
         controls: DrawControls,
         device: &'a Device,
@@ -154,24 +154,21 @@ impl<'a> DeviceSampler<'a> {
         chains: &DeviceChains,
         step: Step,
         levels: &Tensor<2>,
-        kept: &mut Option<Incremental<'a>>,
+        kept: &mut Option<Box<dyn States + 'a>>,
     ) -> Tensor<3> {
         let sites = self.schedule.sites(step);
         let conditions = self.conditions(chains, step, levels);
-        let hollow = match self.network {
-            Network::Hollow(hollow) => hollow,
-            Network::MaskedQuery(network) => {
-                return network.logits(chains.tokens.clone(), &conditions, Sites::Block(sites));
-            }
-            Network::Bidirectional(network) => {
-                // Each site is hidden in a pass of its own: the others asked for are seen.
-                let logits =
-                    |&site: &Site| network.logits(self.without(chains, site), &conditions, Sites::Block(&[site]));
-                return Tensor::cat(sites.iter().map(logits).collect(), 1);
-            }
-        };
-        let states = match kept.take().filter(|_| !hollow.follows_time()) {
-            None => Incremental::new(hollow, chains.tokens.clone(), &conditions),
+        let network = self.network;
+        if network.answers() == Asked::Masked {
+            // Each site is hidden in a pass of its own: the others asked for are seen.
+            let logits = |&site: &Site| network.logits(self.without(chains, site), &conditions, Sites::Block(&[site]));
+            return Tensor::cat(sites.iter().map(logits).collect(), 1);
+        }
+        let states = match kept.take().filter(|_| !network.follows_time()) {
+            None => match network.states(chains.tokens.clone(), &conditions) {
+                Some(states) => states,
+                None => return network.logits(chains.tokens.clone(), &conditions, Sites::Block(sites)),
+            },
             Some(mut states) => {
                 for site in self.changed_before(step) {
                     let (tokens, levels) = (chains.tokens.clone(), conditions.levels.clone());
@@ -191,14 +188,15 @@ impl<'a> DeviceSampler<'a> {
         (0..self.schedule.len()).filter(changed).collect()
     }
 
-    fn step(&self, chains: &mut DeviceChains, step: Step, levels: Tensor<2>, kept: &mut Option<Incremental<'a>>) {
+    fn step(&self, chains: &mut DeviceChains, step: Step, levels: Tensor<2>, kept: &mut Option<Box<dyn States + 'a>>) {
         let sites = self.schedule.sites(step);
         let uniforms = chains.uniforms(sites);
         let logits = self.logits(chains, step, &levels, kept);
         // The sites of a step have mostly one level, but need not have.
         let level = sites.iter().map(|&site| levels.clone().narrow(1, site, 1)).collect();
         let level = Tensor::cat(level, 1).unsqueeze_dim::<3>(2);
-        let log_r = self.objective.log_conditional_on_device(logits, level, self.noise.clone(), self.mask());
+        let law = DeviceLaw { level, noise: self.noise.clone(), mask: self.mask() };
+        let log_r = self.objective.output().on_device(logits, &law);
         let (drawn, lawful) = draw(controlled(&self.controls, log_r), uniforms);
         chains.write(sites, drawn, lawful);
     }

@@ -1,22 +1,11 @@
 //! How training examples are drawn.
 
 use glauber_chain::ChainRng;
-use glauber_model::{ModelConfig, NetworkKind};
+use glauber_model::{Asked, SiteClassifier};
 use glauber_schedule::Schedule;
 use glauber_tokens::Step;
 
-use crate::{Objective, TrainConfig};
-
-/// Which sites of a row carry labels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    /// All of them: what a hollow network answers in one pass.
-    All,
-    /// One uniform site: what a masked-query network answers in one pass.
-    OneSite,
-    /// Those that show the mask: where a bidirectional network does not see the token.
-    Masked,
-}
+use crate::TrainConfig;
 
 /// How training examples are drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,22 +24,18 @@ pub struct Drawing {
 
 impl Drawing {
     /// Examples of the chain as it is, for held-out losses: nothing clamped, every class told.
-    pub fn held_out(model: &ModelConfig) -> Self {
-        let asked = match model.network {
-            NetworkKind::Hollow => Asked::All,
-            NetworkKind::MaskedQuery => Asked::OneSite,
-            NetworkKind::Bidirectional => Asked::Masked,
-        };
-        Self { asked, continuous: false, clamped_share: 0.0, classes: model.classes, class_dropout: 0.0 }
+    pub fn held_out(network: &dyn SiteClassifier) -> Self {
+        let classes = network.sizes().classes;
+        Self { asked: network.answers(), continuous: false, clamped_share: 0.0, classes, class_dropout: 0.0 }
     }
 
-    /// What a configuration trains on.
-    pub fn training(model: &ModelConfig, train: &TrainConfig) -> Self {
+    /// What a configuration trains a network on.
+    pub fn training(network: &dyn SiteClassifier, train: &TrainConfig) -> Self {
         Self {
-            continuous: train.objective == Objective::RatioMatching,
+            continuous: train.objective.is_continuous(),
             clamped_share: train.clamped_share,
             class_dropout: train.class_dropout,
-            ..Self::held_out(model)
+            ..Self::held_out(network)
         }
     }
 

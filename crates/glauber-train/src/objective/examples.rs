@@ -3,12 +3,12 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use glauber_chain::{ChainRng, corrupt_at_levels};
-use glauber_model::{Conditions, Sites};
+use glauber_model::{Asked, Conditions, Sites};
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
 
-use super::drawing::{Asked, Drawing};
-use crate::{Objective, SequenceSource, TrainError};
+use super::{Drawing, Label, Objective, TargetList, Targets};
+use crate::{SequenceSource, TrainError};
 
 /// A batch of noisy sequences with a label for every site asked for.
 ///
@@ -37,34 +37,6 @@ pub struct Examples {
     pub noise: Vec<bool>,
     /// Whether the label counts, shape `[row, asked site]`; `None` when all do.
     pub counted: Option<Vec<bool>>,
-}
-
-/// The labels of a batch on the device, each `[batch, asked site]`.
-pub(crate) struct Labels {
-    /// The token whose logit the loss looks at.
-    pub token: Tensor<2, Int>,
-    /// 1 where a label counts, else 0; `None` when all do.
-    pub counted: Option<Tensor<2>>,
-    pub terms: Terms,
-}
-
-/// What a loss needs besides the logit of the label's token.
-pub(crate) enum Terms {
-    /// Nothing.
-    CrossEntropy,
-    Binary {
-        /// +1 where the token shown is noise, −1 where it is signal.
-        sign: Tensor<2>,
-        /// `log Π_t(φ) − log Π_t(a)` of the token shown, 0 where signal logits are free.
-        offset: Tensor<2>,
-    },
-    /// `r = α μ + (1 − α) q` at the label's token.
-    Mixture {
-        /// `α`.
-        signal: Tensor<2>,
-        /// `(1 − α) q`.
-        floor: Tensor<2>,
-    },
 }
 
 impl Examples {
@@ -203,73 +175,38 @@ impl Examples {
         (Tensor::from_data(TensorData::new(context, [rows, self.len]), device), conditions)
     }
 
-    /// The labels that an objective looks at, on a device.
-    pub(crate) fn labels(&self, objective: Objective, schedule: &Schedule, device: &Device) -> Labels {
-        let shape = [self.rows(), self.asked()];
-        let labels = 0..self.shown.len();
-        let float = |values: Vec<f64>| Tensor::from_data(TensorData::new(single(&values), shape), device);
-        let token = |at: usize| match objective {
-            Objective::Denoising => self.clean_at(at),
-            Objective::StepCrossEntropy | Objective::RatioMatching => self.noisy_at(at),
-            Objective::Binary | Objective::NormalisedBinary => self.shown[at],
-        };
-        let offset = |at: usize| match objective {
-            Objective::NormalisedBinary => {
-                let step = self.steps[at / self.asked()];
-                schedule.log_keep_probability(step) - schedule.log_noise_probability(step, self.shown[at])
-            }
-            _ => 0.0,
-        };
-        let sign = |&noise: &bool| if noise { 1.0 } else { -1.0 };
-        let floor = |at: usize| (1.0 - self.level_at(at)) * schedule.law().probability(self.noisy_at(at));
-        let terms = match objective {
-            Objective::Denoising | Objective::StepCrossEntropy => Terms::CrossEntropy,
-            Objective::Binary | Objective::NormalisedBinary => Terms::Binary {
-                sign: float(self.noise.iter().map(sign).collect()),
-                offset: float(labels.clone().map(offset).collect()),
-            },
-            Objective::RatioMatching => Terms::Mixture {
-                signal: float(labels.clone().map(|at| self.level_at(at)).collect()),
-                floor: float(labels.clone().map(floor).collect()),
-            },
-        };
-        let counted = |counted: &Vec<bool>| float(counted.iter().map(|&counts| f64::from(counts)).collect());
-        let tokens: Vec<i32> = labels.map(|at| token(at) as i32).collect();
-        Labels {
-            token: Tensor::from_data(TensorData::new(tokens, shape), device),
-            counted: self.counted.as_ref().map(counted),
-            terms,
+    /// Label `at` of all, in the order of `[row, asked site]`.
+    ///
+    /// # Panics
+    /// When there is no such label.
+    pub fn label<'a>(&self, schedule: &'a Schedule, at: usize) -> Label<'a> {
+        let row = at / self.asked();
+        let site = self.site(row, at % self.asked());
+        let place = row * self.len + site;
+        Label {
+            schedule,
+            step: self.steps[row],
+            site,
+            level: self.levels[place],
+            clean: self.clean[place],
+            noisy: self.context[place],
+            shown: self.shown[at],
+            noise: self.noise[at],
         }
     }
 
-    /// Where label `at` stands in `[row, site]`.
-    fn place(&self, at: usize) -> usize {
-        let row = at / self.asked();
-        row * self.len + self.site(row, at % self.asked())
-    }
-
-    /// The clean token behind label `at`.
-    ///
-    /// # Panics
-    /// When there is no such label.
-    pub fn clean_at(&self, at: usize) -> Token {
-        self.clean[self.place(at)]
-    }
-
-    /// The token of `X_t` behind label `at`.
-    ///
-    /// # Panics
-    /// When there is no such label.
-    pub fn noisy_at(&self, at: usize) -> Token {
-        self.context[self.place(at)]
-    }
-
-    /// The signal level of the site behind label `at`.
-    ///
-    /// # Panics
-    /// When there is no such label.
-    pub fn level_at(&self, at: usize) -> f64 {
-        self.levels[self.place(at)]
+    /// What an objective's losses look at, on a device.
+    pub fn targets(&self, objective: &dyn Objective, schedule: &Schedule, device: &Device) -> Targets {
+        let mut list = TargetList::default();
+        (0..self.shown.len()).for_each(|at| objective.aim(&self.label(schedule, at), &mut list));
+        let shape = [self.rows(), self.asked()];
+        let float = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), device);
+        let counted = |counted: &Vec<bool>| float(counted.iter().map(|&counts| f32::from(counts)).collect());
+        Targets {
+            token: Tensor::from_data(TensorData::new(list.tokens, shape), device),
+            numbers: list.numbers.into_iter().map(float).collect(),
+            counted: self.counted.as_ref().map(counted),
+        }
     }
 }
 

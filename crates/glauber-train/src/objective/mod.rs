@@ -1,151 +1,200 @@
-//! What the network learns: five losses with one minimiser (`docs/math.md`, §5).
+//! What the network learns: losses with one minimiser (`docs/math.md`, §5).
 
 mod drawing;
 pub(crate) mod evaluation;
 pub(crate) mod examples;
+mod losses;
+mod output;
+mod registry;
 
-pub use drawing::{Asked, Drawing};
+pub use drawing::Drawing;
 pub use evaluation::{Excess, excess_over_bayes};
 pub use examples::Examples;
+pub use losses::{Binary, Denoising, NormalisedBinary, RatioMatching, StepCrossEntropy};
+pub use output::{Conditional, DenoisingLaw, DeviceLaw, Output, Place, SignalLogits};
+pub use registry::{objective, objectives, register_objective};
 
-use burn::tensor::Tensor;
-use burn::tensor::activation::log_sigmoid;
-use glauber_fused::log_probability;
-use serde::{Deserialize, Serialize};
+use std::fmt::Debug;
+
+use burn::tensor::{Int, Tensor};
 
 use glauber_schedule::Schedule;
-use glauber_tokens::{Site, Step};
+use glauber_tokens::{Site, Step, Token};
 
-use self::examples::{Labels, Terms};
 use crate::TrainError;
 
-/// A loss whose minimiser over all functions is the true conditional `r(a) = P(X_{t,i} = a | x_{-i})`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Objective {
-    /// (a) Binary classification with free signal logits: is the token shown signal or noise? The paper's choice.
-    Binary,
-    /// (b) Binary classification with logits made of a normalised distribution through equation (R).
-    NormalisedBinary,
-    /// (c) Cross-entropy of the clean token; `r = α μ + (1 − α) q`.
-    Denoising,
-    /// (d) Cross-entropy of the noisy token, `−log r(X_{t,i})`; the network gives `r` itself.
-    StepCrossEntropy,
-    /// (e) Categorical ratio matching: the loss of (d) with `r = α μ + (1 − α) q`, in continuous time, all sites equally noisy (Sun
-    /// et al., "Score-based Continuous-time Discrete Diffusion Models", 2023).
-    RatioMatching,
-}
-
-/// What a network's normalised output stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Output {
-    /// Signal logits of equation (R).
-    SignalLogits,
-    /// The conditional `r`.
-    Conditional,
-    /// The denoising law `μ`.
-    Denoising,
-}
-
-impl Objective {
-    /// Every objective.
-    pub const ALL: [Self; 5] =
-        [Self::Binary, Self::NormalisedBinary, Self::Denoising, Self::StepCrossEntropy, Self::RatioMatching];
-
+/// A loss whose minimiser over all functions is the true conditional
+/// `r(a) = P(X_{t,i} = a | x_{-i})`.
+///
+/// One of your own is a type that implements this trait. Pass `&MyObjective` wherever an objective
+/// is asked for; [`register_objective`] lets configurations name it.
+///
+/// ```
+/// use burn::tensor::Tensor;
+/// use glauber_train::{DenoisingLaw, Label, Objective, Output, Targets, TargetList};
+///
+/// /// Cross-entropy of the clean token, weighted by the signal level.
+/// #[derive(Debug)]
+/// struct Weighted;
+///
+/// impl Objective for Weighted {
+///     fn name(&self) -> &'static str {
+///         "weighted"
+///     }
+///     fn output(&self) -> &'static dyn Output {
+///         &DenoisingLaw
+///     }
+///     fn aim(&self, label: &Label<'_>, targets: &mut TargetList) {
+///         targets.push(label.clean, [label.level]);
+///     }
+///     fn loss(&self, logits: Tensor<3>, targets: &Targets) -> Tensor<2> {
+///         targets.log_probability(logits).neg() * targets.numbers[0].clone()
+///     }
+/// }
+/// ```
+pub trait Objective: Debug + Send + Sync {
     /// The name in files and flags.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Binary => "binary",
-            Self::NormalisedBinary => "normalised-binary",
-            Self::Denoising => "denoising",
-            Self::StepCrossEntropy => "step-cross-entropy",
-            Self::RatioMatching => "ratio-matching",
-        }
-    }
+    fn name(&self) -> &'static str;
 
-    /// Whether the loss asks signal or noise, (a) and (b).
-    pub fn is_binary(self) -> bool {
-        matches!(self, Self::Binary | Self::NormalisedBinary)
-    }
+    /// What the network's logits stand for.
+    fn output(&self) -> &'static dyn Output;
 
-    fn output(self) -> Output {
-        match self {
-            Self::Binary => Output::SignalLogits,
-            Self::NormalisedBinary | Self::StepCrossEntropy => Output::Conditional,
-            Self::Denoising | Self::RatioMatching => Output::Denoising,
-        }
-    }
+    /// Writes down what the loss of a label looks at: a token, and numbers of its own.
+    fn aim(&self, label: &Label<'_>, targets: &mut TargetList);
 
-    /// Checks that the objective can learn under the schedule's noise law.
-    ///
-    /// # Errors
-    /// [`TrainError::NoiseLaw`] for a binary objective when some token is never drawn: shown there, it is always signal, and
-    /// the label teaches nothing about `r`.
-    pub fn check(self, schedule: &Schedule) -> Result<(), TrainError> {
-        let law = schedule.law().probabilities();
-        match law.iter().position(|&q| q == 0.0) {
-            Some(token) if self.is_binary() => {
-                Err(TrainError::NoiseLaw { objective: self.name(), token: token as u32 })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The mean loss in nats a site asked for, a scalar `[1]`.
+    /// The loss of every label, in nats.
     ///
     /// # Shapes
     /// - logits: `[batch, asked site, token]`
-    /// - each of the labels: `[batch, asked site]`
-    pub(crate) fn loss(self, logits: Tensor<3>, labels: &Labels) -> Tensor<1> {
-        let token = labels.token.clone();
-        let at: Tensor<2> = match self {
-            Self::Binary => logits.gather(2, token.unsqueeze_dim(2)).squeeze_dim(2),
-            _ => log_probability(logits, token),
-        };
-        let loss = match &labels.terms {
-            Terms::CrossEntropy => at.neg(),
-            Terms::Binary { sign, offset } => log_sigmoid((at + offset.clone()) * sign.clone().neg()).neg(),
-            Terms::Mixture { signal, floor } => (at.exp() * signal.clone() + floor.clone()).log().neg(),
-        };
-        match &labels.counted {
-            None => loss.mean(),
-            Some(counted) => (loss * counted.clone()).sum() / counted.clone().sum().clamp_min(1.0),
-        }
+    /// - targets and output: `[batch, asked site]`
+    fn loss(&self, logits: Tensor<3>, targets: &Targets) -> Tensor<2>;
+
+    /// How far the expected loss of a label is above the least that any function has, in nats, given
+    /// its context. By default `KL(r ‖ r_θ)`, which is right for a cross-entropy of the noisy token.
+    fn excess(&self, truth: &Truth<'_>, logits: &[f64]) -> f64 {
+        truth.step_excess(self.output(), logits)
     }
 
-    /// Turns one site's logits into `log r(a)` in place, shape `[token]`, in nats: equation (H) or the mixture of (c).
+    /// Checks that it can learn under a schedule.
     ///
-    /// In f64, whatever the device computed in: the draw that follows must not inherit its rounding.
-    ///
-    /// # Panics
-    /// When the row is not of the schedule's vocabulary, or there is no such site.
-    pub fn log_conditional(self, schedule: &Schedule, step: Step, site: Site, row: &mut [f64]) {
-        let law = schedule.law();
-        assert_eq!(row.len(), law.vocab(), "one logit for each token of the noise law");
-        match self.output() {
-            Output::SignalLogits => row.iter_mut().zip(law.probabilities()).for_each(|(value, q)| *value += q.ln()),
-            Output::Conditional => {}
-            // The mask stands for noise alone: no clean token is one.
-            Output::Denoising => law.mask().into_iter().for_each(|mask| row[mask as usize] = f64::NEG_INFINITY),
-        }
-        normalise(row);
-        if self.output() == Output::Denoising {
-            let alpha = schedule.signal_level(site, step);
-            let (signal, noise) = (alpha.ln(), (1.0 - alpha).ln());
-            for (value, q) in row.iter_mut().zip(law.probabilities()) {
-                *value = log_add_exp(signal + *value, noise + q.ln());
-            }
+    /// # Errors
+    /// [`TrainError::NoiseLaw`] when the labels teach nothing under the noise law.
+    fn check(&self, schedule: &Schedule) -> Result<(), TrainError> {
+        let _ = schedule;
+        Ok(())
+    }
+
+    /// Whether examples have a continuous time at which all sites are equally noisy, in place of a
+    /// step of the chain.
+    fn is_continuous(&self) -> bool {
+        false
+    }
+
+    /// Whether its logits depend on the step, which signal levels alone do not tell.
+    fn reads_step(&self) -> bool {
+        false
+    }
+}
+
+impl PartialEq for dyn Objective + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+/// A label: a site of a noisy sequence and what is known of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Label<'a> {
+    /// The forward chain.
+    pub schedule: &'a Schedule,
+    /// The step that the row stands at.
+    pub step: Step,
+    /// The site.
+    pub site: Site,
+    /// The site's signal level.
+    pub level: f64,
+    /// The clean token, of `X_0`.
+    pub clean: Token,
+    /// The noisy token, of `X_t`.
+    pub noisy: Token,
+    /// The token shown right after a step that touched the site: `Z` or `X_t`.
+    pub shown: Token,
+    /// Whether the token shown is noise, `Z ≠ φ`.
+    pub noise: bool,
+}
+
+/// What the losses of a batch look at, label by label, on the host.
+#[derive(Debug, Clone, Default)]
+pub struct TargetList {
+    pub(crate) tokens: Vec<i32>,
+    /// Shape `[number, label]`.
+    pub(crate) numbers: Vec<Vec<f32>>,
+}
+
+impl TargetList {
+    /// Adds a label's token, and as many numbers as every label has.
+    pub fn push<const N: usize>(&mut self, token: Token, numbers: [f64; N]) {
+        self.tokens.push(token as i32);
+        self.numbers.resize_with(N, Vec::new);
+        self.numbers.iter_mut().zip(numbers).for_each(|(column, number)| column.push(number as f32));
+    }
+}
+
+/// What the losses of a batch look at, on a device. Each is of shape `[batch, asked site]`.
+#[derive(Debug, Clone)]
+pub struct Targets {
+    /// The token whose logit the loss looks at.
+    pub token: Tensor<2, Int>,
+    /// Numbers of the objective's own, in the order in which they were pushed.
+    pub numbers: Vec<Tensor<2>>,
+    /// 1 where a label counts, else 0; `None` when all do.
+    pub(crate) counted: Option<Tensor<2>>,
+}
+
+impl Targets {
+    /// `log softmax` at the tokens: logits `[batch, asked site, token]` to `[batch, asked site]`.
+    pub fn log_probability(&self, logits: Tensor<3>) -> Tensor<2> {
+        glauber_fused::log_probability(logits, self.token.clone())
+    }
+
+    /// The logits at the tokens.
+    pub fn logit(&self, logits: Tensor<3>) -> Tensor<2> {
+        logits.gather(2, self.token.clone().unsqueeze_dim(2)).squeeze_dim(2)
+    }
+
+    /// The mean over the labels that count, a scalar `[1]`.
+    pub(crate) fn mean(&self, losses: Tensor<2>) -> Tensor<1> {
+        match &self.counted {
+            None => losses.mean(),
+            Some(counted) => (losses * counted.clone()).sum() / counted.clone().sum().clamp_min(1.0),
         }
     }
 }
 
-/// `ln(eᵃ + eᵇ)` without underflow.
-fn log_add_exp(a: f64, b: f64) -> f64 {
-    let (low, high) = if a < b { (a, b) } else { (b, a) };
-    match low == f64::NEG_INFINITY {
-        true => high,
-        false => high + (low - high).exp().ln_1p(),
+/// The law of a label given its context, where it is known.
+#[derive(Debug, Clone, Copy)]
+pub struct Truth<'a> {
+    /// Where the label stands.
+    pub place: Place<'a>,
+    /// The denoising law `μ(a) = P(X_{0,i} = a | x_{-i})`, shape `[token]`.
+    pub denoising: &'a [f64],
+    /// The conditional `r(a)`, shape `[token]`.
+    pub conditional: &'a [f64],
+}
+
+impl Truth<'_> {
+    /// `KL(r ‖ r_θ)` of logits `[token]`, in nats: the same quantity for every objective.
+    pub fn step_excess(&self, output: &dyn Output, logits: &[f64]) -> f64 {
+        let mut log_r = logits.to_vec();
+        output.log_conditional(&self.place, &mut log_r);
+        divergence(self.conditional, &log_r)
     }
+}
+
+/// `KL(p ‖ exp log_q)`, in nats.
+pub(crate) fn divergence(p: &[f64], log_q: &[f64]) -> f64 {
+    let term = |(&p, &log_q): (&f64, &f64)| if p > 0.0 { p * (p.ln() - log_q) } else { 0.0 };
+    p.iter().zip(log_q).map(term).sum()
 }
 
 /// Log-softmax in place.

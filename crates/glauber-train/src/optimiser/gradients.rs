@@ -62,7 +62,7 @@ impl Replicas {
     pub fn step(
         &self,
         network: &Network,
-        objective: Objective,
+        objective: &dyn Objective,
         schedule: &Schedule,
         batches: &[Examples],
         device: &Device,
@@ -151,7 +151,7 @@ impl Replicas {
 /// What is done to every micro-batch of a step.
 struct Pass<'a> {
     network: Network,
-    objective: Objective,
+    objective: &'a dyn Objective,
     schedule: &'a Schedule,
     precision: Precision,
     device: &'a Device,
@@ -225,7 +225,7 @@ impl Lanes {
 /// When the examples' sequences are longer than the network's, or of another vocabulary.
 pub fn loss_and_gradients(
     network: &Network,
-    objective: Objective,
+    objective: &dyn Objective,
     schedule: &Schedule,
     examples: &Examples,
     precision: Precision,
@@ -235,7 +235,8 @@ pub fn loss_and_gradients(
     let network = network.clone().train();
     let (context, conditions) = examples.inputs(&device);
     let logits = precision.of(network.clone()).logits(context, &conditions, examples.query());
-    let loss = objective.loss(logits, &examples.labels(objective, schedule, &device));
+    let targets = examples.targets(objective, schedule, &device);
+    let loss = targets.mean(objective.loss(logits, &targets));
     let gradients = GradientsParams::from_grads(loss.backward(), &network);
     (scalar(loss.inner()), gradients)
 }

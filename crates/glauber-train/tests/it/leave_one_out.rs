@@ -6,7 +6,7 @@ use glauber_chain::{ChainRng, RowSites, SiteConditional, TokenRows};
 use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Preset};
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Site, Step, Token};
-use glauber_train::{NetworkConditional, Objective};
+use glauber_train::{Denoising, NetworkConditional};
 
 use crate::device_sampler::Wake;
 
@@ -70,8 +70,7 @@ fn sites_asked_together_have_the_laws_that_they_have_alone() {
     let rows = TokenRows::new(&tokens, LEN);
     for kind in KINDS {
         let (network, schedule) = (network(kind), schedule(kind));
-        let conditional =
-            NetworkConditional::new(&network, Objective::Denoising, &schedule, &device).expect("they fit");
+        let conditional = NetworkConditional::new(&network, &Denoising, &schedule, &device).expect("they fit");
         let alone: Vec<Vec<f64>> = STEPS.iter().map(|&step| one_at_a_time(&conditional, rows, step)).collect();
         let every: Vec<Site> = (0..LEN).collect();
         for asked in [&every[..], &[2, 5], &[9, 0, 4], &[3, 3], &[8], &[]] {
@@ -97,8 +96,7 @@ fn rows_at_steps_of_their_own_have_the_same_laws() {
     let marked: Vec<bool> = (0..ROWS * LEN).map(|at| at % 3 != 0).collect();
     for kind in KINDS {
         let (network, schedule) = (network(kind), schedule(kind));
-        let conditional =
-            NetworkConditional::new(&network, Objective::Denoising, &schedule, &device).expect("they fit");
+        let conditional = NetworkConditional::new(&network, &Denoising, &schedule, &device).expect("they fit");
         let alone: Vec<Vec<f64>> = STEPS.iter().map(|&step| one_at_a_time(&conditional, rows, step)).collect();
         let mut out = vec![0.0; ROWS * LEN * VOCAB];
         for (asked, counts) in [(RowSites::All, None), (RowSites::Marked(&marked), Some(&marked))] {
@@ -127,8 +125,7 @@ fn the_score_of_a_gap_is_the_sum_of_its_sites_asked_alone() {
     let row: Vec<Token> = (0..LEN as Token).map(|site| site * 5 % MASK).collect();
     for kind in KINDS {
         let (network, schedule) = (network(kind), schedule(kind));
-        let conditional =
-            NetworkConditional::new(&network, Objective::Denoising, &schedule, &device).expect("they fit");
+        let conditional = NetworkConditional::new(&network, &Denoising, &schedule, &device).expect("they fit");
         let score = |sites: &[Site]| {
             let mut out = vec![0.0; sites.len() * VOCAB];
             conditional.log_conditionals(TokenRows::new(&row, LEN), 0, sites, &mut out).expect("conditionals");

@@ -7,8 +7,8 @@ use glauber_model::{ModelConfig, Network, NetworkKind, Positions, Preset};
 use glauber_schedule::{NoiseConfig, NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Token, TokenBatch};
 use glauber_train::{
-    Asked, DataConfig, DeviceSampler, Drawing, Examples, NetworkConditional, Objective, RunConfig, SequenceSource,
-    TrainConfig, TrainError, Trainer, Vocabulary, excess_over_bayes,
+    Asked, Binary, DataConfig, Denoising, DeviceSampler, Drawing, Examples, NetworkConditional, Objective, RunConfig,
+    SequenceSource, TrainConfig, TrainError, Trainer, Vocabulary, excess_over_bayes,
 };
 
 const VOCAB: usize = 7;
@@ -36,7 +36,7 @@ fn drawing() -> Drawing {
 }
 
 /// Both samplers, and the excess over the Bayes loss: why they do not take the three together.
-fn refusals(network: &Network, objective: Objective, schedule: &Schedule) -> Vec<String> {
+fn refusals(network: &Network, objective: &'static dyn Objective, schedule: &Schedule) -> Vec<String> {
     let device = Device::flex();
     let controls = DrawControls::default();
     let source = MarkovSource::random(schedule.law().vocab(), 1, 2.0).expect("a source");
@@ -57,16 +57,16 @@ fn networks_and_schedules_of_other_sizes_are_refused() {
     for kind in [NetworkKind::Hollow, NetworkKind::MaskedQuery] {
         let network = network(kind, 0);
         for (law, len, words) in [(uniform(8), LEN, other), (uniform(6), LEN, fewer), (uniform(VOCAB), 7, longer)] {
-            let found = refusals(&network, Objective::Denoising, &schedule(law, len));
+            let found = refusals(&network, &Denoising, &schedule(law, len));
             assert!(found.len() == 3 && found.iter().all(|error| error.contains(words)), "{kind:?}: {found:?}");
         }
-        assert_eq!(refusals(&network, Objective::Denoising, &schedule(uniform(VOCAB), LEN)), [""; 0]);
-        let found = refusals(&network, Objective::Binary, &schedule(absorbing(), LEN));
+        assert_eq!(refusals(&network, &Denoising, &schedule(uniform(VOCAB), LEN)), [""; 0]);
+        let found = refusals(&network, &Binary, &schedule(absorbing(), LEN));
         assert!(found.len() == 3 && found.iter().all(|error| error.contains("`binary`")), "{found:?}");
     }
     let network = network(NetworkKind::Bidirectional, 0);
     for law in [uniform(VOCAB), leaky] {
-        let found = refusals(&network, Objective::Denoising, &schedule(law, LEN));
+        let found = refusals(&network, &Denoising, &schedule(law, LEN));
         assert!(found.len() == 3 && found.iter().all(|error| error.contains("`schedule.noise`")), "{found:?}");
     }
 }
@@ -76,10 +76,9 @@ fn classes_that_a_network_does_not_know_are_refused() {
     let (device, schedule) = (Device::flex(), schedule(uniform(VOCAB), LEN));
     for (classes, asked, refused) in [(0, Some(0), true), (2, Some(2), true), (2, Some(1), false), (2, None, false)] {
         let network = network(NetworkKind::Hollow, classes);
-        let host = NetworkConditional::new(&network, Objective::Denoising, &schedule, &device).expect("they fit");
+        let host = NetworkConditional::new(&network, &Denoising, &schedule, &device).expect("they fit");
         let controls = DrawControls::default();
-        let on_device =
-            DeviceSampler::new(&network, Objective::Denoising, &schedule, controls, &device).expect("they fit");
+        let on_device = DeviceSampler::new(&network, &Denoising, &schedule, controls, &device).expect("they fit");
         assert_eq!(host.of_class(asked).is_err(), refused, "{classes} classes, {asked:?}");
         assert_eq!(on_device.of_class(asked).is_err(), refused, "{classes} classes, {asked:?}");
     }
@@ -89,7 +88,7 @@ fn classes_that_a_network_does_not_know_are_refused() {
 fn questions_of_other_shapes_are_refused() {
     let (device, schedule) = (Device::flex(), schedule(uniform(VOCAB), LEN));
     let network = network(NetworkKind::Hollow, 0);
-    let conditional = NetworkConditional::new(&network, Objective::Denoising, &schedule, &device).expect("they fit");
+    let conditional = NetworkConditional::new(&network, &Denoising, &schedule, &device).expect("they fit");
     let ask = |tokens: &[Token], len: usize, sites: &[usize], numbers: usize| {
         conditional.log_conditionals(TokenRows::new(tokens, len), 0, sites, &mut vec![0.0; numbers]).is_err()
     };
@@ -108,7 +107,7 @@ fn questions_of_other_shapes_are_refused() {
     assert!(at(&[1, 2], RowSites::Each(&[0, 6]), 2 * VOCAB), "a site outside the sequence");
     assert!(at(&[1, 2], RowSites::Marked(&[true; LEN]), 2 * LEN * VOCAB), "too few marks");
     let controls = DrawControls::default();
-    let sampler = DeviceSampler::new(&network, Objective::Denoising, &schedule, controls, &device).expect("they fit");
+    let sampler = DeviceSampler::new(&network, &Denoising, &schedule, controls, &device).expect("they fit");
     for (token, len, from) in [(7, LEN, 12), (3, LEN + 1, 12), (3, LEN, 13)] {
         let mut chains = Chains::seeded(TokenBatch::filled(2, len, token), 1);
         assert!(sampler.undo(&mut chains, from, 0, |_| ()).is_err(), "token {token}, {len} sites, from {from}");

@@ -77,7 +77,7 @@ fn losses_and_gradients_are_those_of_single_precision_but_for_rounding() {
         (0..8).for_each(|_| {
             trainer.train_step(&source()).expect("a step");
         });
-        let drawing = Drawing::held_out(&trainer.config().model);
+        let drawing = Drawing::held_out(trainer.network());
         let examples =
             Examples::draw(&source(), trainer.schedule(), 16, &drawing, &mut ChainRng::new(2, 0)).expect("examples");
         let [(single, exact), (mixed, rounded)] = [Precision::F32, Precision::Bf16]

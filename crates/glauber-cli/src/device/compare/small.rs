@@ -80,7 +80,7 @@ pub fn go_on(folder: &Path, devices: &Both<Device>) -> anyhow::Result<Continued>
     let (there, other, mut trainer) = go_on(&devices[1])?;
     write_after(&mut trainer, source, 1)?;
     let (read, _) = RunFolder::open(folder)?.load_average(&devices[0])?;
-    let drawing = Drawing::held_out(&trainer.config().model);
+    let drawing = Drawing::held_out(trainer.network());
     let examples = Examples::draw(source, trainer.schedule(), ROWS, &drawing, &mut ChainRng::new(1, 0))?;
     Ok(Continued {
         losses: [here, there],

@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use glauber_chain::{ChainRng, DrawControls};
-use glauber_model::{ModelConfig, Network, SiteClassifier};
+use glauber_model::{Network, SiteClassifier};
 use glauber_schedule::Schedule;
 use glauber_tokens::TokenBatch;
 use glauber_train::{
@@ -25,8 +25,7 @@ pub type Both<T> = [T; 2];
 pub struct Subject {
     networks: Both<Network>,
     devices: Both<Device>,
-    model: ModelConfig,
-    objective: Objective,
+    objective: &'static dyn Objective,
     schedule: Schedule,
     /// Number of tokens.
     vocab: usize,
@@ -41,7 +40,6 @@ impl Subject {
         Ok(Self {
             networks: [here, there],
             devices: devices.clone(),
-            model: config.model,
             objective: config.train.objective,
             schedule: folder.schedule()?,
             vocab: folder.vocabulary()?.size,
@@ -55,7 +53,7 @@ impl Subject {
 
     /// Examples as in an evaluation, of sequences that need no data.
     pub fn examples(&self, rows: usize, seed: u64) -> anyhow::Result<Examples> {
-        let (source, drawing) = (UniformTokens(self.vocab), Drawing::held_out(&self.model));
+        let (source, drawing) = (UniformTokens(self.vocab), Drawing::held_out(&self.networks[0]));
         Ok(Examples::draw(&source, &self.schedule, rows, &drawing, &mut ChainRng::new(seed, 0))?)
     }
 

@@ -36,7 +36,7 @@ pub struct Contestant {
     pub slug: String,
     /// What the report calls its network.
     pub network: String,
-    pub objective: Objective,
+    pub objective: &'static dyn Objective,
     pub model: ModelConfig,
     pub noise: NoiseConfig,
     /// Red, green, blue of its curve.

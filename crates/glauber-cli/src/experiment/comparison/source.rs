@@ -163,7 +163,7 @@ impl Source {
     pub fn excess(
         &self,
         network: &Network,
-        objective: Objective,
+        objective: &dyn Objective,
         schedule: &Schedule,
         held_out: &[Examples],
         device: &Device,

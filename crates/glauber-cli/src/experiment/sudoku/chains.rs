@@ -4,11 +4,10 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use anyhow::Context;
-use glauber_chain::{ChainRng, Chains, Kernel, ReverseSampler, StepDiagnostics};
+use glauber_chain::{ChainRng, Chains, Kernel, ReverseSampler, SiteConditional, StepDiagnostics};
 use glauber_schedule::Schedule;
 use glauber_sudoku::{Puzzle, Size, SolutionSource, SudokuCodec, is_valid, violations};
 use glauber_tokens::{Step, TokenBatch};
-use glauber_train::NetworkConditional;
 
 /// Grids that are dug for one puzzle at most.
 const TRIES: usize = 5000;
@@ -62,7 +61,7 @@ pub struct Solved {
 pub struct Chainer<'a> {
     size: Size,
     sampler: ReverseSampler<'a>,
-    conditional: &'a NetworkConditional<'a>,
+    conditional: &'a dyn SiteConditional,
     again: Redenoise,
     seed: u64,
 }
@@ -72,7 +71,7 @@ impl<'a> Chainer<'a> {
         size: Size,
         schedule: &'a Schedule,
         kernel: Kernel,
-        conditional: &'a NetworkConditional<'a>,
+        conditional: &'a dyn SiteConditional,
         again: Redenoise,
         seed: u64,
     ) -> Self {

@@ -155,7 +155,7 @@ impl Trained {
         Ok(Self { size, network, config, state, schedule, device: device.clone() })
     }
 
-    fn objective(&self) -> Objective {
+    fn objective(&self) -> &'static dyn Objective {
         self.config.train.objective
     }
 

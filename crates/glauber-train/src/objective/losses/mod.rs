@@ -1,0 +1,18 @@
+//! The objectives, a file each.
+
+mod binary;
+mod denoising;
+mod normalised_binary;
+mod ratio_matching;
+mod step_cross_entropy;
+
+pub use binary::Binary;
+pub use denoising::Denoising;
+pub use normalised_binary::NormalisedBinary;
+pub use ratio_matching::RatioMatching;
+pub use step_cross_entropy::StepCrossEntropy;
+
+pub(crate) use binary::binary_cross_entropy;
+#[cfg(test)]
+pub(crate) use binary::binary_excess;
+pub(crate) use normalised_binary::signal_logit;

@@ -1,0 +1,62 @@
+//! Objectives by name.
+
+use std::sync::{PoisonError, RwLock};
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Binary, Denoising, NormalisedBinary, Objective, RatioMatching, StepCrossEntropy};
+use crate::TrainError;
+
+/// The objectives of this crate: a line each.
+static OURS: [&dyn Objective; 5] = [&Binary, &NormalisedBinary, &Denoising, &StepCrossEntropy, &RatioMatching];
+/// Those of others.
+static OTHERS: RwLock<Vec<&'static dyn Objective>> = RwLock::new(Vec::new());
+
+/// All objectives that configurations can name: those of this crate, then registered ones.
+pub fn objectives() -> Vec<&'static dyn Objective> {
+    let others = OTHERS.read().unwrap_or_else(PoisonError::into_inner);
+    OURS.iter().chain(others.iter()).copied().collect()
+}
+
+/// The objective of a name.
+///
+/// # Errors
+/// [`TrainError::Config`] names those that there are.
+pub fn objective(name: &str) -> Result<&'static dyn Objective, TrainError> {
+    objectives().into_iter().find(|objective| objective.name() == name).ok_or_else(|| {
+        let names: Vec<&str> = objectives().iter().map(|objective| objective.name()).collect();
+        TrainError::Config { key: "train.objective", found: name.into(), expected: names.join(", ") }
+    })
+}
+
+/// Lets configurations of this process name an objective.
+///
+/// # Errors
+/// [`TrainError::Config`] when there is one of its name.
+pub fn register_objective(objective: &'static dyn Objective) -> Result<(), TrainError> {
+    let mut others = OTHERS.write().unwrap_or_else(PoisonError::into_inner);
+    match OURS.iter().chain(others.iter()).any(|known| known.name() == objective.name()) {
+        true => Err(TrainError::Config {
+            key: "train.objective",
+            found: format!("`{}` registered twice", objective.name()),
+            expected: "a name that no other objective has".into(),
+        }),
+        false => {
+            others.push(objective);
+            Ok(())
+        }
+    }
+}
+
+impl Serialize for dyn Objective {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for &'static dyn Objective {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        objective(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
