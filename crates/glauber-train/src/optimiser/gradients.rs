@@ -1,20 +1,14 @@
 //! Gradients of micro-batches, side by side, summed in a fixed order.
 
-use std::panic::resume_unwind;
-use std::sync::Arc;
-use std::sync::mpsc::{self, Sender};
-
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use glauber_fused::GradientObserver;
 use glauber_model::{Network, SiteClassifier};
-use glauber_ranks::Ranks;
 use glauber_schedule::Schedule;
 
-use super::exchange::{self, Exchange, Parts, Sums, Teller, Told};
+use super::exchange::Exchange;
 use super::jobs::{self, Job};
 use crate::{Examples, Objective, Precision, TrainConfig};
 
@@ -69,63 +63,10 @@ impl Replicas {
         clip: f64,
     ) -> StepGradients {
         let network = network.clone().recomputing(self.recomputing);
-        let pass = Pass { network, objective, schedule, precision: self.precision, device };
-        let (losses, gradients) = match &self.exchange {
-            Exchange::Parts(ranks, parts) => {
-                let (losses, sums) = self.through_the_host(&pass, batches, parts, &**ranks);
-                (losses, vec![sums])
-            }
-            Exchange::Devices(ranks, sums) => {
-                let (losses, own) = self.gradients(&pass, batches);
-                (losses, vec![exchange::add_up(&pass.network, own, &**ranks, sums)])
-            }
-            Exchange::None => self.gradients(&pass, batches),
-        };
-        self.average(&pass.network, &losses, gradients, clip)
-    }
-
-    fn gradients(&self, pass: &Pass<'_>, batches: &[Examples]) -> (Vec<f64>, Vec<GradientsParams>) {
-        self.lanes.run(batches, &|_, examples| pass.loss_and_gradients(&pass.network, examples)).into_iter().unzip()
-    }
-
-    /// Losses, and of all ranks' gradients the sums that are this one's.
-    fn through_the_host(
-        &self,
-        pass: &Pass<'_>,
-        batches: &[Examples],
-        parts: &Parts,
-        ranks: &dyn Ranks,
-    ) -> (Vec<f64>, GradientsParams) {
-        let (to, told) = mpsc::channel();
-        let (losses, sums) = match pass.tells_early() {
-            true => self.while_computing(pass, batches, to, |network| {
-                parts.add_up(network, Sums::new(batches.len(), told), ranks)
-            }),
-            false => {
-                let (losses, own) = self.gradients(pass, batches);
-                Teller::new(0, to).finish(&pass.network, own);
-                (losses, parts.add_up(&pass.network, Sums::new(1, told), ranks))
-            }
-        };
-        (losses, sums.expect("every micro-batch has told of every parameter"))
-    }
-
-    /// Exchanges in this thread what others compute.
-    fn while_computing<T>(
-        &self,
-        pass: &Pass<'_>,
-        batches: &[Examples],
-        to: Sender<Told>,
-        exchange: impl FnOnce(&Network) -> T,
-    ) -> (Vec<f64>, T) {
-        let lanes = &self.lanes;
-        let compute =
-            move || lanes.run(batches, &|micro, examples| pass.tell(examples, &Teller::new(micro, to.clone())));
-        std::thread::scope(|scope| {
-            let computing = scope.spawn(compute);
-            let exchanged = exchange(&pass.network);
-            (computing.join().unwrap_or_else(|panic| resume_unwind(panic)), exchanged)
-        })
+        let precision = self.precision;
+        let one = |examples: &Examples| loss_and_gradients(&network, objective, schedule, examples, precision, device);
+        let (losses, gradients): (Vec<f64>, Vec<_>) = self.lanes.run(batches, &one).into_iter().unzip();
+        self.average(&network, &losses, self.exchange.gradients(&network, gradients), clip)
     }
 
     /// The mean of gradients that are to be added up.
@@ -148,34 +89,6 @@ impl Replicas {
     }
 }
 
-/// What is done to every micro-batch of a step.
-struct Pass<'a> {
-    network: Network,
-    objective: Objective,
-    schedule: &'a Schedule,
-    precision: Precision,
-    device: &'a Device,
-}
-
-impl Pass<'_> {
-    fn loss_and_gradients(&self, network: &Network, examples: &Examples) -> (f64, GradientsParams) {
-        loss_and_gradients(network, self.objective, self.schedule, examples, self.precision, self.device)
-    }
-
-    /// Whether gradients are told of before a backward pass is over.
-    fn tells_early(&self) -> bool {
-        self.precision == Precision::F32 && GradientObserver::hears_of(self.device)
-    }
-
-    /// The loss; gradients are told of.
-    fn tell(&self, examples: &Examples, teller: &Arc<Teller>) -> f64 {
-        let network = self.network.clone().observed(teller.observer());
-        let (loss, gradients) = self.loss_and_gradients(&network, examples);
-        teller.finish(&network, vec![gradients]);
-        loss
-    }
-}
-
 /// Threads, of which the first takes the first micro-batch, the first after a round of all, and so on; none where one after the other is computed.
 struct Lanes(Vec<ThreadPool>);
 
@@ -186,27 +99,27 @@ impl Lanes {
         Self(if threads > 1 { (0..threads).filter_map(pool).collect() } else { Vec::new() })
     }
 
-    /// What each micro-batch, with its place, comes to.
-    fn run<T: Send>(&self, batches: &[Examples], one: &(dyn Fn(usize, &Examples) -> T + Sync)) -> Vec<T> {
+    /// What each micro-batch comes to.
+    fn run<T: Send>(&self, batches: &[Examples], one: &(dyn Fn(&Examples) -> T + Sync)) -> Vec<T> {
         match batches.len() > 1 && self.0.len() > 1 {
-            false => batches.iter().enumerate().map(|(at, examples)| one(at, examples)).collect(),
+            false => batches.iter().map(one).collect(),
             true => self.side_by_side(batches, one),
         }
     }
 
-    fn side_by_side<T: Send>(&self, batches: &[Examples], one: &(dyn Fn(usize, &Examples) -> T + Sync)) -> Vec<T> {
+    fn side_by_side<T: Send>(&self, batches: &[Examples], one: &(dyn Fn(&Examples) -> T + Sync)) -> Vec<T> {
         let mut results: Vec<Option<T>> = Vec::new();
         results.resize_with(batches.len(), || None);
         let mut lanes: Vec<Vec<_>> = Vec::new();
         lanes.resize_with(self.0.len(), Vec::new);
         for (at, work) in batches.iter().zip(&mut results).enumerate() {
-            lanes[at % self.0.len()].push((at, work));
+            lanes[at % self.0.len()].push(work);
         }
         std::thread::scope(|scope| {
             for (pool, lane) in self.0.iter().zip(lanes) {
                 let run = move || {
-                    for (at, (examples, result)) in lane {
-                        *result = Some(one(at, examples));
+                    for (examples, result) in lane {
+                        *result = Some(one(examples));
                     }
                 };
                 scope.spawn(|| pool.install(run));

@@ -149,7 +149,7 @@ fn a_micro_batch_a_rank_is_the_run_of_one_process_bit_for_bit() {
 }
 
 #[test]
-fn what_is_told_of_after_the_backward_pass_alone_is_added_up_as_well() {
+fn gradients_of_bfloat16_products_are_added_up_as_well() {
     let folder = tempfile::tempdir().expect("a folder");
     let [alone, shared] = ["alone", "shared"].map(|name| folder.path().join(name));
     let mut config = config(2);
@@ -165,7 +165,7 @@ fn several_micro_batches_a_rank_are_the_run_of_one_process_to_rounding() {
     let [alone, shared, threads] = ["alone", "shared", "threads"].map(|name| folder.path().join(name));
     train(&alone, 1, &config(6), |_| usize::MAX);
     train(&shared, 2, &config(6), |_| usize::MAX);
-    // Micro-batches side by side tell of their gradients in any order.
+    // Micro-batches side by side are done in any order.
     train_with(2, &threads, 2, &config(6), |_| usize::MAX);
     assert_eq!(result(&threads), result(&shared));
     let ((one, alone), (other, shared)) = (result(&alone), result(&shared));

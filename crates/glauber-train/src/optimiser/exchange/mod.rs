@@ -2,7 +2,6 @@
 
 mod devices;
 mod parts;
-mod told;
 
 use std::rc::Rc;
 
@@ -12,15 +11,14 @@ use burn::tensor::{Device, Tensor};
 use glauber_model::Network;
 use glauber_ranks::Ranks;
 
-pub(crate) use devices::{DeviceSums, add_up};
-pub(crate) use parts::Parts;
-pub(crate) use told::{Sums, Teller, Told};
+use devices::DeviceSums;
+use parts::Parts;
 
 /// How a step is shared.
 pub(crate) enum Exchange {
     /// It is not.
     None,
-    /// By way of the host, in the order of the ranks, while backward passes are under way. Each rank has the summed gradients of some parameters and
+    /// By way of the host, in the order of the ranks. Each rank has the summed gradients of some parameters and
     /// steps these alone, with their average and the optimiser's state of them (as in ZeRO; Rajbhandari et al., 2020); then all send each other the weights.
     Parts(Rc<dyn Ranks>, Parts),
     /// The devices, one for each rank, add up gradients among themselves; every rank steps everything.
@@ -40,6 +38,15 @@ impl Exchange {
     /// Among devices, given for every rank in their order.
     pub fn devices(ranks: Rc<dyn Ranks>, devices: Vec<Device>) -> Self {
         Self::Devices(ranks, devices::sums(devices))
+    }
+
+    /// What is to be added up to the gradients of a step, of the parameters that this rank steps, given those of its own micro-batches.
+    pub fn gradients(&self, network: &Network, own: Vec<GradientsParams>) -> Vec<GradientsParams> {
+        match self {
+            Self::None => own,
+            Self::Parts(ranks, parts) => vec![parts.add_up(network, own, &**ranks)],
+            Self::Devices(ranks, sums) => vec![devices::add_up(network, own, &**ranks, sums)],
+        }
     }
 
     /// Adds up numbers of all ranks.
@@ -79,18 +86,13 @@ fn own_sum<const D: usize>(gradients: &mut [GradientsParams], param: &Param<Tens
     gradients.reduce(|sum, gradient| sum + gradient)
 }
 
-fn append<const D: usize>(values: &mut Vec<f32>, tensor: Tensor<D>) {
-    let data = tensor.into_data();
-    match data.as_slice::<f32>() {
-        Ok(slice) => values.extend_from_slice(slice),
-        Err(_) => values.extend(data.iter::<f32>()),
-    }
+/// The numbers of a tensor, row by row.
+fn entries<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().convert::<f32>().try_into_vec::<f32>().expect("of f32 now")
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-
     use burn::module::{Module, ModuleVisitor};
     use glauber_model::Preset;
     use glauber_ranks::Threads;
@@ -137,19 +139,7 @@ mod tests {
             (config.width, config.layers, config.heads, config.condition_width) = (8, 1, 2, 4);
             let network = Network::new(&config, 5, 6, 1, &Device::flex()).expect("a network");
             let own: Vec<_> = (0..rank.rank()).map(|at| gradients(&network, (rank.rank() + at) as f64)).collect();
-            let sums = match exchange(&network, Rc::new(rank)) {
-                Exchange::None => unreachable!("there are several ranks"),
-                Exchange::Devices(ranks, sums) => add_up(&network, own, &*ranks, &sums),
-                Exchange::Parts(ranks, parts) => {
-                    let (to, told) = mpsc::channel();
-                    let sums = Sums::new(own.len(), told);
-                    // The last micro-batch is the first to be told of.
-                    for (micro, gradients) in own.into_iter().enumerate().rev() {
-                        Teller::new(micro, to.clone()).finish(&network, vec![gradients]);
-                    }
-                    parts.add_up(&network, sums, &*ranks).expect("all was told")
-                }
-            };
+            let sums = exchange(&network, Rc::new(rank)).gradients(&network, own).pop().expect("one of all");
             entries(&network, sums)
         };
         std::thread::scope(|scope| {

@@ -1,8 +1,8 @@
 //! Sums by way of the host, of which each rank has a part.
 
-use std::collections::{HashMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::mpsc::RecvError;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
@@ -10,75 +10,34 @@ use burn::tensor::{Tensor, TensorData};
 use glauber_model::Network;
 use glauber_ranks::Ranks;
 
-use super::append;
-use super::told::Sums;
+use super::{entries, own_sum};
 
 /// Which parameters each rank steps: whole ones, for Muon makes a matrix orthogonal as one. No rank has more weights than its share and the largest
 /// parameter.
 pub(crate) struct Parts {
     rank: usize,
-    /// What is added up together, in the order in which backward passes complete the gradients.
-    stages: Vec<Stage>,
-    /// All parameters, in the order of the network those of each rank.
-    all: Stage,
-    /// Where the entries of each parameter are among all, and the rank that steps it.
+    /// Where the entries of each parameter lie among all, those of the first rank first, and the rank that steps it.
     places: HashMap<ParamId, (Range<usize>, usize)>,
-}
-
-/// Parameters whose entries lie one after the other, those of the first rank first.
-struct Stage {
-    parameters: Vec<Owned>,
     /// Where the ranks' entries begin and end.
     borders: Vec<usize>,
-}
-
-#[derive(Clone, Copy)]
-struct Owned {
-    parameter: ParamId,
-    entries: usize,
-    /// The rank that steps it.
-    owner: usize,
-}
-
-impl Stage {
-    fn new(mut parameters: Vec<Owned>, ranks: usize) -> Self {
-        parameters.sort_by_key(|one| one.owner);
-        let mut borders = vec![0; ranks + 1];
-        parameters.iter().for_each(|one| borders[one.owner + 1] += one.entries);
-        (0..ranks).for_each(|rank| borders[rank + 1] += borders[rank]);
-        Self { parameters, borders }
-    }
-
-    /// Where the entries of each parameter lie.
-    fn ranges(&self) -> impl Iterator<Item = (Owned, Range<usize>)> {
-        self.parameters.iter().scan(0, |end, one| {
-            *end += one.entries;
-            Some((*one, *end - one.entries..*end))
-        })
-    }
 }
 
 impl Parts {
     pub fn of(network: &Network, ranks: &dyn Ranks) -> Self {
         let mut sizes = Sizes(Vec::new());
         network.visit(&mut sizes);
-        let entries: HashMap<ParamId, usize> = sizes.0.iter().copied().collect();
-        let mut stages = network.stages();
-        let early: HashSet<ParamId> = stages.iter().flatten().copied().collect();
-        stages.push(sizes.0.iter().map(|(parameter, _)| *parameter).filter(|one| !early.contains(one)).collect());
-        let of_stage = |stage: &Vec<ParamId>| stage.iter().map(|one| entries[one]).collect();
-        let owners = owners(&stages.iter().map(of_stage).collect::<Vec<_>>(), ranks.size());
-        let owner_of: HashMap<ParamId, usize> =
-            stages.iter().flatten().copied().zip(owners.into_iter().flatten()).collect();
-        let owned = |parameter: &ParamId| Owned {
-            parameter: *parameter,
-            entries: entries[parameter],
-            owner: owner_of[parameter],
-        };
-        let stage = |stage: &Vec<ParamId>| Stage::new(stage.iter().map(owned).collect(), ranks.size());
-        let all = Stage::new(sizes.0.iter().map(|(parameter, _)| owned(parameter)).collect(), ranks.size());
-        let places = all.ranges().map(|(one, range)| (one.parameter, (range, one.owner))).collect();
-        Self { rank: ranks.rank(), stages: stages.iter().map(stage).collect(), all, places }
+        let entries: Vec<usize> = sizes.0.iter().map(|(_, entries)| *entries).collect();
+        let owners = owners(&entries, ranks.size());
+        let (mut places, mut borders) = (HashMap::new(), vec![0]);
+        for rank in 0..ranks.size() {
+            let mut end = borders[rank];
+            for (&(parameter, entries), _) in sizes.0.iter().zip(&owners).filter(|(_, owner)| **owner == rank) {
+                places.insert(parameter, (end..end + entries, rank));
+                end += entries;
+            }
+            borders.push(end);
+        }
+        Self { rank: ranks.rank(), places, borders }
     }
 
     /// Whether this rank steps a parameter.
@@ -86,62 +45,41 @@ impl Parts {
         self.places.get(&parameter).is_some_and(|(_, owner)| *owner == self.rank)
     }
 
-    /// The sums over all ranks of what is told of at each, for the parameters that this one steps, exchanged as soon as all of a stage is there. A parameter
-    /// that no micro-batch of any rank touches stays without a gradient.
-    ///
-    /// # Errors
-    /// When those who tell have ended before all was told.
-    pub fn add_up(&self, network: &Network, mut sums: Sums, ranks: &dyn Ranks) -> Result<GradientsParams, RecvError> {
-        let (mut present, mut own) = (Vec::new(), HashMap::new());
-        for stage in &self.stages {
-            let mut values = Vec::with_capacity(stage.borders[ranks.size()]);
-            for one in &stage.parameters {
-                let sum = sums.wait_for(one.parameter)?;
-                present.push(f32::from(u8::from(sum.is_some())));
-                match sum {
-                    Some(sum) => values.extend(sum),
-                    None => values.resize(values.len() + one.entries, 0.0),
-                }
-            }
-            let part = ranks.sum_parts(values, &stage.borders);
-            let start = stage.borders[self.rank];
-            let owned = stage.ranges().filter(|(one, _)| one.owner == self.rank);
-            own.extend(owned.map(|(one, at)| (one.parameter, part[at.start - start..at.end - start].to_vec())));
-        }
+    /// Gradients of this rank's micro-batches to their sums over those of all ranks, of the parameters that this one steps. A parameter that no
+    /// micro-batch of any rank touches stays without a gradient.
+    pub fn add_up(&self, network: &Network, gradients: Vec<GradientsParams>, ranks: &dyn Ranks) -> GradientsParams {
+        let values = vec![0.0; self.borders[ranks.size()]];
+        let mut own = Gathered { parts: self, gradients, values, present: Vec::new() };
+        network.visit(&mut own);
+        let Gathered { values, mut present, .. } = own;
+        let values = ranks.sum_parts(values, &self.borders);
         ranks.sum(&mut present);
-        let parameters = self.stages.iter().flat_map(|stage| &stage.parameters);
-        for (one, _) in parameters.zip(present).filter(|(_, present)| *present == 0.0) {
-            own.remove(&one.parameter);
-        }
-        let mut summed = Summed { own, gradients: GradientsParams::new() };
+        let present = present.into_iter();
+        let mut summed = Summed { parts: self, values, present, gradients: GradientsParams::new() };
         network.visit(&mut summed);
-        Ok(summed.gradients)
+        summed.gradients
     }
 
     /// The network with every parameter as the rank has it that steps it.
     pub fn whole(&self, network: Network, ranks: &dyn Ranks) -> Network {
         let mut own = Own { parts: self, values: Vec::new() };
         network.visit(&mut own);
-        let all = ranks.join_parts(own.values, &self.all.borders);
+        let all = ranks.join_parts(own.values, &self.borders);
         network.map(&mut Whole { parts: self, all: &all })
     }
 }
 
-/// The rank that steps each parameter, given the sizes of those of each stage: in every stage, the largest first, the one that has the least so far.
-fn owners(stages: &[Vec<usize>], ranks: usize) -> Vec<Vec<usize>> {
-    let mut loads = vec![0; ranks];
-    let of_stage = |sizes: &Vec<usize>| {
-        let mut owners = vec![0; sizes.len()];
-        let mut order: Vec<usize> = (0..sizes.len()).collect();
-        order.sort_by_key(|&at| std::cmp::Reverse(sizes[at]));
-        for at in order {
-            let least = (0..ranks).min_by_key(|&rank| loads[rank]).unwrap_or(0);
-            loads[least] += sizes[at];
-            owners[at] = least;
-        }
-        owners
-    };
-    stages.iter().map(of_stage).collect()
+/// The rank that steps each parameter, given their sizes: the largest first, the one that has the least so far.
+fn owners(sizes: &[usize], ranks: usize) -> Vec<usize> {
+    let (mut loads, mut owners) = (vec![0; ranks], vec![0; sizes.len()]);
+    let mut order: Vec<usize> = (0..sizes.len()).collect();
+    order.sort_by_key(|&at| Reverse(sizes[at]));
+    for at in order {
+        let least = (0..ranks).min_by_key(|&rank| loads[rank]).unwrap_or(0);
+        loads[least] += sizes[at];
+        owners[at] = least;
+    }
+    owners
 }
 
 pub(super) struct Sizes(pub Vec<(ParamId, usize)>);
@@ -157,15 +95,41 @@ pub(super) fn tensor<const D: usize>(values: Vec<f32>, like: &Tensor<D>) -> Tens
     Tensor::from_data(TensorData::new(values, like.shape()), &like.device())
 }
 
-/// Makes gradients of entries.
-struct Summed {
-    own: HashMap<ParamId, Vec<f32>>,
+/// The sums of this rank's gradients, laid out as the parts are.
+struct Gathered<'a> {
+    parts: &'a Parts,
+    gradients: Vec<GradientsParams>,
+    values: Vec<f32>,
+    /// For each parameter, 1 where this rank has a gradient of it.
+    present: Vec<f32>,
+}
+
+impl ModuleVisitor for Gathered<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let sum = own_sum(&mut self.gradients, param);
+        self.present.push(f32::from(u8::from(sum.is_some())));
+        if let (Some(sum), Some((range, _))) = (sum, self.parts.places.get(&param.id)) {
+            self.values[range.clone()].copy_from_slice(&entries(sum));
+        }
+    }
+}
+
+/// Makes gradients of the sums that are this rank's.
+struct Summed<'a> {
+    parts: &'a Parts,
+    values: Vec<f32>,
+    /// For each parameter, how many ranks have a gradient of it.
+    present: std::vec::IntoIter<f32>,
     gradients: GradientsParams,
 }
 
-impl ModuleVisitor for Summed {
+impl ModuleVisitor for Summed<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(values) = self.own.remove(&param.id) {
+        let Parts { rank, places, borders } = self.parts;
+        let present = self.present.next().is_some_and(|ranks| ranks > 0.0);
+        if let Some((range, _)) = places.get(&param.id).filter(|(_, owner)| present && owner == rank) {
+            let start = borders[*rank];
+            let values = self.values[range.start - start..range.end - start].to_vec();
             self.gradients.register(param.id, tensor(values, &param.val()));
         }
     }
@@ -179,7 +143,7 @@ struct Own<'a> {
 impl ModuleVisitor for Own<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if self.parts.steps(param.id) {
-            append(&mut self.values, param.val());
+            self.values.extend(entries(param.val()));
         }
     }
 }
@@ -207,16 +171,15 @@ mod tests {
 
     #[test]
     fn no_rank_steps_more_than_its_share_and_the_largest_parameter() {
-        let stages = [vec![300, 10, 10, 700], vec![1, 299], vec![], vec![0, 80]];
-        let entries: usize = stages.iter().flatten().sum();
+        let sizes = [300, 10, 10, 700, 1, 299, 0, 80];
+        let entries: usize = sizes.iter().sum();
         for ranks in [1, 2, 3, 8, 50] {
-            let owners = owners(&stages, ranks);
+            let owners = owners(&sizes, ranks);
             let mut loads = vec![0; ranks];
-            let pairs = stages.iter().flatten().zip(owners.iter().flatten());
-            pairs.for_each(|(size, owner)| loads[*owner] += size);
-            assert!(owners.iter().zip(&stages).all(|(owners, sizes)| owners.len() == sizes.len()));
+            sizes.iter().zip(&owners).for_each(|(size, owner)| loads[*owner] += size);
+            assert_eq!(owners.len(), sizes.len());
             assert!(loads.iter().all(|load| *load <= entries / ranks + 700), "{ranks} ranks: {loads:?}");
         }
-        assert_eq!(owners(&stages, 2)[0], [1, 1, 1, 0]);
+        assert_eq!(owners(&sizes[..4], 2), [1, 1, 1, 0]);
     }
 }
