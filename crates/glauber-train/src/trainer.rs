@@ -21,8 +21,8 @@ use crate::run::checkpoint;
 use crate::run::folder::schedule;
 use crate::run::records::Evaluations;
 use crate::{
-    Drawing, Event, Examples, Excess, Flow, FolderLock, MetricLine, Observer, Optimiser, RunCodec, RunConfig,
-    RunFolder, SequenceSource, TrainError, TrainingState, Vocabulary, learning_rate,
+    Drawing, Event, Examples, Excess, Flow, FolderLock, MetricLine, Observer, Optimiser, OptimiserConstants, RunCodec,
+    RunConfig, RunFolder, SequenceSource, TrainError, TrainingState, Vocabulary, learning_rate, loss_and_gradients,
 };
 
 /// Sequences evaluated at a time.
@@ -45,7 +45,7 @@ pub struct Trainer {
     schedule: Schedule,
     network: Network,
     average: Network,
-    optimiser: Optimiser,
+    optimiser: Optimiser<Network>,
     state: TrainingState,
     evaluations: Evaluations,
     /// What was not as it should be in the folder, and how it was mended.
@@ -113,11 +113,15 @@ impl Trainer {
         config.train.precision.check(device)?;
         fit::check_law(config.model.network, &schedule)?;
         let network = Network::new(&config.model, vocabulary.size, config.data.length(), config.seed, device)?;
+        let train = &config.train;
+        let (beta_1, beta_2, weight_decay) = (train.beta_1, train.beta_2, train.weight_decay);
+        let constants = OptimiserConstants { beta_1, beta_2, weight_decay };
+        let optimiser = Optimiser::new(&network, train.optimiser.groups(&network), constants);
         let (lock, folder) = folder(&config)?;
         Ok(Self {
             _lock: lock,
             ranks: Rc::new(Alone),
-            optimiser: Optimiser::new(&config.train, &network),
+            optimiser,
             average: network.clone(),
             network,
             schedule,
@@ -126,7 +130,7 @@ impl Trainer {
             evaluations: Evaluations::default(),
             notes: Vec::new(),
             device: device.clone(),
-            replicas: Replicas::new(threads, &config.train),
+            replicas: Replicas::new(threads.min(config.train.micro_batches)),
             validation: Vec::new(),
             config,
         })
@@ -236,7 +240,10 @@ impl Trainer {
         let own = self.ranks.share(train.micro_batches);
         let batches = own.map(|micro| self.examples(micro, source)).collect::<Result<Vec<_>, _>>()?;
         let (objective, clip) = (train.objective, train.clip_norm);
-        let gradients = self.replicas.step(&self.network, objective, &self.schedule, &batches, &self.device, clip);
+        let (schedule, precision, device) = (&self.schedule, train.precision, &self.device);
+        let network = self.network.clone().recomputing(train.checkpoint_activations);
+        let pass = |batch: &Examples| loss_and_gradients(&network, objective, schedule, batch, precision, device);
+        let gradients = self.replicas.step(&network, &batches, clip, pass);
         let rate = learning_rate(train, step);
         if !gradients.loss.is_finite() || !gradients.norm.is_finite() {
             return Err(TrainError::Diverged { step, loss: gradients.loss, norm: gradients.norm, learning_rate: rate });

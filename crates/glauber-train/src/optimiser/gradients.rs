@@ -3,18 +3,18 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use glauber_model::{Network, SiteClassifier};
 use glauber_schedule::Schedule;
 
 use super::exchange::Exchange;
 use super::jobs::{self, Job};
-use crate::{Examples, Objective, Precision, TrainConfig};
+use super::lanes::Lanes;
+use crate::{Examples, Objective, Precision};
 
 /// The mean gradient of a step's micro-batches.
 pub(crate) struct StepGradients {
-    /// Mean loss, in nats a site asked for.
+    /// Mean loss.
     pub loss: f64,
     /// Global norm of the mean gradient, before clipping.
     pub norm: f64,
@@ -28,17 +28,13 @@ pub(crate) struct StepGradients {
 /// runs in the order of the micro-batches: the result does not depend on the number of threads.
 pub(crate) struct Replicas {
     lanes: Lanes,
-    recomputing: bool,
-    precision: Precision,
     exchange: Exchange,
 }
 
 impl Replicas {
     /// At most `threads` replicas; one replica leaves the parallelism within its operations as it is.
-    pub fn new(threads: usize, train: &TrainConfig) -> Self {
-        let lanes = Lanes::new(threads.min(train.micro_batches));
-        let (recomputing, precision) = (train.checkpoint_activations, train.precision);
-        Self { lanes, recomputing, precision, exchange: Exchange::None }
+    pub fn new(threads: usize) -> Self {
+        Self { lanes: Lanes::new(threads), exchange: Exchange::None }
     }
 
     /// From here on the micro-batches of other ranks count as well.
@@ -51,81 +47,29 @@ impl Replicas {
         &self.exchange
     }
 
-    /// Loss and gradient of every micro-batch, averaged, over all ranks; the gradient's global norm is clipped to `clip`. Of the parameters that
-    /// other ranks step, no gradient.
-    pub fn step(
+    /// What `pass` finds at every micro-batch, loss and gradients by the module's parameters, averaged over those of all ranks; the gradient's
+    /// global norm is clipped to `clip`. Of the parameters that other ranks step, no gradient.
+    pub fn step<M: Module, B: Sync>(
         &self,
-        network: &Network,
-        objective: Objective,
-        schedule: &Schedule,
-        batches: &[Examples],
-        device: &Device,
+        module: &M,
+        batches: &[B],
         clip: f64,
+        pass: impl Fn(&B) -> (f64, GradientsParams) + Sync,
     ) -> StepGradients {
-        let network = network.clone().recomputing(self.recomputing);
-        let precision = self.precision;
-        let one = |examples: &Examples| loss_and_gradients(&network, objective, schedule, examples, precision, device);
-        let (losses, gradients): (Vec<f64>, Vec<_>) = self.lanes.run(batches, &one).into_iter().unzip();
-        self.average(&network, &losses, self.exchange.gradients(&network, gradients), clip)
-    }
-
-    /// The mean of gradients that are to be added up.
-    fn average(&self, network: &Network, losses: &[f64], parts: Vec<GradientsParams>, clip: f64) -> StepGradients {
+        let (losses, parts): (Vec<f64>, Vec<_>) = self.lanes.run(batches.iter().collect(), &pass).into_iter().unzip();
+        let parts = self.exchange.gradients(module, parts);
         let mut totals = [losses.iter().sum::<f64>(), losses.len() as f64];
         self.exchange.add_up(&mut totals);
         let [loss, count] = totals;
-        let mut gather = Gather { parts, count, jobs: Vec::new() };
-        network.visit(&mut gather);
-        let mut mean = Mean { total: GradientsParams::new(), squares: Vec::new() };
-        jobs::run(gather.jobs, &mut mean);
-        self.exchange.complete(&mut mean.squares);
-        let norm = mean.squares.iter().sum::<f64>().sqrt();
-        let mut gradients = mean.total;
+        let mut gradients = mean(module, parts, count);
+        let mut squares = squares(module, &gradients);
+        self.exchange.complete(&mut squares);
+        let norm = squares.iter().sum::<f64>().sqrt();
         if norm > clip {
             let scale = clip / norm;
-            network.visit(&mut Scale { gradients: &mut gradients, scale });
+            module.visit(&mut Scale { gradients: &mut gradients, scale });
         }
         StepGradients { loss: loss / count, norm, gradients }
-    }
-}
-
-/// Threads, of which the first takes the first micro-batch, the first after a round of all, and so on; none where one after the other is computed.
-struct Lanes(Vec<ThreadPool>);
-
-impl Lanes {
-    fn new(threads: usize) -> Self {
-        let name = |at| move |_| format!("replica-{at}");
-        let pool = |at: usize| ThreadPoolBuilder::new().num_threads(1).thread_name(name(at)).build().ok();
-        Self(if threads > 1 { (0..threads).filter_map(pool).collect() } else { Vec::new() })
-    }
-
-    /// What each micro-batch comes to.
-    fn run<T: Send>(&self, batches: &[Examples], one: &(dyn Fn(&Examples) -> T + Sync)) -> Vec<T> {
-        match batches.len() > 1 && self.0.len() > 1 {
-            false => batches.iter().map(one).collect(),
-            true => self.side_by_side(batches, one),
-        }
-    }
-
-    fn side_by_side<T: Send>(&self, batches: &[Examples], one: &(dyn Fn(&Examples) -> T + Sync)) -> Vec<T> {
-        let mut results: Vec<Option<T>> = Vec::new();
-        results.resize_with(batches.len(), || None);
-        let mut lanes: Vec<Vec<_>> = Vec::new();
-        lanes.resize_with(self.0.len(), Vec::new);
-        for (at, work) in batches.iter().zip(&mut results).enumerate() {
-            lanes[at % self.0.len()].push(work);
-        }
-        std::thread::scope(|scope| {
-            for (pool, lane) in self.0.iter().zip(lanes) {
-                let run = move || {
-                    for (examples, result) in lane {
-                        *result = Some(one(examples));
-                    }
-                };
-                scope.spawn(|| pool.install(run));
-            }
-        });
-        results.into_iter().flatten().collect()
     }
 }
 
@@ -159,34 +103,44 @@ pub(crate) fn scalar(tensor: Tensor<1>) -> f64 {
     data.iter::<f64>().next().unwrap_or(f64::NAN)
 }
 
-/// The mean gradient, and the sums of its squares by parameter.
-struct Mean {
-    total: GradientsParams,
-    squares: Vec<f64>,
-}
-
-/// Gathers the means of all parameters' gradients.
-struct Gather<'a> {
-    parts: Vec<GradientsParams>,
-    /// Micro-batches that the parts are the sum over.
-    count: f64,
-    jobs: Vec<Job<'a, Mean>>,
-}
-
-impl ModuleVisitor for Gather<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let (id, count) = (param.id, self.count);
-        let parts: Vec<Tensor<D>> = self.parts.iter_mut().filter_map(|part| part.remove::<D>(id)).collect();
-        self.jobs.push(Box::new(move || {
-            let sum = parts.into_iter().reduce(|sum, gradient| sum + gradient);
-            let mean = sum.map(|sum| if count == 1.0 { sum } else { sum.div_scalar(count) });
-            let squares = mean.clone().map_or(0.0, sum_of_squares);
-            Box::new(move |after: &mut Mean| {
-                mean.into_iter().for_each(|mean| after.total.register(id, mean));
-                after.squares.push(squares);
-            })
-        }));
+/// The mean of a module's gradients over `count` micro-batches, of which `parts` are added up in their order.
+pub(crate) fn mean<M: Module>(module: &M, parts: Vec<GradientsParams>, count: f64) -> GradientsParams {
+    struct Means<'a>(Vec<GradientsParams>, f64, Vec<Job<'a, GradientsParams>>);
+    impl ModuleVisitor for Means<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let (id, count) = (param.id, self.1);
+            let parts: Vec<Tensor<D>> = self.0.iter_mut().filter_map(|part| part.remove::<D>(id)).collect();
+            self.2.push(Box::new(move || {
+                let sum = parts.into_iter().reduce(|sum, gradient| sum + gradient);
+                let mean = sum.map(|sum| if count == 1.0 { sum } else { sum.div_scalar(count) });
+                Box::new(move |all| mean.into_iter().for_each(|mean| all.register(id, mean)))
+            }));
+        }
     }
+    let mut means = Means(parts, count, Vec::new());
+    module.visit(&mut means);
+    let mut gradients = GradientsParams::new();
+    jobs::run(means.2, &mut gradients);
+    gradients
+}
+
+/// The sum of squares of the gradient by each parameter of a module, in their order; 0 where there is none.
+fn squares<M: Module>(module: &M, gradients: &GradientsParams) -> Vec<f64> {
+    struct Squares<'a>(&'a GradientsParams, Vec<Job<'a, Vec<f64>>>);
+    impl ModuleVisitor for Squares<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let gradient = self.0.get::<D>(param.id);
+            self.1.push(Box::new(move || {
+                let squares = gradient.map_or(0.0, sum_of_squares);
+                Box::new(move |all| all.push(squares))
+            }));
+        }
+    }
+    let mut visit = Squares(gradients, Vec::new());
+    module.visit(&mut visit);
+    let mut squares = Vec::new();
+    jobs::run(visit.1, &mut squares);
+    squares
 }
 
 /// Row by row on the device, then in order in f64: a device may add up a large tensor in whatever order its threads finish.

@@ -3,13 +3,16 @@
 
 pub(crate) mod exchange;
 pub(crate) mod gradients;
+#[cfg(test)]
+mod any_module;
+mod groups;
 mod jobs;
+mod lanes;
 mod muon;
 
-use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher};
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::{AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer};
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -17,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use glauber_model::{Network, Role};
 
 pub use self::gradients::loss_and_gradients;
+pub use self::groups::{ParamGroups, UpdateRule};
 
 use self::exchange::Exchange;
 use self::jobs::{Job, Store};
@@ -32,36 +36,62 @@ pub enum OptimiserKind {
     Muon,
 }
 
-/// An optimiser over a [`Network`], its state in two networks' worth of moments that are saved and loaded like any other.
-///
-/// The matrices of linear layers are decayed, those that modulate blocks included; biases and embeddings are not.
-pub struct Optimiser {
-    kind: OptimiserKind,
+impl OptimiserKind {
+    /// The rules of a network's parameters. The matrices of linear layers are decayed, those that modulate blocks included; biases and
+    /// embeddings are not.
+    pub fn groups(self, network: &Network) -> ParamGroups {
+        let rule = |role: Role| match role {
+            Role::Hidden if self == Self::Muon => UpdateRule::Muon,
+            role if role.is_matrix() => UpdateRule::DecayedAdamW,
+            _ => UpdateRule::AdamW,
+        };
+        network.roles().into_iter().map(|(parameter, role)| (parameter, rule(role))).collect()
+    }
+}
+
+/// Constants of the update rules.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct OptimiserConstants {
+    /// AdamW's decay of the mean gradient.
+    pub beta_1: f64,
+    /// AdamW's decay of the mean square of the gradient.
+    pub beta_2: f64,
+    /// Decoupled decay of the weights that are decayed, per unit of learning rate.
+    pub weight_decay: f64,
+}
+
+/// An optimiser over a module, its state in two modules' worth of moments that are saved and loaded like any other.
+pub struct Optimiser<M> {
+    groups: ParamGroups,
     decay: f64,
     decayed: burn::optim::AdamW,
     undecayed: burn::optim::AdamW,
-    /// Moving averages of the gradient and of its square.
-    pub(crate) moments: [Network; 2],
+    /// Moving averages of the gradient and of its square; of a parameter that follows [Muon](UpdateRule::Muon), the momentum and zeros.
+    pub(crate) moments: [M; 2],
     /// Steps taken.
     pub(crate) time: usize,
 }
 
-impl Optimiser {
+impl<M: Module> Optimiser<M> {
     /// Moments at zero.
-    pub fn new(config: &TrainConfig, network: &Network) -> Self {
+    ///
+    /// # Panics
+    /// When a parameter of the module has no rule, or one that is no matrix is to follow Muon.
+    pub fn new(module: &M, groups: ParamGroups, constants: OptimiserConstants) -> Self {
+        module.visit(&mut Check(&groups));
         let build = |decay: f64| {
             AdamWConfig::new()
-                .with_beta_1(config.beta_1 as f32)
-                .with_beta_2(config.beta_2 as f32)
+                .with_beta_1(constants.beta_1 as f32)
+                .with_beta_2(constants.beta_2 as f32)
                 .with_epsilon(1e-8)
                 .with_weight_decay(decay as f32)
                 .build()
         };
-        let zeros = || network.clone().map(&mut Zeros);
+        let zeros = || module.clone().map(&mut Zeros);
         Self {
-            kind: config.optimiser,
-            decay: config.weight_decay,
-            decayed: build(config.weight_decay),
+            groups,
+            decay: constants.weight_decay,
+            decayed: build(constants.weight_decay),
             undecayed: build(0.0),
             moments: [zeros(), zeros()],
             time: 0,
@@ -71,15 +101,15 @@ impl Optimiser {
     /// One step: the weights after it. A parameter without a gradient stays.
     ///
     /// # Panics
-    /// When the network is not the one that the optimiser was made for, or what became of it.
-    pub fn step(&mut self, network: Network, gradients: GradientsParams, rate: f64) -> Network {
+    /// When the module is not the one that the optimiser was made for, or what became of it.
+    pub fn step(&mut self, module: M, gradients: GradientsParams, rate: f64) -> M {
         let mut after = After { weights: GradientsParams::new(), moments: [(); 2].map(|()| GradientsParams::new()) };
-        jobs::run(self.jobs(&network, gradients, rate), &mut after);
+        jobs::run(self.jobs(&module, gradients, rate), &mut after);
         let [first, second] = &mut after.moments;
         let [old_first, old_second] = self.moments.each_ref();
         self.moments = [replace(old_first, first), replace(old_second, second)];
         self.time += 1;
-        replace(&network, &mut after.weights)
+        replace(&module, &mut after.weights)
     }
 
     /// Takes in what other ranks know of the moments.
@@ -89,17 +119,16 @@ impl Optimiser {
     }
 
     /// The steps of all parameters that have a gradient.
-    fn jobs(&self, network: &Network, gradients: GradientsParams, rate: f64) -> Vec<Job<'_, After>> {
+    fn jobs(&self, module: &M, gradients: GradientsParams, rate: f64) -> Vec<Job<'_, After>> {
         let moments = self.moments.each_ref().map(collect);
-        let roles = network.roles().into_iter().collect();
-        let mut update = Update { optimiser: self, moments, gradients, rate, roles, jobs: Vec::new() };
-        network.visit(&mut update);
+        let mut update = Update { optimiser: self, moments, gradients, rate, jobs: Vec::new() };
+        module.visit(&mut update);
         update.jobs
     }
 }
 
 /// A hash of all weights.
-pub(crate) fn fingerprint(network: &Network) -> u64 {
+pub(crate) fn fingerprint<M: Module>(module: &M) -> u64 {
     struct Hash(DefaultHasher);
     impl ModuleVisitor for Hash {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -107,8 +136,23 @@ pub(crate) fn fingerprint(network: &Network) -> u64 {
         }
     }
     let mut hash = Hash(DefaultHasher::new());
-    network.visit(&mut hash);
+    module.visit(&mut hash);
     hash.0.finish()
+}
+
+/// That every parameter has a rule that can be followed.
+struct Check<'a>(&'a ParamGroups);
+
+impl ModuleVisitor for Check<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let rule = self.0.rule(param.id);
+        assert!(rule.is_some(), "no rule for the parameter {}: `ParamGroups` must be of the same module", param.id);
+        assert!(
+            rule != Some(UpdateRule::Muon) || D == 2,
+            "the parameter {} has {D} axes: Muon is for matrices",
+            param.id
+        );
+    }
 }
 
 struct Zeros;
@@ -119,8 +163,8 @@ impl ModuleMapper for Zeros {
     }
 }
 
-/// A network's parameters by id.
-fn collect(network: &Network) -> GradientsParams {
+/// A module's parameters by id.
+fn collect<M: Module>(module: &M) -> GradientsParams {
     struct Collect(GradientsParams);
     impl ModuleVisitor for Collect {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -128,12 +172,12 @@ fn collect(network: &Network) -> GradientsParams {
         }
     }
     let mut values = Collect(GradientsParams::new());
-    network.visit(&mut values);
+    module.visit(&mut values);
     values.0
 }
 
-/// The network with the values given in place of its own.
-fn replace(network: &Network, values: &mut GradientsParams) -> Network {
+/// The module with the values given in place of its own.
+fn replace<M: Module>(module: &M, values: &mut GradientsParams) -> M {
     struct Replace<'a>(&'a mut GradientsParams);
     impl ModuleMapper for Replace<'_> {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -143,7 +187,7 @@ fn replace(network: &Network, values: &mut GradientsParams) -> Network {
             }
         }
     }
-    network.clone().map(&mut Replace(values))
+    module.clone().map(&mut Replace(values))
 }
 
 /// Weights and moments after a step.
@@ -153,22 +197,21 @@ struct After {
 }
 
 /// Gathers the steps of all parameters.
-struct Update<'a> {
-    optimiser: &'a Optimiser,
+struct Update<'a, M> {
+    optimiser: &'a Optimiser<M>,
     moments: [GradientsParams; 2],
     gradients: GradientsParams,
     rate: f64,
-    roles: HashMap<ParamId, Role>,
     jobs: Vec<Job<'a, After>>,
 }
 
-impl ModuleVisitor for Update<'_> {
+impl<M: Module> ModuleVisitor for Update<'_, M> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let (id, tensor, rate) = (param.id, param.val(), self.rate);
         let [first, second] = &mut self.moments;
         let Some(gradient) = self.gradients.remove::<D>(id) else { return };
         let (Some(first), Some(second)) = (first.remove::<D>(id), second.remove::<D>(id)) else {
-            panic!("the optimiser was made for another network: it has no moments of the parameter {id}");
+            panic!("the optimiser was made for another module: it has no moments of the parameter {id}");
         };
         let store = move |tensor: Tensor<D>, moments: [Tensor<D>; 2]| -> Store<After> {
             Box::new(move |after| {
@@ -176,18 +219,17 @@ impl ModuleVisitor for Update<'_> {
                 after.moments.iter_mut().zip(moments).for_each(|(all, moment)| all.register(id, moment));
             })
         };
-        let role = self.roles[&id];
-        if self.optimiser.kind == OptimiserKind::Muon && role == Role::Hidden {
-            let decay = self.optimiser.decay;
-            self.jobs.push(Box::new(move || {
-                let (tensor, first) = muon::step(tensor, gradient, first, rate, decay);
-                store(tensor, [first, second])
-            }));
-            return;
-        }
-        let rule = match role.is_matrix() {
-            true => &self.optimiser.decayed,
-            false => &self.optimiser.undecayed,
+        let rule = match self.optimiser.groups.rule(id) {
+            Some(UpdateRule::Muon) => {
+                let decay = self.optimiser.decay;
+                self.jobs.push(Box::new(move || {
+                    let (tensor, first) = muon::step(tensor, gradient, first, rate, decay);
+                    store(tensor, [first, second])
+                }));
+                return;
+            }
+            Some(UpdateRule::DecayedAdamW) => &self.optimiser.decayed,
+            Some(UpdateRule::AdamW) | None => &self.optimiser.undecayed,
         };
         let state = AdamWState::new(AdaptiveMomentumState::new(self.optimiser.time, first, second));
         self.jobs.push(Box::new(move || {
@@ -209,15 +251,9 @@ pub fn learning_rate(config: &TrainConfig, step: usize) -> f64 {
     config.learning_rate * (config.minimum_rate + (1.0 - config.minimum_rate) * cosine)
 }
 
-/// The average after a step, `decay · average + (1 − decay) · network`; early on the decay is smaller, `(1 + step)/(10 + step)`, so that the
+/// The average after a step, `decay · average + (1 − decay) · module`; early on the decay is smaller, `(1 + step)/(10 + step)`, so that the
 /// first weights are forgotten. Of the parameters that this rank steps; the others stay.
-pub(crate) fn moving_average(
-    average: Network,
-    network: &Network,
-    exchange: &Exchange,
-    decay: f64,
-    step: usize,
-) -> Network {
+pub(crate) fn moving_average<M: Module>(average: M, module: &M, exchange: &Exchange, decay: f64, step: usize) -> M {
     struct Blend<'a> {
         weights: GradientsParams,
         exchange: &'a Exchange,
@@ -240,7 +276,7 @@ pub(crate) fn moving_average(
         }
     }
     let decay = decay.min((1.0 + step as f64) / (10.0 + step as f64));
-    let mut blend = Blend { weights: collect(network), exchange, decay, jobs: Vec::new() };
+    let mut blend = Blend { weights: collect(module), exchange, decay, jobs: Vec::new() };
     average.visit(&mut blend);
     let mut blends = GradientsParams::new();
     jobs::run(blend.jobs, &mut blends);

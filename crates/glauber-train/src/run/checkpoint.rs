@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use burn_store::{ModuleStore, SafetensorsStore, bridge};
 use serde::{Deserialize, Serialize};
 
 use glauber_files::{remove_folder, remove_unfinished, write_folder};
 use glauber_fused::finite;
-use glauber_model::Network;
 
 use crate::{Optimiser, RunConfig, TrainError};
 
@@ -70,19 +70,15 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<CheckpointInfo>, TrainError> {
 }
 
 /// Writes a checkpoint whole, and removes all but the last `keep`.
-pub(crate) fn save(
+pub(crate) fn save<M: Module>(
     folder: &Path,
     (config, state, metrics): (&RunConfig, &TrainingState, &str),
-    networks: (&Network, &Network, &Optimiser),
+    modules: (&M, &M, &Optimiser<M>),
     keep: usize,
 ) -> Result<(), TrainError> {
     fs::create_dir_all(folder).and_then(|()| remove_unfinished(folder)).map_err(TrainError::io(folder))?;
     let finished = folder.join(format!("{PREFIX}{:08}", state.step));
-    write_folder(
-        &finished,
-        |error| TrainError::io(&finished)(error),
-        |at| write(at, config, state, metrics, networks),
-    )?;
+    write_folder(&finished, |error| TrainError::io(&finished)(error), |at| write(at, config, state, metrics, modules))?;
     let all = list(folder)?;
     for old in &all[..all.len().saturating_sub(keep.max(1))] {
         remove_folder(&old.path).map_err(TrainError::io(&old.path))?;
@@ -90,12 +86,12 @@ pub(crate) fn save(
     Ok(())
 }
 
-fn write(
+fn write<M: Module>(
     folder: &Path,
     config: &RunConfig,
     state: &TrainingState,
     metrics: &str,
-    (weights, average, optimiser): (&Network, &Network, &Optimiser),
+    (weights, average, optimiser): (&M, &M, &Optimiser<M>),
 ) -> Result<(), TrainError> {
     let refused = |name: &'static str| move |error: toml::ser::Error| malformed(&folder.join(name), error);
     let texts = [
@@ -111,9 +107,9 @@ fn write(
     let permissions = fs::metadata(&path).map_err(TrainError::io(&path))?.permissions();
     let [first, second] = optimiser.moments.each_ref();
     let files = [WEIGHTS, AVERAGE, MOMENTS[0], MOMENTS[1]];
-    for (name, network) in files.into_iter().zip([weights, average, first, second]) {
+    for (name, module) in files.into_iter().zip([weights, average, first, second]) {
         let path = folder.join(name);
-        save_network(&path, network)?;
+        save_module(&path, module)?;
         // The store's files are for their owner alone; a run is for whoever may read its folder.
         fs::set_permissions(&path, permissions.clone()).map_err(TrainError::io(&path))?;
     }
@@ -168,16 +164,16 @@ fn load_state(checkpoint: &Path) -> Result<TrainingState, TrainError> {
 }
 
 /// Reads weights, average and optimiser into ones of the same sizes.
-pub(crate) fn load(
+pub(crate) fn load<M: Module>(
     Newest { path, state, .. }: &Newest,
-    network: &mut Network,
-    average: &mut Network,
-    optimiser: &mut Optimiser,
+    weights: &mut M,
+    average: &mut M,
+    optimiser: &mut Optimiser<M>,
 ) -> Result<(), TrainError> {
-    load_network(&path.join(WEIGHTS), network)?;
-    load_network(&path.join(AVERAGE), average)?;
+    load_module(&path.join(WEIGHTS), weights)?;
+    load_module(&path.join(AVERAGE), average)?;
     for (name, moment) in MOMENTS.iter().zip(&mut optimiser.moments) {
-        load_network(&path.join(name), moment)?;
+        load_module(&path.join(name), moment)?;
     }
     optimiser.time = state.step;
     Ok(())
@@ -189,18 +185,18 @@ pub(crate) fn load_metrics(checkpoint: &Path) -> Option<Vec<u8>> {
 }
 
 /// Reads the averaged weights alone: what sampling uses.
-pub(crate) fn load_average(checkpoint: &Path, average: &mut Network) -> Result<(), TrainError> {
-    load_network(&checkpoint.join(AVERAGE), average)
+pub(crate) fn load_average<M: Module>(checkpoint: &Path, average: &mut M) -> Result<(), TrainError> {
+    load_module(&checkpoint.join(AVERAGE), average)
 }
 
-fn save_network(path: &Path, network: &Network) -> Result<(), TrainError> {
-    // The default metadata comes in random order: without it equal networks make equal files.
+fn save_module<M: Module>(path: &Path, module: &M) -> Result<(), TrainError> {
+    // The default metadata comes in random order: without it equal modules make equal files.
     let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true).clear_metadata();
-    let saved = store.collect_from(network);
+    let saved = store.collect_from(module);
     saved.map_err(|error| TrainError::io(path)(std::io::Error::other(error.to_string())))
 }
 
-fn load_network(path: &Path, network: &mut Network) -> Result<(), TrainError> {
+fn load_module<M: Module>(path: &Path, module: &mut M) -> Result<(), TrainError> {
     if !path.is_file() {
         return Err(malformed(path, "the file is missing"));
     }
@@ -209,7 +205,7 @@ fn load_network(path: &Path, network: &mut Network) -> Result<(), TrainError> {
         let data = bridge::to_data(stored).map_err(|error| malformed(path, error))?;
         finite(name, data).map_err(|error| malformed(path, error))?;
     }
-    let applied = store.apply_to(network).map_err(|error| malformed(path, error))?;
+    let applied = store.apply_to(module).map_err(|error| malformed(path, error))?;
     match applied.unused.first() {
         Some(unused) => Err(malformed(path, format!("a tensor `{unused}` that this network has not"))),
         None => Ok(()),

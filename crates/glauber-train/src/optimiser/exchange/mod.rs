@@ -5,10 +5,9 @@ mod parts;
 
 use std::rc::Rc;
 
-use burn::module::{Param, ParamId};
+use burn::module::{Module, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use glauber_model::Network;
 use glauber_ranks::Ranks;
 
 use devices::DeviceSums;
@@ -27,11 +26,11 @@ pub(crate) enum Exchange {
 
 impl Exchange {
     /// By way of the host.
-    pub fn parts(network: &Network, ranks: Rc<dyn Ranks>) -> Self {
+    pub fn parts<M: Module>(module: &M, ranks: Rc<dyn Ranks>) -> Self {
         if ranks.size() == 1 {
             return Self::None;
         }
-        let parts = Parts::of(network, &*ranks);
+        let parts = Parts::of(module, &*ranks);
         Self::Parts(ranks, parts)
     }
 
@@ -41,11 +40,11 @@ impl Exchange {
     }
 
     /// What is to be added up to the gradients of a step, of the parameters that this rank steps, given those of its own micro-batches.
-    pub fn gradients(&self, network: &Network, own: Vec<GradientsParams>) -> Vec<GradientsParams> {
+    pub fn gradients<M: Module>(&self, module: &M, own: Vec<GradientsParams>) -> Vec<GradientsParams> {
         match self {
             Self::None => own,
-            Self::Parts(ranks, parts) => vec![parts.add_up(network, own, &**ranks)],
-            Self::Devices(ranks, sums) => vec![devices::add_up(network, own, &**ranks, sums)],
+            Self::Parts(ranks, parts) => vec![parts.add_up(module, own, &**ranks)],
+            Self::Devices(ranks, sums) => vec![devices::add_up(module, own, &**ranks, sums)],
         }
     }
 
@@ -71,11 +70,11 @@ impl Exchange {
         }
     }
 
-    /// The network with every parameter as the rank has it that steps it; of weights, of their average or of moments.
-    pub fn whole(&self, network: Network) -> Network {
+    /// The module with every parameter as the rank has it that steps it; of weights, of their average or of moments.
+    pub fn whole<M: Module>(&self, module: M) -> M {
         match self {
-            Self::Parts(ranks, parts) => parts.whole(network, &**ranks),
-            Self::None | Self::Devices(..) => network,
+            Self::Parts(ranks, parts) => parts.whole(module, &**ranks),
+            Self::None | Self::Devices(..) => module,
         }
     }
 }
@@ -93,8 +92,8 @@ fn entries<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use burn::module::{Module, ModuleVisitor};
-    use glauber_model::Preset;
+    use burn::module::ModuleVisitor;
+    use glauber_model::{Network, Preset};
     use glauber_ranks::Threads;
 
     use super::parts::{Sizes, tensor};

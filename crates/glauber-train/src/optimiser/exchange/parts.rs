@@ -7,7 +7,6 @@ use std::ops::Range;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
-use glauber_model::Network;
 use glauber_ranks::Ranks;
 
 use super::{entries, own_sum};
@@ -23,9 +22,9 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    pub fn of(network: &Network, ranks: &dyn Ranks) -> Self {
+    pub fn of<M: Module>(module: &M, ranks: &dyn Ranks) -> Self {
         let mut sizes = Sizes(Vec::new());
-        network.visit(&mut sizes);
+        module.visit(&mut sizes);
         let entries: Vec<usize> = sizes.0.iter().map(|(_, entries)| *entries).collect();
         let owners = owners(&entries, ranks.size());
         let (mut places, mut borders) = (HashMap::new(), vec![0]);
@@ -47,25 +46,25 @@ impl Parts {
 
     /// Gradients of this rank's micro-batches to their sums over those of all ranks, of the parameters that this one steps. A parameter that no
     /// micro-batch of any rank touches stays without a gradient.
-    pub fn add_up(&self, network: &Network, gradients: Vec<GradientsParams>, ranks: &dyn Ranks) -> GradientsParams {
+    pub fn add_up<M: Module>(&self, module: &M, gradients: Vec<GradientsParams>, ranks: &dyn Ranks) -> GradientsParams {
         let values = vec![0.0; self.borders[ranks.size()]];
         let mut own = Gathered { parts: self, gradients, values, present: Vec::new() };
-        network.visit(&mut own);
+        module.visit(&mut own);
         let Gathered { values, mut present, .. } = own;
         let values = ranks.sum_parts(values, &self.borders);
         ranks.sum(&mut present);
         let present = present.into_iter();
         let mut summed = Summed { parts: self, values, present, gradients: GradientsParams::new() };
-        network.visit(&mut summed);
+        module.visit(&mut summed);
         summed.gradients
     }
 
-    /// The network with every parameter as the rank has it that steps it.
-    pub fn whole(&self, network: Network, ranks: &dyn Ranks) -> Network {
+    /// The module with every parameter as the rank has it that steps it.
+    pub fn whole<M: Module>(&self, module: M, ranks: &dyn Ranks) -> M {
         let mut own = Own { parts: self, values: Vec::new() };
-        network.visit(&mut own);
+        module.visit(&mut own);
         let all = ranks.join_parts(own.values, &self.borders);
-        network.map(&mut Whole { parts: self, all: &all })
+        module.map(&mut Whole { parts: self, all: &all })
     }
 }
 

@@ -1,0 +1,49 @@
+//! Work side by side.
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+/// Threads of one each: the operations of a piece of work stay on its thread, so that the serial parts of several run at the same time.
+pub(crate) struct Lanes(Vec<ThreadPool>);
+
+impl Lanes {
+    /// `threads` lanes; one lane leaves the parallelism within operations as it is.
+    pub fn new(threads: usize) -> Self {
+        let name = |at| move |_| format!("lane-{at}");
+        let pool = |at: usize| ThreadPoolBuilder::new().num_threads(1).thread_name(name(at)).build().ok();
+        Self(if threads > 1 { (0..threads).filter_map(pool).collect() } else { Vec::new() })
+    }
+
+    /// What every piece comes to, in their order. The first lane takes the first piece, the first after a round of all, and so on.
+    pub fn run<T: Send, R: Send>(&self, pieces: Vec<T>, work: &(impl Fn(T) -> R + Sync)) -> Vec<R> {
+        if pieces.len() < 2 || self.0.len() < 2 {
+            return pieces.into_iter().map(work).collect();
+        }
+        let mut done: Vec<Option<R>> = Vec::new();
+        done.resize_with(pieces.len(), || None);
+        let mut lanes: Vec<Vec<(T, &mut Option<R>)>> = Vec::new();
+        lanes.resize_with(self.0.len(), Vec::new);
+        for (at, slot) in pieces.into_iter().zip(&mut done).enumerate() {
+            lanes[at % self.0.len()].push(slot);
+        }
+        std::thread::scope(|scope| {
+            for (pool, lane) in self.0.iter().zip(lanes) {
+                let run = move || lane.into_iter().for_each(|(piece, slot)| *slot = Some(work(piece)));
+                scope.spawn(|| pool.install(run));
+            }
+        });
+        done.into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_keep_their_order() {
+        for threads in [0, 1, 2, 3, 8] {
+            let found = Lanes::new(threads).run((0..5).collect(), &|piece: usize| piece * piece);
+            assert_eq!(found, [0, 1, 4, 9, 16], "{threads} threads");
+        }
+    }
+}
