@@ -27,9 +27,7 @@ pub use error::TrainError;
 pub use image_config::{ImageConfig, ImageTokens, ImagesConfig, TokenizerConfig};
 pub use objective::{Asked, Drawing, Examples, Excess, Objective, excess_over_bayes};
 pub use observer::{Event, Flow, Observer};
-pub use optimiser::{
-    Optimiser, OptimiserConstants, OptimiserKind, ParamGroups, UpdateRule, learning_rate, loss_and_gradients,
-};
+pub use optimiser::{OptimiserKind, learning_rate, loss_and_gradients};
 pub use precision::Precision;
 pub use run::{
     Change, CheckpointInfo, Curve, FolderLock, MetricLine, Panel, RunCodec, RunFolder, Scale, TrainingState,

@@ -9,20 +9,19 @@ use std::rc::Rc;
 use burn::tensor::Device;
 
 use glauber_chain::ChainRng;
+use glauber_descent::{Optimiser, OptimiserConstants, Replicas, moving_average};
 use glauber_model::Network;
 use glauber_ranks::{Alone, Ranks};
 use glauber_schedule::Schedule;
 
 use crate::fit;
 use crate::objective::evaluation::Evaluation;
-use crate::optimiser::gradients::Replicas;
-use crate::optimiser::moving_average;
 use crate::run::checkpoint;
 use crate::run::folder::schedule;
 use crate::run::records::Evaluations;
 use crate::{
-    Drawing, Event, Examples, Excess, Flow, FolderLock, MetricLine, Observer, Optimiser, OptimiserConstants, RunCodec,
-    RunConfig, RunFolder, SequenceSource, TrainError, TrainingState, Vocabulary, learning_rate, loss_and_gradients,
+    Drawing, Event, Examples, Excess, Flow, FolderLock, MetricLine, Observer, RunCodec, RunConfig, RunFolder,
+    SequenceSource, TrainError, TrainingState, Vocabulary, learning_rate, loss_and_gradients,
 };
 
 /// Sequences evaluated at a time.

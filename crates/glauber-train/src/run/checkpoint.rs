@@ -7,10 +7,11 @@ use burn::module::Module;
 use burn_store::{ModuleStore, SafetensorsStore, bridge};
 use serde::{Deserialize, Serialize};
 
+use glauber_descent::Optimiser;
 use glauber_files::{remove_folder, remove_unfinished, write_folder};
 use glauber_fused::finite;
 
-use crate::{Optimiser, RunConfig, TrainError};
+use crate::{RunConfig, TrainError};
 
 const CONFIG: &str = "config.toml";
 const STATE: &str = "state.toml";

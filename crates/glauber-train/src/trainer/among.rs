@@ -3,13 +3,12 @@
 use std::rc::Rc;
 
 use burn::tensor::Device;
+use glauber_descent::{Exchange, fingerprint};
 use glauber_ranks::Ranks;
 
 use super::Trainer;
 use crate::TrainError;
 use crate::objective::evaluation::{Evaluation, LossSums, loss_sums};
-use crate::optimiser::exchange::Exchange;
-use crate::optimiser::fingerprint;
 
 impl Trainer {
     /// Shares every step with other ranks: each computes some of the micro-batches; the gradients are added up in the order of the ranks; each rank steps

@@ -6,11 +6,10 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::nn::{Linear, LinearConfig};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
+use glauber_descent::{
+    Exchange, Optimiser, OptimiserConstants, ParamGroups, Replicas, UpdateRule, fingerprint, moving_average,
+};
 use glauber_ranks::{Alone, Ranks, Threads};
-
-use super::exchange::Exchange;
-use super::gradients::Replicas;
-use super::{Optimiser, OptimiserConstants, ParamGroups, UpdateRule, fingerprint, moving_average};
 
 const ROWS: usize = 4;
 const CONSTANTS: OptimiserConstants = OptimiserConstants { beta_1: 0.9, beta_2: 0.99, weight_decay: 0.1 };
