@@ -8,7 +8,7 @@ use glauber_benches::{schedule, source};
 use glauber_chain::{SiteConditional, TokenRows};
 use glauber_model::{Network, Preset};
 use glauber_schedule::ScheduleConfig;
-use glauber_train::{DataConfig, Denoising, NetworkConditional, RunConfig, TrainConfig, Trainer, Vocabulary};
+use glauber_train::{DataConfig, Denoising, NetworkConditional, Run, RunConfig, TrainConfig, Vocabulary};
 
 const VOCAB: usize = 1024;
 const LEN: usize = 64;
@@ -32,7 +32,7 @@ fn training(criterion: &mut Criterion) {
     for preset in [Preset::Tiny, Preset::Small] {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let vocabulary = Vocabulary::of_counts(vec![1; VOCAB], "");
-        let begun = Trainer::begin(config(preset), &vocabulary, None, &folder.path().join("run"), &Device::flex(), 2);
+        let begun = Run::begin(config(preset), &vocabulary, None, &folder.path().join("run"), &Device::flex(), 2);
         let mut trainer = begun.expect("a trainer");
         group.bench_function(preset.name(), |bencher| bencher.iter(|| trainer.train_step(&source).expect("a step")));
     }

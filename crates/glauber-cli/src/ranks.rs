@@ -10,7 +10,7 @@ use burn::tensor::Device;
 use glauber_chain::StepDiagnostics;
 use glauber_ranks::{Alone, Ranks, Threads};
 use glauber_tokens::{Token, TokenBatch};
-use glauber_train::{TrainError, Trainer};
+use glauber_train::{Run, TrainError};
 
 use crate::device::Devices;
 use crate::progress::be_silent;
@@ -46,7 +46,7 @@ impl Rank {
     }
 
     /// A training that this rank shares with the others.
-    pub fn share(&self, trainer: Trainer) -> anyhow::Result<Trainer> {
+    pub fn share(&self, trainer: Run) -> anyhow::Result<Run> {
         let ranks = Rc::clone(&self.ranks);
         Ok(match self.devices[..] {
             [] => trainer.among(ranks)?,

@@ -1,9 +1,9 @@
 //! The layers: fused where they can be, composed elsewhere.
 
-use burn::module::{Module, ParamId};
+use burn::module::Module;
 use burn::tensor::{Int, Tensor};
 
-use crate::{GradientObserver, Padding, Rotary, composed};
+use crate::{Padding, Rotary, composed};
 
 #[cfg(feature = "cpu")]
 use crate::fused;
@@ -153,28 +153,4 @@ where
         return output;
     }
     part(module, inputs)
-}
-
-/// States as they are. When a backward pass has come back to all of them, the observer is told of the gradients by some parameters of a module, long before
-/// the pass is over.
-///
-/// Those gradients are whole then if all that is made of the parameters is made of one of these states as well. The observer hears of none of them on other
-/// devices, on other number types than f32, and without the feature `cpu`; nor of a parameter without a gradient. Only for forward passes that a
-/// backward pass follows: burn does not forget one that is abandoned.
-///
-/// # Shapes
-/// - states and output: any
-pub fn observed<M: Module, const N: usize>(
-    module: &M,
-    parameters: &[ParamId],
-    states: [Tensor<3>; N],
-    observer: &GradientObserver,
-) -> [Tensor<3>; N] {
-    #[cfg(feature = "cpu")]
-    if let Some(passed) = crate::observed::observed(module, parameters, &states, observer) {
-        return passed;
-    }
-    #[cfg(not(feature = "cpu"))]
-    let _ = (module, parameters, observer);
-    states
 }

@@ -18,19 +18,15 @@ mod kernels;
 mod layers;
 mod numbers;
 #[cfg(feature = "cpu")]
-mod observed;
-mod observer;
-#[cfg(feature = "cpu")]
 mod operation;
 #[cfg(feature = "cpu")]
 mod recomputed;
 
 pub use layers::{
     convolution, feed_forward, gated_residual, group_norm_silu, linear, log_probability, merging_attention,
-    modulated_norm, observed, recomputed, rotated, self_attention, stream_attention,
+    modulated_norm, recomputed, rotated, self_attention, stream_attention,
 };
 pub use numbers::finite;
-pub use observer::GradientObserver;
 
 use burn::tensor::Tensor;
 

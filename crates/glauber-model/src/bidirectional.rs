@@ -1,15 +1,13 @@
 //! A plain bidirectional transformer: leave-one-out where the token shown says nothing.
 
-use burn::module::{Module, ParamId};
+use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
-use glauber_fused::GradientObserver;
 
 use crate::block::Block;
 use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::{RotaryTables, indices};
 use crate::embedding::Vocabulary;
 use crate::roles::Roles;
-use crate::stages::observe;
 use crate::{Asked, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
 
 /// A bidirectional transformer that sees every token as it stands; one pass gives the logits of every site.
@@ -23,9 +21,6 @@ pub struct Bidirectional {
     condition: RowCondition,
     levels: Option<LevelEmbedding>,
     blocks: Vec<Block>,
-    /// Who hears of gradients.
-    #[module(skip)]
-    observer: Option<GradientObserver>,
 }
 
 impl Bidirectional {
@@ -37,16 +32,11 @@ impl Bidirectional {
             condition: RowCondition::new(config, device),
             levels: LevelEmbedding::new(config, device),
             blocks: (0..config.layers).map(|_| Block::new(config, device)).collect(),
-            observer: None,
         }
     }
 
     pub(crate) fn recomputing(self, on: bool) -> Self {
         Self { blocks: self.blocks.into_iter().map(|block| block.recomputing(on)).collect(), ..self }
-    }
-
-    pub(crate) fn observed(self, observer: GradientObserver) -> Self {
-        Self { observer: Some(observer), ..self }
     }
 
     pub(crate) fn roles(&self, roles: &mut Roles) {
@@ -56,18 +46,11 @@ impl Bidirectional {
         self.blocks.iter().for_each(|block| block.roles(roles));
     }
 
-    pub(crate) fn stages(&self) -> Vec<Vec<ParamId>> {
-        let layers = self.blocks.iter().rev().map(Block::between_states);
-        std::iter::once(self.vocabulary.behind_states()).chain(layers).collect()
-    }
-
     /// `[batch, site, width]` to the same, through all blocks.
     fn states(&self, embedded: Tensor<3>, condition: &Tensor<2>) -> Tensor<3> {
         let rotary = self.rotary.first(embedded.dims()[1]);
-        self.blocks.iter().fold(embedded, |x, block| {
-            let [x] = observe([x], block, || block.between_states(), &self.observer);
-            block.forward(x, &block.modulation(condition.clone()), &rotary, None)
-        })
+        let blocks = self.blocks.iter();
+        blocks.fold(embedded, |x, block| block.forward(x, &block.modulation(condition.clone()), &rotary, None))
     }
 }
 
@@ -89,8 +72,7 @@ impl SiteClassifier for Bidirectional {
             Some(levels) => levels.forward(conditions.levels.clone()).mark(embedded),
             None => embedded,
         };
-        let states = [self.states(embedded, &condition)];
-        let [states] = observe(states, &self.vocabulary, || self.vocabulary.behind_states(), &self.observer);
+        let states = self.states(embedded, &condition);
         self.vocabulary.logits(pick(states, sites), self.vocabulary.modulation(condition))
     }
 }

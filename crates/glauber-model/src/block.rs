@@ -1,7 +1,7 @@
 //! Transformer blocks modulated by the step: adaptive layer norm with zero-initialised gates (adaLN-Zero; Peebles and Xie,
 //! "Scalable Diffusion Models with Transformers", 2023, §3.2).
 
-use burn::module::{Module, ParamId};
+use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use glauber_fused::{Rotary, feed_forward, gated_residual, modulated_norm, recomputed};
@@ -9,7 +9,6 @@ use glauber_fused::{Rotary, feed_forward, gated_residual, modulated_norm, recomp
 use crate::ModelConfig;
 use crate::attention::{MergingAttention, SelfAttention, linear};
 use crate::roles::{Role, Roles};
-use crate::stages::parameters;
 
 /// Splits the modulation's output into `N` vectors, each `[batch, width]`.
 pub(crate) fn modulations<const N: usize>(layer: &Linear, condition: Tensor<2>) -> [Tensor<2>; N] {
@@ -122,11 +121,6 @@ impl Block {
         roles.linear(&self.modulation, Role::Modulation);
     }
 
-    /// The parameters that lie between the block's states.
-    pub fn between_states(&self) -> Vec<ParamId> {
-        [parameters(&self.attention), parameters(&self.feed_forward)].concat()
-    }
-
     /// `[batch, site, width]` to the same.
     pub fn forward(
         &self,
@@ -206,11 +200,6 @@ impl MergingBlock {
         self.attention.roles(roles);
         self.feed_forward.roles(roles);
         roles.linear(&self.modulation, Role::Modulation);
-    }
-
-    /// The parameters that lie between the streams' states and the block's.
-    pub fn between_states(&self) -> Vec<ParamId> {
-        [parameters(&self.attention), parameters(&self.feed_forward)].concat()
     }
 
     /// Keys and values of one stream's states, as [`forward`](Self::forward) wants them; 0 the forward stream, 1 the backward one.

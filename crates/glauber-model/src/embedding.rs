@@ -1,6 +1,6 @@
 //! Tokens in, logits out.
 
-use burn::module::{Module, Param, ParamId};
+use burn::module::{Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear};
 use burn::tensor::{Device, Int, Tensor};
 use glauber_fused::modulated_norm;
@@ -9,7 +9,6 @@ use crate::ModelConfig;
 use crate::attention::{apply, linear};
 use crate::block::modulations;
 use crate::roles::{Role, Roles};
-use crate::stages::parameters;
 
 /// The embedding table, and the read-out from states to logits: with weights of its own, or the table's when tied.
 #[derive(Module, Debug)]
@@ -46,11 +45,6 @@ impl Vocabulary {
     /// Number of tokens that there are logits of.
     pub fn size(&self) -> usize {
         self.vocab
-    }
-
-    /// The parameters that only states are multiplied with.
-    pub fn behind_states(&self) -> Vec<ParamId> {
-        parameters(&self.head)
     }
 
     /// Tokens `[batch, site]` to `[batch, site, width]`.

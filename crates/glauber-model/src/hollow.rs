@@ -4,11 +4,11 @@
 
 use std::ops::Range;
 
-use burn::module::{Module, Param, ParamId};
+use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear};
 use burn::tensor::{Device, Int, Tensor};
 
-use glauber_fused::{GradientObserver, Rotary};
+use glauber_fused::Rotary;
 
 use crate::attention::{apply, linear};
 use crate::bidirectional::pick;
@@ -17,7 +17,6 @@ use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::{RotaryTables, StreamBiases};
 use crate::embedding::Vocabulary;
 use crate::roles::{Role, Roles};
-use crate::stages::{observe, parameters};
 use crate::{Conditions, Incremental, ModelConfig, SiteClassifier, Sites, Sizes, States};
 
 /// All leave-one-out logits in one pass.
@@ -38,9 +37,6 @@ pub struct Hollow {
     backward_stream: Vec<Block>,
     join: Linear,
     merge: Vec<MergingBlock>,
-    /// Who hears of gradients.
-    #[module(skip)]
-    observer: Option<GradientObserver>,
 }
 
 /// What the rows' condition makes of the network.
@@ -68,12 +64,7 @@ impl Hollow {
             backward_stream: stream(),
             join: linear(2 * config.width, config.width, true, device),
             merge: merge.collect(),
-            observer: None,
         }
-    }
-
-    pub(crate) fn observed(self, observer: GradientObserver) -> Self {
-        Self { observer: Some(observer), ..self }
     }
 
     pub(crate) fn roles(&self, roles: &mut Roles) {
@@ -84,18 +75,6 @@ impl Hollow {
         self.forward_stream.iter().chain(&self.backward_stream).for_each(|block| block.roles(roles));
         roles.linear(&self.join, Role::Join);
         self.merge.iter().for_each(|block| block.roles(roles));
-    }
-
-    pub(crate) fn stages(&self) -> Vec<Vec<ParamId>> {
-        let both = self.forward_stream.iter().zip(&self.backward_stream).rev();
-        let layers = both.map(|(one, other)| [one.between_states(), other.between_states()].concat());
-        std::iter::once(self.behind_streams()).chain(layers).collect()
-    }
-
-    /// The parameters that only states of the streams, and what is made of them, are multiplied with.
-    fn behind_streams(&self) -> Vec<ParamId> {
-        let merge = self.merge.iter().flat_map(MergingBlock::between_states);
-        merge.chain(parameters(&self.join)).chain(self.vocabulary.behind_states()).collect()
     }
 
     pub(crate) fn recomputing(self, on: bool) -> Self {
@@ -116,10 +95,7 @@ impl Hollow {
             let bias = self.bias_of(direction, 0..len, len);
             let seen = self.seen(direction, &embedded, 0..len);
             let blocks = self.blocks_of(direction).iter().zip(&modulations.streams[direction]);
-            blocks.fold(seen, |x, (block, modulation)| {
-                let [x] = observe([x], block, || block.between_states(), &self.observer);
-                block.forward(x, modulation, &rotary, Some(bias.clone()))
-            })
+            blocks.fold(seen, |x, (block, modulation)| block.forward(x, modulation, &rotary, Some(bias.clone())))
         })
     }
 
@@ -224,7 +200,6 @@ impl SiteClassifier for Hollow {
         let modulations = self.modulations(conditions);
         let (embedded, level_queries) = self.embed(tokens, conditions.levels.clone());
         let streams = self.streams(embedded, &modulations);
-        let streams = observe(streams, self, || self.behind_streams(), &self.observer);
         let every: Vec<usize>;
         let (asked, rows) = match sites {
             Sites::All => {

@@ -25,7 +25,6 @@ mod initialise;
 mod masked_query;
 mod roles;
 mod rounded;
-mod stages;
 
 pub use bidirectional::Bidirectional;
 pub use classifier::{Asked, Network, SiteClassifier, Sites, Sizes, States};

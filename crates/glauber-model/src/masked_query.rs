@@ -1,8 +1,7 @@
 //! The masked-query network of the paper: the site asked for is replaced by a query token.
 
-use burn::module::{Module, ParamId};
+use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use glauber_fused::GradientObserver;
 
 use crate::roles::Roles;
 use crate::{Asked, Bidirectional, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
@@ -26,16 +25,8 @@ impl MaskedQuery {
         Self { transformer: self.transformer.recomputing(on), ..self }
     }
 
-    pub(crate) fn observed(self, observer: GradientObserver) -> Self {
-        Self { transformer: self.transformer.observed(observer), ..self }
-    }
-
     pub(crate) fn roles(&self, roles: &mut Roles) {
         self.transformer.roles(roles);
-    }
-
-    pub(crate) fn stages(&self) -> Vec<Vec<ParamId>> {
-        self.transformer.stages()
     }
 
     /// Logits of one site a row: `[batch, 1, token]`.

@@ -1,12 +1,10 @@
 //! Ranks that are processes, over MPI.
 
 use std::ops::AddAssign;
-use std::time::Duration;
 
 use mpi::Threading;
 use mpi::datatype::{Partition, PartitionMut};
 use mpi::environment::Universe;
-use mpi::request::{Request, Scope};
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator, CommunicatorCollectives, Destination, Equivalence, Root, Source};
 
@@ -15,9 +13,6 @@ use crate::pieces::{Pieces, lengths};
 
 /// Entries, or nearly so many, that are exchanged at a time: two buffers of so many, however large a gradient is and however many ranks there are.
 const BLOCK: usize = 1 << 22;
-/// How often to look for the end of an exchange without rest, and how long to rest between looks from then on.
-const RESTLESS_LOOKS: usize = 100;
-const REST: Duration = Duration::from_micros(50);
 /// The exit code of a process that panicked.
 const PANICKED: i32 = 101;
 
@@ -50,9 +45,7 @@ impl Processes {
         let share = block.len().div_ceil(size);
         block.resize(share * size, T::default());
         let mut received = vec![T::default(); share * size];
-        mpi::request::scope(|scope| {
-            wait(self.world.immediate_all_to_all_into(scope, &block[..], &mut received[..]));
-        });
+        self.world.all_to_all_into(&block[..], &mut received[..]);
         let (sums, others) = received.split_at_mut(share);
         for other in others.chunks(share) {
             sums.iter_mut().zip(other).for_each(|(sum, value)| *sum += *value);
@@ -81,23 +74,9 @@ impl Processes {
         let [sent, sent_from] = side_by_side(&lengths(&part(from), to));
         let [received, received_to] = side_by_side(&lengths(&part(to), from));
         let mut again = vec![0.0; part(to).len()];
-        let sent = Partition::new(own, sent, sent_from);
         let mut place = PartitionMut::new(&mut again[..], received, received_to);
-        mpi::request::scope(|scope| wait(self.world.immediate_all_to_all_varcount_into(scope, &sent, &mut place)));
+        self.world.all_to_all_varcount_into(&Partition::new(own, sent, sent_from), &mut place);
         again
-    }
-}
-
-/// For exchanges beside which other threads compute: MPI itself would wait without rest, and take a core from them.
-fn wait<'a, D: ?Sized, S: Scope<'a>>(mut request: Request<'a, D, S>) {
-    let mut looks = 0;
-    while let Err(unfinished) = request.test() {
-        request = unfinished;
-        looks += 1;
-        match looks < RESTLESS_LOOKS {
-            true => std::thread::yield_now(),
-            false => std::thread::sleep(REST),
-        }
     }
 }
 

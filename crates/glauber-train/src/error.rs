@@ -2,6 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use glauber_descent::DescentError;
+
+use crate::run::checkpoint::HINT;
+
 /// An error of training, of a run folder or of a checkpoint.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -118,12 +122,29 @@ pub enum TrainError {
     /// The chain refused.
     #[error(transparent)]
     Chain(#[from] glauber_chain::ChainError),
+    /// Training refused.
+    #[error(transparent)]
+    Descent(DescentError),
     /// The text or its tokens refused.
     #[error(transparent)]
     Text(#[from] glauber_text::TextError),
     /// What turns other data into tokens could not be kept.
     #[error(transparent)]
     Codec(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<DescentError> for TrainError {
+    fn from(error: DescentError) -> Self {
+        match error {
+            DescentError::Diverged { step, loss, norm, learning_rate } => {
+                Self::Diverged { step, loss, norm, learning_rate }
+            }
+            DescentError::Apart { found, expected } => Self::Apart { found, expected },
+            DescentError::Io { path, source } => Self::Io { path, source },
+            DescentError::Malformed { path, found } => Self::Malformed { path, found, hint: HINT },
+            other => Self::Descent(other),
+        }
+    }
 }
 
 impl TrainError {

@@ -1,7 +1,7 @@
 //! Training of site classifiers: objectives with one minimiser, a loop in steps, run folders that resume bit for bit.
 //!
-//! The loop is [`Trainer`]; what it learns is an [`Objective`]; what it leaves behind is a [`RunFolder`], from which a
-//! [`NetworkConditional`] samples.
+//! A [`Trainer`] takes the steps of a [`Task`]; that of site classifiers is a [`SiteTask`], whose loss is an [`Objective`]. A [`Run`] keeps
+//! what comes out in a [`RunFolder`], from which a [`NetworkConditional`] samples.
 //!
 //! The library prints nothing, reads no clock and holds no backend: progress goes to an [`Observer`], the device is an argument. On burn's CPU
 //! device layers are slow without the feature `cpu`, which fuses them.
@@ -17,6 +17,7 @@ mod observer;
 mod optimiser;
 mod precision;
 mod run;
+mod site_task;
 mod source;
 mod trainer;
 
@@ -24,6 +25,7 @@ pub use conditional::NetworkConditional;
 pub use config::{DataConfig, Extension, RunConfig, TrainConfig};
 pub use device_sampler::{DeviceChains, DeviceSampler};
 pub use error::TrainError;
+pub use glauber_descent::{DescentError, Settings, Step, Stream, Task, Trainer};
 pub use glauber_model::Asked;
 pub use image_config::{ImageConfig, ImageTokens, ImagesConfig, TokenizerConfig};
 pub use objective::{
@@ -32,11 +34,12 @@ pub use objective::{
     excess_over_bayes, objective, objectives, register_objective,
 };
 pub use observer::{Event, Flow, Observer};
-pub use optimiser::{Optimiser, OptimiserKind, learning_rate, loss_and_gradients};
+pub use optimiser::{OptimiserKind, learning_rate};
 pub use precision::Precision;
 pub use run::{
     Change, CheckpointInfo, Curve, FolderLock, MetricLine, Panel, RunCodec, RunFolder, Scale, TrainingState,
     Vocabulary, changes, picture,
 };
+pub use site_task::{SiteTask, loss_and_gradients};
 pub use source::SequenceSource;
-pub use trainer::{ExcessFn, SampleFn, Surroundings, Trainer};
+pub use trainer::{ExcessFn, Run, SampleFn, Surroundings};

@@ -4,25 +4,23 @@ mod among;
 mod resuming;
 
 use std::path::Path;
-use std::rc::Rc;
 
 use burn::tensor::Device;
 
 use glauber_chain::ChainRng;
+use glauber_descent::Trainer;
 use glauber_model::{Network, SiteClassifier};
-use glauber_ranks::{Alone, Ranks};
 use glauber_schedule::Schedule;
 
 use crate::fit;
 use crate::objective::evaluation::Evaluation;
-use crate::optimiser::gradients::Replicas;
-use crate::optimiser::moving_average;
 use crate::run::checkpoint;
 use crate::run::folder::schedule;
 use crate::run::records::Evaluations;
+use crate::site_task::SiteTask;
 use crate::{
-    Drawing, Event, Examples, Excess, Flow, FolderLock, MetricLine, Observer, Optimiser, RunCodec, RunConfig,
-    RunFolder, SequenceSource, TrainError, TrainingState, Vocabulary, learning_rate,
+    Drawing, Event, Examples, Excess, Flow, FolderLock, MetricLine, Observer, RunCodec, RunConfig, RunFolder,
+    SequenceSource, TrainError, TrainingState, Vocabulary,
 };
 
 /// Sequences evaluated at a time.
@@ -40,20 +38,15 @@ enum Purpose {
 /// A run in memory: network, average, optimiser, and where it stands.
 ///
 /// Every draw is addressed by seed, purpose, step and micro-batch, so a run that is resumed draws what an unbroken one would have.
-pub struct Trainer {
+pub struct Run {
     config: RunConfig,
     schedule: Schedule,
-    network: Network,
-    average: Network,
-    optimiser: Optimiser,
+    trainer: Trainer<Network>,
     state: TrainingState,
     evaluations: Evaluations,
     /// What was not as it should be in the folder, and how it was mended.
     notes: Vec<String>,
     folder: RunFolder,
-    device: Device,
-    replicas: Replicas,
-    ranks: Rc<dyn Ranks>,
     /// Keeps other processes out of the folder; only the first rank holds it.
     _lock: Option<FolderLock>,
     validation: Vec<Examples>,
@@ -77,7 +70,7 @@ pub type SampleFn<'a> = dyn Fn(&Network, usize, u64) -> Result<Vec<String>, Trai
 /// Computes a run's excess over the Bayes loss on its held-out examples.
 pub type ExcessFn<'a> = dyn Fn(&Network, &[Examples]) -> Result<Excess, TrainError> + 'a;
 
-impl Trainer {
+impl Run {
     /// Begins a run in a new folder.
     ///
     /// `device` is the plain device; gradients are taken on its autodiff counterpart. `threads` micro-batches run side by side.
@@ -114,19 +107,16 @@ impl Trainer {
         let network = Network::new(&config.model, vocabulary.size, config.data.length(), config.seed, device)?;
         fit::check_law(network.answers(), &schedule)?;
         let (lock, folder) = folder(&config)?;
+        let groups = config.train.optimiser.groups(&network);
+        let settings = config.train.settings(seed_for(config.seed, Purpose::Training));
         Ok(Self {
             _lock: lock,
-            ranks: Rc::new(Alone),
-            optimiser: Optimiser::new(&config.train, &network),
-            average: network.clone(),
-            network,
+            trainer: Trainer::new(network, groups, settings, device, threads),
             schedule,
             folder,
             state: TrainingState::default(),
             evaluations: Evaluations::default(),
             notes: Vec::new(),
-            device: device.clone(),
-            replicas: Replicas::new(threads, &config.train),
             validation: Vec::new(),
             config,
         })
@@ -144,12 +134,12 @@ impl Trainer {
 
     /// The weights as trained.
     pub fn network(&self) -> &Network {
-        &self.network
+        self.trainer.model()
     }
 
     /// The moving average of the weights; of several ranks each has it whole after an evaluation or a checkpoint.
     pub fn average(&self) -> &Network {
-        &self.average
+        self.trainer.average()
     }
 
     /// Where the run stands.
@@ -187,13 +177,13 @@ impl Trainer {
             self.state.seconds = before + observer.seconds() - started;
             let mut flow = observer.notice(Event::Step { step, loss });
             let last = step == self.config.train.steps;
-            let first = self.ranks.is_first();
+            let first = self.trainer.ranks().is_first();
             let train = &self.config.train;
             let validates = last || step.is_multiple_of(train.validate_every);
             let samples = train.sample_every > 0 && step.is_multiple_of(train.sample_every);
             let checkpoints = last || step.is_multiple_of(train.checkpoint_every);
             if validates || samples {
-                self.complete_average();
+                self.trainer.complete_average();
             }
             let held_out = validates.then(|| self.evaluate(rate)).transpose()?;
             if let Some(held_out) = held_out.filter(|_| first) {
@@ -202,17 +192,17 @@ impl Trainer {
                 self.evaluations.push(line);
             }
             if first && samples {
-                let texts = (around.sample)(&self.average, self.config.train.samples, self.sample_seed())?;
+                let texts = (around.sample)(self.trainer.average(), self.config.train.samples, self.sample_seed())?;
                 self.folder.append_samples(step, &texts)?;
                 flow = flow.and(observer.notice(Event::Samples { step, texts: &texts }));
             }
-            let stop = self.ranks.any(flow == Flow::Stop);
+            let stop = self.trainer.ranks().any(flow == Flow::Stop);
             if stop || checkpoints {
-                self.check_agreement()?;
+                self.trainer.check_agreement()?;
                 if !(validates || samples) {
-                    self.complete_average();
+                    self.trainer.complete_average();
                 }
-                self.complete_optimiser();
+                self.trainer.complete_optimiser();
                 if first {
                     self.write()?;
                     observer.notice(Event::Checkpoint { step });
@@ -231,24 +221,13 @@ impl Trainer {
     /// # Errors
     /// [`TrainError::Diverged`] when loss or gradient are no longer numbers, and those of [`Examples::draw`].
     pub fn train_step(&mut self, source: &dyn SequenceSource) -> Result<(f64, f64), TrainError> {
-        let train = &self.config.train;
-        let step = self.state.step;
-        let own = self.ranks.share(train.micro_batches);
-        let batches = own.map(|micro| self.examples(micro, source)).collect::<Result<Vec<_>, _>>()?;
-        let (objective, clip) = (train.objective, train.clip_norm);
-        let gradients = self.replicas.step(&self.network, objective, &self.schedule, &batches, &self.device, clip);
-        let rate = learning_rate(train, step);
-        if !gradients.loss.is_finite() || !gradients.norm.is_finite() {
-            return Err(TrainError::Diverged { step, loss: gradients.loss, norm: gradients.norm, learning_rate: rate });
-        }
-        let exchange = self.replicas.exchange();
-        self.network = exchange.whole(self.optimiser.step(self.network.clone(), gradients.gradients, rate));
-        self.average = moving_average(self.average.clone(), &self.network, exchange, train.average_decay, step);
+        let task = SiteTask::configured(self.trainer.model(), source, &self.schedule, &self.config.train);
+        let step = self.trainer.step(&task)?;
         self.state.step += 1;
-        self.state.loss_sum += gradients.loss;
+        self.state.loss_sum += step.loss;
         self.state.loss_count += 1;
-        self.state.tokens += (train.batch * self.schedule.len()) as u64;
-        Ok((gradients.loss, rate))
+        self.state.tokens += (self.config.train.batch * self.schedule.len()) as u64;
+        Ok((step.loss, step.rate))
     }
 
     /// The micro-batches of the step to come, those of all ranks, as [`train_step`](Self::train_step) draws them.
@@ -256,15 +235,8 @@ impl Trainer {
     /// # Errors
     /// Those of [`Examples::draw`].
     pub fn next_examples(&self, source: &dyn SequenceSource) -> Result<Vec<Examples>, TrainError> {
-        (0..self.config.train.micro_batches).map(|micro| self.examples(micro, source)).collect()
-    }
-
-    /// A micro-batch of the step to come.
-    fn examples(&self, micro: usize, source: &dyn SequenceSource) -> Result<Examples, TrainError> {
-        let train = &self.config.train;
-        let stream = (self.state.step * train.micro_batches + micro) as u64;
-        let (rows, drawing) = (train.batch / train.micro_batches, Drawing::training(&self.network, train));
-        Examples::draw(source, &self.schedule, rows, &drawing, &mut self.rng(Purpose::Training, stream))
+        let task = SiteTask::configured(self.trainer.model(), source, &self.schedule, &self.config.train);
+        self.trainer.next_batches(&task)
     }
 
     fn rng(&self, purpose: Purpose, stream: u64) -> ChainRng {
@@ -279,7 +251,7 @@ impl Trainer {
     /// The same held-out sequences under the same noise at every evaluation.
     fn draw_validation(&mut self, source: &dyn SequenceSource) -> Result<(), TrainError> {
         let sequences = self.config.train.validation_sequences;
-        let drawing = Drawing::held_out(&self.network);
+        let drawing = Drawing::held_out(self.network());
         let draw = |batch: usize| {
             let rows = EVALUATION_ROWS.min(sequences - batch * EVALUATION_ROWS);
             let mut rng = self.rng(Purpose::Validation, batch as u64);
@@ -296,7 +268,7 @@ impl Trainer {
         around: &Surroundings<'_>,
     ) -> Result<MetricLine, TrainError> {
         let train_loss = std::mem::take(&mut self.state.loss_sum) / std::mem::take(&mut self.state.loss_count) as f64;
-        let excess = around.excess.map(|excess| excess(&self.average, &self.validation)).transpose()?;
+        let excess = around.excess.map(|excess| excess(self.trainer.average(), &self.validation)).transpose()?;
         Ok(MetricLine {
             step: self.state.step,
             seconds: self.state.seconds,
@@ -318,8 +290,8 @@ impl Trainer {
 
     fn write(&self) -> Result<(), TrainError> {
         let record = (&self.config, &self.state, self.evaluations.text.as_str());
-        let networks = (&self.network, &self.average, &self.optimiser);
-        checkpoint::save(&self.folder.checkpoint_folder(), record, networks, self.config.train.keep_checkpoints)?;
+        let keep = self.config.train.keep_checkpoints;
+        checkpoint::save(&self.folder.checkpoint_folder(), record, &self.trainer, keep)?;
         self.folder.write_metrics(&self.title(), &self.evaluations)
     }
 }

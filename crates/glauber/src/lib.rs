@@ -16,6 +16,7 @@
 //! | `shards`     | `shards`             | tokens on disk, memory-mapped                                              |
 //! | `model`      | `model`              | leave-one-out site classifiers; links burn                                 |
 //! | `ranks`      | `ranks`              | threads and processes that add up in a fixed order                         |
+//! | `descent`    | `descent`            | AdamW and Muon over any module, alone and among ranks; links burn         |
 //! | `train`      | `train`              | objectives, the training loop, run folders; links burn                     |
 //!
 //! `full` is all of them. With the default features nothing here links a tensor library. The features `model`, `train` and `image` turn on
@@ -33,6 +34,8 @@
 
 #[cfg(feature = "chain")]
 pub use glauber_chain as chain;
+#[cfg(feature = "descent")]
+pub use glauber_descent as descent;
 #[cfg(feature = "fidelity")]
 pub use glauber_fidelity as fidelity;
 #[cfg(feature = "image")]

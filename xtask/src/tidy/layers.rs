@@ -5,7 +5,7 @@ use cargo_metadata::DependencyKind;
 use super::graph::Graph;
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 18] = [
+const LAYERS: [(&str, &[&str]); 19] = [
     ("glauber-tokens", &[]),
     ("glauber-files", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
@@ -15,10 +15,11 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("glauber-sudoku", &["glauber-tokens", "glauber-chain"]),
     ("glauber-pixels", &["glauber-tokens", "glauber-files", "glauber-chain"]),
     ("glauber-fused", &[]),
-    ("glauber-image", &["glauber-tokens", "glauber-files", "glauber-pixels", "glauber-fused"]),
+    ("glauber-ranks", &[]),
+    ("glauber-descent", &["glauber-ranks"]),
+    ("glauber-image", &["glauber-tokens", "glauber-files", "glauber-pixels", "glauber-fused", "glauber-descent"]),
     ("glauber-fidelity", &["glauber-tokens", "glauber-files", "glauber-chain", "glauber-pixels", "glauber-fused"]),
     ("glauber-model", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-fused"]),
-    ("glauber-ranks", &[]),
     (
         "glauber-train",
         &[
@@ -30,6 +31,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
             "glauber-fused",
             "glauber-model",
             "glauber-ranks",
+            "glauber-descent",
         ],
     ),
     ("glauber", LIBRARIES),
@@ -51,6 +53,7 @@ const LIBRARIES: &[&str] = &[
     "glauber-fidelity",
     "glauber-model",
     "glauber-ranks",
+    "glauber-descent",
     "glauber-train",
 ];
 

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use glauber_model::{ModelConfig, NetworkKind};
 
-/// Iterations of Newton and Schulz in a step of Muon (`glauber-train/src/optimiser/muon.rs`).
+/// Iterations of Newton and Schulz in a step of Muon (`glauber-descent/src/muon.rs`).
 const ITERATIONS: u64 = 5;
 
 /// Features of the time, and of a signal level with the width of its hidden layer (`glauber-model/src/conditions.rs`).

@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use burn::tensor::{Int, Tensor, TensorData};
 use clap::Args;
 use glauber_model::{Conditions, SiteClassifier, Sites};
-use glauber_train::{Event, Examples, Flow, Observer, Surroundings, Trainer};
+use glauber_train::{Event, Examples, Flow, Observer, Run, Surroundings};
 use serde_json::{Value, json};
 
 use super::setup::{Setup, ShapeFlags, UniformTokens};
@@ -57,7 +57,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
 }
 
 /// Some steps with a checkpoint after the last: their examples and losses.
-fn steps(trainer: &mut Trainer, source: &UniformTokens) -> anyhow::Result<Vec<Value>> {
+fn steps(trainer: &mut Run, source: &UniformTokens) -> anyhow::Result<Vec<Value>> {
     let around = Surroundings { train: source, validation: source, sample: &|_, _, _| Ok(Vec::new()), excess: None };
     let mut recorded = Vec::new();
     for step in 1..=STEPS {
@@ -105,7 +105,7 @@ fn batch(parts: &[Examples]) -> Value {
 }
 
 /// The network's logits of the first rows, every site.
-fn logits(setup: &Setup, trainer: &Trainer, examples: &Examples) -> anyhow::Result<Value> {
+fn logits(setup: &Setup, trainer: &Run, examples: &Examples) -> anyhow::Result<Value> {
     let (len, device) = (examples.len, setup.device());
     let rows = ROWS.min(examples.rows());
     let single = |values: &[f64]| values.iter().map(|&value| value as f32).collect::<Vec<f32>>();

@@ -11,7 +11,7 @@ use glauber_model::{ModelConfig, Network, Preset};
 use glauber_schedule::{Schedule, ScheduleConfig};
 use glauber_text::{CorpusConfig, PrepareConfig, TokenizerConfig};
 use glauber_tokens::Token;
-use glauber_train::{DataConfig, Precision, RunConfig, SequenceSource, TrainConfig, Trainer, Vocabulary};
+use glauber_train::{DataConfig, Precision, Run, RunConfig, SequenceSource, TrainConfig, Vocabulary};
 use serde_json::{Value, json};
 
 use super::flops::Flops;
@@ -154,9 +154,9 @@ impl Setup {
     }
 
     /// A run in a new folder.
-    pub fn trainer(&self, folder: &Path) -> anyhow::Result<Trainer> {
+    pub fn trainer(&self, folder: &Path) -> anyhow::Result<Run> {
         let (config, vocabulary) = (self.config.clone(), self.vocabulary());
-        Ok(Trainer::begin(config, &vocabulary, None, folder, &self.device, self.threads)?)
+        Ok(Run::begin(config, &vocabulary, None, folder, &self.device, self.threads)?)
     }
 
     /// The forward chain.

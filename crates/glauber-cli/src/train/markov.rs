@@ -5,9 +5,7 @@ use burn::tensor::Device;
 use glauber_chain::ChainRng;
 use glauber_chain::oracles::{MarkovMixture, MarkovSource, bayes_losses};
 use glauber_model::Network;
-use glauber_train::{
-    DataConfig, Examples, RunConfig, Surroundings, TrainError, Trainer, Vocabulary, excess_over_bayes,
-};
+use glauber_train::{DataConfig, Examples, Run, RunConfig, Surroundings, TrainError, Vocabulary, excess_over_bayes};
 
 use super::{check_kind, new_run, resumed, run, trainer};
 use crate::arguments::MarkovFlags;
@@ -46,7 +44,7 @@ pub fn train(flags: &MarkovFlags, ranks: &Rank) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn train_on_source(trainer: &mut Trainer, source: &MarkovSource, device: &Device, ranks: &Rank) -> anyhow::Result<()> {
+fn train_on_source(trainer: &mut Run, source: &MarkovSource, device: &Device, ranks: &Rank) -> anyhow::Result<()> {
     let (schedule, config) = (trainer.schedule().clone(), trainer.config());
     let objective = config.train.objective;
     if ranks.is_first() {

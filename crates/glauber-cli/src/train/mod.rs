@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
-use glauber_train::{DataConfig, Flow, FolderLock, RunCodec, RunConfig, RunFolder, Surroundings, Trainer, Vocabulary};
+use glauber_train::{DataConfig, Flow, FolderLock, Run, RunCodec, RunConfig, RunFolder, Surroundings, Vocabulary};
 
 use crate::arguments::{TrainFlags, TrainWhat};
 use crate::device::{Devices, replicas};
@@ -122,16 +122,16 @@ fn trainer(
     device: &Device,
     flags: &TrainFlags,
     ranks: &Rank,
-) -> anyhow::Result<Trainer> {
+) -> anyhow::Result<Run> {
     let threads = replicas(flags.threads, &flags.device, ranks.here);
     if ranks.size() > 1 && ranks.is_first() {
         // Before there is a folder that the others could not be told.
         folder.to_str().with_context(|| format!("`--run {}`: several ranks need a Unicode name", folder.display()))?;
     }
     let trainer = match (ranks.is_first(), flags.resume) {
-        (false, _) => Trainer::join(folder, device, threads)?,
+        (false, _) => Run::join(folder, device, threads)?,
         (true, true) => go_on(folder, flags.steps, device, threads)?,
-        (true, false) => Trainer::begin(config.clone(), vocabulary, codec, folder, device, threads)?,
+        (true, false) => Run::begin(config.clone(), vocabulary, codec, folder, device, threads)?,
     };
     if ranks.size() > 1 && ranks.is_first() {
         ranks::tell(ranks, folder)?;
@@ -147,8 +147,8 @@ fn trainer(
 }
 
 /// A run that goes on, made one of so many steps where that is asked for.
-fn go_on(folder: &Path, steps: Option<usize>, device: &Device, threads: usize) -> anyhow::Result<Trainer> {
-    let mut trainer = Trainer::resume(folder, device, threads)?;
+fn go_on(folder: &Path, steps: Option<usize>, device: &Device, threads: usize) -> anyhow::Result<Run> {
+    let mut trainer = Run::resume(folder, device, threads)?;
     trainer.notes().iter().for_each(|note| tracing::warn!("{note}"));
     if let Some(steps) = steps {
         let of = trainer.config().train.steps;
@@ -161,7 +161,7 @@ fn go_on(folder: &Path, steps: Option<usize>, device: &Device, threads: usize) -
 }
 
 /// Trains with a progress bar; says how it ended.
-fn run(trainer: &mut Trainer, around: &Surroundings<'_>, ranks: &Rank) -> anyhow::Result<Flow> {
+fn run(trainer: &mut Run, around: &Surroundings<'_>, ranks: &Rank) -> anyhow::Result<Flow> {
     let train = trainer.config().train.clone();
     let model = &trainer.config().model;
     say(&format!(

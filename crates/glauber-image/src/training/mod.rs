@@ -5,7 +5,6 @@ mod config;
 mod descent;
 mod discriminator;
 mod draws;
-mod lanes;
 mod pass;
 mod state;
 mod trainer;

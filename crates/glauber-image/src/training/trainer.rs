@@ -3,6 +3,7 @@
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor, TensorData};
+use glauber_descent::{Lanes, mean_gradients};
 
 use crate::model::VqNetwork;
 use crate::quantiser::Quantiser;
@@ -10,10 +11,9 @@ use crate::rng::{HostRng, Purpose};
 use crate::{ImageError, VqModel};
 
 use super::averages::CodebookAverages;
-use super::descent::{adam, mean, numbered, warmth};
+use super::descent::{adam, numbered, warmth};
 use super::discriminator::Discriminator;
 use super::draws::draw_latents;
-use super::lanes::Lanes;
 use super::pass::{Objective, Pass, host_latents};
 use super::{CodebookUsage, DiscriminatorConfig, TokenizerTrainConfig};
 
@@ -165,11 +165,12 @@ impl TokenizerTrainer {
             latents.extend(pass.latents);
             indices.extend(pass.indices);
         }
-        let gradients = mean(&self.network, gradients);
+        let parts = gradients.len() as f64;
+        let gradients = mean_gradients(&self.network, gradients, parts);
         self.network = self.optimiser.step(self.config.learning_rate * warmth, self.network.clone(), gradients);
         let revived = self.follow(&latents, &indices);
         if let Some(opponent) = self.opponent.as_mut().filter(|_| !adversaries.is_empty()) {
-            let gradients = mean(&opponent.network, adversaries);
+            let gradients = mean_gradients(&opponent.network, adversaries, parts);
             let rate = opponent.config.learning_rate * warmth;
             opponent.network = opponent.optimiser.step(rate, opponent.network.clone(), gradients);
         }

@@ -3,5 +3,4 @@
 mod awake;
 mod incremental;
 mod leave_one_out;
-mod observed;
 mod roles;

@@ -3,21 +3,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use burn_store::{ModuleStore, SafetensorsStore, bridge};
+use burn::module::Module;
 use serde::{Deserialize, Serialize};
 
+use glauber_descent::Trainer;
 use glauber_files::{remove_folder, remove_unfinished, write_folder};
-use glauber_fused::finite;
-use glauber_model::Network;
 
-use crate::{Optimiser, RunConfig, TrainError};
+use crate::{RunConfig, TrainError};
 
 const CONFIG: &str = "config.toml";
 const STATE: &str = "state.toml";
 const METRICS: &str = "metrics.jsonl";
-const WEIGHTS: &str = "weights.safetensors";
-const AVERAGE: &str = "average.safetensors";
-const MOMENTS: [&str; 2] = ["moment-1.safetensors", "moment-2.safetensors"];
+/// What to do about a damaged file.
+pub(crate) const HINT: &str = "the file is missing, truncated or damaged, or of another network: restore it, or delete its checkpoint folder to use the one before, if there is one";
 /// What tells a finished checkpoint's name from one being written.
 const PREFIX: &str = "step-";
 
@@ -70,19 +68,15 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<CheckpointInfo>, TrainError> {
 }
 
 /// Writes a checkpoint whole, and removes all but the last `keep`.
-pub(crate) fn save(
+pub(crate) fn save<M: Module + Sync>(
     folder: &Path,
     (config, state, metrics): (&RunConfig, &TrainingState, &str),
-    networks: (&Network, &Network, &Optimiser),
+    trainer: &Trainer<M>,
     keep: usize,
 ) -> Result<(), TrainError> {
     fs::create_dir_all(folder).and_then(|()| remove_unfinished(folder)).map_err(TrainError::io(folder))?;
     let finished = folder.join(format!("{PREFIX}{:08}", state.step));
-    write_folder(
-        &finished,
-        |error| TrainError::io(&finished)(error),
-        |at| write(at, config, state, metrics, networks),
-    )?;
+    write_folder(&finished, |error| TrainError::io(&finished)(error), |at| write(at, config, state, metrics, trainer))?;
     let all = list(folder)?;
     for old in &all[..all.len().saturating_sub(keep.max(1))] {
         remove_folder(&old.path).map_err(TrainError::io(&old.path))?;
@@ -90,12 +84,12 @@ pub(crate) fn save(
     Ok(())
 }
 
-fn write(
+fn write<M: Module + Sync>(
     folder: &Path,
     config: &RunConfig,
     state: &TrainingState,
     metrics: &str,
-    (weights, average, optimiser): (&Network, &Network, &Optimiser),
+    trainer: &Trainer<M>,
 ) -> Result<(), TrainError> {
     let refused = |name: &'static str| move |error: toml::ser::Error| malformed(&folder.join(name), error);
     let texts = [
@@ -107,17 +101,7 @@ fn write(
         let path = folder.join(name);
         fs::write(&path, text).map_err(TrainError::io(&path))?;
     }
-    let path = folder.join(STATE);
-    let permissions = fs::metadata(&path).map_err(TrainError::io(&path))?.permissions();
-    let [first, second] = optimiser.moments.each_ref();
-    let files = [WEIGHTS, AVERAGE, MOMENTS[0], MOMENTS[1]];
-    for (name, network) in files.into_iter().zip([weights, average, first, second]) {
-        let path = folder.join(name);
-        save_network(&path, network)?;
-        // The store's files are for their owner alone; a run is for whoever may read its folder.
-        fs::set_permissions(&path, permissions.clone()).map_err(TrainError::io(&path))?;
-    }
-    Ok(())
+    Ok(trainer.save(folder)?)
 }
 
 /// Where the run stood at the newest checkpoint that tells, with those after it whose state is torn; none where there is no checkpoint.
@@ -167,60 +151,12 @@ fn load_state(checkpoint: &Path) -> Result<TrainingState, TrainError> {
     toml::from_str(&text).map_err(|error| malformed(&path, error))
 }
 
-/// Reads weights, average and optimiser into ones of the same sizes.
-pub(crate) fn load(
-    Newest { path, state, .. }: &Newest,
-    network: &mut Network,
-    average: &mut Network,
-    optimiser: &mut Optimiser,
-) -> Result<(), TrainError> {
-    load_network(&path.join(WEIGHTS), network)?;
-    load_network(&path.join(AVERAGE), average)?;
-    for (name, moment) in MOMENTS.iter().zip(&mut optimiser.moments) {
-        load_network(&path.join(name), moment)?;
-    }
-    optimiser.time = state.step;
-    Ok(())
-}
-
 /// The evaluations up to a checkpoint, by its own copy, which may be damaged or gone.
 pub(crate) fn load_metrics(checkpoint: &Path) -> Option<Vec<u8>> {
     fs::read(checkpoint.join(METRICS)).ok()
 }
 
-/// Reads the averaged weights alone: what sampling uses.
-pub(crate) fn load_average(checkpoint: &Path, average: &mut Network) -> Result<(), TrainError> {
-    load_network(&checkpoint.join(AVERAGE), average)
-}
-
-fn save_network(path: &Path, network: &Network) -> Result<(), TrainError> {
-    // The default metadata comes in random order: without it equal networks make equal files.
-    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true).clear_metadata();
-    let saved = store.collect_from(network);
-    saved.map_err(|error| TrainError::io(path)(std::io::Error::other(error.to_string())))
-}
-
-fn load_network(path: &Path, network: &mut Network) -> Result<(), TrainError> {
-    if !path.is_file() {
-        return Err(malformed(path, "the file is missing"));
-    }
-    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true);
-    for (name, stored) in store.get_all_tensors().map_err(|error| malformed(path, error))? {
-        let data = bridge::to_data(stored).map_err(|error| malformed(path, error))?;
-        finite(name, data).map_err(|error| malformed(path, error))?;
-    }
-    let applied = store.apply_to(network).map_err(|error| malformed(path, error))?;
-    match applied.unused.first() {
-        Some(unused) => Err(malformed(path, format!("a tensor `{unused}` that this network has not"))),
-        None => Ok(()),
-    }
-}
-
 fn malformed(path: &Path, error: impl ToString) -> TrainError {
     let found = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    TrainError::Malformed {
-        path: path.into(),
-        found: found.chars().take(160).collect(),
-        hint: "the file is missing, truncated or damaged, or of another network: restore it, or delete its checkpoint folder to use the one before, if there is one",
-    }
+    TrainError::Malformed { path: path.into(), found: found.chars().take(160).collect(), hint: HINT }
 }

@@ -244,7 +244,7 @@ impl RunFolder {
         let length = config.data.length();
         let mut network = Network::new(&config.model, vocabulary.size, length, config.seed, device)?;
         let newest = checkpoint::newest(&self.checkpoint_folder())?.ok_or_else(|| self.no_checkpoint())?;
-        checkpoint::load_average(&newest.path, &mut network)?;
+        glauber_descent::load_average(&newest.path, &mut network)?;
         Ok((network, newest.state))
     }
 

@@ -5,11 +5,11 @@ use std::path::Path;
 use burn::tensor::Device;
 use glauber_files::remove_unfinished;
 
-use super::Trainer;
+use super::Run;
 use crate::run::checkpoint;
 use crate::{Change, CheckpointInfo, Extension, FolderLock, RunFolder, TrainError};
 
-impl Trainer {
+impl Run {
     /// Goes on with a run from its newest checkpoint whose state is not torn, or from its start when it was ended before the first. What else of the
     /// folder is damaged or ahead of the checkpoint is put right; [`notes`](Self::notes) tell of it.
     ///
@@ -23,15 +23,15 @@ impl Trainer {
         for path in [folder.path(), &folder.checkpoint_folder()] {
             remove_unfinished(path).map_err(TrainError::io(path))?;
         }
-        let (mut trainer, torn) = Self::load(folder, Some(lock), device, threads)?;
+        let (mut run, torn) = Self::load(folder, Some(lock), device, threads)?;
         for (checkpoint, error) in torn {
             checkpoint::set_aside(&checkpoint)?;
-            trainer.notes.push(format!("{error}; going on from step {}, the checkpoint before", trainer.state.step));
+            run.notes.push(format!("{error}; going on from step {}, the checkpoint before", run.state.step));
         }
-        let Self { evaluations, state, folder, .. } = &trainer;
-        let mended = folder.go_back(&trainer.title(), evaluations, state.step)?;
-        trainer.notes.extend(mended);
-        Ok(trainer)
+        let Self { evaluations, state, folder, .. } = &run;
+        let mended = folder.go_back(&run.title(), evaluations, state.step)?;
+        run.notes.extend(mended);
+        Ok(run)
     }
 
     /// Takes part in a run that the first rank has begun or resumed, and [shares](Self::among) with the others: it reads the folder as it
@@ -51,13 +51,13 @@ impl Trainer {
         threads: usize,
     ) -> Result<(Self, Vec<(CheckpointInfo, TrainError)>), TrainError> {
         let (config, vocabulary, changes) = (folder.config()?, folder.vocabulary()?, folder.check_config()?);
-        let mut trainer = Self::assemble(config, &vocabulary, |_| Ok((lock, folder)), device, threads)?;
-        let Self { network, average, optimiser, folder, notes, .. } = &mut trainer;
+        let mut run = Self::assemble(config, &vocabulary, |_| Ok((lock, folder)), device, threads)?;
+        let Self { trainer, folder, notes, .. } = &mut run;
         let Some(newest) = checkpoint::newest(&folder.checkpoint_folder())? else {
-            return if folder.has_metrics() { Err(folder.no_checkpoint()) } else { Ok((trainer, Vec::new())) };
+            return if folder.has_metrics() { Err(folder.no_checkpoint()) } else { Ok((run, Vec::new())) };
         };
-        checkpoint::load(&newest, network, average, optimiser)?;
         let step = newest.state.step;
+        trainer.load(&newest.path, step)?;
         let evaluations = folder.evaluations_of(checkpoint::load_metrics(&newest.path).as_deref(), step);
         for Change { key, before, after, .. } in changes {
             notes.push(format!("`{key}` is {after} from step {step} on, {before} before"));
@@ -65,8 +65,8 @@ impl Trainer {
         if evaluations.torn > 0 {
             notes.push(format!("the evaluations of step {step} are damaged: some may be missing"));
         }
-        (trainer.state, trainer.evaluations) = (newest.state, evaluations);
-        Ok((trainer, newest.torn))
+        (run.state, run.evaluations) = (newest.state, evaluations);
+        Ok((run, newest.torn))
     }
 
     /// Makes the run one of so many steps in all, and writes that down in its configuration. The steps that are done stay as they are; from here
@@ -86,6 +86,7 @@ impl Trainer {
             config.train.extended.push(Extension { step: done, of });
             config.validate()?;
             self.folder.write_config(&config)?;
+            self.trainer.set_steps(steps);
             self.config = config;
         }
         Ok(())

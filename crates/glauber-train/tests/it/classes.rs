@@ -7,7 +7,7 @@ use glauber_chain::{Guided, HeatBath, ReverseSampler, SiteConditional};
 use glauber_model::{Conditioning, ModelConfig, NetworkKind, Positions};
 use glauber_schedule::ScheduleConfig;
 use glauber_tokens::TokenBatch;
-use glauber_train::{DataConfig, NetworkConditional, RunConfig, TrainConfig, Trainer, Vocabulary};
+use glauber_train::{DataConfig, NetworkConditional, Run, RunConfig, TrainConfig, Vocabulary};
 
 const VOCAB: usize = 6;
 const LEN: usize = 8;
@@ -46,12 +46,12 @@ fn mixture() -> MarkovMixture {
     MarkovMixture::new(vec![0.5; CLASSES], classes.collect()).expect("a mixture")
 }
 
-fn trained(mixture: &MarkovMixture) -> Trainer {
+fn trained(mixture: &MarkovMixture) -> Run {
     let folder = tempfile::tempdir().expect("a folder");
     let vocabulary = Vocabulary::of_counts(vec![1; VOCAB], "test");
     let path = folder.path().join("run");
     let config = config();
-    let mut trainer = Trainer::begin(config.clone(), &vocabulary, None, &path, &Device::flex(), 2).expect("a trainer");
+    let mut trainer = Run::begin(config.clone(), &vocabulary, None, &path, &Device::flex(), 2).expect("a trainer");
     for _ in 0..config.train.steps {
         trainer.train_step(mixture).expect("a step");
     }

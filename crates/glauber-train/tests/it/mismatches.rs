@@ -7,8 +7,8 @@ use glauber_model::{ModelConfig, Network, NetworkKind, Positions, Preset};
 use glauber_schedule::{NoiseConfig, NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Token, TokenBatch};
 use glauber_train::{
-    Asked, Binary, DataConfig, Denoising, DeviceSampler, Drawing, Examples, NetworkConditional, Objective, RunConfig,
-    SequenceSource, TrainConfig, TrainError, Trainer, Vocabulary, excess_over_bayes,
+    Asked, Binary, DataConfig, Denoising, DeviceSampler, Drawing, Examples, NetworkConditional, Objective, Run,
+    RunConfig, SequenceSource, TrainConfig, TrainError, Vocabulary, excess_over_bayes,
 };
 
 const VOCAB: usize = 7;
@@ -159,7 +159,7 @@ fn a_run_begins_with_a_vocabulary_that_fits_itself_and_data_that_fit_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let begin = |vocabulary: &Vocabulary, config: RunConfig, name: &str| {
         let path = folder.path().join(name);
-        let begun = Trainer::begin(config, vocabulary, None, &path, &Device::flex(), 1);
+        let begun = Run::begin(config, vocabulary, None, &path, &Device::flex(), 1);
         assert!(begun.is_ok() || !path.exists(), "a refusal leaves no folder");
         begun
     };

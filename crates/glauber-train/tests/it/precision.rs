@@ -8,7 +8,7 @@ use glauber_chain::oracles::MarkovSource;
 use glauber_model::{Network, NetworkKind, Preset};
 use glauber_schedule::{NoiseConfig, ScheduleConfig};
 use glauber_train::{
-    DataConfig, Drawing, Examples, Precision, RunConfig, TrainConfig, Trainer, Vocabulary, loss_and_gradients,
+    DataConfig, Drawing, Examples, Precision, Run, RunConfig, TrainConfig, Vocabulary, loss_and_gradients,
 };
 
 const VOCAB: usize = 8;
@@ -26,14 +26,14 @@ fn config(network: NetworkKind, precision: Precision) -> RunConfig {
     }
 }
 
-fn trainer(config: RunConfig) -> (tempfile::TempDir, Trainer) {
+fn trainer(config: RunConfig) -> (tempfile::TempDir, Run) {
     let mut vocabulary = Vocabulary::of_counts(vec![1; VOCAB], "test");
     if config.model.network == NetworkKind::Bidirectional {
         vocabulary.mask = Some(VOCAB as u32 - 1);
     }
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("run");
-    let trainer = Trainer::begin(config, &vocabulary, None, &path, &Device::flex(), 2).expect("a trainer");
+    let trainer = Run::begin(config, &vocabulary, None, &path, &Device::flex(), 2).expect("a trainer");
     (folder, trainer)
 }
 
@@ -56,7 +56,7 @@ impl ModuleVisitor for Entries {
     }
 }
 
-fn gradient(network: &Network, trainer: &Trainer, examples: &Examples, precision: Precision) -> (f64, Vec<f64>) {
+fn gradient(network: &Network, trainer: &Run, examples: &Examples, precision: Precision) -> (f64, Vec<f64>) {
     let (objective, device) = (trainer.config().train.objective, Device::flex());
     let (loss, gradients) = loss_and_gradients(network, objective, trainer.schedule(), examples, precision, &device);
     let mut entries = Entries { gradients, all: Vec::new() };

@@ -11,8 +11,8 @@ use glauber_model::{Network, Preset};
 use glauber_ranks::{Ranks, Threads};
 use glauber_schedule::ScheduleConfig;
 use glauber_train::{
-    DataConfig, Event, Flow, MetricLine, Observer, Precision, RunConfig, RunFolder, Surroundings, TrainConfig,
-    TrainError, Trainer, Vocabulary,
+    DataConfig, Event, Flow, MetricLine, Observer, Precision, Run, RunConfig, RunFolder, Surroundings, TrainConfig,
+    TrainError, Vocabulary,
 };
 
 const VOCAB: usize = 5;
@@ -57,7 +57,7 @@ impl Observer for Until {
     }
 }
 
-fn run(trainer: &mut Trainer, until: usize) -> Result<Flow, TrainError> {
+fn run(trainer: &mut Run, until: usize) -> Result<Flow, TrainError> {
     let source = MarkovSource::random(VOCAB, 1, 3.0).expect("a source");
     // What a sample would depend on: every weight of the average.
     let sample = |average: &Network, count: usize, seed: u64| Ok(vec![format!("{} {seed}", sum(average)); count]);
@@ -65,11 +65,11 @@ fn run(trainer: &mut Trainer, until: usize) -> Result<Flow, TrainError> {
     trainer.run(&around, &mut Until(until))
 }
 
-fn first(folder: &Path, config: &RunConfig, threads: usize) -> Result<Trainer, TrainError> {
+fn first(folder: &Path, config: &RunConfig, threads: usize) -> Result<Run, TrainError> {
     let vocabulary = Vocabulary::of_counts(vec![1; VOCAB], "test");
     match folder.exists() {
-        true => Trainer::resume(folder, &Device::flex(), threads),
-        false => Trainer::begin(config.clone(), &vocabulary, None, folder, &Device::flex(), threads),
+        true => Run::resume(folder, &Device::flex(), threads),
+        false => Run::begin(config.clone(), &vocabulary, None, folder, &Device::flex(), threads),
     }
 }
 
@@ -91,7 +91,7 @@ fn train_with(
         let rank = ranks.rank();
         let trainer = (rank == 0).then(|| first(folder, config, threads).expect("a run"));
         begun.wait();
-        let trainer = trainer.unwrap_or_else(|| Trainer::join(folder, &Device::flex(), threads).expect("the same run"));
+        let trainer = trainer.unwrap_or_else(|| Run::join(folder, &Device::flex(), threads).expect("the same run"));
         let mut trainer = trainer.among(Rc::new(ranks)).expect("agreement");
         run(&mut trainer, until(rank)).expect("training");
         trainer.state().step
@@ -149,7 +149,7 @@ fn a_micro_batch_a_rank_is_the_run_of_one_process_bit_for_bit() {
 }
 
 #[test]
-fn what_is_told_of_after_the_backward_pass_alone_is_added_up_as_well() {
+fn gradients_of_bfloat16_products_are_added_up_as_well() {
     let folder = tempfile::tempdir().expect("a folder");
     let [alone, shared] = ["alone", "shared"].map(|name| folder.path().join(name));
     let mut config = config(2);
@@ -165,7 +165,7 @@ fn several_micro_batches_a_rank_are_the_run_of_one_process_to_rounding() {
     let [alone, shared, threads] = ["alone", "shared", "threads"].map(|name| folder.path().join(name));
     train(&alone, 1, &config(6), |_| usize::MAX);
     train(&shared, 2, &config(6), |_| usize::MAX);
-    // Micro-batches side by side tell of their gradients in any order.
+    // Micro-batches side by side are done in any order.
     train_with(2, &threads, 2, &config(6), |_| usize::MAX);
     assert_eq!(result(&threads), result(&shared));
     let ((one, alone), (other, shared)) = (result(&alone), result(&shared));
@@ -197,7 +197,7 @@ fn ranks_that_stand_elsewhere_are_refused() {
     drop(first(&here, &config(2), 1).expect("a run"));
     let places = [&here, &there];
     let one = |ranks: Threads| {
-        let trainer = Trainer::join(places[ranks.rank()], &Device::flex(), 1).expect("a run");
+        let trainer = Run::join(places[ranks.rank()], &Device::flex(), 1).expect("a run");
         trainer.among(Rc::new(ranks)).err().map(|error| error.to_string())
     };
     let said = std::thread::scope(|scope| {

@@ -8,8 +8,8 @@ use glauber_chain::oracles::MarkovSource;
 use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Positions};
 use glauber_schedule::{NoiseConfig, ScheduleConfig};
 use glauber_train::{
-    DataConfig, Denoising, Event, Examples, Extension, Flow, Objective, Observer, RunConfig, RunFolder, Surroundings,
-    TrainConfig, TrainError, Trainer, Vocabulary, excess_over_bayes, learning_rate, objectives,
+    DataConfig, Denoising, Event, Examples, Extension, Flow, Objective, Observer, Run, RunConfig, RunFolder,
+    Surroundings, TrainConfig, TrainError, Vocabulary, excess_over_bayes, learning_rate, objectives,
 };
 
 const VOCAB: usize = 5;
@@ -73,7 +73,7 @@ impl Observer for Silent {
     }
 }
 
-fn train(trainer: &mut Trainer, stop_after: usize) -> Result<Flow, TrainError> {
+fn train(trainer: &mut Run, stop_after: usize) -> Result<Flow, TrainError> {
     let source = source();
     let (schedule, objective) = (trainer.schedule().clone(), trainer.config().train.objective);
     let excess = |network: &Network, held_out: &[Examples]| {
@@ -85,8 +85,8 @@ fn train(trainer: &mut Trainer, stop_after: usize) -> Result<Flow, TrainError> {
     trainer.run(&around, &mut Silent { stop_after })
 }
 
-fn begin(folder: &Path, config: RunConfig, threads: usize) -> Trainer {
-    Trainer::begin(config, &vocabulary(), None, folder, &Device::flex(), threads).expect("a trainer")
+fn begin(folder: &Path, config: RunConfig, threads: usize) -> Run {
+    Run::begin(config, &vocabulary(), None, folder, &Device::flex(), threads).expect("a trainer")
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn checkpointed_activations_leave_losses_and_weights_as_they_are() {
             }
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join("run");
-            let mut trainer = Trainer::begin(config, &vocabulary, None, &path, &Device::flex(), 2).expect("a trainer");
+            let mut trainer = Run::begin(config, &vocabulary, None, &path, &Device::flex(), 2).expect("a trainer");
             let source = MarkovSource::random(VOCAB - 1, 1, 3.0).expect("a source");
             let losses: Vec<f64> = (0..5).map(|_| trainer.train_step(&source).expect("a step").0).collect();
             let mut weights = Weights(Vec::new());
@@ -163,7 +163,7 @@ fn a_run_that_was_stopped_goes_on_to_the_same_numbers() {
     let mut whole = begin(&unbroken, config.clone(), 2);
     assert_eq!(train(&mut whole, usize::MAX).expect("training"), Flow::Continue);
     assert_eq!(train(&mut begin(&broken, config, 2), 13).expect("training"), Flow::Stop);
-    let mut rest = Trainer::resume(&broken, &Device::flex(), 1).expect("a trainer");
+    let mut rest = Run::resume(&broken, &Device::flex(), 1).expect("a trainer");
     assert_eq!(rest.state().step, 13);
     train(&mut rest, usize::MAX).expect("training");
     assert_eq!(whole.metrics(), rest.metrics());
@@ -173,7 +173,7 @@ fn a_run_that_was_stopped_goes_on_to_the_same_numbers() {
 fn a_run_that_is_made_longer_is_from_there_on_one_of_so_many_steps() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name);
-    let resume = |path: &Path| Trainer::resume(path, &Device::flex(), 1);
+    let resume = |path: &Path| Run::resume(path, &Device::flex(), 1);
     for name in ["longer", "stopped", "by hand"] {
         train(&mut begin(&at(name), config(&Denoising, NetworkKind::Hollow, 20), 1), usize::MAX).expect("training");
     }
@@ -217,7 +217,7 @@ fn a_configuration_that_was_changed_by_hand_is_refused_by_its_key_where_it_decid
     let resumed = |from: &str, to: &str| {
         assert!(text.contains(from), "no `{from}` in {text}");
         std::fs::write(&file, text.replacen(from, to, 1)).expect("written");
-        let resumed = Trainer::resume(&path, &Device::flex(), 1);
+        let resumed = Run::resume(&path, &Device::flex(), 1);
         resumed.map(|trainer| trainer.notes().join("; ")).map_err(|error| error.to_string())
     };
     for (from, to, key) in [
@@ -261,7 +261,7 @@ fn what_is_torn_or_gone_beside_whole_weights_stops_no_run() {
     train(&mut begin(&path, config, 1), usize::MAX).expect("training");
     let at = |name: &str| path.join(name);
     let whole = std::fs::read(at("metrics.jsonl")).expect("evaluations");
-    let resumed = || Trainer::resume(&path, &Device::flex(), 1);
+    let resumed = || Run::resume(&path, &Device::flex(), 1);
     let evaluated = |steps: &[usize]| {
         let trainer = resumed().expect("a run that is whole");
         assert_eq!(trainer.metrics().iter().map(|line| line.step).collect::<Vec<_>>(), steps);
@@ -297,10 +297,10 @@ fn old_checkpoints_go_and_unfinished_ones_are_ignored() {
     let unfinished = path.join("checkpoints/.writing");
     std::fs::create_dir(&unfinished).expect("a folder");
     assert_eq!(steps(&run), [60, 70]);
-    let second = Trainer::resume(&path, &Device::flex(), 1).err().expect("the folder is taken").to_string();
+    let second = Run::resume(&path, &Device::flex(), 1).err().expect("the folder is taken").to_string();
     assert!(second.contains("another process"), "{second}");
     drop(trainer);
-    train(&mut Trainer::resume(&path, &Device::flex(), 1).expect("a trainer"), usize::MAX).expect("training");
+    train(&mut Run::resume(&path, &Device::flex(), 1).expect("a trainer"), usize::MAX).expect("training");
     assert_eq!(steps(&run), [70, 80]);
     assert!(!unfinished.exists());
     assert!(run.picture().is_file());

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use glauber_chain::ChainRng;
 use glauber_chain::oracles::MarkovMixture;
 use glauber_train::{
-    DataConfig, Drawing, Event, Examples, Flow, Observer, RunConfig, RunFolder, SequenceSource, Surroundings, Trainer,
+    DataConfig, Drawing, Event, Examples, Flow, Observer, Run, RunConfig, RunFolder, SequenceSource, Surroundings,
     Vocabulary,
 };
 
@@ -55,7 +55,7 @@ pub fn train(folder: &Path, device: &Device) -> anyhow::Result<()> {
     let config = config()?;
     let sequences = sequences(&config)?;
     let vocabulary = Vocabulary::of_counts(unigram_counts(&config.data, &sequences), env!("CARGO_PKG_VERSION"));
-    let mut trainer = Trainer::begin(config, &vocabulary, None, folder, device, 1)?;
+    let mut trainer = Run::begin(config, &vocabulary, None, folder, device, 1)?;
     write_after(&mut trainer, &sequences.classes()[0], BEFORE)
 }
 
@@ -63,8 +63,8 @@ pub fn train(folder: &Path, device: &Device) -> anyhow::Result<()> {
 pub fn go_on(folder: &Path, devices: &Both<Device>) -> anyhow::Result<Continued> {
     let sequences = sequences(&config()?)?;
     let source = &sequences.classes()[0];
-    let go_on = |device: &Device| -> anyhow::Result<(Vec<f64>, Pace, Trainer)> {
-        let mut trainer = Trainer::resume(folder, device, 1)?;
+    let go_on = |device: &Device| -> anyhow::Result<(Vec<f64>, Pace, Run)> {
+        let mut trainer = Run::resume(folder, device, 1)?;
         let mut losses = Vec::new();
         let pace = Pace::of(device, STEPS - 1, |steps| {
             for _ in 0..steps {
@@ -90,7 +90,7 @@ pub fn go_on(folder: &Path, devices: &Both<Device>) -> anyhow::Result<Continued>
 }
 
 /// So many steps more, then a checkpoint.
-fn write_after(trainer: &mut Trainer, source: &dyn SequenceSource, steps: usize) -> anyhow::Result<()> {
+fn write_after(trainer: &mut Run, source: &dyn SequenceSource, steps: usize) -> anyhow::Result<()> {
     let around = Surroundings { train: source, validation: source, sample: &|_, _, _| Ok(Vec::new()), excess: None };
     trainer.run(&around, &mut Until(trainer.state().step + steps))?;
     Ok(())

@@ -12,7 +12,7 @@ use glauber_files::write_whole;
 use glauber_model::{ModelConfig, Network, NetworkKind};
 use glauber_schedule::{NoiseConfig, Schedule};
 use glauber_train::{
-    Examples, Flow, MetricLine, NetworkConditional, Objective, RunCodec, RunConfig, RunFolder, Surroundings, Trainer,
+    Examples, Flow, MetricLine, NetworkConditional, Objective, RunCodec, RunConfig, RunFolder, Surroundings,
 };
 use serde::{Deserialize, Serialize};
 
@@ -139,7 +139,8 @@ impl Rules<'_> {
         let masked = contestant.is_masked();
         let (vocabulary, codec) = (source.vocabulary(masked), source.codec(masked)?);
         let codec = codec.as_ref().map(|codec| codec as &dyn RunCodec);
-        let mut trainer = Trainer::begin(config.clone(), &vocabulary, codec, folder, self.device, self.threads)?;
+        let mut trainer =
+            glauber_train::Run::begin(config.clone(), &vocabulary, codec, folder, self.device, self.threads)?;
         let (schedule, objective) = (trainer.schedule().clone(), contestant.objective);
         let excess = |network: &Network, held_out: &[Examples]| {
             let excess = source.excess(network, objective, &schedule, held_out, self.device);

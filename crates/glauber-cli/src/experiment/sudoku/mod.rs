@@ -15,7 +15,7 @@ use glauber_chain::{DrawControls, HeatBath, Kernel, Lazy};
 use glauber_model::Network;
 use glauber_schedule::Schedule;
 use glauber_sudoku::{Size, SolutionSource};
-use glauber_train::{NetworkConditional, Objective, RunConfig, RunFolder, Trainer, TrainingState};
+use glauber_train::{NetworkConditional, Objective, Run, RunConfig, RunFolder, TrainingState};
 
 use self::chains::{Chainer, Redenoise};
 use self::report::Report;
@@ -120,7 +120,7 @@ fn steps_within(
     let size = size(config)?;
     let source = Grids(SolutionSource::new(size));
     let scratch = folder.with_extension("pace");
-    let mut pilot = Trainer::begin(config.clone(), &vocabulary(size), None, &scratch, device, threads)?;
+    let mut pilot = Run::begin(config.clone(), &vocabulary(size), None, &scratch, device, threads)?;
     for _ in 0..PILOT_STEPS {
         pilot.train_step(&source)?;
     }

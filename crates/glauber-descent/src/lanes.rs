@@ -3,32 +3,30 @@
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 /// Threads of one each: the operations of a piece of work stay on its thread, so that the serial parts of several run at the same time.
-pub(super) struct Lanes {
-    pools: Vec<ThreadPool>,
-}
+pub struct Lanes(Vec<ThreadPool>);
 
 impl Lanes {
     /// `threads` lanes; one lane leaves the parallelism within operations as it is.
     pub fn new(threads: usize) -> Self {
-        let pool =
-            |at: usize| ThreadPoolBuilder::new().num_threads(1).thread_name(move |_| format!("lane-{at}")).build().ok();
-        Self { pools: if threads < 2 { Vec::new() } else { (0..threads).filter_map(pool).collect() } }
+        let name = |at| move |_| format!("lane-{at}");
+        let pool = |at: usize| ThreadPoolBuilder::new().num_threads(1).thread_name(name(at)).build().ok();
+        Self(if threads > 1 { (0..threads).filter_map(pool).collect() } else { Vec::new() })
     }
 
-    /// What every piece comes to, in their order.
+    /// What every piece comes to, in their order. The first lane takes the first piece, the first after a round of all, and so on.
     pub fn run<T: Send, R: Send>(&self, pieces: Vec<T>, work: &(impl Fn(T) -> R + Sync)) -> Vec<R> {
-        if pieces.len() < 2 || self.pools.len() < 2 {
+        if pieces.len() < 2 || self.0.len() < 2 {
             return pieces.into_iter().map(work).collect();
         }
         let mut done: Vec<Option<R>> = Vec::new();
         done.resize_with(pieces.len(), || None);
         let mut lanes: Vec<Vec<(T, &mut Option<R>)>> = Vec::new();
-        lanes.resize_with(self.pools.len(), Vec::new);
+        lanes.resize_with(self.0.len(), Vec::new);
         for (at, slot) in pieces.into_iter().zip(&mut done).enumerate() {
-            lanes[at % self.pools.len()].push(slot);
+            lanes[at % self.0.len()].push(slot);
         }
         std::thread::scope(|scope| {
-            for (pool, lane) in self.pools.iter().zip(lanes) {
+            for (pool, lane) in self.0.iter().zip(lanes) {
                 let run = move || lane.into_iter().for_each(|(piece, slot)| *slot = Some(work(piece)));
                 scope.spawn(|| pool.install(run));
             }

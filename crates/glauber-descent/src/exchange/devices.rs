@@ -4,7 +4,6 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::distributed::{ReduceOperation, all_reduce};
 use burn::tensor::{Device, Tensor};
-use glauber_model::Network;
 use glauber_ranks::Ranks;
 
 use super::own_sum;
@@ -21,14 +20,14 @@ pub fn sums(devices: Vec<Device>) -> DeviceSums {
 }
 
 /// Gradients of this rank's micro-batches to those of all ranks. All parameters' sums are under way before the first is waited for.
-pub fn add_up(
-    network: &Network,
+pub fn add_up<M: Module>(
+    module: &M,
     gradients: Vec<GradientsParams>,
     ranks: &dyn Ranks,
     sums: &DeviceSums,
 ) -> GradientsParams {
     let mut reduce = Reduce { gradients, sums, present: Vec::new(), waiting: Vec::new() };
-    network.visit(&mut reduce);
+    module.visit(&mut reduce);
     let Reduce { mut present, waiting, .. } = reduce;
     ranks.sum(&mut present);
     let mut gradients = GradientsParams::new();

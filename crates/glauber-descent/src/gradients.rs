@@ -1,0 +1,127 @@
+//! Gradients of micro-batches, side by side, summed in a fixed order.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+
+use crate::jobs::{self, Job};
+use crate::{Exchange, Lanes};
+
+/// The mean gradient of a step's micro-batches.
+pub struct StepGradients {
+    /// Mean loss.
+    pub loss: f64,
+    /// Global norm of the mean gradient, before clipping.
+    pub norm: f64,
+    /// The mean gradient, scaled down to the clipping norm where it was longer.
+    pub gradients: GradientsParams,
+}
+
+/// One replica of forward and backward per thread.
+///
+/// Each replica's operations stay on its own thread, so the serial parts of several micro-batches run side by side. The sum
+/// runs in the order of the micro-batches: the result does not depend on the number of threads.
+pub struct Replicas {
+    lanes: Lanes,
+    exchange: Exchange,
+}
+
+impl Replicas {
+    /// At most `threads` replicas; one replica leaves the parallelism within its operations as it is.
+    pub fn new(threads: usize) -> Self {
+        Self { lanes: Lanes::new(threads), exchange: Exchange::none() }
+    }
+
+    /// From here on the micro-batches of other ranks count as well.
+    pub fn share(&mut self, exchange: Exchange) {
+        self.exchange = exchange;
+    }
+
+    /// How steps are shared with other ranks.
+    pub fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
+    /// What `pass` finds at every micro-batch, loss and gradients by the module's parameters, averaged over those of all ranks; the gradient's
+    /// global norm is clipped to `clip`. Of the parameters that other ranks step, no gradient.
+    pub fn step<M: Module, B: Sync>(
+        &self,
+        module: &M,
+        batches: &[B],
+        clip: f64,
+        pass: impl Fn(&B) -> (f64, GradientsParams) + Sync,
+    ) -> StepGradients {
+        let (losses, parts): (Vec<f64>, Vec<_>) = self.lanes.run(batches.iter().collect(), &pass).into_iter().unzip();
+        let parts = self.exchange.gradients(module, parts);
+        let mut totals = [losses.iter().sum::<f64>(), losses.len() as f64];
+        self.exchange.add_up(&mut totals);
+        let [loss, count] = totals;
+        let mut gradients = mean_gradients(module, parts, count);
+        let mut squares = squares(module, &gradients);
+        self.exchange.complete(&mut squares);
+        let norm = squares.iter().sum::<f64>().sqrt();
+        if norm > clip {
+            let scale = clip / norm;
+            module.visit(&mut Scale { gradients: &mut gradients, scale });
+        }
+        StepGradients { loss: loss / count, norm, gradients }
+    }
+}
+
+/// The mean of a module's gradients over `count` micro-batches, of which `parts` are added up in their order.
+pub fn mean_gradients<M: Module>(module: &M, parts: Vec<GradientsParams>, count: f64) -> GradientsParams {
+    struct Means<'a>(Vec<GradientsParams>, f64, Vec<Job<'a, GradientsParams>>);
+    impl ModuleVisitor for Means<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let (id, count) = (param.id, self.1);
+            let parts: Vec<Tensor<D>> = self.0.iter_mut().filter_map(|part| part.remove::<D>(id)).collect();
+            self.2.push(Box::new(move || {
+                let sum = parts.into_iter().reduce(|sum, gradient| sum + gradient);
+                let mean = sum.map(|sum| if count == 1.0 { sum } else { sum.div_scalar(count) });
+                Box::new(move |all| mean.into_iter().for_each(|mean| all.register(id, mean)))
+            }));
+        }
+    }
+    let mut means = Means(parts, count, Vec::new());
+    module.visit(&mut means);
+    let mut gradients = GradientsParams::new();
+    jobs::run(means.2, &mut gradients);
+    gradients
+}
+
+/// The sum of squares of the gradient by each parameter of a module, in their order; 0 where there is none.
+fn squares<M: Module>(module: &M, gradients: &GradientsParams) -> Vec<f64> {
+    struct Squares<'a>(&'a GradientsParams, Vec<Job<'a, Vec<f64>>>);
+    impl ModuleVisitor for Squares<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let gradient = self.0.get::<D>(param.id);
+            self.1.push(Box::new(move || {
+                let squares = gradient.map_or(0.0, sum_of_squares);
+                Box::new(move |all| all.push(squares))
+            }));
+        }
+    }
+    let mut visit = Squares(gradients, Vec::new());
+    module.visit(&mut visit);
+    let mut squares = Vec::new();
+    jobs::run(visit.1, &mut squares);
+    squares
+}
+
+/// Row by row on the device, then in order in f64: a device may add up a large tensor in whatever order its threads finish.
+pub(crate) fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> f64 {
+    tensor.square().sum_dim(D - 1).into_data().iter::<f64>().sum()
+}
+
+struct Scale<'a> {
+    gradients: &'a mut GradientsParams,
+    scale: f64,
+}
+
+impl ModuleVisitor for Scale<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.remove::<D>(param.id) {
+            self.gradients.register(param.id, gradient.mul_scalar(self.scale));
+        }
+    }
+}

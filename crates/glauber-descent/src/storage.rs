@@ -1,0 +1,97 @@
+//! Modules and trainings on disk, as safetensors.
+
+use std::fs;
+use std::path::Path;
+
+use burn::module::Module;
+use burn_store::{ModuleStore, SafetensorsStore, bridge};
+use glauber_fused::finite;
+
+use crate::{DescentError, Trainer};
+
+const WEIGHTS: &str = "weights.safetensors";
+const AVERAGE: &str = "average.safetensors";
+const MOMENTS: [&str; 2] = ["moment-1.safetensors", "moment-2.safetensors"];
+
+/// Writes the tensors of a module. Equal modules make equal files.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn save_module<M: Module>(path: &Path, module: &M) -> Result<(), DescentError> {
+    // The default metadata comes in random order.
+    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true).clear_metadata();
+    let saved = store.collect_from(module);
+    saved.map_err(|error| DescentError::io(path)(std::io::Error::other(error.to_string())))
+}
+
+/// Reads the tensors of a module into one of the same sizes.
+///
+/// # Errors
+/// [`DescentError::Malformed`] when the file is missing, damaged, of another module, or holds
+/// numbers that are not finite.
+pub fn load_module<M: Module>(path: &Path, module: &mut M) -> Result<(), DescentError> {
+    if !path.is_file() {
+        return Err(malformed(path, "the file is missing"));
+    }
+    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true);
+    for (name, stored) in store.get_all_tensors().map_err(|error| malformed(path, error))? {
+        let data = bridge::to_data(stored).map_err(|error| malformed(path, error))?;
+        finite(name, data).map_err(|error| malformed(path, error))?;
+    }
+    let applied = store.apply_to(module).map_err(|error| malformed(path, error))?;
+    match applied.unused.first() {
+        Some(unused) => Err(malformed(path, format!("a tensor `{unused}` that this network has not"))),
+        None => Ok(()),
+    }
+}
+
+fn malformed(path: &Path, found: impl ToString) -> DescentError {
+    let found = found.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+    DescentError::Malformed { path: path.into(), found: found.chars().take(160).collect() }
+}
+
+impl<M: Module + Sync> Trainer<M> {
+    /// Writes weights, average and optimiser into a folder that exists, a file each. The number of
+    /// [steps](Self::steps) is the caller's to keep.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), DescentError> {
+        // The store's files are for their owner alone; these are for whoever may read the folder.
+        let probe = folder.join(".permissions");
+        fs::write(&probe, "").map_err(DescentError::io(&probe))?;
+        let permissions = fs::metadata(&probe).map_err(DescentError::io(&probe))?.permissions();
+        fs::remove_file(&probe).map_err(DescentError::io(&probe))?;
+        let [first, second] = self.optimiser.moments.each_ref();
+        let files = [WEIGHTS, AVERAGE, MOMENTS[0], MOMENTS[1]];
+        for (name, module) in files.into_iter().zip([&self.model, &self.average, first, second]) {
+            let path = folder.join(name);
+            save_module(&path, module)?;
+            fs::set_permissions(&path, permissions.clone()).map_err(DescentError::io(&path))?;
+        }
+        Ok(())
+    }
+
+    /// Goes on where [`save`](Self::save) was called after so many steps, with the same settings: on
+    /// the CPU device bit for bit.
+    ///
+    /// # Errors
+    /// [`DescentError::Malformed`] names the file that is missing, damaged or of another module.
+    pub fn load(&mut self, folder: &Path, steps: usize) -> Result<(), DescentError> {
+        load_module(&folder.join(WEIGHTS), &mut self.model)?;
+        load_average(folder, &mut self.average)?;
+        for (name, moment) in MOMENTS.iter().zip(&mut self.optimiser.moments) {
+            load_module(&folder.join(name), moment)?;
+        }
+        self.optimiser.time = steps;
+        Ok(())
+    }
+}
+
+/// Reads the average that [`Trainer::save`] wrote: what one samples from.
+///
+/// # Errors
+/// As [`load_module`].
+pub fn load_average<M: Module>(folder: &Path, average: &mut M) -> Result<(), DescentError> {
+    load_module(&folder.join(AVERAGE), average)
+}

@@ -1,0 +1,67 @@
+//! What a configuration makes of optimisers: which weights they step how, and the learning rate's course.
+
+use glauber_descent::{Course, OptimiserConstants, ParamGroups, Settings, UpdateRule};
+use glauber_model::{Network, Role};
+use serde::{Deserialize, Serialize};
+
+use crate::TrainConfig;
+
+/// How weights follow their gradients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OptimiserKind {
+    /// AdamW throughout (Loshchilov and Hutter, 2019).
+    AdamW,
+    /// Muon for the matrices of attention and feed-forward layers, AdamW for the rest.
+    Muon,
+}
+
+impl OptimiserKind {
+    /// The rules of a network's parameters. The matrices of linear layers are decayed, those that modulate blocks included; biases and
+    /// embeddings are not.
+    pub fn groups(self, network: &Network) -> ParamGroups {
+        let rule = |role: Role| match role {
+            Role::Hidden if self == Self::Muon => UpdateRule::Muon,
+            role if role.is_matrix() => UpdateRule::DecayedAdamW,
+            _ => UpdateRule::AdamW,
+        };
+        network.roles().into_iter().map(|(parameter, role)| (parameter, rule(role))).collect()
+    }
+}
+
+impl TrainConfig {
+    /// How weights follow their gradients; `seed` is that of the batches.
+    pub fn settings(&self, seed: u64) -> Settings {
+        let &Self { beta_1, beta_2, weight_decay, micro_batches, clip_norm, average_decay, .. } = self;
+        let (peak, warmup_steps, steps) = (self.learning_rate, self.warmup_steps, self.steps);
+        let course = Course { peak, warmup_steps, steps, minimum: self.minimum_rate };
+        let constants = OptimiserConstants { beta_1, beta_2, weight_decay };
+        Settings { course, micro_batches, clip_norm, average_decay, constants, seed }
+    }
+}
+
+/// Learning rate of a step: linear warm-up, then half a cosine down to `minimum_rate` of the peak.
+pub fn learning_rate(config: &TrainConfig, step: usize) -> f64 {
+    config.settings(0).course.rate(step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_warms_up_then_falls_to_its_minimum() {
+        let config = TrainConfig {
+            steps: 100,
+            warmup_steps: 10,
+            learning_rate: 1.0,
+            minimum_rate: 0.1,
+            ..TrainConfig::default()
+        };
+        assert_eq!(learning_rate(&config, 0), 0.1);
+        assert_eq!(learning_rate(&config, 9), 1.0);
+        assert_eq!(learning_rate(&config, 10), 1.0);
+        assert!((learning_rate(&config, 55) - 0.55).abs() < 1e-12);
+        assert!((learning_rate(&config, 100) - 0.1).abs() < 1e-12);
+    }
+}

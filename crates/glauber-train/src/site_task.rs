@@ -1,0 +1,132 @@
+//! Training of site classifiers as a task.
+
+use std::marker::PhantomData;
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor};
+use glauber_chain::ChainRng;
+use glauber_descent::{Stream, Task, scalar};
+use glauber_model::{Network, SiteClassifier};
+use glauber_schedule::Schedule;
+
+use crate::{Drawing, Examples, Objective, Precision, SequenceSource, TrainConfig, TrainError, fit};
+
+/// A network is to learn the conditionals of noised sequences: which token stands at a site, given
+/// the others.
+///
+/// Any network that is a [`Module`] and a [`SiteClassifier`], any [`Objective`], any source of
+/// sequences.
+pub struct SiteTask<'a, N> {
+    source: &'a dyn SequenceSource,
+    schedule: &'a Schedule,
+    objective: &'a dyn Objective,
+    drawing: Drawing,
+    rows: usize,
+    prepare: Box<dyn Fn(N) -> N + Sync + 'a>,
+    network: PhantomData<fn(N)>,
+}
+
+impl<'a, N: SiteClassifier> SiteTask<'a, N> {
+    /// Batches of `rows` sequences, drawn as `drawing` says.
+    ///
+    /// # Errors
+    /// When network, objective and schedule do not fit each other.
+    pub fn new(
+        network: &N,
+        source: &'a dyn SequenceSource,
+        schedule: &'a Schedule,
+        objective: &'a dyn Objective,
+        rows: usize,
+    ) -> Result<Self, TrainError> {
+        fit::check(network, objective, schedule)?;
+        let drawing = Drawing { continuous: objective.is_continuous(), ..Drawing::held_out(network) };
+        Ok(Self {
+            source,
+            schedule,
+            objective,
+            drawing,
+            rows,
+            prepare: Box::new(|network| network),
+            network: PhantomData,
+        })
+    }
+
+    /// The same, but that sequences become examples as `drawing` says.
+    #[must_use]
+    pub fn with_drawing(self, drawing: Drawing) -> Self {
+        Self { drawing, ..self }
+    }
+}
+
+impl<'a> SiteTask<'a, Network> {
+    /// What a configuration trains a network on.
+    pub(crate) fn configured(
+        network: &Network,
+        source: &'a dyn SequenceSource,
+        schedule: &'a Schedule,
+        train: &'a TrainConfig,
+    ) -> Self {
+        let (precision, recomputes) = (train.precision, train.checkpoint_activations);
+        Self {
+            source,
+            schedule,
+            objective: train.objective,
+            drawing: Drawing::training(network, train),
+            rows: train.batch / train.micro_batches,
+            prepare: Box::new(move |network| precision.of(network.recomputing(recomputes))),
+            network: PhantomData,
+        }
+    }
+}
+
+impl<N: Module + SiteClassifier + Sync> Task for SiteTask<'_, N> {
+    type Model = N;
+    type Batch = Examples;
+    type Error = TrainError;
+
+    fn batch(&self, _: &N, stream: Stream) -> Result<Examples, TrainError> {
+        let mut rng = ChainRng::new(stream.seed, stream.number);
+        Examples::draw(self.source, self.schedule, self.rows, &self.drawing, &mut rng)
+    }
+
+    fn loss(&self, network: &N, examples: &Examples, device: &Device) -> Tensor<1> {
+        mean_loss(&(self.prepare)(network.clone()), self.objective, self.schedule, examples, device)
+    }
+}
+
+/// The mean loss of a batch of examples, a scalar `[1]`, in nats a site asked for.
+fn mean_loss(
+    network: &dyn SiteClassifier,
+    objective: &dyn Objective,
+    schedule: &Schedule,
+    examples: &Examples,
+    device: &Device,
+) -> Tensor<1> {
+    let (context, conditions) = examples.inputs(device);
+    let logits = network.logits(context, &conditions, examples.query());
+    let targets = examples.targets(objective, schedule, device);
+    targets.mean(objective.loss(logits, &targets))
+}
+
+/// Loss of a batch of examples, in nats a site asked for, and its gradient by every weight, named by the identifiers of the network's
+/// parameters. What a training step does with each micro-batch, before clipping.
+///
+/// `device` is the plain device that holds the network; gradients are taken on its autodiff counterpart.
+///
+/// # Panics
+/// When the examples' sequences are longer than the network's, or of another vocabulary.
+pub fn loss_and_gradients(
+    network: &Network,
+    objective: &dyn Objective,
+    schedule: &Schedule,
+    examples: &Examples,
+    precision: Precision,
+    device: &Device,
+) -> (f64, GradientsParams) {
+    let network = network.clone().train();
+    let rounded = precision.of(network.clone());
+    let loss = mean_loss(&rounded, objective, schedule, examples, &device.clone().autodiff());
+    let gradients = GradientsParams::from_grads(loss.backward(), &network);
+    (scalar(loss.inner()), gradients)
+}
