@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, Tensor};
 
 use crate::block::Block;
 use crate::conditions::{LevelEmbedding, RowCondition};
-use crate::constants::{RotaryTables, indices};
+use crate::constants::RotaryTables;
 use crate::embedding::Vocabulary;
 use crate::roles::Roles;
 use crate::{Asked, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
@@ -73,20 +73,6 @@ impl SiteClassifier for Bidirectional {
             None => embedded,
         };
         let states = self.states(embedded, &condition);
-        self.vocabulary.logits(pick(states, sites), self.vocabulary.modulation(condition))
-    }
-}
-
-/// The states of the sites asked for: `[batch, site, width]` to `[batch, asked site, width]`.
-pub(crate) fn pick(states: Tensor<3>, sites: Sites<'_>) -> Tensor<3> {
-    let device = states.device();
-    match sites {
-        Sites::All => states,
-        Sites::Block(block) => states.select(1, indices(block, &device)),
-        Sites::Each(each) => {
-            let width = states.dims()[2];
-            let at = indices(each, &device).reshape([each.len(), 1, 1]);
-            states.gather(1, at.expand([each.len(), 1, width]))
-        }
+        self.vocabulary.logits(sites.pick(states), self.vocabulary.modulation(condition))
     }
 }

@@ -5,6 +5,7 @@ use burn::tensor::{Device, Int, Tensor};
 
 use glauber_tokens::Site;
 
+use crate::constants::indices;
 use crate::{Bidirectional, Conditions, Hollow, MaskedQuery, ModelConfig, ModelError, NetworkKind};
 
 /// The sites whose logits are asked for.
@@ -25,6 +26,23 @@ impl Sites<'_> {
             Self::All => len,
             Self::Block(sites) => sites.len(),
             Self::Each(_) => 1,
+        }
+    }
+
+    /// What stands at the sites asked for: `[batch, site, width]` to `[batch, asked site, width]`.
+    ///
+    /// # Panics
+    /// When there is no such site, or [`Sites::Each`] does not name one site a row.
+    pub fn pick(&self, states: Tensor<3>) -> Tensor<3> {
+        let device = states.device();
+        match self {
+            Self::All => states,
+            Self::Block(block) => states.select(1, indices(block, &device)),
+            Self::Each(each) => {
+                let width = states.dims()[2];
+                let at = indices(each, &device).reshape([each.len(), 1, 1]);
+                states.gather(1, at.expand([each.len(), 1, width]))
+            }
         }
     }
 }

@@ -11,7 +11,6 @@ use burn::tensor::{Device, Int, Tensor};
 use glauber_fused::Rotary;
 
 use crate::attention::{apply, linear};
-use crate::bidirectional::pick;
 use crate::block::{Block, Merging, MergingBlock, Modulation};
 use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::{RotaryTables, StreamBiases};
@@ -209,8 +208,8 @@ impl SiteClassifier for Hollow {
             Sites::Block(block) => (block, 1),
             Sites::Each(each) => (each, batch),
         };
-        let states = streams.clone().map(|states| pick(states, sites));
-        let level_query = level_queries.map(|levels| pick(levels, sites));
+        let states = streams.clone().map(|states| sites.pick(states));
+        let level_query = level_queries.map(|levels| sites.pick(levels));
         let rotary = self.rotary.first(len);
         self.read_out(states, level_query, &modulations, &self.merging(asked, rows, len), |_, block| {
             let [before, after] = streams.clone();

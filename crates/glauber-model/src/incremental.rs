@@ -6,7 +6,6 @@ use burn::tensor::{Int, Tensor};
 use glauber_tokens::Site;
 
 use crate::attention::assign;
-use crate::bidirectional::pick;
 use crate::hollow::{Hollow, Modulations};
 use crate::{Conditions, SiteClassifier, Sites, States};
 
@@ -109,8 +108,8 @@ impl States for Incremental<'_> {
         assert!(first < len && last < len, "sites below {len}, at least one");
         self.compute(0, self.streams[0].border..last + 1);
         self.compute(1, first..self.streams[1].border);
-        let states = self.streams.each_ref().map(|stream| pick(stream.states.clone(), Sites::Block(sites)));
-        let level_query = self.level_queries.clone().map(|levels| pick(levels, Sites::Block(sites)));
+        let states = self.streams.each_ref().map(|stream| Sites::Block(sites).pick(stream.states.clone()));
+        let level_query = self.level_queries.clone().map(|levels| Sites::Block(sites).pick(levels));
         let merging = self.network.merging(sites, 1, len);
         self.network.read_out(states, level_query, &self.modulations, &merging, |at, _| {
             self.streams.each_ref().map(|stream| stream.merging_keys[at].clone())

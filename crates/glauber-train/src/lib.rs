@@ -25,7 +25,10 @@ pub use conditional::NetworkConditional;
 pub use config::{DataConfig, Extension, RunConfig, TrainConfig};
 pub use device_sampler::{DeviceChains, DeviceSampler};
 pub use error::TrainError;
-pub use glauber_descent::{DescentError, Settings, Step, Stream, Task, Trainer};
+pub use glauber_descent::{
+    Course, DescentError, ParamGroups, Settings, Step, Stream, Task, Trainer, UpdateRule, load_average, load_module,
+    save_module,
+};
 pub use glauber_model::Asked;
 pub use image_config::{ImageConfig, ImageTokens, ImagesConfig, TokenizerConfig};
 pub use objective::{
@@ -41,5 +44,5 @@ pub use run::{
     Vocabulary, changes, picture,
 };
 pub use site_task::{SiteTask, loss_and_gradients};
-pub use source::SequenceSource;
+pub use source::{SequenceSource, Windows};
 pub use trainer::{ExcessFn, Run, SampleFn, Surroundings};

@@ -1,6 +1,7 @@
 //! What a configuration makes of optimisers: which weights they step how, and the learning rate's course.
 
-use glauber_descent::{Course, OptimiserConstants, ParamGroups, Settings, UpdateRule};
+use burn::tensor::Device;
+use glauber_descent::{Course, OptimiserConstants, ParamGroups, Settings, Trainer, UpdateRule};
 use glauber_model::{Network, Role};
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,13 @@ impl OptimiserKind {
 }
 
 impl TrainConfig {
+    /// A trainer of a network, whose batches are drawn from `seed`. Of the configuration it takes what says how weights follow their
+    /// gradients; the caller takes the steps, evaluates and writes.
+    pub fn trainer(&self, network: Network, seed: u64, device: &Device, threads: usize) -> Trainer<Network> {
+        let groups = self.optimiser.groups(&network);
+        Trainer::new(network, groups, self.settings(seed), device, threads)
+    }
+
     /// How weights follow their gradients; `seed` is that of the batches.
     pub fn settings(&self, seed: u64) -> Settings {
         let &Self { beta_1, beta_2, weight_decay, micro_batches, clip_norm, average_decay, .. } = self;

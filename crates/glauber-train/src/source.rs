@@ -5,10 +5,47 @@ use glauber_chain::oracles::{MarkovMixture, MarkovSource};
 use glauber_text::Sequences;
 use glauber_tokens::Token;
 
+use crate::TrainError;
+
 /// A source of sequences of any length, each drawn with the generator given: the same generator, the same sequence.
 pub trait SequenceSource: Send + Sync {
     /// Draws one sequence, shape `[site]`, and says which class it belongs to, where sequences have classes.
     fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize>;
+}
+
+/// Windows at uniform offsets of tokens in memory.
+///
+/// ```
+/// use glauber_train::Windows;
+///
+/// assert!(Windows::new(vec![1, 2, 3, 4], 3).is_ok());
+/// assert!(Windows::new(vec![1, 2], 3).is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Windows(Vec<Token>);
+
+impl Windows {
+    /// For sequences of up to `len` sites.
+    ///
+    /// # Errors
+    /// [`TrainError::Sequence`] when there are fewer tokens than sites.
+    pub fn new(tokens: Vec<Token>, len: usize) -> Result<Self, TrainError> {
+        match tokens.len() < len.max(1) {
+            true => Err(TrainError::Sequence {
+                found: format!("{} tokens", tokens.len()),
+                expected: format!("at least {}, the sites of a sequence", len.max(1)),
+            }),
+            false => Ok(Self(tokens)),
+        }
+    }
+}
+
+impl SequenceSource for Windows {
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
+        let start = rng.below(self.0.len() - out.len() + 1);
+        out.copy_from_slice(&self.0[start..start + out.len()]);
+        None
+    }
 }
 
 impl SequenceSource for Sequences<'_> {

@@ -107,11 +107,10 @@ impl Run {
         let network = Network::new(&config.model, vocabulary.size, config.data.length(), config.seed, device)?;
         fit::check_law(network.answers(), &schedule)?;
         let (lock, folder) = folder(&config)?;
-        let groups = config.train.optimiser.groups(&network);
-        let settings = config.train.settings(seed_for(config.seed, Purpose::Training));
+        let seed = seed_for(config.seed, Purpose::Training);
         Ok(Self {
             _lock: lock,
-            trainer: Trainer::new(network, groups, settings, device, threads),
+            trainer: config.train.trainer(network, seed, device, threads),
             schedule,
             folder,
             state: TrainingState::default(),

@@ -1,0 +1,58 @@
+//! The examples do what they say, in small.
+
+#[path = "../../examples/class_conditional.rs"]
+#[allow(dead_code)]
+mod class_conditional;
+#[path = "../../examples/own_data.rs"]
+#[allow(dead_code)]
+mod own_data;
+#[path = "../../examples/own_network.rs"]
+#[allow(dead_code)]
+mod own_network;
+#[path = "../../examples/own_objective.rs"]
+#[allow(dead_code)]
+mod own_objective;
+#[path = "../../examples/resume.rs"]
+#[allow(dead_code)]
+mod resume;
+#[path = "../../examples/train_text.rs"]
+#[allow(dead_code)]
+mod train_text;
+
+#[test]
+fn text_is_trained_on_and_sampled() {
+    let samples = train_text::samples(&"It is a truth universally acknowledged. ".repeat(10), 3).unwrap();
+    assert!(samples.len() == 3 && samples.iter().all(|text| !text.is_empty()));
+    assert!(train_text::samples("too short", 3).is_err());
+}
+
+#[test]
+fn a_training_goes_on_to_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let [unbroken, resumed] = resume::losses(folder.path()).unwrap();
+    assert_eq!(unbroken[10..], resumed[..]);
+}
+
+#[test]
+fn an_objective_of_ones_own_learns() {
+    let [first, last] = own_objective::first_and_last(60).unwrap();
+    assert!(last < first - 0.05, "{first} to {last}");
+}
+
+#[test]
+fn a_network_of_ones_own_learns_and_is_sampled() {
+    let ([first, last], samples) = own_network::train_and_sample(150).unwrap();
+    assert!(last < first - 0.05 && samples == 8, "{first} to {last}");
+}
+
+#[test]
+fn data_of_ones_own_come_back_as_they_went_in() {
+    let melodies = own_data::melodies(3).unwrap();
+    assert!(melodies.len() == 2 && melodies.iter().all(|melody| melody.len() == 16));
+}
+
+#[test]
+fn a_class_is_drawn_and_guidance_emphasises_it() {
+    let [plain, guided] = class_conditional::posteriors(150).unwrap();
+    assert!(plain > 0.6 && guided > plain, "{plain}, guided {guided}");
+}
