@@ -145,6 +145,12 @@ impl Chains {
         Ok(())
     }
 
+    /// The rows in stretches, to be shared out over threads.
+    pub(crate) fn shares(&mut self) -> Vec<ChainsView<'_>> {
+        let size = self.rows().div_ceil(4 * rayon::current_num_threads()).max(1);
+        self.view().split(size)
+    }
+
     pub(crate) fn view(&mut self) -> ChainsView<'_> {
         ChainsView {
             len: self.tokens.len(),
@@ -175,7 +181,7 @@ impl<'a> ChainsView<'a> {
     }
 
     /// Stretches of at most `size` rows.
-    pub fn split(self, size: usize) -> Vec<ChainsView<'a>> {
+    fn split(self, size: usize) -> Vec<ChainsView<'a>> {
         let (len, clamped) = (self.len, self.clamped);
         self.tokens
             .chunks_mut(size * len)

@@ -3,7 +3,7 @@
 use glauber_tokens::Token;
 use serde::{Deserialize, Serialize};
 
-use crate::ChainError;
+use crate::{ChainError, Refusal};
 
 /// How the heat-bath draw departs from the conditional `r`. The default draws from `r` itself.
 ///
@@ -76,6 +76,29 @@ impl DrawControls {
         if self.top_k.is_some_and(|k| k < row.len()) || self.top_p.is_some() {
             self.truncate(row);
         }
+    }
+
+    /// Turns log-probabilities, shape `[token]`, into those of the law that draws under these controls come from, in place: they sum to 1.
+    /// The default controls normalise.
+    ///
+    /// # Errors
+    /// When the total mass is not a positive finite number.
+    pub fn log_law(&self, row: &mut [f64]) -> Result<(), Refusal> {
+        if !self.is_neutral() {
+            self.apply(row);
+            row.iter_mut().for_each(|weight| *weight = weight.ln());
+        }
+        // `max` would drop a NaN silently.
+        if row.iter().any(|x| x.is_nan()) {
+            return Err(Refusal::Mass(f64::NAN));
+        }
+        let peak = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let total = peak + row.iter().map(|x| (x - peak).exp()).sum::<f64>().ln();
+        if !total.is_finite() {
+            return Err(Refusal::Mass(peak.exp()));
+        }
+        row.iter_mut().for_each(|x| *x -= total);
+        Ok(())
     }
 
     fn truncate(&self, weights: &mut [f64]) {
