@@ -88,17 +88,7 @@ impl DrawControls {
             self.apply(row);
             row.iter_mut().for_each(|weight| *weight = weight.ln());
         }
-        // `max` would drop a NaN silently.
-        if row.iter().any(|x| x.is_nan()) {
-            return Err(Refusal::Mass(f64::NAN));
-        }
-        let peak = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let total = peak + row.iter().map(|x| (x - peak).exp()).sum::<f64>().ln();
-        if !total.is_finite() {
-            return Err(Refusal::Mass(peak.exp()));
-        }
-        row.iter_mut().for_each(|x| *x -= total);
-        Ok(())
+        normalise(row).map_err(Refusal::Mass)
     }
 
     fn truncate(&self, weights: &mut [f64]) {
@@ -126,6 +116,24 @@ impl DrawControls {
             }
         }
     }
+}
+
+/// Makes log-probabilities, shape `[token]`, sum to 1 in place.
+///
+/// # Errors
+/// The total mass, when it is not a positive finite number.
+pub(crate) fn normalise(logs: &mut [f64]) -> Result<(), f64> {
+    // `max` would drop a NaN silently.
+    if logs.iter().any(|x| x.is_nan()) {
+        return Err(f64::NAN);
+    }
+    let peak = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let total = peak + logs.iter().map(|x| (x - peak).exp()).sum::<f64>().ln();
+    if !total.is_finite() {
+        return Err(peak.exp());
+    }
+    logs.iter_mut().for_each(|x| *x -= total);
+    Ok(())
 }
 
 /// The token at a uniform number in `[0, 1)` by inversion of the cumulative weights, shape `[token]`. Never a token of weight 0.

@@ -10,7 +10,8 @@ use rayon::prelude::*;
 use crate::controls::draw;
 use crate::{ChainError, Chains, SiteConditional, StepDiagnostics, update};
 
-/// One touch of one site, to be undone: step `t` drew from the noise law `Π_t`, and the site shows a token now.
+/// One touch of one site, to be undone: step `t` drew from the noise law `Π_t`, and the site shows
+/// a token now.
 #[derive(Debug, Clone, Copy)]
 pub struct Touch<'a> {
     /// The step `t`: conditionals are those of `X_t`, before it.
@@ -59,10 +60,11 @@ impl<'a> Touch<'a> {
     }
 }
 
-/// The sites that each step touches and what it draws there: those of a [`Schedule`], or of a [`SiteOrder`] alone.
+/// The sites that each step touches and what it draws there: those of a [`Schedule`], or of a
+/// [`SiteOrder`] alone.
 ///
-/// An order alone is for a target that stays what it is, as in Markov-chain Monte Carlo. Its steps leave nothing of a site, `Π_t(φ) = 0`,
-/// and draw every token alike.
+/// An order alone is for a target that stays what it is, as in Markov-chain Monte Carlo. Its steps
+/// leave nothing of a site, `Π_t(φ) = 0`, and draw every token alike.
 #[derive(Debug, Clone, Copy)]
 pub struct Steps<'a> {
     pub(crate) order: &'a SiteOrder,
@@ -94,18 +96,19 @@ impl Refusal {
     pub(crate) fn at(self, row: usize, touch: &Touch<'_>) -> ChainError {
         let Touch { step, site, shown, .. } = *touch;
         match self {
-            Self::Mass(mass) if mass.is_nan() => ChainError::NotANumber { row, site, step },
-            Self::Mass(mass) => ChainError::NoMass { row, site, step, mass },
+            Self::Mass(mass) => ChainError::of_mass(row, site, step, mass),
             Self::Shown => ChainError::Impossible { site, token: shown, step },
         }
     }
 }
 
-/// How a reverse chain draws a site anew, given the conditional `r` of the site at the time before the step.
+/// How a reverse chain draws a site anew, given the conditional `r` of the site at the time before
+/// the step.
 ///
-/// A kernel is its law, [`log_probabilities`](Self::log_probabilities): samplers draw from it with one uniform number, and likelihood
-/// bounds sum over it. A chain down a schedule is exact, with exact conditionals and single sites, if the law takes what a site shows
-/// after a step, `Π_t(φ) r + Π_t`, to `r`. [`HeatBath`](crate::HeatBath) and [`Lazy`](crate::Lazy) do.
+/// A kernel is its law, [`log_probabilities`](Self::log_probabilities): samplers draw from it with
+/// one uniform number, and likelihood bounds sum over it. A chain down a schedule is exact, with
+/// exact conditionals and single sites, if the law takes `Π_t(φ) r + Π_t`, what a site shows after
+/// the step, to `r`. [`HeatBath`](crate::HeatBath) and [`Lazy`](crate::Lazy) do.
 ///
 /// ```
 /// use glauber_chain::{DrawControls, Refusal, ReverseKernel, ReverseSampler, Sampler, Touch, oracles::MarkovSource};
@@ -131,8 +134,8 @@ impl Refusal {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait ReverseKernel: Debug + Send + Sync {
-    /// Turns `log r` of a site, shape `[token]`, into the logarithms of the probabilities that a draw gives each token, in nats, in place.
-    /// `r` may have any positive mass; the law sums to 1.
+    /// Turns `log r` of a site, shape `[token]`, into the logarithms of the probabilities that a
+    /// draw gives each token, in nats, in place. `r` may have any positive mass; the law sums to 1.
     ///
     /// # Errors
     /// When `r` has no positive finite mass, or the site shows what it cannot show.
@@ -147,19 +150,21 @@ pub trait ReverseKernel: Debug + Send + Sync {
         path.rsplit("::").next().unwrap_or(path)
     }
 
-    /// Whether [`draw`](Self::draw) reads log-probabilities, as the default does, instead of probabilities.
+    /// Whether [`draw`](Self::draw) reads log-probabilities, as the default does, instead of
+    /// probabilities.
     fn reads_logs(&self) -> bool {
         true
     }
 
-    /// Whether a draw is plain inversion of the conditional, whatever stands there, so that it may come from a
-    /// [`LawTable`](crate::LawTable).
+    /// Whether a draw is plain inversion of the conditional, whatever stands there, so that it may
+    /// come from a [`LawTable`](crate::LawTable).
     fn is_plain(&self) -> bool {
         false
     }
 
-    /// The draw at a uniform number in `[0, 1)`. `rates` is the conditional, shape `[token]`, as [`reads_logs`](Self::reads_logs) asks
-    /// for it; it is overwritten. Override both where a draw is cheaper than the whole law.
+    /// The draw at a uniform number in `[0, 1)`. `rates` is the conditional, shape `[token]`, as
+    /// [`reads_logs`](Self::reads_logs) asks for it; it is overwritten. Override both where a draw
+    /// is cheaper than the whole law.
     ///
     /// # Errors
     /// As [`log_probabilities`](Self::log_probabilities).
@@ -172,12 +177,14 @@ pub trait ReverseKernel: Debug + Send + Sync {
         draw(rates, uniform).map_err(Refusal::Mass)
     }
 
-    /// Redraws the free sites of `sites` in every chain, from one evaluation, for a target that stays what it is. Uses one uniform number
-    /// for each redraw; evaluates nothing where all the sites are clamped.
+    /// Redraws the free sites of `sites` in every chain, from one evaluation, for a target that
+    /// stays what it is. Uses one uniform number for each redraw; evaluates nothing where all the
+    /// sites are clamped.
     ///
     /// # Errors
-    /// When the conditional fails, writes a NaN or leaves no token possible, or has another number of sites than the chains, or when a
-    /// chain shows a token outside the vocabulary, or one that it cannot show. Chains before the one at fault have been updated.
+    /// When the conditional fails, writes a NaN or leaves no token possible, or has another number
+    /// of sites than the chains, or when a chain shows a token outside the vocabulary, or one that
+    /// it cannot show. Chains before the one at fault have been updated.
     fn update<C: SiteConditional + ?Sized>(
         &self,
         conditional: &C,
@@ -191,8 +198,9 @@ pub trait ReverseKernel: Debug + Send + Sync {
         update::update(self, conditional, chains, step, sites)
     }
 
-    /// Updates the sites of `steps` in turn, all chains in one evaluation a step. A sweep of Markov-chain Monte Carlo takes the steps
-    /// `0..order.horizon()` of an order; a reverse chain takes those of a schedule backwards.
+    /// Updates the sites of `steps` in turn, all chains in one evaluation a step. A sweep of
+    /// Markov-chain Monte Carlo takes the steps `0..order.horizon()` of an order; a reverse chain
+    /// takes those of a schedule backwards.
     ///
     /// # Errors
     /// As [`update`](Self::update), and when schedule and conditional do not fit.
@@ -214,8 +222,8 @@ pub trait ReverseKernel: Debug + Send + Sync {
         update::run_view(self, conditional, chains.view(), of, steps)
     }
 
-    /// [`run`](Self::run) with the chains shared out over the threads of the rayon pool: for conditionals that are cheap to evaluate.
-    /// The result is the same, bit by bit.
+    /// [`run`](Self::run) with the chains shared out over the threads of the rayon pool: for
+    /// conditionals that are cheap to evaluate. The result is the same, bit by bit.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -240,7 +248,8 @@ pub trait ReverseKernel: Debug + Send + Sync {
     }
 }
 
-/// Kernels behind pointers: `&K`, and `Box<dyn ReverseKernel>` where the kernel is chosen at run time.
+/// Kernels behind pointers: `&K`, and `Box<dyn ReverseKernel>` where the kernel is chosen at run
+/// time.
 impl<P: Deref<Target: ReverseKernel> + Debug + Send + Sync> ReverseKernel for P {
     fn log_probabilities(&self, touch: &Touch<'_>, rates: &mut [f64]) -> Result<(), Refusal> {
         (**self).log_probabilities(touch, rates)

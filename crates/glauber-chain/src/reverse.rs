@@ -8,11 +8,12 @@ use glauber_tokens::Step;
 use crate::sampler::{Progress, Sampler, Watch, check};
 use crate::{ChainError, Chains, ReverseKernel, SiteConditional, StepDiagnostics};
 
-/// Samples `X_0` by undoing the steps `T−1, …, 0` of a schedule: step `t` redraws its sites from `P(X_{t,i} = · | x_{-i})`, or from
-/// their posterior, as the kernel says. [`run`](Sampler::run) tells its watcher of every sweep.
+/// Samples `X_0` by undoing the steps `T−1, …, 0` of a schedule: step `t` redraws its sites from
+/// `P(X_{t,i} = · | x_{-i})`, or from their posterior, as the kernel says. [`run`](Sampler::run)
+/// tells its watcher of every sweep.
 ///
-/// Exact for [`HeatBath`](crate::HeatBath) and [`Lazy`](crate::Lazy), with exact conditionals, an order of single sites, and a start from
-/// the law of `X_T`.
+/// Exact for [`HeatBath`](crate::HeatBath) and [`Lazy`](crate::Lazy), with exact conditionals, an
+/// order of single sites, and a start from the law of `X_T`.
 #[derive(Debug, Clone)]
 pub struct ReverseSampler<'a, K = Box<dyn ReverseKernel>> {
     schedule: Cow<'a, Schedule>,
@@ -20,7 +21,8 @@ pub struct ReverseSampler<'a, K = Box<dyn ReverseKernel>> {
 }
 
 impl<'a, K: ReverseKernel> ReverseSampler<'a, K> {
-    /// Joins a schedule, borrowed or owned, and a kernel: a `Box<dyn ReverseKernel>` where that is decided at run time.
+    /// Joins a schedule, borrowed or owned, and a kernel: a `Box<dyn ReverseKernel>` where that is
+    /// decided at run time.
     pub fn new(schedule: impl Into<Cow<'a, Schedule>>, kernel: K) -> Self {
         Self { schedule: schedule.into(), kernel }
     }
@@ -44,7 +46,7 @@ impl<K: ReverseKernel> Sampler for ReverseSampler<'_, K> {
         to: Step,
         watch: &mut Watch<'_>,
     ) -> Result<StepDiagnostics, ChainError> {
-        check(&self.schedule, conditional, from, to)?;
+        check(&self.schedule, conditional, chains, (from, to))?;
         let order = self.schedule.order();
         let mut diagnostics = StepDiagnostics::default();
         let mut times = vec![from; chains.rows()];
@@ -68,7 +70,7 @@ impl<K: ReverseKernel> Sampler for ReverseSampler<'_, K> {
         chains: &mut Chains,
     ) -> Result<StepDiagnostics, ChainError> {
         let horizon = self.schedule.horizon();
-        check(&self.schedule, conditional, horizon, 0)?;
+        check(&self.schedule, conditional, chains, (horizon, 0))?;
         self.kernel.run_parallel(conditional, chains, self.schedule(), (0..horizon).rev())
     }
 }

@@ -207,20 +207,14 @@ fn evaluate<K: ReverseKernel, C: SiteConditional + ?Sized>(
     }
 }
 
-pub(crate) fn check_fit<C: SiteConditional + ?Sized>(conditional: &C, chains: &Chains) -> Result<(), ChainError> {
+fn check_fit<C: SiteConditional + ?Sized>(conditional: &C, chains: &Chains) -> Result<(), ChainError> {
     check_len(conditional.len(), chains)?;
     Ok(chains.tokens().check_vocab(conditional.vocab())?)
 }
 
-pub(crate) fn check_len(found: usize, chains: &Chains) -> Result<(), ChainError> {
-    if found == chains.len() {
-        return Ok(());
-    }
-    Err(ChainError::Mismatch {
-        what: "sites of the conditional and of the order, against those of the chains",
-        found,
-        expected: chains.len(),
-    })
+fn check_len(found: usize, chains: &Chains) -> Result<(), ChainError> {
+    let what = "sites of the conditional and of the order, against those of the chains";
+    ChainError::unless_equal(what, found, chains.len())
 }
 
 pub(crate) fn check_steps<C: SiteConditional + ?Sized>(
@@ -234,9 +228,6 @@ pub(crate) fn check_steps<C: SiteConditional + ?Sized>(
 }
 
 pub(crate) fn check_vocab<C: SiteConditional + ?Sized>(conditional: &C, schedule: &Schedule) -> Result<(), ChainError> {
-    let (found, expected) = (conditional.vocab(), schedule.law().vocab());
-    if found == expected {
-        return Ok(());
-    }
-    Err(ChainError::Mismatch { what: "tokens of the conditional, against those of the noise law", found, expected })
+    let what = "tokens of the conditional, against those of the noise law";
+    ChainError::unless_equal(what, conditional.vocab(), schedule.law().vocab())
 }

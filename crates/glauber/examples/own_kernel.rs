@@ -6,8 +6,9 @@ use glauber::chain::oracles::EnumeratedTable;
 use glauber::chain::{DrawControls, Lazy, Refusal, ReverseKernel, ReverseSampler, Sampler, Touch};
 use glauber::schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 
-/// A maximal coupling. After the step the site has the law `s = Π(φ) r + Π`, before it `r`. The token shown stays with probability
-/// `min(1, r / s)`; else another is drawn from what `r` has more than `s`.
+/// A maximal coupling. After the step the site has the law `s = Π(φ) r + Π`, before it `r`. The
+/// token shown stays with probability `min(1, r / s)`; else another is drawn from what `r` has more
+/// than `s`.
 #[derive(Debug)]
 struct Coupling;
 

@@ -11,6 +11,7 @@ pub use exact::ExactBound;
 use posterior::{Noise, Posterior};
 pub use terms::BoundTerms;
 
+use crate::update::check_vocab;
 use crate::{ChainError, ChainRng, ReverseKernel, RowSites, SiteConditional, TokenRows, Touch, corrupt};
 
 /// How a bound is sampled.
@@ -82,14 +83,8 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
     /// # Errors
     /// When `u` has another vocabulary, is negative or does not sum to 1 within 1e-9.
     pub fn with_signal_law(self, law: &[f64]) -> Result<Self, ChainError> {
-        let expected = self.schedule.law().vocab();
-        if law.len() != expected {
-            return Err(ChainError::Mismatch { what: "tokens of the signal law", found: law.len(), expected });
-        }
-        let sum: f64 = law.iter().sum();
-        if !(law.iter().all(|&p| p >= 0.0) && (sum - 1.0).abs() <= 1e-9) {
-            return Err(ChainError::NotADistribution { what: "the signal law".into(), sum });
-        }
+        ChainError::unless_equal("tokens of the signal law", law.len(), self.noise.vocab())?;
+        ChainError::unless_law("the signal law", law, 1e-9)?;
         Ok(Self { signal_law: Some(law.to_vec()), ..self })
     }
 
@@ -126,9 +121,7 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
     ) -> Result<BoundTerms, ChainError> {
         self.check_clean(clean)?;
         self.check_conditional(conditional)?;
-        if rngs.len() != clean.rows() {
-            return Err(ChainError::Mismatch { what: "generators", found: rngs.len(), expected: clean.rows() });
-        }
+        ChainError::unless_equal("generators", rngs.len(), clean.rows())?;
         for (key, count) in [("draws", sampling.draws), ("rows", sampling.rows)] {
             if count == 0 {
                 return Err(ChainError::OutOfRange { key, found: 0.0, expected: "at least 1" });
@@ -228,23 +221,14 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
     }
 
     fn check_clean(&self, clean: &TokenBatch) -> Result<(), ChainError> {
-        let (found, expected) = (clean.len(), self.schedule.len());
-        if found != expected {
-            return Err(ChainError::Mismatch { what: "clean sites per row", found, expected });
-        }
+        ChainError::unless_equal("clean sites per row", clean.len(), self.schedule.len())?;
         Ok(clean.check_vocab(self.noise.vocab())?)
     }
 
     fn check_conditional<C: SiteConditional + ?Sized>(&self, conditional: &C) -> Result<(), ChainError> {
-        for (what, found, expected) in [
-            ("tokens of the conditional, against those of the noise law", conditional.vocab(), self.noise.vocab()),
-            ("sites of the conditional, against those of the schedule", conditional.len(), self.schedule.len()),
-        ] {
-            if found != expected {
-                return Err(ChainError::Mismatch { what, found, expected });
-            }
-        }
-        Ok(())
+        check_vocab(conditional, self.schedule)?;
+        let what = "sites of the conditional, against those of the schedule";
+        ChainError::unless_equal(what, conditional.len(), self.schedule.len())
     }
 }
 

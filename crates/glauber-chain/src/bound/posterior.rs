@@ -48,18 +48,20 @@ impl<'a> Posterior<'a> {
     pub fn divergence(&self, noise: &Noise<'_>, log_model: &[f64]) -> Result<f64, Token> {
         let shown = self.touch.shown as usize;
         let (keep, drawn) = (self.touch.keep, self.touch.noise(self.touch.shown));
-        let log_mass = (keep * self.before(noise, shown) + drawn).ln();
+        let mass = keep * self.before(noise, shown) + drawn;
+        let [to_itself, to_another] =
+            [keep + drawn, drawn].map(|transition| (transition / mass, (transition / mass).ln()));
         let mut sum = 0.0;
         for (b, log_model) in log_model.iter().enumerate() {
-            let transition = if b == shown { keep + drawn } else { drawn };
-            let posterior = self.before(noise, b) * transition * (-log_mass).exp();
+            let (share, log_share) = if b == shown { to_itself } else { to_another };
+            let posterior = self.before(noise, b) * share;
             if posterior == 0.0 {
                 continue;
             }
             if *log_model == f64::NEG_INFINITY {
                 return Err(b as Token);
             }
-            sum += posterior * (self.log_before(noise, b) + transition.ln() - log_mass - log_model);
+            sum += posterior * (self.log_before(noise, b) + log_share - log_model);
         }
         Ok(sum)
     }

@@ -58,13 +58,7 @@ impl Lazy {
         rates: &mut [f64],
     ) -> Result<(), ChainError> {
         let vocab = schedule.law().vocab();
-        if rates.len() != vocab {
-            return Err(ChainError::Mismatch {
-                what: "tokens of the conditional",
-                found: rates.len(),
-                expected: vocab,
-            });
-        }
+        ChainError::unless_equal("tokens of the conditional", rates.len(), vocab)?;
         if shown as usize >= vocab {
             return Err(TokenError::OutsideVocabulary { token: shown, row: 0, site, vocab }.into());
         }
@@ -88,7 +82,8 @@ impl ReverseKernel for Lazy {
         }
         let kept = rates[shown];
         let mass = log_add(keep.ln() + kept, noise.ln());
-        rates.iter_mut().for_each(|log| *log += noise.ln() - mass);
+        let moved = noise.ln() - mass;
+        rates.iter_mut().for_each(|log| *log += moved);
         rates[shown] = kept + (keep + noise).ln() - mass;
         Ok(())
     }

@@ -10,7 +10,6 @@ use super::SkipAhead;
 use super::held::Held;
 use crate::chains::ChainsView;
 use crate::sampler::{Progress, Sampler, Watch, check};
-use crate::update::check_steps;
 use crate::{ChainError, Chains, ReverseKernel, RowSites, SiteConditional, StepDiagnostics, TokenRows, Touch};
 
 /// Samples `X_0` by the lazy kernel, equation (L), and evaluates the conditionals of all sites of a row at once only when its tokens
@@ -80,16 +79,6 @@ impl<'a> SkipAheadSampler<'a> {
     /// The rules for skipping.
     pub fn skip(&self) -> SkipAhead {
         self.skip
-    }
-
-    fn check(
-        &self,
-        conditional: &dyn SiteConditional,
-        chains: &Chains,
-        (from, to): (Step, Step),
-    ) -> Result<(), ChainError> {
-        check(&self.schedule, conditional, from, to)?;
-        check_steps(conditional, chains, self.schedule().into())
     }
 
     /// Evaluates every unfinished row and walks it down from there. `None` when all rows are at time `to`.
@@ -206,7 +195,7 @@ impl Sampler for SkipAheadSampler<'_> {
         to: Step,
         watch: &mut Watch<'_>,
     ) -> Result<StepDiagnostics, ChainError> {
-        self.check(conditional, chains, (from, to))?;
+        check(&self.schedule, conditional, chains, (from, to))?;
         let mut times = vec![from; chains.rows()];
         let mut scratch = Scratch::default();
         let mut diagnostics = StepDiagnostics::default();
@@ -227,7 +216,7 @@ impl Sampler for SkipAheadSampler<'_> {
         chains: &mut Chains,
     ) -> Result<StepDiagnostics, ChainError> {
         let horizon = self.schedule.horizon();
-        self.check(conditional, chains, (horizon, 0))?;
+        check(&self.schedule, conditional, chains, (horizon, 0))?;
         let share = |mut view: ChainsView<'_>| {
             let mut times = vec![horizon; view.rngs.len()];
             let mut scratch = Scratch::default();

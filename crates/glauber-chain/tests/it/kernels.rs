@@ -9,7 +9,8 @@ use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Token, TokenBatch};
 use proptest::prelude::*;
 
-/// Stays with probability a half of what it might, and else draws from the conditional: a kernel that has nothing but its law.
+/// Stays with probability a half of what it might, and else draws from the conditional: a kernel
+/// that has nothing but its law.
 #[derive(Debug)]
 struct Sticky;
 
@@ -52,7 +53,8 @@ fn schedules(vocab: usize) -> Vec<Schedule> {
 /// Uniform numbers in all, evenly spaced.
 const GRID: usize = 1 << 12;
 
-/// The share of the unit interval that gives each token, shape `[token]`; none where a draw is refused.
+/// The share of the unit interval that gives each token, shape `[token]`; none where a draw is
+/// refused.
 fn swept(kernel: &dyn ReverseKernel, touch: &Touch<'_>, rates: &[f64]) -> Result<Vec<f64>, Refusal> {
     let mut shares = vec![0.0; rates.len()];
     for k in 0..GRID {
@@ -66,7 +68,8 @@ fn swept(kernel: &dyn ReverseKernel, touch: &Touch<'_>, rates: &[f64]) -> Result
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// A token has one stretch of the unit interval, so that the grid measures its probability to less than two of its spacings.
+    /// A token has one stretch of the unit interval, so that the grid measures its probability to
+    /// less than two of its spacings.
     #[test]
     fn the_law_reported_is_the_law_of_the_draws(
         weights in prop::collection::vec(0u8..5, 2..6), mass in 0.5..2.0f64, shown in 0usize..6, step in 0usize..8,
@@ -118,7 +121,8 @@ fn kernels_have_names_and_touches_tell_of_their_step() {
     assert_eq!((touch.keep, touch.noise(0)), (schedule.keep_probability(5), schedule.noise_probability(5, 0)));
 }
 
-/// A kernel from outside goes through the sampler, draw by draw as its law says, and through the bound.
+/// A kernel from outside goes through the sampler, draw by draw as its law says, and through the
+/// bound.
 #[test]
 fn a_kernel_of_ones_own_is_sampled_and_bounded() {
     let table = EnumeratedTable::new(3, 2, vec![4.0, 0.5, 0.5, 0.5, 3.0, 0.5, 0.5, 0.5, 2.0]).unwrap();
