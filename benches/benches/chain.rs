@@ -5,7 +5,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use glauber_benches::{schedule, source};
 use glauber_chain::oracles::{Ising, Lattice};
-use glauber_chain::{ChainRng, Chains, HeatBath, MultiSpin, ReverseSampler, corrupt};
+use glauber_chain::{ChainRng, Chains, HeatBath, MultiSpin, Progress, ReverseKernel, ReverseSampler, Sampler, corrupt};
 use glauber_schedule::{Boundary, SiteOrder};
 use glauber_tokens::TokenBatch;
 
@@ -61,8 +61,8 @@ fn reverse(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("reverse sweep");
     group.throughput(Throughput::Elements(len as u64));
     group.bench_function("Markov oracle, V = 27, L = 64", |bencher| {
-        let go_on = |_: glauber_chain::SweepInfo<'_>| std::ops::ControlFlow::Continue(());
-        bencher.iter(|| sampler.run(&conditional, &mut chains, from, to, go_on).expect("a sweep"));
+        let mut go_on = |_: Progress<'_>| std::ops::ControlFlow::Continue(());
+        bencher.iter(|| sampler.run(&conditional, &mut chains, from, to, &mut go_on).expect("a sweep"));
     });
 }
 

@@ -6,7 +6,7 @@ use std::error::Error;
 
 use glauber_chain::oracles::{EnumeratedTable, MarkovSource};
 use glauber_chain::statistics::Estimate;
-use glauber_chain::{BoundKernel, BoundSampling, BoundTerms, ChainRng, LikelihoodBound};
+use glauber_chain::{BoundSampling, BoundTerms, ChainRng, HeatBath, Lazy, LikelihoodBound, ReverseKernel};
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::TokenBatch;
 
@@ -50,12 +50,12 @@ fn enumerated() -> Result<(), Box<dyn Error>> {
             let order = SiteOrder::round_robin(len, sweeps)?;
             let schedule = Schedule::new(SignalShape::Linear, order, law.clone(), 1e-3, false)?;
             let conditional = table.conditional(&schedule)?;
-            let total = |kernel| -> Result<f64, Box<dyn Error>> {
+            let total = |kernel: &dyn ReverseKernel| -> Result<f64, Box<dyn Error>> {
                 let bound = LikelihoodBound::new(&schedule, kernel).with_signal_law(&data)?;
                 Ok(bound.exact_mean(&table, &conditional)?.total())
             };
             let expected = entropy + start_cost(&table, &schedule, &data);
-            let (lazy, heat_bath) = (total(BoundKernel::Lazy)?, total(BoundKernel::HeatBath)?);
+            let (lazy, heat_bath) = (total(&Lazy::default())?, total(&HeatBath::default())?);
             let (difference, looser) = (lazy - expected, heat_bath - lazy);
             println!(
                 "{sweeps:>6}  {name:<10} {expected:>16.12} {lazy:>16.12} {difference:>12.1e} {heat_bath:>12.6} {looser:>12.6}"
@@ -103,7 +103,12 @@ impl Data {
         Ok(Schedule::new(SignalShape::Linear, order, NoiseLaw::uniform(Self::VOCAB)?, 1e-3, false)?)
     }
 
-    fn bound(&self, schedule: &Schedule, kernel: BoundKernel, draws: usize) -> Result<BoundTerms, Box<dyn Error>> {
+    fn bound(
+        &self,
+        schedule: &Schedule,
+        kernel: &dyn ReverseKernel,
+        draws: usize,
+    ) -> Result<BoundTerms, Box<dyn Error>> {
         let conditional = self.source.conditional(schedule)?;
         let sampling = BoundSampling { draws, rows: 64 };
         Ok(LikelihoodBound::new(schedule, kernel).estimate(
@@ -137,8 +142,8 @@ fn sweeps(data: &Data, draws: usize) -> Result<(), Box<dyn Error>> {
     println!("sweeps       start      lazy (L) ± error         gap ± error       heat bath ± error");
     for sweeps in SWEEPS {
         let schedule = Data::schedule(SiteOrder::round_robin(len, sweeps)?)?;
-        let lazy = data.bound(&schedule, BoundKernel::Lazy, draws)?;
-        let heat_bath = data.bound(&schedule, BoundKernel::HeatBath, draws)?.nats_per_token();
+        let lazy = data.bound(&schedule, &Lazy::default(), draws)?;
+        let heat_bath = data.bound(&schedule, &HeatBath::default(), draws)?.nats_per_token();
         let start = Estimate::independent(lazy.prior()).mean / len as f64;
         let (gap, lazy) = (data.gap(&lazy), lazy.nats_per_token());
         println!(
@@ -156,7 +161,7 @@ fn blocks(data: &Data, draws: usize) -> Result<(), Box<dyn Error>> {
     for sweeps in [1, 4] {
         for block in [1, 2, 4, 8, 16, 32, 64] {
             let schedule = Data::schedule(SiteOrder::strided(Data::LEN, block, sweeps)?)?;
-            let gap = data.gap(&data.bound(&schedule, BoundKernel::Lazy, draws)?);
+            let gap = data.gap(&data.bound(&schedule, &Lazy::default(), draws)?);
             let (apart, steps) = (Data::LEN.div_ceil(block), schedule.horizon());
             println!("{sweeps:>6} {block:>6} {apart:>6} {steps:>6}  {:>8.4} ± {:.4}", gap.mean, gap.standard_error);
         }

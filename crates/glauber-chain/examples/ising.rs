@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use glauber_chain::oracles::{Ising, Lattice, critical_coupling, kaufman_energy, onsager_energy, yang_magnetisation};
 use glauber_chain::statistics::{SeriesEstimate, series_estimate};
-use glauber_chain::{Chains, HeatBath};
+use glauber_chain::{Chains, HeatBath, ReverseKernel};
 use glauber_schedule::Boundary;
 use glauber_tokens::TokenBatch;
 

@@ -5,7 +5,9 @@
 use std::time::{Duration, Instant};
 
 use glauber_chain::oracles::{Ising, Lattice, Potts, critical_coupling};
-use glauber_chain::{ChainError, Chains, HeatBath, MultiSpin, SiteConditional, StepDiagnostics, TokenRows};
+use glauber_chain::{
+    ChainError, Chains, HeatBath, MultiSpin, ReverseKernel, SiteConditional, StepDiagnostics, TokenRows,
+};
 use glauber_schedule::{Boundary, SiteOrder};
 use glauber_tokens::{Site, Step, TokenBatch};
 

@@ -9,8 +9,8 @@ use std::time::Instant;
 use glauber_chain::oracles::MarkovSource;
 use glauber_chain::statistics::{ChiSquare, Estimate};
 use glauber_chain::{
-    ChainRng, ChangesPerEvaluation, DrawControls, HeatBath, Kernel, Lazy, ReverseSampler, SkipAhead, SkipAheadSampler,
-    StepDiagnostics, predicted_changes,
+    ChainRng, ChangesPerEvaluation, DrawControls, HeatBath, Lazy, ReverseKernel, ReverseSampler, Sampler, SkipAhead,
+    SkipAheadSampler, StepDiagnostics, predicted_changes,
 };
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::TokenBatch;
@@ -48,9 +48,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("chain                      eval/L  steps/L  changes/L  bigrams z  log-prob ± error   (dev)   seconds");
     let start = Instant::now();
     judge.print("direct samples", StepDiagnostics::default(), &judge.direct(seed), start);
-    for (name, kernel) in
-        [("heat bath", Kernel::from(HeatBath::default())), ("lazy, every step", Kernel::from(Lazy::default()))]
-    {
+    let kernels: [(&str, &dyn ReverseKernel); 2] =
+        [("heat bath", &HeatBath::default()), ("lazy, every step", &Lazy::default())];
+    for (name, kernel) in kernels {
         let start = Instant::now();
         let sampler = ReverseSampler::new(&schedule, kernel);
         let mut states = sampler.start(chains, seed);
@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let sampler = SkipAheadSampler::new(&schedule, skip);
         let mut states = sampler.start(chains, seed);
         let done = sampler.sample_parallel(&source.conditional(&schedule)?, &mut states)?;
-        judge.print(&name, done.steps, states.tokens(), start);
+        judge.print(&name, done, states.tokens(), start);
     }
     Ok(())
 }

@@ -22,13 +22,7 @@ impl Chains {
     /// # Errors
     /// When rows and generators differ in number.
     pub fn new(tokens: TokenBatch, rngs: Vec<ChainRng>) -> Result<Self, ChainError> {
-        if rngs.len() != tokens.rows() {
-            return Err(ChainError::Mismatch {
-                what: "generators, one for each row",
-                found: rngs.len(),
-                expected: tokens.rows(),
-            });
-        }
+        ChainError::unless_equal("generators, one for each row", rngs.len(), tokens.rows())?;
         Ok(Self { tokens, rngs, clamped: None })
     }
 
@@ -54,10 +48,7 @@ impl Chains {
     /// # Errors
     /// When the mask does not have one entry for each site of each row.
     pub fn set_clamped(&mut self, clamped: Vec<bool>) -> Result<(), ChainError> {
-        let expected = self.tokens.as_slice().len();
-        if clamped.len() != expected {
-            return Err(ChainError::Mismatch { what: "entries of the clamp mask", found: clamped.len(), expected });
-        }
+        ChainError::unless_equal("entries of the clamp mask", clamped.len(), self.tokens.as_slice().len())?;
         self.clamped = clamped.contains(&true).then_some(clamped);
         Ok(())
     }
@@ -129,9 +120,7 @@ impl Chains {
     /// When the schedule has another number of sites.
     pub fn renoise(&mut self, schedule: &Schedule, t: Step) -> Result<(), ChainError> {
         let len = self.len();
-        if len != schedule.len() {
-            return Err(ChainError::Mismatch { what: "sites of the schedule", found: schedule.len(), expected: len });
-        }
+        ChainError::unless_equal("sites of the schedule", schedule.len(), len)?;
         let mut noisy = vec![0; len];
         for (row, rng) in self.rngs.iter_mut().enumerate() {
             corrupt(schedule, self.tokens.row(row), t, rng, &mut noisy);
@@ -143,6 +132,12 @@ impl Chains {
             }
         }
         Ok(())
+    }
+
+    /// The rows in stretches, to be shared out over threads.
+    pub(crate) fn shares(&mut self) -> Vec<ChainsView<'_>> {
+        let size = self.rows().div_ceil(4 * rayon::current_num_threads()).max(1);
+        self.view().split(size)
     }
 
     pub(crate) fn view(&mut self) -> ChainsView<'_> {
@@ -175,7 +170,7 @@ impl<'a> ChainsView<'a> {
     }
 
     /// Stretches of at most `size` rows.
-    pub fn split(self, size: usize) -> Vec<ChainsView<'a>> {
+    fn split(self, size: usize) -> Vec<ChainsView<'a>> {
         let (len, clamped) = (self.len, self.clamped);
         self.tokens
             .chunks_mut(size * len)

@@ -79,9 +79,7 @@ impl<'a> TokenRows<'a> {
     /// # Errors
     /// [`ChainError::Mismatch`], or [`ChainError::Tokens`] with the first token that is not.
     pub fn check(&self, len: usize, vocab: usize) -> Result<(), ChainError> {
-        if self.len != len {
-            return Err(ChainError::Mismatch { what: "sites of a row", found: self.len, expected: len });
-        }
+        ChainError::unless_equal("sites of a row", self.len, len)?;
         match self.tokens.iter().position(|&token| token as usize >= vocab) {
             None => Ok(()),
             Some(at) => {

@@ -3,7 +3,7 @@
 use glauber_tokens::Token;
 use serde::{Deserialize, Serialize};
 
-use crate::ChainError;
+use crate::{ChainError, Refusal};
 
 /// How the heat-bath draw departs from the conditional `r`. The default draws from `r` itself.
 ///
@@ -78,6 +78,19 @@ impl DrawControls {
         }
     }
 
+    /// Turns log-probabilities, shape `[token]`, into those of the law that draws under these controls come from, in place: they sum to 1.
+    /// The default controls normalise.
+    ///
+    /// # Errors
+    /// When the total mass is not a positive finite number.
+    pub fn log_law(&self, row: &mut [f64]) -> Result<(), Refusal> {
+        if !self.is_neutral() {
+            self.apply(row);
+            row.iter_mut().for_each(|weight| *weight = weight.ln());
+        }
+        normalise(row).map_err(Refusal::Mass)
+    }
+
     fn truncate(&self, weights: &mut [f64]) {
         let mut ranked: Vec<usize> = (0..weights.len()).collect();
         let better = |a: &usize, b: &usize| weights[*b].total_cmp(&weights[*a]).then(a.cmp(b));
@@ -103,6 +116,24 @@ impl DrawControls {
             }
         }
     }
+}
+
+/// Makes log-probabilities, shape `[token]`, sum to 1 in place.
+///
+/// # Errors
+/// The total mass, when it is not a positive finite number.
+pub(crate) fn normalise(logs: &mut [f64]) -> Result<(), f64> {
+    // `max` would drop a NaN silently.
+    if logs.iter().any(|x| x.is_nan()) {
+        return Err(f64::NAN);
+    }
+    let peak = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let total = peak + logs.iter().map(|x| (x - peak).exp()).sum::<f64>().ln();
+    if !total.is_finite() {
+        return Err(peak.exp());
+    }
+    logs.iter_mut().for_each(|x| *x -= total);
+    Ok(())
 }
 
 /// The token at a uniform number in `[0, 1)` by inversion of the cumulative weights, shape `[token]`. Never a token of weight 0.

@@ -148,3 +148,22 @@ pub enum ChainError {
     #[error("the conditional failed: {0}")]
     Conditional(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
+
+impl ChainError {
+    /// That two sizes agree.
+    pub(crate) fn unless_equal(what: &'static str, found: usize, expected: usize) -> Result<(), Self> {
+        if found == expected { Ok(()) } else { Err(Self::Mismatch { what, found, expected }) }
+    }
+
+    /// That probabilities, shape `[token]`, sum to 1 within a tolerance.
+    pub(crate) fn unless_law(what: &str, law: &[f64], tolerance: f64) -> Result<(), Self> {
+        let sum: f64 = law.iter().sum();
+        let good = law.iter().all(|&p| p >= 0.0) && (sum - 1.0).abs() <= tolerance;
+        if good { Ok(()) } else { Err(Self::NotADistribution { what: what.into(), sum }) }
+    }
+
+    /// A conditional of a mass that is no positive finite number.
+    pub(crate) fn of_mass(row: usize, site: Site, step: Step, mass: f64) -> Self {
+        if mass.is_nan() { Self::NotANumber { row, site, step } } else { Self::NoMass { row, site, step, mass } }
+    }
+}

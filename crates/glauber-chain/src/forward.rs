@@ -77,9 +77,7 @@ pub fn corrupt_batch(
         ("steps", steps.len(), rows),
         ("generators", rngs.len(), rows),
     ] {
-        if found != expected {
-            return Err(ChainError::Mismatch { what, found, expected });
-        }
+        ChainError::unless_equal(what, found, expected)?;
     }
     let len = schedule.len();
     out.as_mut_slice()

@@ -2,6 +2,7 @@
 
 use glauber_tokens::{Site, Step};
 
+use crate::controls::normalise;
 use crate::{ChainError, RowSites, SiteConditional, TokenRows};
 
 /// `log r = (1 + w) log r_cond − w log r_uncond`, normalised.
@@ -25,14 +26,8 @@ impl<C: SiteConditional, U: SiteConditional> Guided<C, U> {
     /// # Errors
     /// When they differ in vocabulary or length, or `weight` is below −1 or not finite.
     pub fn new(conditional: C, unconditional: U, weight: f64) -> Result<Self, ChainError> {
-        for (what, found, expected) in [
-            ("tokens of the unconditional law", unconditional.vocab(), conditional.vocab()),
-            ("sites of the unconditional law", unconditional.len(), conditional.len()),
-        ] {
-            if found != expected {
-                return Err(ChainError::Mismatch { what, found, expected });
-            }
-        }
+        ChainError::unless_equal("tokens of the unconditional law", unconditional.vocab(), conditional.vocab())?;
+        ChainError::unless_equal("sites of the unconditional law", unconditional.len(), conditional.len())?;
         if !(weight >= -1.0 && weight.is_finite()) {
             let expected = "a finite number of at least -1";
             return Err(ChainError::OutOfRange { key: "guidance weight", found: weight, expected });
@@ -61,15 +56,7 @@ impl<C: SiteConditional, U: SiteConditional> Guided<C, U> {
                 }
             }
             let (row_at, site, step) = at(index);
-            let peak = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let total = peak + row.iter().map(|log| (log - peak).exp()).sum::<f64>().ln();
-            if row.iter().any(|log| log.is_nan()) {
-                return Err(ChainError::NotANumber { row: row_at, site, step });
-            }
-            if !total.is_finite() {
-                return Err(ChainError::NoMass { row: row_at, site, step, mass: peak.exp() });
-            }
-            row.iter_mut().for_each(|log| *log -= total);
+            normalise(row).map_err(|mass| ChainError::of_mass(row_at, site, step, mass))?;
         }
         Ok(())
     }

@@ -1,11 +1,9 @@
 //! The heat-bath (Glauber) kernel.
 
-use glauber_schedule::SiteOrder;
-use glauber_tokens::{Site, Step, Token};
+use glauber_tokens::Token;
 
 use crate::controls::draw;
-use crate::update::{self, Refusal, SiteDraw};
-use crate::{ChainError, Chains, DrawControls, SiteConditional, StepDiagnostics};
+use crate::{ChainError, DrawControls, Refusal, ReverseKernel, Touch};
 
 /// Redraws sites from their conditional law given all others, whatever stands there now.
 ///
@@ -31,62 +29,17 @@ impl HeatBath {
     pub fn controls(&self) -> DrawControls {
         self.controls
     }
-
-    /// Redraws the free sites of `sites` in every chain, from one evaluation. Uses one uniform number for each redraw; evaluates
-    /// nothing where all the sites are clamped.
-    ///
-    /// # Errors
-    /// When the conditional fails, writes a NaN or leaves no token possible, or has another number of sites than the chains, or when a
-    /// chain shows a token outside the vocabulary. Chains
-    /// before the one at fault have been updated.
-    pub fn update<C: SiteConditional + ?Sized>(
-        &self,
-        conditional: &C,
-        chains: &mut Chains,
-        step: Step,
-        sites: &[Site],
-    ) -> Result<StepDiagnostics, ChainError> {
-        update::update(self, conditional, chains, step, sites)
-    }
-
-    /// Updates the sites of each step of an order, all chains in one evaluation a step. A sweep of Markov-chain Monte Carlo takes
-    /// the steps `0..order.horizon()`; a reverse chain takes them backwards.
-    ///
-    /// # Errors
-    /// As [`update`](Self::update).
-    ///
-    /// # Panics
-    /// When a step is not below the order's horizon.
-    pub fn run<C: SiteConditional + ?Sized>(
-        &self,
-        conditional: &C,
-        chains: &mut Chains,
-        order: &SiteOrder,
-        steps: impl Iterator<Item = Step>,
-    ) -> Result<StepDiagnostics, ChainError> {
-        update::run(self, conditional, chains, order, steps)
-    }
-
-    /// [`run`](Self::run) with the chains shared out over the threads of the rayon pool: for conditionals that are cheap to evaluate.
-    /// The result is the same, bit by bit.
-    ///
-    /// # Errors
-    /// As [`update`](Self::update).
-    ///
-    /// # Panics
-    /// When a step is not below the order's horizon.
-    pub fn run_parallel<C: SiteConditional + Sync + ?Sized>(
-        &self,
-        conditional: &C,
-        chains: &mut Chains,
-        order: &SiteOrder,
-        steps: impl Iterator<Item = Step> + Clone + Sync,
-    ) -> Result<StepDiagnostics, ChainError> {
-        update::run_parallel(self, conditional, chains, order, steps)
-    }
 }
 
-impl SiteDraw for HeatBath {
+impl ReverseKernel for HeatBath {
+    fn log_probabilities(&self, _touch: &Touch<'_>, rates: &mut [f64]) -> Result<(), Refusal> {
+        self.controls.log_law(rates)
+    }
+
+    fn name(&self) -> &'static str {
+        "heat bath"
+    }
+
     fn reads_logs(&self) -> bool {
         !self.controls.is_neutral()
     }
@@ -95,12 +48,10 @@ impl SiteDraw for HeatBath {
         self.controls.is_neutral()
     }
 
-    fn at(&self, _step: Step) -> impl Fn(&mut [f64], Token, f64) -> Result<Token, Refusal> {
-        |law, _shown, uniform| {
-            if self.reads_logs() {
-                self.controls.apply(law);
-            }
-            draw(law, uniform).map_err(Refusal::Mass)
+    fn draw(&self, _touch: &Touch<'_>, rates: &mut [f64], uniform: f64) -> Result<Token, Refusal> {
+        if self.reads_logs() {
+            self.controls.apply(rates);
         }
+        draw(rates, uniform).map_err(Refusal::Mass)
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use glauber_chain::oracles::{Ising, Lattice, kaufman_energy};
-//! use glauber_chain::{Chains, HeatBath, statistics::Estimate};
+//! use glauber_chain::{Chains, HeatBath, ReverseKernel, statistics::Estimate};
 //! use glauber_schedule::Boundary;
 //! use glauber_tokens::TokenBatch;
 //!
@@ -25,7 +25,7 @@
 //! [`Schedule`](glauber_schedule::Schedule), from noise to data:
 //!
 //! ```
-//! use glauber_chain::{HeatBath, ReverseSampler, oracles::MarkovSource};
+//! use glauber_chain::{HeatBath, ReverseSampler, Sampler, oracles::MarkovSource};
 //! use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 //!
 //! let source = MarkovSource::random(27, 1, 2.0)?; // the data: a Markov chain over 27 tokens
@@ -39,7 +39,8 @@
 //! ```
 //!
 //! Two kernels undo a step: [`HeatBath`] redraws a site whatever stands there, [`Lazy`] draws from its posterior and mostly keeps the
-//! token. [`SkipAheadSampler`] runs the lazy chain and evaluates only when something has changed.
+//! token. A kernel of your own is a [`ReverseKernel`]: its law is all that [`ReverseSampler`] and [`LikelihoodBound`] need.
+//! [`SkipAheadSampler`] runs the lazy chain and evaluates only when something has changed; what takes either sampler takes a [`Sampler`].
 //!
 //! Every chain has its own [`ChainRng`], so it takes the same path in any batch and on any number of threads.
 
@@ -51,18 +52,20 @@ mod error;
 mod forward;
 mod guidance;
 mod heat_bath;
+mod kernel;
 mod law_table;
 mod lazy;
 mod multi_spin;
 pub mod oracles;
 mod reverse;
 mod rng;
+mod sampler;
 mod skip_ahead;
 pub mod statistics;
 mod tabled;
 mod update;
 
-pub use bound::{BoundKernel, BoundSampling, BoundTerms, ExactBound, LikelihoodBound};
+pub use bound::{BoundSampling, BoundTerms, ExactBound, LikelihoodBound};
 pub use chains::Chains;
 pub use conditional::{RowSites, SiteConditional, TokenRows};
 pub use controls::DrawControls;
@@ -70,10 +73,12 @@ pub use error::ChainError;
 pub use forward::{corrupt, corrupt_at_levels, corrupt_batch, step};
 pub use guidance::Guided;
 pub use heat_bath::HeatBath;
+pub use kernel::{Refusal, ReverseKernel, Steps, Touch};
 pub use law_table::LawTable;
 pub use lazy::{Lazy, predicted_changes};
 pub use multi_spin::MultiSpin;
-pub use reverse::{Kernel, ReverseSampler, SweepInfo};
+pub use reverse::ReverseSampler;
 pub use rng::{ChainRng, ChainRngState};
-pub use skip_ahead::{ChangesPerEvaluation, RoundInfo, SkipAhead, SkipAheadDiagnostics, SkipAheadSampler};
+pub use sampler::{Progress, Sampler, Watch};
+pub use skip_ahead::{ChangesPerEvaluation, SkipAhead, SkipAheadSampler};
 pub use update::StepDiagnostics;

@@ -128,7 +128,8 @@ fn redraw_rows<const WIDTH: usize, const COMPLETE: bool>(
             start = run.end;
         }
     }
-    StepDiagnostics { updates: rows * stretch.sites.len() as u64, changes, evaluations: rows * stretch.steps }
+    let (updates, evaluations) = (rows * stretch.sites.len() as u64, rows * stretch.steps);
+    StepDiagnostics { updates, changes, evaluations, rounds: stretch.steps * rows.min(1) }
 }
 
 fn one_by_one<const WIDTH: usize, const COMPLETE: bool>(

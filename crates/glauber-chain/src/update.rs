@@ -3,45 +3,11 @@
 use std::iter::Sum;
 use std::ops::AddAssign;
 
-use glauber_schedule::SiteOrder;
+use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
-use rayon::prelude::*;
 
 use crate::chains::ChainsView;
-use crate::{ChainError, Chains, LawTable, SiteConditional, TokenRows, tabled};
-
-/// How a kernel draws one site.
-pub(crate) trait SiteDraw: Sync {
-    /// Whether [`at`](Self::at) reads log-probabilities instead of probabilities.
-    fn reads_logs(&self) -> bool;
-
-    /// Whether a draw is plain inversion of the conditional, whatever stands there, so that it may come from a [`LawTable`].
-    fn is_plain(&self) -> bool {
-        false
-    }
-
-    /// The draw of a site at a step, from its conditional (shape `[token]`, overwritten), the token shown there, and one uniform number.
-    fn at(&self, step: Step) -> impl Fn(&mut [f64], Token, f64) -> Result<Token, Refusal>;
-}
-
-/// Why no token could be drawn.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Refusal {
-    /// The total weight is not a positive finite number.
-    Mass(f64),
-    /// The token shown has probability 0.
-    Shown,
-}
-
-impl Refusal {
-    pub fn at(self, row: usize, site: Site, step: Step, shown: Token) -> ChainError {
-        match self {
-            Self::Mass(mass) if mass.is_nan() => ChainError::NotANumber { row, site, step },
-            Self::Mass(mass) => ChainError::NoMass { row, site, step, mass },
-            Self::Shown => ChainError::Impossible { site, token: shown, step },
-        }
-    }
-}
+use crate::{ChainError, Chains, LawTable, ReverseKernel, SiteConditional, Steps, TokenRows, Touch, tabled};
 
 /// What some updates did, summed over the chains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,21 +18,28 @@ pub struct StepDiagnostics {
     pub changes: u64,
     /// Sequences whose conditional was evaluated: one for each chain and step with a free site.
     pub evaluations: u64,
+    /// Batches of evaluations, each for all chains that had something to draw. Where the chains were shared out over threads, the most
+    /// that any share took.
+    pub rounds: u64,
 }
 
+/// What is done later comes on top.
 impl AddAssign for StepDiagnostics {
     fn add_assign(&mut self, other: Self) {
         self.updates += other.updates;
         self.changes += other.changes;
         self.evaluations += other.evaluations;
+        self.rounds += other.rounds;
     }
 }
 
+/// Shares of the chains run side by side: their rounds are the same rounds.
 impl Sum for StepDiagnostics {
-    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
-        parts.fold(Self::default(), |mut sum, part| {
-            sum += part;
-            sum
+    fn sum<I: Iterator<Item = Self>>(shares: I) -> Self {
+        shares.fold(Self::default(), |mut sum, share| {
+            let rounds = sum.rounds.max(share.rounds);
+            sum += share;
+            Self { rounds, ..sum }
         })
     }
 }
@@ -82,7 +55,7 @@ struct Scratch {
 }
 
 /// Redraws the free sites of `sites` in every chain, from one evaluation.
-pub(crate) fn update<K: SiteDraw, C: SiteConditional + ?Sized>(
+pub(crate) fn update<K: ReverseKernel, C: SiteConditional + ?Sized>(
     kernel: &K,
     conditional: &C,
     chains: &mut Chains,
@@ -97,67 +70,39 @@ pub(crate) fn update<K: SiteDraw, C: SiteConditional + ?Sized>(
     if let Some(table) = listed(kernel, conditional, &view) {
         return Ok(tabled::update(table, view, sites));
     }
-    update_view(kernel, conditional, &mut view, step, sites, &mut Scratch::default())
+    let even = even(conditional.vocab());
+    let touch = Touch::forgetful(step, &even);
+    update_view(kernel, conditional, &mut view, touch, sites, &mut Scratch::default())
 }
 
-/// Updates the sites of each step of an order, all chains in one evaluation a step.
-pub(crate) fn run<K: SiteDraw, C: SiteConditional + ?Sized>(
-    kernel: &K,
-    conditional: &C,
-    chains: &mut Chains,
-    order: &SiteOrder,
-    steps: impl Iterator<Item = Step>,
-) -> Result<StepDiagnostics, ChainError> {
-    check_fit(conditional, chains)?;
-    check_len(order.len(), chains)?;
-    run_view(kernel, conditional, chains.view(), order, steps)
-}
-
-/// [`run`] with the chains shared out over the threads of the rayon pool.
-pub(crate) fn run_parallel<K: SiteDraw, C: SiteConditional + Sync + ?Sized>(
-    kernel: &K,
-    conditional: &C,
-    chains: &mut Chains,
-    order: &SiteOrder,
-    steps: impl Iterator<Item = Step> + Clone + Sync,
-) -> Result<StepDiagnostics, ChainError> {
-    check_fit(conditional, chains)?;
-    check_len(order.len(), chains)?;
-    let size = rows_per_task(chains);
-    let done = chains
-        .view()
-        .split(size)
-        .into_par_iter()
-        .map(|view| run_view(kernel, conditional, view, order, steps.clone()))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(done.into_iter().sum())
-}
-
-/// Rows that go to one task when chains are shared out over threads.
-pub(crate) fn rows_per_task(chains: &Chains) -> usize {
-    chains.rows().div_ceil(4 * rayon::current_num_threads()).max(1)
-}
-
-fn run_view<K: SiteDraw, C: SiteConditional + ?Sized>(
+/// Updates the sites of each step, all rows in one evaluation a step.
+pub(crate) fn run_view<K: ReverseKernel, C: SiteConditional + ?Sized>(
     kernel: &K,
     conditional: &C,
     mut view: ChainsView<'_>,
-    order: &SiteOrder,
+    of: Steps<'_>,
     steps: impl Iterator<Item = Step>,
 ) -> Result<StepDiagnostics, ChainError> {
     if let Some(table) = listed(kernel, conditional, &view) {
-        return Ok(tabled::run(table, view, order, steps));
+        return Ok(tabled::run(table, view, of.order, steps));
     }
     let mut scratch = Scratch::default();
     let mut sum = StepDiagnostics::default();
+    let even = of.schedule.map_or_else(|| even(conditional.vocab()), |_| Vec::new());
     for t in steps {
-        sum += update_view(kernel, conditional, &mut view, t, order.sites(t), &mut scratch)?;
+        let touch = of.schedule.map_or_else(|| Touch::forgetful(t, &even), |schedule| Touch::new(schedule, t, 0, 0));
+        sum += update_view(kernel, conditional, &mut view, touch, of.order.sites(t), &mut scratch)?;
     }
     Ok(sum)
 }
 
+/// The law that draws every token alike, shape `[token]`.
+fn even(vocab: usize) -> Vec<f64> {
+    vec![1.0 / vocab as f64; vocab]
+}
+
 /// The table that gives the same draws, where there is one.
-fn listed<'c, K: SiteDraw, C: SiteConditional + ?Sized>(
+fn listed<'c, K: ReverseKernel, C: SiteConditional + ?Sized>(
     kernel: &K,
     conditional: &'c C,
     view: &ChainsView<'_>,
@@ -167,18 +112,18 @@ fn listed<'c, K: SiteDraw, C: SiteConditional + ?Sized>(
     table.filter(|_| kernel.is_plain() && view.clamped.is_none())
 }
 
-fn update_view<K: SiteDraw, C: SiteConditional + ?Sized>(
+fn update_view<K: ReverseKernel, C: SiteConditional + ?Sized>(
     kernel: &K,
     conditional: &C,
     view: &mut ChainsView<'_>,
-    step: Step,
+    touch: Touch<'_>,
     sites: &[Site],
     scratch: &mut Scratch,
 ) -> Result<StepDiagnostics, ChainError> {
     if view.clamped.is_none() {
         let rows = view.rngs.len();
-        evaluate(kernel, conditional, view.rows(), step, sites, &mut scratch.conditionals)?;
-        return redraw(kernel, view, 0..rows, step, sites, &mut scratch.conditionals);
+        evaluate(kernel, conditional, view.rows(), touch.step, sites, &mut scratch.conditionals)?;
+        return redraw(kernel, view, 0..rows, touch, sites, &mut scratch.conditionals);
     }
     free_part(view, sites, scratch);
     let Scratch { rows, sites, tokens, clamped, conditionals } = scratch;
@@ -192,27 +137,26 @@ fn update_view<K: SiteDraw, C: SiteConditional + ?Sized>(
         clamped.extend_from_slice(view.rows().clamped(row).unwrap_or_default());
     }
     let free = TokenRows::new(tokens, view.len).with_clamped(Some(clamped));
-    evaluate(kernel, conditional, free, step, sites, conditionals)?;
-    redraw(kernel, view, rows.iter().copied(), step, sites, conditionals)
+    evaluate(kernel, conditional, free, touch.step, sites, conditionals)?;
+    redraw(kernel, view, rows.iter().copied(), touch, sites, conditionals)
 }
 
 /// Draws from the evaluated rows, shape `[row, asked site, token]`.
-fn redraw<K: SiteDraw>(
+fn redraw<K: ReverseKernel>(
     kernel: &K,
     view: &mut ChainsView<'_>,
     rows: impl ExactSizeIterator<Item = usize>,
-    step: Step,
+    touch: Touch<'_>,
     sites: &[Site],
     conditionals: &mut [f64],
 ) -> Result<StepDiagnostics, ChainError> {
-    let mut diagnostics = StepDiagnostics::default();
     if conditionals.is_empty() {
-        return Ok(diagnostics);
+        return Ok(StepDiagnostics::default());
     }
+    let mut diagnostics = StepDiagnostics { rounds: 1, ..Default::default() };
     let evaluated = rows.len();
     let vocab = conditionals.len() / (evaluated * sites.len());
     let mut laws = conditionals.chunks_exact_mut(vocab);
-    let draw = kernel.at(step);
     for row in rows {
         diagnostics.evaluations += 1;
         for (&site, law) in sites.iter().zip(&mut laws) {
@@ -221,8 +165,9 @@ fn redraw<K: SiteDraw>(
             }
             let uniform = view.rngs[row].uniform();
             let shown = &mut view.tokens[row * view.len + site];
+            let touch = touch.at(site, *shown);
             let token =
-                draw(law, *shown, uniform).map_err(|refusal| refusal.at(view.first_row + row, site, step, *shown))?;
+                kernel.draw(&touch, law, uniform).map_err(|refusal| refusal.at(view.first_row + row, &touch))?;
             diagnostics.updates += 1;
             diagnostics.changes += u64::from(*shown != token);
             *shown = token;
@@ -242,7 +187,7 @@ fn free_part(view: &ChainsView<'_>, sites: &[Site], scratch: &mut Scratch) {
     scratch.sites.extend(sites.iter().copied().filter(asked));
 }
 
-fn evaluate<K: SiteDraw, C: SiteConditional + ?Sized>(
+fn evaluate<K: ReverseKernel, C: SiteConditional + ?Sized>(
     kernel: &K,
     conditional: &C,
     tokens: TokenRows<'_>,
@@ -262,18 +207,27 @@ fn evaluate<K: SiteDraw, C: SiteConditional + ?Sized>(
     }
 }
 
-pub(crate) fn check_fit<C: SiteConditional + ?Sized>(conditional: &C, chains: &Chains) -> Result<(), ChainError> {
+fn check_fit<C: SiteConditional + ?Sized>(conditional: &C, chains: &Chains) -> Result<(), ChainError> {
     check_len(conditional.len(), chains)?;
     Ok(chains.tokens().check_vocab(conditional.vocab())?)
 }
 
-pub(crate) fn check_len(found: usize, chains: &Chains) -> Result<(), ChainError> {
-    if found == chains.len() {
-        return Ok(());
-    }
-    Err(ChainError::Mismatch {
-        what: "sites of the conditional and of the order, against those of the chains",
-        found,
-        expected: chains.len(),
-    })
+fn check_len(found: usize, chains: &Chains) -> Result<(), ChainError> {
+    let what = "sites of the conditional and of the order, against those of the chains";
+    ChainError::unless_equal(what, found, chains.len())
+}
+
+pub(crate) fn check_steps<C: SiteConditional + ?Sized>(
+    conditional: &C,
+    chains: &Chains,
+    of: Steps<'_>,
+) -> Result<(), ChainError> {
+    of.schedule.map_or(Ok(()), |schedule| check_vocab(conditional, schedule))?;
+    check_fit(conditional, chains)?;
+    check_len(of.order.len(), chains)
+}
+
+pub(crate) fn check_vocab<C: SiteConditional + ?Sized>(conditional: &C, schedule: &Schedule) -> Result<(), ChainError> {
+    let what = "tokens of the conditional, against those of the noise law";
+    ChainError::unless_equal(what, conditional.vocab(), schedule.law().vocab())
 }

@@ -194,7 +194,7 @@ pub fn gathered(
     }
     let tokens = all.iter().flat_map(|bytes| bytes.as_chunks().0).map(|bytes| Token::from_le_bytes(*bytes)).collect();
     let [updates, changes, evaluations] = counts.map(|count| count as u64);
-    Ok(Some((TokenBatch::new(tokens, sites)?, StepDiagnostics { updates, changes, evaluations })))
+    Ok(Some((TokenBatch::new(tokens, sites)?, StepDiagnostics { updates, changes, evaluations, rounds: done.rounds })))
 }
 
 #[cfg(test)]
@@ -216,7 +216,7 @@ mod tests {
     #[test]
     fn one_alone_gathers_its_own() {
         let batch = TokenBatch::new(vec![1, 2, 70_000, 4], 2).unwrap();
-        let done = StepDiagnostics { updates: 3, changes: 2, evaluations: 1 };
+        let done = StepDiagnostics { updates: 3, changes: 2, evaluations: 1, rounds: 1 };
         assert_eq!(gathered(&Alone, batch.as_slice(), 2, done).unwrap(), Some((batch, done)));
         assert_eq!(device("cuda", &Alone), "cuda:0");
         assert_eq!(device("cuda:3", &Alone), "cuda:3");

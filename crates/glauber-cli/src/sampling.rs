@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use anyhow::{Context, bail, ensure};
 use glauber_chain::{
-    ChainRng, Chains, ChangesPerEvaluation, DrawControls, HeatBath, Kernel, Lazy, ReverseSampler, SiteConditional,
+    ChainRng, Chains, ChangesPerEvaluation, DrawControls, HeatBath, Lazy, ReverseSampler, Sampler, SiteConditional,
     SkipAhead, SkipAheadSampler, StepDiagnostics,
 };
 use glauber_model::NetworkKind;
@@ -25,38 +25,31 @@ pub fn check_count(flag: &str, count: usize) -> anyhow::Result<()> {
 }
 
 /// A sampler with all its settings.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Sampling {
-    schedule: Schedule,
-    method: Method,
+    sampler: Box<dyn Sampler>,
+    /// The controls of heat bath, where that is the kernel: the device draws by no other.
+    heat_bath: Option<DrawControls>,
     /// ReDeNoise: the time to go back to, and how often.
     redenoise: Option<(Step, usize)>,
 }
 
-/// How the steps are undone.
-#[derive(Debug, Clone, Copy)]
-pub enum Method {
-    /// Every step is evaluated.
-    EveryStep(Kernel),
-    /// Steps that keep their token are skipped.
-    SkipAhead(SkipAhead),
-}
-
 impl Sampling {
-    /// A method down a schedule, once.
-    pub fn new(schedule: &Schedule, method: Method) -> Self {
-        Self { schedule: schedule.clone(), method, redenoise: None }
+    /// A sampler, once.
+    pub fn new(sampler: Box<dyn Sampler>) -> Self {
+        Self { sampler, heat_bath: None, redenoise: None }
     }
 
     /// Heat bath down a schedule.
     pub fn heat_bath(schedule: &Schedule) -> Self {
-        Self::new(schedule, Method::EveryStep(Kernel::default()))
+        let kernel = HeatBath::default();
+        let sampler = Box::new(ReverseSampler::new(schedule.clone(), kernel));
+        Self { heat_bath: Some(kernel.controls()), ..Self::new(sampler) }
     }
 
     /// What the flags ask for.
     pub fn from_flags(trained: &Trained, controls: DrawControls, flags: &SamplerFlags) -> anyhow::Result<Self> {
         let schedule = trained.schedule_with(flags.sweeps, Blocks::from_flags(flags.block, flags.apart))?;
-        let method = Method::from_flags(&schedule, controls, flags)?;
         let masked_query = trained.config.model.network == NetworkKind::MaskedQuery;
         if masked_query && flags.sampler == SamplerName::SkipAhead {
             tracing::warn!(
@@ -72,25 +65,23 @@ impl Sampling {
             }
             (Some(time), rounds) => Some((time, rounds.unwrap_or(1))),
         };
-        Ok(Self { schedule, method, redenoise })
+        let heat_bath = (flags.sampler == SamplerName::HeatBath).then_some(controls);
+        Ok(Self { sampler: sampler(schedule, controls, flags)?, heat_bath, redenoise })
     }
 
     /// The controls of heat bath, where that is the method.
     pub fn heat_bath_controls(&self) -> Option<DrawControls> {
-        match self.method {
-            Method::EveryStep(Kernel::HeatBath(kernel)) => Some(kernel.controls()),
-            Method::EveryStep(Kernel::Lazy(_)) | Method::SkipAhead(_) => None,
-        }
+        self.heat_bath
     }
 
     /// The schedule.
     pub fn schedule(&self) -> &Schedule {
-        &self.schedule
+        self.sampler.schedule()
     }
 
     /// Steps that each chain goes down, all rounds together.
     pub fn steps(&self) -> usize {
-        self.schedule.horizon() + self.redenoise.map_or(0, |(time, rounds)| time * rounds)
+        self.schedule().horizon() + self.redenoise.map_or(0, |(time, rounds)| time * rounds)
     }
 
     /// Draws sequences from noise, row `i` with stream `i` of `seed`. `progress` is told the steps done, a mean over the chains.
@@ -107,22 +98,15 @@ impl Sampling {
     }
 
     /// [`draw`](Self::draw) over threads, for conditionals that are cheap to evaluate.
-    pub fn draw_parallel<C: SiteConditional + Sync + ?Sized>(
+    pub fn draw_parallel(
         &self,
-        conditional: &C,
+        conditional: &(dyn SiteConditional + Sync),
         count: usize,
         seed: u64,
     ) -> anyhow::Result<(TokenBatch, StepDiagnostics)> {
         ensure!(self.redenoise.is_none(), "several rounds are not run in parallel");
         let mut chains = self.start(count, seed);
-        let done = match self.method {
-            Method::EveryStep(kernel) => {
-                ReverseSampler::new(&self.schedule, kernel).sample_parallel(conditional, &mut chains)
-            }
-            Method::SkipAhead(skip) => SkipAheadSampler::new(&self.schedule, skip)
-                .sample_parallel(conditional, &mut chains)
-                .map(|done| done.steps),
-        };
+        let done = self.sampler.sample_parallel(conditional, &mut chains);
         Ok((chains.into_parts().0, with_passes(done.context("sampling")?, conditional.passes())))
     }
 
@@ -133,7 +117,7 @@ impl Sampling {
 
     /// Chains at the noise law, one for each generator.
     pub fn start_with(&self, rngs: Vec<ChainRng>) -> Chains {
-        Chains::from_noise(&self.schedule, rngs)
+        Chains::from_noise(self.schedule(), rngs)
     }
 
     /// Runs chains at the noise law down to time 0, and through the rounds of ReDeNoise.
@@ -143,11 +127,11 @@ impl Sampling {
         chains: &mut Chains,
         progress: &mut dyn FnMut(usize),
     ) -> anyhow::Result<StepDiagnostics> {
-        let horizon = self.schedule.horizon();
+        let horizon = self.schedule().horizon();
         let mut done = self.down(drawer, chains, horizon, &mut |time| progress(horizon - time))?;
         let (time, rounds) = self.redenoise.unwrap_or_default();
         for round in 1..=rounds {
-            chains.renoise(&self.schedule, time)?;
+            chains.renoise(self.schedule(), time)?;
             done += self.down(drawer, chains, time, &mut |now| progress(horizon + round * time - now))?;
         }
         Ok(done)
@@ -166,9 +150,9 @@ impl Sampling {
         let (time, rounds) = self.redenoise.unwrap_or_default();
         watch(chains);
         for round in 0..=rounds {
-            let mut at = self.schedule.horizon();
+            let mut at = self.schedule().horizon();
             if round > 0 {
-                chains.renoise(&self.schedule, time)?;
+                chains.renoise(self.schedule(), time)?;
                 at = time;
             }
             while at > 0 {
@@ -204,22 +188,10 @@ impl Sampling {
             Drawer::Host(conditional) => conditional.as_ref(),
             Drawer::Device(sampler) => return sampler.undo(chains, from, to, progress).context("sampling"),
         };
-        let done = match self.method {
-            Method::EveryStep(kernel) => {
-                ReverseSampler::new(&self.schedule, kernel).run(conditional, chains, from, to, |info| {
-                    progress(info.step);
-                    ControlFlow::Continue(())
-                })
-            }
-            Method::SkipAhead(skip) => {
-                let sampler = SkipAheadSampler::new(&self.schedule, skip);
-                let done = sampler.run(conditional, chains, from, to, |info| {
-                    progress(info.times.iter().sum::<Step>() / info.times.len());
-                    ControlFlow::Continue(())
-                });
-                done.map(|done| done.steps)
-            }
-        };
+        let done = self.sampler.run(conditional, chains, from, to, &mut |seen| {
+            progress(seen.step);
+            ControlFlow::Continue(())
+        });
         Ok(with_passes(done.context("sampling")?, conditional.passes()))
     }
 }
@@ -229,26 +201,24 @@ fn with_passes(done: StepDiagnostics, passes: u64) -> StepDiagnostics {
     StepDiagnostics { evaluations: done.evaluations * passes, ..done }
 }
 
-impl Method {
-    fn from_flags(schedule: &Schedule, controls: DrawControls, flags: &SamplerFlags) -> anyhow::Result<Self> {
-        let skips = flags.sampler == SamplerName::SkipAhead;
-        for (flag, given) in [
-            ("--changes-per-eval", flags.changes_per_eval.is_some()),
-            ("--conditioning-window", flags.conditioning_window.is_some()),
-        ] {
-            ensure!(skips || !given, "`{flag}` needs `--sampler skip-ahead`");
-        }
-        Ok(match flags.sampler {
-            SamplerName::HeatBath => Self::EveryStep(HeatBath::new(controls)?.into()),
-            SamplerName::Lazy => Self::EveryStep(Lazy::new(controls)?.into()),
-            SamplerName::SkipAhead => {
-                let changes = flags.changes_per_eval.unwrap_or(ChangesPerEvaluation::Fixed(1));
-                let window = flags.conditioning_window.or(SkipAhead::adaptive(schedule).window());
-                ensure!(window != Some(0), "`--conditioning-window` is 0, expected at least 1 step");
-                Self::SkipAhead(SkipAhead::new(changes, window, controls)?)
-            }
-        })
+fn sampler(schedule: Schedule, controls: DrawControls, flags: &SamplerFlags) -> anyhow::Result<Box<dyn Sampler>> {
+    let skips = flags.sampler == SamplerName::SkipAhead;
+    for (flag, given) in [
+        ("--changes-per-eval", flags.changes_per_eval.is_some()),
+        ("--conditioning-window", flags.conditioning_window.is_some()),
+    ] {
+        ensure!(skips || !given, "`{flag}` needs `--sampler skip-ahead`");
     }
+    Ok(match flags.sampler {
+        SamplerName::HeatBath => Box::new(ReverseSampler::new(schedule, HeatBath::new(controls)?)),
+        SamplerName::Lazy => Box::new(ReverseSampler::new(schedule, Lazy::new(controls)?)),
+        SamplerName::SkipAhead => {
+            let changes = flags.changes_per_eval.unwrap_or(ChangesPerEvaluation::Fixed(1));
+            let window = flags.conditioning_window.or(SkipAhead::adaptive(&schedule).window());
+            ensure!(window != Some(0), "`--conditioning-window` is 0, expected at least 1 step");
+            Box::new(SkipAheadSampler::new(schedule, SkipAhead::new(changes, window, controls)?))
+        }
+    })
 }
 
 /// What drawing `count` sequences took, for stderr.

@@ -1,5 +1,7 @@
 //! Noise law, site order and signal shape joined.
 
+use std::borrow::Cow;
+
 use glauber_tokens::{Site, Step, Token};
 
 use crate::{NoiseLaw, ScheduleError, SignalShape, SiteOrder};
@@ -240,6 +242,18 @@ impl Schedule {
             })
             .max()
             .unwrap_or(0)
+    }
+}
+
+impl<'a> From<&'a Schedule> for Cow<'a, Schedule> {
+    fn from(schedule: &'a Schedule) -> Self {
+        Cow::Borrowed(schedule)
+    }
+}
+
+impl From<Schedule> for Cow<'_, Schedule> {
+    fn from(schedule: Schedule) -> Self {
+        Cow::Owned(schedule)
     }
 }
 

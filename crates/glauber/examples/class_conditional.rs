@@ -13,7 +13,7 @@ const VOCAB: usize = 7;
 const LENGTH: usize = 16;
 
 /// The mean posterior of the class asked for over samples of it, without guidance and with it.
-pub fn posteriors(steps: usize) -> Result<[f64; 2], Box<dyn Error>> {
+pub(crate) fn posteriors(steps: usize) -> Result<[f64; 2], Box<dyn Error>> {
     let device = Device::flex();
     let classes = vec![MarkovSource::random(VOCAB, 1, 3.0)?, MarkovSource::random(VOCAB, 2, 3.0)?];
     let source = MarkovMixture::new(vec![0.5, 0.5], classes)?;
@@ -38,7 +38,7 @@ pub fn posteriors(steps: usize) -> Result<[f64; 2], Box<dyn Error>> {
     Ok(chains.map(|chains| mean(chains.tokens().iter().map(|row| source.class_posterior(row)[1]).collect())))
 }
 
-pub fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let [plain, guided] = posteriors(400)?;
     println!("samples of class 1 are of class 1 with probability {plain:.3}, with guidance {guided:.3}");
     Ok(())

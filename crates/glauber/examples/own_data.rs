@@ -14,14 +14,14 @@ const NAMES: [&str; 8] = ["c", "d", "e", "f", "g", "a", "b", "-"];
 
 /// A note of the scale, or a rest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Note(u8);
+pub(crate) struct Note(u8);
 
 /// A token for each note.
 struct Scale;
 
 #[derive(Debug, thiserror::Error)]
 #[error("the note {0} is none of the scale")]
-pub struct OutOfScale(u32);
+pub(crate) struct OutOfScale(u32);
 
 impl Codec for Scale {
     type Item = [Note];
@@ -71,7 +71,7 @@ impl SequenceSource for Walks {
     }
 }
 
-pub fn melodies(steps: usize) -> Result<Vec<Vec<Note>>, Box<dyn Error>> {
+pub(crate) fn melodies(steps: usize) -> Result<Vec<Vec<Note>>, Box<dyn Error>> {
     let device = Device::flex();
     let schedule = Schedule::from_config(&ScheduleConfig::default(), LENGTH, Scale.vocab_size(), None, None)?;
     let network = Network::new(&Preset::Tiny.config(), Scale.vocab_size(), LENGTH, 0, &device)?;
@@ -88,7 +88,7 @@ pub fn melodies(steps: usize) -> Result<Vec<Vec<Note>>, Box<dyn Error>> {
     Ok(Scale.decode_all(chains.tokens())?)
 }
 
-pub fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     for melody in melodies(300)? {
         println!("{}", melody.iter().map(|note| NAMES[usize::from(note.0)]).collect::<Vec<_>>().join(" "));
     }

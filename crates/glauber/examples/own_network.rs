@@ -53,7 +53,7 @@ impl SiteClassifier for Neighbours {
 }
 
 /// The losses of the first and the last step, and the share of samples' steps that the chain allows.
-pub fn train_and_sample(steps: usize) -> Result<([f64; 2], usize), Box<dyn Error>> {
+pub(crate) fn train_and_sample(steps: usize) -> Result<([f64; 2], usize), Box<dyn Error>> {
     let device = Device::flex();
     let source = MarkovSource::random(VOCAB, 1, 4.0)?;
     let schedule = Schedule::from_config(&ScheduleConfig::default(), LENGTH, VOCAB, None, None)?;
@@ -70,7 +70,7 @@ pub fn train_and_sample(steps: usize) -> Result<([f64; 2], usize), Box<dyn Error
     Ok(([losses[0], losses[steps - 1]], chains.rows()))
 }
 
-pub fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let ([first, last], samples) = train_and_sample(300)?;
     println!("loss {first:.3} at the first step, {last:.3} at the last; {samples} samples drawn");
     Ok(())

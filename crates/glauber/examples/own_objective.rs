@@ -30,7 +30,7 @@ impl Objective for Weighted {
 }
 
 /// The losses of the first and the last step.
-pub fn first_and_last(steps: usize) -> Result<[f64; 2], Box<dyn Error>> {
+pub(crate) fn first_and_last(steps: usize) -> Result<[f64; 2], Box<dyn Error>> {
     let device = Device::flex();
     let source = MarkovSource::random(5, 1, 3.0)?;
     let schedule = Schedule::from_config(&ScheduleConfig::default(), 16, 5, None, None)?;
@@ -42,7 +42,7 @@ pub fn first_and_last(steps: usize) -> Result<[f64; 2], Box<dyn Error>> {
     Ok([losses[0], losses[steps - 1]])
 }
 
-pub fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let [first, last] = first_and_last(200)?;
     println!("loss {first:.3} at the first step, {last:.3} at the last");
     Ok(())

@@ -10,7 +10,7 @@ use glauber::schedule::{Schedule, ScheduleConfig};
 use glauber::train::{Denoising, SiteTask, TrainConfig};
 
 /// The losses of twenty steps, and of the last ten again after a resume.
-pub fn losses(folder: &Path) -> Result<[Vec<f64>; 2], Box<dyn Error>> {
+pub(crate) fn losses(folder: &Path) -> Result<[Vec<f64>; 2], Box<dyn Error>> {
     let device = Device::flex();
     let source = MarkovSource::random(11, 1, 2.0)?;
     let schedule = Schedule::from_config(&ScheduleConfig::default(), 16, 11, None, None)?;
@@ -35,7 +35,7 @@ pub fn losses(folder: &Path) -> Result<[Vec<f64>; 2], Box<dyn Error>> {
     Ok([losses, again])
 }
 
-pub fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::temp_dir().join(format!("glauber-resume-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let [unbroken, resumed] = losses(&folder)?;

@@ -13,7 +13,7 @@ use glauber::train::{Denoising, NetworkConditional, SiteTask, TrainConfig, Windo
 
 const LENGTH: usize = 32;
 
-pub fn samples(text: &str, steps: usize) -> Result<Vec<String>, Box<dyn Error>> {
+pub(crate) fn samples(text: &str, steps: usize) -> Result<Vec<String>, Box<dyn Error>> {
     let (device, codec) = (Device::flex(), TextCodec::bytes());
     let source = Windows::new(codec.encode(text)?, LENGTH)?;
     let schedule = Schedule::from_config(&ScheduleConfig::default(), LENGTH, codec.vocab_size(), None, None)?;
@@ -34,7 +34,7 @@ pub fn samples(text: &str, steps: usize) -> Result<Vec<String>, Box<dyn Error>> 
     Ok(codec.decode_all(chains.tokens())?)
 }
 
-pub fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [file, steps] = &arguments[..] else { return Err("usage: train_text FILE STEPS".into()) };
     for text in samples(&std::fs::read_to_string(file)?, steps.parse()?)? {

@@ -3,9 +3,8 @@
 use glauber_tokens::{Site, Step, Token};
 
 use super::LikelihoodBound;
-use super::touch::Touch;
 use crate::oracles::EnumeratedTable;
-use crate::{ChainError, SiteConditional, TokenRows};
+use crate::{ChainError, ReverseKernel, SiteConditional, TokenRows, Touch};
 
 /// The mean of the bound (N) over `X_0 ~ π`, in nats of a sequence.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +22,7 @@ impl ExactBound {
     }
 }
 
-impl LikelihoodBound<'_> {
+impl<K: ReverseKernel> LikelihoodBound<'_, K> {
     /// The mean of the bound over `X_0 ~ π`, every step and every noisy sequence summed.
     ///
     /// # Errors
@@ -71,9 +70,10 @@ impl LikelihoodBound<'_> {
         conditional.log_conditionals(TokenRows::new(&tokens, table.len()), t, &[site], &mut rates)?;
         let mut sum = 0.0;
         for (&state, log_rates) in possible.iter().zip(rates.chunks_exact_mut(vocab)) {
+            let touch = Touch::new(self.schedule, t, site, table.token(state, site));
+            self.law(touch, state, log_rates)?;
             for (clean, part) in joint.iter().enumerate().filter(|(_, part)| part[state] > 0.0) {
-                let touch = Touch::new(self.schedule, t, site, clean as Token, table.token(state, site));
-                sum += part[state] * self.site_term(&touch, state, log_rates)?;
+                sum += part[state] * self.site_term(touch, clean as Token, state, log_rates)?;
             }
         }
         Ok(sum)

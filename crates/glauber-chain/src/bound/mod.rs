@@ -1,30 +1,18 @@
 //! An upper bound on `−ln p_θ(X_0)` of a reverse chain, equation (N).
 
 mod exact;
+mod posterior;
 mod terms;
-mod touch;
 
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token, TokenBatch};
 
 pub use exact::ExactBound;
+use posterior::{Noise, Posterior};
 pub use terms::BoundTerms;
-use touch::{Noise, Touch};
 
-use crate::{ChainError, ChainRng, RowSites, SiteConditional, TokenRows, corrupt};
-
-/// Which reverse kernel the bound is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum BoundKernel {
-    /// Equation (L): the posterior of the site given everything after the step, its own token too. With exact conditionals the mean of
-    /// the bound is the entropy of the data plus what the start costs, whatever the number of sweeps. A token of noise probability 0
-    /// cannot be noise, so the kernel keeps it whatever the conditional says.
-    #[default]
-    Lazy,
-    /// Equation (H): the conditional itself, which forgets the site's token. The bound holds but is loose: every touch pays for what
-    /// was forgotten, so it grows with the number of sweeps.
-    HeatBath,
-}
+use crate::update::check_vocab;
+use crate::{ChainError, ChainRng, ReverseKernel, RowSites, SiteConditional, TokenRows, Touch, corrupt};
 
 /// How a bound is sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,16 +33,19 @@ impl Default for BoundSampling {
 ///
 /// `E Σ_t KL(P(X_t | X_{t+1}, X_0) ‖ p_θ(X_t | X_{t+1})) + KL(P(X_T | X_0) ‖ p(X_T))`.
 ///
-/// The model is the chain that starts from independent draws of the noise law and goes down the schedule with a [`BoundKernel`] fed by
-/// a [`SiteConditional`] `r_θ`. Each term of a step is a sum over tokens in closed form. A step that touches a block sums over
-/// its sites, each with its own `r_θ(· | X_{t+1,-i})`: what a chain does that redraws the block from one evaluation, so the bound holds
-/// for it too.
+/// The model is the chain that starts from independent draws of the noise law and goes down the schedule with a [`ReverseKernel`] fed by
+/// a [`SiteConditional`] `r_θ`. Each term of a step is a sum over tokens in closed form. With [`Lazy`](crate::Lazy) and exact conditionals
+/// the mean of the bound is the entropy of the data plus what the start costs, whatever the number of sweeps. With
+/// [`HeatBath`](crate::HeatBath) it is loose: every touch pays for the token that was forgotten, so it grows with the number of sweeps.
+///
+/// A step that touches a block sums over its sites, each with its own `r_θ(· | X_{t+1,-i})`: what a chain does that redraws the block
+/// from one evaluation, so the bound holds for it too.
 ///
 /// Where the noise law gives some data token probability 0 (absorbing noise) a chain with signal left at the horizon cannot start from
 /// that law, and the bound is infinite; see [`with_signal_law`](Self::with_signal_law).
 ///
 /// ```
-/// use glauber_chain::{BoundKernel, BoundSampling, ChainRng, LikelihoodBound, oracles::MarkovSource};
+/// use glauber_chain::{BoundSampling, ChainRng, Lazy, LikelihoodBound, oracles::MarkovSource};
 /// use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 /// use glauber_tokens::TokenBatch;
 ///
@@ -64,24 +55,24 @@ impl Default for BoundSampling {
 /// let mut rngs = ChainRng::streams(7, 20);
 /// let clean = TokenBatch::from_rows(rngs.iter_mut().map(|rng| source.sample(16, rng)))?;
 ///
-/// let bound = LikelihoodBound::new(&schedule, BoundKernel::Lazy);
+/// let bound = LikelihoodBound::new(&schedule, Lazy::default());
 /// let terms = bound.estimate(&source.conditional(&schedule)?, &clean, &mut rngs, BoundSampling::default())?;
 /// let bits = terms.bits_per_token();
 /// assert!(bits.mean > 0.0 && bits.standard_error < bits.mean);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct LikelihoodBound<'a> {
+pub struct LikelihoodBound<'a, K = Box<dyn ReverseKernel>> {
     schedule: &'a Schedule,
-    kernel: BoundKernel,
+    kernel: K,
     noise: Noise<'a>,
     /// Shape `[token]`; absent when the chain starts from the noise law.
     signal_law: Option<Vec<f64>>,
 }
 
-impl<'a> LikelihoodBound<'a> {
+impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
     /// The bound for a chain that starts from the noise law of the schedule.
-    pub fn new(schedule: &'a Schedule, kernel: BoundKernel) -> Self {
+    pub fn new(schedule: &'a Schedule, kernel: K) -> Self {
         Self { schedule, kernel, noise: Noise::new(schedule.law()), signal_law: None }
     }
 
@@ -92,20 +83,14 @@ impl<'a> LikelihoodBound<'a> {
     /// # Errors
     /// When `u` has another vocabulary, is negative or does not sum to 1 within 1e-9.
     pub fn with_signal_law(self, law: &[f64]) -> Result<Self, ChainError> {
-        let expected = self.schedule.law().vocab();
-        if law.len() != expected {
-            return Err(ChainError::Mismatch { what: "tokens of the signal law", found: law.len(), expected });
-        }
-        let sum: f64 = law.iter().sum();
-        if !(law.iter().all(|&p| p >= 0.0) && (sum - 1.0).abs() <= 1e-9) {
-            return Err(ChainError::NotADistribution { what: "the signal law".into(), sum });
-        }
+        ChainError::unless_equal("tokens of the signal law", law.len(), self.noise.vocab())?;
+        ChainError::unless_law("the signal law", law, 1e-9)?;
         Ok(Self { signal_law: Some(law.to_vec()), ..self })
     }
 
     /// The kernel.
-    pub fn kernel(&self) -> BoundKernel {
-        self.kernel
+    pub fn kernel(&self) -> &K {
+        &self.kernel
     }
 
     /// `KL(P(X_T | X_0) ‖ p(X_T))` in nats, exactly. `clean` is `X_0`, shape `[site]`.
@@ -136,9 +121,7 @@ impl<'a> LikelihoodBound<'a> {
     ) -> Result<BoundTerms, ChainError> {
         self.check_clean(clean)?;
         self.check_conditional(conditional)?;
-        if rngs.len() != clean.rows() {
-            return Err(ChainError::Mismatch { what: "generators", found: rngs.len(), expected: clean.rows() });
-        }
+        ChainError::unless_equal("generators", rngs.len(), clean.rows())?;
         for (key, count) in [("draws", sampling.draws), ("rows", sampling.rows)] {
             if count == 0 {
                 return Err(ChainError::OutOfRange { key, found: 0.0, expected: "at least 1" });
@@ -194,32 +177,26 @@ impl<'a> LikelihoodBound<'a> {
             let sites = self.schedule.sites(visit.step).iter();
             let kl = |&site: &Site| {
                 let at = if single { 0 } else { site };
-                let touch = Touch::new(self.schedule, visit.step, site, clean[site], visit.noisy[site]);
-                self.site_term(&touch, visit.row, &mut rates[at * vocab..][..vocab])
+                let rates = &mut rates[at * vocab..][..vocab];
+                let touch = Touch::new(self.schedule, visit.step, site, visit.noisy[site]);
+                self.law(touch, visit.row, rates)?;
+                self.site_term(touch, clean[site], visit.row, rates)
             };
             sites.map(kl).sum()
         });
         terms.collect()
     }
 
-    /// One site's part of a step's term, in nats. `log_rates` is its row of the conditional, shape `[token]`, and is normalised here.
-    fn site_term(&self, touch: &Touch, row: usize, log_rates: &mut [f64]) -> Result<f64, ChainError> {
+    /// The kernel's law of a touched site, in place, from its row of the conditional, shape `[token]`.
+    fn law(&self, touch: Touch<'_>, row: usize, log_rates: &mut [f64]) -> Result<(), ChainError> {
+        self.kernel.log_probabilities(&touch, log_rates).map_err(|refusal| refusal.at(row, &touch))
+    }
+
+    /// One site's part of a step's term, in nats, where `log_model` is the kernel's law, shape `[token]`.
+    fn site_term(&self, touch: Touch<'_>, clean: Token, row: usize, log_model: &[f64]) -> Result<f64, ChainError> {
         let (site, step) = (touch.site, touch.step);
-        if log_rates.iter().any(|x| x.is_nan()) {
-            return Err(ChainError::NotANumber { row, site, step });
-        }
-        let peak = log_rates.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let total = peak + log_rates.iter().map(|x| (x - peak).exp()).sum::<f64>().ln();
-        if !total.is_finite() {
-            return Err(ChainError::NoMass { row, site, step, mass: peak.exp() });
-        }
-        log_rates.iter_mut().for_each(|x| *x -= total);
-        touch.divergence(self.kernel, &self.noise, log_rates).map_err(|token| ChainError::InfiniteBound {
-            row,
-            site,
-            token,
-            step,
-        })
+        let infinite = |token| ChainError::InfiniteBound { row, site, token, step };
+        Posterior::new(touch, clean).divergence(&self.noise, log_model).map_err(infinite)
     }
 
     fn prior_of_row(&self, row: usize, clean: &[Token]) -> Result<f64, ChainError> {
@@ -244,23 +221,14 @@ impl<'a> LikelihoodBound<'a> {
     }
 
     fn check_clean(&self, clean: &TokenBatch) -> Result<(), ChainError> {
-        let (found, expected) = (clean.len(), self.schedule.len());
-        if found != expected {
-            return Err(ChainError::Mismatch { what: "clean sites per row", found, expected });
-        }
+        ChainError::unless_equal("clean sites per row", clean.len(), self.schedule.len())?;
         Ok(clean.check_vocab(self.noise.vocab())?)
     }
 
     fn check_conditional<C: SiteConditional + ?Sized>(&self, conditional: &C) -> Result<(), ChainError> {
-        for (what, found, expected) in [
-            ("tokens of the conditional, against those of the noise law", conditional.vocab(), self.noise.vocab()),
-            ("sites of the conditional, against those of the schedule", conditional.len(), self.schedule.len()),
-        ] {
-            if found != expected {
-                return Err(ChainError::Mismatch { what, found, expected });
-            }
-        }
-        Ok(())
+        check_vocab(conditional, self.schedule)?;
+        let what = "sites of the conditional, against those of the schedule";
+        ChainError::unless_equal(what, conditional.len(), self.schedule.len())
     }
 }
 

@@ -40,9 +40,7 @@ impl BoundTerms {
     /// # Errors
     /// When its sequences have another length.
     pub fn append(&mut self, other: &Self) -> Result<(), ChainError> {
-        if other.len != self.len {
-            return Err(ChainError::Mismatch { what: "sites per row", found: other.len, expected: self.len });
-        }
+        ChainError::unless_equal("sites per row", other.len, self.len)?;
         self.prior.extend_from_slice(&other.prior);
         self.steps.extend_from_slice(&other.steps);
         Ok(())
@@ -69,9 +67,7 @@ impl BoundTerms {
     /// When there is not one count for each row, or all are 0.
     pub fn bits_per_unit(&self, units: &[usize]) -> Result<Estimate, ChainError> {
         let totals = self.totals();
-        if units.len() != totals.len() {
-            return Err(ChainError::Mismatch { what: "counts of units", found: units.len(), expected: totals.len() });
-        }
+        ChainError::unless_equal("counts of units", units.len(), totals.len())?;
         let count: usize = units.iter().sum();
         if count == 0 {
             return Err(ChainError::OutOfRange { key: "units", found: 0.0, expected: "at least one unit in all" });

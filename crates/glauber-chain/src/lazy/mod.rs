@@ -5,8 +5,7 @@ mod predicted;
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token, TokenError};
 
-use crate::update::{self, Refusal, SiteDraw};
-use crate::{ChainError, Chains, DrawControls, SiteConditional, StepDiagnostics};
+use crate::{ChainError, DrawControls, Refusal, ReverseKernel, Touch};
 
 pub use predicted::predicted_changes;
 
@@ -59,147 +58,72 @@ impl Lazy {
         rates: &mut [f64],
     ) -> Result<(), ChainError> {
         let vocab = schedule.law().vocab();
-        if rates.len() != vocab {
-            return Err(ChainError::Mismatch {
-                what: "tokens of the conditional",
-                found: rates.len(),
-                expected: vocab,
-            });
-        }
+        ChainError::unless_equal("tokens of the conditional", rates.len(), vocab)?;
         if shown as usize >= vocab {
             return Err(TokenError::OutsideVocabulary { token: shown, row: 0, site, vocab }.into());
         }
-        let touch = Touch::new(schedule, step);
-        let mass = touch.weigh(rates, shown).map_err(|refusal| refusal.at(0, site, step, shown))?;
+        let touch = Touch::new(schedule, step, site, shown);
+        let mass = weigh(&touch, rates).map_err(|refusal| refusal.at(0, &touch))?;
         rates.iter_mut().for_each(|weight| *weight /= mass);
         Ok(())
     }
-
-    /// Undoes one step in every chain: redraws the free sites that it touches, from one evaluation. Uses one uniform number for each
-    /// such site; evaluates nothing where all of them are clamped.
-    ///
-    /// # Errors
-    /// When the conditional fails, writes a NaN or leaves no token possible, when a site shows a token that neither the data nor the
-    /// noise can have put there, or when the conditional, the schedule and the chains do not fit. Chains before the one at fault have
-    /// been updated.
-    ///
-    /// # Panics
-    /// When `step` is not below the horizon.
-    pub fn update<C: SiteConditional + ?Sized>(
-        &self,
-        conditional: &C,
-        chains: &mut Chains,
-        schedule: &Schedule,
-        step: Step,
-    ) -> Result<StepDiagnostics, ChainError> {
-        check_vocab(conditional, schedule)?;
-        update::update(&self.down(schedule), conditional, chains, step, schedule.sites(step))
-    }
-
-    /// Undoes steps of a schedule in the order given, all chains in one evaluation a step. A reverse chain takes the steps backwards.
-    ///
-    /// # Errors
-    /// As [`update`](Self::update).
-    ///
-    /// # Panics
-    /// When a step is not below the horizon.
-    pub fn run<C: SiteConditional + ?Sized>(
-        &self,
-        conditional: &C,
-        chains: &mut Chains,
-        schedule: &Schedule,
-        steps: impl Iterator<Item = Step>,
-    ) -> Result<StepDiagnostics, ChainError> {
-        check_vocab(conditional, schedule)?;
-        update::run(&self.down(schedule), conditional, chains, schedule.order(), steps)
-    }
-
-    /// [`run`](Self::run) with the chains shared out over the threads of the rayon pool: for conditionals that are cheap to evaluate.
-    /// The result is the same, bit by bit.
-    ///
-    /// # Errors
-    /// As [`update`](Self::update).
-    ///
-    /// # Panics
-    /// When a step is not below the horizon.
-    pub fn run_parallel<C: SiteConditional + Sync + ?Sized>(
-        &self,
-        conditional: &C,
-        chains: &mut Chains,
-        schedule: &Schedule,
-        steps: impl Iterator<Item = Step> + Clone + Sync,
-    ) -> Result<StepDiagnostics, ChainError> {
-        check_vocab(conditional, schedule)?;
-        update::run_parallel(&self.down(schedule), conditional, chains, schedule.order(), steps)
-    }
-
-    fn down<'a>(&self, schedule: &'a Schedule) -> Down<'a> {
-        Down { controls: self.controls, schedule }
-    }
 }
 
-/// The kernel and the schedule whose steps it undoes.
-struct Down<'a> {
-    controls: DrawControls,
-    schedule: &'a Schedule,
-}
+impl ReverseKernel for Lazy {
+    fn log_probabilities(&self, touch: &Touch<'_>, rates: &mut [f64]) -> Result<(), Refusal> {
+        self.controls.log_law(rates)?;
+        let shown = touch.shown as usize;
+        let (keep, noise) = (touch.keep, touch.noise(touch.shown));
+        if noise == 0.0 {
+            // Only signal can show this token: it stays, whatever the conditional says.
+            rates.fill(f64::NEG_INFINITY);
+            rates[shown] = 0.0;
+            return Ok(());
+        }
+        let kept = rates[shown];
+        let mass = log_add(keep.ln() + kept, noise.ln());
+        let moved = noise.ln() - mass;
+        rates.iter_mut().for_each(|log| *log += moved);
+        rates[shown] = kept + (keep + noise).ln() - mass;
+        Ok(())
+    }
 
-impl SiteDraw for Down<'_> {
+    fn name(&self) -> &'static str {
+        "lazy"
+    }
+
     fn reads_logs(&self) -> bool {
         !self.controls.is_neutral()
     }
 
-    fn at(&self, step: Step) -> impl Fn(&mut [f64], Token, f64) -> Result<Token, Refusal> {
-        let touch = Touch::new(self.schedule, step);
-        move |law, shown, uniform| touch.draw(&self.controls, law, shown, uniform)
-    }
-}
-
-/// One step of a schedule, as the lazy kernel sees it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Touch<'a> {
-    /// `Π_t(φ)`.
-    keep: f64,
-    /// `β_t`.
-    beta: f64,
-    /// The noise distribution, shape `[token]`.
-    noise: &'a [f64],
-}
-
-impl<'a> Touch<'a> {
-    pub fn new(schedule: &'a Schedule, step: Step) -> Self {
-        let keep = schedule.keep_probability(step);
-        Self { keep, beta: 1.0 - keep, noise: schedule.law().probabilities() }
-    }
-
-    /// The draw at a uniform number. `law`, shape `[token]`, is overwritten; it has probabilities under neutral controls, else their
-    /// logarithms.
-    pub fn draw(&self, controls: &DrawControls, law: &mut [f64], shown: Token, uniform: f64) -> Result<Token, Refusal> {
-        if !controls.is_neutral() {
+    fn draw(&self, touch: &Touch<'_>, rates: &mut [f64], uniform: f64) -> Result<Token, Refusal> {
+        let shown = touch.shown as usize;
+        if !self.controls.is_neutral() {
             // A token that noise cannot have drawn stays: the controls have no say, unless it is impossible anyway.
-            if self.noise[shown as usize] == 0.0 && law[shown as usize] > f64::NEG_INFINITY {
-                return Ok(shown);
+            if touch.noise[shown] == 0.0 && rates[shown] > f64::NEG_INFINITY {
+                return Ok(touch.shown);
             }
-            controls.apply(law);
+            self.controls.apply(rates);
         }
-        let mass = self.weigh(law, shown)?;
-        Ok(draw_shown_first(law, mass, shown, uniform))
+        let mass = weigh(touch, rates)?;
+        Ok(draw_shown_first(rates, mass, touch.shown, uniform))
     }
+}
 
-    /// Turns `r` into the weights `r(b) K(b → shown)` of equation (L) in place and returns their positive sum. The terms other than the
-    /// one of `shown` share the factor `Π_t(shown)`.
-    fn weigh(&self, rates: &mut [f64], shown: Token) -> Result<f64, Refusal> {
-        let mass: f64 = rates.iter().sum();
-        if !(mass > 0.0 && mass < f64::INFINITY) {
-            return Err(Refusal::Mass(mass));
-        }
-        let noise = self.beta * self.noise[shown as usize];
-        let kept = (self.keep + noise) * rates[shown as usize];
-        rates.iter_mut().for_each(|rate| *rate *= noise);
-        rates[shown as usize] = kept;
-        let mass: f64 = rates.iter().sum();
-        if mass > 0.0 { Ok(mass) } else { Err(Refusal::Shown) }
+/// Turns `r` into the weights `r(b) K(b → shown)` of equation (L) in place and returns their positive sum. The terms other than the one
+/// of the token shown share the factor `Π_t(shown)`.
+fn weigh(touch: &Touch<'_>, rates: &mut [f64]) -> Result<f64, Refusal> {
+    let shown = touch.shown as usize;
+    let mass: f64 = rates.iter().sum();
+    if !(mass > 0.0 && mass < f64::INFINITY) {
+        return Err(Refusal::Mass(mass));
     }
+    let noise = touch.noise(touch.shown);
+    let kept = (touch.keep + noise) * rates[shown];
+    rates.iter_mut().for_each(|rate| *rate *= noise);
+    rates[shown] = kept;
+    let mass: f64 = rates.iter().sum();
+    if mass > 0.0 { Ok(mass) } else { Err(Refusal::Shown) }
 }
 
 /// The token at a uniform number by inversion of the cumulative weights, the token shown first and the others in order.
@@ -224,12 +148,10 @@ fn draw_shown_first(weights: &[f64], total: f64, shown: Token, uniform: f64) -> 
     last
 }
 
-pub(crate) fn check_vocab<C: SiteConditional + ?Sized>(conditional: &C, schedule: &Schedule) -> Result<(), ChainError> {
-    let (found, expected) = (conditional.vocab(), schedule.law().vocab());
-    if found == expected {
-        return Ok(());
-    }
-    Err(ChainError::Mismatch { what: "tokens of the conditional, against those of the noise law", found, expected })
+/// `ln(e^a + e^b)`, `a` possibly `−∞`, `b` finite.
+fn log_add(a: f64, b: f64) -> f64 {
+    let (low, high) = (a.min(b), a.max(b));
+    high + (low - high).exp().ln_1p()
 }
 
 #[cfg(test)]
@@ -237,15 +159,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn touch(beta: f64, noise: &[f64]) -> Touch<'_> {
-        Touch { keep: 1.0 - beta, beta, noise }
+    fn touch(beta: f64, noise: &[f64], shown: Token) -> Touch<'_> {
+        Touch { step: 0, site: 0, shown, keep: 1.0 - beta, noise, schedule: None }
+    }
+
+    fn lazy(controls: DrawControls) -> Lazy {
+        Lazy::new(controls).unwrap()
     }
 
     #[test]
     fn the_posterior_of_a_table() {
         // r = (0.2, 0.3, 0.5), β = 0.1, q = (0.5, 0.25, 0.25), shown 1: weights 0.005, 0.3 · 0.925, 0.0125.
         let mut rates = [0.2, 0.3, 0.5];
-        let mass = touch(0.1, &[0.5, 0.25, 0.25]).weigh(&mut rates, 1).unwrap();
+        let mass = weigh(&touch(0.1, &[0.5, 0.25, 0.25], 1), &mut rates).unwrap();
         for (found, expected) in rates.iter().zip([0.005, 0.2775, 0.0125]) {
             assert!((found - expected).abs() < 1e-15);
         }
@@ -255,16 +181,16 @@ mod tests {
     #[test]
     fn what_noise_cannot_draw_stays_or_is_impossible() {
         let absorbing = [0.0, 0.0, 1.0];
-        let touch = touch(0.25, &absorbing);
+        let touch = touch(0.25, &absorbing, 1);
         for uniform in [0.0, 0.5, 1.0 - f64::EPSILON / 2.0] {
             let neutral = DrawControls::default();
-            assert_eq!(touch.draw(&neutral, &mut [0.1, 0.2, 0.7], 1, uniform), Ok(1));
-            assert_eq!(touch.draw(&neutral, &mut [0.1, 0.0, 0.9], 1, uniform), Err(Refusal::Shown));
+            assert_eq!(lazy(neutral).draw(&touch, &mut [0.1, 0.2, 0.7], uniform), Ok(1));
+            assert_eq!(lazy(neutral).draw(&touch, &mut [0.1, 0.0, 0.9], uniform), Err(Refusal::Shown));
             let top = DrawControls { top_k: Some(1), ..neutral };
             let mut logs = [0.1f64.ln(), 0.2f64.ln(), 0.7f64.ln()];
-            assert_eq!(touch.draw(&top, &mut logs, 1, uniform), Ok(1));
+            assert_eq!(lazy(top).draw(&touch, &mut logs, uniform), Ok(1));
             assert_eq!(
-                touch.draw(&top, &mut [0.0, f64::NEG_INFINITY, f64::NEG_INFINITY], 1, uniform),
+                lazy(top).draw(&touch, &mut [0.0, f64::NEG_INFINITY, f64::NEG_INFINITY], uniform),
                 Err(Refusal::Shown)
             );
         }
@@ -272,20 +198,20 @@ mod tests {
 
     #[test]
     fn a_conditional_without_mass_is_refused() {
-        let touch = touch(0.25, &[0.5, 0.5]);
+        let touch = touch(0.25, &[0.5, 0.5], 1);
         let neutral = DrawControls::default();
-        assert_eq!(touch.draw(&neutral, &mut [0.0, 0.0], 1, 0.5), Err(Refusal::Mass(0.0)));
-        assert!(matches!(touch.draw(&neutral, &mut [f64::NAN, 1.0], 1, 0.5), Err(Refusal::Mass(x)) if x.is_nan()));
+        assert_eq!(lazy(neutral).draw(&touch, &mut [0.0, 0.0], 0.5), Err(Refusal::Mass(0.0)));
+        assert!(matches!(lazy(neutral).draw(&touch, &mut [f64::NAN, 1.0], 0.5), Err(Refusal::Mass(x)) if x.is_nan()));
         let warm = DrawControls { temperature: 2.0, ..neutral };
-        assert!(matches!(touch.draw(&warm, &mut [f64::NAN, 1.0], 1, 0.5), Err(Refusal::Mass(x)) if x.is_nan()));
+        assert!(matches!(lazy(warm).draw(&touch, &mut [f64::NAN, 1.0], 0.5), Err(Refusal::Mass(x)) if x.is_nan()));
     }
 
     #[test]
     fn temperature_zero_is_heat_bath_at_temperature_zero() {
-        let touch = touch(0.01, &[0.5, 0.25, 0.25]);
         let cold = DrawControls { temperature: 0.0, ..Default::default() };
         for shown in 0..3 {
-            assert_eq!(touch.draw(&cold, &mut [-3.0, -0.1, -4.0], shown, 0.3), Ok(1));
+            let touch = touch(0.01, &[0.5, 0.25, 0.25], shown);
+            assert_eq!(lazy(cold).draw(&touch, &mut [-3.0, -0.1, -4.0], 0.3), Ok(1));
         }
     }
 

@@ -21,19 +21,10 @@ use crate::ChainError;
 /// When `marginals` has another size, or one of them does not sum to 1 within 1e-6.
 pub fn predicted_changes(schedule: &Schedule, marginals: &[f64]) -> Result<Vec<f64>, ChainError> {
     let q = schedule.law().probabilities();
-    let expected = schedule.len() * q.len();
-    if marginals.len() != expected {
-        return Err(ChainError::Mismatch {
-            what: "entries of the marginals, one for each site and token",
-            found: marginals.len(),
-            expected,
-        });
-    }
+    let what = "entries of the marginals, one for each site and token";
+    ChainError::unless_equal(what, marginals.len(), schedule.len() * q.len())?;
     for (site, marginal) in marginals.chunks_exact(q.len()).enumerate() {
-        let sum: f64 = marginal.iter().sum();
-        if !(marginal.iter().all(|&p| p >= 0.0) && (sum - 1.0).abs() <= 1e-6) {
-            return Err(ChainError::NotADistribution { what: format!("the marginal of site {site}"), sum });
-        }
+        ChainError::unless_law(&format!("the marginal of site {site}"), marginal, 1e-6)?;
     }
     // The chance that noise draws what stands there, when that is data and when it is noise.
     let against = |law: &[f64]| law.iter().zip(q).map(|(p, q)| p * q).sum::<f64>();

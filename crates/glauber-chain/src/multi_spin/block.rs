@@ -100,7 +100,8 @@ impl Block {
     pub fn run(&mut self, shape: Shape, thresholds: &Thresholds, sweeps: usize) -> StepDiagnostics {
         let changes = Arch::new().dispatch(Sweeps { block: self, shape, thresholds, sweeps });
         let chains = (LANES * sweeps) as u64;
-        StepDiagnostics { updates: chains * shape.sites() as u64, changes, evaluations: 2 * chains }
+        let (updates, rounds) = (chains * shape.sites() as u64, 2 * sweeps as u64);
+        StepDiagnostics { updates, changes, evaluations: 2 * chains, rounds }
     }
 
     /// Bonds between opposite spins, shape `[lane]`.

@@ -58,10 +58,7 @@ impl MultiSpin {
     /// model.
     pub fn new(ising: &Ising, tokens: &TokenBatch, seed: u64) -> Result<Self, ChainError> {
         let shape = shape(ising)?;
-        let found = tokens.len();
-        if found != shape.sites() {
-            return Err(ChainError::Mismatch { what: "sites of the tokens", found, expected: shape.sites() });
-        }
+        ChainError::unless_equal("sites of the tokens", tokens.len(), shape.sites())?;
         tokens.check_vocab(2)?;
         check_chains(tokens.rows())?;
         let rows = tokens.as_slice().chunks_exact(LANES * shape.sites());

@@ -29,13 +29,7 @@ impl EnumeratedTable {
         let Some(states) = states else {
             return Err(ChainError::TooManyStates { vocab, len, limit: MAX_STATES });
         };
-        if weights.len() != states {
-            return Err(ChainError::Mismatch {
-                what: "weights, one for each sequence",
-                found: weights.len(),
-                expected: states,
-            });
-        }
+        ChainError::unless_equal("weights, one for each sequence", weights.len(), states)?;
         let sum: f64 = weights.iter().sum();
         if !(sum > 0.0 && sum.is_finite() && weights.iter().all(|&w| w >= 0.0)) {
             return Err(ChainError::NotADistribution { what: "a table of weights".into(), sum });
@@ -224,14 +218,7 @@ impl EnumeratedTable {
     }
 
     pub(crate) fn check_schedule(&self, schedule: &Schedule) -> Result<(), ChainError> {
-        for (what, found, expected) in [
-            ("sites of the schedule", schedule.len(), self.len),
-            ("tokens of the noise law", schedule.law().vocab(), self.vocab),
-        ] {
-            if found != expected {
-                return Err(ChainError::Mismatch { what, found, expected });
-            }
-        }
-        Ok(())
+        ChainError::unless_equal("sites of the schedule", schedule.len(), self.len)?;
+        ChainError::unless_equal("tokens of the noise law", schedule.law().vocab(), self.vocab)
     }
 }

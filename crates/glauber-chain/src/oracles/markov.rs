@@ -29,9 +29,9 @@ impl MarkovSource {
                 expected: vocab.max(1).pow(2),
             });
         }
-        check_law("the initial law", &initial)?;
+        ChainError::unless_law("the initial law", &initial, 1e-9)?;
         for (from, row) in transition.chunks_exact(vocab).enumerate() {
-            check_law(&format!("row {from} of the transition matrix"), row)?;
+            ChainError::unless_law(&format!("row {from} of the transition matrix"), row, 1e-9)?;
         }
         let transposed = (0..vocab * vocab).map(|at| transition[(at % vocab) * vocab + at / vocab]).collect();
         Ok(Self { initial, transition, transposed })
@@ -130,14 +130,6 @@ impl MarkovSource {
         }
         law
     }
-}
-
-fn check_law(what: &str, law: &[f64]) -> Result<(), ChainError> {
-    let sum: f64 = law.iter().sum();
-    if law.iter().all(|&p| p >= 0.0) && (sum - 1.0).abs() <= 1e-9 {
-        return Ok(());
-    }
-    Err(ChainError::NotADistribution { what: what.into(), sum })
 }
 
 #[cfg(test)]

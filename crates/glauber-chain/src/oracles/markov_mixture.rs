@@ -30,14 +30,10 @@ impl MarkovMixture {
                 expected: classes.len().max(1),
             });
         }
-        let sum: f64 = weights.iter().sum();
-        if !(weights.iter().all(|&w| w >= 0.0) && (sum - 1.0).abs() <= 1e-9) {
-            return Err(ChainError::NotADistribution { what: "the class probabilities".into(), sum });
-        }
+        ChainError::unless_law("the class probabilities", &weights, 1e-9)?;
         let expected = classes[0].vocab();
-        if let Some(other) = classes.iter().find(|class| class.vocab() != expected) {
-            return Err(ChainError::Mismatch { what: "tokens of a class", found: other.vocab(), expected });
-        }
+        let check = |class: &MarkovSource| ChainError::unless_equal("tokens of a class", class.vocab(), expected);
+        classes.iter().try_for_each(check)?;
         Ok(Self { weights, classes })
     }
 

@@ -24,13 +24,8 @@ impl MarkovSource {
         sites: &[Site],
     ) -> Result<Vec<f64>, ChainError> {
         self.check_schedule(schedule)?;
-        if noisy.len() != schedule.len() {
-            return Err(ChainError::Mismatch {
-                what: "noisy tokens, one for each site of the schedule",
-                found: noisy.len(),
-                expected: schedule.len(),
-            });
-        }
+        let what = "noisy tokens, one for each site of the schedule";
+        ChainError::unless_equal(what, noisy.len(), schedule.len())?;
         TokenRows::new(noisy, noisy.len()).check(schedule.len(), self.vocab())?;
         if let Some(&site) = sites.iter().find(|&&site| site >= noisy.len()) {
             return Err(ChainError::OutsideSequence { site, len: noisy.len() });
@@ -54,11 +49,8 @@ impl MarkovSource {
     }
 
     pub(crate) fn check_schedule(&self, schedule: &Schedule) -> Result<(), ChainError> {
-        let (found, expected) = (schedule.law().vocab(), self.vocab());
-        if found == expected {
-            return Ok(());
-        }
-        Err(ChainError::Mismatch { what: "tokens of the noise law, against those of the source", found, expected })
+        let what = "tokens of the noise law, against those of the source";
+        ChainError::unless_equal(what, schedule.law().vocab(), self.vocab())
     }
 }
 

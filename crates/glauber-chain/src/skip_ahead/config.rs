@@ -3,7 +3,7 @@
 use glauber_schedule::Schedule;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChainError, DrawControls};
+use crate::{ChainError, DrawControls, Lazy};
 
 /// When a row's tokens have changed too much to go on with its evaluation.
 ///
@@ -57,12 +57,12 @@ impl ChangesPerEvaluation {
 pub struct SkipAhead {
     changes: ChangesPerEvaluation,
     window: Option<usize>,
-    controls: DrawControls,
+    kernel: Lazy,
 }
 
 impl Default for SkipAhead {
     fn default() -> Self {
-        Self { changes: ChangesPerEvaluation::Fixed(1), window: None, controls: DrawControls::default() }
+        Self { changes: ChangesPerEvaluation::Fixed(1), window: None, kernel: Lazy::default() }
     }
 }
 
@@ -81,15 +81,14 @@ impl SkipAhead {
         if window == Some(0) {
             return Err(ChainError::OutOfRange { key: "window", found: 0.0, expected: "at least 1 step, or no limit" });
         }
-        controls.validate()?;
-        Ok(Self { changes, window, controls })
+        Ok(Self { changes, window, kernel: Lazy::new(controls)? })
     }
 
     /// What approximates every step at few evaluations: [`ChangesPerEvaluation::AUTO`], and a window of a 32nd of the horizon, which alone
     /// asks for at most 32 evaluations a row.
     pub fn adaptive(schedule: &Schedule) -> Self {
         let window = Some(schedule.horizon().div_ceil(32));
-        Self { changes: ChangesPerEvaluation::AUTO, window, controls: DrawControls::default() }
+        Self { changes: ChangesPerEvaluation::AUTO, window, kernel: Lazy::default() }
     }
 
     /// When tokens have changed too much to go on.
@@ -102,9 +101,9 @@ impl SkipAhead {
         self.window
     }
 
-    /// How `r` is changed before the posterior is formed, as for [`Lazy`](crate::Lazy).
-    pub fn controls(&self) -> DrawControls {
-        self.controls
+    /// The kernel of the chain.
+    pub fn kernel(&self) -> Lazy {
+        self.kernel
     }
 }
 

@@ -5,4 +5,4 @@ mod held;
 mod sampler;
 
 pub use config::{ChangesPerEvaluation, SkipAhead};
-pub use sampler::{RoundInfo, SkipAheadDiagnostics, SkipAheadSampler};
+pub use sampler::SkipAheadSampler;

@@ -1,6 +1,6 @@
 //! The lazy reverse chain, evaluated only where it must be.
 
-use std::ops::{AddAssign, ControlFlow};
+use std::borrow::Cow;
 
 use glauber_schedule::Schedule;
 use glauber_tokens::{Step, Token};
@@ -9,38 +9,8 @@ use rayon::prelude::*;
 use super::SkipAhead;
 use super::held::Held;
 use crate::chains::ChainsView;
-use crate::lazy::{Touch, check_vocab};
-use crate::reverse::check_stretch;
-use crate::update::{check_fit, check_len, rows_per_task};
-use crate::{ChainError, ChainRng, Chains, RowSites, SiteConditional, StepDiagnostics, TokenRows};
-
-/// What skipping ahead did, summed over the chains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SkipAheadDiagnostics {
-    /// Updates, changes and evaluations. An evaluation is that of all sites of one sequence.
-    pub steps: StepDiagnostics,
-    /// Rounds: each evaluates all unfinished chains in one batch. Where the chains were shared out over threads, the most rounds that
-    /// any share took.
-    pub rounds: u64,
-}
-
-impl AddAssign for SkipAheadDiagnostics {
-    fn add_assign(&mut self, other: Self) {
-        self.steps += other.steps;
-        self.rounds += other.rounds;
-    }
-}
-
-/// What an observer sees after each round.
-#[derive(Debug, Clone, Copy)]
-pub struct RoundInfo<'a> {
-    /// The time each chain stands at, shape `[row]`: row `i` is a sample of the law of `X_t` with `t = times[i]`.
-    pub times: &'a [Step],
-    /// The chains.
-    pub chains: &'a Chains,
-    /// What was done since the start of the call.
-    pub diagnostics: SkipAheadDiagnostics,
-}
+use crate::sampler::{Progress, Sampler, Watch, check};
+use crate::{ChainError, Chains, ReverseKernel, RowSites, SiteConditional, StepDiagnostics, TokenRows, Touch};
 
 /// Samples `X_0` by the lazy kernel, equation (L), and evaluates the conditionals of all sites of a row at once only when its tokens
 /// have changed, or when its evaluation has grown old.
@@ -58,11 +28,11 @@ pub struct RoundInfo<'a> {
 /// Rows go at their own pace: a round evaluates all unfinished rows in one call of [`SiteConditional::log_conditionals_at`], each at its
 /// own step `t`. The evaluation reads the tokens of time `t + 1` at the levels of time `t`, which is what later steps need if the site
 /// of step `t` is kept. If it cannot be kept, as a mask at level 1, the other sites' conditionals are asked about an impossible context:
-/// a conditional that refuses such contexts stops the run.
+/// a conditional that refuses such contexts stops the run. [`run`](Sampler::run) tells its watcher of every round.
 ///
 /// ```
 /// use glauber_chain::oracles::MarkovSource;
-/// use glauber_chain::{SkipAhead, SkipAheadSampler};
+/// use glauber_chain::{Sampler, SkipAhead, SkipAheadSampler};
 /// use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 ///
 /// let source = MarkovSource::random(27, 1, 2.0)?; // the data: a Markov chain over 27 tokens
@@ -71,13 +41,13 @@ pub struct RoundInfo<'a> {
 /// let sampler = SkipAheadSampler::new(&schedule, SkipAhead::default());
 /// let mut chains = sampler.start(10, 42); // 10 chains of noise, seed 42
 /// let done = sampler.sample(&source.conditional(&schedule)?, &mut chains)?;
-/// assert_eq!(done.steps.updates, 10 * 16 * 32);
-/// assert!(done.steps.evaluations <= done.steps.changes + 10); // one for each change, and one to start with
+/// assert_eq!(done.updates, 10 * 16 * 32);
+/// assert!(done.evaluations <= done.changes + 10); // one for each change, and one to start with
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct SkipAheadSampler<'a> {
-    schedule: &'a Schedule,
+    schedule: Cow<'a, Schedule>,
     skip: SkipAhead,
 }
 
@@ -101,14 +71,9 @@ struct Scratch {
 }
 
 impl<'a> SkipAheadSampler<'a> {
-    /// Joins a schedule and the rules for skipping.
-    pub fn new(schedule: &'a Schedule, skip: SkipAhead) -> Self {
-        Self { schedule, skip }
-    }
-
-    /// The schedule.
-    pub fn schedule(&self) -> &'a Schedule {
-        self.schedule
+    /// Joins a schedule, borrowed or owned, and the rules for skipping.
+    pub fn new(schedule: impl Into<Cow<'a, Schedule>>, skip: SkipAhead) -> Self {
+        Self { schedule: schedule.into(), skip }
     }
 
     /// The rules for skipping.
@@ -116,101 +81,15 @@ impl<'a> SkipAheadSampler<'a> {
         self.skip
     }
 
-    /// `rows` chains at the noise law, row `i` with stream `i` of `seed`: where a reverse chain starts.
-    pub fn start(&self, rows: usize, seed: u64) -> Chains {
-        Chains::from_noise(self.schedule, ChainRng::streams(seed, rows))
-    }
-
-    /// The whole reverse chain, from the horizon to time 0, all chains in one evaluation a round.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run).
-    pub fn sample<C: SiteConditional + ?Sized>(
-        &self,
-        conditional: &C,
-        chains: &mut Chains,
-    ) -> Result<SkipAheadDiagnostics, ChainError> {
-        let horizon = self.schedule.horizon();
-        self.run(conditional, chains, horizon, 0, |_| ControlFlow::Continue(()))
-    }
-
-    /// The whole reverse chain with the chains shared out over the threads of the rayon pool: for conditionals that are cheap to
-    /// evaluate. The tokens are the same, bit by bit.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run).
-    pub fn sample_parallel<C: SiteConditional + Sync + ?Sized>(
-        &self,
-        conditional: &C,
-        chains: &mut Chains,
-    ) -> Result<SkipAheadDiagnostics, ChainError> {
-        self.check(conditional, chains)?;
-        let size = rows_per_task(chains);
-        let done = chains
-            .view()
-            .split(size)
-            .into_par_iter()
-            .map(|mut view| {
-                let mut times = vec![self.schedule.horizon(); view.rngs.len()];
-                let mut scratch = Scratch::default();
-                let mut sum = SkipAheadDiagnostics::default();
-                while let Some(done) = self.round(conditional, &mut view, &mut times, 0, &mut scratch)? {
-                    sum += done;
-                }
-                Ok(sum)
-            })
-            .collect::<Result<Vec<_>, ChainError>>()?;
-        let rounds = done.iter().map(|share| share.rounds).max().unwrap_or(0);
-        Ok(SkipAheadDiagnostics { steps: done.into_iter().map(|share| share.steps).sum(), rounds })
-    }
-
-    /// The reverse chain from time `from` to time `to`. The observer is called after each round; it may stop the run, which leaves the
-    /// rows at the times that it was shown.
-    ///
-    /// # Errors
-    /// When the conditional does not fit the schedule or the chains, `to ≤ from ≤ T` does not hold, an evaluation fails, writes a NaN
-    /// or leaves no token possible, or a site shows a token that neither the data nor the noise can have put there.
-    pub fn run<C, O>(
-        &self,
-        conditional: &C,
-        chains: &mut Chains,
-        from: Step,
-        to: Step,
-        mut observer: O,
-    ) -> Result<SkipAheadDiagnostics, ChainError>
-    where
-        C: SiteConditional + ?Sized,
-        O: FnMut(RoundInfo<'_>) -> ControlFlow<()>,
-    {
-        check_stretch(self.schedule, from, to)?;
-        self.check(conditional, chains)?;
-        let mut times = vec![from; chains.rows()];
-        let mut scratch = Scratch::default();
-        let mut diagnostics = SkipAheadDiagnostics::default();
-        while let Some(done) = self.round(conditional, &mut chains.view(), &mut times, to, &mut scratch)? {
-            diagnostics += done;
-            if observer(RoundInfo { times: &times, chains, diagnostics }).is_break() {
-                break;
-            }
-        }
-        Ok(diagnostics)
-    }
-
-    fn check<C: SiteConditional + ?Sized>(&self, conditional: &C, chains: &Chains) -> Result<(), ChainError> {
-        check_vocab(conditional, self.schedule)?;
-        check_fit(conditional, chains)?;
-        check_len(self.schedule.len(), chains)
-    }
-
     /// Evaluates every unfinished row and walks it down from there. `None` when all rows are at time `to`.
-    fn round<C: SiteConditional + ?Sized>(
+    fn round(
         &self,
-        conditional: &C,
+        conditional: &dyn SiteConditional,
         view: &mut ChainsView<'_>,
         times: &mut [Step],
         to: Step,
         scratch: &mut Scratch,
-    ) -> Result<Option<SkipAheadDiagnostics>, ChainError> {
+    ) -> Result<Option<StepDiagnostics>, ChainError> {
         self.gather(view, times, to, scratch);
         if scratch.rows.is_empty() {
             return Ok(None);
@@ -222,15 +101,15 @@ impl<'a> SkipAheadSampler<'a> {
         let tokens = TokenRows::new(&scratch.tokens, len).with_clamped(clamped);
         let asked = RowSites::Marked(&scratch.asked);
         conditional.log_conditionals_at(tokens, &scratch.steps, asked, &mut scratch.laws)?;
-        let mut steps = StepDiagnostics::default();
+        let mut done = StepDiagnostics { rounds: 1, ..Default::default() };
         let evaluated = scratch.rows.iter().zip(&scratch.steps).zip(scratch.laws.chunks_exact_mut(len * vocab));
         for ((&row, &step), laws) in evaluated {
             scratch.unmixed.clear();
             scratch.unmixed.resize(len, false);
-            let mut held = Held::new(self.schedule, step, laws, &mut scratch.unmixed);
-            steps += self.walk(view, row, &mut times[row], to, &mut held, &mut scratch.rates)?;
+            let mut held = Held::new(&self.schedule, step, laws, &mut scratch.unmixed);
+            done += self.walk(view, row, &mut times[row], to, &mut held, &mut scratch.rates)?;
         }
-        Ok(Some(SkipAheadDiagnostics { steps, rounds: 1 }))
+        Ok(Some(done))
     }
 
     /// Takes every row past the steps whose sites are all clamped, and copies those that have steps left.
@@ -271,22 +150,22 @@ impl<'a> SkipAheadSampler<'a> {
     ) -> Result<StepDiagnostics, ChainError> {
         let mut done = StepDiagnostics { evaluations: 1, ..Default::default() };
         let last = self.skip.window().map_or(to, |window| to.max((held.step + 1).saturating_sub(window)));
-        let controls = self.skip.controls();
+        let kernel = self.skip.kernel();
         let mut placed = 0.0;
         while *time > last {
             let step = *time - 1;
-            let touch = Touch::new(self.schedule, step);
+            let touch = Touch::new(&self.schedule, step, 0, 0);
             for &site in self.schedule.sites(step) {
                 if view.is_clamped(row, site) {
                     continue;
                 }
                 let level = self.schedule.signal_level(site, step);
-                held.rates(site, level, !controls.is_neutral(), rates);
+                held.rates(site, level, kernel.reads_logs(), rates);
                 let uniform = view.rngs[row].uniform();
                 let shown = &mut view.tokens[row * view.len + site];
-                let token = touch
-                    .draw(&controls, rates, *shown, uniform)
-                    .map_err(|refusal| refusal.at(view.first_row + row, site, step, *shown))?;
+                let touch = touch.at(site, *shown);
+                let token =
+                    kernel.draw(&touch, rates, uniform).map_err(|refusal| refusal.at(view.first_row + row, &touch))?;
                 done.updates += 1;
                 if *shown != token {
                     done.changes += 1;
@@ -300,5 +179,54 @@ impl<'a> SkipAheadSampler<'a> {
             }
         }
         Ok(done)
+    }
+}
+
+impl Sampler for SkipAheadSampler<'_> {
+    fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    fn run(
+        &self,
+        conditional: &dyn SiteConditional,
+        chains: &mut Chains,
+        from: Step,
+        to: Step,
+        watch: &mut Watch<'_>,
+    ) -> Result<StepDiagnostics, ChainError> {
+        check(&self.schedule, conditional, chains, (from, to))?;
+        let mut times = vec![from; chains.rows()];
+        let mut scratch = Scratch::default();
+        let mut diagnostics = StepDiagnostics::default();
+        while let Some(done) = self.round(conditional, &mut chains.view(), &mut times, to, &mut scratch)? {
+            diagnostics += done;
+            let slowest = times.iter().copied().max().unwrap_or(to);
+            let (sweep, step) = (self.schedule.order().sweep_of(slowest), times.iter().sum::<Step>() / times.len());
+            if watch(Progress { sweep, step, times: &times, chains, diagnostics }).is_break() {
+                break;
+            }
+        }
+        Ok(diagnostics)
+    }
+
+    fn sample_parallel(
+        &self,
+        conditional: &(dyn SiteConditional + Sync),
+        chains: &mut Chains,
+    ) -> Result<StepDiagnostics, ChainError> {
+        let horizon = self.schedule.horizon();
+        check(&self.schedule, conditional, chains, (horizon, 0))?;
+        let share = |mut view: ChainsView<'_>| {
+            let mut times = vec![horizon; view.rngs.len()];
+            let mut scratch = Scratch::default();
+            let mut sum = StepDiagnostics::default();
+            while let Some(done) = self.round(conditional, &mut view, &mut times, 0, &mut scratch)? {
+                sum += done;
+            }
+            Ok(sum)
+        };
+        let done = chains.shares().into_par_iter().map(share).collect::<Result<Vec<_>, ChainError>>()?;
+        Ok(done.into_iter().sum())
     }
 }

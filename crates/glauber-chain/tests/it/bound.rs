@@ -1,11 +1,15 @@
 //! The likelihood bound (N): its exact mean against entropies, its validity against the model's own law, its estimate against its mean.
 
 use glauber_chain::oracles::{EnumeratedConditional, EnumeratedTable, MarkovSource};
-use glauber_chain::{BoundKernel, BoundSampling, ChainError, ChainRng, LikelihoodBound, SiteConditional, TokenRows};
+use glauber_chain::{
+    BoundSampling, ChainError, ChainRng, HeatBath, Lazy, LikelihoodBound, ReverseKernel, SiteConditional, TokenRows,
+};
 use glauber_schedule::{Boundary, Neighbourhood, NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Site, Step, TokenBatch};
 
-const KERNELS: [BoundKernel; 2] = [BoundKernel::Lazy, BoundKernel::HeatBath];
+fn kernels() -> [Box<dyn ReverseKernel>; 2] {
+    [Box::new(Lazy::default()), Box::new(HeatBath::default())]
+}
 
 /// A correlated π; `zeros` is the share of its sequences that are impossible.
 fn table(vocab: usize, len: usize, seed: u64, zeros: f64) -> EnumeratedTable {
@@ -28,7 +32,7 @@ fn schedule(shape: SignalShape, order: SiteOrder, law: NoiseLaw) -> Schedule {
 }
 
 /// The bound from the noise law where that can be, and else with some law of the signal left.
-fn bound(schedule: &Schedule, kernel: BoundKernel) -> LikelihoodBound<'_> {
+fn bound<K: ReverseKernel>(schedule: &Schedule, kernel: K) -> LikelihoodBound<'_, K> {
     let bound = LikelihoodBound::new(schedule, kernel);
     if schedule.law().probabilities().iter().all(|&q| q > 0.0) {
         return bound;
@@ -80,7 +84,7 @@ fn the_lazy_bound_is_the_entropy_and_the_start_for_any_number_of_sweeps() {
                     let table = table(vocab, len, 100 + compared, zeros);
                     let schedule = schedule(shape, order, law.clone());
                     let conditional = table.conditional(&schedule).unwrap();
-                    let lazy = bound(&schedule, BoundKernel::Lazy).exact_mean(&table, &conditional).unwrap();
+                    let lazy = bound(&schedule, Lazy::default()).exact_mean(&table, &conditional).unwrap();
                     let (found, expected) = (lazy.total(), floor(&table, &schedule));
                     assert!((found - expected).abs() < 1e-10, "{sweeps} sweeps: {found} for {expected}");
                     assert!(lazy.steps.iter().all(|&step| step > -1e-12));
@@ -129,7 +133,7 @@ fn the_heat_bath_bound_pays_for_what_each_touch_forgets() {
             let order = SiteOrder::permutation(3, sweeps, 2).unwrap();
             let schedule = schedule(SignalShape::Linear, order, law.clone());
             let conditional = table.conditional(&schedule).unwrap();
-            let found = bound(&schedule, BoundKernel::HeatBath).exact_mean(&table, &conditional).unwrap().total();
+            let found = bound(&schedule, HeatBath::default()).exact_mean(&table, &conditional).unwrap().total();
             let paid: f64 = (0..schedule.horizon()).map(|t| forgotten(&table, &schedule, t)).sum();
             assert!((found - floor(&table, &schedule) - paid).abs() < 1e-10, "{found} {paid}");
             // One sweep draws noise almost surely at each touch; more sweeps forget more.
@@ -191,7 +195,7 @@ fn a_wrong_conditional_has_a_larger_bound() {
         for order in [SiteOrder::round_robin(4, 1).unwrap(), SiteOrder::round_robin(4, 4).unwrap()] {
             let table = table(2, 4, 11, 0.0);
             let schedule = schedule(SignalShape::Linear, order, law.clone());
-            for kernel in KERNELS {
+            for kernel in kernels() {
                 let bound = bound(&schedule, kernel);
                 let exact = bound.exact_mean(&table, &table.conditional(&schedule).unwrap()).unwrap();
                 let wrong = bound.exact_mean(&table, &perturbed(&table, &schedule)).unwrap();
@@ -204,12 +208,7 @@ fn a_wrong_conditional_has_a_larger_bound() {
 }
 
 /// The law of `X_0` under the model: the start pushed through every kernel of the reverse chain.
-fn model_law<C: SiteConditional>(
-    table: &EnumeratedTable,
-    schedule: &Schedule,
-    conditional: &C,
-    kernel: BoundKernel,
-) -> Vec<f64> {
+fn model_law(table: &EnumeratedTable, schedule: &Schedule, r: &dyn SiteConditional, is_lazy: bool) -> Vec<f64> {
     let vocab = table.vocab();
     let tokens: Vec<u32> = (0..table.states()).flat_map(|state| table.sequence(state)).collect();
     (0..schedule.horizon()).rev().fold(start(table, schedule), |law, t| {
@@ -218,8 +217,8 @@ fn model_law<C: SiteConditional>(
             .iter()
             .map(|&site| {
                 let mut rows = vec![0.0; table.states() * vocab];
-                conditional.conditionals(TokenRows::new(&tokens, table.len()), t, &[site], &mut rows).unwrap();
-                if kernel == BoundKernel::Lazy {
+                r.conditionals(TokenRows::new(&tokens, table.len()), t, &[site], &mut rows).unwrap();
+                if is_lazy {
                     for (state, row) in rows.chunks_exact_mut(vocab).enumerate() {
                         lazy(schedule, t, table.token(state, site), row);
                     }
@@ -250,14 +249,14 @@ fn the_bound_holds_for_every_sequence() {
         for order in [SiteOrder::permutation(4, 2, 3).unwrap(), block_order()] {
             let schedule = schedule(SignalShape::Cosine, order, law.clone());
             let conditional = perturbed(&table, &schedule);
-            for kernel in KERNELS {
-                let model = model_law(&table, &schedule, &conditional, kernel);
+            for kernel in kernels() {
+                let model = model_law(&table, &schedule, &conditional, kernel.name() == "lazy");
                 assert!((model.iter().sum::<f64>() - 1.0).abs() < 1e-12);
                 for (state, probability) in model.iter().enumerate() {
                     let mut point = vec![0.0; table.states()];
                     point[state] = 1.0;
                     let point = EnumeratedTable::new(2, 4, point).unwrap();
-                    let found = bound(&schedule, kernel).exact_mean(&point, &conditional).unwrap().total();
+                    let found = bound(&schedule, &kernel).exact_mean(&point, &conditional).unwrap().total();
                     assert!(found >= -probability.ln() - 1e-12, "{found} under {}", -probability.ln());
                 }
             }
@@ -276,7 +275,7 @@ fn blocks_cost_nothing_where_sites_are_independent() {
     let schedule = schedule(SignalShape::Linear, block_order(), NoiseLaw::uniform(2).unwrap());
     let excess = |table: &EnumeratedTable| {
         let conditional = table.conditional(&schedule).unwrap();
-        let found = bound(&schedule, BoundKernel::Lazy).exact_mean(table, &conditional).unwrap().total();
+        let found = bound(&schedule, Lazy::default()).exact_mean(table, &conditional).unwrap().total();
         found - floor(table, &schedule)
     };
     assert!(excess(&independent).abs() < 1e-10);
@@ -308,7 +307,7 @@ fn the_estimate_agrees_with_the_exact_mean() {
         for order in orders {
             let schedule = schedule(SignalShape::LogLinear, order, law.clone());
             let conditional = perturbed(&table, &schedule);
-            for kernel in KERNELS {
+            for kernel in kernels() {
                 let bound = bound(&schedule, kernel);
                 let exact = bound.exact_mean(&table, &conditional).unwrap();
                 let sampling = BoundSampling { draws: 3, rows: 64 };
@@ -332,7 +331,7 @@ fn an_estimate_does_not_depend_on_its_batch() {
         let conditional = source.conditional(&schedule).unwrap();
         let mut rngs = ChainRng::streams(3, 6);
         let clean = TokenBatch::from_rows(rngs.iter_mut().map(|rng| source.sample(8, rng))).unwrap();
-        let bound = LikelihoodBound::new(&schedule, BoundKernel::Lazy);
+        let bound = LikelihoodBound::new(&schedule, Lazy::default());
         let estimate = |rows| {
             let sampling = BoundSampling { draws: 5, rows };
             bound.estimate(&conditional, &clean, &mut rngs.clone(), sampling).unwrap()
@@ -371,13 +370,13 @@ fn infinite_bounds_and_bad_sizes_are_errors() {
     let uniform = schedule(SignalShape::Linear, order.clone(), NoiseLaw::uniform(2).unwrap());
     let clean = TokenBatch::new(vec![0, 1, 0], 3).unwrap();
     let sampling = BoundSampling { draws: 6, rows: 2 };
-    for kernel in KERNELS {
+    for kernel in kernels() {
         let bound = LikelihoodBound::new(&uniform, kernel);
         let error = bound.estimate(&Never, &clean, &mut ChainRng::streams(0, 1), sampling).unwrap_err();
         assert!(matches!(error, ChainError::InfiniteBound { row: 0, token: 1, .. }), "{error}");
     }
 
-    let bound = LikelihoodBound::new(&uniform, BoundKernel::Lazy);
+    let bound = LikelihoodBound::new(&uniform, Lazy::default());
     let rng = &mut ChainRng::streams(0, 1);
     for sampling in [BoundSampling { draws: 0, rows: 1 }, BoundSampling { draws: 1, rows: 0 }] {
         assert!(bound.estimate(&Never, &clean, rng, sampling).is_err());
@@ -391,7 +390,7 @@ fn infinite_bounds_and_bad_sizes_are_errors() {
     assert!(bound.clone().with_signal_law(&[1.0]).is_err() && bound.with_signal_law(&[0.5, 0.6]).is_err());
 
     let absorbing = schedule(SignalShape::Linear, order, NoiseLaw::absorbing(2, 1).unwrap());
-    let bound = LikelihoodBound::new(&absorbing, BoundKernel::Lazy);
+    let bound = LikelihoodBound::new(&absorbing, Lazy::default());
     let error = bound.prior(&[1, 1, 0]).unwrap_err();
     assert!(matches!(error, ChainError::StartForbids { site: 2, token: 0, .. }), "{error}");
     assert!(error.to_string().contains("with_signal_law"));

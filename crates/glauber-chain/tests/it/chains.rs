@@ -4,8 +4,8 @@ use std::ops::ControlFlow;
 
 use glauber_chain::oracles::{Ising, Lattice, MarkovSource};
 use glauber_chain::{
-    ChainError, ChainRng, Chains, DrawControls, HeatBath, ReverseSampler, SiteConditional, TokenRows, corrupt,
-    corrupt_batch,
+    ChainError, ChainRng, Chains, DrawControls, HeatBath, Progress, ReverseKernel, ReverseSampler, Sampler,
+    SiteConditional, TokenRows, corrupt, corrupt_batch,
 };
 use glauber_schedule::{Boundary, NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Site, Step, TokenBatch};
@@ -164,7 +164,7 @@ fn the_observer_sees_every_sweep_and_may_stop() {
     let mut seen = Vec::new();
     let horizon = schedule.horizon();
     sampler
-        .run(&conditional, &mut chains, horizon, 4, |info| {
+        .run(&conditional, &mut chains, horizon, 4, &mut |info| {
             seen.push((info.sweep, info.step, info.diagnostics.updates));
             ControlFlow::Continue(())
         })
@@ -174,10 +174,10 @@ fn the_observer_sees_every_sweep_and_may_stop() {
     // In pieces it is the same chain.
     let mut whole = sampler.start(2, 3);
     sampler.sample(&conditional, &mut whole).unwrap();
-    sampler.run(&conditional, &mut chains, 4, 0, |_| ControlFlow::Continue(())).unwrap();
+    sampler.run(&conditional, &mut chains, 4, 0, &mut |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(chains, whole);
 
-    let stop = |_: glauber_chain::SweepInfo<'_>| ControlFlow::Break(());
+    let stop = &mut |_: Progress<'_>| ControlFlow::Break(());
     let done = sampler.run(&conditional, &mut chains, horizon, 0, stop).unwrap();
     assert_eq!(done.updates, 16);
     assert!(sampler.run(&conditional, &mut chains, 3, 5, stop).is_err());

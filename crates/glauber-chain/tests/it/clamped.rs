@@ -3,7 +3,7 @@
 use crate::significance::chi_square_p;
 use glauber_chain::oracles::{EnumeratedTable, MarkovSource};
 use glauber_chain::statistics::ChiSquare;
-use glauber_chain::{ChainError, ChainRng, Chains, HeatBath, ReverseSampler, SiteConditional, TokenRows};
+use glauber_chain::{ChainError, ChainRng, Chains, HeatBath, ReverseSampler, Sampler, SiteConditional, TokenRows};
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::TokenBatch;
 

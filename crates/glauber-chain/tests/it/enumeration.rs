@@ -3,7 +3,7 @@
 use crate::significance::chi_square_p;
 use glauber_chain::oracles::EnumeratedTable;
 use glauber_chain::statistics::ChiSquare;
-use glauber_chain::{ChainRng, HeatBath, ReverseSampler, corrupt, step};
+use glauber_chain::{ChainRng, HeatBath, ReverseSampler, Sampler, corrupt, step};
 use glauber_schedule::{Boundary, Neighbourhood, NoiseLaw, Schedule, SignalShape, SiteOrder};
 
 /// Vocabulary, length, and a lattice of as many sites.

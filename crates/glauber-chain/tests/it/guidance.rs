@@ -3,7 +3,7 @@
 use crate::significance::normal_p;
 use glauber_chain::oracles::{EnumeratedTable, MarkovMixture, MarkovSource};
 use glauber_chain::statistics::Estimate;
-use glauber_chain::{ChainError, Guided, HeatBath, ReverseSampler, RowSites, SiteConditional, TokenRows};
+use glauber_chain::{ChainError, Guided, HeatBath, ReverseSampler, RowSites, Sampler, SiteConditional, TokenRows};
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Site, Step};
 

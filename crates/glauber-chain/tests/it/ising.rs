@@ -3,7 +3,7 @@
 use crate::significance::chi_square_p;
 use glauber_chain::oracles::{Ising, Lattice, Potts, kaufman_energy, onsager_energy, yang_magnetisation};
 use glauber_chain::statistics::{ChiSquare, SeriesEstimate, series_estimate};
-use glauber_chain::{Chains, HeatBath, SiteConditional, TokenRows};
+use glauber_chain::{Chains, HeatBath, ReverseKernel, SiteConditional, TokenRows};
 use glauber_schedule::{Boundary, SiteOrder};
 use glauber_tokens::TokenBatch;
 

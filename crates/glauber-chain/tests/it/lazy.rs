@@ -4,8 +4,8 @@ use crate::significance::{chi_square_p, normal_p};
 use glauber_chain::oracles::{EnumeratedTable, MarkovSource};
 use glauber_chain::statistics::{ChiSquare, Estimate};
 use glauber_chain::{
-    ChainError, ChainRng, Chains, DrawControls, HeatBath, Kernel, Lazy, ReverseSampler, SiteConditional, TokenRows,
-    corrupt, predicted_changes,
+    ChainError, ChainRng, Chains, DrawControls, HeatBath, Lazy, ReverseKernel, ReverseSampler, Sampler,
+    SiteConditional, TokenRows, corrupt, predicted_changes,
 };
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Step, TokenBatch};
@@ -310,7 +310,7 @@ fn faults_are_errors_with_coordinates() {
     assert!(matches!(run([0.0; 3], [0, 1]), Err(ChainError::NoMass { row: 0, site: 1, step: 3, .. })));
     let mut chains = Chains::seeded(TokenBatch::filled(1, 2, 0), 1);
     let other = Constant(vec![0.5; 2], 2);
-    assert!(matches!(Lazy::default().update(&other, &mut chains, &schedule, 0), Err(ChainError::Mismatch { .. })));
+    assert!(matches!(Lazy::default().run(&other, &mut chains, &schedule, 0..1), Err(ChainError::Mismatch { .. })));
     assert!(Lazy::new(DrawControls { top_k: Some(0), ..Default::default() }).is_err());
 }
 
@@ -320,7 +320,8 @@ fn a_kernel_can_be_chosen_at_run_time_and_keeps_clamped_sites() {
     let schedule = schedule(NoiseLaw::uniform(VOCAB).unwrap(), 4, 1e-3);
     let conditional = source.conditional(&schedule).unwrap();
     let mut ends = Vec::new();
-    for kernel in [Kernel::from(HeatBath::default()), Kernel::from(Lazy::default())] {
+    let kernels: [Box<dyn ReverseKernel>; 2] = [Box::new(HeatBath::default()), Box::new(Lazy::default())];
+    for kernel in kernels {
         let sampler = ReverseSampler::new(&schedule, kernel);
         let mut chains = sampler.start(20, 3);
         for row in 0..20 {

@@ -7,6 +7,7 @@ mod clamped;
 mod enumeration;
 mod guidance;
 mod ising;
+mod kernels;
 mod lazy;
 mod markov;
 mod multi_spin;

@@ -4,7 +4,7 @@ use crate::significance::{chi_square_p, normal_p};
 use glauber_chain::oracles::{EnumeratedTable, MarkovSource, bayes_losses};
 use glauber_chain::statistics::{ChiSquare, Estimate};
 use glauber_chain::{
-    ChainError, ChainRng, DrawControls, HeatBath, ReverseSampler, SiteConditional, TokenRows, corrupt,
+    ChainError, ChainRng, DrawControls, HeatBath, ReverseSampler, Sampler, SiteConditional, TokenRows, corrupt,
 };
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::TokenBatch;

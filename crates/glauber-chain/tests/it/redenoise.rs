@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use crate::significance::chi_square_p;
 use glauber_chain::oracles::EnumeratedTable;
 use glauber_chain::statistics::ChiSquare;
-use glauber_chain::{ChainRng, Chains, HeatBath, ReverseSampler, StepDiagnostics, SweepInfo};
+use glauber_chain::{ChainRng, Chains, HeatBath, Progress, ReverseSampler, Sampler, StepDiagnostics};
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::TokenBatch;
 
@@ -23,7 +23,7 @@ fn schedule(law: NoiseLaw) -> Schedule {
     Schedule::new(SignalShape::Linear, order, law, 1e-3, false).unwrap()
 }
 
-fn go_on(_: usize, _: SweepInfo<'_>) -> ControlFlow<()> {
+fn go_on(_: usize, _: Progress<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
@@ -62,7 +62,7 @@ fn the_data_distribution_is_invariant() {
         for time in [3, 6, 13] {
             let mut chains = exact_draws(&table);
             let before = chains.tokens().clone();
-            let done = sampler.redenoise(&conditional, &mut chains, time, 3, go_on).unwrap();
+            let done = sampler.redenoise(&conditional, &mut chains, time, 3, &mut go_on).unwrap();
             assert_eq!(done.updates, (3 * time * ROWS) as u64);
             assert_ne!(chains.tokens(), &before);
             let p = p(&table, &chains);
@@ -81,9 +81,9 @@ fn other_laws_move_to_the_data_distribution() {
     let state = table.probabilities().iter().position(|&p| p > 0.0).unwrap();
     let rows = vec![table.sequence(state); ROWS];
     let mut chains = Chains::seeded(TokenBatch::from_rows(rows).unwrap(), 9);
-    sampler.redenoise(&conditional, &mut chains, LEN, 1, go_on).unwrap();
+    sampler.redenoise(&conditional, &mut chains, LEN, 1, &mut go_on).unwrap();
     let early = p(&table, &chains);
-    sampler.redenoise(&conditional, &mut chains, LEN, 19, go_on).unwrap();
+    sampler.redenoise(&conditional, &mut chains, LEN, 19, &mut go_on).unwrap();
     let late = p(&table, &chains);
     assert!(early < 1e-9 && late > 1e-3, "{early} {late}");
 }
@@ -102,11 +102,11 @@ fn rounds_are_renoise_and_run_and_can_be_stopped() {
     let mut sum = StepDiagnostics::default();
     for _ in 0..2 {
         by_hand.renoise(&schedule, 10).unwrap();
-        sum += sampler.run(&conditional, &mut by_hand, 10, 0, |_| ControlFlow::Continue(())).unwrap();
+        sum += sampler.run(&conditional, &mut by_hand, 10, 0, &mut |_| ControlFlow::Continue(())).unwrap();
     }
     let mut chains = start.clone();
     let mut seen = Vec::new();
-    let done = sampler.redenoise(&conditional, &mut chains, 10, 2, |round, info| {
+    let done = sampler.redenoise(&conditional, &mut chains, 10, 2, &mut |round, info| {
         seen.push((round, info.step, info.diagnostics));
         ControlFlow::Continue(())
     });
@@ -117,17 +117,17 @@ fn rounds_are_renoise_and_run_and_can_be_stopped() {
 
     let mut stopped = start.clone();
     let mut calls = 0;
-    let stop_in_second_round = |round, _: SweepInfo<'_>| {
+    let mut stop_in_second_round = |round, _: Progress<'_>| {
         calls += 1;
         if round == 1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    sampler.redenoise(&conditional, &mut stopped, 10, 9, stop_in_second_round).unwrap();
+    sampler.redenoise(&conditional, &mut stopped, 10, 9, &mut stop_in_second_round).unwrap();
     assert_eq!(calls, 4);
 
     for (time, rounds) in [(0, 3), (10, 0)] {
         let mut chains = start.clone();
-        let done = sampler.redenoise(&conditional, &mut chains, time, rounds, go_on).unwrap();
+        let done = sampler.redenoise(&conditional, &mut chains, time, rounds, &mut go_on).unwrap();
         assert_eq!((chains.tokens(), done), (start.tokens(), StepDiagnostics::default()));
     }
-    assert!(sampler.redenoise(&conditional, &mut start, 17, 1, go_on).is_err());
+    assert!(sampler.redenoise(&conditional, &mut start, 17, 1, &mut go_on).is_err());
 }

@@ -4,8 +4,8 @@ use crate::significance::normal_p;
 use glauber_chain::oracles::MarkovSource;
 use glauber_chain::statistics::{ChiSquare, Estimate};
 use glauber_chain::{
-    ChainError, ChainRng, Chains, ChangesPerEvaluation, DrawControls, Lazy, ReverseSampler, SiteConditional, SkipAhead,
-    SkipAheadSampler, TokenRows, predicted_changes,
+    ChainError, ChainRng, Chains, ChangesPerEvaluation, DrawControls, Lazy, ReverseSampler, Sampler, SiteConditional,
+    SkipAhead, SkipAheadSampler, TokenRows, predicted_changes,
 };
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Site, Step, Token, TokenBatch};
@@ -81,7 +81,7 @@ fn short_windows_are_the_lazy_chain_draw_by_draw() {
             let skip = SkipAhead::new(ChangesPerEvaluation::Fixed(1), Some(1), controls).unwrap();
             let found = SkipAheadSampler::new(&schedule, skip).sample(&conditional, &mut skipped).unwrap();
             assert_eq!(skipped, plain);
-            assert_eq!(found.steps, done);
+            assert_eq!(found, done);
             assert_eq!(found.rounds, schedule.horizon() as u64);
             if schedule.order().is_single_site() {
                 // A kept token takes its site to the level that the evaluation had assumed: a window of 2 loses nothing.
@@ -89,7 +89,7 @@ fn short_windows_are_the_lazy_chain_draw_by_draw() {
                 let skip = SkipAhead::new(ChangesPerEvaluation::Fixed(1), Some(2), controls).unwrap();
                 let found = SkipAheadSampler::new(&schedule, skip).sample(&conditional, &mut skipped).unwrap();
                 assert_eq!(skipped, plain);
-                assert!(found.steps.evaluations < done.evaluations);
+                assert!(found.evaluations < done.evaluations);
             }
         }
     }
@@ -199,8 +199,8 @@ fn held_conditionals_are_those_of_a_slow_reference_draw_by_draw() {
             }
             assert_eq!(chains.tokens(), &expected.0, "{changes:?} {window:?}");
             assert_eq!(chains.rngs(), expected.1);
-            assert_eq!(done.steps.evaluations, reference.evaluations);
-            counted += done.steps.changes;
+            assert_eq!(done.evaluations, reference.evaluations);
+            counted += done.changes;
         }
     }
     assert!(counted > 1000);
@@ -217,7 +217,7 @@ fn rows_take_the_same_path_in_any_batch_and_thread() {
         let done = sampler.sample(&conditional, &mut together).unwrap();
         let parallel = sampler.sample_parallel(&conditional, &mut shared).unwrap();
         assert_eq!(together, shared);
-        assert_eq!((done.steps, done.rounds), (parallel.steps, parallel.rounds));
+        assert_eq!(done, parallel);
         let (tokens, rngs) = all.into_parts();
         let mut alone = Chains::new(TokenBatch::from_rows([tokens.row(1)]).unwrap(), vec![rngs[1].clone()]).unwrap();
         sampler.sample(&conditional, &mut alone).unwrap();
@@ -232,7 +232,7 @@ fn evaluations_follow_changes() {
         let conditional = source.conditional(&schedule).unwrap();
         let mut chains = Chains::from_noise(&schedule, ChainRng::streams(1, 200));
         let sampler = SkipAheadSampler::new(&schedule, SkipAhead::default());
-        let done = sampler.sample(&conditional, &mut chains).unwrap().steps;
+        let done = sampler.sample(&conditional, &mut chains).unwrap();
         assert_eq!(done.updates, 200 * schedule.horizon() as u64);
         assert!(done.evaluations <= done.changes + 200 && done.evaluations >= done.changes, "{done:?}");
         if schedule.law().probability(MASK) == 1.0 {
@@ -254,7 +254,7 @@ fn the_adaptive_rule_keeps_its_budget() {
             let (tokens, rngs) = sampler.start(300, 2).into_parts();
             let rows = tokens.iter().zip(rngs).map(|(row, rng)| {
                 let mut chain = Chains::new(TokenBatch::from_rows([row]).unwrap(), vec![rng]).unwrap();
-                sampler.sample(&conditional, &mut chain).unwrap().steps.evaluations as f64
+                sampler.sample(&conditional, &mut chain).unwrap().evaluations as f64
             });
             let found = Estimate::independent(&rows.collect::<Vec<_>>());
             let bound = 1.0 + LEN as f64 / signal;
@@ -272,7 +272,7 @@ fn observers_see_every_round_and_may_stop() {
     let mut chains = start(&schedule, 5);
     let (mut last, mut rounds) = (vec![schedule.horizon(); 5], 0);
     let done = sampler
-        .run(&conditional, &mut chains, schedule.horizon(), 10, |info| {
+        .run(&conditional, &mut chains, schedule.horizon(), 10, &mut |info| {
             rounds += 1;
             assert_eq!(info.diagnostics.rounds, rounds);
             assert!(info.times.iter().zip(&last).all(|(now, before)| now < before || *now == 10));
@@ -281,10 +281,10 @@ fn observers_see_every_round_and_may_stop() {
         })
         .unwrap();
     assert_eq!((done.rounds, last), (rounds, vec![10; 5]));
-    let stopped = sampler.run(&conditional, &mut chains, 10, 0, |_| ControlFlow::Break(())).unwrap();
+    let stopped = sampler.run(&conditional, &mut chains, 10, 0, &mut |_| ControlFlow::Break(())).unwrap();
     assert_eq!(stopped.rounds, 1);
     assert!(matches!(
-        sampler.run(&conditional, &mut chains, 3, 5, |_| ControlFlow::Continue(())),
+        sampler.run(&conditional, &mut chains, 3, 5, &mut |_| ControlFlow::Continue(())),
         Err(ChainError::OutsideHorizon { .. })
     ));
     // Where everything is known there is nothing to evaluate.
@@ -377,7 +377,7 @@ fn the_adaptive_rule_samples_the_source() {
         let done = sampler.sample_parallel(&conditional, &mut chains).unwrap();
         let found = log_probabilities(&source, chains.tokens());
         let error = found.standard_error.hypot(truth.standard_error);
-        (done.steps, pooled_bigrams(&source, chains.tokens()), normal_p((found.mean - truth.mean) / error))
+        (done, pooled_bigrams(&source, chains.tokens()), normal_p((found.mean - truth.mean) / error))
     };
     let (done, bigrams, p) = judge(SkipAhead::adaptive(&schedule));
     assert!(done.evaluations < (3 * ROWS * LONG / 2) as u64, "{done:?}");

@@ -1,7 +1,7 @@
 //! Heat bath from a table of laws against heat bath from laws written out: the same uniform numbers give the same chains.
 
 use glauber_chain::oracles::{Ising, Lattice, Potts};
-use glauber_chain::{ChainError, Chains, DrawControls, HeatBath, SiteConditional, TokenRows};
+use glauber_chain::{ChainError, Chains, DrawControls, HeatBath, ReverseKernel, SiteConditional, TokenRows};
 use glauber_schedule::{Boundary, SiteOrder};
 use glauber_tokens::{Site, Step, Token, TokenBatch};
 use proptest::prelude::*;

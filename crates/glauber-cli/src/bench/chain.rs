@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use glauber_chain::oracles::{Ising, Lattice, Potts, critical_coupling};
-use glauber_chain::{Chains, HeatBath, MultiSpin, SiteConditional};
+use glauber_chain::{Chains, HeatBath, MultiSpin, ReverseKernel, SiteConditional};
 use glauber_schedule::{Boundary, SiteOrder};
 use glauber_tokens::{Token, TokenBatch};
 use serde_json::json;

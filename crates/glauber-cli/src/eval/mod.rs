@@ -5,7 +5,9 @@ mod report;
 
 use anyhow::{Context, ensure};
 use glauber_chain::statistics::Estimate;
-use glauber_chain::{BoundKernel, BoundSampling, BoundTerms, ChainRng, LikelihoodBound, SiteConditional};
+use glauber_chain::{
+    BoundSampling, BoundTerms, ChainRng, HeatBath, Lazy, LikelihoodBound, ReverseKernel, SiteConditional,
+};
 use glauber_schedule::Schedule;
 use glauber_sudoku::SolutionSource;
 use glauber_tokens::TokenBatch;
@@ -59,9 +61,9 @@ pub fn eval(flags: &EvalFlags) -> anyhow::Result<()> {
         }
         (None, DataConfig::Text { .. } | DataConfig::Markov { .. }) => Evaluated::of_text(&trained, flags)?,
     };
-    let kernel = match flags.kernel {
-        KernelName::Lazy => BoundKernel::Lazy,
-        KernelName::HeatBath => BoundKernel::HeatBath,
+    let kernel: Box<dyn ReverseKernel> = match flags.kernel {
+        KernelName::Lazy => Box::new(Lazy::default()),
+        KernelName::HeatBath => Box::new(HeatBath::default()),
     };
     let bound = bound(&schedule, kernel, &trained.vocabulary)?;
     let exact = source.map(|source| exact(&source, &bound, &schedule, &evaluated, flags.draws)).transpose()?;
@@ -75,7 +77,7 @@ pub fn eval(flags: &EvalFlags) -> anyhow::Result<()> {
 /// frequencies of the training data.
 fn bound<'a>(
     schedule: &'a Schedule,
-    kernel: BoundKernel,
+    kernel: Box<dyn ReverseKernel>,
     vocabulary: &Vocabulary,
 ) -> anyhow::Result<LikelihoodBound<'a>> {
     let bound = LikelihoodBound::new(schedule, kernel);

@@ -75,7 +75,7 @@ impl DeviceChains {
         };
         let of_row = |row: usize| {
             let updates = free(row) as u64;
-            StepDiagnostics { updates, changes: 0, evaluations: updates.min(1) }
+            StepDiagnostics { updates, changes: 0, evaluations: updates.min(1), rounds: updates.min(1) }
         };
         (0..rows).map(of_row).sum()
     }

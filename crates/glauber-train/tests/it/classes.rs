@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use glauber_chain::oracles::{MarkovMixture, MarkovSource};
 use glauber_chain::statistics::Estimate;
-use glauber_chain::{Guided, HeatBath, ReverseSampler, SiteConditional};
+use glauber_chain::{Guided, HeatBath, ReverseSampler, Sampler, SiteConditional};
 use glauber_model::{Conditioning, ModelConfig, NetworkKind, Positions};
 use glauber_schedule::ScheduleConfig;
 use glauber_tokens::TokenBatch;

@@ -2,7 +2,9 @@
 
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use glauber_chain::{ChainError, ChainRng, Chains, DrawControls, HeatBath, ReverseSampler, SiteConditional, TokenRows};
+use glauber_chain::{
+    ChainError, ChainRng, Chains, DrawControls, HeatBath, ReverseSampler, Sampler, SiteConditional, TokenRows,
+};
 use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Positions};
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Site, Step};
@@ -43,7 +45,7 @@ fn schedule(law: NoiseLaw, order: SiteOrder) -> Schedule {
     Schedule::new(SignalShape::Linear, order, law, 1e-3, false).expect("a schedule")
 }
 
-fn start(sampler: &ReverseSampler<'_>, clamp: bool) -> Chains {
+fn start(sampler: &dyn Sampler, clamp: bool) -> Chains {
     let mut chains = sampler.start(9, 4);
     if clamp {
         for row in 0..9 {

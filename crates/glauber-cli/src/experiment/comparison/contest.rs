@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, bail, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
-use glauber_chain::{BoundKernel, BoundSampling, ChainRng, LikelihoodBound};
+use glauber_chain::{BoundSampling, ChainRng, Lazy, LikelihoodBound};
 use glauber_files::write_whole;
 use glauber_model::{ModelConfig, Network, NetworkKind};
 use glauber_schedule::{NoiseConfig, Schedule};
@@ -175,7 +175,7 @@ impl Rules<'_> {
         schedule: &Schedule,
     ) -> anyhow::Result<(f64, f64)> {
         let masked = contestant.is_masked();
-        let bound = LikelihoodBound::new(schedule, BoundKernel::Lazy);
+        let bound = LikelihoodBound::new(schedule, Lazy::default());
         // A chain under absorbing noise cannot start from masks alone where a little signal is left.
         let bound = if masked { bound.with_signal_law(&source.frequencies(masked))? } else { bound };
         let clean = source.held_out_batch(self.bound_sequences);

@@ -12,7 +12,8 @@ use std::time::Instant;
 use anyhow::{Context, anyhow, ensure};
 use clap::Args;
 use glauber_chain::{
-    ChainRng, ChangesPerEvaluation, DrawControls, HeatBath, Kernel, Lazy, SkipAhead, StepDiagnostics, predicted_changes,
+    ChainRng, ChangesPerEvaluation, DrawControls, HeatBath, Lazy, ReverseSampler, Sampler, SkipAhead, SkipAheadSampler,
+    StepDiagnostics, predicted_changes,
 };
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::TokenBatch;
@@ -24,7 +25,7 @@ use self::report::{Family, Line, Report};
 use crate::device::device;
 use crate::markov::Source;
 use crate::progress::say;
-use crate::sampling::{Method, Sampling, check_count};
+use crate::sampling::{Sampling, check_count};
 use crate::trained::Trained;
 
 /// The Markov source that stands in for a run.
@@ -89,9 +90,9 @@ fn oracle(flags: &Flags, count: usize) -> anyhow::Result<Report> {
         (&schedule, count, flags.seed),
         predicted_changes(&schedule, &source.marginals(len))?,
     );
-    for (name, family, method) in settings(&schedule)? {
+    for (name, family, sampler) in settings(&schedule)? {
         let start = Instant::now();
-        let sampling = Sampling::new(&schedule, method);
+        let sampling = Sampling::new(sampler);
         let (samples, done) = sampling.draw_parallel(conditional.as_ref(), count, flags.seed)?;
         let seconds = start.elapsed().as_secs_f64();
         report.push(Line { name, family, done, seconds, quality: judge.quality(&samples)? });
@@ -104,8 +105,8 @@ fn trained(path: &Path, flags: &Flags, count: usize) -> anyhow::Result<Report> {
     let schedule = trained.schedule_with(Some(flags.sweeps), None)?;
     let conditional = trained.conditional(&schedule)?;
     let len = schedule.len();
-    let draw = |method: Method, seed: u64| -> anyhow::Result<(TokenBatch, StepDiagnostics)> {
-        Sampling::new(&schedule, method).draw(&conditional, count, seed, &mut |_| {})
+    let draw = |sampler: Box<dyn Sampler>, seed: u64| -> anyhow::Result<(TokenBatch, StepDiagnostics)> {
+        Sampling::new(sampler).draw(&conditional, count, seed, &mut |_| {})
     };
     let source = Source::of(&trained.config.data, None)?;
     let (judge, against, marginals) = match &source {
@@ -116,7 +117,7 @@ fn trained(path: &Path, flags: &Flags, count: usize) -> anyhow::Result<Report> {
         None => {
             say("drawing the reference: the lazy chain, every step evaluated");
             // Seeds of their own: samples that share random numbers with the reference would look too much like it.
-            let (reference, _) = draw(Method::EveryStep(Lazy::default().into()), !flags.seed)?;
+            let (reference, _) = draw(Box::new(ReverseSampler::new(schedule.clone(), Lazy::default())), !flags.seed)?;
             let logs = |samples: &TokenBatch| pseudo_log_likelihoods(&conditional, samples);
             let judge = Judge::new(reference, Box::new(logs), flags.seed)?;
             (judge, "the lazy chain, pseudo-log-likelihood under the network", trained.frequencies().repeat(len))
@@ -128,26 +129,30 @@ fn trained(path: &Path, flags: &Flags, count: usize) -> anyhow::Result<Report> {
         (&schedule, count, flags.seed),
         predicted_changes(&schedule, &marginals)?,
     );
-    for (name, family, method) in settings(&schedule)? {
+    for (name, family, sampler) in settings(&schedule)? {
         let start = Instant::now();
-        let (samples, done) = draw(method, flags.seed)?;
+        let (samples, done) = draw(sampler, flags.seed)?;
         let seconds = start.elapsed().as_secs_f64();
         report.push(Line { name, family, done, seconds, quality: judge.quality(&samples)? });
     }
     Ok(report)
 }
 
+/// A sampler, what it is called, and what it is one of.
+type Setting = (String, Family, Box<dyn Sampler>);
+
 /// Every step; one change for each evaluation under several windows; more changes; the adaptive rule.
-fn settings(schedule: &Schedule) -> anyhow::Result<Vec<(String, Family, Method)>> {
+fn settings(schedule: &Schedule) -> anyhow::Result<Vec<Setting>> {
     let len = schedule.len();
-    let every = |kernel: Kernel| Method::EveryStep(kernel);
-    let mut settings = vec![
-        ("heat bath".to_owned(), Family::HeatBath, every(HeatBath::default().into())),
-        ("lazy, every step".to_owned(), Family::Lazy, every(Lazy::default().into())),
+    let heat_bath = ReverseSampler::new(schedule.clone(), HeatBath::default());
+    let lazy = ReverseSampler::new(schedule.clone(), Lazy::default());
+    let mut settings: Vec<Setting> = vec![
+        ("heat bath".to_owned(), Family::HeatBath, Box::new(heat_bath)),
+        ("lazy, every step".to_owned(), Family::Lazy, Box::new(lazy)),
     ];
     let mut skip = |name: String, family, changes, window| -> anyhow::Result<()> {
         let skip = SkipAhead::new(changes, window, DrawControls::default())?;
-        settings.push((name, family, Method::SkipAhead(skip)));
+        settings.push((name, family, Box::new(SkipAheadSampler::new(schedule.clone(), skip))));
         Ok(())
     };
     let windows = [("L/4", Some(len.div_ceil(4))), ("L", Some(len)), ("4L", Some(4 * len)), ("none", None)];

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 use anyhow::Context;
-use glauber_chain::{ChainRng, Chains, Kernel, ReverseSampler, SiteConditional, StepDiagnostics};
+use glauber_chain::{ChainRng, Chains, ReverseKernel, ReverseSampler, Sampler, SiteConditional, StepDiagnostics};
 use glauber_schedule::Schedule;
 use glauber_sudoku::{Puzzle, Size, SolutionSource, SudokuCodec, is_valid, violations};
 use glauber_tokens::{Step, TokenBatch};
@@ -70,7 +70,7 @@ impl<'a> Chainer<'a> {
     pub fn new(
         size: Size,
         schedule: &'a Schedule,
-        kernel: Kernel,
+        kernel: Box<dyn ReverseKernel>,
         conditional: &'a dyn SiteConditional,
         again: Redenoise,
         seed: u64,
@@ -130,7 +130,7 @@ impl<'a> Chainer<'a> {
         let horizon = self.sampler.schedule().horizon();
         let mut failed = None;
         let show = |tokens: &TokenBatch| codec.pretty(tokens.row(0), Some(&mask));
-        self.sampler.run(self.conditional, &mut chains, horizon, 0, |info| {
+        self.sampler.run(self.conditional, &mut chains, horizon, 0, &mut |info| {
             match show(info.chains.tokens()) {
                 Ok(grid) => {
                     let wrong = violations(self.size, info.chains.tokens().row(0));
@@ -155,7 +155,7 @@ impl<'a> Chainer<'a> {
         let diagnostics = self.sampler.sample(self.conditional, chains)?;
         let once = chains.tokens().clone();
         let Redenoise { time, rounds } = self.again;
-        self.sampler.redenoise(self.conditional, chains, time, rounds, |_, _| ControlFlow::Continue(()))?;
+        self.sampler.redenoise(self.conditional, chains, time, rounds, &mut |_, _| ControlFlow::Continue(()))?;
         Ok((once, chains.tokens().clone(), diagnostics))
     }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use clap::Args;
-use glauber_chain::{DrawControls, HeatBath, Kernel, Lazy};
+use glauber_chain::{DrawControls, HeatBath, Lazy, ReverseKernel};
 use glauber_model::Network;
 use glauber_schedule::Schedule;
 use glauber_sudoku::{Size, SolutionSource};
@@ -187,9 +187,11 @@ fn evaluate(trained: &Trained, flags: &Flags) -> anyhow::Result<Report> {
     let again = Redenoise { time: (flags.redenoise_time * horizon as f64).round() as usize, rounds: flags.rounds };
     let seed = flags.sudoku.train.seed.unwrap_or(0);
     let conditional = trained.conditional()?;
-    let chainer = |kernel: Kernel| Chainer::new(trained.size, &trained.schedule, kernel, &conditional, again, seed);
-    let heat_bath = chainer(HeatBath::new(controls)?.into());
-    let lazy = chainer(Lazy::new(controls)?.into());
+    let chainer = |kernel: Box<dyn ReverseKernel>| {
+        Chainer::new(trained.size, &trained.schedule, kernel, &conditional, again, seed)
+    };
+    let heat_bath = chainer(Box::new(HeatBath::new(controls)?));
+    let lazy = chainer(Box::new(Lazy::new(controls)?));
     let mut report = Report::new(trained.size, again, flags.candidates);
     for (name, chainer) in [("heat bath", &heat_bath), ("lazy", &lazy)] {
         say(&format!("free samples, {name}"));

@@ -1,9 +1,9 @@
 //! What one touch of one site contributes to the bound.
 
-use glauber_schedule::{NoiseLaw, Schedule};
-use glauber_tokens::{Site, Step, Token};
+use glauber_schedule::NoiseLaw;
+use glauber_tokens::Token;
 
-use super::BoundKernel;
+use crate::Touch;
 
 /// The noise law and its logarithms, shape `[token]`.
 #[derive(Debug, Clone)]
@@ -27,70 +27,43 @@ impl<'a> Noise<'a> {
     }
 }
 
-/// Step `step` touched `site`, which held `clean` at time 0 and shows `shown` afterwards.
+/// What is known of a touched site whose token at time 0 is known too.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Touch {
-    pub step: Step,
-    pub site: Site,
+pub(super) struct Posterior<'a> {
+    touch: Touch<'a>,
     clean: usize,
-    shown: usize,
     /// `α_i(t)`, before the step.
     level: f64,
-    /// `Π_t(φ)`.
-    keep: f64,
-    /// `Π_t(shown)`.
-    noise: f64,
 }
 
-impl Touch {
-    pub fn new(schedule: &Schedule, step: Step, site: Site, clean: Token, shown: Token) -> Self {
-        Self {
-            step,
-            site,
-            clean: clean as usize,
-            shown: shown as usize,
-            level: schedule.signal_level(site, step),
-            keep: schedule.keep_probability(step),
-            noise: schedule.noise_probability(step, shown),
-        }
+impl<'a> Posterior<'a> {
+    pub fn new(touch: Touch<'a>, clean: Token) -> Self {
+        Self { touch, clean: clean as usize, level: touch.signal_level() }
     }
 
-    /// `KL(P(X_{t,i} | X_{t+1}, X_0) ‖ p_θ(X_{t,i} | X_{t+1}))` in nats for normalised `ln r_θ`, shape `[token]`.
-    ///
-    /// Both kernels of equation (L) are `r(b) K(b → shown) / Z` with `Z = Π_t(φ) r(shown) + Π_t(shown)`, so `K` cancels in the
-    /// logarithm of their ratio.
+    /// `KL(P(X_{t,i} | X_{t+1}, X_0) ‖ p_θ(X_{t,i} | X_{t+1}))` in nats for the law `ln p_θ` of a kernel, shape `[token]`.
     ///
     /// # Errors
     /// The token that the model forbids though the posterior allows it.
-    pub fn divergence(&self, kernel: BoundKernel, noise: &Noise<'_>, log_rates: &[f64]) -> Result<f64, Token> {
-        if kernel == BoundKernel::Lazy && self.noise == 0.0 {
-            // Only signal can show this token: posterior and model both keep it.
-            return Ok(0.0);
-        }
-        let log_mass = (self.keep * self.before(noise, self.shown) + self.noise).ln();
+    pub fn divergence(&self, noise: &Noise<'_>, log_model: &[f64]) -> Result<f64, Token> {
+        let shown = self.touch.shown as usize;
+        let (keep, drawn) = (self.touch.keep, self.touch.noise(self.touch.shown));
+        let mass = keep * self.before(noise, shown) + drawn;
+        let [to_itself, to_another] =
+            [keep + drawn, drawn].map(|transition| (transition / mass, (transition / mass).ln()));
         let mut sum = 0.0;
-        for (b, log_rate) in log_rates.iter().enumerate() {
-            let transition = if b == self.shown { self.keep + self.noise } else { self.noise };
-            let posterior = self.before(noise, b) * transition * (-log_mass).exp();
+        for (b, log_model) in log_model.iter().enumerate() {
+            let (share, log_share) = if b == shown { to_itself } else { to_another };
+            let posterior = self.before(noise, b) * share;
             if posterior == 0.0 {
                 continue;
             }
-            if *log_rate == f64::NEG_INFINITY {
+            if *log_model == f64::NEG_INFINITY {
                 return Err(b as Token);
             }
-            let log_ratio = match kernel {
-                BoundKernel::Lazy => self.log_before(noise, b) - log_rate,
-                BoundKernel::HeatBath => self.log_before(noise, b) + transition.ln() - log_mass - log_rate,
-            };
-            sum += posterior * log_ratio;
+            sum += posterior * (self.log_before(noise, b) + log_share - log_model);
         }
-        Ok(match kernel {
-            BoundKernel::Lazy => {
-                let model = log_add(self.keep.ln() + log_rates[self.shown], self.noise.ln());
-                sum + model - log_mass
-            }
-            BoundKernel::HeatBath => sum,
-        })
+        Ok(sum)
     }
 
     /// `P(X_{t,i} = b | X_0)`, equation (M).
@@ -104,19 +77,28 @@ impl Touch {
     }
 }
 
-/// `ln(e^a + e^b)`, `a` possibly `−∞`, `b` finite.
-fn log_add(a: f64, b: f64) -> f64 {
-    let (low, high) = (a.min(b), a.max(b));
-    high + (low - high).exp().ln_1p()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use glauber_schedule::{SignalShape, SiteOrder};
+    use crate::{HeatBath, Lazy, ReverseKernel};
+    use glauber_schedule::{Schedule, SignalShape, SiteOrder};
+    use glauber_tokens::Step;
 
     fn schedule(law: NoiseLaw) -> Schedule {
         Schedule::new(SignalShape::Linear, SiteOrder::round_robin(2, 4).unwrap(), law, 1e-3, false).unwrap()
+    }
+
+    /// The term of a touch of site 0.
+    fn divergence(
+        schedule: &Schedule,
+        kernel: &dyn ReverseKernel,
+        (t, clean, shown): (Step, Token, Token),
+        log_rates: &[f64],
+    ) -> Result<f64, Token> {
+        let touch = Touch::new(schedule, t, 0, shown);
+        let mut logs = log_rates.to_vec();
+        kernel.log_probabilities(&touch, &mut logs).unwrap();
+        Posterior::new(touch, clean).divergence(&Noise::new(schedule.law()), &logs)
     }
 
     /// The posterior by Bayes, token by token, and the divergence by definition.
@@ -149,7 +131,6 @@ mod tests {
         ]);
         for law in [NoiseLaw::uniform(3), NoiseLaw::absorbing(3, 2), mixture] {
             let schedule = schedule(law.unwrap());
-            let noise = Noise::new(schedule.law());
             let rates: [f64; 3] = [0.2, 0.7, 0.1];
             let logs = rates.map(f64::ln);
             for t in (0..schedule.horizon()).step_by(2) {
@@ -157,10 +138,9 @@ mod tests {
                     if clean != shown && schedule.law().probability(shown) == 0.0 {
                         continue;
                     }
-                    let touch = Touch::new(&schedule, t, 0, clean, shown);
-                    for kernel in [BoundKernel::Lazy, BoundKernel::HeatBath] {
-                        let found = touch.divergence(kernel, &noise, &logs).unwrap();
-                        let lazy = kernel == BoundKernel::Lazy;
+                    let kernels: [&dyn ReverseKernel; 2] = [&Lazy::default(), &HeatBath::default()];
+                    for (kernel, lazy) in kernels.into_iter().zip([true, false]) {
+                        let found = divergence(&schedule, kernel, (t, clean, shown), &logs).unwrap();
                         let expected = by_definition(&schedule, t, clean, shown, &rates, lazy);
                         assert!((found - expected).abs() < 1e-12, "{kernel:?} {t} {clean} {shown}: {found} {expected}");
                     }
@@ -172,13 +152,12 @@ mod tests {
     #[test]
     fn tiny_rates_do_not_underflow() {
         let schedule = schedule(NoiseLaw::uniform(3).unwrap());
-        let noise = Noise::new(schedule.law());
-        let touch = Touch::new(&schedule, 0, 0, 0, 1);
+        let divergence = |log_rates: &[f64]| divergence(&schedule, &Lazy::default(), (0, 0, 1), log_rates);
         // r(0) = e^{-2000}: the posterior is certain of token 0, so the divergence is 2000 + ln Z − ln Π(1).
-        let found = touch.divergence(BoundKernel::Lazy, &noise, &[-2000.0, 0.0, f64::NEG_INFINITY]).unwrap();
+        let found = divergence(&[-2000.0, 0.0, f64::NEG_INFINITY]).unwrap();
         let (keep, shown) = (schedule.keep_probability(0), schedule.noise_probability(0, 1));
         assert!((found - (2000.0 + ((keep + shown) / shown).ln())).abs() < 1e-9);
-        let forbidden = touch.divergence(BoundKernel::Lazy, &noise, &[f64::NEG_INFINITY, 0.0, -1.0]);
+        let forbidden = divergence(&[f64::NEG_INFINITY, 0.0, -1.0]);
         assert_eq!(forbidden, Err(0));
     }
 }
