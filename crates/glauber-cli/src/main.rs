@@ -6,34 +6,28 @@
 mod arguments;
 mod bench;
 mod device;
-mod drawer;
 mod eval;
 mod experiment;
 mod fidelity;
-mod film;
-mod folders;
-mod images;
 mod infill;
 mod info;
-mod markov;
 mod outputs;
 mod paint;
 mod progress;
 mod ranks;
 mod run_config;
 mod sample;
-mod sampling;
 mod screen;
 mod status;
 mod tokenize;
 mod train;
-mod trained;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
+use glauber_run::one_line;
 use screen::remark;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
@@ -102,7 +96,7 @@ fn ended(done: anyhow::Result<()>, code: ExitCode) -> ExitCode {
         // A reader that went away, as in `glauber sample | head`, is no failure.
         Err(error) if is_broken_pipe(&error) => code,
         Err(error) => {
-            remark(&format!("error: {}", one_line(&error)));
+            remark(&format!("error: {}", one_line(error.as_ref())));
             ExitCode::from(2)
         }
     }
@@ -148,22 +142,6 @@ fn perform(command: Command) -> anyhow::Result<()> {
         Command::Experiment { what } => experiment::run(what),
         Command::Bench { what } => bench::run(what),
     }
-}
-
-/// The error and its causes on one line, each said once, whatever the libraries below put into their messages.
-fn one_line(error: &anyhow::Error) -> String {
-    let mut said = String::new();
-    for cause in error.chain() {
-        let cause = cause.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        if !said.contains(&cause) {
-            said += if said.is_empty() { "" } else { ": " };
-            said += &cause;
-        }
-    }
-    if said.contains("No space left") {
-        said += "; free some space, or choose another place";
-    }
-    said
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

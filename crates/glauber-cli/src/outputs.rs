@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use glauber_files::{check_folder, folder_of};
-use glauber_train::{DataConfig, ImagesConfig};
+use glauber_run::images::place_of;
+use glauber_train::DataConfig;
 
 /// Endings of the names of a kind of files, and how they begin.
 type Kind = (&'static [&'static str], &'static [u8]);
@@ -83,14 +84,6 @@ pub fn images_of(data: &DataConfig) -> Option<&Path> {
     match data {
         DataConfig::Image(image) => place_of(&image.images),
         _ => None,
-    }
-}
-
-/// The folder or file that images are in.
-pub fn place_of(images: &ImagesConfig) -> Option<&Path> {
-    match images {
-        ImagesConfig::Folder { path, .. } | ImagesConfig::Mnist { path } => Some(path),
-        ImagesConfig::Shapes { .. } => None,
     }
 }
 

@@ -5,7 +5,7 @@ use cargo_metadata::DependencyKind;
 use super::graph::Graph;
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 18] = [
+const LAYERS: [(&str, &[&str]); 19] = [
     ("glauber-tokens", &[]),
     ("glauber-files", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
@@ -32,10 +32,27 @@ const LAYERS: [(&str, &[&str]); 18] = [
             "glauber-ranks",
         ],
     ),
+    ("glauber-run", BELOW_RUNS),
     ("glauber", LIBRARIES),
     ("glauber-cli", LIBRARIES),
     ("glauber-benches", LIBRARIES),
     ("xtask", &[]),
+];
+const BELOW_RUNS: &[&str] = &[
+    "glauber-tokens",
+    "glauber-files",
+    "glauber-schedule",
+    "glauber-shards",
+    "glauber-text",
+    "glauber-chain",
+    "glauber-sudoku",
+    "glauber-pixels",
+    "glauber-fused",
+    "glauber-image",
+    "glauber-fidelity",
+    "glauber-model",
+    "glauber-ranks",
+    "glauber-train",
 ];
 const LIBRARIES: &[&str] = &[
     "glauber-tokens",
@@ -52,6 +69,7 @@ const LIBRARIES: &[&str] = &[
     "glauber-model",
     "glauber-ranks",
     "glauber-train",
+    "glauber-run",
 ];
 
 /// Arrows that the table does not have, and members that are not in it.

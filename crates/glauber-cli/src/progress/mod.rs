@@ -1,20 +1,22 @@
 //! How training shows itself: a bar on a terminal, plain lines elsewhere, and a file for other processes.
 
-mod journal;
 mod signals;
 
-pub use journal::{Journal, Outcome, PROGRESS, Standing, now};
-pub use signals::{StopGuard, outlive_terminal, stop_on_interrupt};
+pub use signals::{outlive_terminal, stop_on_interrupt};
 
 use signals::terminal_gone;
 
 use std::cell::Cell;
 use std::io::IsTerminal;
-use std::sync::Arc;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime};
 
-use glauber_train::{Event, Flow, MetricLine, Observer};
+use burn::module::Module;
+use glauber_run::training::kind_of;
+use glauber_run::{Journal, Moment, Outcome, Rank};
+use glauber_train::{Event, Flow, MetricLine, Observer, Surroundings, Trainer};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::screen;
@@ -46,6 +48,54 @@ pub fn warn(lines: &[String]) {
     if !is_silent() {
         lines.iter().for_each(|line| screen::remark(line));
     }
+}
+
+/// A bar of so many steps.
+pub fn bar(steps: usize) -> ProgressBar {
+    if is_silent() { ProgressBar::hidden() } else { ProgressBar::new(steps as u64) }
+}
+
+/// The time.
+pub fn now() -> Moment {
+    static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Moment { since_1970, elapsed: BEGUN.elapsed() }
+}
+
+/// The journal of a run that stands at `step` of `steps`, and that this process begins to train now.
+pub fn journal(folder: &Path, kind: &str, step: usize, steps: usize) -> Journal {
+    Journal::begin(folder, kind, [step, steps], std::process::id(), now)
+}
+
+/// Trains with a progress bar, and a journal at the first rank; says how it ended.
+pub fn run(trainer: &mut Trainer, around: &Surroundings<'_>, ranks: &Rank) -> anyhow::Result<Flow> {
+    let train = trainer.config().train.clone();
+    let model = &trainer.config().model;
+    say(&format!(
+        "{:?} network of {} parameters, objective {}, {} sweeps, {} steps of {} sequences",
+        model.network,
+        trainer.network().num_params(),
+        train.objective.name(),
+        trainer.schedule().sweeps(),
+        train.steps,
+        train.batch
+    ));
+    let first = trainer.state().step;
+    let kind = kind_of(&trainer.config().data);
+    let journal = ranks.is_first().then(|| journal(trainer.folder().path(), kind, first, train.steps));
+    let stop = stop_on_interrupt()?;
+    let mut progress = Progress::new(first, train.steps, stop.flag(), journal);
+    let flow = trainer.run(around, &mut progress);
+    progress.finish(Outcome::of(&flow));
+    drop(stop);
+    let flow = flow?;
+    let state = trainer.state();
+    say(&format!("{} steps, {:.2} M tokens, {:.0} s", state.step, state.tokens as f64 / 1e6, state.seconds));
+    if flow == Flow::Stop {
+        let path = trainer.folder().path().display();
+        say(&format!("stopped; continue with `glauber train {kind} --resume --run {path}`"));
+    }
+    Ok(flow)
 }
 
 /// An observer that prints.

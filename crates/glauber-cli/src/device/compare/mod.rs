@@ -18,7 +18,7 @@ use self::report::Report;
 use self::subject::Subject;
 use crate::device::{describe, device};
 use crate::progress::say;
-use crate::sampling::check_count;
+use glauber_run::check_count;
 
 /// What is compared with what.
 #[derive(Debug, Args)]

@@ -13,8 +13,9 @@ use glauber_train::{
 
 use super::pace::Pace;
 use super::subject::{Both, logits};
-use crate::markov::mixture;
-use crate::train::markov::{DEFAULTS, unigram_counts};
+use crate::train::markov::DEFAULTS;
+use glauber_run::markov::mixture;
+use glauber_run::markov::unigram_counts;
 
 /// Steps on the CPU device before anything is compared, so that no weight is at its start any more.
 const BEFORE: usize = 12;

@@ -16,7 +16,7 @@ use glauber_train::{
 
 use super::pace::Pace;
 use crate::bench::UniformTokens;
-use crate::sampling::Sampling;
+use glauber_run::Sampling;
 
 /// The same thing on the CPU device and on the other.
 pub type Both<T> = [T; 2];

@@ -16,8 +16,9 @@ use glauber_train::{
 use toml::{Table, Value};
 
 use super::letters::{ALPHABET, Letters};
-use crate::markov::mixture;
-use crate::train::markov::{self, unigram_counts};
+use crate::train::markov;
+use glauber_run::markov::mixture;
+use glauber_run::markov::unigram_counts;
 
 /// Sites of a text sequence.
 const TEXT_LENGTH: usize = 64;

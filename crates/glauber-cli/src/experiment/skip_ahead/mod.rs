@@ -22,10 +22,10 @@ use serde_json::Value;
 use self::judge::{Judge, pseudo_log_likelihoods};
 use self::report::{Family, Line, Report};
 use crate::device::device;
-use crate::markov::Source;
 use crate::progress::say;
-use crate::sampling::{Method, Sampling, check_count};
-use crate::trained::Trained;
+use glauber_run::Trained;
+use glauber_run::markov::Source;
+use glauber_run::{Method, Sampling, check_count};
 
 /// The Markov source that stands in for a run.
 const ORACLE: DataConfig = DataConfig::Markov { length: 64, vocab: 27, source_seed: 1, classes: 1 };
@@ -105,7 +105,7 @@ fn trained(path: &Path, flags: &Flags, count: usize) -> anyhow::Result<Report> {
     let conditional = trained.conditional(&schedule)?;
     let len = schedule.len();
     let draw = |method: Method, seed: u64| -> anyhow::Result<(TokenBatch, StepDiagnostics)> {
-        Sampling::new(&schedule, method).draw(&conditional, count, seed, &mut |_| {})
+        Ok(Sampling::new(&schedule, method).draw(&conditional, count, seed, &mut |_| {})?)
     };
     let source = Source::of(&trained.config.data, None)?;
     let (judge, against, marginals) = match &source {

@@ -22,10 +22,11 @@ use self::report::Report;
 use crate::arguments::SudokuFlags;
 use crate::device::{device, replicas};
 use crate::progress::say;
-use crate::ranks::Rank;
-use crate::sampling::check_count;
-use crate::train::sudoku::{Grids, size, sudoku_config, train_run, vocabulary};
-use crate::train::{new_run, resumed};
+use crate::train::sudoku::{sudoku_config, train_run};
+use glauber_run::Rank;
+use glauber_run::check_count;
+use glauber_run::sudoku::{Grids, size, vocabulary};
+use glauber_run::training::{new_run, resumed};
 
 /// Steps of the pilot that measures the pace of training, after as many that warm up.
 const PILOT_STEPS: usize = 20;
@@ -95,12 +96,12 @@ fn check(flags: &Flags) -> anyhow::Result<()> {
 fn train(flags: &Flags, device: &Device) -> anyhow::Result<PathBuf> {
     let train = &flags.sudoku.train;
     if train.resume {
-        let (config, folder) = resumed(train, "sudoku", &Rank::alone())?;
+        let (config, folder) = resumed(train.run.as_deref(), "sudoku", &Rank::alone())?;
         train_run(&config, &folder, device, train, &Rank::alone())?;
         return Ok(folder);
     }
     let mut config = sudoku_config(&flags.sudoku)?;
-    let folder = new_run(train, &format!("sudoku-{}", flags.sudoku.side))?;
+    let folder = new_run(train.run.as_deref(), &format!("sudoku-{}", flags.sudoku.side))?;
     if let Some(minutes) = flags.minutes {
         config.train.steps =
             steps_within(&config, 60.0 * minutes, &folder, device, replicas(train.threads, &train.device, 1))?;
