@@ -3,14 +3,14 @@
 use std::io::Write;
 
 use glauber_chain::statistics::Estimate;
+use glauber_program::device::device;
+use glauber_program::progress::bar;
+use glauber_program::screen::{self, remark};
 use glauber_run::Trained;
 use glauber_run::evaluation::{Evaluation, EvaluationSettings, Truth, evaluate, per};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{EvalFlags, KernelName, blocks};
-use crate::device::device;
-use crate::progress::bar;
-use crate::screen::{self, remark};
 
 /// Estimates the bound and prints it.
 pub fn eval(flags: &EvalFlags) -> anyhow::Result<()> {

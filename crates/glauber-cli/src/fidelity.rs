@@ -4,15 +4,15 @@ use std::io::Write;
 use std::time::Instant;
 
 use glauber_fidelity::{PrecisionRecall, Recognition};
+use glauber_program::device::device;
+use glauber_program::progress::bar;
+use glauber_program::screen::{self, remark};
 use glauber_run::classifier::by_class;
 use glauber_run::judgement::{Judgement, JudgementSettings, Jury, Row, draw};
 use glauber_run::{SamplerSettings, Sampling, Trained};
 use serde_json::{Value, json};
 
 use crate::arguments::FidelityFlags;
-use crate::device::device;
-use crate::progress::bar;
-use crate::screen::{self, remark};
 
 /// Draws samples, judges them beside held-out images and independent pixels, and prints the figures.
 pub fn fidelity(flags: &FidelityFlags) -> anyhow::Result<()> {

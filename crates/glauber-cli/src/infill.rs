@@ -3,14 +3,14 @@
 use std::io::Write;
 
 use anyhow::ensure;
-use glauber_run::{Drawer, Infill, MOST_CHAINS, Sampling, Trained, check_count, summary};
+use glauber_program::device::device;
+use glauber_program::progress::bar;
+use glauber_program::screen::{self, remark};
+use glauber_run::{Infill, MOST_CHAINS, Sampling, Trained, check_count, summary};
 use glauber_text::Template;
 
 use crate::arguments::InfillFlags;
-use crate::device::device;
 use crate::paint::paint;
-use crate::progress::bar;
-use crate::screen::{self, remark};
 
 /// Fills the gaps and prints the best alternatives.
 pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
@@ -31,13 +31,10 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     let layout = template.layout(flags.gap_tokens, trained.schedule.len(), codec)?;
     let sampling = Sampling::of(&trained, &flags.sampler.settings(controls))?;
     let class = (trained.class(flags.class.class.as_deref())?, flags.class.guidance);
-    let conditional = trained.conditional_of_class(sampling.schedule(), class.0, class.1)?;
-    let drawer = Drawer::of(&trained, &sampling, class, flags.sampler.place(&flags.draw.device))?;
-    let infill =
-        Infill { codec, sampling: &sampling, drawer: &drawer, conditional: conditional.as_ref(), layout: &layout };
+    let infill = Infill::of(&trained, &sampling, class, flags.sampler.place(&flags.draw.device))?;
     let bar = bar(sampling.steps());
     let (alternatives, done) =
-        infill.alternatives(candidates, flags.draw.seed, &mut |steps| bar.set_position(steps as u64))?;
+        infill.alternatives(&layout, candidates, flags.draw.seed, &mut |steps| bar.set_position(steps as u64))?;
     bar.finish_and_clear();
     let mut out = screen::out();
     writeln!(out, "generated text stands between ⟦ and ⟧; log-probability in nats per generated token")?;

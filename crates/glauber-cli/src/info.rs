@@ -7,12 +7,12 @@ use burn::module::Module;
 use glauber_fidelity::FeatureNetwork;
 use glauber_image::{QuantiserConfig, VqConfig, VqModel};
 use glauber_model::{Network, Preset};
+use glauber_program::device::device;
+use glauber_program::screen;
 use glauber_run::{Kind, classifier, tokenizer_run};
 use glauber_train::{DataConfig, ImageConfig, ImageTokens, ImagesConfig, RunFolder};
 
 use crate::arguments::InfoFlags;
-use crate::device::device;
-use crate::screen;
 
 /// Tells of a run folder, of the run that a checkpoint belongs to, of a tokenizer, a feature network, or a preset.
 pub fn info(flags: &InfoFlags) -> anyhow::Result<()> {

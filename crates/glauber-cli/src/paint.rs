@@ -6,13 +6,13 @@ use std::path::Path;
 use anyhow::Context;
 use glauber_chain::DrawControls;
 use glauber_pixels::Image;
+use glauber_program::outputs;
+use glauber_program::progress::{bar, say};
+use glauber_program::screen::{self, remark};
 use glauber_run::images::{check_sheet, write_sheet};
 use glauber_run::{Drawer, Film, Painting, Sampling, Trained, check_count, held_out, summary};
 
 use crate::arguments::InfillFlags;
-use crate::outputs;
-use crate::progress::{bar, say};
-use crate::screen::{self, remark};
 
 /// Images in a row of a sheet at most.
 const COLUMNS: usize = 8;

@@ -4,19 +4,13 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::ensure;
+use glauber_program::device::Devices;
+use glauber_program::progress::be_silent;
+use glauber_program::screen::remark;
+use glauber_program::{is_broken_pipe, processes};
 use glauber_ranks::{Alone, Ranks, Threads};
 use glauber_run::{Rank, RunError, one_line};
 use glauber_train::TrainError;
-
-use crate::device::Devices;
-use crate::is_broken_pipe;
-use crate::progress::be_silent;
-use crate::screen::remark;
-
-/// Where launchers say how many processes they began: Open MPI, then MPICH and its kin.
-const SIZES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
-/// Where Slurm says it, which is no job of several processes unless PMIx is there to bring them together.
-const SLURM: [&str; 2] = ["PMIX_RANK", "SLURM_STEP_NUM_TASKS"];
 
 /// Does a rank's part of some work on its device. Only the first speaks; one that fails says who it is and ends all.
 fn perform(rank: &Rank, device: &str, work: &impl Fn(&Rank, &str) -> anyhow::Result<()>) -> anyhow::Result<()> {
@@ -58,7 +52,7 @@ fn meets_all(error: &anyhow::Error) -> bool {
 
 /// Does some work with the processes that were begun together, or with as many threads as `--device` names devices. Every rank is told its own.
 pub fn together(devices: &Devices, work: impl Fn(&Rank, &str) -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
-    let processes = processes(|name| std::env::var(name).ok());
+    let processes = processes();
     let names = match &devices.names[..] {
         [name] => {
             let rank = Rank::new(join(processes)?, 1, Vec::new());
@@ -86,23 +80,6 @@ pub fn together(devices: &Devices, work: impl Fn(&Rank, &str) -> anyhow::Result<
     })
 }
 
-/// Refuses to do what each of several processes would do anew.
-pub fn expect_single() -> anyhow::Result<()> {
-    let processes = processes(|name| std::env::var(name).ok());
-    ensure!(
-        processes == 1,
-        "begun as {processes} processes: only `sample`, and `train` on text, images, Sudoku grids or a Markov source, are shared; begin one"
-    );
-    Ok(())
-}
-
-/// How many processes a launcher says it began.
-fn processes(variable: impl Fn(&str) -> Option<String>) -> usize {
-    let number = |name| variable(name)?.parse().ok();
-    let slurm = || variable(SLURM[0]).and_then(|_| number(SLURM[1]));
-    SIZES.into_iter().find_map(number).or_else(slurm).unwrap_or(1)
-}
-
 #[cfg(feature = "mpi")]
 fn join(processes: usize) -> anyhow::Result<Rc<dyn Ranks>> {
     if processes == 1 {
@@ -122,7 +99,7 @@ fn join(processes: usize) -> anyhow::Result<Rc<dyn Ranks>> {
     ensure!(
         processes == 1,
         "begun as {processes} processes, which this binary cannot bring together: {}, or begin a single process",
-        crate::device::build_with("mpi")
+        glauber_program::device::build_with("mpi")
     );
     Ok(Rc::new(Alone))
 }
@@ -138,18 +115,6 @@ fn device(name: &str, ranks: &dyn Ranks) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn launchers_are_known_by_what_they_leave_in_the_environment() {
-        let size = |variables: &[(&str, &str)]| {
-            processes(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
-        };
-        assert_eq!(size(&[]), 1);
-        assert_eq!(size(&[("OMPI_COMM_WORLD_SIZE", "4")]), 4);
-        assert_eq!(size(&[("PMI_SIZE", "2")]), 2);
-        assert_eq!(size(&[("PMIX_RANK", "0"), ("SLURM_STEP_NUM_TASKS", "8")]), 8);
-        assert_eq!(size(&[("SLURM_STEP_NUM_TASKS", "8")]), 1, "processes that know nothing of each other");
-    }
 
     #[test]
     fn each_process_of_a_machine_has_a_card_of_its_own() {

@@ -4,6 +4,10 @@ use std::io::Write;
 
 use anyhow::{Context, ensure};
 use glauber_chain::{ChainRng, Chains, DrawControls, StepDiagnostics};
+use glauber_program::device::{Devices, device};
+use glauber_program::outputs;
+use glauber_program::progress::bar;
+use glauber_program::screen::{self, remark};
 use glauber_ranks::Ranks;
 use glauber_run::images::{PictureCodec, check_sheet, write_sheet};
 use glauber_run::markov::Source;
@@ -11,11 +15,7 @@ use glauber_run::{Drawer, Film, Sampling, Trained, check_count, gathered, summar
 use glauber_tokens::TokenBatch;
 
 use crate::arguments::SampleFlags;
-use crate::device::{Devices, device};
-use crate::outputs;
-use crate::progress::bar;
 use crate::ranks;
-use crate::screen::{self, remark};
 
 /// Draws sequences and prints them. Processes that were begun together draw a part each; whichever draws it, a sequence is the same.
 pub fn sample(flags: &SampleFlags) -> anyhow::Result<()> {

@@ -6,14 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::ensure;
+use glauber_program::progress::now;
+use glauber_program::screen;
 use glauber_run::{Outcome, Standing};
 use glauber_train::FolderLock;
 use indicatif::HumanDuration;
 use serde_json::{Value, json};
 
 use crate::arguments::StatusFlags;
-use crate::progress::now;
-use crate::screen;
 
 /// Seconds without a step after which a process that holds its run is said to be silent.
 const SILENT: u64 = 60;

@@ -124,7 +124,7 @@ impl<T> Context<T> for Option<T> {
 
 /// Refuses what is not as it must be.
 macro_rules! bail {
-    ($($words:tt)*) => { return Err($crate::RunError::Refused(format!($($words)*))) };
+    ($($words:tt)*) => { return Err($crate::error::RunError::Refused(format!($($words)*))) };
 }
 
 /// Refuses unless something holds.

@@ -6,9 +6,10 @@ use glauber_chain::{Chains, SiteConditional, StepDiagnostics, TokenRows};
 use glauber_text::{Layout, TextCodec};
 use glauber_tokens::{Token, TokenBatch};
 
-use crate::drawer::Drawer;
+use crate::drawer::{DrawPlace, Drawer};
 use crate::error::Result;
 use crate::sampling::Sampling;
+use crate::trained::Trained;
 
 /// One way to fill the gaps.
 pub struct Alternative {
@@ -18,33 +19,60 @@ pub struct Alternative {
     pub text: String,
 }
 
-/// A text with gaps, and what fills them.
+/// What fills the gaps of texts.
+///
+/// ```no_run
+/// # fn main() -> glauber_run::Result<()> {
+/// # let device = burn::tensor::Device::default();
+/// use glauber_run::{DrawPlace, Infill, Sampling, Trained};
+/// use glauber_text::Template;
+///
+/// let trained = Trained::load("runs/mine".as_ref(), &device)?;
+/// let template = Template::parse("It is a ____ that a single man", trained.codec()?)?;
+/// let layout = template.layout(4, trained.schedule.len(), trained.codec()?)?; // 4 tokens in a gap
+/// let sampling = Sampling::heat_bath(&trained.schedule);
+/// let infill = Infill::of(&trained, &sampling, (None, None), DrawPlace::Host)?;
+/// let (best_first, _) = infill.alternatives(&layout, 16, 42, &mut |_| {})?; // 16 chains, seed 42
+/// # Ok(())
+/// # }
+/// ```
 pub struct Infill<'a> {
-    /// The run's.
-    pub codec: &'a TextCodec,
-    /// How chains go down.
-    pub sampling: &'a Sampling,
-    /// What draws.
-    pub drawer: &'a Drawer<'a>,
+    codec: &'a TextCodec,
+    sampling: &'a Sampling,
+    drawer: Drawer<'a>,
     /// What the results are ranked by.
-    pub conditional: &'a dyn SiteConditional,
-    /// Which tokens are known.
-    pub layout: &'a Layout,
+    conditional: Box<dyn SiteConditional + 'a>,
 }
 
-impl Infill<'_> {
-    /// Runs `candidates` chains with the known text clamped, chain `i` with stream `i` of `seed`: the distinct results, best first by the conditional.
-    /// `progress` is told the steps done.
+impl<'a> Infill<'a> {
+    /// A run on text, for a class and the guidance towards it, if any.
     ///
     /// # Errors
-    /// When the parts do not fit together, or the conditional fails.
+    /// When the run is on something else, knows no such class, or cannot draw there.
+    pub fn of(
+        trained: &'a Trained,
+        sampling: &'a Sampling,
+        (class, guidance): (Option<usize>, Option<f64>),
+        place: DrawPlace,
+    ) -> Result<Self> {
+        let conditional = trained.conditional_of_class(sampling.schedule(), class, guidance)?;
+        let drawer = Drawer::of(trained, sampling, (class, guidance), place)?;
+        Ok(Self { codec: trained.codec()?, sampling, drawer, conditional })
+    }
+
+    /// Runs `candidates` chains with the known text clamped, chain `i` with stream `i` of `seed`: the distinct results, best first by the
+    /// conditional. `progress` is told the steps done.
+    ///
+    /// # Errors
+    /// When the layout is of other sites, or the conditional fails.
     pub fn alternatives(
         &self,
+        layout: &Layout,
         candidates: usize,
         seed: u64,
         progress: &mut dyn FnMut(usize),
     ) -> Result<(Vec<Alternative>, StepDiagnostics)> {
-        let &Self { codec, sampling, drawer, conditional, layout } = self;
+        let Self { codec, sampling, drawer, conditional } = self;
         let mut chains = sampling.start(candidates, seed);
         clamp(&mut chains, layout)?;
         let done = sampling.run(drawer, &mut chains, progress)?;
@@ -52,7 +80,7 @@ impl Infill<'_> {
         let mut found: Vec<Alternative> = Vec::new();
         for row in distinct(&sequences, layout.end) {
             let text = layout.render(codec, row, "⟦", "⟧")?;
-            found.push(Alternative { score: score(conditional, row, layout)?, text });
+            found.push(Alternative { score: score(conditional.as_ref(), row, layout)?, text });
         }
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         // Different tokens may spell the same text: the better spelling stands for it.

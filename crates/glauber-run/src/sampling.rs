@@ -2,16 +2,18 @@
 
 use std::ops::ControlFlow;
 
+use burn::tensor::Device;
 use glauber_chain::{
     ChainRng, Chains, ChangesPerEvaluation, DrawControls, HeatBath, Kernel, Lazy, ReverseSampler, SiteConditional,
     SkipAhead, SkipAheadSampler, StepDiagnostics,
 };
-use glauber_model::NetworkKind;
+use glauber_model::{Network, NetworkKind};
 use glauber_schedule::Schedule;
 use glauber_tokens::{Step, TokenBatch};
+use glauber_train::{NetworkConditional, Objective, TrainError};
 
 use crate::drawer::Drawer;
-use crate::error::{Context, Result, bail, ensure};
+use crate::error::{Context, Result, bail, ensure, one_line};
 use crate::trained::{Blocks, Trained};
 
 /// Chains that run at once: each holds its tokens and a row of conditionals.
@@ -122,6 +124,23 @@ impl Sampling {
             (Some(time), rounds) => Some((time, rounds.unwrap_or(1))),
         };
         Ok(Self { schedule, method, redenoise })
+    }
+
+    /// Draws of a network while it is trained: [`draw`](Self::draw) by its heat bath.
+    ///
+    /// # Errors
+    /// [`TrainError::Sampling`], and when the network does not fit to the schedule.
+    pub fn of_network(
+        network: &Network,
+        objective: Objective,
+        schedule: &Schedule,
+        device: &Device,
+        count: usize,
+        seed: u64,
+    ) -> Result<TokenBatch, TrainError> {
+        let conditional = NetworkConditional::new(network, objective, schedule, device)?;
+        let drawn = Self::heat_bath(schedule).draw(&conditional, count, seed, &mut |_| {});
+        drawn.map(|(sequences, _)| sequences).map_err(|error| TrainError::Sampling(one_line(&error)))
     }
 
     /// The controls of heat bath, where that is the method.

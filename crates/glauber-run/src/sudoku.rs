@@ -1,13 +1,11 @@
 //! Sudoku grids as the data of a run.
 
-use glauber_chain::{ChainRng, SiteConditional};
-use glauber_schedule::Schedule;
+use glauber_chain::ChainRng;
 use glauber_sudoku::{Size, SolutionSource, SudokuCodec, is_valid};
-use glauber_tokens::Token;
+use glauber_tokens::{Token, TokenBatch};
 use glauber_train::{DataConfig, RunConfig, SequenceSource, TrainError, Vocabulary};
 
-use crate::error::{Result, bail, one_line};
-use crate::sampling::Sampling;
+use crate::error::{Result, bail};
 
 /// Samples shown as grids; the others only count.
 const SHOWN: usize = 1;
@@ -41,22 +39,15 @@ pub fn vocabulary(size: Size) -> Vocabulary {
     Vocabulary::of_counts(vec![1; size.vocab()], env!("CARGO_PKG_VERSION"))
 }
 
-/// Draws samples by heat bath: how many are valid, and the first as a grid.
+/// What people are told of samples: how many are valid, and the first as a grid.
 ///
 /// # Errors
-/// When the conditional fails.
-pub fn told(
-    size: Size,
-    schedule: &Schedule,
-    conditional: &dyn SiteConditional,
-    count: usize,
-    seed: u64,
-) -> Result<Vec<String>, TrainError> {
-    let drawn = Sampling::heat_bath(schedule).draw(conditional, count, seed, &mut |_| {});
-    let (grids, _) = drawn.map_err(|error| TrainError::Sampling(one_line(&error)))?;
+/// When they are no grids of the size.
+pub fn told(size: Size, grids: &TokenBatch) -> Result<Vec<String>, TrainError> {
     let valid = grids.iter().filter(|grid| is_valid(size, grid)).count();
     let codec = SudokuCodec::new(size);
     let shown = grids.iter().take(SHOWN).map(|grid| codec.pretty(grid, None));
     let shown = shown.collect::<Result<Vec<_>, _>>().map_err(|error| TrainError::Sampling(error.to_string()))?;
+    let count = grids.rows();
     Ok([vec![format!("{valid} of {count} free samples are valid grids; the first:")], shown].concat())
 }

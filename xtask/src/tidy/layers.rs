@@ -5,7 +5,7 @@ use cargo_metadata::DependencyKind;
 use super::graph::Graph;
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 19] = [
+const LAYERS: [(&str, &[&str]); 21] = [
     ("glauber-tokens", &[]),
     ("glauber-files", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
@@ -34,27 +34,14 @@ const LAYERS: [(&str, &[&str]); 19] = [
     ),
     ("glauber-run", BELOW_RUNS),
     ("glauber", LIBRARIES),
-    ("glauber-cli", LIBRARIES),
+    ("glauber-program", LIBRARIES),
+    ("glauber-cli", PROGRAM),
+    ("glauber-lab", PROGRAM),
     ("glauber-benches", LIBRARIES),
     ("xtask", &[]),
 ];
-const BELOW_RUNS: &[&str] = &[
-    "glauber-tokens",
-    "glauber-files",
-    "glauber-schedule",
-    "glauber-shards",
-    "glauber-text",
-    "glauber-chain",
-    "glauber-sudoku",
-    "glauber-pixels",
-    "glauber-fused",
-    "glauber-image",
-    "glauber-fidelity",
-    "glauber-model",
-    "glauber-ranks",
-    "glauber-train",
-];
-const LIBRARIES: &[&str] = &[
+/// From the lowest up.
+const STACK: &[&str] = &[
     "glauber-tokens",
     "glauber-files",
     "glauber-schedule",
@@ -70,7 +57,11 @@ const LIBRARIES: &[&str] = &[
     "glauber-ranks",
     "glauber-train",
     "glauber-run",
+    "glauber-program",
 ];
+const BELOW_RUNS: &[&str] = STACK.split_at(14).0;
+const LIBRARIES: &[&str] = STACK.split_at(15).0;
+const PROGRAM: &[&str] = STACK;
 
 /// Arrows that the table does not have, and members that are not in it.
 pub fn check(graph: &Graph) -> Vec<String> {

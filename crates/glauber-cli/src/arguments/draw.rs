@@ -2,9 +2,8 @@
 
 use clap::{Args, ValueEnum};
 use glauber_chain::{ChangesPerEvaluation, DrawControls};
-use glauber_run::{DrawPlace, SamplerKind, SamplerSettings};
-
-use crate::device::Name;
+use glauber_program::device::Name;
+use glauber_run::{Blocks, DrawPlace, SamplerKind, SamplerSettings};
 
 /// Controls of the heat-bath draws.
 #[derive(Debug, Clone, Args)]
@@ -109,7 +108,7 @@ impl SamplerFlags {
             changes_per_eval: self.changes_per_eval,
             conditioning_window: self.conditioning_window,
             sweeps: self.sweeps,
-            blocks: super::blocks(self.block, self.apart),
+            blocks: blocks(self.block, self.apart),
             renoise_steps: self.renoise_steps,
             rounds: self.rounds,
         }
@@ -144,4 +143,9 @@ pub struct ClassFlags {
     /// Emphasise the class with this weight `w`: `(1 + w) log r_class − w log r`; 0 does nothing
     #[arg(long, value_name = "W", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
+}
+
+/// What `--block` and `--apart` ask for, of which one at most is given.
+pub fn blocks(block: Option<usize>, apart: Option<usize>) -> Option<Blocks> {
+    apart.map(Blocks::Spaced).or(block.map(Blocks::Strided))
 }

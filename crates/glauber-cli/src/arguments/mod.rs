@@ -8,19 +8,15 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use glauber_chain::BoundKernel;
-use glauber_run::Blocks;
+use glauber_program::TrainFlags;
 
-pub use self::draw::{ClassFlags, DrawFlags, SamplerFlags};
+pub use self::draw::{ClassFlags, DrawFlags, SamplerFlags, blocks};
 pub use self::fidelity::FidelityFlags;
 pub use self::train::{
     ClassifierFlags, CropMargin, ImageFlags, ImageTokenizerFlags, ImagesFlags, MarkovFlags, SudokuFlags, TextFlags,
-    TrainFlags,
 };
 
 use self::train::grid_size;
-use crate::bench::BenchWhat;
-use crate::device::DeviceWhat;
-use crate::experiment::ExperimentWhat;
 
 /// Glauber generative models: discrete diffusion by heat bath.
 #[derive(Debug, Parser)]
@@ -30,18 +26,7 @@ pub struct Arguments {
     pub command: Command,
     /// Say more on stderr (twice for everything)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    verbose: u8,
-}
-
-impl Arguments {
-    /// The least severe message to be shown.
-    pub fn verbosity(&self) -> tracing::Level {
-        match self.verbose {
-            0 => tracing::Level::WARN,
-            1 => tracing::Level::INFO,
-            _ => tracing::Level::DEBUG,
-        }
-    }
+    pub verbose: u8,
 }
 
 #[derive(Debug, Subcommand)]
@@ -66,21 +51,18 @@ pub enum Command {
     Status(StatusFlags),
     /// Train a tokenizer, or show how one divides a text
     Tokenize(TokenizeFlags),
-    /// List devices, or compare one with the CPU device
+    /// Tell of devices
     Device {
         #[command(subcommand)]
         what: DeviceWhat,
     },
-    /// Run a named experiment: a table, a picture and the runs behind them
-    Experiment {
-        #[command(subcommand)]
-        what: ExperimentWhat,
-    },
-    /// Time training and sampling steps, for `cargo xtask bench`
-    Bench {
-        #[command(subcommand)]
-        what: BenchWhat,
-    },
+}
+
+/// What `glauber device` does.
+#[derive(Debug, Subcommand)]
+pub enum DeviceWhat {
+    /// List the devices that the program can be built for, and which of them are here
+    List,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -244,11 +226,6 @@ pub struct EvalFlags {
     /// Where prepared tokens are kept between runs
     #[arg(long, value_name = "DIR", default_value = "runs/cache")]
     pub cache: PathBuf,
-}
-
-/// What `--block` and `--apart` ask for, of which one at most is given.
-pub fn blocks(block: Option<usize>, apart: Option<usize>) -> Option<Blocks> {
-    apart.map(Blocks::Spaced).or(block.map(Blocks::Strided))
 }
 
 #[derive(Debug, Args)]

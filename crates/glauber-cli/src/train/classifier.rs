@@ -5,6 +5,9 @@ use std::time::Instant;
 use anyhow::{Context, bail, ensure};
 use glauber_fidelity::ClassifierTrainConfig;
 use glauber_pixels::{Colours, Extent};
+use glauber_program::device::device;
+use glauber_program::outputs::check_apart;
+use glauber_program::progress::{Progress, journal, say, stop_on_interrupt};
 use glauber_run::Outcome;
 use glauber_run::classifier::{ClassifierSettings, ClassifierTraining, by_class};
 use glauber_run::images::place_of;
@@ -12,9 +15,6 @@ use glauber_run::training::free_run;
 use glauber_train::ImagesConfig;
 
 use crate::arguments::ClassifierFlags;
-use crate::device::device;
-use crate::outputs::check_apart;
-use crate::progress::{Progress, journal, say, stop_on_interrupt};
 
 /// Images that are drawn, of shapes.
 const SHAPES: usize = 10_000;

@@ -7,21 +7,20 @@ use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use glauber_model::{Network, Positions};
 use glauber_pixels::{Mnist, PixelError};
+use glauber_program::Layers;
+use glauber_program::device::device;
+use glauber_program::outputs::{check_apart, images_of as images_read};
+use glauber_program::progress::{run, say};
+use glauber_program::trainer;
 use glauber_run::images::{PictureCodec, Pictures, Source, divided, open_tokenizer, parts, write_sheet};
 use glauber_run::training::{check_kind, new_run, resumed};
 use glauber_run::{Rank, RunError, Sampling, one_line};
 use glauber_train::{
-    DataConfig, ImageConfig, ImageTokens, ImagesConfig, NetworkConditional, RunConfig, RunFolder, Surroundings,
-    TokenizerConfig, TrainError,
+    DataConfig, ImageConfig, ImageTokens, ImagesConfig, RunConfig, RunFolder, Surroundings, TokenizerConfig, TrainError,
 };
 
 use super::image_data::{self, Crops};
-use super::trainer;
 use crate::arguments::ImageFlags;
-use crate::device::device;
-use crate::outputs::{check_apart, images_of as images_read};
-use crate::progress::{run, say};
-use crate::run_config::Layers;
 
 const DEFAULTS: &str = include_str!("../../configs/image.toml");
 
@@ -97,11 +96,10 @@ fn train_run(
     let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
     let sheets = Cell::new(trainer.state().step / config.train.sample_every.max(1));
     let sample = |network: &Network, count: usize, seed: u64| {
-        let conditional = NetworkConditional::new(network, objective, &schedule, device)?;
-        let drawn = Sampling::heat_bath(&schedule).draw(&conditional, count, seed, &mut |_| {});
+        let grids = Sampling::of_network(network, objective, &schedule, device, count, seed)?;
         sheets.set(sheets.get() + 1);
         let path = folder.join(format!("samples-{}.png", sheets.get() * config.train.sample_every));
-        let written = drawn.and_then(|(grids, _)| write_sheet(&codec.decode_all(&grids)?, COLUMNS, &path));
+        let written = codec.decode_all(&grids).and_then(|images| write_sheet(&images, COLUMNS, &path));
         written.map_err(|error| TrainError::Sampling(one_line(&error)))?;
         Ok(vec![format!("{count} samples: {}", path.display())])
     };

@@ -4,18 +4,18 @@ use anyhow::bail;
 use burn::tensor::Device;
 use glauber_chain::oracles::{MarkovSource, bayes_losses};
 use glauber_model::Network;
+use glauber_program::Layers;
+use glauber_program::device::device;
+use glauber_program::progress::{run, say};
+use glauber_program::trainer;
 use glauber_run::Rank;
 use glauber_run::markov::{mixture, unigram_counts};
 use glauber_run::training::{check_kind, new_run, resumed};
 use glauber_train::{Examples, RunConfig, Surroundings, TrainError, Trainer, Vocabulary, excess_over_bayes};
 
-use super::trainer;
 use crate::arguments::MarkovFlags;
-use crate::device::device;
-use crate::progress::{run, say};
-use crate::run_config::Layers;
 
-pub const DEFAULTS: &str = include_str!("../../configs/markov.toml");
+const DEFAULTS: &str = include_str!("../../configs/markov.toml");
 
 /// Trains on a Markov source and reports the excess over its Bayes loss.
 pub fn train(flags: &MarkovFlags, ranks: &Rank) -> anyhow::Result<()> {

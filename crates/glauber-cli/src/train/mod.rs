@@ -1,30 +1,26 @@
 //! `glauber train`: what its kinds share.
 
-pub mod classifier;
-pub mod image;
+mod classifier;
+mod image;
 mod image_data;
-pub mod image_tokenizer;
-pub mod markov;
-pub mod sudoku;
+mod image_tokenizer;
+mod markov;
+mod sudoku;
 mod text;
 
-use std::path::Path;
-
-use burn::tensor::Device;
+use glauber_program::device::Devices;
+use glauber_program::progress::outlive_terminal;
+use glauber_program::{TrainFlags, expect_single};
 use glauber_run::Rank;
-use glauber_run::training::Beginning;
-use glauber_train::{RunCodec, RunConfig, Trainer, Vocabulary};
 
-use crate::arguments::{TrainFlags, TrainWhat};
-use crate::device::{Devices, replicas};
-use crate::progress::{outlive_terminal, say};
+use crate::arguments::TrainWhat;
 use crate::ranks;
 
 /// Trains what the command names, among ranks where there are several.
 pub fn train(mut what: TrainWhat) -> anyhow::Result<()> {
     outlive_terminal()?;
     let Some(flags) = what.run_flags() else {
-        ranks::expect_single()?;
+        expect_single()?;
         return train_what(&what, &Rank::alone());
     };
     let devices = Devices::of(&flags.device, true);
@@ -56,20 +52,4 @@ fn take_part(flags: &mut TrainFlags, device: &str, ranks: &Rank) -> anyhow::Resu
         flags.resume = true;
     }
     Ok(())
-}
-
-/// The training of a run that the flags begin or resume.
-fn trainer(
-    config: &RunConfig,
-    vocabulary: &Vocabulary,
-    codec: Option<&dyn RunCodec>,
-    folder: &Path,
-    device: &Device,
-    flags: &TrainFlags,
-    ranks: &Rank,
-) -> anyhow::Result<Trainer> {
-    let threads = replicas(flags.threads, &flags.device, ranks.here);
-    let beginning =
-        Beginning { config, vocabulary, codec, folder, device, resume: flags.resume, steps: flags.steps, threads };
-    Ok(beginning.trainer(ranks, &mut say)?)
 }

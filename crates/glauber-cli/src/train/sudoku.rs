@@ -5,17 +5,18 @@ use std::path::Path;
 use anyhow::bail;
 use burn::tensor::Device;
 use glauber_model::Network;
-use glauber_run::Rank;
+use glauber_program::Layers;
+use glauber_program::TrainFlags;
+use glauber_program::device::device;
+use glauber_program::progress::{run, say};
+use glauber_program::trainer;
 use glauber_run::sudoku::{Grids, size, told, vocabulary};
 use glauber_run::training::{check_kind, new_run, resumed};
+use glauber_run::{Rank, Sampling};
 use glauber_sudoku::SolutionSource;
-use glauber_train::{NetworkConditional, RunConfig, Surroundings};
+use glauber_train::{RunConfig, Surroundings};
 
-use super::trainer;
-use crate::arguments::{SudokuFlags, TrainFlags};
-use crate::device::device;
-use crate::progress::{run, say};
-use crate::run_config::Layers;
+use crate::arguments::SudokuFlags;
 
 const FOUR: &str = include_str!("../../configs/sudoku.toml");
 const NINE: &str = include_str!("../../configs/sudoku-9.toml");
@@ -44,8 +45,7 @@ pub fn train_run(
     let mut trainer = trainer(config, &vocabulary(size), None, folder, device, flags, ranks)?;
     let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
     let sample = |network: &Network, count: usize, seed: u64| {
-        let conditional = NetworkConditional::new(network, objective, &schedule, device)?;
-        told(size, &schedule, &conditional, count, seed)
+        told(size, &Sampling::of_network(network, objective, &schedule, device, count, seed)?)
     };
     let source = Grids(SolutionSource::new(size));
     let around = Surroundings { train: &source, validation: &source, sample: &sample, excess: None };

@@ -4,20 +4,21 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use glauber_model::Network;
+use glauber_program::Layers;
+use glauber_program::device::device;
+use glauber_program::outputs::{Named, check_apart};
+use glauber_program::progress::{run, say};
+use glauber_program::trainer;
 use glauber_run::text::PreparedText;
 use glauber_run::training::{check_kind, new_run, resumed};
-use glauber_run::{Drawer, Infill, Rank, Sampling, Trained, one_line};
+use glauber_run::{DrawPlace, Infill, Rank, Sampling, Trained};
 use glauber_text::{Layout, Sequences, TextCodec};
 use glauber_tokens::Codec;
-use glauber_train::{DataConfig, Flow, NetworkConditional, RunConfig, Surroundings, TrainError};
+use glauber_train::{DataConfig, Flow, RunConfig, Surroundings};
 use toml::Value;
 
-use super::trainer;
 use crate::arguments::TextFlags;
-use crate::device::device;
-use crate::outputs::{Named, check_apart};
-use crate::progress::{run, say};
-use crate::run_config::{Layers, tokenizer};
+use crate::tokenize::tokenizer;
 
 const DEFAULTS: &str = include_str!("../../configs/text.toml");
 
@@ -44,9 +45,7 @@ pub fn train(flags: &TextFlags, ranks: &Rank) -> anyhow::Result<()> {
     let mut trainer = trainer(&config, vocabulary, Some(codec), &folder, &device, &flags.train, ranks)?;
     let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
     let sample = |network: &Network, count: usize, seed: u64| {
-        let conditional = NetworkConditional::new(network, objective, &schedule, &device)?;
-        let drawn = Sampling::heat_bath(&schedule).draw(&conditional, count, seed, &mut |_| {});
-        let (sequences, _) = drawn.map_err(|error| TrainError::Sampling(one_line(&error)))?;
+        let sequences = Sampling::of_network(network, objective, &schedule, &device, count, seed)?;
         sequences.iter().map(|tokens| Ok(codec.decode(tokens)?)).collect()
     };
     let around = Surroundings { train: &train, validation: &validation, sample: &sample, excess: None };
@@ -103,14 +102,8 @@ fn finish_text(folder: &Path, device: &Device, seed: u64, held_out: &Sequences<'
     say("\nan infill of held-out text; between ⟦ and ⟧ what stood there, then what the chain wrote, best first:");
     let original = layout.render(codec, &layout.tokens, "⟦", "⟧")?;
     say(&format!("  original  {}", on_one_line(&original)));
-    let infill = Infill {
-        codec,
-        sampling: &sampling,
-        drawer: &Drawer::host(&conditional),
-        conditional: &conditional,
-        layout: &layout,
-    };
-    let (alternatives, _) = infill.alternatives(16, seed, &mut |_| {})?;
+    let infill = Infill::of(&trained, &sampling, (None, None), DrawPlace::Host)?;
+    let (alternatives, _) = infill.alternatives(&layout, 16, seed, &mut |_| {})?;
     for alternative in alternatives.iter().take(3) {
         say(&format!("  {:>8.3}  {}", alternative.score, on_one_line(&alternative.text)));
     }

@@ -5,10 +5,9 @@ use glauber_text::{Corpus, Coverage, Sequences, TextCodec, TokenStream, coverage
 use glauber_tokens::{Codec, Token, TokenBatch};
 use glauber_train::DataConfig;
 
+use super::EvaluationSettings;
 use crate::error::{Context, Result, bail, ensure};
 use crate::trained::Trained;
-
-use super::EvaluationSettings;
 
 /// Sequences, and a generator for the steps and the noise of each.
 pub struct Evaluated {

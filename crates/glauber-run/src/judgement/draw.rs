@@ -3,12 +3,11 @@
 use glauber_chain::{ChainRng, StepDiagnostics};
 use glauber_tokens::Token;
 
+use super::settings::JudgementSettings;
 use crate::drawer::Drawer;
 use crate::error::{Result, ensure};
 use crate::sampling::Sampling;
 use crate::trained::Trained;
-
-use super::JudgementSettings;
 
 /// Numbers that conditionals may hold at once, where they are asked for all sites.
 const MOST_NUMBERS: usize = 1 << 24;

@@ -6,8 +6,8 @@ use burn::tensor::Device;
 use glauber_fidelity::{FeatureNetwork, Features, Found, Recognition};
 use glauber_pixels::{Example, Image};
 
-use super::JudgementSettings;
 use super::sets::Set;
+use super::settings::JudgementSettings;
 use crate::error::{Context, Result, bail, ensure};
 
 /// Images that are made and judged at a time.

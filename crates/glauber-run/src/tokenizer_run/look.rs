@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use crate::error::{Context, Result};
-
 use super::config::TokenizerRunConfig;
 use super::folder::{CONFIG, METRICS, read_config};
 use super::metrics::MetricLine;
+use crate::error::{Context, Result};
 
 /// Whether a folder is that of a tokenizer's run.
 pub fn is_run(folder: &Path) -> bool {

@@ -1,11 +1,11 @@
 //! The configuration of a tokenizer's run, from flags.
 
 use anyhow::{Context, bail, ensure};
+use glauber_program::Layers;
 use glauber_run::tokenizer_run::TokenizerRunConfig;
 use toml::Value;
 
 use crate::arguments::ImageTokenizerFlags;
-use crate::run_config::Layers;
 use crate::train::image_data::{self, Crops};
 
 /// How images are cut out of the pictures of a folder, where nothing else is said.

@@ -5,6 +5,9 @@ mod config;
 use anyhow::Context;
 use glauber_image::{TokenizerTrainer, VqModel};
 use glauber_pixels::ImageSource;
+use glauber_program::device::{device, replicas};
+use glauber_program::outputs::check_apart;
+use glauber_program::progress::{Progress, journal, say, stop_on_interrupt};
 use glauber_run::Outcome;
 use glauber_run::images::{self, place_of};
 use glauber_run::tokenizer_run::{MetricLine, TokenizerObserver, TokenizerRun, TokenizerTraining, held_out};
@@ -12,10 +15,6 @@ use glauber_run::training::{check_resumed, free_run};
 use glauber_train::{Event, Flow, Observer};
 
 use crate::arguments::ImageTokenizerFlags;
-use crate::device::{device, replicas};
-use crate::outputs::check_apart;
-use crate::progress::{Progress, journal, say, stop_on_interrupt};
-
 use config::resolve;
 
 /// Trains an image tokenizer.
