@@ -1,4 +1,4 @@
-"""Heat bath of two-dimensional Ising and Potts models in numba, one thread: the other side of `glauber bench chain`.
+"""Heat bath of two-dimensional Ising and Potts models in numba, one thread: the other side of `glauber-lab bench chain`.
 
     python3 -m venv .venv-numba && .venv-numba/bin/pip install numba
     cargo xtask bench chain --python .venv-numba/bin/python

@@ -1,6 +1,6 @@
 """Proves that `network.py` and `training.py` are our network and our training step.
 
-    glauber bench record --shape tiny --out FOLDER && python check.py FOLDER
+    glauber-lab bench record --shape tiny --out FOLDER && python check.py FOLDER
 
 From weights and optimiser state of our checkpoint: the logits of recorded sequences within 1e-4 of ours, those of single sites asked
 for within as much of the same, the losses of a few training steps on recorded examples, and the weights and averages after them.

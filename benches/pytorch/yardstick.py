@@ -1,6 +1,6 @@
 """The other side of `cargo xtask bench train` and `bench sample`: the same steps in PyTorch, eager, on the CPU or an NVIDIA card.
 
-`glauber bench train|sample|matmul` prints the setup that this script takes. Both print one JSON line when they are ready and one a
+`glauber-lab bench train|sample|matmul` prints the setup that this script takes. Both print one JSON line when they are ready and one a
 block of steps; with `--paced` each block waits for a line on standard input.
 """
 

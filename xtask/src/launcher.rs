@@ -11,25 +11,32 @@ use cargo_metadata::Message;
 use crate::workspace::{self, Depth};
 use crate::{Usage, corpus};
 
-/// The package that holds the program.
-const PACKAGE: &str = "glauber-cli";
-/// The program.
-const PROGRAM: &str = "glauber";
-/// What `--device` names, and the features of [`PACKAGE`] that build it. An index follows a name after a colon, as in `cuda:1`; a comma
+/// A program, and the package that holds it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Program {
+    name: &'static str,
+    package: &'static str,
+}
+
+/// What trains, samples and tells.
+pub const GLAUBER: Program = Program { name: "glauber", package: "glauber-cli" };
+/// What experiments and measures.
+pub const LAB: Program = Program { name: "glauber-lab", package: "glauber-lab" };
+/// What `--device` names, and the features of the packages that build it. An index follows a name after a colon, as in `cuda:1`; a comma
 /// stands between several.
 const DEVICES: [&str; 3] = ["cpu", "wgpu", "cuda"];
-/// Names that `glauber experiment` takes.
+/// Names that `glauber-lab experiment` takes.
 const EXPERIMENTS: [&str; 4] = ["objectives", "networks", "sudoku", "skip-ahead"];
 /// The variable that names another profile than `release`, such as `dev` in the gate, which has that built for the tests.
 const PROFILE: &str = "GLAUBER_PROFILE";
 /// The device if no `--device` is given.
 pub const DEFAULT_DEVICE: &str = "cpu";
 
-/// Builds the program and becomes it: `glauber <subcommand> <arguments>`.
+/// Builds a program and becomes it, with a subcommand and arguments.
 ///
 /// # Errors
 /// [`Usage`] if the device is not built into this version; otherwise if the corpus, the build or the start fails.
-pub fn run(subcommand: &str, arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
+pub fn run(program: Program, subcommand: &str, arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
     let features = features_of(&device(&arguments)?)?;
     let mut command_line = vec![OsString::from(subcommand)];
     command_line.extend(arguments);
@@ -37,15 +44,27 @@ pub fn run(subcommand: &str, arguments: Vec<OsString>) -> anyhow::Result<ExitCod
         let path = corpus::crate_docs()?;
         command_line.splice(2..2, [OsString::from("--data"), path.into_os_string()]);
     }
-    hand_over(&build(&features)?, &command_line)
+    hand_over(&build(program, &features)?, &command_line)
 }
 
-/// Builds the program for a device; returns the path of the executable.
+/// Builds what measures, for a device; returns the path of the executable.
 ///
 /// # Errors
 /// [`Usage`] if there is no such device; otherwise if the build fails.
-pub fn program(device: &str) -> anyhow::Result<PathBuf> {
-    build(&features_of(device)?)
+pub fn lab(device: &str) -> anyhow::Result<PathBuf> {
+    build(LAB, &features_of(device)?)
+}
+
+/// `device list` of the program, or `device compare` of the laboratory.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_device(mut arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
+    if arguments.first().is_some_and(|what| what == "compare") {
+        arguments.remove(0);
+        return run(LAB, "compare", arguments);
+    }
+    run(GLAUBER, "device", arguments)
 }
 
 /// Runs a named experiment.
@@ -55,8 +74,8 @@ pub fn program(device: &str) -> anyhow::Result<PathBuf> {
 pub fn run_experiment(arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
     let available = || format!("available: markov, {}", EXPERIMENTS.join(", "));
     match arguments.first().and_then(|name| name.to_str()) {
-        Some("markov") => run("train", arguments),
-        Some(name) if EXPERIMENTS.contains(&name) => run("experiment", arguments),
+        Some("markov") => run(GLAUBER, "train", arguments),
+        Some(name) if EXPERIMENTS.contains(&name) => run(LAB, "experiment", arguments),
         Some(name) => Err(Usage(format!("there is no experiment `{name}`; {}", available())).into()),
         None => Err(Usage(format!("name an experiment; {}", available())).into()),
     }
@@ -107,21 +126,22 @@ fn wants_default_corpus(command_line: &[OsString]) -> bool {
     !flags.iter().any(|flag| settles(flag))
 }
 
-/// The features of the program as a package among others of the workspace.
-fn of_the_package(features: &str) -> String {
-    let qualified: Vec<String> = features.split(',').map(|feature| format!("{PACKAGE}/{feature}")).collect();
-    qualified.join(",")
+/// The features of both packages, so that what they share is built once.
+fn of_the_packages(features: &str) -> String {
+    let of = |program: Program| features.split(',').map(move |feature| format!("{}/{feature}", program.package));
+    [GLAUBER, LAB].into_iter().flat_map(of).collect::<Vec<_>>().join(",")
 }
 
-/// Builds the program with cargo's own progress on stderr; returns the path of the executable. All members are selected, so that dependencies
+/// Builds a program with cargo's own progress on stderr; returns the path of the executable. All members are selected, so that dependencies
 /// have the features that tests and benchmarks build them with, and are built once.
-fn build(features: &str) -> anyhow::Result<PathBuf> {
+fn build(program: Program, features: &str) -> anyhow::Result<PathBuf> {
+    let Program { name, package } = program;
     let root = workspace::metadata(Depth::Members)?.workspace_root;
     let profile = std::env::var(PROFILE).unwrap_or_else(|_| "release".into());
     let mut child = Command::new(workspace::cargo())
         .current_dir(&root)
-        .args(["build", "--profile", &profile, "--workspace", "--bin", PROGRAM])
-        .args(["--no-default-features", "--features", &of_the_package(features)])
+        .args(["build", "--profile", &profile, "--workspace", "--bin", name])
+        .args(["--no-default-features", "--features", &of_the_packages(features)])
         .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -131,7 +151,7 @@ fn build(features: &str) -> anyhow::Result<PathBuf> {
     let mut executable = None;
     for message in Message::parse_stream(BufReader::new(messages)) {
         if let Message::CompilerArtifact(artifact) = message.context("cannot read cargo's messages")?
-            && artifact.target.name == PROGRAM
+            && artifact.target.name == name
             && artifact.executable.is_some()
         {
             executable = artifact.executable;
@@ -139,9 +159,9 @@ fn build(features: &str) -> anyhow::Result<PathBuf> {
     }
     let status = child.wait().context("cannot wait for cargo")?;
     if !status.success() {
-        bail!("the build of {PACKAGE} with profile `{profile}` failed ({status})");
+        bail!("the build of {package} with profile `{profile}` failed ({status})");
     }
-    executable.map(PathBuf::from).ok_or_else(|| anyhow!("cargo built {PACKAGE} but named no executable `{PROGRAM}`"))
+    executable.map(PathBuf::from).ok_or_else(|| anyhow!("cargo built {package} but named no executable `{name}`"))
 }
 
 /// Replaces this process by the program, so that Ctrl-C and kill reach it and its exit code is ours.
@@ -186,7 +206,7 @@ mod tests {
         assert_eq!(features_of("wgpu").unwrap(), "cpu,wgpu");
         assert_eq!(features_of("cuda:1").unwrap(), "cpu,cuda");
         assert_eq!(features_of("cuda:0,cuda:1").unwrap(), "cpu,cuda");
-        assert_eq!(of_the_package("cpu,wgpu"), "glauber-cli/cpu,glauber-cli/wgpu");
+        assert_eq!(of_the_packages("cpu,wgpu"), "glauber-cli/cpu,glauber-cli/wgpu,glauber-lab/cpu,glauber-lab/wgpu");
         assert!(features_of("cuda,").is_err());
         let message = features_of("tpu").unwrap_err().to_string();
         assert_eq!(message, "there is no device `tpu`; available: cpu, wgpu, cuda");
@@ -194,7 +214,7 @@ mod tests {
 
     #[test]
     fn an_unknown_device_or_experiment_is_a_usage_error_before_anything_is_built() {
-        assert!(run("sample", line("--device tpu")).unwrap_err().is::<Usage>());
+        assert!(run(GLAUBER, "sample", line("--device tpu")).unwrap_err().is::<Usage>());
         assert!(run_experiment(line("ising --steps 3")).unwrap_err().is::<Usage>());
         assert!(run_experiment(Vec::new()).unwrap_err().is::<Usage>());
     }

@@ -1,6 +1,6 @@
 //! `cargo xtask`: the front door of the workspace.
 //!
-//! A launcher and a policeman. It builds the `glauber` program in release for the device asked for and hands over to it, and it
+//! A launcher and a policeman. It builds the `glauber` or the `glauber-lab` program in release for the device asked for and hands over to it, and it
 //! checks the invariants of `docs/ARCHITECTURE.md` from the sources and `cargo metadata`. It never links the tensor library, so
 //! that it is ready within seconds.
 
@@ -20,6 +20,8 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+
+use launcher::{GLAUBER, LAB};
 
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Builds and runs glauber; checks the workspace")]
@@ -53,15 +55,18 @@ enum Task {
     /// Tell where a run stands: `glauber status`
     #[command(disable_help_flag = true)]
     Status(Passed),
-    /// List devices, or compare one with the CPU device: `glauber device`
+    /// List devices: `glauber device list`. `device compare` is `compare`
     #[command(disable_help_flag = true)]
     Device(Passed),
     /// Train a tokenizer, or show how one divides a text: `glauber tokenize`
     #[command(disable_help_flag = true)]
     Tokenize(Passed),
-    /// Run a named experiment, as `glauber experiment --help` lists them; `experiment markov` is `glauber train markov`
+    /// Run a named experiment, as `glauber-lab experiment --help` lists them; `experiment markov` is `glauber train markov`
     #[command(disable_help_flag = true)]
     Experiment(Passed),
+    /// Compare a device with the CPU device: `glauber-lab compare`
+    #[command(disable_help_flag = true)]
+    Compare(Passed),
     /// Measure steps beside PyTorch's, or compare criterion's results with saved ones
     Bench {
         #[command(subcommand)]
@@ -113,16 +118,17 @@ fn perform(task: Option<Task>) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Task::Tidy) => tidy::run(),
-        Some(Task::Train(passed)) => launcher::run("train", passed.arguments),
-        Some(Task::Sample(passed)) => launcher::run("sample", passed.arguments),
-        Some(Task::Infill(passed)) => launcher::run("infill", passed.arguments),
-        Some(Task::Eval(passed)) => launcher::run("eval", passed.arguments),
-        Some(Task::Fidelity(passed)) => launcher::run("fidelity", passed.arguments),
-        Some(Task::Info(passed)) => launcher::run("info", passed.arguments),
-        Some(Task::Status(passed)) => launcher::run("status", passed.arguments),
-        Some(Task::Device(passed)) => launcher::run("device", passed.arguments),
-        Some(Task::Tokenize(passed)) => launcher::run("tokenize", passed.arguments),
+        Some(Task::Train(passed)) => launcher::run(GLAUBER, "train", passed.arguments),
+        Some(Task::Sample(passed)) => launcher::run(GLAUBER, "sample", passed.arguments),
+        Some(Task::Infill(passed)) => launcher::run(GLAUBER, "infill", passed.arguments),
+        Some(Task::Eval(passed)) => launcher::run(GLAUBER, "eval", passed.arguments),
+        Some(Task::Fidelity(passed)) => launcher::run(GLAUBER, "fidelity", passed.arguments),
+        Some(Task::Info(passed)) => launcher::run(GLAUBER, "info", passed.arguments),
+        Some(Task::Status(passed)) => launcher::run(GLAUBER, "status", passed.arguments),
+        Some(Task::Device(passed)) => launcher::run_device(passed.arguments),
+        Some(Task::Tokenize(passed)) => launcher::run(GLAUBER, "tokenize", passed.arguments),
         Some(Task::Experiment(passed)) => launcher::run_experiment(passed.arguments),
+        Some(Task::Compare(passed)) => launcher::run(LAB, "compare", passed.arguments),
         Some(Task::Bench { what }) => bench::run(&what),
     }
 }

@@ -7,13 +7,12 @@ use burn::module::Module;
 use glauber_fidelity::FeatureNetwork;
 use glauber_image::{QuantiserConfig, VqConfig, VqModel};
 use glauber_model::{Network, Preset};
+use glauber_program::device::device;
+use glauber_program::screen;
+use glauber_run::{Kind, classifier, tokenizer_run};
 use glauber_train::{DataConfig, ImageConfig, ImageTokens, ImagesConfig, RunFolder};
 
 use crate::arguments::InfoFlags;
-use crate::device::device;
-use crate::folders::Kind;
-use crate::screen;
-use crate::train::{classifier, image_tokenizer};
 
 /// Tells of a run folder, of the run that a checkpoint belongs to, of a tokenizer, a feature network, or a preset.
 pub fn info(flags: &InfoFlags) -> anyhow::Result<()> {
@@ -95,7 +94,7 @@ fn run_info(path: &Path) -> anyhow::Result<()> {
 }
 
 fn tokenizer_run_info(path: &Path) -> anyhow::Result<()> {
-    let (config, last) = image_tokenizer::look(path)?;
+    let (config, last) = tokenizer_run::look(path)?;
     let mut out = screen::out();
     writeln!(out, "run         {}, of an image tokenizer, seed {}", path.display(), config.seed)?;
     writeln!(out, "data        {}", describe_images(&config.data.images))?;

@@ -1,101 +1,62 @@
 //! Ranks that work together: processes on one machine or several, which `mpirun` or `srun` begins, or threads of this process with a device each.
 
-use std::ops::Deref;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::ensure;
-use burn::tensor::Device;
-use glauber_chain::StepDiagnostics;
+use glauber_program::device::Devices;
+use glauber_program::progress::be_silent;
+use glauber_program::screen::remark;
+use glauber_program::{is_broken_pipe, processes};
 use glauber_ranks::{Alone, Ranks, Threads};
-use glauber_tokens::{Token, TokenBatch};
-use glauber_train::{Run, TrainError};
+use glauber_run::{Rank, RunError, one_line};
+use glauber_train::TrainError;
 
-use crate::device::Devices;
-use crate::progress::be_silent;
-use crate::screen::remark;
-use crate::{is_broken_pipe, one_line};
-
-/// Where launchers say how many processes they began: Open MPI, then MPICH and its kin.
-const SIZES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
-/// Where Slurm says it, which is no job of several processes unless PMIx is there to bring them together.
-const SLURM: [&str; 2] = ["PMIX_RANK", "SLURM_STEP_NUM_TASKS"];
-
-/// A rank, with what this process knows of the others.
-pub struct Rank {
-    ranks: Rc<dyn Ranks>,
-    /// How many threads of this process share its cores.
-    pub here: usize,
-    /// Of all ranks, where these can add up gradients among themselves.
-    devices: Vec<Device>,
-}
-
-impl Deref for Rank {
-    type Target = dyn Ranks;
-
-    fn deref(&self) -> &Self::Target {
-        &*self.ranks
+/// Does a rank's part of some work on its device. Only the first speaks; one that fails says who it is and ends all.
+fn perform(rank: &Rank, device: &str, work: &impl Fn(&Rank, &str) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    if !rank.is_first() {
+        be_silent();
+    }
+    match work(rank, device) {
+        // A reader goes away when all is gathered: nobody waits for the first any more.
+        Err(error) if rank.size() > 1 && !is_broken_pipe(&error) => fail(rank, &error),
+        done => done,
     }
 }
 
-impl Rank {
-    /// For work that is not shared.
-    pub fn alone() -> Self {
-        Self { ranks: Rc::new(Alone), here: 1, devices: Vec::new() }
+/// Says what went wrong, and ends all.
+fn fail(rank: &Rank, error: &anyhow::Error) -> anyhow::Result<()> {
+    /// Set by the first thread that speaks.
+    static SAID: AtomicBool = AtomicBool::new(false);
+    if meets_all(error) && !rank.is_first() {
+        return Ok(()); // the first tells it, and writes it down
     }
-
-    /// A training that this rank shares with the others.
-    pub fn share(&self, trainer: Run) -> anyhow::Result<Run> {
-        let ranks = Rc::clone(&self.ranks);
-        Ok(match self.devices[..] {
-            [] => trainer.among(ranks)?,
-            _ => trainer.among_devices(ranks, self.devices.clone())?,
-        })
-    }
-
-    /// Does this rank's part of some work on its device. Only the first speaks; one that fails says who it is and ends all.
-    fn perform(&self, device: &str, work: &impl Fn(&Self, &str) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        if !self.is_first() {
-            be_silent();
-        }
-        match work(self, device) {
-            // A reader goes away when all is gathered: nobody waits for the first any more.
-            Err(error) if self.size() > 1 && !is_broken_pipe(&error) => self.fail(&error),
-            done => done,
+    if SAID.swap(true, Ordering::Relaxed) {
+        // The one that speaks ends the process.
+        loop {
+            std::thread::park();
         }
     }
-
-    /// Says what went wrong, and ends all.
-    fn fail(&self, error: &anyhow::Error) -> anyhow::Result<()> {
-        /// Set by the first thread that speaks.
-        static SAID: AtomicBool = AtomicBool::new(false);
-        if meets_all(error) && !self.is_first() {
-            return Ok(()); // the first tells it, and writes it down
-        }
-        if SAID.swap(true, Ordering::Relaxed) {
-            // The one that speaks ends the process.
-            loop {
-                std::thread::park();
-            }
-        }
-        remark(&format!("error: {}: {}", self.name(), one_line(error)));
-        self.abort(2)
-    }
+    remark(&format!("error: {}: {}", rank.name(), one_line(error.as_ref())));
+    rank.abort(2)
 }
 
 /// Whether an error comes to all ranks at the same time.
 fn meets_all(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(TrainError::Apart { .. } | TrainError::Diverged { .. }))
+    let of_run = error.downcast_ref().and_then(|error| match error {
+        RunError::Train(error) => Some(error),
+        _ => None,
+    });
+    matches!(error.downcast_ref().or(of_run), Some(TrainError::Apart { .. } | TrainError::Diverged { .. }))
 }
 
 /// Does some work with the processes that were begun together, or with as many threads as `--device` names devices. Every rank is told its own.
 pub fn together(devices: &Devices, work: impl Fn(&Rank, &str) -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
-    let processes = processes(|name| std::env::var(name).ok());
+    let processes = processes();
     let names = match &devices.names[..] {
         [name] => {
-            let rank = Rank { ranks: join(processes)?, ..Rank::alone() };
-            return rank.perform(&device(name, &*rank), &work);
+            let rank = Rank::new(join(processes)?, 1, Vec::new());
+            return perform(&rank, &device(name, &*rank), &work);
         }
         names => names,
     };
@@ -110,30 +71,13 @@ pub fn together(devices: &Devices, work: impl Fn(&Rank, &str) -> anyhow::Result<
         let here = devices.on_the_cpu().max(1);
         let begin = |(ranks, name)| {
             let (work, devices) = (&work, adding_up.clone());
-            scope.spawn(move || Rank { ranks: Rc::new(ranks), here, devices }.perform(name, work))
+            scope.spawn(move || perform(&Rank::new(Rc::new(ranks), here, devices), name, work))
         };
         let ranks: Vec<_> =
             Threads::group(names.len()).into_iter().zip(names.iter().map(String::as_str)).map(begin).collect();
         // One that fails, or panics, has ended the process.
         ranks.into_iter().try_for_each(|rank| rank.join().unwrap_or(Ok(())))
     })
-}
-
-/// Refuses to do what each of several processes would do anew.
-pub fn expect_single() -> anyhow::Result<()> {
-    let processes = processes(|name| std::env::var(name).ok());
-    ensure!(
-        processes == 1,
-        "begun as {processes} processes: only `sample`, and `train` on text, images, Sudoku grids or a Markov source, are shared; begin one"
-    );
-    Ok(())
-}
-
-/// How many processes a launcher says it began.
-fn processes(variable: impl Fn(&str) -> Option<String>) -> usize {
-    let number = |name| variable(name)?.parse().ok();
-    let slurm = || variable(SLURM[0]).and_then(|_| number(SLURM[1]));
-    SIZES.into_iter().find_map(number).or_else(slurm).unwrap_or(1)
 }
 
 #[cfg(feature = "mpi")]
@@ -155,7 +99,7 @@ fn join(processes: usize) -> anyhow::Result<Rc<dyn Ranks>> {
     ensure!(
         processes == 1,
         "begun as {processes} processes, which this binary cannot bring together: {}, or begin a single process",
-        crate::device::build_with("mpi")
+        glauber_program::device::build_with("mpi")
     );
     Ok(Rc::new(Alone))
 }
@@ -168,56 +112,12 @@ fn device(name: &str, ranks: &dyn Ranks) -> String {
     }
 }
 
-/// Tells the other ranks which folder the first has begun or resumed; they wait for it in [`told`].
-pub fn tell(ranks: &Rank, folder: &Path) -> anyhow::Result<()> {
-    ranks.broadcast(std::path::absolute(folder)?.to_string_lossy().into_owned().into_bytes());
-    Ok(())
-}
-
-/// The folder that the first rank has begun or resumed.
-pub fn told(ranks: &Rank) -> anyhow::Result<PathBuf> {
-    Ok(String::from_utf8(ranks.broadcast(Vec::new()))?.into())
-}
-
-/// The sequences that all ranks drew, in the order of the ranks, and what they took; at the first. None at the others.
-pub fn gathered(
-    ranks: &dyn Ranks,
-    own: &[Token],
-    sites: usize,
-    done: StepDiagnostics,
-) -> anyhow::Result<Option<(TokenBatch, StepDiagnostics)>> {
-    let mut counts = [done.updates, done.changes, done.evaluations].map(|count| count as f64);
-    ranks.sum_doubles(&mut counts);
-    let all = ranks.gather(own.iter().flat_map(|token| token.to_le_bytes()).collect());
-    if !ranks.is_first() {
-        return Ok(None);
-    }
-    let tokens = all.iter().flat_map(|bytes| bytes.as_chunks().0).map(|bytes| Token::from_le_bytes(*bytes)).collect();
-    let [updates, changes, evaluations] = counts.map(|count| count as u64);
-    Ok(Some((TokenBatch::new(tokens, sites)?, StepDiagnostics { updates, changes, evaluations, rounds: done.rounds })))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn launchers_are_known_by_what_they_leave_in_the_environment() {
-        let size = |variables: &[(&str, &str)]| {
-            processes(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
-        };
-        assert_eq!(size(&[]), 1);
-        assert_eq!(size(&[("OMPI_COMM_WORLD_SIZE", "4")]), 4);
-        assert_eq!(size(&[("PMI_SIZE", "2")]), 2);
-        assert_eq!(size(&[("PMIX_RANK", "0"), ("SLURM_STEP_NUM_TASKS", "8")]), 8);
-        assert_eq!(size(&[("SLURM_STEP_NUM_TASKS", "8")]), 1, "processes that know nothing of each other");
-    }
-
-    #[test]
-    fn one_alone_gathers_its_own() {
-        let batch = TokenBatch::new(vec![1, 2, 70_000, 4], 2).unwrap();
-        let done = StepDiagnostics { updates: 3, changes: 2, evaluations: 1, rounds: 1 };
-        assert_eq!(gathered(&Alone, batch.as_slice(), 2, done).unwrap(), Some((batch, done)));
+    fn each_process_of_a_machine_has_a_card_of_its_own() {
         assert_eq!(device("cuda", &Alone), "cuda:0");
         assert_eq!(device("cuda:3", &Alone), "cuda:3");
     }

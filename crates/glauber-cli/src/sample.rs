@@ -4,22 +4,18 @@ use std::io::Write;
 
 use anyhow::{Context, ensure};
 use glauber_chain::{ChainRng, Chains, DrawControls, StepDiagnostics};
+use glauber_program::device::{Devices, device};
+use glauber_program::outputs;
+use glauber_program::progress::bar;
+use glauber_program::screen::{self, remark};
 use glauber_ranks::Ranks;
+use glauber_run::images::{PictureCodec, check_sheet, write_sheet};
+use glauber_run::markov::Source;
+use glauber_run::{Drawer, Film, Sampling, Trained, check_count, gathered, summary};
 use glauber_tokens::TokenBatch;
-use indicatif::ProgressBar;
 
 use crate::arguments::SampleFlags;
-use crate::device::{Devices, device};
-use crate::drawer::Drawer;
-use crate::film::Film;
-use crate::images::{PictureCodec, check_sheet, write_sheet};
-use crate::markov::Source;
-use crate::outputs;
-use crate::progress::is_silent;
 use crate::ranks;
-use crate::sampling::{Sampling, check_count, summary};
-use crate::screen::{self, remark};
-use crate::trained::Trained;
 
 /// Draws sequences and prints them. Processes that were begun together draw a part each; whichever draws it, a sequence is the same.
 pub fn sample(flags: &SampleFlags) -> anyhow::Result<()> {
@@ -41,14 +37,14 @@ fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn Ranks) -> an
     }
     ensure!(flags.out.is_none(), "`--out`: {} was not trained on images", flags.run.display());
     ensure!(!flags.each_class, "`--each-class`: {} was not trained on images", flags.run.display());
-    let sampling = Sampling::from_flags(&trained, controls, &flags.sampler)?;
+    let sampling = Sampling::of(&trained, &flags.sampler.settings(controls))?;
     let (class, guidance) = (trained.class(flags.class.class.as_deref())?, flags.class.guidance);
-    let drawer = Drawer::of(&trained, &sampling, (class, guidance), flags.sampler.draw_on, device_name)?;
+    let drawer = Drawer::of(&trained, &sampling, (class, guidance), flags.sampler.place(device_name))?;
     let source = Source::of(&trained.config.data, class)?;
-    let bar = if is_silent() { ProgressBar::hidden() } else { ProgressBar::new(sampling.steps() as u64) };
+    let bar = bar(sampling.steps());
     let streams = ChainRng::streams(flags.draw.seed, flags.count);
     let drawn = drawn(&sampling, streams, ranks, |chains| {
-        sampling.run(&drawer, chains, &mut |steps| bar.set_position(steps as u64))
+        Ok(sampling.run(&drawer, chains, &mut |steps| bar.set_position(steps as u64))?)
     })?;
     bar.finish_and_clear();
     let Some((sequences, done)) = drawn else { return Ok(()) };
@@ -80,7 +76,7 @@ fn drawn(
         done = run(&mut chains)?;
         tokens = chains.into_parts().0.into_vec();
     }
-    ranks::gathered(ranks, &tokens, sampling.schedule().len(), done)
+    Ok(gathered(ranks, &tokens, sampling.schedule().len(), done)?)
 }
 
 /// Draws images and writes them on one sheet.
@@ -108,16 +104,20 @@ fn sheet(
         None => each.min(8),
     };
     check_sheet(flag, codec.extent(), count, columns)?;
-    let sampling = Sampling::from_flags(trained, controls, &flags.sampler)?;
+    let sampling = Sampling::of(trained, &flags.sampler.settings(controls))?;
     let film = |path| Film::new(path, codec.extent(), count, columns);
     let mut film = flags.animate.as_deref().map(film).transpose()?;
     let mut streams = ChainRng::streams(flags.draw.seed, count).into_iter();
     let (mut tokens, mut done) = (Vec::new(), StepDiagnostics::default());
     for class in &groups {
-        let (guidance, place) = (flags.class.guidance, flags.sampler.draw_on);
-        let drawer = Drawer::of(trained, &sampling, (*class, guidance), place, device_name)?;
+        let (guidance, place) = (flags.class.guidance, flags.sampler.place(device_name));
+        let drawer = Drawer::of(trained, &sampling, (*class, guidance), place)?;
         let group = drawn(&sampling, streams.by_ref().take(each).collect(), ranks, |chains| {
-            Film::shoot(film.as_mut(), &sampling, &drawer, chains)
+            let bar = bar(sampling.steps());
+            let done =
+                Film::shoot(film.as_mut(), &sampling, &drawer, chains, &mut |step| bar.set_position(step as u64));
+            bar.finish_and_clear();
+            Ok(done?)
         })?;
         if let Some((grids, all)) = group {
             tokens.extend(grids.into_vec());

@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::ensure;
+use glauber_program::progress::now;
+use glauber_program::screen;
+use glauber_run::{Outcome, Standing};
 use glauber_train::FolderLock;
 use indicatif::HumanDuration;
 use serde_json::{Value, json};
 
 use crate::arguments::StatusFlags;
-use crate::progress::{Outcome, Standing, now};
-use crate::screen;
 
 /// Seconds without a step after which a process that holds its run is said to be silent.
 const SILENT: u64 = 60;
@@ -27,7 +28,7 @@ pub fn status(flags: &StatusFlags) -> anyhow::Result<()> {
         "{}: not the folder of a run: there is no configuration and no journal",
         folder.display()
     );
-    let (held, now) = (FolderLock::is_held(folder)?, now());
+    let (held, now) = (FolderLock::is_held(folder)?, now().since_1970);
     let (evaluation, checkpoint) = (last_evaluation(folder), last_checkpoint(folder));
     let mut out = screen::out();
     if flags.json {

@@ -3,15 +3,14 @@
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::ensure;
+use anyhow::{Context, bail, ensure};
+use glauber_program::outputs::{Named, check_apart, check_file};
+use glauber_program::progress::warn;
+use glauber_program::screen;
 use glauber_text::{Corpus, CorpusConfig, TextCodec, TokenizerConfig};
 use glauber_tokens::Codec;
 
 use crate::arguments::TokenizeFlags;
-use crate::outputs::{Named, check_apart, check_file};
-use crate::progress::warn;
-use crate::run_config::tokenizer;
-use crate::screen;
 
 /// Trains or loads a tokenizer; saves it, or shows how it divides a text.
 pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
@@ -69,4 +68,41 @@ fn read<'a>(config: &'a TokenizerConfig, flags: &'a TokenizeFlags) -> Vec<Named<
     };
     let tokenizer = files.into_iter().map(|path| ("--tokenizer", path));
     tokenizer.chain(flags.data.iter().map(|path| ("--data", path.as_path()))).collect()
+}
+
+/// Reads the `--tokenizer` flag.
+pub fn tokenizer(text: &str) -> anyhow::Result<TokenizerConfig> {
+    match text.split_once(':') {
+        None if text == "bytes" => Ok(TokenizerConfig::Bytes {}),
+        None if text == "characters" => Ok(TokenizerConfig::Characters { max_characters: None }),
+        Some(("bpe", size)) => {
+            let vocab_size = size.parse().with_context(|| format!("`--tokenizer {text}`: `{size}` is not a number"))?;
+            Ok(TokenizerConfig::Bpe { vocab_size })
+        }
+        Some(("gpt2", files)) => {
+            let Some((vocab, merges)) = files.split_once(',') else {
+                bail!("`--tokenizer {text}`: expected gpt2:VOCAB.json,MERGES.txt");
+            };
+            Ok(TokenizerConfig::Gpt2 { vocab: vocab.into(), merges: merges.into() })
+        }
+        _ if Path::new(text).exists() => {
+            glauber_files::check(text).with_context(|| format!("`--tokenizer {text}`"))?;
+            Ok(TokenizerConfig::File { path: text.into() })
+        }
+        _ => bail!(
+            "`--tokenizer {text}`: neither a file nor one of bytes, characters, bpe:SIZE, gpt2:VOCAB.json,MERGES.txt"
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokenizers_are_read_from_flags() {
+        assert_eq!(tokenizer("bpe:512").unwrap(), TokenizerConfig::Bpe { vocab_size: 512 });
+        assert!(tokenizer("bpe:many").unwrap_err().to_string().contains("many"));
+        assert!(tokenizer("no-such-file.json").is_err());
+    }
 }

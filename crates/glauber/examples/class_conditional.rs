@@ -4,7 +4,7 @@ use std::error::Error;
 
 use burn::tensor::Device;
 use glauber::chain::oracles::{MarkovMixture, MarkovSource};
-use glauber::chain::{Guided, HeatBath, ReverseSampler};
+use glauber::chain::{Guided, HeatBath, ReverseSampler, Sampler};
 use glauber::model::{ModelConfig, Network, Preset};
 use glauber::schedule::{Schedule, ScheduleConfig};
 use glauber::train::{Denoising, Drawing, NetworkConditional, SiteTask, TrainConfig};

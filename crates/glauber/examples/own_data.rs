@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use burn::tensor::Device;
-use glauber::chain::{ChainRng, HeatBath, ReverseSampler};
+use glauber::chain::{ChainRng, HeatBath, ReverseSampler, Sampler};
 use glauber::model::{Network, Preset};
 use glauber::schedule::{Schedule, ScheduleConfig};
 use glauber::tokens::{Codec, Token};

@@ -9,7 +9,7 @@ use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor};
 use glauber::chain::oracles::MarkovSource;
-use glauber::chain::{HeatBath, ReverseSampler};
+use glauber::chain::{HeatBath, ReverseSampler, Sampler};
 use glauber::model::{Conditions, SiteClassifier, Sites, Sizes};
 use glauber::schedule::{Schedule, ScheduleConfig};
 use glauber::train::{Course, Denoising, NetworkConditional, ParamGroups, Settings, SiteTask, Trainer, UpdateRule};

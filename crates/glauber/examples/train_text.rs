@@ -4,7 +4,7 @@
 use std::error::Error;
 
 use burn::tensor::Device;
-use glauber::chain::{HeatBath, ReverseSampler};
+use glauber::chain::{HeatBath, ReverseSampler, Sampler};
 use glauber::model::{Network, Preset};
 use glauber::schedule::{Schedule, ScheduleConfig};
 use glauber::text::TextCodec;

@@ -18,8 +18,9 @@
 //! | `ranks`      | `ranks`              | threads and processes that add up in a fixed order                         |
 //! | `descent`    | `descent`            | AdamW and Muon over any module, alone and among ranks; links burn         |
 //! | `train`      | `train`              | objectives, the training loop, run folders; links burn                     |
+//! | `run`        | `run`                | finished runs: loaded, sampled, filled in, judged; links burn              |
 //!
-//! `full` is all of them. With the default features nothing here links a tensor library. The features `model`, `train` and `image` turn on
+//! `full` is all of them. With the default features nothing here links a tensor library. The features `model`, `train`, `run` and `image` turn on
 //! `cpu`: layers of networks are then single operations on burn's CPU device, which comes with it. The device is an argument all the same.
 //! A program chooses it, and adds what else it wants of one (`simd`, `rayon`, or a card such as `cuda`) to its own dependency on burn.
 //!
@@ -46,6 +47,8 @@ pub use glauber_model as model;
 pub use glauber_pixels as pixels;
 #[cfg(feature = "ranks")]
 pub use glauber_ranks as ranks;
+#[cfg(feature = "run")]
+pub use glauber_run as run;
 #[cfg(feature = "schedule")]
 pub use glauber_schedule as schedule;
 #[cfg(feature = "shards")]

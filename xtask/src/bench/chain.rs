@@ -81,7 +81,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
     if python.is_none() {
         remark(&NUMBA.how_to_get_it());
     }
-    let programs = Programs { ours: launcher::program(launcher::DEFAULT_DEVICE)?, python, flags };
+    let programs = Programs { ours: launcher::lab(launcher::DEFAULT_DEVICE)?, python, flags };
     let mut rows = Vec::new();
     for row in ROWS {
         if !flags.no_check && programs.python.is_some() {

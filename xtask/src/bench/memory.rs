@@ -52,7 +52,7 @@ impl Flags {
 /// # Errors
 /// When a process fails, for example for want of memory.
 pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
-    let program = launcher::program(launcher::DEFAULT_DEVICE)?;
+    let program = launcher::lab(launcher::DEFAULT_DEVICE)?;
     let mut rows = Vec::new();
     for preset in &flags.preset {
         for work in WORK {

@@ -69,7 +69,7 @@ fn compare(heading: &str, flags: &Flags, steps: &[Step]) -> anyhow::Result<ExitC
     }
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let threads = flags.threads.unwrap_or_else(cores).max(1);
-    let programs = Programs { ours: launcher::program(&flags.device)?, python, threads, flags };
+    let programs = Programs { ours: launcher::lab(&flags.device)?, python, threads, flags };
     let mut rows = Vec::new();
     for shape in &flags.shape {
         if !flags.no_check {

@@ -57,9 +57,9 @@ fn check_library(package: &Package) -> Vec<String> {
     for (feature, effects) in &package.features {
         let enables =
             effects.iter().filter(|effect| enables_backend(effect) && KERNELS != [name.as_str(), feature, effect]);
-        violations.extend(enables.map(|effect| {
-            format!("{name} enables `{effect}` by its feature `{feature}`; only glauber-cli and glauber-benches may")
-        }));
+        violations.extend(
+            enables.map(|effect| format!("{name} enables `{effect}` by its feature `{feature}`; only programs may")),
+        );
     }
     violations
 }
@@ -68,7 +68,7 @@ fn complaints(declared: &Declared) -> Vec<String> {
     let mut complaints = Vec::new();
     let on = &declared.name;
     if BACKEND_PACKAGES.contains(&on.as_str()) {
-        complaints.push(format!("depends on the backend {on}; only glauber-cli and glauber-benches may choose one"));
+        complaints.push(format!("depends on the backend {on}; only programs may choose one"));
     }
     if on != "burn" && !on.starts_with("burn-") {
         return complaints;
@@ -77,9 +77,8 @@ fn complaints(declared: &Declared) -> Vec<String> {
         complaints.push(format!("takes the default features of {on}; set default-features = false"));
     }
     let backends = declared.features.iter().filter(|f| BACKEND_FEATURES.contains(&f.as_str()));
-    complaints.extend(backends.map(|feature| {
-        format!("enables `{on}/{feature}`; only glauber-cli and glauber-benches, or a dev-dependency, may")
-    }));
+    complaints
+        .extend(backends.map(|feature| format!("enables `{on}/{feature}`; only programs, or a dev-dependency, may")));
     complaints
 }
 
@@ -98,10 +97,10 @@ mod tests {
 
     #[test]
     fn programs_and_tests_may_enable_a_backend() {
-        let mut good = graph(&["glauber-model", "glauber-cli", "glauber-benches"]);
+        let mut good = graph(&["glauber-model", "glauber-program", "glauber-benches"]);
         declare(&mut good, "glauber-model", "burn", DependencyKind::Normal, &["std", "autodiff"]);
         declare(&mut good, "glauber-model", "burn", DependencyKind::Development, &["flex", "simd"]);
-        declare(&mut good, "glauber-cli", "burn", DependencyKind::Normal, &["flex"]);
+        declare(&mut good, "glauber-program", "burn", DependencyKind::Normal, &["flex"]);
         declare(&mut good, "glauber-benches", "burn", DependencyKind::Normal, &["flex"]);
         assert_eq!(check(&good), Vec::<String>::new());
     }
@@ -145,7 +144,7 @@ mod tests {
             };
             (has("glauber-fused v", "cpu"), has("burn v", "flex"))
         };
-        for feature in ["model", "train", "image", "full"] {
+        for feature in ["model", "train", "run", "image", "full"] {
             assert_eq!(fused(feature), (true, true), "{feature}");
         }
         assert_eq!(fused("chain,text,sudoku,pixels"), (false, false));

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use cargo_metadata::{DependencyKind, Metadata};
 
-/// The members that are programs; every other member is a library and held to stricter rules.
-const PROGRAMS: [&str; 3] = ["glauber-cli", "glauber-benches", "xtask"];
+/// The members that are programs, and what these share; every other member is a library and held to stricter rules.
+const PROGRAMS: [&str; 5] = ["glauber-program", "glauber-cli", "glauber-lab", "glauber-benches", "xtask"];
 
 /// A dependency as a manifest declares it, what it inherits included.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use cargo_metadata::DependencyKind;
 use super::graph::Graph;
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 19] = [
+const LAYERS: [(&str, &[&str]); 22] = [
     ("glauber-tokens", &[]),
     ("glauber-files", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
@@ -16,7 +16,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
     ("glauber-pixels", &["glauber-tokens", "glauber-files", "glauber-chain"]),
     ("glauber-fused", &[]),
     ("glauber-ranks", &[]),
-    ("glauber-descent", &["glauber-ranks"]),
+    ("glauber-descent", &["glauber-fused", "glauber-ranks"]),
     ("glauber-image", &["glauber-tokens", "glauber-files", "glauber-pixels", "glauber-fused", "glauber-descent"]),
     ("glauber-fidelity", &["glauber-tokens", "glauber-files", "glauber-chain", "glauber-pixels", "glauber-fused"]),
     ("glauber-model", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-fused"]),
@@ -34,12 +34,16 @@ const LAYERS: [(&str, &[&str]); 19] = [
             "glauber-descent",
         ],
     ),
+    ("glauber-run", BELOW_RUNS),
     ("glauber", LIBRARIES),
-    ("glauber-cli", LIBRARIES),
+    ("glauber-program", LIBRARIES),
+    ("glauber-cli", PROGRAM),
+    ("glauber-lab", PROGRAM),
     ("glauber-benches", LIBRARIES),
     ("xtask", &[]),
 ];
-const LIBRARIES: &[&str] = &[
+/// From the lowest up.
+const STACK: &[&str] = &[
     "glauber-tokens",
     "glauber-files",
     "glauber-schedule",
@@ -55,7 +59,12 @@ const LIBRARIES: &[&str] = &[
     "glauber-ranks",
     "glauber-descent",
     "glauber-train",
+    "glauber-run",
+    "glauber-program",
 ];
+const BELOW_RUNS: &[&str] = STACK.split_at(15).0;
+const LIBRARIES: &[&str] = STACK.split_at(16).0;
+const PROGRAM: &[&str] = STACK;
 
 /// Arrows that the table does not have, and members that are not in it.
 pub fn check(graph: &Graph) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DrawFlags, SamplerFlags};
+use super::draw::{DrawFlags, SamplerFlags};
 
 #[derive(Debug, Args)]
 pub struct FidelityFlags {

@@ -1,24 +1,23 @@
 //! Commands and flags.
 
+mod draw;
 mod fidelity;
 mod train;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use glauber_chain::{ChangesPerEvaluation, DrawControls};
+use glauber_chain::{HeatBath, Lazy, ReverseKernel};
+use glauber_program::TrainFlags;
 
+pub use self::draw::{ClassFlags, DrawFlags, SamplerFlags, blocks};
 pub use self::fidelity::FidelityFlags;
 pub use self::train::{
     ClassifierFlags, CropMargin, ImageFlags, ImageTokenizerFlags, ImagesFlags, MarkovFlags, SudokuFlags, TextFlags,
-    TrainFlags,
 };
 
 use self::train::grid_size;
-use crate::bench::BenchWhat;
-use crate::device::DeviceWhat;
-use crate::experiment::ExperimentWhat;
-use crate::sampling::changes_per_eval;
 
 /// Glauber generative models: discrete diffusion by heat bath.
 #[derive(Debug, Parser)]
@@ -28,18 +27,7 @@ pub struct Arguments {
     pub command: Command,
     /// Say more on stderr (twice for everything)
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
-    verbose: u8,
-}
-
-impl Arguments {
-    /// The least severe message to be shown.
-    pub fn verbosity(&self) -> tracing::Level {
-        match self.verbose {
-            0 => tracing::Level::WARN,
-            1 => tracing::Level::INFO,
-            _ => tracing::Level::DEBUG,
-        }
-    }
+    pub verbose: u8,
 }
 
 #[derive(Debug, Subcommand)]
@@ -64,21 +52,18 @@ pub enum Command {
     Status(StatusFlags),
     /// Train a tokenizer, or show how one divides a text
     Tokenize(TokenizeFlags),
-    /// List devices, or compare one with the CPU device
+    /// Tell of devices
     Device {
         #[command(subcommand)]
         what: DeviceWhat,
     },
-    /// Run a named experiment: a table, a picture and the runs behind them
-    Experiment {
-        #[command(subcommand)]
-        what: ExperimentWhat,
-    },
-    /// Time training and sampling steps, for `cargo xtask bench`
-    Bench {
-        #[command(subcommand)]
-        what: BenchWhat,
-    },
+}
+
+/// What `glauber device` does.
+#[derive(Debug, Subcommand)]
+pub enum DeviceWhat {
+    /// List the devices that the program can be built for, and which of them are here
+    List,
 }
 
 #[derive(Debug, Clone, Subcommand)]
@@ -109,101 +94,6 @@ impl TrainWhat {
             Self::ImageTokenizer(_) | Self::Classifier(_) => None,
         }
     }
-}
-
-/// Controls of the heat-bath draws.
-#[derive(Debug, Clone, Args)]
-pub struct DrawFlags {
-    /// Temperature of the draws; below 1 prefers the likely
-    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
-    pub temperature: f64,
-    /// Draw among the k most probable tokens
-    #[arg(long, value_name = "K")]
-    pub top_k: Option<usize>,
-    /// Draw among the most probable tokens that together have probability p (nucleus)
-    #[arg(long, value_name = "P", allow_negative_numbers = true)]
-    pub top_p: Option<f64>,
-    /// Seed of the chains; the same seed gives the same texts
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
-    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here. `sample` takes several, as in cuda:0,cuda:1
-    #[arg(long, default_value = "cpu")]
-    pub device: String,
-}
-
-impl DrawFlags {
-    pub fn controls(&self) -> anyhow::Result<DrawControls> {
-        let controls = DrawControls { temperature: self.temperature, top_k: self.top_k, top_p: self.top_p };
-        controls.validate()?;
-        Ok(controls)
-    }
-}
-
-/// How the reverse chain undoes the steps of the forward chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SamplerName {
-    /// Redraws each site that it touches from its conditional, whatever stands there
-    HeatBath,
-    /// Draws from the posterior given what stands there: most steps change nothing
-    Lazy,
-    /// The lazy chain, the network evaluated for all sites at once and again only after changes
-    SkipAhead,
-}
-
-/// Where heat bath draws tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum DrawPlace {
-    /// In double precision on the host: the network's answer comes back at every step
-    Host,
-    /// In single precision on the device that holds the network: tokens stay there
-    Device,
-}
-
-/// The sampler.
-#[derive(Debug, Clone, Args)]
-pub struct SamplerFlags {
-    /// How the steps are undone
-    #[arg(long, value_enum, default_value_t = SamplerName::HeatBath)]
-    pub sampler: SamplerName,
-    /// With skip-ahead: evaluate the network again after this many changes, or `auto`: many where there is much noise, one near the
-    /// data. By default 1, the reference
-    #[arg(long, value_name = "M", value_parser = changes_per_eval)]
-    pub changes_per_eval: Option<ChangesPerEvaluation>,
-    /// With skip-ahead: evaluate the network again after this many steps in any case, because its conditioning on the step has grown
-    /// old. By default a 32nd of the steps of the chain
-    #[arg(long, value_name = "STEPS")]
-    pub conditioning_window: Option<usize>,
-    /// Sweeps of the chain; by default those of the training
-    #[arg(long)]
-    pub sweeps: Option<usize>,
-    /// Redraw up to this many sites, far apart, at a step: fewer steps, an approximation
-    #[arg(long, value_name = "SITES")]
-    pub block: Option<usize>,
-    /// Of a run on grids: redraw sites at least A rows or columns apart at a step, A² steps a sweep. Exact only if such sites are
-    /// independent given the rest: with a network an approximation, the better the larger A
-    #[arg(long, value_name = "A", conflicts_with = "block")]
-    pub apart: Option<usize>,
-    /// ReDeNoise: take the finished sequences forward by this many steps and denoise them again
-    #[arg(long, value_name = "STEPS")]
-    pub renoise_steps: Option<usize>,
-    /// Rounds of ReDeNoise; by default 1
-    #[arg(long)]
-    pub rounds: Option<usize>,
-    /// Where heat bath draws: by default on the device where that is a card, and on the host where it is the CPU. Guidance and the other
-    /// samplers draw on the host
-    #[arg(long, value_enum, value_name = "PLACE")]
-    pub draw_on: Option<DrawPlace>,
-}
-
-/// Classes, where the network was trained with them.
-#[derive(Debug, Clone, Default, Args)]
-pub struct ClassFlags {
-    /// Sequences of this class, by its name or its number from 0 (`glauber info` lists them); by default of all
-    #[arg(long, value_name = "CLASS", allow_negative_numbers = true)]
-    pub class: Option<String>,
-    /// Emphasise the class with this weight `w`: `(1 + w) log r_class − w log r`; 0 does nothing
-    #[arg(long, value_name = "W", allow_negative_numbers = true)]
-    pub guidance: Option<f64>,
 }
 
 #[derive(Debug, Args)]
@@ -282,6 +172,16 @@ pub enum KernelName {
     Lazy,
     /// Heat bath: a bound that grows with the number of sweeps
     HeatBath,
+}
+
+impl KernelName {
+    /// The kernel of this name.
+    pub fn kernel(self) -> Arc<dyn ReverseKernel> {
+        match self {
+            Self::Lazy => Arc::new(Lazy::default()),
+            Self::HeatBath => Arc::new(HeatBath::default()),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

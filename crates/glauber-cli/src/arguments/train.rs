@@ -3,55 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-
-#[derive(Debug, Clone, Args)]
-pub struct TrainFlags {
-    /// Run folder; by default the next free one of `runs/`
-    #[arg(long, value_name = "DIR")]
-    pub run: Option<PathBuf>,
-    /// Continue the run in `--run` from its last checkpoint, with its own configuration
-    #[arg(long, requires = "run")]
-    pub resume: bool,
-    /// Configuration file, read over the defaults
-    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
-    pub config: Option<PathBuf>,
-    /// Set a configuration key, for instance `--set train.learning_rate=1e-3`; over `--config`, under the flags
-    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
-    pub set: Vec<String>,
-    /// Size of the network: tiny, small or ggm-387m
-    #[arg(long, conflicts_with = "resume")]
-    pub preset: Option<String>,
-    /// Design of the network: hollow, masked-query or bidirectional
-    #[arg(long, conflicts_with = "resume")]
-    pub network: Option<String>,
-    /// Loss: binary, normalised-binary, denoising, step-cross-entropy or ratio-matching
-    #[arg(long, conflicts_with = "resume")]
-    pub objective: Option<String>,
-    /// Optimiser steps in all; with `--resume` it makes the run longer, or shorter: what is done stays, and the learning rate follows the course
-    /// of a run of so many steps from here on
-    #[arg(long)]
-    pub steps: Option<usize>,
-    /// Sequences per optimiser step
-    #[arg(long, conflicts_with = "resume")]
-    pub batch: Option<usize>,
-    /// Tokens per sequence
-    #[arg(long, conflicts_with = "resume")]
-    pub length: Option<usize>,
-    /// Sweeps of the forward chain
-    #[arg(long, conflicts_with = "resume")]
-    pub sweeps: Option<usize>,
-    /// Seed of everything random
-    #[arg(long, conflicts_with = "resume")]
-    pub seed: Option<u64>,
-    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX, or several that share the work, as in cuda:0,cuda:1; `glauber device list` tells which are
-    /// here
-    #[arg(long, default_value = "cpu")]
-    pub device: String,
-    /// Micro-batches that a rank computes side by side; by default as many as it has cores on the CPU device, one on others. The result does not
-    /// depend on it
-    #[arg(long)]
-    pub threads: Option<usize>,
-}
+use glauber_program::TrainFlags;
 
 /// What `--data` of text says at length.
 pub const CORPUS: &str = "\

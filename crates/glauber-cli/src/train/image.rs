@@ -7,21 +7,20 @@ use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use glauber_model::{Network, Positions};
 use glauber_pixels::{Mnist, PixelError};
+use glauber_program::Layers;
+use glauber_program::device::device;
+use glauber_program::outputs::{check_apart, images_of as images_read};
+use glauber_program::progress::{run, say};
+use glauber_program::trainer;
+use glauber_run::images::{PictureCodec, Pictures, Source, divided, open_tokenizer, parts, write_sheet};
+use glauber_run::training::{check_kind, new_run, resumed};
+use glauber_run::{Rank, RunError, Sampling, one_line};
 use glauber_train::{
-    DataConfig, ImageConfig, ImageTokens, ImagesConfig, NetworkConditional, RunConfig, RunFolder, Surroundings,
-    TokenizerConfig, TrainError,
+    DataConfig, ImageConfig, ImageTokens, ImagesConfig, RunConfig, RunFolder, Surroundings, TokenizerConfig, TrainError,
 };
 
 use super::image_data::{self, Crops};
-use super::{check_kind, new_run, resumed, run, trainer};
 use crate::arguments::ImageFlags;
-use crate::device::device;
-use crate::images::{PictureCodec, Pictures, Source, divided, open_tokenizer, parts, write_sheet};
-use crate::outputs::{check_apart, images_of as images_read};
-use crate::progress::say;
-use crate::ranks::Rank;
-use crate::run_config::Layers;
-use crate::sampling::Sampling;
 
 const DEFAULTS: &str = include_str!("../../configs/image.toml");
 
@@ -41,13 +40,13 @@ pub fn train(flags: &ImageFlags, ranks: &Rank) -> anyhow::Result<()> {
     let device = device(&flags.train.device)?;
     let (begun, folder) = match flags.train.resume {
         true => {
-            let (config, folder) = resumed(&flags.train, "image", ranks)?;
+            let (config, folder) = resumed(flags.train.run.as_deref(), "image", ranks)?;
             let run = RunFolder::open(&folder)?;
             let codec = PictureCodec::of_run(&run, images_of(&config)?, &run.vocabulary()?, &device)?;
             (Begun { config, codec, parts: None }, folder)
         }
         false => {
-            let folder = new_run(&flags.train, "image")?;
+            let folder = new_run(flags.train.run.as_deref(), "image")?;
             let begun = image_config(flags, &device)?;
             let read: Vec<_> = images_read(&begun.config.data).map(|images| ("--path", images)).into_iter().collect();
             check_apart(("--run", &folder), &read)?;
@@ -80,8 +79,8 @@ fn train_run(
     let (config, codec) = (&config, &codec);
     config.validate()?;
     let image = images_of(config)?;
-    let parts = parts.map_or_else(|| divided(image, codec, config.seed), Ok)?;
-    let pictures = Pictures::of(image, codec, parts, &flags.cache)?;
+    let parts = parts.map_or_else(|| divided(image, codec, config.seed, &mut say), Ok)?;
+    let pictures = Pictures::of(image, codec, parts, &flags.cache, &mut say)?;
     if flags.train.resume {
         pictures.check(&RunFolder::open(folder)?.vocabulary()?, folder)?;
     }
@@ -97,12 +96,11 @@ fn train_run(
     let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
     let sheets = Cell::new(trainer.state().step / config.train.sample_every.max(1));
     let sample = |network: &Network, count: usize, seed: u64| {
-        let conditional = NetworkConditional::new(network, objective, &schedule, device)?;
-        let drawn = Sampling::heat_bath(&schedule).draw(&conditional, count, seed, &mut |_| {});
+        let grids = Sampling::of_network(network, objective, &schedule, device, count, seed)?;
         sheets.set(sheets.get() + 1);
         let path = folder.join(format!("samples-{}.png", sheets.get() * config.train.sample_every));
-        let written = drawn.and_then(|(grids, _)| write_sheet(&codec.decode_all(&grids)?, COLUMNS, &path));
-        written.map_err(|error| TrainError::Sampling(format!("{error:#}")))?;
+        let written = codec.decode_all(&grids).and_then(|images| write_sheet(&images, COLUMNS, &path));
+        written.map_err(|error| TrainError::Sampling(one_line(&error)))?;
         Ok(vec![format!("{count} samples: {}", path.display())])
     };
     let around = Surroundings { train: &pictures.train, validation: &pictures.held_out, sample: &sample, excess: None };
@@ -142,7 +140,7 @@ fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<Begun> {
     let model = match &mut image.tokens {
         ImageTokens::Pixels { .. } => None,
         ImageTokens::Tokenizer(tokenizer) => {
-            let model = open_tokenizer(tokenizer, device)?;
+            let model = open_tokenizer(tokenizer, device, &mut say)?;
             tokenizer.factor = model.config().factor();
             Some(model)
         }
@@ -177,13 +175,14 @@ fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<Begun> {
 
 /// Images with their classes, whatever these are.
 fn with_classes(image: &ImageConfig, codec: &PictureCodec, seed: u64) -> anyhow::Result<[Source; 2]> {
-    let opened = parts(&image.images, codec.extent(), codec.colours()?, true, image.held_out, seed);
+    let opened = parts(&image.images, codec.extent(), codec.colours()?, true, image.held_out, seed, &mut say);
     let opened = opened.map_err(|error| {
         let of_classes = match &image.images {
-            ImagesConfig::Folder { .. } => matches!(error.downcast_ref(), Some(PixelError::Unlabelled { .. })),
+            ImagesConfig::Folder { .. } => matches!(error, RunError::Pixel(PixelError::Unlabelled { .. })),
             ImagesConfig::Mnist { path } => Mnist::open_unlabelled(path).is_ok(),
             ImagesConfig::Shapes { .. } => false,
         };
+        let error = anyhow::Error::from(error);
         if of_classes { error.context("`--classes` (leave it out to train without classes)") } else { error }
     })?;
     ensure!(!opened[0].class_names().is_empty(), "`--classes`: the images have no classes");

@@ -4,11 +4,11 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
+use glauber_program::Layers;
 use glauber_train::ImagesConfig;
 use toml::{Table, Value};
 
 use crate::arguments::{CropMargin, ImagesFlags};
-use crate::run_config::Layers;
 
 /// The table of the configuration that says where images are.
 const IMAGES: &str = "data.images";

@@ -2,30 +2,27 @@
 
 use anyhow::bail;
 use burn::tensor::Device;
-use glauber_chain::ChainRng;
-use glauber_chain::oracles::{MarkovMixture, MarkovSource, bayes_losses};
+use glauber_chain::oracles::{MarkovSource, bayes_losses};
 use glauber_model::Network;
-use glauber_train::{DataConfig, Examples, Run, RunConfig, Surroundings, TrainError, Vocabulary, excess_over_bayes};
+use glauber_program::Layers;
+use glauber_program::device::device;
+use glauber_program::progress::{run, say};
+use glauber_program::trainer;
+use glauber_run::Rank;
+use glauber_run::markov::{mixture, unigram_counts};
+use glauber_run::training::{check_kind, new_run, resumed};
+use glauber_train::{Examples, Run, RunConfig, Surroundings, TrainError, Vocabulary, excess_over_bayes};
 
-use super::{check_kind, new_run, resumed, run, trainer};
 use crate::arguments::MarkovFlags;
-use crate::device::device;
-use crate::markov::mixture;
-use crate::progress::say;
-use crate::ranks::Rank;
-use crate::run_config::Layers;
 
-pub const DEFAULTS: &str = include_str!("../../configs/markov.toml");
-
-/// Sequences of the Markov source that its unigram counts come from.
-const COUNTED: usize = 4096;
+const DEFAULTS: &str = include_str!("../../configs/markov.toml");
 
 /// Trains on a Markov source and reports the excess over its Bayes loss.
 pub fn train(flags: &MarkovFlags, ranks: &Rank) -> anyhow::Result<()> {
     let device = device(&flags.train.device)?;
     let (config, folder) = match flags.train.resume {
-        true => resumed(&flags.train, "markov", ranks)?,
-        false => (markov_config(flags)?, new_run(&flags.train, "markov")?),
+        true => resumed(flags.train.run.as_deref(), "markov", ranks)?,
+        false => (markov_config(flags)?, new_run(flags.train.run.as_deref(), "markov")?),
     };
     config.validate()?;
     let Some(mixture) = mixture(&config.data)? else {
@@ -78,21 +75,4 @@ fn markov_config(flags: &MarkovFlags) -> anyhow::Result<RunConfig> {
     let config = layers.finish()?;
     check_kind(&config.data, "markov")?;
     Ok(config)
-}
-
-pub fn unigram_counts(data: &DataConfig, mixture: &MarkovMixture) -> Vec<u64> {
-    let mut counts = vec![0; mixture.vocab()];
-    let DataConfig::Markov { length, source_seed, .. } = *data else { return counts };
-    // Not the seed itself: the transition matrix was drawn from it.
-    for stream in 0..COUNTED {
-        let mut rng = ChainRng::new(!source_seed, stream as u64);
-        let tokens = match mixture.classes() {
-            [source] => source.sample(length, &mut rng),
-            _ => mixture.sample(length, &mut rng).1,
-        };
-        for token in tokens {
-            counts[token as usize] += 1;
-        }
-    }
-    counts
 }

@@ -224,26 +224,3 @@ fn mistakes_with_samplers(at: &Path) {
     fs::remove_file(at.join("corpus.txt")).expect("a file");
     mistake(at, &["eval", "--run", "run"], &["--data", "corpus.txt"]);
 }
-
-#[test]
-fn skipping_ahead_is_judged_on_the_oracle_and_on_a_run() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let at = folder.path();
-    let sizes = ["markov", "--vocab", "5", "--length", "8", "--sweeps", "3", "--run", "run", "--steps", "5"];
-    train(at, &sizes, &["train.validation_sequences=4"]);
-    for subject in [&["--shape", "linear"][..], &["--run", "run"]] {
-        let flags = ["experiment", "skip-ahead", "--sweeps", "4", "-n", "6", "--out", "out"];
-        let said = succeed(at, &[&flags[..], subject].concat());
-        let said = String::from_utf8_lossy(&said.stdout).into_owned();
-        for part in ["predicted changes", "heat bath", "lazy, every step", "1 change, window L", "32 changes", "auto"] {
-            assert!(said.contains(part), "no `{part}` in:\n{said}");
-        }
-        assert!(!said.contains("NaN"), "{said}");
-        for file in ["skip-ahead.svg", "skip-ahead.txt"] {
-            fs::remove_file(at.join("out").join(file)).expect(file);
-        }
-    }
-    mistake(at, &["experiment", "skip-ahead", "-n", "1"], &["--count"]);
-    mistake(at, &["experiment", "skip-ahead", "--shape", "square"], &["--shape square", "cosine"]);
-    mistake(at, &["experiment", "skip-ahead", "--sweeps", "0"], &["--sweeps"]);
-}

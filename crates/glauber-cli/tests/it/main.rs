@@ -1,11 +1,9 @@
 //! The integration tests of glauber-cli, one program for all: a program more is a link more.
 
-mod bench;
 mod corpora;
 mod devices;
 mod draws;
 mod evaluate;
-mod experiments;
 mod fidelity;
 mod golden;
 mod habits;
@@ -15,6 +13,7 @@ mod program;
 mod ranks;
 mod resume;
 mod status;
+mod sudoku;
 mod text;
 mod token_grids;
 mod tokenizers;

@@ -1,14 +1,11 @@
-//! What a tokenizer's run is made of.
+//! The configuration of a tokenizer's run, from flags.
 
 use anyhow::{Context, bail, ensure};
-use glauber_image::{DiscriminatorConfig, TokenizerTrainConfig, VqConfig};
-use glauber_pixels::{Colours, Extent};
-use glauber_train::{Extension, ImagesConfig};
-use serde::{Deserialize, Serialize};
+use glauber_program::Layers;
+use glauber_run::tokenizer_run::TokenizerRunConfig;
 use toml::Value;
 
 use crate::arguments::ImageTokenizerFlags;
-use crate::run_config::Layers;
 use crate::train::image_data::{self, Crops};
 
 /// How images are cut out of the pictures of a folder, where nothing else is said.
@@ -17,138 +14,41 @@ const QUANTISER: &str = "model.quantiser";
 
 const DEFAULTS: &str = include_str!("../../../configs/image-tokenizer.toml");
 
-/// The configuration of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenizerRunConfig {
-    /// Decides everything random.
-    pub seed: u64,
-    pub data: DataTable,
-    pub run: RunTable,
-    pub train: TokenizerTrainConfig,
-    pub model: VqConfig,
-    /// When the run was one of another number of steps, oldest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub extended: Vec<Extension>,
-}
-
-/// What is trained on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataTable {
-    /// Share of the images that are held out; not used where the data are divided already.
-    pub held_out: f64,
-    pub images: ImagesConfig,
-}
-
-/// How the run goes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunTable {
-    /// Images a step.
-    pub batch: usize,
-    /// Steps between evaluations on held-out images.
-    pub evaluate_every: usize,
-    /// Held-out images evaluated, the same each time.
-    pub held_out_images: usize,
-    /// Steps between checkpoints.
-    pub checkpoint_every: usize,
-    /// Checkpoints kept.
-    pub keep_checkpoints: usize,
-    /// Held-out images shown beside their reconstructions.
-    pub shown: usize,
-}
-
-impl TokenizerRunConfig {
-    /// The configuration of a new run: defaults, `--config`, `--set`, flags, in that order.
-    pub fn resolve(flags: &ImageTokenizerFlags) -> anyhow::Result<Self> {
-        let mut layers = Layers::built_in(DEFAULTS)?;
-        if let Some(path) = &flags.config {
-            layers.read(path)?;
-        }
-        image_data::set_images(&mut layers, &flags.images, CROPS)?;
-        if flags.images.data.as_deref() == Some("mnist") {
-            layers.set("model.image_size", 28)?;
-            layers.set("model.channels", 1)?;
-            layers.set("model.out_channels", 1)?;
-        }
-        for setting in &flags.set {
-            layers.set_text(setting)?;
-        }
-        image_data::set_crop_flags(&mut layers, &flags.images)?;
-        if let Some([height, width]) = flags.size {
-            ensure!(height == width, "`--size {height}x{width}`: crops are square, for instance `--size {height}`");
-            layers.set("model.image_size", i64::try_from(height)?)?;
-        }
-        if let Some(quantiser) = &flags.quantiser {
-            set_quantiser(&mut layers, quantiser)?;
-        }
-        for (key, number) in [("train.steps", flags.steps), ("run.batch", flags.batch)] {
-            if let Some(number) = number {
-                layers.set(key, i64::try_from(number).with_context(|| format!("`{key}` is {number}"))?)?;
-            }
-        }
-        if let Some(seed) = flags.seed {
-            layers.set("seed", i64::try_from(seed).context("`--seed` must be below 2^63")?)?;
-        }
-        let mut config: Self = layers.parse()?;
-        image_data::make_absolute(&mut config.data.images)?;
-        config.validate()?;
-        Ok(config)
+/// The configuration of a new run: defaults, `--config`, `--set`, flags, in that order.
+pub fn resolve(flags: &ImageTokenizerFlags) -> anyhow::Result<TokenizerRunConfig> {
+    let mut layers = Layers::built_in(DEFAULTS)?;
+    if let Some(path) = &flags.config {
+        layers.read(path)?;
     }
-
-    /// Checks everything that can be checked without data.
-    pub fn validate(&self) -> anyhow::Result<()> {
-        let RunTable { batch, evaluate_every, held_out_images, checkpoint_every, keep_checkpoints, shown } = self.run;
-        let counts = [
-            ("run.batch", batch),
-            ("run.evaluate_every", evaluate_every),
-            ("run.held_out_images", held_out_images),
-            ("run.checkpoint_every", checkpoint_every),
-            ("run.keep_checkpoints", keep_checkpoints),
-            ("run.shown", shown),
-        ];
-        for (key, count) in counts {
-            ensure!(count > 0, "`{key}` is 0, expected 1 or more");
-        }
-        self.model.validate().context("configuration table `model`")?;
-        self.train.validate().context("configuration table `train`")?;
-        let parts = self.train.micro_batches;
-        ensure!(
-            batch.is_multiple_of(parts),
-            "`run.batch` (`--batch`) is {batch}, expected a multiple of `train.micro_batches` = {parts}"
-        );
-        let held_out = self.data.held_out;
-        ensure!(held_out > 0.0 && held_out < 1.0, "`data.held_out` is {held_out}, expected a share between 0 and 1");
-        self.colours()?;
-        let smallest = self.train.discriminator.as_ref().map_or(0, DiscriminatorConfig::smallest_image);
-        ensure!(
-            self.model.image_size >= smallest,
-            "`model.image_size` (`--size`) is {}, but the discriminator needs {smallest}: lower `train.discriminator.halvings`",
-            self.model.image_size
-        );
-        let (begin, steps) = (self.train.discriminator.as_ref().map(|config| config.begin), self.train.steps);
-        ensure!(
-            begin.is_none_or(|begin| begin < steps),
-            "`train.discriminator.begin` is {}, expected less than `train.steps` (`--steps`) = {steps}: it would never begin",
-            begin.unwrap_or_default()
-        );
-        Ok(())
+    image_data::set_images(&mut layers, &flags.images, CROPS)?;
+    if flags.images.data.as_deref() == Some("mnist") {
+        layers.set("model.image_size", 28)?;
+        layers.set("model.channels", 1)?;
+        layers.set("model.out_channels", 1)?;
     }
-
-    /// The extent of the crops.
-    pub fn extent(&self) -> anyhow::Result<Extent> {
-        Ok(Extent::new(self.model.image_size, self.model.image_size)?)
+    for setting in &flags.set {
+        layers.set_text(setting)?;
     }
-
-    /// Grey or RGB.
-    pub fn colours(&self) -> anyhow::Result<Colours> {
-        match self.model.channels {
-            1 => Ok(Colours::Grey),
-            3 => Ok(Colours::Rgb),
-            other => bail!("`model.channels` is {other}, expected 1 (grey) or 3 (red, green, blue)"),
+    image_data::set_crop_flags(&mut layers, &flags.images)?;
+    if let Some([height, width]) = flags.size {
+        ensure!(height == width, "`--size {height}x{width}`: crops are square, for instance `--size {height}`");
+        layers.set("model.image_size", i64::try_from(height)?)?;
+    }
+    if let Some(quantiser) = &flags.quantiser {
+        set_quantiser(&mut layers, quantiser)?;
+    }
+    for (key, number) in [("train.steps", flags.steps), ("run.batch", flags.batch)] {
+        if let Some(number) = number {
+            layers.set(key, i64::try_from(number).with_context(|| format!("`{key}` is {number}"))?)?;
         }
     }
+    if let Some(seed) = flags.seed {
+        layers.set("seed", i64::try_from(seed).context("`--seed` must be below 2^63")?)?;
+    }
+    let mut config: TokenizerRunConfig = layers.parse()?;
+    image_data::make_absolute(&mut config.data.images)?;
+    config.validate()?;
+    Ok(config)
 }
 
 /// Reads `codebook:ENTRIES` and `fsq:LEVELS,LEVELS,…`.
@@ -179,6 +79,7 @@ fn set_quantiser(layers: &mut Layers, text: &str) -> anyhow::Result<()> {
 mod tests {
     use clap::Parser;
     use glauber_image::QuantiserConfig;
+    use glauber_train::ImagesConfig;
 
     use super::*;
     use crate::arguments::{Arguments, Command, TrainWhat};
@@ -186,7 +87,7 @@ mod tests {
     fn resolve(words: &[&str]) -> anyhow::Result<TokenizerRunConfig> {
         let words = ["glauber", "train", "image-tokenizer"].iter().chain(words);
         match Arguments::parse_from(words).command {
-            Command::Train { what: TrainWhat::ImageTokenizer(flags) } => TokenizerRunConfig::resolve(&flags),
+            Command::Train { what: TrainWhat::ImageTokenizer(flags) } => super::resolve(&flags),
             _ => panic!("another command"),
         }
     }

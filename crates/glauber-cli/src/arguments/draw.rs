@@ -1,0 +1,151 @@
+//! Flags of whatever draws.
+
+use clap::{Args, ValueEnum};
+use glauber_chain::{ChangesPerEvaluation, DrawControls};
+use glauber_program::device::Name;
+use glauber_run::{Blocks, DrawPlace, SamplerKind, SamplerSettings};
+
+/// Controls of the heat-bath draws.
+#[derive(Debug, Clone, Args)]
+pub struct DrawFlags {
+    /// Temperature of the draws; below 1 prefers the likely
+    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
+    pub temperature: f64,
+    /// Draw among the k most probable tokens
+    #[arg(long, value_name = "K")]
+    pub top_k: Option<usize>,
+    /// Draw among the most probable tokens that together have probability p (nucleus)
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    pub top_p: Option<f64>,
+    /// Seed of the chains; the same seed gives the same texts
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here. `sample` takes several, as in cuda:0,cuda:1
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+}
+
+impl DrawFlags {
+    pub fn controls(&self) -> anyhow::Result<DrawControls> {
+        let controls = DrawControls { temperature: self.temperature, top_k: self.top_k, top_p: self.top_p };
+        controls.validate()?;
+        Ok(controls)
+    }
+}
+
+/// How the reverse chain undoes the steps of the forward chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SamplerName {
+    /// Redraws each site that it touches from its conditional, whatever stands there
+    HeatBath,
+    /// Draws from the posterior given what stands there: most steps change nothing
+    Lazy,
+    /// The lazy chain, the network evaluated for all sites at once and again only after changes
+    SkipAhead,
+}
+
+impl From<SamplerName> for SamplerKind {
+    fn from(name: SamplerName) -> Self {
+        match name {
+            SamplerName::HeatBath => Self::HeatBath,
+            SamplerName::Lazy => Self::Lazy,
+            SamplerName::SkipAhead => Self::SkipAhead,
+        }
+    }
+}
+
+/// Where heat bath draws tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DrawnOn {
+    /// In double precision on the host: the network's answer comes back at every step
+    Host,
+    /// In single precision on the device that holds the network: tokens stay there
+    Device,
+}
+
+/// The sampler.
+#[derive(Debug, Clone, Args)]
+pub struct SamplerFlags {
+    /// How the steps are undone
+    #[arg(long, value_enum, default_value_t = SamplerName::HeatBath)]
+    pub sampler: SamplerName,
+    /// With skip-ahead: evaluate the network again after this many changes, or `auto`: many where there is much noise, one near the
+    /// data. By default 1, the reference
+    #[arg(long, value_name = "M", value_parser = changes_per_eval)]
+    pub changes_per_eval: Option<ChangesPerEvaluation>,
+    /// With skip-ahead: evaluate the network again after this many steps in any case, because its conditioning on the step has grown
+    /// old. By default a 32nd of the steps of the chain
+    #[arg(long, value_name = "STEPS")]
+    pub conditioning_window: Option<usize>,
+    /// Sweeps of the chain; by default those of the training
+    #[arg(long)]
+    pub sweeps: Option<usize>,
+    /// Redraw up to this many sites, far apart, at a step: fewer steps, an approximation
+    #[arg(long, value_name = "SITES")]
+    pub block: Option<usize>,
+    /// Of a run on grids: redraw sites at least A rows or columns apart at a step, A² steps a sweep. Exact only if such sites are
+    /// independent given the rest: with a network an approximation, the better the larger A
+    #[arg(long, value_name = "A", conflicts_with = "block")]
+    pub apart: Option<usize>,
+    /// ReDeNoise: take the finished sequences forward by this many steps and denoise them again
+    #[arg(long, value_name = "STEPS")]
+    pub renoise_steps: Option<usize>,
+    /// Rounds of ReDeNoise; by default 1
+    #[arg(long)]
+    pub rounds: Option<usize>,
+    /// Where heat bath draws: by default on the device where that is a card, and on the host where it is the CPU. Guidance and the other
+    /// samplers draw on the host
+    #[arg(long, value_enum, value_name = "PLACE")]
+    pub draw_on: Option<DrawnOn>,
+}
+
+impl SamplerFlags {
+    /// What is asked of the sampler, with the controls of its draws.
+    pub fn settings(&self, controls: DrawControls) -> SamplerSettings {
+        SamplerSettings {
+            sampler: self.sampler.into(),
+            controls,
+            changes_per_eval: self.changes_per_eval,
+            conditioning_window: self.conditioning_window,
+            sweeps: self.sweeps,
+            blocks: blocks(self.block, self.apart),
+            renoise_steps: self.renoise_steps,
+            rounds: self.rounds,
+        }
+    }
+
+    /// Where tokens are drawn, the network being on a device of this name.
+    pub fn place(&self, device: &str) -> DrawPlace {
+        match self.draw_on {
+            Some(DrawnOn::Host) => DrawPlace::Host,
+            Some(DrawnOn::Device) => DrawPlace::Device,
+            None if device.parse() == Ok(Name::Cpu) => DrawPlace::Host,
+            None => DrawPlace::DeviceWherePossible,
+        }
+    }
+}
+
+/// Reads `--changes-per-eval`.
+fn changes_per_eval(text: &str) -> Result<ChangesPerEvaluation, String> {
+    match text.parse() {
+        _ if text == "auto" => Ok(ChangesPerEvaluation::AUTO),
+        Ok(changes) if changes > 0 => Ok(ChangesPerEvaluation::Fixed(changes)),
+        _ => Err("expected a number of changes of at least 1, or `auto`".into()),
+    }
+}
+
+/// Classes, where the network was trained with them.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ClassFlags {
+    /// Sequences of this class, by its name or its number from 0 (`glauber info` lists them); by default of all
+    #[arg(long, value_name = "CLASS", allow_negative_numbers = true)]
+    pub class: Option<String>,
+    /// Emphasise the class with this weight `w`: `(1 + w) log r_class − w log r`; 0 does nothing
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    pub guidance: Option<f64>,
+}
+
+/// What `--block` and `--apart` ask for, of which one at most is given.
+pub fn blocks(block: Option<usize>, apart: Option<usize>) -> Option<Blocks> {
+    apart.map(Blocks::Spaced).or(block.map(Blocks::Strided))
+}

@@ -1,0 +1,80 @@
+//! Blocks of steps, timed; a JSON line each.
+
+use std::io::{BufRead, Write};
+use std::time::Instant;
+
+use clap::Args;
+use glauber_program::device::{describe, device};
+use glauber_program::screen;
+use serde_json::{Value, json};
+
+use super::setup::ShapeFlags;
+
+/// What to measure, and how often.
+#[derive(Debug, Args)]
+pub struct BlockFlags {
+    #[command(flatten)]
+    pub shape: ShapeFlags,
+    #[command(flatten)]
+    pace: Pace,
+}
+
+/// How often to measure.
+#[derive(Debug, Args)]
+pub struct Pace {
+    /// Steps of a block
+    #[arg(long, default_value_t = 3)]
+    steps: usize,
+    /// Blocks, unless paced
+    #[arg(long, default_value_t = 3)]
+    blocks: usize,
+    /// Steps before the first block
+    #[arg(long, default_value_t = 2)]
+    pub warmup: usize,
+    /// Wait for a line on standard input before each block
+    #[arg(long)]
+    paced: bool,
+}
+
+impl BlockFlags {
+    /// Says who measures, then times block after block; `run` does so many steps.
+    pub fn measure(&self, parameters: usize, mut run: impl FnMut(usize) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        run(self.pace.warmup)?;
+        let mut side = concat!("glauber ", env!("CARGO_PKG_VERSION")).to_owned();
+        if let Some(name) = describe(&device(&self.shape.device)?) {
+            side += &format!(" on {name}");
+        }
+        print(&json!({ "side": side, "parameters": parameters }))?;
+        self.pace.blocks(|steps| {
+            let begun = Instant::now();
+            run(steps)?;
+            print(&json!({ "steps": steps, "seconds": begun.elapsed().as_secs_f64() }))
+        })
+    }
+}
+
+impl Pace {
+    /// Has every block done when it is wanted; `block` is told its steps.
+    pub fn blocks(&self, mut block: impl FnMut(usize) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        let mut requests = std::io::stdin().lock().lines();
+        let mut done = 0;
+        loop {
+            let wanted = match self.paced {
+                true => requests.next().transpose()?.is_some(),
+                false => done < self.blocks,
+            };
+            if !wanted {
+                return Ok(());
+            }
+            block(self.steps)?;
+            done += 1;
+        }
+    }
+}
+
+/// A line on standard output, at once.
+pub fn print(line: &Value) -> anyhow::Result<()> {
+    let mut out = screen::out();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}

@@ -1,0 +1,105 @@
+//! `glauber-lab bench`: our side of the yardstick, whose other side is `benches/pytorch/`; `cargo xtask bench` runs both.
+
+mod blocks;
+mod chain;
+mod flops;
+mod memory;
+mod record;
+mod setup;
+
+use burn::tensor::{Distribution, Tensor};
+use clap::Subcommand;
+use glauber_chain::{ChainRng, Chains, DrawControls};
+use glauber_model::Network;
+use glauber_train::{Denoising, DeviceChains, DeviceSampler};
+
+use self::blocks::BlockFlags;
+use self::setup::{Setup, ShapeFlags};
+
+pub use self::setup::UniformTokens;
+
+/// What can be measured, and the record that proves both sides equal.
+#[derive(Debug, Subcommand)]
+pub enum BenchWhat {
+    /// Training steps: draw examples, forward, backward, optimiser, moving average
+    Train(BlockFlags),
+    /// Sampling steps: redraw one site of each row
+    Sample(BlockFlags),
+    /// The largest matrix product of a training step
+    Matmul(BlockFlags),
+    /// Sweeps of a heat bath over a lattice; the other side is `benches/numba/`
+    Chain(chain::Flags),
+    /// The most memory that training or sampling holds at a time
+    Memory(memory::Flags),
+    /// Print the sizes that the other side is to take, as JSON
+    Setup(ShapeFlags),
+    /// Write weights, examples, logits and losses of a few steps, for `benches/pytorch/check.py`
+    Record(record::Flags),
+}
+
+/// Runs what the command names.
+pub fn run(what: BenchWhat) -> anyhow::Result<()> {
+    match what {
+        BenchWhat::Train(flags) => train(&flags),
+        BenchWhat::Sample(flags) => sample(&flags),
+        BenchWhat::Matmul(flags) => matmul(&flags),
+        BenchWhat::Chain(flags) => chain::run(&flags),
+        BenchWhat::Memory(flags) => memory::run(&flags),
+        BenchWhat::Setup(flags) => blocks::print(&Setup::of(&flags)?.describe()?),
+        BenchWhat::Record(flags) => record::run(&flags),
+    }
+}
+
+fn train(flags: &BlockFlags) -> anyhow::Result<()> {
+    let setup = Setup::of(&flags.shape)?;
+    let folder = tempfile::tempdir()?;
+    let mut trainer = setup.trainer(&folder.path().join("run"))?;
+    let source = UniformTokens(setup.vocab);
+    flags.measure(setup.parameters()?, |steps| {
+        for _ in 0..steps {
+            trainer.train_step(&source)?;
+        }
+        setup.finish()
+    })
+}
+
+fn sample(flags: &BlockFlags) -> anyhow::Result<()> {
+    let setup = Setup::of(&flags.shape)?;
+    let network = setup.network()?;
+    sampling(&setup, &network, |run| flags.measure(setup.parameters()?, run))
+}
+
+/// Lends what does so many sampling steps.
+fn sampling<T>(
+    setup: &Setup,
+    network: &Network,
+    measure: impl FnOnce(&mut dyn FnMut(usize) -> anyhow::Result<()>) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let (schedule, device) = (setup.schedule()?, setup.device());
+    let chains = Chains::from_noise(&schedule, ChainRng::streams(0, setup.config.train.batch));
+    let mut chains = DeviceChains::upload(&chains, &device);
+    let sampler = DeviceSampler::new(network, &Denoising, &schedule, DrawControls::default(), &device)?;
+    let mut now = schedule.horizon();
+    measure(&mut |steps| {
+        let mut left = steps;
+        while left > 0 {
+            let to = now.saturating_sub(left);
+            sampler.run(&mut chains, now, to, |_| ())?;
+            left -= now - to;
+            // A chain that has come to its end begins again where it began, with the tokens it has: the cost is the same.
+            now = if to == 0 { schedule.horizon() } else { to };
+        }
+        setup.finish()
+    })
+}
+
+fn matmul(flags: &BlockFlags) -> anyhow::Result<()> {
+    let setup = Setup::of(&flags.shape)?;
+    let ([rows, width, hidden], device) = (setup.product(), setup.device());
+    let random = |dims: [usize; 2]| Tensor::<2>::random(dims, Distribution::Default, &device);
+    let (a, b) = (random([rows, width]), random([width, hidden]));
+    flags.measure(setup.parameters()?, |steps| {
+        (0..steps).for_each(|_| drop(a.clone().matmul(b.clone())));
+        setup.finish()
+    })
+}

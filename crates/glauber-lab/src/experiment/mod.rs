@@ -1,0 +1,35 @@
+//! `glauber-lab experiment`: named experiments, each with a table, a picture, and the runs behind them.
+
+mod comparison;
+mod networks;
+mod objectives;
+mod skip_ahead;
+mod sudoku;
+
+use clap::Subcommand;
+use glauber_program::progress::outlive_terminal;
+
+/// The experiments.
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // one value a program
+pub enum ExperimentWhat {
+    /// Every objective with every leave-one-out network, at equal time and equal tokens
+    Objectives(comparison::Flags),
+    /// Networks of equal size, at equal time
+    Networks(comparison::Flags),
+    /// How few network evaluations a reverse chain can do with
+    SkipAhead(skip_ahead::Flags),
+    /// How often chains draw valid grids and solve puzzles
+    Sudoku(sudoku::Flags),
+}
+
+/// Runs what the command names.
+pub fn run(what: ExperimentWhat) -> anyhow::Result<()> {
+    outlive_terminal()?;
+    match what {
+        ExperimentWhat::Objectives(flags) => objectives::run(&flags),
+        ExperimentWhat::Networks(flags) => networks::run(&flags),
+        ExperimentWhat::SkipAhead(flags) => skip_ahead::run(&flags),
+        ExperimentWhat::Sudoku(flags) => sudoku::run(&flags),
+    }
+}

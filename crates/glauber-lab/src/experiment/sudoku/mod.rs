@@ -1,0 +1,218 @@
+//! `glauber-lab experiment sudoku`: does the chain respect constraints that nobody told it of?
+//!
+//! A network is trained on complete grids. Free chains should then draw valid grids, and chains with the clues of a puzzle clamped
+//! should solve it. Both are counted exactly; a solution needs no judge.
+
+mod chains;
+mod report;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use burn::tensor::Device;
+use clap::Args;
+use glauber_chain::{DrawControls, HeatBath, Lazy, ReverseKernel};
+use glauber_model::Network;
+use glauber_program::device::{device, replicas};
+use glauber_program::progress::{self, say};
+use glauber_program::{Layers, TrainFlags, trainer};
+use glauber_run::sudoku::{Grids, size, told, vocabulary};
+use glauber_run::training::{check_kind, new_run, resumed};
+use glauber_run::{Rank, Sampling, Trained, check_count};
+use glauber_schedule::Schedule;
+use glauber_sudoku::{Size, SolutionSource};
+use glauber_train::{RunConfig, RunFolder, Surroundings};
+
+use self::chains::{Chainer, Redenoise};
+use self::report::Report;
+use crate::defaults::{SUDOKU_4, SUDOKU_9};
+
+/// Steps of the pilot that measures the pace of training, after as many that warm up.
+const PILOT_STEPS: usize = 20;
+
+#[derive(Debug, Args)]
+pub struct Flags {
+    /// Where the run is, or is to be: a run that is there is evaluated, else one is trained
+    #[command(flatten)]
+    pub train: TrainFlags,
+    /// Side of the grids: 4 or 9
+    #[arg(long, default_value_t = 4, conflicts_with = "resume")]
+    pub side: usize,
+    /// Train for about so many minutes: the number of steps comes from the pace of the first few
+    #[arg(long, value_name = "M", conflicts_with_all = ["steps", "resume"], allow_negative_numbers = true)]
+    pub minutes: Option<f64>,
+    /// Free samples for each kernel
+    #[arg(long, default_value_t = 256)]
+    pub samples: usize,
+    /// Puzzles for each number of clues
+    #[arg(long, default_value_t = 50)]
+    pub puzzles: usize,
+    /// Chains for each puzzle
+    #[arg(long, value_name = "K", default_value_t = 8)]
+    pub candidates: usize,
+    /// Numbers of clues, for instance 4,6,8
+    #[arg(long, value_delimiter = ',')]
+    pub clues: Vec<usize>,
+    /// Sweeps of the chains; by default those of training
+    #[arg(long, value_name = "K")]
+    pub sampling_sweeps: Option<usize>,
+    /// Temperature of the heat-bath draws
+    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
+    pub temperature: f64,
+    /// ReDeNoise: the time to which finished chains are noised again, as a share of the horizon
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5, allow_negative_numbers = true)]
+    pub redenoise_time: f64,
+    /// ReDeNoise: how often
+    #[arg(long, default_value_t = 4)]
+    pub rounds: usize,
+}
+
+/// Trains or loads, draws, solves and reports.
+pub fn run(flags: &Flags) -> anyhow::Result<()> {
+    check(flags)?;
+    let device = device(&flags.train.device)?;
+    let folder = match flags.train.run.as_deref() {
+        Some(run) if RunFolder::open(run).is_ok() && !flags.train.resume => run.to_path_buf(),
+        _ => train(flags, &device)?,
+    };
+    let trained = Trained::load(&folder, &device)?;
+    let schedule = trained.schedule_with(flags.sampling_sweeps, None)?;
+    let (report, heading) = (evaluate(&trained, &schedule, flags)?, describe(&trained, &schedule)?);
+    say(&report.text(&heading));
+    report.write(&folder, &heading)?;
+    say(&format!("run folder: {}; the table is in sudoku.txt, the curves are in sudoku.svg", folder.display()));
+    Ok(())
+}
+
+fn check(flags: &Flags) -> anyhow::Result<()> {
+    check_count("--samples", flags.samples)?;
+    check_count("--puzzles times --candidates", flags.puzzles.saturating_mul(flags.candidates))?;
+    let share = flags.redenoise_time;
+    ensure!((0.0..=1.0).contains(&share), "`--redenoise-time` is {share}, expected a number in 0..=1");
+    if let Some(minutes) = flags.minutes {
+        ensure!(minutes > 0.0 && minutes.is_finite(), "`--minutes` is {minutes}, expected a positive number");
+    }
+    Ok(())
+}
+
+/// A new run, or one to be continued, trained to its end.
+fn train(flags: &Flags, device: &Device) -> anyhow::Result<PathBuf> {
+    let train = &flags.train;
+    if train.resume {
+        let (config, folder) = resumed(train.run.as_deref(), "sudoku", &Rank::alone())?;
+        train_run(&config, &folder, device, train)?;
+        return Ok(folder);
+    }
+    let mut config = sudoku_config(flags)?;
+    let folder = new_run(train.run.as_deref(), &format!("sudoku-{}", flags.side))?;
+    if let Some(minutes) = flags.minutes {
+        config.train.steps =
+            steps_within(&config, 60.0 * minutes, &folder, device, replicas(train.threads, &train.device, 1))?;
+    }
+    train_run(&config, &folder, device, train)?;
+    Ok(folder)
+}
+
+/// The configuration of a new run.
+fn sudoku_config(flags: &Flags) -> anyhow::Result<RunConfig> {
+    let defaults = match flags.side {
+        4 => SUDOKU_4,
+        9 => SUDOKU_9,
+        side => bail!("`--side` is {side}, expected 4 or 9"),
+    };
+    let config = Layers::new(defaults, &flags.train)?.finish()?;
+    check_kind(&config.data, "sudoku")?;
+    Ok(config)
+}
+
+/// Begins or continues a run. While it trains it draws samples and counts the valid ones.
+fn train_run(config: &RunConfig, folder: &Path, device: &Device, flags: &TrainFlags) -> anyhow::Result<()> {
+    let size = size(config)?;
+    let mut trainer = trainer(config, &vocabulary(size), None, folder, device, flags, &Rank::alone())?;
+    let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
+    let sample = |network: &Network, count: usize, seed: u64| {
+        told(size, &Sampling::of_network(network, objective, &schedule, device, count, seed)?)
+    };
+    let source = Grids(SolutionSource::new(size));
+    let around = Surroundings { train: &source, validation: &source, sample: &sample, excess: None };
+    progress::run(&mut trainer, &around, &Rank::alone())?;
+    Ok(())
+}
+
+/// How many optimiser steps fit into some seconds, from a pilot in a scratch folder.
+fn steps_within(
+    config: &RunConfig,
+    seconds: f64,
+    folder: &Path,
+    device: &Device,
+    threads: usize,
+) -> anyhow::Result<usize> {
+    let size = size(config)?;
+    let source = Grids(SolutionSource::new(size));
+    let scratch = folder.with_extension("pace");
+    let mut pilot = glauber_train::Run::begin(config.clone(), &vocabulary(size), None, &scratch, device, threads)?;
+    for _ in 0..PILOT_STEPS {
+        pilot.train_step(&source)?;
+    }
+    let started = std::time::Instant::now();
+    for _ in 0..PILOT_STEPS {
+        pilot.train_step(&source)?;
+    }
+    let pace = PILOT_STEPS as f64 / started.elapsed().as_secs_f64();
+    drop(pilot);
+    std::fs::remove_dir_all(&scratch).with_context(|| format!("removing {}", scratch.display()))?;
+    Ok(((pace * seconds) as usize).max(config.train.warmup_steps + 1))
+}
+
+/// What was trained, and how the chains run.
+fn describe(trained: &Trained, schedule: &Schedule) -> anyhow::Result<String> {
+    let Trained { config, state, .. } = trained;
+    Ok(format!(
+        "{} grids; {:?} network, objective {}, trained for {} steps of {} grids in {:.0} s, clamped share {}; \
+         chains of {} sweeps, {} steps",
+        size(config)?,
+        config.model.network,
+        config.train.objective.name(),
+        state.step,
+        config.train.batch,
+        state.seconds,
+        config.train.clamped_share,
+        schedule.sweeps(),
+        schedule.horizon()
+    ))
+}
+
+fn evaluate(trained: &Trained, schedule: &Schedule, flags: &Flags) -> anyhow::Result<Report> {
+    let size = size(&trained.config).with_context(|| trained.path().display().to_string())?;
+    let controls = DrawControls { temperature: flags.temperature, ..DrawControls::default() };
+    let time = (flags.redenoise_time * schedule.horizon() as f64).round() as usize;
+    let again = Redenoise { time, rounds: flags.rounds };
+    let seed = flags.train.seed.unwrap_or(0);
+    let conditional = trained.conditional(schedule)?;
+    let chainer = |kernel: Box<dyn ReverseKernel>| Chainer::new(size, schedule, kernel, &conditional, again, seed);
+    let heat_bath = chainer(Box::new(HeatBath::new(controls)?));
+    let lazy = chainer(Box::new(Lazy::new(controls)?));
+    let mut report = Report::new(size, again, flags.candidates);
+    for (name, chainer) in [("heat bath", &heat_bath), ("lazy", &lazy)] {
+        say(&format!("free samples, {name}"));
+        report.free.push((name, chainer.free(flags.samples)?));
+    }
+    let source = SolutionSource::new(size);
+    for clues in clue_counts(size, &flags.clues) {
+        say(&format!("puzzles of {clues} clues"));
+        report.solved.push(heat_bath.solve(&source, clues, flags.puzzles, flags.candidates)?);
+    }
+    if let Some(tally) = report.solved.first() {
+        report.film = heat_bath.film(&source, tally.clues)?;
+    }
+    Ok(report)
+}
+
+/// The numbers of clues asked for; by default from hard to easy.
+fn clue_counts(size: Size, asked: &[usize]) -> Vec<usize> {
+    match (asked, size) {
+        ([], Size::Four) => (4..=10).collect(),
+        ([], Size::Nine) => vec![24, 26, 28, 30, 35, 40, 50, 60],
+        (asked, _) => asked.to_vec(),
+    }
+}

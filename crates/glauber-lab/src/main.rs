@@ -1,0 +1,61 @@
+//! The `glauber-lab` program: experiments, yardsticks, and devices beside the CPU device.
+
+// They panic where nobody reads: `screen` does not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+mod bench;
+mod compare;
+mod defaults;
+mod experiment;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use glauber_program::{begin, ended, expect_single, explained, log, screen};
+
+/// Training allocates and frees large tensors all the time; this allocator keeps their pages, see [`begin`].
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Experiments with Glauber generative models, and measurements of them.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Say more on stderr (twice for everything)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant)] // one value a program
+enum Command {
+    /// Run a named experiment: a table, a picture and the runs behind them
+    Experiment {
+        #[command(subcommand)]
+        what: experiment::ExperimentWhat,
+    },
+    /// Time training and sampling steps, for `cargo xtask bench`
+    Bench {
+        #[command(subcommand)]
+        what: bench::BenchWhat,
+    },
+    /// Compare a device with the CPU device: logits, loss, gradients, samples; time its steps
+    Compare(compare::CompareFlags),
+}
+
+fn main() -> ExitCode {
+    begin(env!("CARGO_PKG_NAME"));
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return explained(&error),
+    };
+    log(arguments.verbose);
+    let done = expect_single().and_then(|()| match arguments.command {
+        Command::Experiment { what } => experiment::run(what),
+        Command::Bench { what } => bench::run(what),
+        Command::Compare(flags) => compare::compare(&flags),
+    });
+    ended(done.and_then(|()| screen::finish()), ExitCode::SUCCESS)
+}

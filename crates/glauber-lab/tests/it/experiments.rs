@@ -1,0 +1,152 @@
+//! The experiments in small: what they write, that finished runs are not run again, and the mistakes that users make.
+
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+use crate::program::lab;
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    lab(arguments).current_dir(folder).output().expect("the program runs")
+}
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Runs a mistake: one line on stderr that names what to change, exit code 2.
+fn mistake(folder: &Path, arguments: &[&str], names: &[&str]) {
+    let output = run(folder, arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+    assert!(!said.contains("panicked") && said.trim().lines().count() == 1, "{arguments:?}: {said}");
+    names.iter().for_each(|name| assert!(said.contains(name), "{arguments:?}: no `{name}` in: {said}"));
+}
+
+const SMALL: [&str; 10] = [
+    "--set",
+    "model.width=16",
+    "--set",
+    "model.layers=2",
+    "--set",
+    "model.heads=2",
+    "--set",
+    "model.condition_width=8",
+    "--set",
+    "train.warmup_steps=2",
+];
+
+/// Flags of a Sudoku network that is trained in a moment.
+fn sudoku<'a>(words: &[&'a str], run: &'a str) -> Vec<&'a str> {
+    let sizes = ["--batch", "8", "--sweeps", "2", "--set", "train.validation_sequences=8"];
+    let samples = ["--set", "train.samples=4", "--set", "train.sample_every=3"];
+    [words, &["--run", run], &SMALL, &sizes, &samples].concat()
+}
+
+/// The cells of a table's lines that begin with a word.
+fn cells<'a>(text: &'a str, first: &str) -> Vec<&'a str> {
+    let line = text.lines().find(|line| line.split("  ").next() == Some(first));
+    let line = line.unwrap_or_else(|| panic!("no line `{first}` in:\n{text}"));
+    line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).skip(1).collect()
+}
+
+/// Judges skipping on a subject.
+fn skip_ahead(at: &Path, subject: &[&str]) {
+    let flags = ["experiment", "skip-ahead", "--sweeps", "4", "-n", "6", "--out", "skipping"];
+    let said = said(&run(at, &[&flags[..], subject].concat()));
+    for part in ["predicted changes", "heat bath", "lazy, every step", "1 change, window L", "32 changes", "auto"] {
+        assert!(said.contains(part), "no `{part}` in:\n{said}");
+    }
+    assert!(!said.contains("NaN"), "{said}");
+    for file in ["skip-ahead.svg", "skip-ahead.txt"] {
+        fs::remove_file(at.join("skipping").join(file)).expect(file);
+    }
+}
+
+#[test]
+fn skipping_ahead_is_judged_on_the_oracle() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    skip_ahead(at, &["--shape", "linear"]);
+    mistake(at, &["experiment", "skip-ahead", "-n", "1"], &["--count"]);
+    mistake(at, &["experiment", "skip-ahead", "--shape", "square"], &["--shape square", "cosine"]);
+    mistake(at, &["experiment", "skip-ahead", "--sweeps", "0"], &["--sweeps"]);
+}
+
+#[test]
+fn sudoku_is_trained_sampled_and_solved() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let small = ["--samples", "8", "--puzzles", "3", "--candidates", "2", "--clues", "4,15", "--rounds", "1"];
+    let train = sudoku(&["experiment", "sudoku", "--steps", "6"], "run");
+    let text = said(&run(at, &[&train[..], &small].concat()));
+    for part in ["of 4 free samples are valid grids", "held-out loss", "run folder: run"] {
+        assert!(text.contains(part), "no `{part}` in:\n{text}");
+    }
+
+    let evaluate = [&["experiment", "sudoku", "--run", "run"][..], &small].concat();
+    let text = said(&run(at, &evaluate));
+    assert!(cells(&text, "heat bath")[0].ends_with("/8)") && cells(&text, "lazy")[0].ends_with("/8)"), "{text}");
+    for clues in ["4", "15"] {
+        let of: Vec<&str> = cells(&text, clues).iter().map(|cell| &cell[cell.len() - 3..]).collect();
+        assert_eq!(of, ["/6)", "/3)", "/6)", "/3)"], "{text}");
+    }
+    assert!(fs::read_to_string(at.join("run/sudoku.svg")).expect("a picture").starts_with("<svg"));
+    let written = fs::read_to_string(at.join("run/sudoku.txt")).expect("a table");
+    assert!(written.contains("0 sweeps left"), "{written}");
+    assert_eq!(said(&run(at, &evaluate)), text, "the same seed gives the same figures");
+
+    // A run that is not there is trained, here for as many steps as fit into the time.
+    let train = sudoku(&["experiment", "sudoku", "--side", "9", "--minutes", "0.002"], "nine");
+    let text = said(&run(
+        at,
+        &[&train[..], &["--samples", "2", "--puzzles", "1", "--candidates", "1", "--clues", "60"]].concat(),
+    ));
+    assert!(text.contains("9x9 grids") && at.join("nine/sudoku.txt").is_file() && !at.join("nine.pace").exists());
+
+    mistake(at, &["experiment", "sudoku", "--side", "5"], &["--side", "4 or 9"]);
+    mistake(at, &["experiment", "sudoku", "--run", "run", "--clues", "3"], &["--clues", "4 to 15"]);
+    mistake(at, &["experiment", "sudoku", "--run", "run", "--redenoise-time", "2"], &["--redenoise-time"]);
+}
+
+#[test]
+fn objectives_are_compared_and_finished_runs_kept() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let sentence = "It is a truth universally acknowledged, that a single man must be in want of a wife.\n";
+    fs::write(at.join("corpus.txt"), sentence.repeat(60)).expect("a corpus");
+    let compare = |seconds: &'static str| {
+        let flags = ["experiment", "objectives", "--data", "corpus.txt", "--seeds", "1", "--evaluate-every", "2"];
+        let small = ["--held-out", "8", "--bound-sequences", "4"];
+        [&flags[..], &["--out", "out", "--seconds", seconds], &small, &SMALL].concat()
+    };
+    said(&run(at, &compare("0.2")));
+    let report = || fs::read_to_string(at.join("out/objectives.md")).expect("a report");
+    let first = report();
+    for objective in ["binary", "normalised-binary", "denoising", "step-cross-entropy", "ratio-matching"] {
+        for network in ["hollow", "masked-query"] {
+            assert_eq!(first.matches(&format!("| {objective} | {network} |")).count(), 2, "{first}");
+        }
+    }
+    assert!(!first.contains("NaN") && !first.contains("inf"), "{first}");
+    assert!(fs::read_to_string(at.join("out/objectives.svg")).expect("a picture").starts_with("<svg"));
+
+    // All is there: nothing is run, the same report comes out. One run cut short is run again, and no other.
+    let result = |slug: &str| at.join("out/markov").join(slug).join("seed-0/result.toml");
+    let written = |slug: &str| fs::metadata(result(slug)).and_then(|file| file.modified()).expect("a result");
+    said(&run(at, &compare("0.2")));
+    assert_eq!(report(), first);
+    let (kept, again) = (written("denoising-hollow"), written("binary-hollow"));
+    fs::remove_file(result("binary-hollow")).expect("a result");
+    said(&run(at, &compare("0.2")));
+    assert!(written("denoising-hollow") == kept && written("binary-hollow") > again);
+
+    // Skipping is judged on a run, too: one of these.
+    skip_ahead(at, &["--run", "out/markov/denoising-hollow/seed-0"]);
+
+    mistake(at, &compare("0.5"), &["other settings", "--out"]);
+    mistake(at, &["experiment", "objectives", "--seconds", "-1"], &["--seconds", "positive"]);
+    mistake(at, &["experiment", "networks", "--bound-sequences", "0"], &["--bound-sequences"]);
+    mistake(at, &["experiment", "objectives", "--data", "absent.txt", "--out", "other"], &["absent.txt"]);
+}

@@ -1,0 +1,155 @@
+//! What `--device` can say.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+use anyhow::bail;
+use burn::tensor::Device;
+
+/// The package of this binary.
+static PACKAGE: OnceLock<&str> = OnceLock::new();
+
+/// A device that the program can be built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Name {
+    /// The pure-Rust CPU device.
+    Cpu,
+    /// The graphics card that wgpu thinks best.
+    Wgpu,
+    /// An NVIDIA card, by its number.
+    Cuda(usize),
+}
+
+/// What is wrong with a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownDevice(String);
+
+impl fmt::Display for UnknownDevice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`--device {}`: expected cpu, wgpu, cuda or cuda:INDEX", self.0)?;
+        let several = self.0.contains(',');
+        f.write_str(if several { "; several share `sample`, and `train` on sequences, alone" } else { "" })
+    }
+}
+
+impl std::error::Error for UnknownDevice {}
+
+impl FromStr for Name {
+    type Err = UnknownDevice;
+
+    fn from_str(text: &str) -> Result<Self, UnknownDevice> {
+        let unknown = || UnknownDevice(text.into());
+        match text {
+            "cpu" => Ok(Self::Cpu),
+            "wgpu" => Ok(Self::Wgpu),
+            "cuda" => Ok(Self::Cuda(0)),
+            _ => {
+                let index = text.strip_prefix("cuda:").and_then(|index| index.parse::<u16>().ok());
+                index.map(|index| Self::Cuda(index.into())).ok_or_else(unknown)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cuda(0) => f.write_str("cuda"),
+            Self::Cuda(index) => write!(f, "cuda:{index}"),
+            _ => f.write_str(self.feature()),
+        }
+    }
+}
+
+impl Name {
+    /// The first device of every kind.
+    pub const FIRST: [Self; 3] = [Self::Cpu, Self::Wgpu, Self::Cuda(0)];
+
+    /// The feature of this package that brings it.
+    fn feature(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Wgpu => "wgpu",
+            Self::Cuda(_) => "cuda",
+        }
+    }
+
+    /// Whether this binary has it.
+    pub fn is_built(self) -> bool {
+        match self {
+            Self::Cpu => cfg!(feature = "cpu"),
+            Self::Wgpu => cfg!(feature = "wgpu"),
+            Self::Cuda(_) => cfg!(feature = "cuda"),
+        }
+    }
+
+    /// How to get a binary that has it.
+    pub fn build(self) -> String {
+        build_with(self.feature())
+    }
+
+    /// The device, which may not be there: see [`check`](super::presence::check).
+    pub(super) fn open(self) -> anyhow::Result<Device> {
+        match self {
+            #[cfg(feature = "cpu")]
+            Self::Cpu => Ok(Device::flex()),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Ok(Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+            #[cfg(feature = "cuda")]
+            Self::Cuda(index) => Ok(Device::cuda(index)),
+            #[allow(unreachable_patterns)] // with all features
+            missing => bail!("`--device {missing}`: this binary was built with {}; {}", built(), missing.build()),
+        }
+    }
+}
+
+/// How to get a binary that has what this one has, and a feature of this package more.
+pub fn build_with(feature: &str) -> String {
+    let here = [("wgpu", cfg!(feature = "wgpu")), ("cuda", cfg!(feature = "cuda")), ("mpi", cfg!(feature = "mpi"))];
+    let mut features: Vec<&str> = here.iter().filter(|(_, built)| *built).map(|(name, _)| *name).collect();
+    features.push(feature);
+    let package = PACKAGE.get().unwrap_or(&"glauber-cli");
+    format!("build one with `cargo build --release -p {package} --features {}`", features.join(","))
+}
+
+/// Tells which package this binary is built of.
+pub fn built_as(package: &'static str) {
+    PACKAGE.get_or_init(|| package);
+}
+
+/// The devices that this binary was built with.
+pub fn built() -> String {
+    let here = Name::FIRST.iter().filter(|name| name.is_built());
+    here.map(Name::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for (text, name) in
+            [("cpu", Name::Cpu), ("wgpu", Name::Wgpu), ("cuda", Name::Cuda(0)), ("cuda:3", Name::Cuda(3))]
+        {
+            assert_eq!(text.parse(), Ok(name));
+            assert_eq!(name.to_string(), text);
+        }
+        assert_eq!("cuda:0".parse(), Ok(Name::Cuda(0)));
+        for wrong in ["", "CPU", "gpu", "cuda:", "cuda:-1", "cuda:x", "wgpu:1", "cuda:70000"] {
+            let message = wrong.parse::<Name>().unwrap_err().to_string();
+            assert_eq!(message, format!("`--device {wrong}`: expected cpu, wgpu, cuda or cuda:INDEX"));
+        }
+    }
+
+    #[test]
+    fn a_device_that_is_not_built_comes_with_its_command() {
+        for name in Name::FIRST.into_iter().filter(|name| !name.is_built()) {
+            let message = name.open().unwrap_err().to_string();
+            let feature = name.feature();
+            assert!(message.starts_with(&format!("`--device {feature}`: this binary was built with {}", built())));
+            assert!(message.ends_with(&format!("{feature}`")), "{message}");
+        }
+    }
+}

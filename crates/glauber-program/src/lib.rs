@@ -1,0 +1,22 @@
+//! What the programs of the workspace share: the terminal, signals, devices by name, configurations in layers, checks of what is to be written.
+//!
+//! It belongs to programs: it prints, reads the environment and the clock, and its features choose backends.
+
+// They panic where nobody reads: `screen` does not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod device;
+mod launched;
+mod layers;
+pub mod outputs;
+pub mod progress;
+pub mod screen;
+mod shell;
+mod train_flags;
+mod training;
+
+pub use launched::{expect_single, processes};
+pub use layers::Layers;
+pub use shell::{begin, ended, explained, is_broken_pipe, log};
+pub use train_flags::TrainFlags;
+pub use training::trainer;

@@ -1,0 +1,199 @@
+//! How training shows itself: a bar on a terminal, plain lines elsewhere, and a file for other processes.
+
+mod signals;
+
+pub use signals::{outlive_terminal, stop_on_interrupt};
+
+use std::cell::Cell;
+use std::io::IsTerminal;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime};
+
+use burn::module::Module;
+use glauber_run::training::kind_of;
+use glauber_run::{Journal, Moment, Outcome, Rank};
+use glauber_train::{Event, Flow, MetricLine, Observer, Run, Surroundings};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::screen;
+use signals::terminal_gone;
+
+thread_local! {
+    /// Set in ranks, be they processes or threads, that leave it to another to speak.
+    static SILENT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// From here on this rank prints nothing of its progress.
+pub fn be_silent() {
+    SILENT.set(true);
+}
+
+/// Whether this rank leaves it to another to speak.
+pub fn is_silent() -> bool {
+    SILENT.get()
+}
+
+/// Prints a line. Training goes on when nobody listens any more: a closed pipe must not cost hours of work.
+pub fn say(text: &str) {
+    if !is_silent() {
+        screen::line(text);
+    }
+}
+
+/// Prints lines beside the result, on stderr.
+pub fn warn(lines: &[String]) {
+    if !is_silent() {
+        lines.iter().for_each(|line| screen::remark(line));
+    }
+}
+
+/// A bar of so many steps.
+pub fn bar(steps: usize) -> ProgressBar {
+    if is_silent() { ProgressBar::hidden() } else { ProgressBar::new(steps as u64) }
+}
+
+/// The time.
+pub fn now() -> Moment {
+    static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Moment { since_1970, elapsed: BEGUN.elapsed() }
+}
+
+/// The journal of a run that stands at `step` of `steps`, and that this process begins to train now.
+pub fn journal(folder: &Path, kind: &str, step: usize, steps: usize) -> Journal {
+    Journal::begin(folder, kind, [step, steps], std::process::id(), now)
+}
+
+/// Trains with a progress bar, and a journal at the first rank; says how it ended.
+///
+/// # Errors
+/// Those of the training.
+pub fn run(trainer: &mut Run, around: &Surroundings<'_>, ranks: &Rank) -> anyhow::Result<Flow> {
+    let train = trainer.config().train.clone();
+    let model = &trainer.config().model;
+    say(&format!(
+        "{:?} network of {} parameters, objective {}, {} sweeps, {} steps of {} sequences",
+        model.network,
+        trainer.network().num_params(),
+        train.objective.name(),
+        trainer.schedule().sweeps(),
+        train.steps,
+        train.batch
+    ));
+    let first = trainer.state().step;
+    let kind = kind_of(&trainer.config().data);
+    let journal = ranks.is_first().then(|| journal(trainer.folder().path(), kind, first, train.steps));
+    let stop = stop_on_interrupt()?;
+    let mut progress = Progress::new(first, train.steps, stop.flag(), journal);
+    let flow = trainer.run(around, &mut progress);
+    progress.finish(Outcome::of(&flow));
+    drop(stop);
+    let flow = flow?;
+    let state = trainer.state();
+    say(&format!("{} steps, {:.2} M tokens, {:.0} s", state.step, state.tokens as f64 / 1e6, state.seconds));
+    if flow == Flow::Stop {
+        let path = trainer.folder().path().display();
+        say(&format!("stopped; continue with `glauber train {kind} --resume --run {path}`"));
+    }
+    Ok(flow)
+}
+
+/// An observer that prints.
+pub struct Progress {
+    bar: ProgressBar,
+    started: Instant,
+    first_step: usize,
+    steps: usize,
+    stop: Arc<AtomicBool>,
+    journal: Option<Journal>,
+}
+
+impl Progress {
+    /// For a run of `steps` steps that stands at `first_step`; it stops when `stop` is set. Without a journal where another rank writes it.
+    pub fn new(first_step: usize, steps: usize, stop: Arc<AtomicBool>, journal: Option<Journal>) -> Self {
+        let bar = match std::io::stderr().is_terminal() && !is_silent() {
+            true => ProgressBar::new(steps as u64),
+            false => ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
+        };
+        let style = "{bar:32} {pos}/{len} steps  {per_sec}  {eta} left  {msg}";
+        if let Ok(style) = ProgressStyle::with_template(style) {
+            bar.set_style(style);
+        }
+        bar.set_position(first_step as u64);
+        bar.reset_eta();
+        bar.enable_steady_tick(Duration::from_millis(500));
+        Self { bar, started: Instant::now(), first_step, steps, stop, journal }
+    }
+
+    /// Takes the bar away, and writes down how the run ended.
+    pub fn finish(&mut self, outcome: Outcome) {
+        self.bar.finish_and_clear();
+        if let Some(journal) = &mut self.journal {
+            journal.close(outcome);
+        }
+    }
+
+    /// Writes down an evaluation.
+    pub fn evaluated(&mut self, step: usize, text: &str) {
+        if let Some(journal) = &mut self.journal {
+            journal.evaluated(step, text);
+        }
+    }
+
+    /// Prints a line above the bar.
+    pub fn line(&self, text: &str) {
+        match self.bar.is_hidden() {
+            true => say(text),
+            false => self.bar.println(screen::shown(text)),
+        }
+    }
+
+    fn validation(&mut self, line: &MetricLine) {
+        let mut text = format!("held-out loss {:.4}  training {:.4}  [nats per site]", line.loss, line.train_loss);
+        if let (Some(excess), Some(error)) = (line.excess, line.excess_error) {
+            text += &format!("  above Bayes {excess:.5} ± {error:.5}");
+        }
+        self.evaluated(line.step, &text);
+        self.line(&format!("step {:>6}/{}  {text}  {}", line.step, self.steps, self.pace(line.step)));
+    }
+
+    /// Steps a second and the time that is left, at this step.
+    pub fn pace(&self, step: usize) -> String {
+        let rate = (step - self.first_step) as f64 / self.started.elapsed().as_secs_f64();
+        let left = Duration::from_secs(((self.steps - step) as f64 / rate) as u64);
+        format!("{rate:.2} steps/s  {} left", indicatif::HumanDuration(left))
+    }
+}
+
+impl Observer for Progress {
+    fn notice(&mut self, event: Event<'_>) -> Flow {
+        match event {
+            Event::Step { step, loss } => {
+                self.bar.set_position(step as u64);
+                self.bar.set_message(format!("loss {loss:.4}"));
+                if let Some(journal) = &mut self.journal {
+                    journal.step(step, loss);
+                }
+                if terminal_gone() && !self.bar.is_hidden() {
+                    self.bar.set_draw_target(ProgressDrawTarget::hidden());
+                }
+            }
+            Event::Validation(line) => self.validation(line),
+            Event::Samples { step, texts } => {
+                self.line(&format!("samples at step {step}:"));
+                texts.iter().for_each(|text| self.line(&format!("  | {}", text.replace('\n', "\n  | "))));
+            }
+            Event::Checkpoint { step } => tracing::info!(step, "checkpoint written"),
+        }
+        match self.stop.load(Ordering::Relaxed) {
+            true => Flow::Stop,
+            false => Flow::Continue,
+        }
+    }
+
+    fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+}

@@ -1,0 +1,162 @@
+//! The sequences that a bound is estimated on.
+
+use glauber_chain::ChainRng;
+use glauber_text::{Corpus, Coverage, Sequences, TextCodec, TokenStream, coverage, prepare};
+use glauber_tokens::{Codec, Token, TokenBatch};
+use glauber_train::DataConfig;
+
+use super::EvaluationSettings;
+use crate::error::{Context, Result, bail, ensure};
+use crate::trained::Trained;
+
+/// Sequences, and a generator for the steps and the noise of each.
+pub struct Evaluated {
+    /// Where they come from.
+    pub from: String,
+    /// Shape `[row, site]`.
+    pub clean: TokenBatch,
+    /// A generator for the steps and the noise of each, shape `[row]`.
+    pub rngs: Vec<ChainRng>,
+    /// Characters that each sequence stands for, shape `[row]`; none where they are no text, or
+    /// where tokens do not determine it.
+    pub characters: Option<Vec<usize>>,
+    /// Why there is no number of characters for a text.
+    pub withheld: Option<String>,
+}
+
+impl Evaluated {
+    /// Draws of the source that the run was trained on.
+    pub(super) fn drawn(
+        from: &str,
+        settings: &EvaluationSettings,
+        mut draw: impl FnMut(&mut ChainRng) -> Vec<Token>,
+    ) -> Result<Self> {
+        ensure!(settings.data.is_empty(), "`--data`: this run's data are draws of {from}: leave the flag out");
+        // Not the seed itself: source and training may have used its streams.
+        let mut rngs = ChainRng::streams(settings.seed ^ 0xE7A1_0000_0000_0000, settings.sequences);
+        let clean = TokenBatch::from_rows(rngs.iter_mut().map(&mut draw))?;
+        Ok(Self { from: format!("draws of {from}"), clean, rngs, characters: None, withheld: None })
+    }
+
+    /// Windows of `--data`, or of what the run held out.
+    pub(super) fn of_text(trained: &Trained, settings: &EvaluationSettings, say: &mut dyn FnMut(&str)) -> Result<Self> {
+        let DataConfig::Text { corpus, prepare: split, .. } = &trained.config.data else {
+            bail!("`--run`: its data are no text");
+        };
+        let (codec, mut corpus, mut split) = (trained.codec()?, corpus.clone(), split.clone());
+        let own = settings.data.is_empty();
+        // What is lost is told below.
+        split.max_lost = 1.0;
+        if !own {
+            corpus.paths.clone_from(&settings.data);
+            corpus.column = settings.column.clone().or(corpus.column);
+            split.validation_fraction = 0.0;
+        }
+        let files = Corpus::open(&corpus).context(if own {
+            "the run's own corpus; `--data` names another"
+        } else {
+            "`--data`"
+        })?;
+        if settings.column.is_some() {
+            files.check_column()?;
+        }
+        if !own {
+            files.remarks().iter().for_each(|remark| say(remark));
+        }
+        let data = prepare(&split, &files, codec, &settings.cache, &mut |_| {})?;
+        let name = data.folder().file_name().map(|name| name.to_string_lossy().into_owned());
+        ensure!(
+            !own || name == trained.vocabulary.corpus,
+            "the run's corpus has changed since the run began, or how its tokenizer divides it, and with it what was held out: \
+             name files with `--data`"
+        );
+        let [all, held_out] = coverage(&data, codec)?;
+        let (stream, coverage) = if own { (data.validation(), held_out) } else { (data.train(), all) };
+        let len = trained.schedule.len();
+        ensure!(
+            stream.tokens() >= len,
+            "`--data`: {} tokens, fewer than a sequence of the run has ({len}): give more text",
+            stream.tokens()
+        );
+        let clean = spread(&stream.sequences(len)?, settings.sequences)?;
+        let from = match own {
+            true => format!("what the run held out, {} tokens", stream.tokens()),
+            false => {
+                let paths: Vec<String> = settings.data.iter().map(|path| path.display().to_string()).collect();
+                format!("{}, {} tokens", paths.join(", "), stream.tokens())
+            }
+        };
+        let withheld = withheld(&coverage);
+        let characters = match &withheld {
+            Some(_) => None,
+            None => {
+                let count = |tokens| match codec.has_decoder() {
+                    true => characters(codec, tokens),
+                    false => Ok(mean_characters(stream, len)),
+                };
+                Some(clean.iter().map(count).collect::<Result<_, _>>()?)
+            }
+        };
+        Ok(Self { from, rngs: ChainRng::streams(settings.seed, clean.rows()), clean, characters, withheld })
+    }
+}
+
+/// Why a bound on the tokens is none on the text: what was not coded would be free.
+fn withheld(coverage: &Coverage) -> Option<String> {
+    if coverage.is_complete() {
+        return None;
+    }
+    Some(match coverage.missing() > 0.0 {
+        true => format!("the tokens do not stand for all of the text, {coverage}"),
+        false => "the tokens spell another text, with other case, accents or white space".to_owned(),
+    })
+}
+
+/// Characters that so many tokens stand for on the average, rounded down: less text makes the bound
+/// on a character larger.
+fn mean_characters(stream: &TokenStream, tokens: usize) -> usize {
+    (tokens as u128 * u128::from(stream.characters()) / stream.tokens() as u128) as usize
+}
+
+/// At most `count` sequences that do not overlap, spread evenly.
+fn spread(sequences: &Sequences<'_>, count: usize) -> Result<TokenBatch> {
+    let all = sequences.count();
+    let count = count.min(all);
+    let mut clean = TokenBatch::filled(count, sequences.length(), 0);
+    for row in 0..count {
+        sequences.get(row * all / count, clean.row_mut(row));
+    }
+    Ok(clean)
+}
+
+/// Characters that begin in a window. Ends of text are none; bytes that the window begins with in the middle of a character are not
+/// counted, so that a character cut by the border of two windows counts once. That holds for windows of seven tokens and more: a whole
+/// character stands between those that are cut, three tokens at most of each.
+fn characters(codec: &TextCodec, tokens: &[Token]) -> Result<usize> {
+    let special = |token: &Token| codec.special().contains(token);
+    let mut count = 0;
+    for (at, run) in tokens.split(special).enumerate() {
+        let text = codec.decode(run)?;
+        let text = if at == 0 { text.trim_start_matches('\u{FFFD}') } else { &text };
+        count += text.chars().count();
+    }
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_cut_by_windows_count_once() {
+        let codec = TextCodec::bytes();
+        let text = "né – ₤å𝄞 end";
+        let mut tokens = codec.encode(text).unwrap();
+        tokens.push(codec.end_of_text());
+        tokens.extend(codec.encode("ü!").unwrap());
+        for window in 7..tokens.len() {
+            let sum: usize = tokens.chunks(window).map(|tokens| characters(&codec, tokens).unwrap()).sum();
+            assert_eq!(sum, text.chars().count() + 2, "windows of {window}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A film of chains as they denoise.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use glauber_chain::{Chains, StepDiagnostics};
+use glauber_pixels::{Extent, Image, animate};
+use glauber_tokens::{Token, TokenBatch};
+
+use crate::drawer::Drawer;
+use crate::error::{Context, Result};
+use crate::images::{check_sheet, sheet};
+use crate::sampling::Sampling;
+
+/// Frames of a film, besides the first and the rest at the end.
+const FRAMES: usize = 48;
+
+/// How long each frame is shown.
+const DELAY: Duration = Duration::from_millis(80);
+
+/// How often the last frame is repeated, so that it can be looked at.
+const REST: usize = 20;
+
+/// Sheets of all chains at one stage after another. Chains may be shot in several groups; they end up on the same sheets.
+pub struct Film {
+    path: PathBuf,
+    columns: usize,
+    /// The tokens of all groups at each stage, shape `[stage][row · site]`.
+    stages: Vec<Vec<Token>>,
+}
+
+impl Film {
+    /// An empty film of so many chains, to be written to a file that ends in `.gif` or `.png`.
+    ///
+    /// # Errors
+    /// When its frames would be too large.
+    pub fn new(path: &Path, extent: Extent, chains: usize, columns: usize) -> Result<Self> {
+        check_sheet("--animate", extent, chains, columns)?;
+        Ok(Self { path: path.into(), columns, stages: Vec::new() })
+    }
+
+    fn take(&mut self, stage: usize, chains: &Chains) {
+        self.stages.resize_with(self.stages.len().max(stage + 1), Vec::new);
+        self.stages[stage].extend_from_slice(chains.tokens().as_slice());
+    }
+
+    /// Runs chains down to time 0, before the camera where there is one. `progress` is told the steps done.
+    ///
+    /// # Errors
+    /// When the chains do not fit to what draws, or that fails.
+    pub fn shoot(
+        film: Option<&mut Self>,
+        sampling: &Sampling,
+        drawer: &Drawer<'_>,
+        chains: &mut Chains,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<StepDiagnostics> {
+        let Some(film) = film else { return sampling.run(drawer, chains, progress) };
+        let mut stage = 0;
+        let mut frame = |chains: &Chains| {
+            progress(stage * sampling.steps() / FRAMES);
+            film.take(stage, chains);
+            stage += 1;
+        };
+        sampling.run_watched(drawer, chains, FRAMES, &mut frame)
+    }
+
+    /// Decodes the frames and writes the film.
+    ///
+    /// # Errors
+    /// When a frame cannot be decoded, or the file not be written.
+    pub fn write(self, sites: usize, decode: &dyn Fn(&TokenBatch) -> Result<Vec<Image>>) -> Result<()> {
+        let mut frames = Vec::new();
+        for tokens in self.stages {
+            frames.push(sheet(&decode(&TokenBatch::new(tokens, sites)?)?, self.columns)?);
+        }
+        let last = frames.last().cloned();
+        frames.extend(std::iter::repeat_n(last, REST).flatten());
+        animate(&self.path, &frames, DELAY).with_context(|| self.path.display().to_string())
+    }
+}

@@ -1,0 +1,233 @@
+//! How the images of a run become tokens and back: pixel by pixel, or patch by patch through a tokenizer.
+
+use burn::tensor::Device;
+use glauber_image::import::{self, Imported};
+use glauber_image::{ImageTokenizer, VqModel};
+use glauber_pixels::{Colours, Extent, Image, PixelCodec};
+use glauber_tokens::{Codec, Token, TokenBatch};
+use glauber_train::{ImageConfig, ImageTokens, RunCodec, RunFolder, TokenizerConfig, TrainError, Vocabulary};
+
+use crate::error::{Context, Result, ensure};
+
+/// What encodes and decodes the images of a run.
+pub enum PictureCodec {
+    /// Each pixel is a token.
+    Pixels(PixelCodec),
+    /// Each patch is a token.
+    Tokenizer(Box<ImageTokenizer>),
+}
+
+impl PictureCodec {
+    /// The codec of a new run; `model` is the tokenizer where there is one.
+    ///
+    /// # Errors
+    /// When the sizes do not fit together, or there is no tokenizer where one is needed.
+    pub fn new(image: &ImageConfig, model: Option<VqModel>) -> Result<Self> {
+        let extent = Extent::new(image.height, image.width)?;
+        match (&image.tokens, model) {
+            (ImageTokens::Pixels { levels }, _) => Ok(Self::Pixels(PixelCodec::new(extent, *levels)?)),
+            (ImageTokens::Tokenizer(_), model) => {
+                let model = model.context("`data.tokenizer` was not opened")?;
+                let tokenizer = ImageTokenizer::new(model, [image.height, image.width]).context("`--tokenizer`")?;
+                tokenizer.colours().context("`--tokenizer`")?;
+                Ok(Self::Tokenizer(Box::new(tokenizer)))
+            }
+        }
+    }
+
+    /// The codec of a run that has begun, checked against what it was trained with.
+    ///
+    /// # Errors
+    /// When the run's tokenizer is not there, or is another.
+    pub fn of_run(folder: &RunFolder, image: &ImageConfig, vocabulary: &Vocabulary, device: &Device) -> Result<Self> {
+        if let ImageTokens::Pixels { .. } = image.tokens {
+            return Self::new(image, None);
+        }
+        let path = folder.image_tokenizer();
+        let model = VqModel::load(&path, device).with_context(|| {
+            format!("{}: restore the run's own tokenizer, or begin a new run with `--tokenizer`", path.display())
+        })?;
+        let codec = Self::new(image, Some(model))?;
+        ensure!(
+            vocabulary.codec == codec.fingerprint()?,
+            "{}: a tokenizer of {} tokens, not the one this run was trained with ({} tokens): restore the run's own, or begin a new \
+             run with `--tokenizer`",
+            path.display(),
+            codec.vocab_size(),
+            vocabulary.size
+        );
+        Ok(codec)
+    }
+
+    /// The extent of the images.
+    pub fn extent(&self) -> Extent {
+        match self {
+            Self::Pixels(codec) => codec.extent(),
+            Self::Tokenizer(tokenizer) => {
+                let [height, width] = tokenizer.image_size();
+                Extent::new(height, width).expect("the extent of a configuration")
+            }
+        }
+    }
+
+    /// The channels that images are encoded with.
+    ///
+    /// # Errors
+    /// When the tokenizer has channels that are no colours.
+    pub fn colours(&self) -> Result<Colours> {
+        match self {
+            Self::Pixels(_) => Ok(Colours::Grey),
+            Self::Tokenizer(tokenizer) => Ok(tokenizer.colours()?),
+        }
+    }
+
+    /// Tokens of an image, `L`.
+    #[allow(clippy::len_without_is_empty)] // never empty
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Pixels(codec) => codec.extent().pixels(),
+            Self::Tokenizer(tokenizer) => tokenizer.sites(),
+        }
+    }
+
+    /// Number of tokens, `V`.
+    pub fn vocab_size(&self) -> usize {
+        match self {
+            Self::Pixels(codec) => codec.vocab_size(),
+            Self::Tokenizer(tokenizer) => tokenizer.vocab_size(),
+        }
+    }
+
+    /// Which tokenizer it is; none where the configuration says all.
+    ///
+    /// # Errors
+    /// When its weights cannot be read from the device.
+    pub fn fingerprint(&self) -> Result<Option<String>> {
+        match self {
+            Self::Pixels(_) => Ok(None),
+            Self::Tokenizer(tokenizer) => Ok(Some(tokenizer.model().fingerprint()?)),
+        }
+    }
+
+    /// The tokens of an image of the codec's extent, shape `[site]`.
+    ///
+    /// # Errors
+    /// When the image is of another extent or other colours.
+    pub fn encode(&self, image: &Image) -> Result<Vec<Token>> {
+        match self {
+            Self::Pixels(codec) => Ok(codec.encode(image)?),
+            Self::Tokenizer(tokenizer) => Ok(Codec::encode(tokenizer.as_ref(), image)?),
+        }
+    }
+
+    /// The images of token grids, one for each row.
+    ///
+    /// # Errors
+    /// When the rows are of another length, or a token is none of the codec's.
+    pub fn decode_all(&self, grids: &TokenBatch) -> Result<Vec<Image>> {
+        match self {
+            Self::Pixels(codec) => Ok(codec.decode_all(grids)?),
+            Self::Tokenizer(tokenizer) => Ok(tokenizer.decode_all(grids)?),
+        }
+    }
+
+    /// Pixels, shape `[pixel]` row by row, as the sites that one of them belongs to, shape `[site]`.
+    pub fn sites(&self, pixels: &[bool]) -> Vec<bool> {
+        match self {
+            Self::Pixels(_) => pixels.to_vec(),
+            Self::Tokenizer(tokenizer) => {
+                let ([_, width], [_, columns]) = (tokenizer.image_size(), tokenizer.grid());
+                let factor = width / columns;
+                let mut sites = vec![false; tokenizer.sites()];
+                for (pixel, _) in pixels.iter().enumerate().filter(|(_, marked)| **marked) {
+                    sites[pixel / width / factor * columns + pixel % width / factor] = true;
+                }
+                sites
+            }
+        }
+    }
+
+    /// Sites as all their pixels.
+    pub fn pixels(&self, sites: &[bool]) -> Vec<bool> {
+        match self {
+            Self::Pixels(_) => sites.to_vec(),
+            Self::Tokenizer(tokenizer) => {
+                let ([height, width], [_, columns]) = (tokenizer.image_size(), tokenizer.grid());
+                let factor = width / columns;
+                let site = |pixel: usize| pixel / width / factor * columns + pixel % width / factor;
+                (0..height * width).map(|pixel| sites[site(pixel)]).collect()
+            }
+        }
+    }
+}
+
+impl RunCodec for PictureCodec {
+    fn keep(&self, folder: &RunFolder) -> Result<(), TrainError> {
+        match self {
+            Self::Pixels(_) => Ok(()),
+            Self::Tokenizer(tokenizer) => {
+                let saved = tokenizer.model().save(&folder.image_tokenizer());
+                saved.map_err(|error| TrainError::Codec(Box::new(error)))
+            }
+        }
+    }
+}
+
+/// Opens what `--tokenizer` names; says what of it is not used.
+///
+/// # Errors
+/// When there is no tokenizer, or none that can be read.
+pub fn open_tokenizer(config: &TokenizerConfig, device: &Device, say: &mut dyn FnMut(&str)) -> Result<VqModel> {
+    let imported = match &config.yaml {
+        Some(yaml) => import::taming(&config.path, yaml, device),
+        None => import::open(&config.path, device),
+    };
+    let Imported { model, ignored } = imported.context("`--tokenizer`")?;
+    if !ignored.is_empty() {
+        let mut kinds: Vec<&str> = ignored.iter().map(|name| name.split('.').next().unwrap_or(name)).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        let kinds = kinds.join(", ");
+        say(&format!(
+            "tokenizer: {} tensors of the checkpoint are not needed ({kinds}; `-v` names them)",
+            ignored.len()
+        ));
+        ignored.iter().for_each(|name| tracing::info!("tensor not needed: {name}"));
+    }
+    Ok(model)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use glauber_image::{LevelConfig, QuantiserConfig, VqConfig};
+
+    use super::*;
+
+    #[test]
+    fn a_site_is_marked_when_one_of_its_pixels_is() {
+        let level = LevelConfig { width: 4, encoder_attention: false, decoder_attention: false };
+        let config = VqConfig {
+            channels: 1,
+            out_channels: 1,
+            image_size: 4,
+            stem_width: 4,
+            blocks: 1,
+            middle_attention: false,
+            norm_groups: 2,
+            latent_channels: 2,
+            quantiser: QuantiserConfig::Codebook { entries: 4, dim: 2 },
+            levels: vec![level; 2],
+        };
+        let model = VqModel::new(&config, 0, &Device::flex()).unwrap();
+        let codec = PictureCodec::Tokenizer(Box::new(ImageTokenizer::new(model, [4, 6]).unwrap()));
+        let mut pixels = [false; 24];
+        for (row, column) in [(0, 1), (1, 0), (3, 5)] {
+            pixels[row * 6 + column] = true;
+        }
+        let sites = codec.sites(&pixels);
+        assert_eq!(sites, [true, false, false, false, false, true]);
+        let marked: Vec<usize> = (0..24).filter(|&pixel| codec.pixels(&sites)[pixel]).collect();
+        assert_eq!(marked, [0, 1, 6, 7, 16, 17, 22, 23]);
+    }
+}

@@ -1,0 +1,218 @@
+//! Images as data: opened as a configuration says, drawn as grids of tokens, written as sheets.
+
+mod codec;
+mod encoded;
+mod fingerprint;
+mod sheets;
+mod sources;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use glauber_chain::ChainRng;
+use glauber_pixels::PixelCodec;
+use glauber_shards::TokenData;
+use glauber_tokens::{Codec, Token};
+use glauber_train::{ImageConfig, SequenceSource, Vocabulary};
+
+pub use codec::{PictureCodec, open_tokenizer};
+pub use fingerprint::fingerprint;
+pub use sheets::{check_sheet, sheet, write_sheet};
+pub use sources::{Source, parts, place_of};
+
+use fingerprint::Part;
+
+use crate::error::{Result, ensure};
+
+/// Images that the counts of tokens come from, where each is drawn anew.
+const COUNTED: u64 = 4096;
+
+/// A configuration's images.
+pub struct Pictures {
+    /// Those to train on.
+    pub train: Grids,
+    /// Those held out.
+    pub held_out: Grids,
+    /// The names of the classes there are, told or not.
+    pub class_names: Vec<String>,
+    /// How often each token stands in the images to train on, shape `[token]`.
+    counts: Vec<u64>,
+    /// A hash of the images, and of the tokenizer where there is one.
+    fingerprint: String,
+}
+
+/// Images as training sequences.
+pub struct Grids {
+    /// How many images there are.
+    images: usize,
+    /// Sites of a grid.
+    sites: usize,
+    /// Whether the class is told.
+    told: bool,
+    grids: Drawn,
+}
+
+/// Where the tokens of an image come from.
+enum Drawn {
+    /// From the image, each time.
+    Anew(Source, PixelCodec),
+    /// From the shards.
+    Encoded(Arc<TokenData>, Part),
+}
+
+/// A run's images as they are before they are encoded, at the codec's extent: those to train on, and those held out.
+///
+/// # Errors
+/// When images cannot be read, or have other classes than `data.classes` says.
+pub fn divided(image: &ImageConfig, codec: &PictureCodec, seed: u64, say: &mut dyn FnMut(&str)) -> Result<[Source; 2]> {
+    let told = image.classes > 0;
+    let parts = parts(&image.images, codec.extent(), codec.colours()?, told, image.held_out, seed, say)?;
+    let names = parts[0].class_names();
+    ensure!(
+        !told || image.classes == names.len(),
+        "`data.classes` is {}, but the images have {}: {}",
+        image.classes,
+        names.len(),
+        names.join(", ")
+    );
+    Ok(parts)
+}
+
+impl SequenceSource for Grids {
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
+        let item = rng.below(self.items());
+        self.read(item, rng, out).filter(|_| self.told)
+    }
+}
+
+impl Grids {
+    /// Number of images.
+    #[allow(clippy::len_without_is_empty)] // never empty
+    pub fn len(&self) -> usize {
+        self.images
+    }
+
+    /// Number of grids: what was encoded several times counts as often.
+    fn items(&self) -> usize {
+        match &self.grids {
+            Drawn::Anew(source, _) => source.len(),
+            Drawn::Encoded(data, part) => part.of(data).tokens() / self.sites,
+        }
+    }
+
+    fn read(&self, item: usize, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
+        match &self.grids {
+            Drawn::Anew(source, codec) => {
+                let example = source.get(item, rng);
+                out.copy_from_slice(&codec.encode(&example.image).expect("images of the extent of the codec"));
+                example.class
+            }
+            Drawn::Encoded(data, part) => {
+                let stream = part.of(data);
+                stream.window(item * self.sites, out);
+                stream.label(item).map(|label| label as usize)
+            }
+        }
+    }
+}
+
+impl Pictures {
+    /// A configuration's images, [divided] into those to train on and those held out. What a tokenizer makes of them is kept in `cache`.
+    ///
+    /// # Errors
+    /// When images cannot be read or encoded, or the cache cannot be written.
+    pub fn of(
+        image: &ImageConfig,
+        codec: &PictureCodec,
+        parts: [Source; 2],
+        cache: &Path,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Self> {
+        let (told, class_names) = (image.classes > 0, parts[0].class_names().to_vec());
+        let images = [parts[0].len(), parts[1].len()];
+        let fingerprint = identity(image, codec, &parts)?;
+        let sites = codec.len();
+        let [train, held_out] = images.map(|images| move |grids| Grids { images, sites, told, grids });
+        match codec {
+            PictureCodec::Pixels(codec) => {
+                let [first, second] = parts;
+                let train = train(Drawn::Anew(first, codec.clone()));
+                let held_out = held_out(Drawn::Anew(second, codec.clone()));
+                let counts = count(&train, codec);
+                Ok(Self { train, held_out, class_names, counts, fingerprint })
+            }
+            PictureCodec::Tokenizer(tokenizer) => {
+                let data = Arc::new(encoded::encoded(image, &parts, tokenizer, cache, &fingerprint, say)?);
+                let counts = data.counts().to_vec();
+                let [train, held_out] = [
+                    train(Drawn::Encoded(Arc::clone(&data), Part::Training)),
+                    held_out(Drawn::Encoded(data, Part::HeldOut)),
+                ];
+                Ok(Self { train, held_out, class_names, counts, fingerprint })
+            }
+        }
+    }
+
+    /// What these images decide of a run.
+    ///
+    /// # Errors
+    /// When the tokenizer's weights cannot be read from the device.
+    pub fn vocabulary(&self, codec: &PictureCodec) -> Result<Vocabulary> {
+        Ok(Vocabulary {
+            size: codec.vocab_size(),
+            counts: self.counts.clone(),
+            mask: None,
+            codec: codec.fingerprint()?,
+            corpus: Some(self.fingerprint.clone()),
+            classes: if self.train.told { self.class_names.clone() } else { Vec::new() },
+            version: env!("CARGO_PKG_VERSION").into(),
+        })
+    }
+
+    /// Checks that these are the images that a run began with, where it says which those were.
+    ///
+    /// # Errors
+    /// When they are others.
+    pub fn check(&self, begun: &Vocabulary, run: &Path) -> Result<()> {
+        check(&self.fingerprint, begun, run)
+    }
+}
+
+/// What tells a run's images from others: a hash of them, and of the tokenizer that encodes them.
+///
+/// # Errors
+/// When the tokenizer's weights cannot be read from the device.
+pub fn identity(image: &ImageConfig, codec: &PictureCodec, parts: &[Source; 2]) -> Result<String> {
+    match codec {
+        PictureCodec::Pixels(_) => Ok(fingerprint(parts.each_ref().map(AsRef::as_ref))),
+        PictureCodec::Tokenizer(tokenizer) => encoded::key(image, parts, tokenizer),
+    }
+}
+
+/// Checks that images are those that a run began with, where it says which those were.
+///
+/// # Errors
+/// When they are others.
+pub fn check(images: &str, begun: &Vocabulary, run: &Path) -> Result<()> {
+    ensure!(begun.corpus.as_ref().is_none_or(|begun| begun == images), "{}", changed(run));
+    Ok(())
+}
+
+/// What is said of a run whose images are not those that it began with.
+pub fn changed(run: &Path) -> String {
+    format!(
+        "{}: the images have changed since the run began, or the keys of `config.toml` that divide them: restore them, or begin a new run",
+        run.display()
+    )
+}
+
+/// How often each level stands in the images.
+fn count(images: &Grids, codec: &PixelCodec) -> Vec<u64> {
+    let mut counts = vec![0; codec.levels()];
+    let mut grid = vec![0; codec.extent().pixels()];
+    for stream in 0..COUNTED {
+        images.draw(&mut ChainRng::new(0, stream), &mut grid);
+        grid.iter().for_each(|&token: &Token| counts[token as usize] += 1);
+    }
+    counts
+}

@@ -1,0 +1,100 @@
+//! Networks that judge images.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use glauber_fidelity::{FeatureNetwork, Features, Found, Recognition};
+use glauber_pixels::{Example, Image};
+
+use super::sets::Set;
+use super::settings::JudgementSettings;
+use crate::error::{Context, Result, bail, ensure};
+
+/// Images that are made and judged at a time.
+const BATCH: usize = 256;
+
+/// The network that gives the features, and the one that recognises classes.
+pub struct Judge {
+    features: FeatureNetwork,
+    /// Where it is another one.
+    classifier: Option<FeatureNetwork>,
+    /// How many classes are recognised; 0 where the networks know none of the run's.
+    classes: usize,
+}
+
+/// What is found in a set of images.
+pub struct Verdict {
+    pub features: Features,
+    /// Of those whose class is known; none where there are no such images.
+    pub recognition: Option<Recognition>,
+    /// How many images each class has, shape `[class]`; empty where none is known.
+    pub by_class: Vec<usize>,
+}
+
+impl Judge {
+    /// Loads what the settings name; `names` are the classes of the run's images.
+    pub fn load(settings: &JudgementSettings, names: &[String], device: &Device) -> Result<Self> {
+        let load = |path: &Path| FeatureNetwork::load(path, device);
+        let classifier = settings.classifier.as_deref().map(load).transpose().context("`--classifier`")?;
+        if let (Some(network), Some(path)) = (&classifier, &settings.classifier) {
+            check_classes(&network.config().classes, names, path)?;
+        }
+        let features = settings.features.as_deref().map(load).transpose().context("`--features`")?;
+        let (features, classifier) = match (features, classifier) {
+            (Some(features), classifier) => (features, classifier),
+            (None, Some(classifier)) => (classifier, None),
+            (None, None) => bail!("give `--classifier DIR` or `--features DIR`"),
+        };
+        let known = &classifier.as_ref().unwrap_or(&features).config().classes;
+        let classes = if known == names { names.len() } else { 0 };
+        Ok(Self { features, classifier, classes })
+    }
+
+    /// Numbers of a feature vector.
+    pub fn dim(&self) -> usize {
+        self.features.dim()
+    }
+
+    /// Looks at every image of a set.
+    pub fn examine(&self, set: &Set<'_>) -> Result<Verdict> {
+        let mut features = Features::empty(self.dim())?;
+        let mut recognition = Recognition::none(self.classes);
+        let mut by_class = Vec::new();
+        for first in (0..set.len()).step_by(BATCH) {
+            let examples = set.images(first..set.len().min(first + BATCH))?.into_iter();
+            let (images, classes): (Vec<Image>, Vec<_>) =
+                examples.map(|Example { image, class }| (image, class)).unzip();
+            for &class in classes.iter().flatten() {
+                by_class.resize(by_class.len().max(class + 1), 0);
+                by_class[class] += 1;
+            }
+            let Found { features: more, classes: own } = self.features.examine(&images)?;
+            features.append(&more)?;
+            if self.classes == 0 {
+                continue;
+            }
+            let found = match &self.classifier {
+                Some(classifier) => Some(classifier.classify(&images)?),
+                None => own,
+            };
+            for (class, found) in classes.iter().zip(found.unwrap_or_default()) {
+                class.iter().for_each(|&class| recognition.add(class, found));
+            }
+        }
+        let recognition = Some(recognition).filter(|recognition| recognition.total() > 0);
+        Ok(Verdict { features, recognition, by_class })
+    }
+}
+
+/// A classifier must know the classes of the run's images, in their order, where these have any.
+fn check_classes(found: &[String], expected: &[String], path: &Path) -> Result<()> {
+    let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    ensure!(
+        expected.is_empty() || found == expected,
+        "`--classifier {}`: its classes are {}, those of the run's images {}",
+        path.display(),
+        list(found),
+        list(expected)
+    );
+    Ok(())
+}

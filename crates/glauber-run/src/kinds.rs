@@ -1,0 +1,58 @@
+//! What a folder holds that a command was given.
+
+use std::path::Path;
+
+use glauber_train::RunFolder;
+
+use crate::error::{Context, Result, bail};
+use crate::tokenizer_run;
+
+/// Kinds of folders that this program writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The run of an image tokenizer.
+    TokenizerRun,
+    /// An image tokenizer itself.
+    Tokenizer,
+    /// A feature network, perhaps a classifier.
+    FeatureNetwork,
+    /// The run of a model, or nothing known.
+    Run,
+}
+
+impl Kind {
+    /// What a folder holds.
+    pub fn of(folder: &Path) -> Self {
+        let has = |name: &str| folder.join(name).is_file();
+        if has("vocabulary.json") {
+            Self::Run
+        } else if has("network.toml") {
+            Self::FeatureNetwork
+        } else if has("tokenizer.toml") {
+            Self::Tokenizer
+        } else if tokenizer_run::is_run(folder) {
+            Self::TokenizerRun
+        } else {
+            Self::Run
+        }
+    }
+}
+
+/// Opens the folder of a model's run.
+///
+/// # Errors
+/// When it is none; then what else it is.
+pub fn open_run(folder: &Path) -> Result<RunFolder> {
+    let shown = folder.display();
+    match Kind::of(folder) {
+        Kind::Run => RunFolder::open(folder).with_context(|| format!("`--run {shown}`")),
+        Kind::TokenizerRun | Kind::Tokenizer => bail!(
+            "`--run {shown}`: that is an image tokenizer, not the run of a model: train one through it with \
+             `train image --tokenizer {shown}`"
+        ),
+        Kind::FeatureNetwork => bail!(
+            "`--run {shown}`: that is a classifier or feature network, not the run of a model: it is for `fidelity --classifier` or \
+             `--features`"
+        ),
+    }
+}

@@ -1,0 +1,50 @@
+//! Finished runs: loaded, sampled, filled in, bounded and judged. And what runs are made of: their data, their journal, how they begin.
+//!
+//! ```no_run
+//! # fn main() -> glauber_run::Result<()> {
+//! # let device = burn::tensor::Device::default();
+//! use glauber_run::{Sampling, Trained};
+//!
+//! let trained = Trained::load("runs/mine".as_ref(), &device)?;
+//! let sampling = Sampling::heat_bath(&trained.schedule);
+//! let (sequences, _) = sampling.draw(&trained.conditional(&trained.schedule)?, 4, 42, &mut |_| {})?;
+//! for tokens in sequences.iter() {
+//!     println!("{}", trained.render(tokens)?);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The library prints nothing and reads no clock: whatever there is to say goes to a callback or an observer. On burn's CPU device layers are
+//! slow without the feature `cpu`, which fuses them.
+
+pub mod classifier;
+mod drawer;
+mod error;
+pub mod evaluation;
+mod film;
+pub mod images;
+mod infill;
+mod journal;
+pub mod judgement;
+mod kinds;
+pub mod markov;
+mod painting;
+mod ranks;
+mod sampling;
+pub mod sudoku;
+pub mod text;
+pub mod tokenizer_run;
+mod trained;
+pub mod training;
+
+pub use drawer::{DrawPlace, Drawer};
+pub use error::{Result, RunError, one_line};
+pub use film::Film;
+pub use infill::{Alternative, Infill};
+pub use journal::{Clock, Journal, Moment, Outcome, PROGRESS, Standing};
+pub use kinds::{Kind, open_run};
+pub use painting::{Painting, held_out};
+pub use ranks::{Rank, gathered};
+pub use sampling::{MOST_CHAINS, SamplerKind, SamplerSettings, Sampling, check_count, summary};
+pub use trained::{Blocks, Trained, load_codec};

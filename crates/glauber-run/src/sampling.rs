@@ -1,0 +1,313 @@
+//! How sequences are drawn: the one place where a sampler is chosen.
+
+use std::ops::ControlFlow;
+
+use burn::tensor::Device;
+use glauber_chain::{
+    ChainRng, Chains, ChangesPerEvaluation, DrawControls, HeatBath, Lazy, ReverseSampler, Sampler, SiteConditional,
+    SkipAhead, SkipAheadSampler, StepDiagnostics,
+};
+use glauber_model::{Network, NetworkKind};
+use glauber_schedule::Schedule;
+use glauber_tokens::{Step, TokenBatch};
+use glauber_train::{NetworkConditional, Objective, TrainError};
+
+use crate::drawer::Drawer;
+use crate::error::{Context, Result, bail, ensure, one_line};
+use crate::trained::{Blocks, Trained};
+
+/// Chains that run at once: each holds its tokens and a row of conditionals.
+pub const MOST_CHAINS: usize = 4096;
+
+/// Checks a number of chains.
+///
+/// # Errors
+/// When there are none or too many; `flag` is the one to change.
+pub fn check_count(flag: &str, count: usize) -> Result<()> {
+    ensure!((1..=MOST_CHAINS).contains(&count), "`{flag}` is {count}, expected a number in 1..={MOST_CHAINS}");
+    Ok(())
+}
+
+/// How the reverse chain undoes the steps of the forward chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SamplerKind {
+    /// Redraws each site that it touches from its conditional, whatever stands there.
+    #[default]
+    HeatBath,
+    /// Draws from the posterior given what stands there: most steps change nothing.
+    Lazy,
+    /// The lazy chain, the network evaluated for all sites at once and again only after changes.
+    SkipAhead,
+}
+
+impl SamplerKind {
+    /// The name that people give it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HeatBath => "heat-bath",
+            Self::Lazy => "lazy",
+            Self::SkipAhead => "skip-ahead",
+        }
+    }
+}
+
+/// What is asked of a sampler. The default is the heat bath of the training.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct SamplerSettings {
+    /// How the steps are undone.
+    pub sampler: SamplerKind,
+    /// Temperature and truncation of the draws.
+    pub controls: DrawControls,
+    /// With skip-ahead: changes until the network is evaluated again; by default 1, the reference.
+    pub changes_per_eval: Option<ChangesPerEvaluation>,
+    /// With skip-ahead: steps after which it is evaluated again in any case; by default a 32nd of those of the chain.
+    pub conditioning_window: Option<usize>,
+    /// Sweeps of the chain; by default those of the training.
+    pub sweeps: Option<usize>,
+    /// Sites that are redrawn together; by default as in training.
+    pub blocks: Option<Blocks>,
+    /// ReDeNoise: steps that finished sequences are taken forward by.
+    pub renoise_steps: Option<usize>,
+    /// Rounds of it; by default 1.
+    pub rounds: Option<usize>,
+}
+
+/// A sampler with all its settings.
+#[derive(Debug)]
+pub struct Sampling {
+    sampler: Box<dyn Sampler>,
+    /// The controls of heat bath, where that is the kernel: the device draws by no other.
+    heat_bath: Option<DrawControls>,
+    /// ReDeNoise: the time to go back to, and how often.
+    redenoise: Option<(Step, usize)>,
+}
+
+impl Sampling {
+    /// A sampler, once.
+    pub fn new(sampler: Box<dyn Sampler>) -> Self {
+        Self { sampler, heat_bath: None, redenoise: None }
+    }
+
+    /// Heat bath down a schedule.
+    pub fn heat_bath(schedule: &Schedule) -> Self {
+        let kernel = HeatBath::default();
+        let sampler = Box::new(ReverseSampler::new(schedule.clone(), kernel));
+        Self { heat_bath: Some(kernel.controls()), ..Self::new(sampler) }
+    }
+
+    /// What the settings ask of a run.
+    ///
+    /// # Errors
+    /// When a setting is out of range, or is for another sampler.
+    pub fn of(trained: &Trained, settings: &SamplerSettings) -> Result<Self> {
+        let schedule = trained.schedule_with(settings.sweeps, settings.blocks)?;
+        let masked_query = trained.config.model.network == NetworkKind::MaskedQuery;
+        if masked_query && settings.sampler == SamplerKind::SkipAhead {
+            tracing::warn!(
+                "a masked-query network gives one site a pass: `--sampler skip-ahead` asks it for all of them"
+            );
+        }
+        let horizon = schedule.horizon();
+        let redenoise = match (settings.renoise_steps, settings.rounds) {
+            (None, None) => None,
+            (None, Some(_)) => bail!("`--rounds` needs `--renoise-steps`: how far each round goes back"),
+            (Some(time), _) if !(1..=horizon).contains(&time) => {
+                bail!("`--renoise-steps` is {time}, expected a number in 1..={horizon}, the steps of the chain")
+            }
+            (Some(time), rounds) => Some((time, rounds.unwrap_or(1))),
+        };
+        let heat_bath = (settings.sampler == SamplerKind::HeatBath).then_some(settings.controls);
+        Ok(Self { sampler: sampler(schedule, settings)?, heat_bath, redenoise })
+    }
+
+    /// Draws of a network while it is trained: [`draw`](Self::draw) by its heat bath.
+    ///
+    /// # Errors
+    /// [`TrainError::Sampling`], and when the network does not fit to the schedule.
+    pub fn of_network(
+        network: &Network,
+        objective: &dyn Objective,
+        schedule: &Schedule,
+        device: &Device,
+        count: usize,
+        seed: u64,
+    ) -> Result<TokenBatch, TrainError> {
+        let conditional = NetworkConditional::new(network, objective, schedule, device)?;
+        let drawn = Self::heat_bath(schedule).draw(&conditional, count, seed, &mut |_| {});
+        drawn.map(|(sequences, _)| sequences).map_err(|error| TrainError::Sampling(one_line(&error)))
+    }
+
+    /// The controls of heat bath, where that is the method.
+    pub fn heat_bath_controls(&self) -> Option<DrawControls> {
+        self.heat_bath
+    }
+
+    /// The schedule.
+    pub fn schedule(&self) -> &Schedule {
+        self.sampler.schedule()
+    }
+
+    /// Steps that each chain goes down, all rounds together.
+    pub fn steps(&self) -> usize {
+        self.schedule().horizon() + self.redenoise.map_or(0, |(time, rounds)| time * rounds)
+    }
+
+    /// Draws sequences from noise, row `i` with stream `i` of `seed`. `progress` is told the steps done, a mean over the chains.
+    ///
+    /// # Errors
+    /// When the conditional is of other sites or tokens, or fails.
+    pub fn draw(
+        &self,
+        conditional: &dyn SiteConditional,
+        count: usize,
+        seed: u64,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<(TokenBatch, StepDiagnostics)> {
+        let mut chains = self.start(count, seed);
+        let done = self.run(&Drawer::host(conditional), &mut chains, progress)?;
+        Ok((chains.into_parts().0, done))
+    }
+
+    /// [`draw`](Self::draw) over threads, for conditionals that are cheap to evaluate.
+    ///
+    /// # Errors
+    /// As [`draw`](Self::draw), and when ReDeNoise is asked for.
+    pub fn draw_parallel(
+        &self,
+        conditional: &(dyn SiteConditional + Sync),
+        count: usize,
+        seed: u64,
+    ) -> Result<(TokenBatch, StepDiagnostics)> {
+        ensure!(self.redenoise.is_none(), "several rounds are not run in parallel");
+        let mut chains = self.start(count, seed);
+        let done = self.sampler.sample_parallel(conditional, &mut chains);
+        Ok((chains.into_parts().0, with_passes(done.context("sampling")?, conditional.passes())))
+    }
+
+    /// Chains at the noise law.
+    pub fn start(&self, count: usize, seed: u64) -> Chains {
+        self.start_with(ChainRng::streams(seed, count))
+    }
+
+    /// Chains at the noise law, one for each generator.
+    pub fn start_with(&self, rngs: Vec<ChainRng>) -> Chains {
+        Chains::from_noise(self.schedule(), rngs)
+    }
+
+    /// Runs chains at the noise law down to time 0, and through the rounds of ReDeNoise.
+    ///
+    /// # Errors
+    /// When the chains do not fit to what draws, or that fails.
+    pub fn run(
+        &self,
+        drawer: &Drawer<'_>,
+        chains: &mut Chains,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<StepDiagnostics> {
+        let horizon = self.schedule().horizon();
+        let mut done = self.down(drawer, chains, horizon, &mut |time| progress(horizon - time))?;
+        let (time, rounds) = self.redenoise.unwrap_or_default();
+        for round in 1..=rounds {
+            chains.renoise(self.schedule(), time)?;
+            done += self.down(drawer, chains, time, &mut |now| progress(horizon + round * time - now))?;
+        }
+        Ok(done)
+    }
+
+    /// [`run`](Self::run) in about so many stages: `watch` sees the chains at noise, after each stage and at the end.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_watched(
+        &self,
+        drawer: &Drawer<'_>,
+        chains: &mut Chains,
+        stages: usize,
+        watch: &mut dyn FnMut(&Chains),
+    ) -> Result<StepDiagnostics> {
+        let mut done = StepDiagnostics::default();
+        let stride = self.steps().div_ceil(stages).max(1);
+        let (time, rounds) = self.redenoise.unwrap_or_default();
+        watch(chains);
+        for round in 0..=rounds {
+            let mut at = self.schedule().horizon();
+            if round > 0 {
+                chains.renoise(self.schedule(), time)?;
+                at = time;
+            }
+            while at > 0 {
+                let to = at.saturating_sub(stride);
+                done += self.between(drawer, chains, at, to, &mut |_| {})?;
+                watch(chains);
+                at = to;
+            }
+        }
+        Ok(done)
+    }
+
+    /// From a time down to time 0; `progress` is told the mean time of the chains.
+    fn down(
+        &self,
+        drawer: &Drawer<'_>,
+        chains: &mut Chains,
+        from: Step,
+        progress: &mut dyn FnMut(Step),
+    ) -> Result<StepDiagnostics> {
+        self.between(drawer, chains, from, 0, progress)
+    }
+
+    fn between(
+        &self,
+        drawer: &Drawer<'_>,
+        chains: &mut Chains,
+        from: Step,
+        to: Step,
+        progress: &mut dyn FnMut(Step),
+    ) -> Result<StepDiagnostics> {
+        let conditional = match drawer {
+            Drawer::Host(conditional) => conditional.as_ref(),
+            Drawer::Device(sampler) => return sampler.undo(chains, from, to, progress).context("sampling"),
+        };
+        let done = self.sampler.run(conditional, chains, from, to, &mut |seen| {
+            progress(seen.step);
+            ControlFlow::Continue(())
+        });
+        Ok(with_passes(done.context("sampling")?, conditional.passes()))
+    }
+}
+
+/// Counts as evaluations how often a sequence passed through the network: guidance asks it twice, with the class and without.
+fn with_passes(done: StepDiagnostics, passes: u64) -> StepDiagnostics {
+    StepDiagnostics { evaluations: done.evaluations * passes, ..done }
+}
+
+fn sampler(schedule: Schedule, settings: &SamplerSettings) -> Result<Box<dyn Sampler>> {
+    let &SamplerSettings { sampler, controls, changes_per_eval, conditioning_window, .. } = settings;
+    let skips = sampler == SamplerKind::SkipAhead;
+    for (flag, given) in
+        [("--changes-per-eval", changes_per_eval.is_some()), ("--conditioning-window", conditioning_window.is_some())]
+    {
+        ensure!(skips || !given, "`{flag}` needs `--sampler skip-ahead`");
+    }
+    Ok(match sampler {
+        SamplerKind::HeatBath => Box::new(ReverseSampler::new(schedule, HeatBath::new(controls)?)),
+        SamplerKind::Lazy => Box::new(ReverseSampler::new(schedule, Lazy::new(controls)?)),
+        SamplerKind::SkipAhead => {
+            let changes = changes_per_eval.unwrap_or(ChangesPerEvaluation::Fixed(1));
+            let window = conditioning_window.or(SkipAhead::adaptive(&schedule).window());
+            ensure!(window != Some(0), "`--conditioning-window` is 0, expected at least 1 step");
+            Box::new(SkipAheadSampler::new(schedule, SkipAhead::new(changes, window, controls)?))
+        }
+    })
+}
+
+/// What drawing `count` sequences took, for stderr.
+pub fn summary(done: StepDiagnostics, count: usize) -> String {
+    let each = |number: u64| number as f64 / count as f64;
+    format!(
+        "for each of {count} sequences: {:.1} evaluations, {:.1} steps, {:.1} changes",
+        each(done.evaluations),
+        each(done.updates),
+        each(done.changes)
+    )
+}

@@ -1,0 +1,60 @@
+//! How well a tokenizer carries held-out images.
+
+use burn::tensor::Device;
+use glauber_image::{CodebookUsage, ImageTokenizer};
+use glauber_pixels::{Image, PixelError, SheetStyle, comparison_sheet, psnr, ssim};
+
+use super::data;
+use crate::error::Result;
+
+/// What an image counts as at most, in decibels: the ratio of one that comes back exactly is infinite.
+const PERFECT: f64 = 100.0;
+/// Images on a sheet are enlarged to about this many pixels a side.
+const SHOWN_SIDE: usize = 96;
+/// Images side by side on a sheet.
+const COLUMNS: usize = 8;
+
+/// Means over images.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Quality {
+    /// Peak signal-to-noise ratio, decibels.
+    pub psnr: f64,
+    /// Structural similarity; none for images smaller than its window.
+    pub ssim: Option<f64>,
+    /// Which tokens all the images use.
+    pub usage: CodebookUsage,
+}
+
+/// Sends images through tokens and back.
+pub fn evaluate(tokenizer: &ImageTokenizer, images: &[Image], device: &Device) -> Result<(Quality, Vec<Image>)> {
+    let tokens = tokenizer.encode(data::tensor(images, device))?;
+    let planes: Vec<f32> = tokenizer.decode(&tokens)?.into_data().iter().collect();
+    let size = planes.len() / images.len();
+    let back = images.iter().zip(planes.chunks_exact(size));
+    let back = back.map(|(image, planes)| Image::from_planes(image.extent(), image.colours(), planes));
+    let back = back.collect::<Result<Vec<Image>, PixelError>>()?;
+    let ratio: Result<Vec<f64>, PixelError> =
+        images.iter().zip(&back).map(|(image, back)| Ok(psnr(image, back)?.min(PERFECT))).collect();
+    let similarity: Result<Vec<f64>, PixelError> =
+        images.iter().zip(&back).map(|(image, back)| ssim(image, back)).collect();
+    let similarity = match similarity {
+        Err(PixelError::TooSmall { .. }) => None,
+        similarity => Some(mean(&similarity?)),
+    };
+    let indices = tokens.as_slice().iter().map(|&token| token as usize);
+    let usage = CodebookUsage::of(indices, tokenizer.vocab_size());
+    Ok((Quality { psnr: mean(&ratio?), ssim: similarity, usage }, back))
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// Rows of originals, below each the row of their reconstructions.
+pub fn sheet(originals: &[Image], reconstructions: &[Image], shown: usize) -> Result<Image> {
+    let shown = shown.min(originals.len());
+    let side = originals.first().map_or(1, |image| image.extent().height());
+    let scale = SHOWN_SIDE.div_ceil(side).clamp(1, 8);
+    let style = SheetStyle { columns: COLUMNS, scale, ..SheetStyle::default() };
+    Ok(comparison_sheet(&originals[..shown], &reconstructions[..shown], &style)?)
+}

@@ -1,0 +1,152 @@
+//! Runs of image tokenizers: their folder, their training, and a look at them from outside.
+
+mod config;
+mod data;
+mod evaluation;
+mod folder;
+mod look;
+mod metrics;
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use glauber_image::{ImageTokenizer, TokenizerTrainer};
+use glauber_pixels::{Image, ImageSource};
+use glauber_train::{Event, Flow, Observer};
+
+use crate::error::{Context, Result};
+
+pub use config::{DataTable, RunTable, TokenizerRunConfig};
+pub use data::held_out;
+pub use folder::TokenizerRun;
+pub use look::{is_run, look};
+pub use metrics::MetricLine;
+
+use metrics::State;
+
+/// Told how the training of a tokenizer goes.
+pub trait TokenizerObserver: Observer {
+    /// Held-out images were sent through tokens and back; the tokenizer has so many tokens.
+    fn evaluated(&mut self, line: &MetricLine, entries: usize);
+}
+
+/// A run under way.
+pub struct TokenizerTraining {
+    run: TokenizerRun,
+    config: TokenizerRunConfig,
+    trainer: TokenizerTrainer,
+    state: State,
+    metrics: Vec<MetricLine>,
+    /// The evaluations as JSON lines: parsing may round the last digit.
+    metric_text: String,
+    held_out: Vec<Image>,
+    device: Device,
+}
+
+impl TokenizerTraining {
+    /// Goes on where the newest checkpoint stands, or begins with the fresh trainer where there is none. What is made of the checkpoint is
+    /// made again: a kill may have come between the two.
+    ///
+    /// # Errors
+    /// When a checkpoint is damaged, or the folder cannot be written.
+    pub fn start(
+        run: TokenizerRun,
+        config: TokenizerRunConfig,
+        fresh: TokenizerTrainer,
+        held_out: Vec<Image>,
+        device: &Device,
+    ) -> Result<Self> {
+        let latest = run.latest(&config, device)?;
+        let resumed = latest.is_some();
+        let (trainer, state, metric_text) = latest.unwrap_or_else(|| (fresh, State::default(), String::new()));
+        let parse = |line| serde_json::from_str(line).context("metrics.jsonl of the newest checkpoint");
+        let metrics = metric_text.lines().map(parse).collect::<Result<Vec<MetricLine>>>()?;
+        if resumed {
+            run.publish(&trainer, &metric_text, &metrics, config.run.keep_checkpoints)?;
+        }
+        Ok(Self { run, config, trainer, state, metrics, metric_text, held_out, device: device.clone() })
+    }
+
+    /// The same as a training of so many steps in all.
+    ///
+    /// # Errors
+    /// When more are done, or the configuration cannot be written.
+    pub fn of_steps(mut self, steps: usize) -> Result<Self> {
+        self.run.set_steps(&mut self.config, steps, self.trainer.steps())?;
+        self.trainer = self.trainer.of_steps(steps);
+        Ok(self)
+    }
+
+    /// The same with so many micro-batches computed side by side.
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.trainer = self.trainer.with_threads(threads);
+        self
+    }
+
+    /// What it is made of.
+    pub fn config(&self) -> &TokenizerRunConfig {
+        &self.config
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.run.path()
+    }
+
+    /// Steps done.
+    pub fn steps(&self) -> usize {
+        self.trainer.steps()
+    }
+
+    /// Number of weights of the autoencoder.
+    pub fn weights(&self) -> usize {
+        self.trainer.model().weights()
+    }
+
+    /// The last evaluation.
+    pub fn last(&self) -> Option<&MetricLine> {
+        self.metrics.last()
+    }
+
+    /// Trains until the last step, or until it is to stop; a checkpoint is written either way.
+    ///
+    /// # Errors
+    /// When the loss is no number, an image cannot be read, or the folder cannot be written.
+    pub fn run(&mut self, images: &dyn ImageSource, progress: &mut dyn TokenizerObserver) -> Result<Flow> {
+        let (table, steps) = (self.config.run.clone(), self.config.train.steps);
+        let before = self.state.seconds;
+        let mut flow = Flow::Continue;
+        while self.trainer.steps() < steps && flow == Flow::Continue {
+            let batch = data::batch(images, self.config.seed, self.trainer.steps(), table.batch);
+            let losses = self.trainer.step(data::tensor(&batch, &self.device))?;
+            let step = self.trainer.steps();
+            self.state.sums.add(&losses);
+            self.state.seconds = before + progress.seconds();
+            flow = progress.notice(Event::Step { step, loss: losses.total });
+            let last = step == steps;
+            if last || step.is_multiple_of(table.evaluate_every) {
+                self.evaluate(progress)?;
+            }
+            if last || flow == Flow::Stop || step.is_multiple_of(table.checkpoint_every) {
+                self.run.save(&self.config, &self.trainer, &self.state, &self.metric_text)?;
+                self.run.publish(&self.trainer, &self.metric_text, &self.metrics, table.keep_checkpoints)?;
+            }
+        }
+        Ok(flow)
+    }
+
+    /// Sends the held-out images through tokens and back, and shows some of them.
+    fn evaluate(&mut self, progress: &mut dyn TokenizerObserver) -> Result<()> {
+        let (step, sizes) = (self.trainer.steps(), &self.config.model);
+        let tokenizer = ImageTokenizer::new(self.trainer.model(), [sizes.image_size; 2])?;
+        let (quality, back) = evaluation::evaluate(&tokenizer, &self.held_out, &self.device)?;
+        let line = MetricLine::new(step, &self.state, &quality);
+        self.state.sums = metrics::Sums::default();
+        let sheet = evaluation::sheet(&self.held_out, &back, self.config.run.shown)?;
+        self.run.write(&format!("reconstructions-{step}.png"), &sheet.to_png()?)?;
+        progress.evaluated(&line, sizes.vocab_size());
+        self.metric_text += &(serde_json::to_string(&line)? + "\n");
+        self.metrics.push(line);
+        Ok(())
+    }
+}

@@ -1,0 +1,258 @@
+//! A trained run, loaded to be sampled and evaluated.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use glauber_chain::{Guided, SiteConditional};
+use glauber_model::Network;
+use glauber_schedule::{OrderConfig, Schedule, ScheduleConfig};
+use glauber_sudoku::SudokuCodec;
+use glauber_text::TextCodec;
+use glauber_tokens::{Codec, Token};
+use glauber_train::{DataConfig, NetworkConditional, RunConfig, RunFolder, TrainingState, Vocabulary};
+
+use crate::error::{Context, Result, bail, ensure};
+use crate::images::PictureCodec;
+use crate::kinds::open_run;
+use crate::sudoku;
+
+/// Sites that are redrawn together. Exact where they are independent given the rest; with a network an approximation, the worse the
+/// nearer they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blocks {
+    /// At most so many, spread over the sequence (`--block`).
+    Strided(usize),
+    /// Those of a grid that are so many rows or columns apart (`--apart`).
+    Spaced(usize),
+}
+
+/// A network with all it needs to be sampled.
+pub struct Trained {
+    /// The averaged weights.
+    pub network: Network,
+    /// Where its training stands.
+    pub state: TrainingState,
+    /// What it was trained with.
+    pub config: RunConfig,
+    /// What the data decided.
+    pub vocabulary: Vocabulary,
+    /// The forward chain that the network was trained on.
+    pub schedule: Schedule,
+    /// Where the network is.
+    pub device: Device,
+    folder: RunFolder,
+    codec: Option<TextCodec>,
+}
+
+impl Trained {
+    /// Loads the averaged weights of a run's newest checkpoint.
+    ///
+    /// # Errors
+    /// When the folder is no run's, has no checkpoint yet, or a file in it is damaged.
+    pub fn load(run: &Path, device: &Device) -> Result<Self> {
+        let folder = open_run(run)?;
+        let vocabulary = folder.vocabulary()?;
+        let config = folder.config()?;
+        folder.check_config()?;
+        let codec = match config.data {
+            DataConfig::Text { .. } => Some(load_codec(&folder, &vocabulary)?),
+            DataConfig::Markov { .. } | DataConfig::Image(_) | DataConfig::Sudoku { .. } => None,
+        };
+        let (network, state) = folder.load_average(device)?;
+        if folder.checkpoints()?.pop().is_some_and(|newest| newest.step > state.step) {
+            tracing::warn!("{}: the newest checkpoint cannot be read; this is step {}", run.display(), state.step);
+        }
+        Ok(Self {
+            network,
+            state,
+            config,
+            vocabulary,
+            schedule: folder.schedule()?,
+            device: device.clone(),
+            folder,
+            codec,
+        })
+    }
+
+    /// What encodes and decodes the images of a run on images; `None` for other runs.
+    ///
+    /// # Errors
+    /// When the run's tokenizer is not there, or is another.
+    pub fn pictures(&self) -> Result<Option<PictureCodec>> {
+        let DataConfig::Image(image) = &self.config.data else { return Ok(None) };
+        PictureCodec::of_run(&self.folder, image, &self.vocabulary, &self.device).map(Some)
+    }
+
+    /// The run's folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The text codec of a run on text.
+    ///
+    /// # Errors
+    /// When the run is on something else.
+    pub fn codec(&self) -> Result<&TextCodec> {
+        self.codec.as_ref().with_context(|| {
+            format!("{}: this run was not trained on text; `glauber info` tells what it is", self.path().display())
+        })
+    }
+
+    /// A sequence as text, as a grid, or as the numbers of its tokens.
+    ///
+    /// # Errors
+    /// When a token is none of the run's.
+    pub fn render(&self, tokens: &[Token]) -> Result<String> {
+        Ok(match (&self.codec, &self.config.data) {
+            (Some(codec), _) => codec.decode(tokens)?,
+            (None, DataConfig::Sudoku { .. }) => SudokuCodec::new(sudoku::size(&self.config)?).pretty(tokens, None)?,
+            (None, DataConfig::Text { .. } | DataConfig::Markov { .. } | DataConfig::Image(_)) => {
+                tokens.iter().map(Token::to_string).collect::<Vec<_>>().join(" ")
+            }
+        })
+    }
+
+    /// How often each token stands in the training data, as a law, shape `[token]`.
+    pub fn frequencies(&self) -> Vec<f64> {
+        let counts = &self.vocabulary.counts;
+        let total: u64 = counts.iter().sum();
+        counts.iter().map(|&count| count as f64 / total as f64).collect()
+    }
+
+    /// The forward chain in another number of sweeps (`--sweeps`), or with blocks of sites far apart at a step.
+    ///
+    /// # Errors
+    /// When there is no such chain of the run's sites.
+    pub fn schedule_with(&self, sweeps: Option<usize>, blocks: Option<Blocks>) -> Result<Schedule> {
+        let mut schedule = self.schedule.clone();
+        if let Some(blocks) = blocks {
+            let order = self.block_order(blocks)?;
+            let config = ScheduleConfig { order, ..self.config.schedule.clone() };
+            let Vocabulary { size, counts, mask, .. } = &self.vocabulary;
+            let of_blocks = Schedule::from_config(&config, schedule.len(), *size, Some(counts), *mask);
+            schedule = of_blocks.context("`--block` or `--apart`")?;
+        }
+        if let Some(sweeps) = sweeps {
+            ensure!((1..=1 << 16).contains(&sweeps), "`--sweeps` is {sweeps}, expected a number in 1..={}", 1 << 16);
+            schedule = schedule.with_sweeps(sweeps).context("`--sweeps`")?;
+        }
+        Ok(schedule)
+    }
+
+    fn block_order(&self, blocks: Blocks) -> Result<OrderConfig> {
+        let len = self.schedule.len();
+        match blocks {
+            Blocks::Strided(block) => {
+                ensure!((1..=len).contains(&block), "`--block` is {block}, expected a number in 1..={len}");
+                Ok(OrderConfig::Strided { block })
+            }
+            Blocks::Spaced(spacing) => {
+                let Some([height, width]) = self.config.data.grid() else {
+                    bail!("`--apart`: the sites of {} are no grid; `--block` is for any run", self.path().display());
+                };
+                let most = height.max(width);
+                ensure!((1..=most).contains(&spacing), "`--apart` is {spacing}, expected a number in 1..={most}");
+                Ok(OrderConfig::Spaced { height, width, spacing })
+            }
+        }
+    }
+
+    /// The seam of the network under a schedule, all classes together.
+    ///
+    /// # Errors
+    /// When the schedule is of other sites or tokens.
+    pub fn conditional<'a>(&'a self, schedule: &'a Schedule) -> Result<NetworkConditional<'a>> {
+        let fitted = NetworkConditional::new(&self.network, self.config.train.objective, schedule, &self.device);
+        fitted.with_context(|| self.path().display().to_string())
+    }
+
+    /// The seam of the network under a schedule, for a class by its number and the guidance towards it.
+    ///
+    /// # Errors
+    /// When the network knows no such class, or there is guidance towards none.
+    pub fn conditional_of_class<'a>(
+        &'a self,
+        schedule: &'a Schedule,
+        class: Option<usize>,
+        guidance: Option<f64>,
+    ) -> Result<Box<dyn SiteConditional + 'a>> {
+        let of_class = self.conditional(schedule)?.of_class(class).context("`--class`")?;
+        Ok(match (guidance, class) {
+            (None, _) => Box::new(of_class),
+            (Some(_), None) => bail!("`--guidance` needs `--class`: the class to be emphasised"),
+            (Some(weight), Some(_)) => {
+                Box::new(Guided::new(of_class, self.conditional(schedule)?, weight).context("`--guidance`")?)
+            }
+        })
+    }
+
+    /// The number of the class that `--class` names or numbers. A name that is also the number of another class counts as the number.
+    ///
+    /// # Errors
+    /// When there is no such class.
+    pub fn class(&self, asked: Option<&str>) -> Result<Option<usize>> {
+        let Some(asked) = asked else { return Ok(None) };
+        let (run, names, classes) = (self.path().display(), &self.vocabulary.classes, self.config.model.classes);
+        ensure!(classes > 0, "`--class {asked}`: {run} was trained without classes");
+        let number = asked.parse().ok().filter(|&number| number < classes);
+        let named = names.iter().position(|name| name == asked);
+        if let (Some(number), Some(named)) = (number, named)
+            && number != named
+        {
+            tracing::warn!(
+                "`--class {asked}` is the class of this number, `{}`; `{asked}` has number {named}",
+                names[number]
+            );
+        }
+        let class = number.or(named);
+        ensure!(class.is_some(), "`--class {asked}`: {run} has {}", known(names, classes));
+        Ok(class)
+    }
+}
+
+/// The classes of a run in words, of many only the first.
+fn known(names: &[String], classes: usize) -> String {
+    const NAMED: usize = 20;
+    match names.len() {
+        0 => format!("the classes 0..{classes}, whose names it does not keep"),
+        count => {
+            let named = names.iter().take(NAMED).enumerate().map(|(number, name)| format!("{number} {name}"));
+            let more =
+                if count > NAMED { format!(" and {} more, see `glauber info`", count - NAMED) } else { String::new() };
+            format!("the classes {}{more}", named.collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+/// The text codec of a run, checked against the vocabulary that the run was trained with.
+///
+/// # Errors
+/// When it is not there, or is another.
+pub fn load_codec(folder: &RunFolder, vocabulary: &Vocabulary) -> Result<TextCodec> {
+    let path = folder.tokenizer();
+    let codec = TextCodec::load(&path)?;
+    let same = vocabulary.codec.as_deref() == Some(codec.fingerprint().as_str());
+    if !same || codec.vocab_size() != vocabulary.size {
+        bail!(
+            "{}: a tokenizer of {} tokens, not the one this run was trained with ({} tokens): restore the run's own file",
+            path.display(),
+            codec.vocab_size(),
+            vocabulary.size
+        );
+    }
+    Ok(codec)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_classes_the_first_are_named() {
+        let names: Vec<String> = (0..1000).map(|class| format!("class{class}")).collect();
+        assert_eq!(known(&names[..2], 2), "the classes 0 class0, 1 class1");
+        let many = known(&names, 1000);
+        assert!(many.ends_with("19 class19 and 980 more, see `glauber info`"), "{many}");
+        assert_eq!(known(&[], 3), "the classes 0..3, whose names it does not keep");
+    }
+}

@@ -1,0 +1,162 @@
+//! How a training begins, or goes on.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use glauber_train::{DataConfig, FolderLock, Run, RunCodec, RunConfig, RunFolder, Vocabulary};
+
+use crate::error::{Context, Result, bail, ensure};
+use crate::kinds::{Kind, open_run};
+use crate::ranks::Rank;
+
+/// Configuration and folder of a run to be continued, which `glauber train` calls a run of a `kind`. Whatever keeps it from going on is told
+/// before there is work.
+///
+/// # Errors
+/// When it cannot go on.
+pub fn resumed(folder: Option<&Path>, kind: &str, ranks: &Rank) -> Result<(RunConfig, PathBuf)> {
+    let folder = folder.context("`--resume` needs `--run DIR`")?;
+    check_resumed(folder, kind)?;
+    let run = open_run(folder)?;
+    // The first rank has taken the folder when others look at it.
+    if ranks.is_first() {
+        FolderLock::check_untaken(folder)?;
+        run.check_config()?;
+    }
+    Ok((run.config()?, folder.into()))
+}
+
+/// Checks that the run in a folder is of a kind, or names the command that resumes it.
+///
+/// # Errors
+/// When it is of another.
+pub fn check_resumed(folder: &Path, kind: &str) -> Result<()> {
+    let found = match Kind::of(folder) {
+        Kind::Run => RunFolder::open(folder).and_then(|run| run.config()).map_or(kind, |config| kind_of(&config.data)),
+        Kind::TokenizerRun => "image-tokenizer",
+        Kind::FeatureNetwork => {
+            bail!("`--run {}`: that is a classifier, whose training is not resumed: train a new one", folder.display())
+        }
+        Kind::Tokenizer => kind,
+    };
+    ensure!(
+        found == kind,
+        "`--run {0}`: that is a run of `train {found}`; resume it with `glauber train {found} --resume --run {0}`",
+        folder.display()
+    );
+    Ok(())
+}
+
+/// Checks that the data of a new run are of a kind, or names the command that trains on them.
+///
+/// # Errors
+/// When they are of another.
+pub fn check_kind(data: &DataConfig, kind: &str) -> Result<()> {
+    let found = kind_of(data);
+    ensure!(found == kind, "`data.kind` is \"{found}\": that is for `glauber train {found}`");
+    Ok(())
+}
+
+/// The folder of a new run: `--run`, or the first free `runs/NAME-001`, `runs/NAME-002`, … Whether a run can begin there is told before
+/// there is work.
+///
+/// # Errors
+/// When it cannot.
+pub fn new_run(run: Option<&Path>, name: &str) -> Result<PathBuf> {
+    let folder = free_run(run, name)?;
+    let resume = if RunFolder::open(&folder).is_ok() { " (`--resume` continues the run that is there)" } else { "" };
+    RunFolder::check_new(&folder).with_context(|| format!("`--run {}`{resume}", folder.display()))?;
+    Ok(folder)
+}
+
+/// As [`new_run`], with `--run` itself.
+///
+/// # Errors
+/// When no name is free.
+pub fn free_run(run: Option<&Path>, name: &str) -> Result<PathBuf> {
+    let numbered = |n: usize| PathBuf::from(format!("runs/{name}-{n:03}"));
+    let free = || (1..).map(numbered).find(|path| !path.exists());
+    run.map(Path::to_path_buf).or_else(free).context("no free name in `runs/`: give `--run DIR`")
+}
+
+/// What a training begins or goes on with.
+pub struct Beginning<'a> {
+    /// The configuration.
+    pub config: &'a RunConfig,
+    /// What the data decided.
+    pub vocabulary: &'a Vocabulary,
+    /// What is kept in the folder of the run beside it.
+    pub codec: Option<&'a dyn RunCodec>,
+    /// The folder.
+    pub folder: &'a Path,
+    /// Where it is computed.
+    pub device: &'a Device,
+    /// Whether the run is there and goes on.
+    pub resume: bool,
+    /// Steps that a run that goes on has in all, where that changes.
+    pub steps: Option<usize>,
+    /// Micro-batches computed side by side.
+    pub threads: usize,
+}
+
+impl Beginning<'_> {
+    /// The training, shared with other ranks where there are any. `say` is told what has changed.
+    ///
+    /// # Errors
+    /// When the parts do not fit together, or the folder cannot be written or read.
+    pub fn trainer(&self, ranks: &Rank, say: &mut dyn FnMut(&str)) -> Result<Run> {
+        let Beginning { config, vocabulary, codec, folder, device, resume, steps, threads } = *self;
+        if ranks.size() > 1 && ranks.is_first() {
+            // Before there is a folder that the others could not be told.
+            folder
+                .to_str()
+                .with_context(|| format!("`--run {}`: several ranks need a Unicode name", folder.display()))?;
+        }
+        let trainer = match (ranks.is_first(), resume) {
+            (false, _) => Run::join(folder, device, threads)?,
+            (true, true) => go_on(folder, steps, device, threads, say)?,
+            (true, false) => Run::begin(config.clone(), vocabulary, codec, folder, device, threads)?,
+        };
+        if ranks.size() > 1 && ranks.is_first() {
+            ranks.tell(folder)?;
+            let (size, micro_batches) = (ranks.size(), config.train.micro_batches);
+            if !micro_batches.is_multiple_of(size) {
+                tracing::warn!(
+                    "{micro_batches} micro-batches do not divide among {size} ranks: some wait for others at each step; a new run with `--set \
+                     train.micro_batches={size}`, or a multiple, uses them all"
+                );
+            }
+        }
+        ranks.share(trainer)
+    }
+}
+
+/// A run that goes on, made one of so many steps where that is asked for.
+fn go_on(
+    folder: &Path,
+    steps: Option<usize>,
+    device: &Device,
+    threads: usize,
+    say: &mut dyn FnMut(&str),
+) -> Result<Run> {
+    let mut trainer = Run::resume(folder, device, threads)?;
+    trainer.notes().iter().for_each(|note| tracing::warn!("{note}"));
+    if let Some(steps) = steps {
+        let of = trainer.config().train.steps;
+        trainer.set_steps(steps).context("`--steps`")?;
+        if steps != of {
+            say(&format!("a run of {steps} steps from step {} on, of {of} before", trainer.state().step));
+        }
+    }
+    Ok(trainer)
+}
+
+/// What `glauber train` calls a run on these data.
+pub fn kind_of(data: &DataConfig) -> &'static str {
+    match data {
+        DataConfig::Text { .. } => "text",
+        DataConfig::Markov { .. } => "markov",
+        DataConfig::Image(_) => "image",
+        DataConfig::Sudoku { .. } => "sudoku",
+    }
+}
