@@ -1,6 +1,6 @@
 """Our steps and PyTorch's on one card, block after block in turn: `.ci/gpu run` calls it where there is no cargo.
 
-    python3 benches/pytorch/card.py --program glauber --device cuda train --shape small
+    python3 benches/pytorch/card.py --program glauber-lab --device cuda train --shape small
 
 Prints a line for each side: milliseconds a step, the ratio to PyTorch eager, the floating-point operations a second that the step's count
 makes of it, and the card's memory that the process holds.

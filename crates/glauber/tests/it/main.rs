@@ -3,6 +3,9 @@
 #[path = "../../examples/class_conditional.rs"]
 #[allow(dead_code)]
 mod class_conditional;
+#[path = "../../examples/load_and_infill.rs"]
+#[allow(dead_code)]
+mod load_and_infill;
 #[path = "../../examples/own_data.rs"]
 #[allow(dead_code)]
 mod own_data;
@@ -55,4 +58,12 @@ fn data_of_ones_own_come_back_as_they_went_in() {
 fn a_class_is_drawn_and_guidance_emphasises_it() {
     let [plain, guided] = class_conditional::posteriors(150).unwrap();
     assert!(plain > 0.6 && guided > plain, "{plain}, guided {guided}");
+}
+
+#[test]
+fn a_finished_run_fills_gaps() {
+    let run = std::path::Path::new("../glauber-cli/tests/golden/text");
+    let best_first = load_and_infill::infill(run, "the ____ of").unwrap();
+    assert!(best_first.iter().all(|(_, text)| text.starts_with("the") && text.ends_with("of")), "{best_first:?}");
+    assert!(best_first.is_sorted_by(|a, b| a.0 >= b.0) && !best_first.is_empty());
 }
