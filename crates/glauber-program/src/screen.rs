@@ -9,7 +9,7 @@ use anyhow::Context;
 /// What kept something from being printed that was not waited for.
 static UNSAID: OnceLock<ErrorKind> = OnceLock::new();
 
-/// Stdout: text on a terminal is [shown](shown), elsewhere it stays as it is.
+/// Stdout: text on a terminal is [`shown`], elsewhere it stays as it is.
 pub fn out() -> Screen<StdoutLock<'static>> {
     let to = io::stdout().lock();
     Screen { terminal: to.is_terminal(), to }
