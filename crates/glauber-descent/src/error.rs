@@ -36,8 +36,16 @@ pub enum DescentError {
         /// The reason.
         source: std::io::Error,
     },
+    /// Numbers in a file are not finite.
+    #[error("{path}: {found}; the training that wrote it has diverged, or the file is damaged")]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// Which tensor holds what.
+        found: String,
+    },
     /// A file does not hold the tensors that are wanted.
-    #[error("{path}: {found}; expected the tensors of this module, whole and finite")]
+    #[error("{path}: {found}; expected the tensors of this module")]
     Malformed {
         /// The file.
         path: PathBuf,

@@ -1,6 +1,6 @@
 //! Modules and trainings on disk, as safetensors.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::path::Path;
 
 use burn::module::Module;
@@ -13,30 +13,34 @@ const WEIGHTS: &str = "weights.safetensors";
 const AVERAGE: &str = "average.safetensors";
 const MOMENTS: [&str; 2] = ["moment-1.safetensors", "moment-2.safetensors"];
 
-/// Writes the tensors of a module. Equal modules make equal files.
+/// Writes the tensors of a module, in place of a file that is there. Equal modules make equal files.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub fn save_module<M: Module>(path: &Path, module: &M) -> Result<(), DescentError> {
+    // The store's files are for their owner alone; this one is for whoever may read a new file there.
+    let file = OpenOptions::new().create(true).append(true).open(path).map_err(DescentError::io(path))?;
+    let permissions = file.metadata().map_err(DescentError::io(path))?.permissions();
     // The default metadata comes in random order.
-    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true).clear_metadata();
+    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true).clear_metadata().overwrite(true);
     let saved = store.collect_from(module);
-    saved.map_err(|error| DescentError::io(path)(std::io::Error::other(error.to_string())))
+    saved.map_err(|error| DescentError::io(path)(std::io::Error::other(error.to_string())))?;
+    fs::set_permissions(path, permissions).map_err(DescentError::io(path))
 }
 
 /// Reads the tensors of a module into one of the same sizes.
 ///
 /// # Errors
-/// [`DescentError::Malformed`] when the file is missing, damaged, of another module, or holds
-/// numbers that are not finite.
+/// [`DescentError::Malformed`] when the file is missing, damaged or of another module;
+/// [`DescentError::NotFinite`] names a tensor that holds NaN or infinity.
 pub fn load_module<M: Module>(path: &Path, module: &mut M) -> Result<(), DescentError> {
     if !path.is_file() {
         return Err(malformed(path, "the file is missing"));
     }
-    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true);
+    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true).map_indices_contiguous(false);
     for (name, stored) in store.get_all_tensors().map_err(|error| malformed(path, error))? {
         let data = bridge::to_data(stored).map_err(|error| malformed(path, error))?;
-        finite(name, data).map_err(|error| malformed(path, error))?;
+        finite(name, data).map_err(|found| DescentError::NotFinite { path: path.into(), found: found.to_string() })?;
     }
     let applied = store.apply_to(module).map_err(|error| malformed(path, error))?;
     match applied.unused.first() {
@@ -57,19 +61,10 @@ impl<M: Module + Sync> Trainer<M> {
     /// # Errors
     /// When a file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), DescentError> {
-        // The store's files are for their owner alone; these are for whoever may read the folder.
-        let probe = folder.join(".permissions");
-        fs::write(&probe, "").map_err(DescentError::io(&probe))?;
-        let permissions = fs::metadata(&probe).map_err(DescentError::io(&probe))?.permissions();
-        fs::remove_file(&probe).map_err(DescentError::io(&probe))?;
         let [first, second] = self.optimiser.moments.each_ref();
         let files = [WEIGHTS, AVERAGE, MOMENTS[0], MOMENTS[1]];
-        for (name, module) in files.into_iter().zip([&self.model, &self.average, first, second]) {
-            let path = folder.join(name);
-            save_module(&path, module)?;
-            fs::set_permissions(&path, permissions.clone()).map_err(DescentError::io(&path))?;
-        }
-        Ok(())
+        let modules = [&self.model, &self.average, first, second];
+        files.into_iter().zip(modules).try_for_each(|(name, module)| save_module(&folder.join(name), module))
     }
 
     /// Goes on where [`save`](Self::save) was called after so many steps, with the same settings: on

@@ -5,8 +5,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use burn_store::{ModuleStore, SafetensorsStore, bridge};
-use glauber_fused::finite;
+use glauber_descent::DescentError;
 
 use crate::error::DIVERGED;
 use crate::{ImageError, VqConfig, VqModel};
@@ -48,27 +47,21 @@ impl VqModel {
 
 /// Writes the weights of a module into a file of safetensors.
 pub(crate) fn save_module<M: Module>(path: &Path, module: &M) -> Result<(), ImageError> {
-    // The default metadata comes in random order: without it equal weights make equal files.
-    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true).clear_metadata();
-    let saved = store.collect_from(module);
-    saved.map_err(|error| ImageError::io(path)(std::io::Error::other(error.to_string())))
+    glauber_descent::save_module(path, module).map_err(|error| refused(path, error, HINT))
 }
 
 /// Reads the weights of a module of the same sizes.
 pub(crate) fn load_module<M: Module>(path: &Path, module: &mut M, hint: &'static str) -> Result<(), ImageError> {
     fs::metadata(path).map_err(ImageError::io(path))?;
-    let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true).map_indices_contiguous(false);
-    for (name, stored) in store.get_all_tensors().map_err(|error| ImageError::malformed(path, error, hint))? {
-        let data = bridge::to_data(stored).map_err(|error| ImageError::malformed(path, error, hint))?;
-        finite(name, data).map_err(|error| ImageError::malformed(path, error, DIVERGED))?;
-    }
-    let applied = store.apply_to(module).map_err(|error| ImageError::malformed(path, error, hint))?;
-    match applied.unused.first() {
-        Some(unused) => {
-            let found = format!("a tensor `{unused}` that its configuration has no place for");
-            Err(ImageError::malformed(path, found, hint))
-        }
-        None => Ok(()),
+    glauber_descent::load_module(path, module).map_err(|error| refused(path, error, hint))
+}
+
+fn refused(path: &Path, error: DescentError, hint: &'static str) -> ImageError {
+    match error {
+        DescentError::Io { path, source } => ImageError::io(&path)(source),
+        DescentError::Malformed { path, found } => ImageError::malformed(&path, found, hint),
+        DescentError::NotFinite { path, found } => ImageError::malformed(&path, found, DIVERGED),
+        other => ImageError::malformed(path, other, hint),
     }
 }
 
@@ -80,21 +73,7 @@ pub(crate) fn write_folder(
     write: impl FnOnce(&Path) -> Result<(), ImageError>,
 ) -> Result<(), ImageError> {
     refuse_stranger(folder, names)?;
-    let refused = |error| ImageError::io(folder)(error);
-    glauber_files::write_folder(folder, refused, |scratch| write(scratch).and_then(|()| open_to_all(scratch)))
-}
-
-/// Gives the files of a folder the permissions of new ones: the store's are for their owner alone, these for whoever may read the folder.
-fn open_to_all(folder: &Path) -> Result<(), ImageError> {
-    let probe = folder.join(".permissions");
-    fs::write(&probe, "").map_err(ImageError::io(&probe))?;
-    let permissions = fs::metadata(&probe).map_err(ImageError::io(&probe))?.permissions();
-    fs::remove_file(&probe).map_err(ImageError::io(&probe))?;
-    for entry in fs::read_dir(folder).map_err(ImageError::io(folder))? {
-        let path = entry.map_err(ImageError::io(folder))?.path();
-        fs::set_permissions(&path, permissions.clone()).map_err(ImageError::io(&path))?;
-    }
-    Ok(())
+    glauber_files::write_folder(folder, |error| ImageError::io(folder)(error), write)
 }
 
 /// A folder that holds anything else is not to be replaced.

@@ -141,7 +141,9 @@ impl From<DescentError> for TrainError {
             }
             DescentError::Apart { found, expected } => Self::Apart { found, expected },
             DescentError::Io { path, source } => Self::Io { path, source },
-            DescentError::Malformed { path, found } => Self::Malformed { path, found, hint: HINT },
+            DescentError::Malformed { path, found } | DescentError::NotFinite { path, found } => {
+                Self::Malformed { path, found, hint: HINT }
+            }
             other => Self::Descent(other),
         }
     }
