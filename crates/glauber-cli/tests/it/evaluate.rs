@@ -5,16 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-use crate::program::glauber;
+use crate::program::run;
 use glauber_chain::oracles::MarkovSource;
 use glauber_chain::statistics::Estimate;
 use serde_json::Value;
 
 const NETWORK: [&str; 4] = ["model.width=16", "model.layers=1", "model.heads=2", "model.condition_width=8"];
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    glauber(arguments).current_dir(folder).output().expect("the program runs")
-}
 
 fn succeed(folder: &Path, arguments: &[&str]) -> Output {
     let output = run(folder, arguments);

@@ -2,19 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Output;
 
-use crate::program::glauber;
+use crate::program::{run, said};
 use serde_json::Value;
-
-fn run(folder: &Path, words: &[&str]) -> Output {
-    glauber(words).current_dir(folder).output().expect("the program runs")
-}
-
-fn said(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 /// Trains a model and a classifier in a moment on 8×8 shapes, as many as the program draws by default.
 fn trained(folder: &Path) -> String {

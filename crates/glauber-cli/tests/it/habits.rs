@@ -2,13 +2,9 @@
 
 use std::fs::{self, File};
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 
-use crate::program::{glauber, small_run};
-
-fn run(folder: &Path, words: &[&str]) -> Output {
-    glauber(words).current_dir(folder).output().expect("the program runs")
-}
+use crate::program::{glauber, run, small_run};
 
 /// One line on stderr that says all of these, exit code 2.
 fn refused(folder: &Path, words: &[&str], parts: &[&str]) {

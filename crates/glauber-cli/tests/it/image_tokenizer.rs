@@ -6,19 +6,10 @@ use std::path::Path;
 use std::process::{Child, Output, Stdio};
 use std::time::Duration;
 
-use crate::program::glauber;
+use crate::program::{glauber, run, said};
 use burn::tensor::Device;
 use glauber_image::ImageTokenizer;
 use glauber_pixels::{Colours, Extent, Image};
-
-fn run(folder: &Path, words: &[&str]) -> Output {
-    glauber(words).current_dir(folder).output().expect("the program runs")
-}
-
-fn said(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 /// A network that trains in a moment on 16×16 shapes, with a discriminator.
 fn small(run: &str, steps: &str) -> Vec<String> {

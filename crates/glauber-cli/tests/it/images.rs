@@ -2,22 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Output;
 
-use crate::program::glauber;
+use crate::program::{glauber, run, said};
 use glauber_pixels::{Colours, Extent, Image, PixelCodec};
 use glauber_tokens::{Codec, Token};
 
 const SIDE: usize = 8;
-
-fn run(folder: &Path, words: &[&str]) -> Output {
-    glauber(words).current_dir(folder).output().expect("the program runs")
-}
-
-fn said(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 /// Trains in a moment on 8×8 shapes in four greys, classes told.
 fn trained(folder: &Path) -> String {

@@ -1,27 +1,6 @@
 //! Sudoku runs in small, and the mistakes that users make.
 
-use std::path::Path;
-use std::process::Output;
-
-use crate::program::glauber;
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    glauber(arguments).current_dir(folder).output().expect("the program runs")
-}
-
-fn said(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// Runs a mistake: one line on stderr that names what to change, exit code 2.
-fn mistake(folder: &Path, arguments: &[&str], names: &[&str]) {
-    let output = run(folder, arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-    assert!(!said.contains("panicked") && said.trim().lines().count() == 1, "{arguments:?}: {said}");
-    names.iter().for_each(|name| assert!(said.contains(name), "{arguments:?}: no `{name}` in: {said}"));
-}
+use crate::program::{mistake, run, said};
 
 const SMALL: [&str; 10] = [
     "--set",

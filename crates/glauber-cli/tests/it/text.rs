@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Output;
 
-use crate::program::glauber;
+use crate::program::{mistake, run};
 
 const TINY: [&str; 12] = [
     "--set",
@@ -21,10 +20,6 @@ const TINY: [&str; 12] = [
     "train.sample_every=5",
 ];
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    glauber(arguments).current_dir(folder).output().expect("the program runs")
-}
-
 fn corpus(folder: &Path) {
     let sentence = "It is a truth universally acknowledged, that a single man must be in want of a wife.\n\n";
     fs::write(folder.join("corpus.txt"), sentence.repeat(300)).expect("a corpus");
@@ -39,18 +34,6 @@ fn trained(folder: &Path) {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     for part in ["samples at step 5", "held-out loss", "three samples", "⟦", "run folder: run"] {
         assert!(said.contains(part), "no `{part}` in:\n{said}");
-    }
-}
-
-/// Runs a mistake: one line on stderr that names what to change, exit code 2, no panic.
-fn mistake(folder: &Path, arguments: &[&str], names: &[&str]) {
-    let output = run(folder, arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-    assert!(!said.contains("panicked"), "{arguments:?}: {said}");
-    assert_eq!(said.trim().lines().count(), 1, "{arguments:?}: {said}");
-    for name in names {
-        assert!(said.contains(name), "{arguments:?}: no `{name}` in: {said}");
     }
 }
 

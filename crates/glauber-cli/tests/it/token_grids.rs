@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use crate::program::glauber;
+use crate::program::{run, said};
 use burn::tensor::Device;
 use glauber_image::{LevelConfig, QuantiserConfig, VqConfig, VqModel};
 use glauber_pixels::{Colours, Extent, Image};
@@ -14,15 +14,6 @@ use serde_json::Value;
 const SIDE: usize = 16;
 /// Rows (columns) of pixels to a row (column) of tokens.
 const FACTOR: usize = 4;
-
-fn run(folder: &Path, words: &[&str]) -> Output {
-    glauber(words).current_dir(folder).output().expect("the program runs")
-}
-
-fn said(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 /// What the one line of a refusal says.
 fn refused(output: &Output) -> String {

@@ -3,30 +3,14 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Output;
 
-use crate::program::glauber;
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    glauber(arguments).current_dir(folder).output().expect("the program runs")
-}
+use crate::program::{mistake, run};
 
 /// Standard output of a command that succeeds.
 fn said(folder: &Path, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// A mistake: one line, exit code 2.
-fn mistake(folder: &Path, arguments: &[&str], names: &[&str]) {
-    let output = run(folder, arguments);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
-    assert_eq!(said.trim().lines().count(), 1, "{arguments:?}: {said}");
-    for name in names {
-        assert!(said.contains(name), "{arguments:?}: no `{name}` in: {said}");
-    }
 }
 
 /// Characters of English without an unknown token, behind a space that is put before each text.
