@@ -9,7 +9,7 @@ use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor};
 use glauber::chain::oracles::MarkovSource;
-use glauber::chain::{HeatBath, ReverseSampler, Sampler};
+use glauber::chain::{Chains, HeatBath, ReverseSampler, Sampler};
 use glauber::model::{Conditions, SiteClassifier, Sites, Sizes};
 use glauber::schedule::{Schedule, ScheduleConfig};
 use glauber::train::{Course, Denoising, NetworkConditional, ParamGroups, Settings, SiteTask, Trainer, UpdateRule};
@@ -52,8 +52,9 @@ impl SiteClassifier for Neighbours {
     }
 }
 
-/// The losses of the first and the last step, and the share of samples' steps that the chain allows.
-pub(crate) fn train_and_sample(steps: usize) -> Result<([f64; 2], usize), Box<dyn Error>> {
+/// The losses of the first and the last step; then the mean log-probability, in nats a token, of the network's samples and of uniform noise
+/// under the law of the data.
+pub(crate) fn train_and_sample(steps: usize) -> Result<[[f64; 2]; 2], Box<dyn Error>> {
     let device = Device::flex();
     let source = MarkovSource::random(VOCAB, 1, 4.0)?;
     let schedule = Schedule::from_config(&ScheduleConfig::default(), LENGTH, VOCAB, None, None)?;
@@ -65,13 +66,19 @@ pub(crate) fn train_and_sample(steps: usize) -> Result<([f64; 2], usize), Box<dy
     let losses = (0..steps).map(|_| Ok(trainer.step(&task)?.loss)).collect::<Result<Vec<_>, Box<dyn Error>>>()?;
     let conditional = NetworkConditional::new(trainer.average(), &Denoising, &schedule, &device)?;
     let sampler = ReverseSampler::new(&schedule, HeatBath::default());
-    let mut chains = sampler.start(8, 0);
+    let mut chains = sampler.start(64, 0);
+    let mean = |chains: &Chains| {
+        let total: f64 = chains.tokens().iter().map(|row| source.log_probability(row)).sum();
+        total / (chains.rows() * LENGTH) as f64
+    };
+    let noise = mean(&chains);
     sampler.sample(&conditional, &mut chains)?;
-    Ok(([losses[0], losses[steps - 1]], chains.rows()))
+    Ok([[losses[0], losses[steps - 1]], [mean(&chains), noise]])
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let ([first, last], samples) = train_and_sample(300)?;
-    println!("loss {first:.3} at the first step, {last:.3} at the last; {samples} samples drawn");
+    let [[first, last], [samples, noise]] = train_and_sample(300)?;
+    println!("loss {first:.3} at the first step, {last:.3} at the last");
+    println!("log-probability {samples:.3} nats a token of samples, {noise:.3} of noise");
     Ok(())
 }

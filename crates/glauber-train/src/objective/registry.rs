@@ -34,6 +34,38 @@ pub fn objective(name: &str) -> Result<&'static dyn Objective, TrainError> {
 ///
 /// # Errors
 /// [`TrainError::Config`] when there is one of its name.
+///
+/// ```
+/// use burn::tensor::Tensor;
+/// use glauber_train::{Conditional, Denoising, Label, Objective, Output, TargetList, Targets, TrainConfig, register_objective};
+///
+/// #[derive(Debug)]
+/// struct Mine;
+///
+/// impl Objective for Mine {
+///     fn name(&self) -> &'static str {
+///         "mine"
+///     }
+///     fn output(&self) -> &'static dyn Output {
+///         &Conditional
+///     }
+///     fn aim(&self, label: &Label<'_>, targets: &mut TargetList) {
+///         targets.push(label.noisy, []);
+///     }
+///     fn loss(&self, logits: Tensor<3>, targets: &Targets) -> Tensor<2> {
+///         targets.log_probability(logits).neg()
+///     }
+/// }
+///
+/// let text = "objective = \"mine\"";
+/// let unknown = toml::from_str::<TrainConfig>(text).unwrap_err().to_string();
+/// assert!(unknown.contains("mine") && unknown.contains("denoising"));
+/// register_objective(&Mine)?;
+/// let config: TrainConfig = toml::from_str(text)?;
+/// assert_eq!(config.objective.name(), "mine");
+/// assert!(register_objective(&Mine).is_err() && register_objective(&Denoising).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn register_objective(objective: &'static dyn Objective) -> Result<(), TrainError> {
     let mut others = OTHERS.write().unwrap_or_else(PoisonError::into_inner);
     match OURS.iter().chain(others.iter()).any(|known| known.name() == objective.name()) {

@@ -44,8 +44,9 @@ fn an_objective_of_ones_own_learns() {
 
 #[test]
 fn a_network_of_ones_own_learns_and_is_sampled() {
-    let ([first, last], samples) = own_network::train_and_sample(150).unwrap();
-    assert!(last < first - 0.05 && samples == 8, "{first} to {last}");
+    let [[first, last], [samples, noise]] = own_network::train_and_sample(150).unwrap();
+    assert!(last < first - 0.05, "{first} to {last}");
+    assert!(samples > noise + 0.3, "{samples} of samples, {noise} of noise");
 }
 
 #[test]
