@@ -226,7 +226,7 @@ class MaskedQuery(nn.Module):
     def forward(self, tokens, time, levels, sites=None):
         """Logits `[batch, asked site, token]` of every site, of the `sites` of a list, or of one site of each row, `[batch]`."""
         if isinstance(sites, torch.Tensor):
-            hidden = torch.arange(tokens.shape[1]) == sites[:, None]
+            hidden = torch.arange(tokens.shape[1], device=tokens.device) == sites[:, None]
             return self.transformer(tokens.masked_fill(hidden, self.query), time, sites)
         sites = range(tokens.shape[1]) if sites is None else sites
         passes = (self(tokens, time, levels, torch.full((len(tokens),), site)) for site in sites)
