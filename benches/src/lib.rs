@@ -31,3 +31,14 @@ pub fn source(vocab: usize) -> Result<MarkovSource, ChainError> {
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+#[cfg(test)]
+#[path = "../../examples/outside/src/main.rs"]
+mod outside;
+
+/// The package of `examples/outside`, which the gate builds on its own: a run on data and an objective that no crate knows.
+#[cfg(test)]
+#[test]
+fn a_package_outside_names_trains_and_samples_what_is_its_own() {
+    outside::main().expect("a run that has learned something");
+}

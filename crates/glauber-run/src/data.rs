@@ -116,7 +116,8 @@ impl DataShape {
 
 /// A kind of data: the keys of a configuration's table `[data]`, and what a run asks of them.
 ///
-/// A kind of your own is a type that implements this trait and serde's, and a call of [`register_data_kind`].
+/// A kind of your own is a type that implements this trait and serde's, and a call of [`register_data_kind`]: `examples/outside` of
+/// the repository has one.
 pub trait DataKind: Any + Debug + Send + Sync {
     /// The name in files, and what `glauber train` calls a run on it: the one that it is registered by.
     fn name(&self) -> &'static str;
@@ -259,6 +260,16 @@ impl Opened {
 }
 
 /// The data of a configuration: one of the [kinds](DataKind) that it can name.
+///
+/// ```
+/// use glauber_run::markov::MarkovData;
+/// use glauber_run::{DataConfig, RunConfig};
+///
+/// let config: RunConfig = toml::from_str("[data]\nkind = 'markov'\nlength = 8\nvocab = 5\nsource_seed = 1")?;
+/// assert_eq!(config.data.describe(), "Markov source of 5 symbols, seed 1");
+/// assert_eq!(config.data, DataConfig::new(MarkovData { length: 8, vocab: 5, source_seed: 1, classes: 1 }));
+/// # Ok::<(), toml::de::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct DataConfig(Arc<dyn DataKind>);
 

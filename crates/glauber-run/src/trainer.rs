@@ -34,6 +34,40 @@ enum Purpose {
 /// A run in memory: network, average, optimiser, and where it stands.
 ///
 /// Every draw is addressed by seed, purpose, step and micro-batch, so a run that is resumed draws what an unbroken one would have.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// use burn::tensor::Device;
+/// use glauber_run::{Event, Flow, Observer, Opening, Run, RunConfig};
+///
+/// struct Silent;
+///
+/// impl Observer for Silent {
+///     fn notice(&mut self, _: Event<'_>) -> Flow {
+///         Flow::Continue
+///     }
+///     fn seconds(&self) -> f64 {
+///         0.0
+///     }
+/// }
+///
+/// let text = "[data]\nkind = 'sudoku'\nside = 4\n[train]\nsteps = 2\nbatch = 2\nsample_every = 0";
+/// let (config, device): (RunConfig, _) = (toml::from_str(text)?, Device::flex());
+/// let (run, cache) = (folder.path().join("run"), folder.path().join("cache"));
+/// let mut opening =
+///     Opening { config: &config, begun: None, first: true, cache: &cache, device: &device, say: &mut |_| {} };
+/// let data = config.data.open(&mut opening)?;
+/// let mut begun = Run::begin(config.clone(), &data.vocabulary, Some(&*data.codec), &run, &device, 1)?; // one thread
+/// data.train(&mut begun, &mut Silent)?;
+/// drop(begun); // lets go of the folder
+/// let mut resumed = Run::resume(&run, &device, 1)?;
+/// assert_eq!(resumed.state().step, 2);
+/// resumed.set_steps(3)?;
+/// data.train(&mut resumed, &mut Silent)?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Run {
     config: RunConfig,
     schedule: Schedule,

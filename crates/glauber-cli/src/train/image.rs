@@ -16,7 +16,7 @@ use glauber_run::images::{
 use glauber_run::training::{check_kind, new_run};
 use glauber_run::{Rank, RunConfig, RunError};
 
-use super::Begun;
+use super::begun::Begun;
 use super::image_data::{self, Crops};
 use crate::arguments::ImageFlags;
 

@@ -1,5 +1,6 @@
 //! `glauber train`: what its kinds share.
 
+mod begun;
 mod classifier;
 mod image;
 mod image_data;
@@ -8,16 +9,14 @@ mod markov;
 mod sudoku;
 mod text;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use burn::tensor::Device;
-use glauber_program::device::{Devices, device};
-use glauber_program::outputs::check_apart;
-use glauber_program::progress::{outlive_terminal, say};
-use glauber_program::{Layers, TrainFlags, Training, expect_single};
-use glauber_run::training::{new_run, resumed};
-use glauber_run::{Rank, RunConfig};
+use glauber_program::device::Devices;
+use glauber_program::progress::outlive_terminal;
+use glauber_program::{Layers, TrainFlags, expect_single};
+use glauber_run::Rank;
 
+use self::begun::Begun;
 use crate::arguments::TrainWhat;
 use crate::ranks;
 
@@ -59,59 +58,6 @@ fn train_what(what: &TrainWhat, ranks: &Rank) -> anyhow::Result<()> {
             let config = || Layers::new("", &flags.train)?.finish();
             Begun::of(&flags.train, None, &flags.cache, ranks, config)?.train(&flags.cache, ranks)
         }
-    }
-}
-
-/// A run that flags begin or resume: its configuration, folder and device.
-struct Begun<'a> {
-    config: RunConfig,
-    folder: PathBuf,
-    device: Device,
-    flags: &'a TrainFlags,
-}
-
-impl<'a> Begun<'a> {
-    /// The run that is resumed, of a `kind`; or a new one on data that lie apart from folder and cache.
-    fn of(
-        flags: &'a TrainFlags,
-        kind: Option<&str>,
-        cache: &Path,
-        ranks: &Rank,
-        config: impl FnOnce() -> anyhow::Result<RunConfig>,
-    ) -> anyhow::Result<Self> {
-        let device = device(&flags.device)?;
-        if flags.resume {
-            let (config, folder) = resumed(flags.run.as_deref(), kind, ranks)?;
-            return Ok(Self { config, folder, device, flags });
-        }
-        let mut config = config()?;
-        let name = match kind {
-            Some("sudoku") => format!("sudoku-{}", config.data.shape().grid.map_or(0, |[side, _]| side)),
-            _ => config.data.name().to_owned(),
-        };
-        let folder = new_run(flags.run.as_deref(), &name)?;
-        if let Some(data) = config.data.resolved(&device, &mut say)? {
-            config.data = data;
-        }
-        check_apart(("--run", &folder), &config.data.reads())?;
-        check_apart(("--cache", cache), &config.data.reads())?;
-        Ok(Self { config, folder, device, flags })
-    }
-
-    fn training<'b>(&'b self, ranks: &'b Rank) -> Training<'b> {
-        let Self { config, folder, device, flags } = self;
-        Training { config, folder, device, flags, ranks }
-    }
-
-    fn train(&self, cache: &Path, ranks: &Rank) -> anyhow::Result<()> {
-        let training = self.training(ranks);
-        training.run(&training.open(cache)?)?;
-        self.tell();
-        Ok(())
-    }
-
-    fn tell(&self) {
-        say(&format!("run folder: {}", self.folder.display()));
     }
 }
 

@@ -13,7 +13,7 @@ use glauber_text::{Layout, Sequences, TextCodec};
 use glauber_tokens::Codec;
 use toml::Value;
 
-use super::Begun;
+use super::begun::Begun;
 use crate::arguments::TextFlags;
 use crate::tokenize::tokenizer;
 

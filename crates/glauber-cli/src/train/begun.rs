@@ -1,0 +1,67 @@
+//! A run that flags begin or resume.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use glauber_program::device::device;
+use glauber_program::outputs::check_apart;
+use glauber_program::progress::say;
+use glauber_program::{TrainFlags, Training};
+use glauber_run::training::{new_run, resumed};
+use glauber_run::{Rank, RunConfig};
+
+/// A run that flags begin or resume: its configuration, folder and device.
+pub struct Begun<'a> {
+    pub config: RunConfig,
+    pub folder: PathBuf,
+    pub device: Device,
+    pub flags: &'a TrainFlags,
+}
+
+impl<'a> Begun<'a> {
+    /// The run that is resumed, of a `kind`; or a new one on data that lie apart from folder and cache.
+    pub fn of(
+        flags: &'a TrainFlags,
+        kind: Option<&str>,
+        cache: &Path,
+        ranks: &Rank,
+        config: impl FnOnce() -> anyhow::Result<RunConfig>,
+    ) -> anyhow::Result<Self> {
+        let device = device(&flags.device)?;
+        if flags.resume {
+            let (config, folder) = resumed(flags.run.as_deref(), kind, ranks)?;
+            return Ok(Self { config, folder, device, flags });
+        }
+        let mut config = config()?;
+        let name = match kind {
+            Some("sudoku") => format!("sudoku-{}", config.data.shape().grid.map_or(0, |[side, _]| side)),
+            _ => config.data.name().to_owned(),
+        };
+        let folder = new_run(flags.run.as_deref(), &name)?;
+        if let Some(data) = config.data.resolved(&device, &mut say)? {
+            config.data = data;
+        }
+        check_apart(("--run", &folder), &config.data.reads())?;
+        check_apart(("--cache", cache), &config.data.reads())?;
+        Ok(Self { config, folder, device, flags })
+    }
+
+    /// The training of that run.
+    pub fn training<'b>(&'b self, ranks: &'b Rank) -> Training<'b> {
+        let Self { config, folder, device, flags } = self;
+        Training { config, folder, device, flags, ranks }
+    }
+
+    /// Opens the data and trains on them.
+    pub fn train(&self, cache: &Path, ranks: &Rank) -> anyhow::Result<()> {
+        let training = self.training(ranks);
+        training.run(&training.open(cache)?)?;
+        self.tell();
+        Ok(())
+    }
+
+    /// Says where the run is.
+    pub fn tell(&self) {
+        say(&format!("run folder: {}", self.folder.display()));
+    }
+}
