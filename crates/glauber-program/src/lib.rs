@@ -13,10 +13,9 @@ pub mod progress;
 pub mod screen;
 mod shell;
 mod train_flags;
-mod training;
+pub mod training;
 
 pub use launched::{expect_single, processes};
 pub use layers::Layers;
 pub use shell::{begin, ended, explained, is_broken_pipe, log};
 pub use train_flags::TrainFlags;
-pub use training::Training;

@@ -8,7 +8,7 @@ use crate::data::train_command;
 use crate::error::{Context, Result, bail, ensure};
 use crate::kinds::{Kind, open_run};
 use crate::ranks::Rank;
-use crate::{DataConfig, FolderLock, Run, RunCodec, RunConfig, RunFolder, Vocabulary};
+use crate::{DataConfig, FolderLock, Opened, Opening, Run, RunConfig, RunFolder};
 
 /// Configuration and folder of a run to be continued, of a kind of data where that matters. Whatever keeps it from going on is told before
 /// there is work.
@@ -81,14 +81,11 @@ pub fn free_run(run: Option<&Path>, name: &str) -> Result<PathBuf> {
     run.map(Path::to_path_buf).or_else(free).context("no free name in `runs/`: give `--run DIR`")
 }
 
-/// What a training begins or goes on with.
-pub struct Beginning<'a> {
+/// A run that begins or goes on, alone or among ranks.
+#[derive(Clone, Copy)]
+pub struct Training<'a> {
     /// The configuration.
     pub config: &'a RunConfig,
-    /// What the data decided.
-    pub vocabulary: &'a Vocabulary,
-    /// What is kept in the folder of the run beside it.
-    pub codec: Option<&'a dyn RunCodec>,
     /// The folder.
     pub folder: &'a Path,
     /// Where it is computed.
@@ -99,22 +96,41 @@ pub struct Beginning<'a> {
     pub steps: Option<usize>,
     /// Micro-batches computed side by side.
     pub threads: usize,
+    /// Who shares the work.
+    pub ranks: &'a Rank,
 }
 
-impl Beginning<'_> {
-    /// The training, shared with other ranks where there are any. `say` is told what has changed.
+impl Training<'_> {
+    /// Opens the data of the run by a function, for instance that of their kind. What is prepared is kept in `cache`; what is done is said.
+    ///
+    /// # Errors
+    /// Those of the function, and when the run to be resumed is not there.
+    pub fn open<T>(
+        &self,
+        cache: &Path,
+        say: &mut dyn FnMut(&str),
+        open: impl FnOnce(&mut Opening<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let Self { config, device, .. } = *self;
+        config.validate()?;
+        let begun = self.resume.then(|| RunFolder::open(self.folder)).transpose()?;
+        open(&mut Opening { config, begun: begun.as_ref(), first: self.ranks.is_first(), cache, device, say })
+    }
+
+    /// The run on opened data, shared with other ranks where there are any. `say` is told what has changed.
     ///
     /// # Errors
     /// When the parts do not fit together, or the folder cannot be written or read.
-    pub fn trainer(&self, ranks: &Rank, say: &mut dyn FnMut(&str)) -> Result<Run> {
-        let Beginning { config, vocabulary, codec, folder, device, resume, steps, threads } = *self;
+    pub fn run(&self, opened: &Opened, say: &mut dyn FnMut(&str)) -> Result<Run> {
+        let Self { config, folder, device, resume, steps, threads, ranks } = *self;
+        let (vocabulary, codec) = (&opened.vocabulary, Some(&*opened.codec));
         if ranks.size() > 1 && ranks.is_first() {
             // Before there is a folder that the others could not be told.
             folder
                 .to_str()
                 .with_context(|| format!("`--run {}`: several ranks need a Unicode name", folder.display()))?;
         }
-        let trainer = match (ranks.is_first(), resume) {
+        let run = match (ranks.is_first(), resume) {
             (false, _) => Run::join(folder, device, threads)?,
             (true, true) => go_on(folder, steps, device, threads, say)?,
             (true, false) => Run::begin(config.clone(), vocabulary, codec, folder, device, threads)?,
@@ -129,7 +145,7 @@ impl Beginning<'_> {
                 );
             }
         }
-        ranks.share(trainer)
+        ranks.share(run)
     }
 }
 

@@ -6,8 +6,8 @@ use burn::tensor::Device;
 use glauber_program::device::device;
 use glauber_program::outputs::check_apart;
 use glauber_program::progress::say;
-use glauber_program::{TrainFlags, Training};
-use glauber_run::training::{new_run, resumed};
+use glauber_program::{TrainFlags, training};
+use glauber_run::training::{Training, new_run, resumed};
 use glauber_run::{Rank, RunConfig};
 
 /// A run that flags begin or resume: its configuration, folder and device.
@@ -48,14 +48,13 @@ impl<'a> Begun<'a> {
 
     /// The training of that run.
     pub fn training<'b>(&'b self, ranks: &'b Rank) -> Training<'b> {
-        let Self { config, folder, device, flags } = self;
-        Training { config, folder, device, flags, ranks }
+        self.flags.training(&self.config, &self.folder, &self.device, ranks)
     }
 
     /// Opens the data and trains on them.
     pub fn train(&self, cache: &Path, ranks: &Rank) -> anyhow::Result<()> {
-        let training = self.training(ranks);
-        training.run(&training.open(cache)?)?;
+        let run = self.training(ranks);
+        training::train(&run, &training::open(&run, cache)?)?;
         self.tell();
         Ok(())
     }

@@ -10,6 +10,7 @@ use glauber_program::Layers;
 use glauber_program::device::device;
 use glauber_program::outputs::check_apart;
 use glauber_program::progress::say;
+use glauber_program::training::train as train_run;
 use glauber_run::images::{
     ImageConfig, ImageTokens, ImagesConfig, PictureCodec, Source, divided, open_tokenizer, opened, parts,
 };
@@ -46,11 +47,11 @@ pub fn train(flags: &ImageFlags, ranks: &Rank) -> anyhow::Result<()> {
     }
     let begun = Begun { config, folder, device, flags: &flags.train };
     let (training, image) = (begun.training(ranks), images_of(&begun.config)?);
-    let opened = training.open_with(cache, |opening| {
+    let opened = training.open(cache, &mut say, |opening| {
         let parts = parts.map_or_else(|| divided(image, &codec, opening.config.seed, opening.say), Ok)?;
         opened(image, codec, parts, opening)
     })?;
-    training.run(&opened)?;
+    train_run(&training, &opened)?;
     begun.tell();
     Ok(())
 }

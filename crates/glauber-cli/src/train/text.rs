@@ -6,6 +6,7 @@ use anyhow::Context;
 use burn::tensor::Device;
 use glauber_program::Layers;
 use glauber_program::progress::say;
+use glauber_program::training::train as train_run;
 use glauber_run::text::{PreparedText, TextData};
 use glauber_run::training::check_kind;
 use glauber_run::{DrawPlace, Flow, Infill, Rank, RunConfig, Sampling, Trained};
@@ -24,9 +25,9 @@ pub fn train(flags: &TextFlags, ranks: &Rank) -> anyhow::Result<()> {
     let begun = Begun::of(&flags.train, Some("text"), &flags.cache, ranks, || config(flags))?;
     let text: &TextData = begun.config.data.get().context("`data.kind` is not \"text\"")?;
     let training = begun.training(ranks);
-    let prepared = training.open_with(&flags.cache, |opening| PreparedText::new(text, opening))?;
+    let prepared = training.open(&flags.cache, &mut say, |opening| PreparedText::new(text, opening))?;
     let data = prepared.data.clone();
-    let flow = training.run(&prepared.opened(text.length)?)?;
+    let flow = train_run(&training, &prepared.opened(text.length)?)?;
     if flow == Flow::Continue && ranks.is_first() {
         let held_out = data.validation().sequences(text.length)?;
         finish_text(&begun.folder, &begun.device, begun.config.seed, &held_out)?;

@@ -14,7 +14,7 @@ use clap::Args;
 use glauber_chain::{DrawControls, HeatBath, Lazy, ReverseKernel};
 use glauber_program::device::{device, replicas};
 use glauber_program::progress::say;
-use glauber_program::{Layers, TrainFlags, Training};
+use glauber_program::{Layers, TrainFlags, training};
 use glauber_run::sudoku::size;
 use glauber_run::training::{check_kind, new_run, resumed};
 use glauber_run::{Opened, Rank, Trained, check_count};
@@ -125,9 +125,9 @@ fn sudoku_config(flags: &Flags) -> anyhow::Result<RunConfig> {
 
 /// Begins or continues a run. While it trains it draws samples and counts the valid ones.
 fn train_run(config: &RunConfig, folder: &Path, device: &Device, flags: &TrainFlags) -> anyhow::Result<()> {
-    let ranks = &Rank::alone();
-    let training = Training { config, folder, device, flags, ranks };
-    training.run(&training.open(Path::new(""))?)?;
+    let ranks = Rank::alone();
+    let run = flags.training(config, folder, device, &ranks);
+    training::train(&run, &training::open(&run, Path::new(""))?)?;
     Ok(())
 }
 
@@ -139,8 +139,9 @@ fn steps_within(
     device: &Device,
     flags: &TrainFlags,
 ) -> anyhow::Result<usize> {
-    let training = Training { config, folder, device, flags, ranks: &Rank::alone() };
-    let Opened { train, vocabulary, .. } = training.open(Path::new(""))?;
+    let ranks = Rank::alone();
+    let opened = training::open(&flags.training(config, folder, device, &ranks), Path::new(""))?;
+    let Opened { train, vocabulary, .. } = opened;
     let threads = replicas(flags.threads, &flags.device, 1);
     let scratch = folder.with_extension("pace");
     let mut pilot = glauber_run::Run::begin(config.clone(), &vocabulary, None, &scratch, device, threads)?;
