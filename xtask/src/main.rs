@@ -67,7 +67,7 @@ enum Task {
     /// Compare a device with the CPU device: `glauber-lab compare`
     #[command(disable_help_flag = true)]
     Compare(Passed),
-    /// Measure steps beside PyTorch's, or compare criterion's results with saved ones
+    /// Measure steps beside PyTorch's, sweeps beside numba's, and memory
     Bench {
         #[command(subcommand)]
         what: bench::What,
