@@ -12,15 +12,11 @@ mod layers;
 mod licences;
 mod manifests;
 mod paths;
-mod purity;
 
 use std::process::ExitCode;
 
-use anyhow::Context;
-
 use crate::screen::say;
 use crate::workspace::{self, Depth};
-use graph::Graph;
 
 /// Checks the workspace; prints violations to stdout and a summary at the end.
 ///
@@ -29,21 +25,19 @@ use graph::Graph;
 pub fn run() -> anyhow::Result<ExitCode> {
     let metadata = workspace::metadata(Depth::Everything)?;
     let root = metadata.workspace_root.as_std_path();
-    let graph = Graph::new(&metadata).context("cargo metadata left the graph out")?;
     let sources = files::rust_sources(root)?;
-    let tracked = paths::tracked_files(root)?;
     let checks: [(&str, Vec<String>); 11] = [
-        ("closures", closure::check(&graph)),
-        ("backends", backends::check(&graph)),
-        ("layers", layers::check(&graph)),
-        ("one version", closure::check_one_version(&graph)),
-        ("licences", licences::check(&graph)),
-        ("manifests", manifests::check(root, &graph)?),
-        ("includes", includes::check(root, &graph, &sources)?),
-        ("purity", purity::check(root, &graph, &sources)?),
+        ("closures", closure::check(&metadata)),
+        ("backends", backends::check(&metadata)),
+        ("layers", layers::check(&metadata)),
+        ("one version", closure::check_one_version(&metadata)),
+        ("licences", licences::check(&metadata)),
+        ("manifests", manifests::check(root, &metadata)?),
+        ("includes", includes::check(root, &metadata, &sources)?),
+        ("default device", backends::check_default_device(root, &metadata)?),
         ("names", files::check_names(root, &sources)),
         ("lengths", files::check_lengths(root, &sources)?),
-        ("paths", paths::check(root, &tracked)?),
+        ("paths", paths::check(root)?),
     ];
     let mut violations = 0;
     for (name, lines) in &checks {
@@ -52,7 +46,7 @@ pub fn run() -> anyhow::Result<ExitCode> {
         }
         violations += lines.len();
     }
-    let (packages, members) = (graph.packages().len(), graph.members().count());
+    let (packages, members) = (metadata.packages.len(), metadata.workspace_members.len());
     say(&format!(
         "tidy: {violations} violations by {} checks of {members} members, {packages} packages, {} sources",
         checks.len(),
