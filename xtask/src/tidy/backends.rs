@@ -4,8 +4,8 @@ use std::path::Path;
 
 use cargo_metadata::{Dependency, DependencyKind, Metadata, Package};
 
+use super::git::grep;
 use super::graph::libraries;
-use super::paths::tracked_lines;
 
 /// The packages of burn that libraries may depend on; the others are backends, or bring one.
 const PACKAGES: [&str; 2] = ["burn", "burn-store"];
@@ -29,7 +29,9 @@ pub fn check(graph: &Metadata) -> Vec<String> {
 pub fn check_default_device(root: &Path, graph: &Metadata) -> anyhow::Result<Vec<String>> {
     let mut violations = Vec::new();
     for package in libraries(graph) {
-        let found = tracked_lines(root, DEFAULT_DEVICE, package.manifest_path.with_file_name("src").as_str())?;
+        let sources = package.manifest_path.with_file_name("src");
+        let arguments = ["--untracked", "--line-number", "-E", "-e", DEFAULT_DEVICE, "--", sources.as_str()];
+        let found = grep(root, &arguments)?;
         violations.extend(found.into_iter().map(|line| format!("the device is an argument: {line}")));
     }
     Ok(violations)
@@ -93,8 +95,8 @@ fn enables_backend(effect: &str) -> bool {
 mod tests {
     use std::process::Command;
 
+    use super::super::git::sketch::checkout;
     use super::super::graph::sketch::{declare, graph, package_mut};
-    use super::super::paths::sketch::checkout;
     use super::*;
     use crate::workspace::cargo;
 

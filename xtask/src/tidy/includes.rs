@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::Context;
 use cargo_metadata::Metadata;
 
-use super::files::shown;
+use super::git::grep;
 
 /// What makes another file a part of a source, up to the name.
 const INCLUSIONS: [&str; 4] = ["include_str!(", "include_bytes!(", "include!(", "#[path ="];
@@ -16,15 +16,19 @@ const PACKAGE: &str = "concat!(env!(\"CARGO_MANIFEST_DIR\"),";
 /// Inclusions in packages that are published of files outside.
 ///
 /// # Errors
-/// If a source cannot be read.
-pub fn check(root: &Path, graph: &Metadata, sources: &[PathBuf]) -> anyhow::Result<Vec<String>> {
+/// If git cannot be asked, or a source cannot be read.
+pub fn check(root: &Path, graph: &Metadata) -> anyhow::Result<Vec<String>> {
+    let named: Vec<&str> = INCLUSIONS.iter().flat_map(|inclusion| ["-e", inclusion]).collect();
+    let arguments = [&["--untracked", "--files-with-matches", "-F"], &named[..], &["--", "*.rs"]].concat();
+    let sources = grep(root, &arguments)?;
     let mut violations = Vec::new();
     for package in graph.workspace_packages().into_iter().filter(|package| package.publish != Some(Vec::new())) {
         let folder = package.manifest_path.as_std_path().with_file_name("");
-        for path in sources.iter().filter(|path| path.starts_with(&folder)) {
-            let source = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            violations.extend(outside(&folder, path, &source).into_iter().map(|(line, name)| {
-                let place = shown(path, root);
+        for (place, path) in
+            sources.iter().map(|place| (place, root.join(place))).filter(|(_, p)| p.starts_with(&folder))
+        {
+            let source = fs::read_to_string(&path).with_context(|| format!("cannot read {place}"))?;
+            violations.extend(outside(&folder, &path, &source).into_iter().map(|(line, name)| {
                 format!("{place}:{line}: {name} lies outside {}, which is published without it", package.name)
             }));
         }
@@ -69,6 +73,7 @@ fn included(package: &Path, path: &Path, rest: &str) -> Option<(PathBuf, String)
 
 #[cfg(test)]
 mod tests {
+    use super::super::git::sketch::checkout;
     use super::super::graph::sketch::{graph, package_mut};
     use super::*;
 
@@ -106,13 +111,10 @@ mod tests {
 
     #[test]
     fn packages_that_are_not_published_may_reach_out() {
-        let tree = tempfile::tempdir().unwrap();
-        let source = tree.path().join("a/src/lib.rs");
-        fs::create_dir_all(source.parent().unwrap()).unwrap();
-        fs::write(&source, "const A: &str = include_str!(\"../../x\");").unwrap();
+        let tree = checkout(&[("a/src/lib.rs", b"const A: &str = include_str!(\"../../x\");")]);
         let mut graph = graph(&["glauber-a"]);
         package_mut(&mut graph, "glauber-a").manifest_path = tree.path().join("a/Cargo.toml").try_into().unwrap();
-        let check = |graph: &Metadata| check(tree.path(), graph, std::slice::from_ref(&source)).unwrap();
+        let check = |graph: &Metadata| check(tree.path(), graph).unwrap();
         assert_eq!(check(&graph), Vec::<String>::new());
         package_mut(&mut graph, "glauber-a").publish = None;
         assert_eq!(check(&graph), ["a/src/lib.rs:1: ../../x lies outside glauber-a, which is published without it"]);

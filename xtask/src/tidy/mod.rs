@@ -6,12 +6,12 @@
 mod backends;
 mod closure;
 mod files;
+mod git;
 mod graph;
 mod includes;
 mod layers;
 mod licences;
 mod manifests;
-mod paths;
 
 use std::process::ExitCode;
 
@@ -25,7 +25,7 @@ use crate::workspace::{self, Depth};
 pub fn run() -> anyhow::Result<ExitCode> {
     let metadata = workspace::metadata(Depth::Everything)?;
     let root = metadata.workspace_root.as_std_path();
-    let sources = files::rust_sources(root)?;
+    let files = files::lengths(root)?;
     let checks: [(&str, Vec<String>); 11] = [
         ("closures", closure::check(&metadata)),
         ("backends", backends::check(&metadata)),
@@ -33,11 +33,11 @@ pub fn run() -> anyhow::Result<ExitCode> {
         ("one version", closure::check_one_version(&metadata)),
         ("licences", licences::check(&metadata)),
         ("manifests", manifests::check(root, &metadata)?),
-        ("includes", includes::check(root, &metadata, &sources)?),
+        ("includes", includes::check(root, &metadata)?),
         ("default device", backends::check_default_device(root, &metadata)?),
-        ("names", files::check_names(root, &sources)),
-        ("lengths", files::check_lengths(root, &sources)?),
-        ("paths", paths::check(root)?),
+        ("names", files::check_names(&files)),
+        ("lengths", files::check_lengths(&files)),
+        ("paths", files::check_paths(root)?),
     ];
     let mut violations = 0;
     for (name, lines) in &checks {
@@ -48,9 +48,9 @@ pub fn run() -> anyhow::Result<ExitCode> {
     }
     let (packages, members) = (metadata.packages.len(), metadata.workspace_members.len());
     say(&format!(
-        "tidy: {violations} violations by {} checks of {members} members, {packages} packages, {} sources",
+        "tidy: {violations} violations by {} checks of {members} members, {packages} packages, {} files",
         checks.len(),
-        sources.len()
+        files.len()
     ))?;
     Ok(if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
