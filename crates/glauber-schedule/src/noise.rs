@@ -70,13 +70,8 @@ impl NoiseLaw {
     /// # Errors
     /// When there is no token, the pseudo-count is negative or not finite, or all counts and the pseudo-count are zero.
     pub fn unigram(counts: &[u64], pseudo_count: f64) -> Result<Self, ScheduleError> {
-        if !(pseudo_count >= 0.0 && pseudo_count.is_finite()) {
-            return Err(ScheduleError::OutOfRange {
-                key: "pseudo_count",
-                found: pseudo_count,
-                expected: "a finite number of at least 0",
-            });
-        }
+        let good = pseudo_count >= 0.0 && pseudo_count.is_finite();
+        ScheduleError::unless_in_range(good, "pseudo_count", pseudo_count, "a finite number of at least 0")?;
         let weights = counts.iter().map(|&n| n as f64 + pseudo_count).collect();
         Self::from_weights(weights, "the token counts", "raise `pseudo_count`")
     }
@@ -103,13 +98,8 @@ impl NoiseLaw {
         let vocab = parts.first().map_or(0, |(_, law)| law.vocab());
         let mut weights = vec![0.0; vocab];
         for (weight, law) in parts {
-            if !(*weight >= 0.0 && weight.is_finite()) {
-                return Err(ScheduleError::OutOfRange {
-                    key: "weight",
-                    found: *weight,
-                    expected: "a finite number of at least 0",
-                });
-            }
+            let good = *weight >= 0.0 && weight.is_finite();
+            ScheduleError::unless_in_range(good, "weight", *weight, "a finite number of at least 0")?;
             if law.vocab() != vocab {
                 return Err(ScheduleError::VocabularySize {
                     what: "probabilities in a part of a mixture",
