@@ -7,12 +7,15 @@ mod side;
 mod table;
 mod yardstick;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use crate::launcher;
+use crate::screen::say;
 
 /// What can be measured.
 #[derive(Subcommand)]
@@ -67,6 +70,15 @@ pub struct SampleFlags {
     /// Sequences sampled at a time, commas between
     #[arg(long, value_delimiter = ',', default_value = "1,16", value_parser = clap::value_parser!(u64).range(1..))]
     batch: Vec<u64>,
+}
+
+/// Prints a table, and writes it where it is wanted, too.
+fn publish(text: &str, out: Option<&Path>) -> anyhow::Result<ExitCode> {
+    say(text)?;
+    if let Some(path) = out {
+        fs::write(path, text).with_context(|| format!("`--out {}`", path.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Measures.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use cargo_metadata::Metadata;
-use toml::{Table, Value};
+use serde_json::{Map, Value};
 
 /// Keys of `[package]` that every member inherits.
 const INHERITED: [&str; 4] = ["version", "edition", "rust-version", "license"];
@@ -29,35 +29,35 @@ pub fn check(root: &Path, graph: &Metadata) -> anyhow::Result<Vec<String>> {
     Ok(violations)
 }
 
-fn read(path: &Path) -> anyhow::Result<Table> {
+fn read(path: &Path) -> anyhow::Result<Value> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    text.parse().with_context(|| format!("cannot read {}", path.display()))
+    toml::from_str(&text).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Entries of the workspace table that no member takes.
-fn unused(manifest: &Table, taken: &HashSet<&str>) -> Vec<String> {
-    let table = at(manifest, &["workspace", "dependencies"]).and_then(Value::as_table);
-    let names = table.into_iter().flat_map(|table| table.keys()).filter(|name| !taken.contains(name.as_str()));
+fn unused(manifest: &Value, taken: &HashSet<&str>) -> Vec<String> {
+    let table = manifest.pointer("/workspace/dependencies").and_then(Value::as_object);
+    let names = table.into_iter().flat_map(Map::keys).filter(|name| !taken.contains(name.as_str()));
     names.map(|name| format!("[workspace.dependencies] {name} is taken by no member")).collect()
 }
 
 /// A member inherits its package keys, lints and dependencies; `cargo bench` leaves its library and program alone.
-fn check_member(manifest: &Table, has_library: bool, has_program: bool) -> Vec<String> {
+fn check_member(manifest: &Value, has_library: bool, has_program: bool) -> Vec<String> {
     let mut violations = Vec::new();
     for key in INHERITED {
-        if !is_inherited(at(manifest, &["package", key])) {
+        if !is_inherited(&manifest["package"][key]) {
             violations.push(format!("[package] must have `{key}.workspace = true`"));
         }
     }
-    if !is_inherited(manifest.get("lints")) {
+    if !is_inherited(&manifest["lints"]) {
         violations.push("[lints] must have `workspace = true`".into());
     }
-    if has_library && !is_bench_off(manifest.get("lib")) {
+    if has_library && manifest["lib"]["bench"] != false {
         violations.push("[lib] must have `bench = false`, or libtest refuses the flags of criterion".into());
     }
-    let programs = manifest.get("bin").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let programs = manifest["bin"].as_array().map_or(&[][..], Vec::as_slice);
     let unlisted_program = has_program && programs.is_empty();
-    if unlisted_program || programs.iter().any(|program| !is_bench_off(Some(program))) {
+    if unlisted_program || programs.iter().any(|program| program["bench"] != false) {
         violations.push("[[bin]] must have `bench = false`, or libtest refuses the flags of criterion".into());
     }
     violations.extend(foreign("", manifest));
@@ -65,11 +65,13 @@ fn check_member(manifest: &Table, has_library: bool, has_program: bool) -> Vec<S
 }
 
 /// Entries of the dependency tables, at any depth of a manifest, that do not come from the workspace table.
-fn foreign(place: &str, table: &Table) -> Vec<String> {
+fn foreign(place: &str, table: &Value) -> Vec<String> {
+    let tables =
+        table.as_object().into_iter().flatten().filter_map(|(key, value)| Some((key, value.as_object()?, value)));
     let mut violations = Vec::new();
-    for (key, inner) in table.iter().filter_map(|(key, value)| Some((key, value.as_table()?))) {
+    for (key, entries, inner) in tables {
         if key.ends_with("dependencies") {
-            let names = inner.iter().filter(|(_, entry)| !is_inherited(Some(entry))).map(|(name, _)| name);
+            let names = entries.iter().filter(|(_, entry)| !is_inherited(entry)).map(|(name, _)| name);
             violations.extend(names.map(|name| format!("[{place}{key}] {name} must come from the workspace table")));
         } else {
             violations.extend(foreign(&format!("{place}{key}."), inner));
@@ -78,17 +80,8 @@ fn foreign(place: &str, table: &Table) -> Vec<String> {
     violations
 }
 
-fn at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
-    let (first, rest) = path.split_first()?;
-    rest.iter().try_fold(table.get(*first)?, |value, key| value.get(key))
-}
-
-fn is_inherited(value: Option<&Value>) -> bool {
-    value.and_then(|value| value.get("workspace")).and_then(Value::as_bool) == Some(true)
-}
-
-fn is_bench_off(value: Option<&Value>) -> bool {
-    value.and_then(|value| value.get("bench")).and_then(Value::as_bool) == Some(false)
+fn is_inherited(value: &Value) -> bool {
+    value["workspace"] == true
 }
 
 #[cfg(test)]
@@ -109,7 +102,7 @@ mod tests {
     "#;
 
     fn member(manifest: &str) -> Vec<String> {
-        check_member(&manifest.parse().unwrap(), true, true)
+        check_member(&toml::from_str(manifest).unwrap(), true, true)
     }
 
     #[test]
@@ -147,14 +140,15 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_listed_is_found() {
-        let manifest: Table = GOOD.replace("[[bin]]\n        name = \"x\"\n        bench = false", "").parse().unwrap();
+        let manifest = GOOD.replace("[[bin]]\n        name = \"x\"\n        bench = false", "");
+        let manifest = toml::from_str(&manifest).unwrap();
         assert_eq!(check_member(&manifest, true, true).len(), 1);
         assert_eq!(check_member(&manifest, true, false), Vec::<String>::new());
     }
 
     #[test]
     fn an_entry_that_no_member_takes_is_found() {
-        let manifest: Table = "[workspace.dependencies]\nserde = \"1\"\ninsta = \"1\"\n".parse().unwrap();
+        let manifest = toml::from_str("[workspace.dependencies]\nserde = \"1\"\ninsta = \"1\"\n").unwrap();
         let found = unused(&manifest, &HashSet::from(["serde"]));
         assert_eq!(found, ["[workspace.dependencies] insta is taken by no member"]);
     }
