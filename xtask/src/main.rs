@@ -49,7 +49,10 @@ fn command() -> Command {
         .trailing_var_arg(true)
         .allow_hyphen_values(true);
     let passed = PASSED.map(|(name, about)| Command::new(name).about(about).disable_help_flag(true).arg(&arguments));
-    let bench = Command::new("bench").about("Measure steps beside PyTorch's, sweeps beside numba's, and memory");
+    let bench = bench::What::augment_subcommands(Command::new("bench"))
+        .about("Measure steps beside PyTorch's, sweeps beside numba's, and memory")
+        .subcommand_required(true)
+        .arg_required_else_help(true);
     Command::new("cargo xtask")
         .bin_name("cargo xtask")
         .about("Builds and runs glauber; checks the workspace")
@@ -58,7 +61,7 @@ fn command() -> Command {
                 .about("Check the invariants of the workspace: layers, backends, manifests, sources, licences"),
         )
         .subcommands(passed)
-        .subcommand(bench::What::augment_subcommands(bench).subcommand_required(true).arg_required_else_help(true))
+        .subcommand(bench)
 }
 
 /// The arguments of a program.
