@@ -4,8 +4,7 @@
 //! checks the invariants of `docs/ARCHITECTURE.md` from the sources and `cargo metadata`. It never links the tensor library, so
 //! that it is ready within seconds.
 
-// They panic where nobody reads: `screen` does not.
-#![deny(clippy::print_stdout, clippy::print_stderr)]
+#![allow(clippy::disallowed_methods, reason = "programs read the clock and the environment")]
 
 mod bench;
 mod corpus;
@@ -19,67 +18,55 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Arg, ArgMatches, Command, FromArgMatches, Subcommand, value_parser};
 
 use launcher::{GLAUBER, LAB};
 
-#[derive(Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Builds and runs glauber; checks the workspace")]
-struct Arguments {
-    #[command(subcommand)]
-    task: Option<Task>,
+/// What the programs do, and what is said of it. Their arguments are passed on as they stand.
+const PASSED: [(&str, &str); 11] = [
+    ("train", "Train: `train text`, `train markov`, `train sudoku`, or whatever `glauber train --help` lists"),
+    ("sample", "Draw samples from a run: `glauber sample`"),
+    ("infill", "Fill the open sites of a text: `glauber infill`"),
+    ("eval", "Bound the likelihood of data under a run: `glauber eval`"),
+    ("fidelity", "Judge the samples of a run on images: `glauber fidelity`"),
+    ("info", "Describe a run: `glauber info`"),
+    ("status", "Tell where a run stands: `glauber status`"),
+    ("device", "List devices: `glauber device list`. `device compare` is `compare`"),
+    ("tokenize", "Train a tokenizer, or show how one divides a text: `glauber tokenize`"),
+    (
+        "experiment",
+        "Run a named experiment, as `glauber-lab experiment --help` lists them; `experiment markov` is `glauber train markov`",
+    ),
+    ("compare", "Compare a device with the CPU device: `glauber-lab compare`"),
+];
+const ARGUMENTS: &str = "arguments";
+
+fn command() -> Command {
+    let arguments = Arg::new(ARGUMENTS)
+        .help("Arguments of the program; `--device` also decides which backend is built")
+        .num_args(0..)
+        .value_parser(value_parser!(OsString))
+        .trailing_var_arg(true)
+        .allow_hyphen_values(true);
+    let passed = PASSED.map(|(name, about)| Command::new(name).about(about).disable_help_flag(true).arg(&arguments));
+    let bench = bench::What::augment_subcommands(Command::new("bench"))
+        .about("Measure steps beside PyTorch's, sweeps beside numba's, and memory")
+        .subcommand_required(true)
+        .arg_required_else_help(true);
+    Command::new("cargo xtask")
+        .bin_name("cargo xtask")
+        .about("Builds and runs glauber; checks the workspace")
+        .subcommand(
+            Command::new("tidy")
+                .about("Check the invariants of the workspace: layers, backends, manifests, sources, licences"),
+        )
+        .subcommands(passed)
+        .subcommand(bench)
 }
 
-#[derive(Subcommand)]
-enum Task {
-    /// Check the invariants of the workspace: layers, backends, manifests, sources, licences
-    Tidy,
-    /// Train: `train text`, `train markov`, `train sudoku`, or whatever `glauber train --help` lists
-    #[command(disable_help_flag = true)]
-    Train(Passed),
-    /// Draw samples from a run: `glauber sample`
-    #[command(disable_help_flag = true)]
-    Sample(Passed),
-    /// Fill the open sites of a text: `glauber infill`
-    #[command(disable_help_flag = true)]
-    Infill(Passed),
-    /// Bound the likelihood of data under a run: `glauber eval`
-    #[command(disable_help_flag = true)]
-    Eval(Passed),
-    /// Judge the samples of a run on images: `glauber fidelity`
-    #[command(disable_help_flag = true)]
-    Fidelity(Passed),
-    /// Describe a run: `glauber info`
-    #[command(disable_help_flag = true)]
-    Info(Passed),
-    /// Tell where a run stands: `glauber status`
-    #[command(disable_help_flag = true)]
-    Status(Passed),
-    /// List devices: `glauber device list`. `device compare` is `compare`
-    #[command(disable_help_flag = true)]
-    Device(Passed),
-    /// Train a tokenizer, or show how one divides a text: `glauber tokenize`
-    #[command(disable_help_flag = true)]
-    Tokenize(Passed),
-    /// Run a named experiment, as `glauber-lab experiment --help` lists them; `experiment markov` is `glauber train markov`
-    #[command(disable_help_flag = true)]
-    Experiment(Passed),
-    /// Compare a device with the CPU device: `glauber-lab compare`
-    #[command(disable_help_flag = true)]
-    Compare(Passed),
-    /// Measure steps beside PyTorch's, or compare criterion's results with saved ones
-    Bench {
-        #[command(subcommand)]
-        what: bench::What,
-    },
-}
-
-/// Arguments that go to the program as they stand.
-#[derive(clap::Args)]
-struct Passed {
-    /// Arguments of the program; `--device` also decides which backend is built
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
-    arguments: Vec<OsString>,
+/// The arguments of a program.
+fn passed(matches: &ArgMatches) -> Vec<OsString> {
+    matches.get_many(ARGUMENTS).unwrap_or_default().cloned().collect()
 }
 
 /// The caller asked for something that does not exist: exit code 2, as clap has it.
@@ -95,7 +82,7 @@ impl fmt::Display for Usage {
 impl std::error::Error for Usage {}
 
 fn main() -> ExitCode {
-    match perform(Arguments::parse().task) {
+    match perform(&command().get_matches()) {
         Ok(code) => code,
         // A reader that went away, as in `cargo xtask tidy | head`, is no failure.
         Err(error) if unprinted(&error) == Some(ErrorKind::BrokenPipe) => ExitCode::SUCCESS,
@@ -111,25 +98,18 @@ fn unprinted(error: &anyhow::Error) -> Option<ErrorKind> {
     error.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
 }
 
-fn perform(task: Option<Task>) -> anyhow::Result<ExitCode> {
-    match task {
+fn perform(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
+    match matches.subcommand() {
         None => {
-            Arguments::command().print_help()?;
+            command().print_help()?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Task::Tidy) => tidy::run(),
-        Some(Task::Train(passed)) => launcher::run(GLAUBER, "train", passed.arguments),
-        Some(Task::Sample(passed)) => launcher::run(GLAUBER, "sample", passed.arguments),
-        Some(Task::Infill(passed)) => launcher::run(GLAUBER, "infill", passed.arguments),
-        Some(Task::Eval(passed)) => launcher::run(GLAUBER, "eval", passed.arguments),
-        Some(Task::Fidelity(passed)) => launcher::run(GLAUBER, "fidelity", passed.arguments),
-        Some(Task::Info(passed)) => launcher::run(GLAUBER, "info", passed.arguments),
-        Some(Task::Status(passed)) => launcher::run(GLAUBER, "status", passed.arguments),
-        Some(Task::Device(passed)) => launcher::run_device(passed.arguments),
-        Some(Task::Tokenize(passed)) => launcher::run(GLAUBER, "tokenize", passed.arguments),
-        Some(Task::Experiment(passed)) => launcher::run_experiment(passed.arguments),
-        Some(Task::Compare(passed)) => launcher::run(LAB, "compare", passed.arguments),
-        Some(Task::Bench { what }) => bench::run(&what),
+        Some(("tidy", _)) => tidy::run(),
+        Some(("bench", what)) => bench::run(&bench::What::from_arg_matches(what)?),
+        Some(("device", arguments)) => launcher::run_device(passed(arguments)),
+        Some(("experiment", arguments)) => launcher::run_experiment(passed(arguments)),
+        Some(("compare", arguments)) => launcher::run(LAB, "compare", passed(arguments)),
+        Some((name, arguments)) => launcher::run(GLAUBER, name, passed(arguments)),
     }
 }
 
@@ -138,10 +118,8 @@ mod tests {
     use super::*;
 
     fn passed(line: &[&str]) -> Vec<OsString> {
-        match Arguments::try_parse_from(line).map(|a| a.task) {
-            Ok(Some(Task::Train(passed) | Task::Sample(passed))) => passed.arguments,
-            _ => panic!("not a launch: {line:?}"),
-        }
+        let matches = command().try_get_matches_from(line).unwrap();
+        super::passed(matches.subcommand().unwrap().1)
     }
 
     #[test]
@@ -153,7 +131,7 @@ mod tests {
 
     #[test]
     fn an_unknown_task_is_refused() {
-        assert!(Arguments::try_parse_from(["xtask", "frobnicate"]).is_err());
-        assert!(matches!(Arguments::try_parse_from(["xtask"]).map(|a| a.task), Ok(None)));
+        assert!(command().try_get_matches_from(["xtask", "frobnicate"]).is_err());
+        assert!(command().try_get_matches_from(["xtask"]).unwrap().subcommand().is_none());
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p glauber-chain --example bound [rows] [draws]`
 
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "a program")]
+
 use std::error::Error;
 
 use glauber_chain::oracles::{EnumeratedTable, MarkovSource};

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p glauber-chain --example ising [side] [sweeps] [chains]`
 
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "a program")]
+
 use std::time::Instant;
 
 use glauber_chain::oracles::{Ising, Lattice, critical_coupling, kaufman_energy, onsager_energy, yang_magnetisation};

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p glauber-chain --example ising_speed [side] [chains]`
 
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "a program")]
+
 use std::time::{Duration, Instant};
 
 use glauber_chain::oracles::{Ising, Lattice, Potts, critical_coupling};

@@ -4,6 +4,8 @@
 //! `cargo run --release -p glauber-chain --example skip_ahead [chains] [seed] [shape] [order] [sweeps]`, the shape `cosine` or `linear`,
 //! the order `round-robin` or `permutation`
 
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "a program")]
+
 use std::time::Instant;
 
 use glauber_chain::oracles::MarkovSource;

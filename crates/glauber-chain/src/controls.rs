@@ -31,18 +31,11 @@ impl DrawControls {
     /// # Errors
     /// [`ChainError::OutOfRange`] names the control.
     pub fn validate(&self) -> Result<(), ChainError> {
-        let (temperature, top_p) = (self.temperature, self.top_p);
-        let refuse = |key, found, expected| Err(ChainError::OutOfRange { key, found, expected });
-        if !(temperature >= 0.0 && temperature.is_finite()) {
-            return refuse("temperature", temperature, "a finite number of at least 0");
-        }
-        if self.top_k == Some(0) {
-            return refuse("top_k", 0.0, "at least 1");
-        }
-        match top_p {
-            Some(p) if !(p > 0.0 && p <= 1.0) => refuse("top_p", p, "a number in (0, 1]"),
-            _ => Ok(()),
-        }
+        let (temperature, top_p) = (self.temperature, self.top_p.unwrap_or(1.0));
+        let warm = temperature >= 0.0 && temperature.is_finite();
+        ChainError::unless_in_range(warm, "temperature", temperature, "a finite number of at least 0")?;
+        ChainError::unless_in_range(self.top_k != Some(0), "top_k", 0.0, "at least 1")?;
+        ChainError::unless_in_range(top_p > 0.0 && top_p <= 1.0, "top_p", top_p, "a number in (0, 1]")
     }
 
     /// Whether draws come from `r` unchanged.

@@ -150,6 +150,16 @@ pub enum ChainError {
 }
 
 impl ChainError {
+    /// That a parameter is in its range.
+    pub(crate) fn unless_in_range(
+        good: bool,
+        key: &'static str,
+        found: f64,
+        expected: &'static str,
+    ) -> Result<(), Self> {
+        if good { Ok(()) } else { Err(Self::OutOfRange { key, found, expected }) }
+    }
+
     /// That two sizes agree.
     pub(crate) fn unless_equal(what: &'static str, found: usize, expected: usize) -> Result<(), Self> {
         if found == expected { Ok(()) } else { Err(Self::Mismatch { what, found, expected }) }

@@ -28,10 +28,8 @@ impl<C: SiteConditional, U: SiteConditional> Guided<C, U> {
     pub fn new(conditional: C, unconditional: U, weight: f64) -> Result<Self, ChainError> {
         ChainError::unless_equal("tokens of the unconditional law", unconditional.vocab(), conditional.vocab())?;
         ChainError::unless_equal("sites of the unconditional law", unconditional.len(), conditional.len())?;
-        if !(weight >= -1.0 && weight.is_finite()) {
-            let expected = "a finite number of at least -1";
-            return Err(ChainError::OutOfRange { key: "guidance weight", found: weight, expected });
-        }
+        let good = weight >= -1.0 && weight.is_finite();
+        ChainError::unless_in_range(good, "guidance weight", weight, "a finite number of at least -1")?;
         Ok(Self { conditional, unconditional, weight })
     }
 

@@ -45,13 +45,8 @@ impl LawTable {
     /// # Errors
     /// When there is no token, or more than [`LARGEST_VOCAB`](Self::LARGEST_VOCAB), or a law has no positive finite mass.
     pub fn new(lattice: &Lattice, vocab: usize, mut law: impl FnMut(&[Token], &mut [f64])) -> Result<Self, ChainError> {
-        if vocab == 0 || vocab > Self::LARGEST_VOCAB {
-            return Err(ChainError::OutOfRange {
-                key: "vocab",
-                found: vocab as f64,
-                expected: "1 to 16 tokens in a table of laws",
-            });
-        }
+        let listed = (1..=Self::LARGEST_VOCAB).contains(&vocab);
+        ChainError::unless_in_range(listed, "vocab", vocab as f64, "1 to 16 tokens in a table of laws")?;
         // A digit of a place has as many values as the thresholds separate, a power of 2.
         let base = vocab.max(2).next_power_of_two();
         let mut table = Self {

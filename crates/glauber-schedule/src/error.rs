@@ -136,3 +136,15 @@ pub enum ScheduleError {
         bound: f64,
     },
 }
+
+impl ScheduleError {
+    /// That a number is in its range.
+    pub(crate) fn unless_in_range(
+        good: bool,
+        key: &'static str,
+        found: f64,
+        expected: &'static str,
+    ) -> Result<(), Self> {
+        if good { Ok(()) } else { Err(Self::OutOfRange { key, found, expected }) }
+    }
+}

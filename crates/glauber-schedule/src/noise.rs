@@ -4,20 +4,24 @@ use glauber_tokens::Token;
 use serde::{Deserialize, Serialize};
 
 use crate::ScheduleError;
+use crate::schedule_config::no_keys;
 
 /// Which noise distribution a run uses; the key `kind` picks the variant.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", from = "StrictNoiseConfig")]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields)]
 pub enum NoiseConfig {
     /// Every token alike.
     #[default]
+    #[serde(deserialize_with = "no_keys")]
     Uniform,
     /// The frequencies of the training data.
     Unigram {
         /// Added to each token's count, at least 0, by default 1.
+        #[serde(default = "one")]
         pseudo_count: f64,
     },
     /// All mass on the mask token.
+    #[serde(deserialize_with = "no_keys")]
     Absorbing,
     /// A weighted mean of laws.
     Mixture {
@@ -36,34 +40,8 @@ pub struct MixturePart {
     pub law: NoiseConfig,
 }
 
-/// What is parsed: serde refuses unknown keys of a tagged variant only where the variant has braces.
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields)]
-enum StrictNoiseConfig {
-    Uniform {},
-    Unigram {
-        #[serde(default = "one")]
-        pseudo_count: f64,
-    },
-    Absorbing {},
-    Mixture {
-        parts: Vec<MixturePart>,
-    },
-}
-
 fn one() -> f64 {
     1.0
-}
-
-impl From<StrictNoiseConfig> for NoiseConfig {
-    fn from(config: StrictNoiseConfig) -> Self {
-        match config {
-            StrictNoiseConfig::Uniform {} => Self::Uniform,
-            StrictNoiseConfig::Unigram { pseudo_count } => Self::Unigram { pseudo_count },
-            StrictNoiseConfig::Absorbing {} => Self::Absorbing,
-            StrictNoiseConfig::Mixture { parts } => Self::Mixture { parts },
-        }
-    }
 }
 
 /// A noise distribution `q` over the tokens `0..V`, with a table for draws by inversion. Validated and immutable.
@@ -92,13 +70,8 @@ impl NoiseLaw {
     /// # Errors
     /// When there is no token, the pseudo-count is negative or not finite, or all counts and the pseudo-count are zero.
     pub fn unigram(counts: &[u64], pseudo_count: f64) -> Result<Self, ScheduleError> {
-        if !(pseudo_count >= 0.0 && pseudo_count.is_finite()) {
-            return Err(ScheduleError::OutOfRange {
-                key: "pseudo_count",
-                found: pseudo_count,
-                expected: "a finite number of at least 0",
-            });
-        }
+        let good = pseudo_count >= 0.0 && pseudo_count.is_finite();
+        ScheduleError::unless_in_range(good, "pseudo_count", pseudo_count, "a finite number of at least 0")?;
         let weights = counts.iter().map(|&n| n as f64 + pseudo_count).collect();
         Self::from_weights(weights, "the token counts", "raise `pseudo_count`")
     }
@@ -125,13 +98,8 @@ impl NoiseLaw {
         let vocab = parts.first().map_or(0, |(_, law)| law.vocab());
         let mut weights = vec![0.0; vocab];
         for (weight, law) in parts {
-            if !(*weight >= 0.0 && weight.is_finite()) {
-                return Err(ScheduleError::OutOfRange {
-                    key: "weight",
-                    found: *weight,
-                    expected: "a finite number of at least 0",
-                });
-            }
+            let good = *weight >= 0.0 && weight.is_finite();
+            ScheduleError::unless_in_range(good, "weight", *weight, "a finite number of at least 0")?;
             if law.vocab() != vocab {
                 return Err(ScheduleError::VocabularySize {
                     what: "probabilities in a part of a mixture",

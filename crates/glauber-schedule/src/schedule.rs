@@ -38,13 +38,8 @@ impl Schedule {
         final_level: f64,
         allow_residual: bool,
     ) -> Result<Self, ScheduleError> {
-        if !(final_level > 0.0 && final_level < 1.0) {
-            return Err(ScheduleError::OutOfRange {
-                key: "final_signal",
-                found: final_level,
-                expected: "a number strictly between 0 and 1",
-            });
-        }
+        let good = final_level > 0.0 && final_level < 1.0;
+        ScheduleError::unless_in_range(good, "final_signal", final_level, "a number strictly between 0 and 1")?;
         let sweeps = order.sweeps();
         let levels = (0..=sweeps).map(|k| shape.level(k as f64 / sweeps as f64, final_level)).collect();
         let visit_levels = Vec::new();

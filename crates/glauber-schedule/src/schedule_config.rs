@@ -1,7 +1,7 @@
 //! A schedule as a run configuration states it.
 
 use glauber_tokens::Token;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{NoiseConfig, NoiseLaw, OrderConfig, RESIDUAL_BOUND, Schedule, ScheduleError, SignalShape, SiteOrder};
 
@@ -34,6 +34,14 @@ impl Default for ScheduleConfig {
             noise: NoiseConfig::default(),
         }
     }
+}
+
+/// Reads a variant without keys. By itself serde passes over the keys that stand there.
+pub(crate) fn no_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct NoKeys {}
+    NoKeys::deserialize(deserializer).map(|NoKeys {}| ())
 }
 
 impl Schedule {

@@ -1,18 +1,18 @@
 //! Sweeps of a heat bath over lattices beside numba's, block after block.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 
+use super::publish;
 use super::python::{NUMBA, Python};
 use super::side::Side;
 use super::table::{self, Machine, Times};
 use super::yardstick::same_size;
 use crate::launcher;
-use crate::screen::{remark, say};
+use crate::screen::remark;
 use crate::workspace::{self, Depth};
 
 /// Model and order of each row.
@@ -89,12 +89,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
         }
         rows.push((row, programs.measure(row)?));
     }
-    let text = markdown(flags, &Machine::here(1), &rows);
-    say(&text)?;
-    if let Some(path) = &flags.out {
-        fs::write(path, text).with_context(|| format!("`--out {}`", path.display()))?;
-    }
-    Ok(ExitCode::SUCCESS)
+    publish(&markdown(flags, &Machine::here(1), &rows), flags.out.as_deref())
 }
 
 impl Programs<'_> {

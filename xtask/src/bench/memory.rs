@@ -1,6 +1,5 @@
 //! The most memory that training and sampling hold: a process for each row, which measures itself.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
@@ -8,9 +7,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::Value;
 
+use super::publish;
 use super::table::Machine;
 use crate::launcher;
-use crate::screen::{remark, say};
+use crate::screen::remark;
 
 /// What each preset does in turn.
 const WORK: [&[&str]; 3] = [&[], &["--checkpoint-activations"], &["--sampling"]];
@@ -69,12 +69,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
             remark(&row(rows.last().unwrap_or(&Value::Null)));
         }
     }
-    let text = markdown(&Machine::here(1).command, &rows);
-    say(&text)?;
-    if let Some(path) = &flags.out {
-        fs::write(path, text).with_context(|| format!("`--out {}`", path.display()))?;
-    }
-    Ok(ExitCode::SUCCESS)
+    publish(&markdown(&Machine::here(1).command, &rows), flags.out.as_deref())
 }
 
 fn markdown(command: &str, rows: &[Value]) -> String {

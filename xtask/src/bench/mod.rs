@@ -1,21 +1,21 @@
-//! `cargo xtask bench`: our steps beside PyTorch's and numba's in one run, memory by presets, and criterion's results beside saved ones.
+//! `cargo xtask bench`: our steps beside PyTorch's and numba's in one run, and memory by presets.
 
 mod chain;
-mod compare;
 mod memory;
 mod python;
 mod side;
 mod table;
 mod yardstick;
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
 
-pub use compare::Flags as CompareFlags;
-
 use crate::launcher;
+use crate::screen::say;
 
 /// What can be measured.
 #[derive(Subcommand)]
@@ -28,8 +28,6 @@ pub enum What {
     Chain(chain::Flags),
     /// The most memory that training and sampling hold, preset by preset
     Memory(memory::Flags),
-    /// Compare the last `cargo bench` with one saved by `cargo bench -- --save-baseline NAME`
-    Compare(CompareFlags),
 }
 
 /// How to measure.
@@ -74,7 +72,16 @@ pub struct SampleFlags {
     batch: Vec<u64>,
 }
 
-/// Measures or compares.
+/// Prints a table, and writes it where it is wanted, too.
+fn publish(text: &str, out: Option<&Path>) -> anyhow::Result<ExitCode> {
+    say(text)?;
+    if let Some(path) = out {
+        fs::write(path, text).with_context(|| format!("`--out {}`", path.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Measures.
 ///
 /// # Errors
 /// When something cannot be built, started or read, or the two sides are not the same network.
@@ -84,6 +91,5 @@ pub fn run(what: &What) -> anyhow::Result<ExitCode> {
         What::Sample(flags) => yardstick::sample(&flags.common, &flags.batch),
         What::Chain(flags) => chain::run(flags),
         What::Memory(flags) => memory::run(flags),
-        What::Compare(flags) => compare::run(flags),
     }
 }

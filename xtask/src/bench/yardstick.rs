@@ -1,18 +1,17 @@
 //! Both sides in turn, block after block.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-use super::Flags;
 use super::python::{PYTORCH, Python};
 use super::side::Side;
 use super::table::{self, Measured, Times};
+use super::{Flags, publish};
 use crate::launcher;
-use crate::screen::{remark, say};
+use crate::screen::remark;
 use crate::workspace::{self, Depth};
 
 /// Steps that neither side is timed at.
@@ -79,12 +78,7 @@ fn compare(heading: &str, flags: &Flags, steps: &[Step]) -> anyhow::Result<ExitC
             rows.push(programs.measure(shape, step)?);
         }
     }
-    let text = table::markdown(heading, &table::Machine::here(threads), &rows);
-    say(&text)?;
-    if let Some(path) = &flags.out {
-        fs::write(path, text).with_context(|| format!("`--out {}`", path.display()))?;
-    }
-    Ok(ExitCode::SUCCESS)
+    publish(&table::markdown(heading, &table::Machine::here(threads), &rows), flags.out.as_deref())
 }
 
 impl Programs<'_> {

@@ -1,58 +1,79 @@
 //! Only programs choose the device.
 
-use cargo_metadata::DependencyKind;
+use std::path::Path;
 
-use super::graph::{Declared, Graph, Package};
+use cargo_metadata::{Dependency, DependencyKind, Metadata, Package};
 
-/// Features of burn that bring a backend or tune one.
-const BACKEND_FEATURES: [&str; 19] = [
-    "accelerate",
-    "autotune",
-    "blas-netlib",
-    "cpu",
-    "cubecl",
-    "cuda",
-    "default",
-    "flex",
-    "fusion",
-    "metal",
-    "ndarray",
-    "openblas",
-    "remote",
-    "rocm",
-    "simd",
-    "tch",
-    "vulkan",
-    "webgpu",
-    "wgpu",
-];
-/// Packages that are a backend.
-const BACKEND_PACKAGES: [&str; 10] = [
-    "burn-candle",
-    "burn-cpu",
-    "burn-cubecl",
-    "burn-cuda",
-    "burn-flex",
-    "burn-ndarray",
-    "burn-remote",
-    "burn-rocm",
-    "burn-tch",
-    "burn-wgpu",
-];
+use super::git::grep;
+use super::graph::libraries;
 
+/// The packages of burn that libraries may depend on; the others are backends, or bring one.
+const PACKAGES: [&str; 2] = ["burn", "burn-store"];
+/// The features of these that libraries may enable; the others bring a backend, or tune one.
+const FEATURES: [&str; 5] = ["std", "autodiff", "optim", "extension", "safetensors"];
 /// The one feature of a library that brings a backend: its kernels are made for the arrays of that device.
 const KERNELS: [&str; 3] = ["glauber-fused", "cpu", "burn/flex"];
+/// What takes whatever device was compiled in, comments aside.
+const DEFAULT_DEVICE: &str = r"^(([^/]|/[^/])*[^[:alnum:]_/])?Device::default\(\)";
 
-/// Libraries of the workspace that enable a backend outside their tests.
-pub fn check(graph: &Graph) -> Vec<String> {
-    graph.members().filter(|p| p.is_library()).flat_map(check_library).collect()
+/// Libraries of the workspace that enable a backend outside their tests, and members that leave burn's version or features open.
+pub fn check(graph: &Metadata) -> Vec<String> {
+    let members = graph.workspace_packages();
+    libraries(graph).flat_map(check_library).chain(members.into_iter().flat_map(check_pins)).collect()
+}
+
+/// Libraries that take the default device.
+///
+/// # Errors
+/// If git cannot be asked.
+pub fn check_default_device(root: &Path, graph: &Metadata) -> anyhow::Result<Vec<String>> {
+    let mut violations = Vec::new();
+    for package in libraries(graph) {
+        let sources = package.manifest_path.with_file_name("src");
+        let arguments = ["--untracked", "--line-number", "-E", "-e", DEFAULT_DEVICE, "--", sources.as_str()];
+        let found = grep(root, &arguments)?;
+        violations.extend(found.into_iter().map(|line| format!("the device is an argument: {line}")));
+    }
+    Ok(violations)
+}
+
+/// The dependencies of a package that are burn's.
+fn of_burn(package: &Package) -> impl Iterator<Item = &Dependency> {
+    package.dependencies.iter().filter(|d| is_burn(&d.name))
+}
+
+fn is_burn(name: &str) -> bool {
+    name == "burn" || name.starts_with("burn-")
+}
+
+/// burn's API moves between minor releases, and its default features bring a backend.
+fn check_pins(package: &Package) -> Vec<String> {
+    let mut violations = Vec::new();
+    for Dependency { name: on, req, uses_default_features, .. } in of_burn(package) {
+        if !req.to_string().starts_with('=') {
+            violations
+                .push(format!("{} takes {on} in the version \"{req}\"; pin it exactly, as \"=X.Y.Z\"", package.name));
+        }
+        if *uses_default_features {
+            violations
+                .push(format!("{} takes the default features of {on}; set default-features = false", package.name));
+        }
+    }
+    violations
 }
 
 fn check_library(package: &Package) -> Vec<String> {
     let name = &package.name;
     let mut violations = Vec::new();
-    for declared in package.declared.iter().filter(|d| d.kind != DependencyKind::Development) {
-        violations.extend(complaints(declared).into_iter().map(|complaint| format!("{name} {complaint}")));
+    for declared in of_burn(package).filter(|d| d.kind != DependencyKind::Development) {
+        let on = &declared.name;
+        if !PACKAGES.contains(&on.as_str()) {
+            violations.push(format!("{name} depends on the backend {on}; only programs may choose one"));
+        }
+        let backends = declared.features.iter().filter(|feature| !FEATURES.contains(&feature.as_str()));
+        violations.extend(
+            backends.map(|feature| format!("{name} enables `{on}/{feature}`; only programs, or a dev-dependency, may")),
+        );
     }
     for (feature, effects) in &package.features {
         let enables =
@@ -64,33 +85,17 @@ fn check_library(package: &Package) -> Vec<String> {
     violations
 }
 
-fn complaints(declared: &Declared) -> Vec<String> {
-    let mut complaints = Vec::new();
-    let on = &declared.name;
-    if BACKEND_PACKAGES.contains(&on.as_str()) {
-        complaints.push(format!("depends on the backend {on}; only programs may choose one"));
-    }
-    if on != "burn" && !on.starts_with("burn-") {
-        return complaints;
-    }
-    if declared.default_features {
-        complaints.push(format!("takes the default features of {on}; set default-features = false"));
-    }
-    let backends = declared.features.iter().filter(|f| BACKEND_FEATURES.contains(&f.as_str()));
-    complaints
-        .extend(backends.map(|feature| format!("enables `{on}/{feature}`; only programs, or a dev-dependency, may")));
-    complaints
-}
-
 /// Whether an effect of a feature, such as `burn/flex` or `burn?/flex`, turns a backend on.
 fn enables_backend(effect: &str) -> bool {
-    effect.split_once('/').is_some_and(|(on, feature)| on.starts_with("burn") && BACKEND_FEATURES.contains(&feature))
+    let of_burn = effect.split_once('/').filter(|(on, _)| is_burn(on.trim_end_matches('?')));
+    of_burn.is_some_and(|(_, feature)| !FEATURES.contains(&feature))
 }
 
 #[cfg(test)]
 mod tests {
     use std::process::Command;
 
+    use super::super::git::sketch::checkout;
     use super::super::graph::sketch::{declare, graph, package_mut};
     use super::*;
     use crate::workspace::cargo;
@@ -156,9 +161,32 @@ mod tests {
         let package = package_mut(&mut bad, "glauber-train");
         package.features.insert("fast".into(), vec!["burn?/cuda".into(), "dep:burn".into()]);
         declare(&mut bad, "glauber-train", "burn", DependencyKind::Normal, &[]);
-        package_mut(&mut bad, "glauber-train").declared[0].default_features = true;
+        package_mut(&mut bad, "glauber-train").dependencies[0].uses_default_features = true;
         let violations = check(&bad);
         assert_eq!(violations.len(), 2, "{violations:?}");
-        assert!(violations[0].contains("default features of burn") && violations[1].contains("`burn?/cuda`"));
+        assert!(violations[0].contains("`burn?/cuda`") && violations[1].contains("default features of burn"));
+    }
+
+    #[test]
+    fn every_member_pins_burn() {
+        let mut bad = graph(&["glauber-cli -> burn, serde"]);
+        for dependency in &mut package_mut(&mut bad, "glauber-cli").dependencies {
+            dependency.req = "0.22.1".parse().unwrap();
+        }
+        assert_eq!(check(&bad), ["glauber-cli takes burn in the version \"^0.22.1\"; pin it exactly, as \"=X.Y.Z\""]);
+    }
+
+    #[test]
+    fn a_default_device_is_found_in_the_code_of_libraries() {
+        let code =
+            b"//! Device::default()\nlet a = f(1 / 2, Device::default()); // half\nlet b = FlexDevice::default();\n";
+        let tree = checkout(&[("model/src/a.rs", code), ("model/tests/a.rs", code), ("cli/src/a.rs", code)]);
+        let mut graph = graph(&["glauber-model", "glauber-cli"]);
+        for name in ["model", "cli"] {
+            let manifest = tree.path().join(name).join("Cargo.toml");
+            package_mut(&mut graph, &format!("glauber-{name}")).manifest_path = manifest.try_into().unwrap();
+        }
+        let expected = "the device is an argument: model/src/a.rs:2:let a = f(1 / 2, Device::default()); // half";
+        assert_eq!(check_default_device(tree.path(), &graph).unwrap(), [expected]);
     }
 }

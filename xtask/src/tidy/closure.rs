@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::graph::Graph;
+use cargo_metadata::Metadata;
+
+use super::graph::ways_from;
 
 /// Packages that a member must not link; a trailing `*` stands for any ending.
 const BANS: [(&str, &[&str]); 9] = [
@@ -21,10 +23,10 @@ const CORE_BANS: &[&str] = &["burn*", "cubecl*", "wgpu*", "tokio*", "clap*"];
 const ONE_VERSION: [&str; 2] = ["burn*", "cubecl*"];
 
 /// Members that link what they must not, with the way there.
-pub fn check(graph: &Graph) -> Vec<String> {
+pub fn check(graph: &Metadata) -> Vec<String> {
     let mut violations = Vec::new();
     for (member, bans) in BANS {
-        let Some(ways) = graph.ways_from(member) else {
+        let Some(ways) = ways_from(graph, member) else {
             violations.push(format!("{member} is not a member of the workspace; correct BANS in tidy/closure.rs"));
             continue;
         };
@@ -35,11 +37,11 @@ pub fn check(graph: &Graph) -> Vec<String> {
 }
 
 /// Packages that are there in two versions and must not be.
-pub fn check_one_version(graph: &Graph) -> Vec<String> {
-    let mut versions: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for package in graph.packages() {
+pub fn check_one_version(graph: &Metadata) -> Vec<String> {
+    let mut versions: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for package in &graph.packages {
         if ONE_VERSION.iter().any(|pattern| matches(pattern, &package.name)) {
-            versions.entry(&package.name).or_default().push(&package.version);
+            versions.entry(&package.name).or_default().push(package.version.to_string());
         }
     }
     let doubled = versions.into_iter().filter(|(_, versions)| versions.len() > 1);
@@ -101,7 +103,7 @@ mod tests {
         let mut doubled = graph(&["burn-core", "burn-older", "rand", "rand-older"]);
         for (name, shared) in [("burn-older", "burn-core"), ("rand-older", "rand")] {
             let package = package_mut(&mut doubled, name);
-            (package.name, package.version) = (shared.into(), "0.9.0".into());
+            (package.name, package.version) = (shared.parse().unwrap(), "0.9.0".parse().unwrap());
         }
         assert_eq!(check_one_version(&doubled), ["burn-core is there in versions 1.0.0 and 0.9.0"]);
     }

@@ -1,121 +1,109 @@
-//! Files have telling names and a length one can read.
+//! Files have telling names and a length one can read, and tell nothing of their author's machine.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::Context;
-use walkdir::WalkDir;
+use super::git::grep;
 
-/// Where our sources are, from the root.
-const SOURCE_FOLDERS: [&str; 3] = ["crates", "xtask", "benches"];
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: [&str; 8] = ["utils", "util", "common", "helper", "helpers", "manager", "managers", "misc"];
 /// Lines of a source file at most.
 const LONGEST_SOURCE: usize = 400;
 /// Documents with a limit of their own, from the root; checked if they exist.
 const DOCUMENTS: [(&str, usize); 1] = [("docs/ARCHITECTURE.md", 150)];
+/// Absolute paths in folders that belong to one machine. A path within a URL or behind another folder is none.
+const MACHINE_PATH: &str = "(^|[^[:alnum:]_.~}/*)-])/(home|root|work|Users)/";
 
-/// The Rust sources of the workspace, sorted.
+/// Rust sources and [`DOCUMENTS`] with their numbers of lines.
 ///
 /// # Errors
-/// If a folder cannot be searched.
-pub fn rust_sources(root: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut sources = Vec::new();
-    for folder in SOURCE_FOLDERS.map(|folder| root.join(folder)) {
-        let entries = WalkDir::new(&folder).sort_by_file_name().into_iter();
-        for entry in entries.filter_entry(|e| e.file_name() != "target") {
-            let entry = entry.with_context(|| format!("cannot search {}", folder.display()))?;
-            if entry.file_type().is_file() && entry.path().extension().is_some_and(|e| e == "rs") {
-                sources.push(entry.into_path());
-            }
-        }
-    }
-    Ok(sources)
+/// If git cannot be asked.
+pub fn lengths(root: &Path) -> anyhow::Result<Vec<(String, usize)>> {
+    let mut arguments = vec!["--untracked", "--count", "-e", "", "--", "*.rs"];
+    arguments.extend(DOCUMENTS.map(|(document, _)| document));
+    let counted =
+        |line: &String| line.rsplit_once(':').and_then(|(path, lines)| Some((path.into(), lines.parse().ok()?)));
+    Ok(grep(root, &arguments)?.iter().filter_map(counted).collect())
 }
 
-/// Sources whose file or folder has an empty name.
-pub fn check_names(root: &Path, sources: &[PathBuf]) -> Vec<String> {
+/// Files that have an empty name, or lie in a folder that has one.
+pub fn check_names(files: &[(String, usize)]) -> Vec<String> {
     let mut violations = Vec::new();
-    for path in sources {
-        let inner = path.strip_prefix(root).unwrap_or(path).with_extension("");
+    for (path, _) in files {
+        let inner = Path::new(path).with_extension("");
         let empty = inner.iter().find(|part| EMPTY_NAMES.contains(&part.to_string_lossy().as_ref()));
-        violations.extend(empty.map(|name| {
-            format!("{}: `{}` says nothing; name it after what it does", shown(path, root), name.display())
-        }));
+        violations
+            .extend(empty.map(|name| format!("{path}: `{}` says nothing; name it after what it does", name.display())));
     }
     violations
 }
 
 /// Sources and documents that are too long.
-///
-/// # Errors
-/// If a file cannot be read.
-pub fn check_lengths(root: &Path, sources: &[PathBuf]) -> anyhow::Result<Vec<String>> {
-    let documents = DOCUMENTS.iter().map(|(path, longest)| (root.join(path), *longest)).filter(|(p, _)| p.is_file());
-    let limits = sources.iter().map(|path| (path.clone(), LONGEST_SOURCE)).chain(documents);
-    let mut violations = Vec::new();
-    for (path, longest) in limits {
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let lines = text.lines().count();
-        if lines > longest {
-            violations.push(format!("{} has {lines} lines; at most {longest}", shown(&path, root)));
-        }
-    }
-    Ok(violations)
+pub fn check_lengths(files: &[(String, usize)]) -> Vec<String> {
+    let most =
+        |path: &str| DOCUMENTS.iter().find(|(document, _)| *document == path).map_or(LONGEST_SOURCE, |(_, most)| *most);
+    let long = files.iter().filter(|(path, lines)| *lines > most(path));
+    long.map(|(path, lines)| format!("{path} has {lines} lines; at most {}", most(path))).collect()
 }
 
-/// A path from the root, for messages.
-pub fn shown(path: &Path, root: &Path) -> String {
-    path.strip_prefix(root).unwrap_or(path).display().to_string()
+/// Lines of tracked text files that hold an absolute path of a machine.
+///
+/// # Errors
+/// If git cannot be asked.
+pub fn check_paths(root: &Path) -> anyhow::Result<Vec<String>> {
+    let found = grep(root, &["--line-number", "-E", "-e", MACHINE_PATH])?;
+    Ok(found.into_iter().map(|line| format!("an absolute path of a machine: {line}")).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::git::sketch::checkout;
     use super::*;
 
-    fn tree() -> tempfile::TempDir {
-        let tree = tempfile::tempdir().unwrap();
-        for folder in SOURCE_FOLDERS {
-            fs::create_dir_all(tree.path().join(folder).join("src")).unwrap();
-        }
-        tree
-    }
-
     #[test]
-    fn sources_are_found_and_build_output_is_not() {
-        let tree = tree();
-        fs::create_dir_all(tree.path().join("benches/target")).unwrap();
-        fs::write(tree.path().join("benches/target/made.rs"), "").unwrap();
-        fs::write(tree.path().join("crates/src/lib.rs"), "").unwrap();
-        fs::write(tree.path().join("crates/src/lib.md"), "").unwrap();
-        assert_eq!(rust_sources(tree.path()).unwrap(), [tree.path().join("crates/src/lib.rs")]);
+    fn sources_are_found_and_other_files_are_not() {
+        let tree = checkout(&[
+            ("crates/src/lib.rs", b"a\nb\n"),
+            ("crates/src/lib.md", b"a\n"),
+            ("docs/ARCHITECTURE.md", b"a"),
+        ]);
+        let expected = [("crates/src/lib.rs".to_owned(), 2), ("docs/ARCHITECTURE.md".to_owned(), 1)];
+        assert_eq!(lengths(tree.path()).unwrap(), expected);
     }
 
     #[test]
     fn empty_names_of_files_and_folders_are_found() {
-        let root = Path::new("root");
-        let sources: Vec<PathBuf> =
-            ["crates/a/src/utils.rs", "crates/a/tests/common/mod.rs", "crates/a/src/commonality.rs"]
-                .iter()
-                .map(|path| root.join(path))
-                .collect();
-        let violations = check_names(root, &sources);
+        let sources = ["crates/a/src/utils.rs", "crates/a/tests/common/mod.rs", "crates/a/src/commonality.rs"];
+        let violations = check_names(&sources.map(|path| (path.to_owned(), 1)));
         assert_eq!(violations.len(), 2, "{violations:?}");
         assert!(violations[0].contains("`utils`") && violations[1].contains("`common`"));
     }
 
     #[test]
     fn long_files_are_found_and_files_at_the_limit_are_not() {
-        let tree = tree();
-        let path = tree.path().join("crates/src/lib.rs");
-        fs::write(&path, "//\n".repeat(LONGEST_SOURCE)).unwrap();
-        assert_eq!(check_lengths(tree.path(), std::slice::from_ref(&path)).unwrap(), Vec::<String>::new());
-        fs::write(&path, "//\n".repeat(LONGEST_SOURCE + 1)).unwrap();
-        fs::create_dir(tree.path().join("docs")).unwrap();
-        fs::write(tree.path().join("docs/ARCHITECTURE.md"), "x\n".repeat(151)).unwrap();
+        let files = |more: usize| {
+            [("crates/src/lib.rs".to_owned(), LONGEST_SOURCE + more), ("docs/ARCHITECTURE.md".to_owned(), 150 + more)]
+        };
+        assert_eq!(check_lengths(&files(0)), Vec::<String>::new());
         assert_eq!(
-            check_lengths(tree.path(), &[path]).unwrap(),
+            check_lengths(&files(1)),
             ["crates/src/lib.rs has 401 lines; at most 400", "docs/ARCHITECTURE.md has 151 lines; at most 150"]
         );
+    }
+
+    #[test]
+    fn absolute_paths_are_found_anywhere_in_a_line() {
+        let lines: Vec<String> = ["home", "root", "work", "Users"]
+            .iter()
+            .flat_map(|folder| [format!("/{folder}/x"), format!("read(\"/{folder}/x\")"), format!("PATH=/{folder}/x")])
+            .collect();
+        let tree = checkout(&[("deep/a.txt", lines.join("\n").as_bytes())]);
+        let place = |(number, line)| format!("an absolute path of a machine: deep/a.txt:{number}:{line}");
+        assert_eq!(check_paths(tree.path()).unwrap(), (1..).zip(&lines).map(place).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn relative_paths_and_urls_are_fine() {
+        let lines = b"https://example.org/home/x\n../work/x\ncrates/root/x\n$HOME/work/x\n/homes/x\nat home / x\n";
+        assert_eq!(check_paths(checkout(&[("a.txt", lines)]).path()).unwrap(), Vec::<String>::new());
     }
 }

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context;
+use cargo_metadata::Metadata;
 
-use super::files::shown;
-use super::graph::Graph;
+use super::git::grep;
 
 /// What makes another file a part of a source, up to the name.
 const INCLUSIONS: [&str; 4] = ["include_str!(", "include_bytes!(", "include!(", "#[path ="];
@@ -16,19 +16,20 @@ const PACKAGE: &str = "concat!(env!(\"CARGO_MANIFEST_DIR\"),";
 /// Inclusions in packages that are published of files outside.
 ///
 /// # Errors
-/// If a source cannot be read.
-pub fn check(root: &Path, graph: &Graph, sources: &[PathBuf]) -> anyhow::Result<Vec<String>> {
+/// If git cannot be asked, or a source cannot be read.
+pub fn check(root: &Path, graph: &Metadata) -> anyhow::Result<Vec<String>> {
+    let named: Vec<&str> = INCLUSIONS.iter().flat_map(|inclusion| ["-e", inclusion]).collect();
+    let arguments = [&["--untracked", "--files-with-matches", "-F"], &named[..], &["--", "*.rs"]].concat();
+    let sources = grep(root, &arguments)?;
     let mut violations = Vec::new();
-    for package in graph.members().filter(|package| package.published) {
-        for path in sources.iter().filter(|path| path.starts_with(&package.folder)) {
-            let source = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-            let found = outside(&package.folder, path, &source);
-            violations.extend(found.into_iter().map(|(line, name)| {
-                format!(
-                    "{}:{line}: {name} lies outside {}, which is published without it",
-                    shown(path, root),
-                    package.name
-                )
+    for package in graph.workspace_packages().into_iter().filter(|package| package.publish != Some(Vec::new())) {
+        let folder = package.manifest_path.as_std_path().with_file_name("");
+        for (place, path) in
+            sources.iter().map(|place| (place, root.join(place))).filter(|(_, p)| p.starts_with(&folder))
+        {
+            let source = fs::read_to_string(&path).with_context(|| format!("cannot read {place}"))?;
+            violations.extend(outside(&folder, &path, &source).into_iter().map(|(line, name)| {
+                format!("{place}:{line}: {name} lies outside {}, which is published without it", package.name)
             }));
         }
     }
@@ -38,19 +39,14 @@ pub fn check(root: &Path, graph: &Graph, sources: &[PathBuf]) -> anyhow::Result<
 /// Line and name of what a source of a package includes from outside.
 fn outside(package: &Path, path: &Path, source: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
-    let mut line_start = 0;
-    for (number, line) in source.lines().enumerate() {
-        let here = line_start;
-        line_start += line.len() + 1;
-        if line.trim_start().starts_with("//") {
-            continue;
-        }
-        for inclusion in INCLUSIONS {
-            for (at, _) in line.match_indices(inclusion) {
-                let name = source.get(here + at + inclusion.len()..).and_then(|rest| included(package, path, rest));
-                let leaves = |name: &(PathBuf, String)| !name.0.starts_with(package);
-                found.extend(name.filter(leaves).map(|(_, name)| (number + 1, name)));
-            }
+    for (at, inclusion) in INCLUSIONS.iter().flat_map(|inclusion| source.match_indices(inclusion)) {
+        let line = source[..at].rsplit('\n').next().unwrap_or_default();
+        let name = included(package, path, &source[at + inclusion.len()..]);
+        if let Some((file, name)) = name
+            && !line.trim_start().starts_with("//")
+            && !file.starts_with(package)
+        {
+            found.push((source[..at].matches('\n').count() + 1, name));
         }
     }
     found
@@ -77,6 +73,7 @@ fn included(package: &Path, path: &Path, rest: &str) -> Option<(PathBuf, String)
 
 #[cfg(test)]
 mod tests {
+    use super::super::git::sketch::checkout;
     use super::super::graph::sketch::{graph, package_mut};
     use super::*;
 
@@ -114,15 +111,12 @@ mod tests {
 
     #[test]
     fn packages_that_are_not_published_may_reach_out() {
-        let tree = tempfile::tempdir().unwrap();
-        let source = tree.path().join("a/src/lib.rs");
-        fs::create_dir_all(source.parent().unwrap()).unwrap();
-        fs::write(&source, "const A: &str = include_str!(\"../../x\");").unwrap();
+        let tree = checkout(&[("a/src/lib.rs", b"const A: &str = include_str!(\"../../x\");")]);
         let mut graph = graph(&["glauber-a"]);
-        package_mut(&mut graph, "glauber-a").folder = tree.path().join("a");
-        let check = |graph: &Graph| check(tree.path(), graph, std::slice::from_ref(&source)).unwrap();
+        package_mut(&mut graph, "glauber-a").manifest_path = tree.path().join("a/Cargo.toml").try_into().unwrap();
+        let check = |graph: &Metadata| check(tree.path(), graph).unwrap();
         assert_eq!(check(&graph), Vec::<String>::new());
-        package_mut(&mut graph, "glauber-a").published = true;
+        package_mut(&mut graph, "glauber-a").publish = None;
         assert_eq!(check(&graph), ["a/src/lib.rs:1: ../../x lies outside glauber-a, which is published without it"]);
     }
 }

@@ -1,8 +1,6 @@
 //! Arrows between the crates of the workspace point downward only.
 
-use cargo_metadata::DependencyKind;
-
-use super::graph::Graph;
+use cargo_metadata::{DependencyKind, Metadata};
 
 /// Which members a member may depend on, dev-dependencies aside.
 const LAYERS: [(&str, &[&str]); 22] = [
@@ -65,16 +63,18 @@ const LIBRARIES: &[&str] = STACK.split_at(16).0;
 const PROGRAM: &[&str] = STACK;
 
 /// Arrows that the table does not have, and members that are not in it.
-pub fn check(graph: &Graph) -> Vec<String> {
-    let members: Vec<&str> = graph.members().map(|p| p.name.as_str()).collect();
+pub fn check(graph: &Metadata) -> Vec<String> {
+    let packages = graph.workspace_packages();
+    let members: Vec<&str> = packages.iter().map(|p| p.name.as_str()).collect();
     let mut violations = Vec::new();
-    for package in graph.members() {
+    for package in packages {
         let name = &package.name;
-        let Some((_, allowed)) = LAYERS.iter().find(|(member, _)| member == name) else {
+        let Some((_, allowed)) = LAYERS.iter().find(|(member, _)| *member == name.as_str()) else {
             violations.push(format!("{name} has no place among the layers; give it one in tidy/layers.rs"));
             continue;
         };
-        let links = package.declared.iter().filter(|d| d.kind != DependencyKind::Development).map(|d| d.name.as_str());
+        let links =
+            package.dependencies.iter().filter(|d| d.kind != DependencyKind::Development).map(|d| d.name.as_str());
         let wrong = links.filter(|on| members.contains(on) && !allowed.contains(on));
         violations.extend(wrong.map(|on| format!("{name} must not depend on {on}; allowed: {}", list(allowed))));
     }

@@ -1,8 +1,7 @@
 //! What we link may be passed on under our own licence.
 
+use cargo_metadata::{Metadata, Package};
 use spdx::{Expression, ParseMode};
-
-use super::graph::{Graph, Package};
 
 /// Licences that allow it. Exceptions (`WITH …`) only add permissions and are not looked at.
 const ALLOWED: [&str; 18] = [
@@ -29,14 +28,14 @@ const ALLOWED: [&str; 18] = [
 const READ_BY_HAND: [(&str, &str); 1] = [("cfg_block", "Apache-2.0")];
 
 /// Packages whose licence is missing, unreadable or not allowed.
-pub fn check(graph: &Graph) -> Vec<String> {
-    graph.packages().iter().filter_map(complaint).collect()
+pub fn check(graph: &Metadata) -> Vec<String> {
+    graph.packages.iter().filter_map(complaint).collect()
 }
 
 fn complaint(package: &Package) -> Option<String> {
     let Package { name, version, .. } = package;
-    let by_hand = || READ_BY_HAND.iter().find(|(known, _)| known == name).map(|(_, licence)| *licence);
-    let Some(licence) = package.licence.as_deref().or_else(by_hand) else {
+    let by_hand = || READ_BY_HAND.iter().find(|(known, _)| *known == name.as_str()).map(|(_, licence)| *licence);
+    let Some(licence) = package.license.as_deref().or_else(by_hand) else {
         return Some(format!(
             "{name} {version} names no licence; read its licence file and list it in tidy/licences.rs"
         ));
@@ -59,7 +58,7 @@ mod tests {
 
     fn verdict(licence: Option<&str>) -> Vec<String> {
         let mut graph = graph(&["thing"]);
-        package_mut(&mut graph, "thing").licence = licence.map(str::to_owned);
+        package_mut(&mut graph, "thing").license = licence.map(str::to_owned);
         check(&graph)
     }
 

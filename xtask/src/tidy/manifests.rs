@@ -5,12 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use toml::{Table, Value};
+use cargo_metadata::Metadata;
+use serde_json::{Map, Value};
 
-use super::graph::Graph;
-
-/// The kinds of dependency tables.
-const DEPENDENCY_TABLES: [&str; 3] = ["dependencies", "dev-dependencies", "build-dependencies"];
 /// Keys of `[package]` that every member inherits.
 const INHERITED: [&str; 4] = ["version", "edition", "rust-version", "license"];
 
@@ -18,104 +15,73 @@ const INHERITED: [&str; 4] = ["version", "edition", "rust-version", "license"];
 ///
 /// # Errors
 /// If a manifest cannot be read.
-pub fn check(root: &Path, graph: &Graph) -> anyhow::Result<Vec<String>> {
+pub fn check(root: &Path, graph: &Metadata) -> anyhow::Result<Vec<String>> {
     let manifest = read(&root.join("Cargo.toml"))?;
-    let mut violations = check_root(&manifest);
-    let taken: HashSet<&str> = graph.members().flat_map(|p| &p.declared).map(|d| d.name.as_str()).collect();
-    violations.extend(unused(&manifest, &taken));
-    for package in graph.members() {
-        let manifest = read(&package.folder.join("Cargo.toml"))?;
-        let has = |path: &str| package.folder.join(path).is_file();
+    let members = graph.workspace_packages();
+    let taken: HashSet<&str> = members.iter().flat_map(|p| &p.dependencies).map(|d| d.name.as_str()).collect();
+    let mut violations = unused(&manifest, &taken);
+    for package in members {
+        let manifest = read(package.manifest_path.as_std_path())?;
+        let has = |path: &str| package.manifest_path.with_file_name(path).is_file();
         let found = check_member(&manifest, has("src/lib.rs"), has("src/main.rs"));
         violations.extend(found.into_iter().map(|violation| format!("{}: {violation}", package.name)));
     }
     Ok(violations)
 }
 
-fn read(path: &Path) -> anyhow::Result<Table> {
+fn read(path: &Path) -> anyhow::Result<Value> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    text.parse().with_context(|| format!("cannot read {}", path.display()))
+    toml::from_str(&text).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Entries of the workspace table that no member takes.
-fn unused(manifest: &Table, taken: &HashSet<&str>) -> Vec<String> {
-    let table = at(manifest, &["workspace", "dependencies"]).and_then(Value::as_table);
-    let names = table.into_iter().flat_map(|table| table.keys()).filter(|name| !taken.contains(name.as_str()));
+fn unused(manifest: &Value, taken: &HashSet<&str>) -> Vec<String> {
+    let table = manifest.pointer("/workspace/dependencies").and_then(Value::as_object);
+    let names = table.into_iter().flat_map(Map::keys).filter(|name| !taken.contains(name.as_str()));
     names.map(|name| format!("[workspace.dependencies] {name} is taken by no member")).collect()
 }
 
-/// The burn packages of the workspace table are pinned exactly and bring no default features.
-fn check_root(manifest: &Table) -> Vec<String> {
-    let table = at(manifest, &["workspace", "dependencies"]).and_then(Value::as_table);
-    let Some(table) = table else { return vec!["the root manifest has no [workspace.dependencies]".into()] };
-    let mut violations = Vec::new();
-    for (name, entry) in table.iter().filter(|(name, _)| *name == "burn" || name.starts_with("burn-")) {
-        let version = entry.as_str().or_else(|| entry.get("version").and_then(Value::as_str)).unwrap_or("");
-        if !version.starts_with('=') {
-            violations.push(format!("{name} has the version \"{version}\"; pin it exactly, as \"=X.Y.Z\""));
-        }
-        if entry.get("default-features").and_then(Value::as_bool) != Some(false) {
-            violations.push(format!("{name} brings its default features; set default-features = false"));
-        }
-    }
-    violations
-}
-
 /// A member inherits its package keys, lints and dependencies; `cargo bench` leaves its library and program alone.
-fn check_member(manifest: &Table, has_library: bool, has_program: bool) -> Vec<String> {
+fn check_member(manifest: &Value, has_library: bool, has_program: bool) -> Vec<String> {
     let mut violations = Vec::new();
     for key in INHERITED {
-        if !is_inherited(at(manifest, &["package", key])) {
+        if !is_inherited(&manifest["package"][key]) {
             violations.push(format!("[package] must have `{key}.workspace = true`"));
         }
     }
-    if !is_inherited(manifest.get("lints")) {
+    if !is_inherited(&manifest["lints"]) {
         violations.push("[lints] must have `workspace = true`".into());
     }
-    if has_library && !is_bench_off(manifest.get("lib")) {
+    if has_library && manifest["lib"]["bench"] != false {
         violations.push("[lib] must have `bench = false`, or libtest refuses the flags of criterion".into());
     }
-    let programs = manifest.get("bin").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let programs = manifest["bin"].as_array().map_or(&[][..], Vec::as_slice);
     let unlisted_program = has_program && programs.is_empty();
-    if unlisted_program || programs.iter().any(|program| !is_bench_off(Some(program))) {
+    if unlisted_program || programs.iter().any(|program| program["bench"] != false) {
         violations.push("[[bin]] must have `bench = false`, or libtest refuses the flags of criterion".into());
     }
-    violations.extend(dependency_tables(manifest).into_iter().flat_map(|(place, table)| {
-        let foreign = table.iter().filter(|(_, entry)| !is_inherited(Some(entry)));
-        foreign.map(move |(name, _)| format!("[{place}] {name} must come from the workspace table"))
-    }));
+    violations.extend(foreign("", manifest));
     violations
 }
 
-/// The dependency tables of a manifest with their names, those under `[target]` included.
-fn dependency_tables(manifest: &Table) -> Vec<(String, &Table)> {
-    let mut owners = vec![(String::new(), manifest)];
-    if let Some(targets) = manifest.get("target").and_then(Value::as_table) {
-        let tables = targets.iter().filter_map(|(target, value)| Some((target, value.as_table()?)));
-        owners.extend(tables.map(|(target, table)| (format!("target.{target}."), table)));
-    }
-    let mut found = Vec::new();
-    for (prefix, owner) in owners {
-        for kind in DEPENDENCY_TABLES {
-            if let Some(table) = owner.get(kind).and_then(Value::as_table) {
-                found.push((format!("{prefix}{kind}"), table));
-            }
+/// Entries of the dependency tables, at any depth of a manifest, that do not come from the workspace table.
+fn foreign(place: &str, table: &Value) -> Vec<String> {
+    let tables =
+        table.as_object().into_iter().flatten().filter_map(|(key, value)| Some((key, value.as_object()?, value)));
+    let mut violations = Vec::new();
+    for (key, entries, inner) in tables {
+        if key.ends_with("dependencies") {
+            let names = entries.iter().filter(|(_, entry)| !is_inherited(entry)).map(|(name, _)| name);
+            violations.extend(names.map(|name| format!("[{place}{key}] {name} must come from the workspace table")));
+        } else {
+            violations.extend(foreign(&format!("{place}{key}."), inner));
         }
     }
-    found
+    violations
 }
 
-fn at<'a>(table: &'a Table, path: &[&str]) -> Option<&'a Value> {
-    let (first, rest) = path.split_first()?;
-    rest.iter().try_fold(table.get(*first)?, |value, key| value.get(key))
-}
-
-fn is_inherited(value: Option<&Value>) -> bool {
-    value.and_then(|value| value.get("workspace")).and_then(Value::as_bool) == Some(true)
-}
-
-fn is_bench_off(value: Option<&Value>) -> bool {
-    value.and_then(|value| value.get("bench")).and_then(Value::as_bool) == Some(false)
+fn is_inherited(value: &Value) -> bool {
+    value["workspace"] == true
 }
 
 #[cfg(test)]
@@ -136,7 +102,7 @@ mod tests {
     "#;
 
     fn member(manifest: &str) -> Vec<String> {
-        check_member(&manifest.parse().unwrap(), true, true)
+        check_member(&toml::from_str(manifest).unwrap(), true, true)
     }
 
     #[test]
@@ -174,28 +140,16 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_listed_is_found() {
-        let manifest: Table = GOOD.replace("[[bin]]\n        name = \"x\"\n        bench = false", "").parse().unwrap();
+        let manifest = GOOD.replace("[[bin]]\n        name = \"x\"\n        bench = false", "");
+        let manifest = toml::from_str(&manifest).unwrap();
         assert_eq!(check_member(&manifest, true, true).len(), 1);
         assert_eq!(check_member(&manifest, true, false), Vec::<String>::new());
     }
 
     #[test]
     fn an_entry_that_no_member_takes_is_found() {
-        let manifest: Table = "[workspace.dependencies]\nserde = \"1\"\ninsta = \"1\"\n".parse().unwrap();
+        let manifest = toml::from_str("[workspace.dependencies]\nserde = \"1\"\ninsta = \"1\"\n").unwrap();
         let found = unused(&manifest, &HashSet::from(["serde"]));
         assert_eq!(found, ["[workspace.dependencies] insta is taken by no member"]);
-    }
-
-    #[test]
-    fn burn_is_pinned_without_default_features() {
-        let root = |burn: &str| {
-            let manifest = format!("[workspace.dependencies]\nserde = \"1\"\nburn = {burn}\n");
-            check_root(&manifest.parse().unwrap()).len()
-        };
-        assert_eq!(root(r#"{ version = "=0.22.1", default-features = false }"#), 0);
-        assert_eq!(root(r#"{ version = "0.22.1", default-features = false }"#), 1);
-        assert_eq!(root(r#"{ version = "=0.22.1" }"#), 1);
-        assert_eq!(root(r#""0.22.1""#), 2);
-        assert_eq!(check_root(&Table::new()).len(), 1);
     }
 }

@@ -6,21 +6,17 @@
 mod backends;
 mod closure;
 mod files;
+mod git;
 mod graph;
 mod includes;
 mod layers;
 mod licences;
 mod manifests;
-mod paths;
-mod purity;
 
 use std::process::ExitCode;
 
-use anyhow::Context;
-
 use crate::screen::say;
 use crate::workspace::{self, Depth};
-use graph::Graph;
 
 /// Checks the workspace; prints violations to stdout and a summary at the end.
 ///
@@ -29,21 +25,19 @@ use graph::Graph;
 pub fn run() -> anyhow::Result<ExitCode> {
     let metadata = workspace::metadata(Depth::Everything)?;
     let root = metadata.workspace_root.as_std_path();
-    let graph = Graph::new(&metadata).context("cargo metadata left the graph out")?;
-    let sources = files::rust_sources(root)?;
-    let tracked = paths::tracked_files(root)?;
+    let files = files::lengths(root)?;
     let checks: [(&str, Vec<String>); 11] = [
-        ("closures", closure::check(&graph)),
-        ("backends", backends::check(&graph)),
-        ("layers", layers::check(&graph)),
-        ("one version", closure::check_one_version(&graph)),
-        ("licences", licences::check(&graph)),
-        ("manifests", manifests::check(root, &graph)?),
-        ("includes", includes::check(root, &graph, &sources)?),
-        ("purity", purity::check(root, &graph, &sources)?),
-        ("names", files::check_names(root, &sources)),
-        ("lengths", files::check_lengths(root, &sources)?),
-        ("paths", paths::check(root, &tracked)?),
+        ("closures", closure::check(&metadata)),
+        ("backends", backends::check(&metadata)),
+        ("layers", layers::check(&metadata)),
+        ("one version", closure::check_one_version(&metadata)),
+        ("licences", licences::check(&metadata)),
+        ("manifests", manifests::check(root, &metadata)?),
+        ("includes", includes::check(root, &metadata)?),
+        ("default device", backends::check_default_device(root, &metadata)?),
+        ("names", files::check_names(&files)),
+        ("lengths", files::check_lengths(&files)),
+        ("paths", files::check_paths(root)?),
     ];
     let mut violations = 0;
     for (name, lines) in &checks {
@@ -52,11 +46,11 @@ pub fn run() -> anyhow::Result<ExitCode> {
         }
         violations += lines.len();
     }
-    let (packages, members) = (graph.packages().len(), graph.members().count());
+    let (packages, members) = (metadata.packages.len(), metadata.workspace_members.len());
     say(&format!(
-        "tidy: {violations} violations by {} checks of {members} members, {packages} packages, {} sources",
+        "tidy: {violations} violations by {} checks of {members} members, {packages} packages, {} files",
         checks.len(),
-        sources.len()
+        files.len()
     ))?;
     Ok(if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

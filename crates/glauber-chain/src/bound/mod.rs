@@ -123,9 +123,7 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
         self.check_conditional(conditional)?;
         ChainError::unless_equal("generators", rngs.len(), clean.rows())?;
         for (key, count) in [("draws", sampling.draws), ("rows", sampling.rows)] {
-            if count == 0 {
-                return Err(ChainError::OutOfRange { key, found: 0.0, expected: "at least 1" });
-            }
+            ChainError::unless_in_range(count > 0, key, 0.0, "at least 1")?;
         }
         let prior = clean.iter().enumerate().map(|(row, clean)| self.prior_of_row(row, clean));
         let prior = prior.collect::<Result<Vec<_>, _>>()?;

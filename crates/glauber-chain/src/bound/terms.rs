@@ -69,9 +69,7 @@ impl BoundTerms {
         let totals = self.totals();
         ChainError::unless_equal("counts of units", units.len(), totals.len())?;
         let count: usize = units.iter().sum();
-        if count == 0 {
-            return Err(ChainError::OutOfRange { key: "units", found: 0.0, expected: "at least one unit in all" });
-        }
+        ChainError::unless_in_range(count > 0, "units", 0.0, "at least one unit in all")?;
         let ratio = totals.iter().sum::<f64>() / count as f64;
         // The error of a ratio of sums is that of the residuals' mean, to first order.
         let residuals: Vec<f64> = totals.iter().zip(units).map(|(nats, &n)| nats - ratio * n as f64).collect();

@@ -40,13 +40,8 @@ pub fn bayes_losses(
     seed: u64,
 ) -> Result<BayesLosses, ChainError> {
     source.check_schedule(schedule)?;
-    if sequences < 2 {
-        return Err(ChainError::OutOfRange {
-            key: "sequences",
-            found: sequences as f64,
-            expected: "at least 2, for a standard error",
-        });
-    }
+    let expected = "at least 2, for a standard error";
+    ChainError::unless_in_range(sequences >= 2, "sequences", sequences as f64, expected)?;
     let losses = (0..sequences as u64)
         .into_par_iter()
         .map(|stream| sequence_losses(source, schedule, ChainRng::new(seed, stream)))

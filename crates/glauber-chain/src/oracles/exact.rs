@@ -61,13 +61,10 @@ pub fn kaufman_energy(height: usize, width: usize, coupling: f64) -> Result<f64,
 /// `Z = ½ (2 sinh 2β)^{N/2} (Π 2cosh + Π 2sinh over odd modes + Π 2cosh + Π 2sinh over even modes)`, the modes at half the width
 /// times their energies `γ`. Returns `ln Z` and its derivative in β.
 fn kaufman(height: usize, width: usize, coupling: f64) -> Result<(f64, f64), ChainError> {
-    let refuse = |key, found, expected| Err(ChainError::OutOfRange { key, found, expected });
-    if height.min(width) < 2 {
-        return refuse("height and width", height.min(width) as f64, "at least 2");
-    }
-    if !(coupling > 0.0 && coupling <= 100.0) {
-        return refuse("coupling", coupling, "a positive number of at most 100");
-    }
+    let least = height.min(width);
+    ChainError::unless_in_range(least >= 2, "height and width", least as f64, "at least 2")?;
+    let good = coupling > 0.0 && coupling <= 100.0;
+    ChainError::unless_in_range(good, "coupling", coupling, "a positive number of at most 100")?;
     let spins = (height * width) as f64;
     let (sinh, cosh) = ((2.0 * coupling).sinh(), (2.0 * coupling).cosh());
     let modes = |parity: usize| -> Vec<(f64, f64)> {
@@ -132,13 +129,8 @@ fn sinh_product(modes: &[(f64, f64)]) -> Term {
 /// When the lattice is too tall; transpose it.
 pub fn log_partition_strip(ising: &Ising) -> Result<f64, ChainError> {
     let height = ising.lattice().height();
-    if height > MAX_STRIP_HEIGHT {
-        return Err(ChainError::OutOfRange {
-            key: "height",
-            found: height as f64,
-            expected: "at most MAX_STRIP_HEIGHT rows; transpose the lattice",
-        });
-    }
+    let expected = "at most MAX_STRIP_HEIGHT rows; transpose the lattice";
+    ChainError::unless_in_range(height <= MAX_STRIP_HEIGHT, "height", height as f64, expected)?;
     let strip = Strip::new(ising);
     let states = strip.column.len();
     let width = ising.lattice().width();

@@ -24,9 +24,7 @@ impl Ising {
     /// When the coupling or the field is not between −100 and 100.
     pub fn new(lattice: Lattice, coupling: f64, field: f64) -> Result<Self, ChainError> {
         for (key, found) in [("coupling", coupling), ("field", field)] {
-            if found.is_nan() || found.abs() > 100.0 {
-                return Err(ChainError::OutOfRange { key, found, expected: "a number between -100 and 100" });
-            }
+            ChainError::unless_in_range(found.abs() <= 100.0, key, found, "a number between -100 and 100")?;
         }
         let mut probabilities = [[[0.0; 2]; 5]; 5];
         let mut log_probabilities = [[[0.0; 2]; 5]; 5];

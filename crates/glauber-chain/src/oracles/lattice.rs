@@ -26,13 +26,7 @@ impl Lattice {
     pub fn new(height: usize, width: usize, boundary: Boundary) -> Result<Self, ChainError> {
         let least = if boundary == Boundary::Torus { 2 } else { 1 };
         for (key, side) in [("height", height), ("width", width)] {
-            if side < least {
-                return Err(ChainError::OutOfRange {
-                    key,
-                    found: side as f64,
-                    expected: "at least 1, or 2 on a torus",
-                });
-            }
+            ChainError::unless_in_range(side >= least, key, side as f64, "at least 1, or 2 on a torus")?;
         }
         let sites = height.checked_mul(width).filter(|&sites| u32::try_from(sites).is_ok());
         let sites = sites.ok_or(ChainError::OutOfRange {

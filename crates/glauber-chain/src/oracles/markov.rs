@@ -43,13 +43,8 @@ impl MarkovSource {
     /// # Errors
     /// When the vocabulary is empty or `peakedness` is negative or not finite.
     pub fn random(vocab: usize, seed: u64, peakedness: f64) -> Result<Self, ChainError> {
-        if !(peakedness >= 0.0 && peakedness.is_finite()) {
-            return Err(ChainError::OutOfRange {
-                key: "peakedness",
-                found: peakedness,
-                expected: "a finite number of at least 0",
-            });
-        }
+        let good = peakedness >= 0.0 && peakedness.is_finite();
+        ChainError::unless_in_range(good, "peakedness", peakedness, "a finite number of at least 0")?;
         let mut rng = ChainRng::new(seed, 0);
         let mut law = || -> Vec<f64> {
             let weights: Vec<f64> =

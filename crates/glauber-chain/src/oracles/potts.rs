@@ -23,16 +23,9 @@ impl Potts {
     /// # Errors
     /// When there is no colour, or the coupling is so large that its weights overflow.
     pub fn new(lattice: Lattice, colours: usize, coupling: f64) -> Result<Self, ChainError> {
-        if colours == 0 {
-            return Err(ChainError::OutOfRange { key: "colours", found: 0.0, expected: "at least 1" });
-        }
-        if coupling.is_nan() || coupling.abs() > 100.0 {
-            return Err(ChainError::OutOfRange {
-                key: "coupling",
-                found: coupling,
-                expected: "a number between -100 and 100",
-            });
-        }
+        ChainError::unless_in_range(colours > 0, "colours", 0.0, "at least 1")?;
+        let moderate = coupling.abs() <= 100.0;
+        ChainError::unless_in_range(moderate, "coupling", coupling, "a number between -100 and 100")?;
         let weights = std::array::from_fn(|equal| (coupling * equal as f64).exp());
         let list = || LawTable::new(&lattice, colours, |around, law| fill(law, around, &weights));
         let table = (colours <= LawTable::LARGEST_VOCAB).then(list).transpose()?;

@@ -40,13 +40,14 @@ impl ChangesPerEvaluation {
     }
 
     fn validate(self) -> Result<(), ChainError> {
-        let refuse = |key, found, expected| Err(ChainError::OutOfRange { key, found, expected });
         match self {
-            Self::Fixed(0) => refuse("changes", 0.0, "at least 1 change for each evaluation"),
-            Self::Auto { signal } if !(signal >= 0.0 && signal.is_finite()) => {
-                refuse("signal", signal, "a finite number of at least 0")
+            Self::Fixed(changes) => {
+                ChainError::unless_in_range(changes > 0, "changes", 0.0, "at least 1 change for each evaluation")
             }
-            _ => Ok(()),
+            Self::Auto { signal } => {
+                let good = signal >= 0.0 && signal.is_finite();
+                ChainError::unless_in_range(good, "signal", signal, "a finite number of at least 0")
+            }
         }
     }
 }
@@ -78,9 +79,7 @@ impl SkipAhead {
         controls: DrawControls,
     ) -> Result<Self, ChainError> {
         changes.validate()?;
-        if window == Some(0) {
-            return Err(ChainError::OutOfRange { key: "window", found: 0.0, expected: "at least 1 step, or no limit" });
-        }
+        ChainError::unless_in_range(window != Some(0), "window", 0.0, "at least 1 step, or no limit")?;
         Ok(Self { changes, window, kernel: Lazy::new(controls)? })
     }
 

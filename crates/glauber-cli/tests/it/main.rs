@@ -1,5 +1,7 @@
 //! The integration tests of glauber-cli, one program for all: a program more is a link more.
 
+#![allow(clippy::disallowed_methods, reason = "tests read the clock")]
+
 mod corpora;
 mod devices;
 mod draws;

@@ -34,12 +34,12 @@ impl Tables {
 impl RowTables<'_> {
     /// One head's rotated states, scaled: from rows `from.1` apart into rows `out.1` apart.
     pub fn rotate(self, out: (&mut [f32], usize), from: (&[f32], usize), width: usize, scale: f32) {
-        rotate(self, out.0, out.1, from.0, from.1, width, scale);
+        rotate(self, out, from, width, scale, false);
     }
 
     /// The gradient by one head's states, from the gradient by what [`rotate`](Self::rotate) made of them.
     pub fn rotate_back(self, out: (&mut [f32], usize), gradient: (&[f32], usize), width: usize, scale: f32) {
-        rotate_back(self, out.0, out.1, gradient.0, gradient.1, width, scale);
+        rotate(self, out, gradient, width, scale, true);
     }
 
     /// Cosines and signed sines of each site.
@@ -88,49 +88,26 @@ impl Operation<1> for Rotation {
 }
 
 vectorised! {
+    /// The rotation, or back its transpose: with the signed sines of either half in place of the other's.
     fn rotate<'a>(
         tables: RowTables<'a>,
-        out: &'a mut [f32],
-        out_stride: usize,
-        from: &'a [f32],
-        stride: usize,
+        out: (&'a mut [f32], usize),
+        from: (&'a [f32], usize),
         width: usize,
         scale: f32,
+        back: bool,
     ) {
+        let ((out, out_stride), (from, stride)) = (out, from);
         let half = width / 2;
         for (site, (cos, sin)) in tables.sites(width).enumerate() {
             let (low, high) = from[site * stride..site * stride + width].split_at(half);
             let (out_low, out_high) = out[site * out_stride..site * out_stride + width].split_at_mut(half);
-            let parts = low.iter().zip(high).zip(cos[..half].iter().zip(&sin[..half]));
+            let (sin_low, sin_high) = if back { (&sin[half..], &sin[..half]) } else { (&sin[..half], &sin[half..]) };
+            let parts = low.iter().zip(high).zip(cos[..half].iter().zip(sin_low));
             for (out, ((&low, &high), (&cos, &sin))) in out_low.iter_mut().zip(parts) {
                 *out = scale * (low * cos + high * sin);
             }
-            let parts = low.iter().zip(high).zip(cos[half..].iter().zip(&sin[half..]));
-            for (out, ((&low, &high), (&cos, &sin))) in out_high.iter_mut().zip(parts) {
-                *out = scale * (high * cos + low * sin);
-            }
-        }
-    }
-
-    /// The transpose of the rotation.
-    fn rotate_back<'a>(
-        tables: RowTables<'a>,
-        out: &'a mut [f32],
-        out_stride: usize,
-        gradient: &'a [f32],
-        stride: usize,
-        width: usize,
-        scale: f32,
-    ) {
-        let half = width / 2;
-        for (site, (cos, sin)) in tables.sites(width).enumerate() {
-            let (low, high) = gradient[site * stride..site * stride + width].split_at(half);
-            let (out_low, out_high) = out[site * out_stride..site * out_stride + width].split_at_mut(half);
-            let parts = low.iter().zip(high).zip(cos[..half].iter().zip(&sin[half..]));
-            for (out, ((&low, &high), (&cos, &sin))) in out_low.iter_mut().zip(parts) {
-                *out = scale * (low * cos + high * sin);
-            }
-            let parts = low.iter().zip(high).zip(cos[half..].iter().zip(&sin[..half]));
+            let parts = low.iter().zip(high).zip(cos[half..].iter().zip(sin_high));
             for (out, ((&low, &high), (&cos, &sin))) in out_high.iter_mut().zip(parts) {
                 *out = scale * (high * cos + low * sin);
             }

@@ -1,5 +1,6 @@
 //! The same with processes as ranks, which `mpirun` begins.
 #![cfg(feature = "mpi")]
+#![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "the test is the program that it begins")]
 
 use std::process::Command;
 

@@ -2,23 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::schedule_config::no_keys;
 use crate::{Boundary, Neighbourhood, ScheduleError, SiteOrder};
 
 /// Which site order a run uses; the key `kind` picks the variant.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", from = "StrictOrderConfig")]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields)]
 pub enum OrderConfig {
     /// Sites `0, 1, … L−1` in every sweep.
     #[default]
+    #[serde(deserialize_with = "no_keys")]
     RoundRobin,
     /// A fresh random permutation of the sites in every sweep.
     Permutation {
         /// Seed of the permutations, by default 0.
+        #[serde(default)]
         seed: u64,
     },
     /// Sites drawn uniformly with replacement; a sweep is `L` draws.
     RandomScan {
         /// Seed of the draws, by default 0.
+        #[serde(default)]
         seed: u64,
     },
     /// One colour class of a row-major lattice at a step.
@@ -28,8 +32,10 @@ pub enum OrderConfig {
         /// Columns of the lattice.
         width: usize,
         /// Which sites are neighbours, by default four.
+        #[serde(default)]
         neighbourhood: Neighbourhood,
         /// What lies beyond the edge, by default nothing (open).
+        #[serde(default)]
         boundary: Boundary,
     },
     /// Sites of a row-major lattice at least `spacing` rows or columns apart at a step: `spacing²` steps a sweep, and an approximation where
@@ -48,52 +54,6 @@ pub enum OrderConfig {
         /// The most sites a step touches, in `1..=L`.
         block: usize,
     },
-}
-
-/// What is parsed: serde refuses unknown keys of a tagged variant only where the variant has braces.
-#[derive(Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields)]
-enum StrictOrderConfig {
-    RoundRobin {},
-    Permutation {
-        #[serde(default)]
-        seed: u64,
-    },
-    RandomScan {
-        #[serde(default)]
-        seed: u64,
-    },
-    Chromatic {
-        height: usize,
-        width: usize,
-        #[serde(default)]
-        neighbourhood: Neighbourhood,
-        #[serde(default)]
-        boundary: Boundary,
-    },
-    Spaced {
-        height: usize,
-        width: usize,
-        spacing: usize,
-    },
-    Strided {
-        block: usize,
-    },
-}
-
-impl From<StrictOrderConfig> for OrderConfig {
-    fn from(config: StrictOrderConfig) -> Self {
-        match config {
-            StrictOrderConfig::RoundRobin {} => Self::RoundRobin,
-            StrictOrderConfig::Permutation { seed } => Self::Permutation { seed },
-            StrictOrderConfig::RandomScan { seed } => Self::RandomScan { seed },
-            StrictOrderConfig::Chromatic { height, width, neighbourhood, boundary } => {
-                Self::Chromatic { height, width, neighbourhood, boundary }
-            }
-            StrictOrderConfig::Spaced { height, width, spacing } => Self::Spaced { height, width, spacing },
-            StrictOrderConfig::Strided { block } => Self::Strided { block },
-        }
-    }
 }
 
 impl OrderConfig {

@@ -5,11 +5,13 @@ mod split;
 
 use std::io::Read;
 
+use serde_json::Value;
+
 use super::decoded::Decoded;
 use super::source::Source;
 use super::{Passage, listed};
 use crate::TextError;
-use record::{Field, field, fields};
+use record::{field, fields, kind};
 use split::Records;
 
 /// Read in search of the end of a first object.
@@ -40,11 +42,11 @@ pub(super) fn read(
         let found = field(&record, &column).map_err(|error| split::malformed(&path, line, &error))?;
         there |= found.is_some();
         match found {
-            Some(Field::Text(text)) => Ok(Some(Some(Passage { text, continues: false }))),
-            Some(Field::Null) => Ok(Some(None)),
-            Some(Field::Other(kind)) => {
+            Some(Value::String(text)) => Ok(Some(Some(Passage { text, continues: false }))),
+            Some(Value::Null) => Ok(Some(None)),
+            Some(other) => {
                 let (path, place) = (path.clone(), format!(", line {line}"));
-                Err(TextError::NotAString { path, place, column: column.clone(), found: kind })
+                Err(TextError::NotAString { path, place, column: column.clone(), found: kind(&other) })
             }
             None => {
                 if !there && lacking.is_none() {

@@ -3,39 +3,38 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::Error as JsonError;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::{Error as JsonError, Value};
 
 use super::split::Strings;
-
-/// What a field holds.
-pub(super) enum Field {
-    Null,
-    Text(String),
-    /// The name of another kind.
-    Other(&'static str),
-}
 
 /// The field of an object, of several with one name the last.
 ///
 /// Other fields may hold what is no number of ours (`1e999`), any depth of brackets, and the NaN and Infinity that Python writes; those
 /// count as null.
-pub(super) fn field(record: &[u8], name: &str) -> Result<Option<Field>, JsonError> {
+pub(super) fn field(record: &[u8], name: &str) -> Result<Option<Value>, JsonError> {
     leniently(record, |record| parse(record, Wanted(name.as_bytes())))
 }
 
 /// The names of all fields with what they hold, sorted.
 pub(super) fn fields(record: &[u8]) -> Vec<String> {
-    let Ok(all) = leniently(record, |record| serde_json::from_slice::<BTreeMap<String, Field>>(record)) else {
+    let Ok(all) = leniently(record, |record| serde_json::from_slice::<BTreeMap<String, Value>>(record)) else {
         return vec!["fields of other names".to_owned()];
     };
-    let kind = |field| match field {
-        Field::Null => "null",
-        Field::Text(_) => "string",
-        Field::Other(kind) => kind,
-    };
-    let shown: Vec<String> = all.into_iter().map(|(name, field)| format!("{name} ({})", kind(field))).collect();
+    let shown: Vec<String> = all.into_iter().map(|(name, field)| format!("{name} ({})", kind(&field))).collect();
     if shown.is_empty() { vec!["no fields".to_owned()] } else { shown }
+}
+
+/// What JSON calls a value of this kind.
+pub(super) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
 }
 
 fn parse<'de, S: DeserializeSeed<'de>>(record: &'de [u8], seed: S) -> Result<S::Value, JsonError> {
@@ -78,7 +77,7 @@ fn without_strange_numbers(record: &[u8]) -> Option<Vec<u8>> {
 struct Wanted<'a>(&'a [u8]);
 
 impl<'de> DeserializeSeed<'de> for Wanted<'_> {
-    type Value = Option<Field>;
+    type Value = Option<Value>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
@@ -86,7 +85,7 @@ impl<'de> DeserializeSeed<'de> for Wanted<'_> {
 }
 
 impl<'de> Visitor<'de> for Wanted<'_> {
-    type Value = Option<Field>;
+    type Value = Option<Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -128,63 +127,13 @@ impl Visitor<'_> for Is<'_> {
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Field {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Any)
-    }
-}
-
-struct Any;
-
-impl<'de> Visitor<'de> for Any {
-    type Value = Field;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Field, E> {
-        Ok(Field::Null)
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Field, E> {
-        Ok(Field::Other("boolean"))
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Field, E> {
-        Ok(Field::Other("number"))
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Field, E> {
-        Ok(Field::Other("number"))
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Field, E> {
-        Ok(Field::Other("number"))
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Field, E> {
-        Ok(Field::Text(text.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Field, A::Error> {
-        while elements.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Field::Other("array"))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Field, A::Error> {
-        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Field::Other("object"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn text(record: &str) -> Option<String> {
         match field(record.as_bytes(), "text").unwrap_or_else(|error| panic!("{record}: {error}")) {
-            Some(Field::Text(text)) => Some(text),
+            Some(Value::String(text)) => Some(text),
             _ => None,
         }
     }
