@@ -45,7 +45,7 @@ fn expected(path: &str, rank: usize) -> Role {
 
 #[test]
 fn every_parameter_has_one_role() {
-    for network in [NetworkKind::Hollow, NetworkKind::MaskedQuery, NetworkKind::Bidirectional] {
+    for &network in NetworkKind::ALL {
         for conditioning in [Conditioning::Step, Conditioning::SignalLevel] {
             for (tied, classes) in [(false, 0), (true, 2)] {
                 let sizes = ModelConfig { width: 16, heads: 2, condition_width: 8, ..Preset::Tiny.config() };
@@ -69,7 +69,7 @@ fn check(config: &ModelConfig) {
     let count = |role: Role| told.iter().filter(|(_, found)| *found == role).count();
     let hidden = match config.network {
         NetworkKind::Hollow => 2 * 4 * LAYERS + 6 * MERGE_LAYERS,
-        NetworkKind::MaskedQuery | NetworkKind::Bidirectional => 4 * LAYERS,
+        _ => 4 * LAYERS,
     };
     assert_eq!((count(Role::Hidden), count(Role::ReadOut)), (hidden, usize::from(!config.tied)));
     let tables = 1 + usize::from(config.classes > 0) + usize::from(config.network == NetworkKind::Hollow);
