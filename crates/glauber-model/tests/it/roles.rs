@@ -45,7 +45,7 @@ fn expected(path: &str, rank: usize) -> Role {
 
 #[test]
 fn every_parameter_has_one_role() {
-    for &network in NetworkKind::ALL {
+    for network in [NetworkKind::Hollow, NetworkKind::MaskedQuery, NetworkKind::Bidirectional] {
         for conditioning in [Conditioning::Step, Conditioning::SignalLevel] {
             for (tied, classes) in [(false, 0), (true, 2)] {
                 let sizes = ModelConfig { width: 16, heads: 2, condition_width: 8, ..Preset::Tiny.config() };
@@ -56,13 +56,31 @@ fn every_parameter_has_one_role() {
     }
 }
 
-fn check(config: &ModelConfig) {
+/// Whatever the design: each parameter has one role, and the network has the sizes asked for.
+#[test]
+fn every_design_tells_its_parameters_and_sizes() {
+    for &network in NetworkKind::ALL {
+        check_told(&ModelConfig { network, classes: 2, ..Preset::Tiny.config() });
+    }
+}
+
+fn check_told(config: &ModelConfig) -> (Network, Places) {
     let network = Network::new(config, 7, 5, 1, &Device::flex()).expect("valid sizes");
     let mut places = Places::default();
     network.visit(&mut places);
     let told = network.roles();
     let roles: HashMap<ParamId, Role> = told.iter().copied().collect();
     assert_eq!((told.len(), roles.len()), (places.all.len(), places.all.len()), "each once: {config:?}");
+    assert!(places.all.iter().all(|(id, ..)| roles.contains_key(id)), "of {config:?}");
+    let sizes = network.sizes();
+    assert_eq!((sizes.vocab, sizes.longest, sizes.classes), (7, 5, config.classes));
+    (network, places)
+}
+
+fn check(config: &ModelConfig) {
+    let (network, places) = check_told(config);
+    let told = network.roles();
+    let roles: HashMap<ParamId, Role> = told.iter().copied().collect();
     for (id, path, rank) in &places.all {
         assert_eq!(roles.get(id), Some(&expected(path, *rank)), "{path} of {config:?}");
     }
@@ -74,6 +92,4 @@ fn check(config: &ModelConfig) {
     assert_eq!((count(Role::Hidden), count(Role::ReadOut)), (hidden, usize::from(!config.tied)));
     let tables = 1 + usize::from(config.classes > 0) + usize::from(config.network == NetworkKind::Hollow);
     assert_eq!(count(Role::Table), tables);
-    let sizes = network.sizes();
-    assert_eq!((sizes.vocab, sizes.longest, sizes.classes), (7, 5, config.classes));
 }
