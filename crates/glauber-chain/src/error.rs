@@ -147,6 +147,9 @@ pub enum ChainError {
     /// A conditional failed for a reason of its own.
     #[error("the conditional failed: {0}")]
     Conditional(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A generator failed for a reason of its own.
+    #[error("the generator failed: {0}")]
+    Generator(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl ChainError {

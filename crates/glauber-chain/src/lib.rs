@@ -41,6 +41,7 @@
 //! Two kernels undo a step: [`HeatBath`] redraws a site whatever stands there, [`Lazy`] draws from its posterior and mostly keeps the
 //! token. A kernel of your own is a [`ReverseKernel`]: its law is all that [`ReverseSampler`] and [`LikelihoodBound`] need.
 //! [`SkipAheadSampler`] runs the lazy chain and evaluates only when something has changed; what takes either sampler takes a [`Sampler`].
+//! What compares chains with exact sources and baselines takes a [`Generator`].
 //!
 //! Every chain has its own [`ChainRng`], so it takes the same path in any batch and on any number of threads.
 
@@ -50,6 +51,7 @@ mod conditional;
 mod controls;
 mod error;
 mod forward;
+mod generator;
 mod guidance;
 mod heat_bath;
 mod kernel;
@@ -71,6 +73,7 @@ pub use conditional::{RowSites, SiteConditional, TokenRows};
 pub use controls::DrawControls;
 pub use error::ChainError;
 pub use forward::{corrupt, corrupt_at_levels, corrupt_batch, step};
+pub use generator::{ChainGenerator, ExactGenerator, Generator, SequenceLaw};
 pub use guidance::Guided;
 pub use heat_bath::HeatBath;
 pub use kernel::{Refusal, ReverseKernel, Steps, Touch};

@@ -7,6 +7,7 @@ use crate::block::Block;
 use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::RotaryTables;
 use crate::embedding::Vocabulary;
+use crate::network::Design;
 use crate::roles::Roles;
 use crate::{Asked, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
 
@@ -25,7 +26,7 @@ pub struct Bidirectional {
 
 impl Bidirectional {
     /// With a table of `vocab + extra` tokens, and logits of `vocab`.
-    pub(crate) fn new(config: &ModelConfig, vocab: usize, extra: usize, len: usize, device: &Device) -> Self {
+    pub(crate) fn with_extra(config: &ModelConfig, vocab: usize, extra: usize, len: usize, device: &Device) -> Self {
         Self {
             rotary: RotaryTables::new(len, config, device),
             vocabulary: Vocabulary::new(config, vocab, extra, device),
@@ -35,22 +36,28 @@ impl Bidirectional {
         }
     }
 
-    pub(crate) fn recomputing(self, on: bool) -> Self {
-        Self { blocks: self.blocks.into_iter().map(|block| block.recomputing(on)).collect(), ..self }
-    }
-
-    pub(crate) fn roles(&self, roles: &mut Roles) {
-        self.vocabulary.roles(roles);
-        self.condition.roles(roles);
-        self.levels.iter().for_each(|levels| levels.roles(roles));
-        self.blocks.iter().for_each(|block| block.roles(roles));
-    }
-
     /// `[batch, site, width]` to the same, through all blocks.
     fn states(&self, embedded: Tensor<3>, condition: &Tensor<2>) -> Tensor<3> {
         let rotary = self.rotary.first(embedded.dims()[1]);
         let blocks = self.blocks.iter();
         blocks.fold(embedded, |x, block| block.forward(x, &block.modulation(condition.clone()), &rotary, None))
+    }
+}
+
+impl Design for Bidirectional {
+    fn new(config: &ModelConfig, vocab: usize, len: usize, device: &Device) -> Self {
+        Self::with_extra(config, vocab, 0, len, device)
+    }
+
+    fn recomputing(self, on: bool) -> Self {
+        Self { blocks: self.blocks.into_iter().map(|block| block.recomputing(on)).collect(), ..self }
+    }
+
+    fn roles(&self, roles: &mut Roles) {
+        self.vocabulary.roles(roles);
+        self.condition.roles(roles);
+        self.levels.iter().for_each(|levels| levels.roles(roles));
+        self.blocks.iter().for_each(|block| block.roles(roles));
     }
 }
 

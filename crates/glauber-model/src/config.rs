@@ -4,22 +4,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ModelError;
+use crate::{ModelError, NetworkKind};
 
 /// A size above this is taken for a slip of the keyboard.
 const LARGEST: usize = 1 << 15;
-
-/// The designs of a leave-one-out network (`docs/math.md`, §6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NetworkKind {
-    /// Causal and anti-causal streams with an attention read-out: all sites in one pass.
-    Hollow,
-    /// The site asked for is replaced by a query token: one site in one pass.
-    MaskedQuery,
-    /// A plain bidirectional transformer, leave-one-out at masked sites alone: all of them in one pass, absorbing noise only.
-    Bidirectional,
-}
 
 /// What a network is told about the noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -15,6 +15,7 @@ use crate::block::{Block, Merging, MergingBlock, Modulation};
 use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::{RotaryTables, StreamBiases};
 use crate::embedding::Vocabulary;
+use crate::network::Design;
 use crate::roles::{Role, Roles};
 use crate::{Conditions, Incremental, ModelConfig, SiteClassifier, Sites, Sizes, States};
 
@@ -49,43 +50,6 @@ pub(crate) struct Modulations {
 }
 
 impl Hollow {
-    pub(crate) fn new(config: &ModelConfig, vocab: usize, len: usize, device: &Device) -> Self {
-        let stream = || (0..config.layers).map(|_| Block::new(config, device)).collect();
-        let merge = (0..config.merge_layers).map(|_| MergingBlock::new(config, device));
-        Self {
-            rotary: RotaryTables::new(len, config, device),
-            biases: StreamBiases::new(len, device),
-            vocabulary: Vocabulary::new(config, vocab, 0, device),
-            condition: RowCondition::new(config, device),
-            levels: LevelEmbedding::new(config, device),
-            ends: Initializer::Zeros.init([2, config.width], device),
-            forward_stream: stream(),
-            backward_stream: stream(),
-            join: linear(2 * config.width, config.width, true, device),
-            merge: merge.collect(),
-        }
-    }
-
-    pub(crate) fn roles(&self, roles: &mut Roles) {
-        self.vocabulary.roles(roles);
-        self.condition.roles(roles);
-        self.levels.iter().for_each(|levels| levels.roles(roles));
-        roles.add(&self.ends, Role::Table);
-        self.forward_stream.iter().chain(&self.backward_stream).for_each(|block| block.roles(roles));
-        roles.linear(&self.join, Role::Join);
-        self.merge.iter().for_each(|block| block.roles(roles));
-    }
-
-    pub(crate) fn recomputing(self, on: bool) -> Self {
-        let stream = |blocks: Vec<Block>| blocks.into_iter().map(|block| block.recomputing(on)).collect();
-        Self {
-            forward_stream: stream(self.forward_stream),
-            backward_stream: stream(self.backward_stream),
-            merge: self.merge.into_iter().map(|block| block.recomputing(on)).collect(),
-            ..self
-        }
-    }
-
     /// Both streams' states of embedded tokens, each `[batch, site, width]`.
     fn streams(&self, embedded: Tensor<3>, modulations: &Modulations) -> [Tensor<3>; 2] {
         let len = embedded.dims()[1];
@@ -177,6 +141,45 @@ impl Hollow {
 
     pub(crate) fn merging(&self, asked: &[usize], rows: usize, len: usize) -> Merging {
         Merging { rotary: self.rotary.at(asked, rows), bias: self.biases.merging(asked, rows, len) }
+    }
+}
+
+impl Design for Hollow {
+    fn new(config: &ModelConfig, vocab: usize, len: usize, device: &Device) -> Self {
+        let stream = || (0..config.layers).map(|_| Block::new(config, device)).collect();
+        let merge = (0..config.merge_layers).map(|_| MergingBlock::new(config, device));
+        Self {
+            rotary: RotaryTables::new(len, config, device),
+            biases: StreamBiases::new(len, device),
+            vocabulary: Vocabulary::new(config, vocab, 0, device),
+            condition: RowCondition::new(config, device),
+            levels: LevelEmbedding::new(config, device),
+            ends: Initializer::Zeros.init([2, config.width], device),
+            forward_stream: stream(),
+            backward_stream: stream(),
+            join: linear(2 * config.width, config.width, true, device),
+            merge: merge.collect(),
+        }
+    }
+
+    fn roles(&self, roles: &mut Roles) {
+        self.vocabulary.roles(roles);
+        self.condition.roles(roles);
+        self.levels.iter().for_each(|levels| levels.roles(roles));
+        roles.add(&self.ends, Role::Table);
+        self.forward_stream.iter().chain(&self.backward_stream).for_each(|block| block.roles(roles));
+        roles.linear(&self.join, Role::Join);
+        self.merge.iter().for_each(|block| block.roles(roles));
+    }
+
+    fn recomputing(self, on: bool) -> Self {
+        let stream = |blocks: Vec<Block>| blocks.into_iter().map(|block| block.recomputing(on)).collect();
+        Self {
+            forward_stream: stream(self.forward_stream),
+            backward_stream: stream(self.backward_stream),
+            merge: self.merge.into_iter().map(|block| block.recomputing(on)).collect(),
+            ..self
+        }
     }
 }
 

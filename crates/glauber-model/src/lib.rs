@@ -38,15 +38,19 @@ mod hollow;
 mod incremental;
 mod initialise;
 mod masked_query;
+mod network;
 mod roles;
 mod rounded;
 
-pub use bidirectional::Bidirectional;
-pub use classifier::{Asked, Network, SiteClassifier, Sites, Sizes, States};
+pub use classifier::{Asked, SiteClassifier, Sites, Sizes, States};
 pub use conditions::Conditions;
-pub use config::{Conditioning, ModelConfig, NetworkKind, Positions, Preset};
+pub use config::{Conditioning, ModelConfig, Positions, Preset};
 pub use error::ModelError;
-pub use hollow::Hollow;
 pub use incremental::Incremental;
-pub use masked_query::MaskedQuery;
 pub use roles::Role;
+
+network::networks! {
+    hollow::Hollow = "hollow",
+    masked_query::MaskedQuery = "masked-query",
+    bidirectional::Bidirectional = "bidirectional",
+}

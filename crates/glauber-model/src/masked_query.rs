@@ -3,6 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
+use crate::network::Design;
 use crate::roles::Roles;
 use crate::{Asked, Bidirectional, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
 
@@ -17,18 +18,6 @@ pub struct MaskedQuery {
 }
 
 impl MaskedQuery {
-    pub(crate) fn new(config: &ModelConfig, vocab: usize, len: usize, device: &Device) -> Self {
-        Self { transformer: Bidirectional::new(config, vocab, 1, len, device), query: vocab }
-    }
-
-    pub(crate) fn recomputing(self, on: bool) -> Self {
-        Self { transformer: self.transformer.recomputing(on), ..self }
-    }
-
-    pub(crate) fn roles(&self, roles: &mut Roles) {
-        self.transformer.roles(roles);
-    }
-
     /// Logits of one site a row: `[batch, 1, token]`.
     fn one_site_a_row(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: &[usize]) -> Tensor<3> {
         let device = tokens.device();
@@ -36,6 +25,20 @@ impl MaskedQuery {
         let hidden: Vec<bool> = sites.iter().flat_map(|&asked| (0..len).map(move |site| site == asked)).collect();
         let hidden = Tensor::<2, Bool>::from_data(TensorData::new(hidden, [batch, len]), &device);
         self.transformer.logits(tokens.mask_fill(hidden, self.query as i32), conditions, Sites::Each(sites))
+    }
+}
+
+impl Design for MaskedQuery {
+    fn new(config: &ModelConfig, vocab: usize, len: usize, device: &Device) -> Self {
+        Self { transformer: Bidirectional::with_extra(config, vocab, 1, len, device), query: vocab }
+    }
+
+    fn recomputing(self, on: bool) -> Self {
+        Self { transformer: self.transformer.recomputing(on), ..self }
+    }
+
+    fn roles(&self, roles: &mut Roles) {
+        self.transformer.roles(roles);
     }
 }
 

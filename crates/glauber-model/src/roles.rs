@@ -36,11 +36,7 @@ impl Network {
     /// Every parameter of the network with its role, each once.
     pub fn roles(&self) -> Vec<(ParamId, Role)> {
         let mut roles = Roles::default();
-        match self {
-            Self::Hollow(network) => network.roles(&mut roles),
-            Self::MaskedQuery(network) => network.roles(&mut roles),
-            Self::Bidirectional(network) => network.roles(&mut roles),
-        }
+        self.design().roles(&mut roles);
         roles.0
     }
 }

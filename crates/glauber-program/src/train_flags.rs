@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use glauber_model::NetworkKind;
 
 /// Folder, configuration, steps and devices.
 #[derive(Debug, Clone, Args)]
@@ -22,8 +23,8 @@ pub struct TrainFlags {
     /// Size of the network: tiny, small or ggm-387m
     #[arg(long, conflicts_with = "resume")]
     pub preset: Option<String>,
-    /// Design of the network: hollow, masked-query or bidirectional
-    #[arg(long, conflicts_with = "resume")]
+    /// Design of the network
+    #[arg(long, conflicts_with = "resume", help = networks())]
     pub network: Option<String>,
     /// Loss: binary, normalised-binary, denoising, step-cross-entropy or ratio-matching
     #[arg(long, conflicts_with = "resume")]
@@ -52,4 +53,10 @@ pub struct TrainFlags {
     /// depend on it
     #[arg(long)]
     pub threads: Option<usize>,
+}
+
+/// What the designs of a network are called.
+fn networks() -> String {
+    let names: Vec<&str> = NetworkKind::ALL.iter().map(|kind| kind.name()).collect();
+    format!("Design of the network: one of {}", names.join(", "))
 }

@@ -8,6 +8,7 @@
 //! | [`tokens`]   | always               | tokens, sites, steps, token batches, the codec trait                       |
 //! | [`schedule`] | `schedule` (default) | noise laws, signal levels, site orders                                     |
 //! | [`chain`]    | `chain` (default)    | the forward chain, heat-bath kernels, the reverse sampler, exact oracles   |
+//! | `judge`      | `judge`              | how good samples are, by any generator: judges, n-grams                    |
 //! | `text`       | `text`               | tokenizers, corpora, token shards, templates with gaps                     |
 //! | `sudoku`     | `sudoku`             | Sudoku grids, puzzles, the exact solver, their codec                       |
 //! | `pixels`     | `pixels`             | images in and out: sources, the grey-level codec, metrics, sheets, films |
@@ -41,6 +42,8 @@ pub use glauber_descent as descent;
 pub use glauber_fidelity as fidelity;
 #[cfg(feature = "image")]
 pub use glauber_image as image;
+#[cfg(feature = "judge")]
+pub use glauber_judge as judge;
 #[cfg(feature = "model")]
 pub use glauber_model as model;
 #[cfg(feature = "pixels")]

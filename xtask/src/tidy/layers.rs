@@ -3,13 +3,14 @@
 use cargo_metadata::{DependencyKind, Metadata};
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 22] = [
+const LAYERS: [(&str, &[&str]); 23] = [
     ("glauber-tokens", &[]),
     ("glauber-files", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
     ("glauber-shards", &["glauber-tokens", "glauber-files"]),
     ("glauber-text", &["glauber-tokens", "glauber-files", "glauber-shards"]),
     ("glauber-chain", &["glauber-tokens", "glauber-schedule"]),
+    ("glauber-judge", &["glauber-tokens", "glauber-chain"]),
     ("glauber-sudoku", &["glauber-tokens", "glauber-chain"]),
     ("glauber-pixels", &["glauber-tokens", "glauber-files", "glauber-chain"]),
     ("glauber-fused", &[]),
@@ -46,6 +47,7 @@ const STACK: &[&str] = &[
     "glauber-shards",
     "glauber-text",
     "glauber-chain",
+    "glauber-judge",
     "glauber-sudoku",
     "glauber-pixels",
     "glauber-fused",
@@ -58,8 +60,8 @@ const STACK: &[&str] = &[
     "glauber-run",
     "glauber-program",
 ];
-const BELOW_RUNS: &[&str] = STACK.split_at(15).0;
-const LIBRARIES: &[&str] = STACK.split_at(16).0;
+const BELOW_RUNS: &[&str] = STACK.split_at(16).0;
+const LIBRARIES: &[&str] = STACK.split_at(17).0;
 const PROGRAM: &[&str] = STACK;
 
 /// Arrows that the table does not have, and members that are not in it.

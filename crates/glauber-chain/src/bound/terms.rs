@@ -5,7 +5,7 @@ use std::f64::consts::LN_2;
 use crate::ChainError;
 use crate::statistics::Estimate;
 
-/// Unbiased estimates of the bound (N) for a set of sequences, in nats of a sequence.
+/// Unbiased estimates of the bound (N) for a set of sequences, or of what a law says of them exactly, in nats of a sequence.
 ///
 /// Standard errors are over the sequences: they hold what differs from one to the next and what the drawn steps add.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,12 +20,17 @@ impl BoundTerms {
         Self { len, prior, steps }
     }
 
-    /// `KL(P(X_T | X_0) ‖ p(X_T))` of each row, exactly, shape `[row]`.
+    /// `−ln p(x)` of sequences of `len` tokens that is known, shape `[row]`, in nats: a bound without slack.
+    pub fn exact(len: usize, nats: Vec<f64>) -> Self {
+        Self::new(len, vec![0.0; nats.len()], nats)
+    }
+
+    /// `KL(P(X_T | X_0) ‖ p(X_T))` of each row, exactly, shape `[row]`; 0 where there is no chain.
     pub fn prior(&self) -> &[f64] {
         &self.prior
     }
 
-    /// An unbiased estimate of the sum over steps for each row, shape `[row]`.
+    /// An unbiased estimate of the sum over steps for each row, shape `[row]`, or all of `−ln p(x)` where there is no chain.
     pub fn steps(&self) -> &[f64] {
         &self.steps
     }

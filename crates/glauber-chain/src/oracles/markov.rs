@@ -3,7 +3,7 @@
 use glauber_tokens::Token;
 
 use crate::controls::draw;
-use crate::{ChainError, ChainRng};
+use crate::{ChainError, ChainRng, SequenceLaw};
 
 /// π as a first-order Markov chain: an initial law and a transition matrix, at any length.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,6 +124,24 @@ impl MarkovSource {
             law = next;
         }
         law
+    }
+}
+
+impl SequenceLaw for MarkovSource {
+    fn name(&self) -> String {
+        "Markov source".into()
+    }
+
+    fn vocab(&self) -> usize {
+        self.vocab()
+    }
+
+    fn sample(&self, len: usize, rng: &mut ChainRng) -> Vec<Token> {
+        self.sample(len, rng)
+    }
+
+    fn log_probability(&self, tokens: &[Token]) -> f64 {
+        self.log_probability(tokens)
     }
 }
 

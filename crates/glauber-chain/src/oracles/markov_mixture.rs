@@ -6,7 +6,7 @@ use glauber_tokens::{Site, Step, Token};
 use super::markov_posterior::Smoother;
 use super::{MarkovConditional, MarkovSource};
 use crate::controls::draw;
-use crate::{ChainError, ChainRng, SiteConditional, TokenRows};
+use crate::{ChainError, ChainRng, SequenceLaw, SiteConditional, TokenRows};
 
 /// π as a mixture: a class `c` with probability `w_c`, then a sequence of the class's [`MarkovSource`].
 ///
@@ -106,6 +106,24 @@ impl MarkovMixture {
     pub fn conditional<'a>(&'a self, schedule: &'a Schedule) -> Result<MarkovMixtureConditional<'a>, ChainError> {
         self.classes[0].check_schedule(schedule)?;
         Ok(MarkovMixtureConditional { mixture: self, schedule })
+    }
+}
+
+impl SequenceLaw for MarkovMixture {
+    fn name(&self) -> String {
+        "mixture of Markov sources".into()
+    }
+
+    fn vocab(&self) -> usize {
+        self.vocab()
+    }
+
+    fn sample(&self, len: usize, rng: &mut ChainRng) -> Vec<Token> {
+        self.sample(len, rng).1
+    }
+
+    fn log_probability(&self, tokens: &[Token]) -> f64 {
+        self.log_probability(tokens)
     }
 }
 

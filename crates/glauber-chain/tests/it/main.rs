@@ -5,6 +5,7 @@ mod bound;
 mod chains;
 mod clamped;
 mod enumeration;
+mod generators;
 mod guidance;
 mod ising;
 mod kernels;

@@ -41,7 +41,7 @@ impl Flops<'_> {
         match self.model.network {
             NetworkKind::Hollow => Ok(self.hollow(asked as u64)),
             NetworkKind::MaskedQuery => Ok(asked as u64 * self.masked_query()),
-            NetworkKind::Bidirectional => bail!("operations are not counted of bidirectional networks"),
+            other => bail!("operations are not counted of {} networks", other.name()),
         }
     }
 
@@ -98,7 +98,7 @@ impl Flops<'_> {
         let (streams, merge_layers) = match model.network {
             NetworkKind::Hollow => (2, model.merge_layers as u64),
             NetworkKind::MaskedQuery => (1, 0),
-            NetworkKind::Bidirectional => bail!("operations are not counted of bidirectional networks"),
+            other => bail!("operations are not counted of {} networks", other.name()),
         };
         let width = model.width as u64;
         let matrix = |times: u64| ITERATIONS * (4 * times + 2) * width.pow(3);

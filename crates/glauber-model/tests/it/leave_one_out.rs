@@ -4,7 +4,7 @@ use crate::awake;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use glauber_model::{
-    Conditioning, Conditions, ModelConfig, Network, NetworkKind, Positions, Preset, SiteClassifier, Sites,
+    Asked, Conditioning, Conditions, ModelConfig, Network, NetworkKind, Positions, Preset, SiteClassifier, Sites,
 };
 use proptest::prelude::*;
 
@@ -98,7 +98,7 @@ proptest! {
 #[test]
 fn every_way_of_asking_gives_the_same_logits() {
     let rows = vec![vec![1, 2, 3, 4, 5, 6, 7, 8, 9], vec![9, 8, 7, 6, 5, 4, 3, 2, 1]];
-    for kind in [NetworkKind::Hollow, NetworkKind::MaskedQuery] {
+    for &kind in NetworkKind::ALL {
         let network = awake(&small(kind), 1);
         let all = logits(&network, &rows, 0.3, Sites::All);
         let block = logits(&network, &rows, 0.3, Sites::Block(&[7, 2]));
@@ -111,8 +111,18 @@ fn every_way_of_asking_gives_the_same_logits() {
 }
 
 #[test]
+fn every_design_is_blind_where_it_says_so() {
+    for &kind in NetworkKind::ALL {
+        let network = awake(&small(kind), 2);
+        let of_token = |token| logits(&network, &[vec![1, 2, 3, 4, token, 6, 7, 8, 9]], 0.5, Sites::Each(&[4]));
+        // A network that answers at masked sites alone sees what it is not asked to hide.
+        assert_eq!(of_token(5) == of_token(0), network.answers() != Asked::Masked, "{kind:?}");
+    }
+}
+
+#[test]
 fn an_untrained_network_gives_uniform_conditionals() {
-    for kind in [NetworkKind::Hollow, NetworkKind::MaskedQuery] {
+    for &kind in NetworkKind::ALL {
         let network = Network::new(&small(kind), VOCAB, LEN, 3, &device()).expect("valid sizes");
         let logits = logits(&network, &[vec![0; LEN]], 0.5, Sites::Each(&[4]));
         assert_eq!(logits, vec![vec![0.0; VOCAB]]);

@@ -56,24 +56,40 @@ fn every_parameter_has_one_role() {
     }
 }
 
-fn check(config: &ModelConfig) {
+/// Whatever the design: each parameter has one role, and the network has the sizes asked for.
+#[test]
+fn every_design_tells_its_parameters_and_sizes() {
+    for &network in NetworkKind::ALL {
+        check_told(&ModelConfig { network, classes: 2, ..Preset::Tiny.config() });
+    }
+}
+
+fn check_told(config: &ModelConfig) -> (Network, Places) {
     let network = Network::new(config, 7, 5, 1, &Device::flex()).expect("valid sizes");
     let mut places = Places::default();
     network.visit(&mut places);
     let told = network.roles();
     let roles: HashMap<ParamId, Role> = told.iter().copied().collect();
     assert_eq!((told.len(), roles.len()), (places.all.len(), places.all.len()), "each once: {config:?}");
+    assert!(places.all.iter().all(|(id, ..)| roles.contains_key(id)), "of {config:?}");
+    let sizes = network.sizes();
+    assert_eq!((sizes.vocab, sizes.longest, sizes.classes), (7, 5, config.classes));
+    (network, places)
+}
+
+fn check(config: &ModelConfig) {
+    let (network, places) = check_told(config);
+    let told = network.roles();
+    let roles: HashMap<ParamId, Role> = told.iter().copied().collect();
     for (id, path, rank) in &places.all {
         assert_eq!(roles.get(id), Some(&expected(path, *rank)), "{path} of {config:?}");
     }
     let count = |role: Role| told.iter().filter(|(_, found)| *found == role).count();
     let hidden = match config.network {
         NetworkKind::Hollow => 2 * 4 * LAYERS + 6 * MERGE_LAYERS,
-        NetworkKind::MaskedQuery | NetworkKind::Bidirectional => 4 * LAYERS,
+        _ => 4 * LAYERS,
     };
     assert_eq!((count(Role::Hidden), count(Role::ReadOut)), (hidden, usize::from(!config.tied)));
     let tables = 1 + usize::from(config.classes > 0) + usize::from(config.network == NetworkKind::Hollow);
     assert_eq!(count(Role::Table), tables);
-    let sizes = network.sizes();
-    assert_eq!((sizes.vocab, sizes.longest, sizes.classes), (7, 5, config.classes));
 }

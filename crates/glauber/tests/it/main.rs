@@ -9,6 +9,9 @@ mod load_and_infill;
 #[path = "../../examples/own_data.rs"]
 #[allow(dead_code)]
 mod own_data;
+#[path = "../../examples/own_generator.rs"]
+#[allow(dead_code)]
+mod own_generator;
 #[path = "../../examples/own_network.rs"]
 #[allow(dead_code)]
 mod own_network;
@@ -67,4 +70,14 @@ fn a_finished_run_fills_gaps() {
     let best_first = load_and_infill::infill(run, "the ____ of").unwrap();
     assert!(best_first.iter().all(|(_, text)| text.starts_with("the") && text.ends_with("of")), "{best_first:?}");
     assert!(best_first.is_sorted_by(|a, b| a.0 >= b.0) && !best_first.is_empty());
+}
+
+#[test]
+fn a_generator_of_ones_own_is_judged_beside_others() {
+    let table = own_generator::table(300).unwrap();
+    let [source, ngram, copier] = &table[..] else { panic!("three generators") };
+    assert!(source.bound < ngram.bound && ngram.bound < copier.bound - 0.3, "bounds on held-out data: {table:?}");
+    let above = |row: &own_generator::Row| row.scores[0] - source.scores[0];
+    assert!(above(ngram) < 0.3 && above(copier) > 0.3, "bits under the source: {table:?}");
+    assert!(table.iter().all(|row| row.scores.len() == 6));
 }

@@ -1,0 +1,174 @@
+//! The networks that configurations can name: what each of them is, and the choice among them.
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor};
+
+use crate::roles::Roles;
+use crate::{Asked, Conditions, ModelConfig, ModelError, Network, SiteClassifier, Sites, Sizes, States};
+
+/// A design of ours: it is built from a configuration, and tells what its parameters are to it.
+///
+/// A further one is a file with a type that implements this, and a line in the list of [`networks`].
+pub(crate) trait Design: SiteClassifier {
+    /// For `vocab` tokens and up to `len` sites, of sizes that fit each other. Every weight is zero: those that do not start so are
+    /// drawn afterwards, by their roles.
+    fn new(config: &ModelConfig, vocab: usize, len: usize, device: &Device) -> Self
+    where
+        Self: Sized;
+
+    /// See [`Network::recomputing`].
+    fn recomputing(self, on: bool) -> Self
+    where
+        Self: Sized;
+
+    /// Adds every parameter with its role, each once.
+    fn roles(&self, roles: &mut Roles);
+}
+
+/// Makes the choice among designs out of a list of them: module, type and the name in files and flags.
+macro_rules! networks {
+    ($($module:ident::$design:ident = $name:literal,)+) => {
+        $(pub use $module::$design;)+
+
+        /// The designs of a leave-one-out network (`docs/math.md`, §6).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        pub enum NetworkKind {
+            $(
+                #[doc = concat!("See [`", stringify!($design), "`].")]
+                #[serde(rename = $name)]
+                $design,
+            )+
+        }
+
+        impl NetworkKind {
+            /// Every design.
+            pub const ALL: &[Self] = &[$(Self::$design),+];
+
+            /// The name in files and flags.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$design => $name,)+
+                }
+            }
+        }
+
+        /// One of the networks that a configuration can name.
+        #[derive(burn::module::Module, Debug)]
+        #[allow(clippy::large_enum_variant)] // one value a program
+        pub enum Network {
+            $(
+                #[doc = concat!("See [`", stringify!($design), "`].")]
+                $design($design),
+            )+
+        }
+
+        impl Network {
+            /// The design that the configuration names, its weights not drawn.
+            fn undrawn(config: &ModelConfig, vocab: usize, len: usize, device: &burn::tensor::Device) -> Self {
+                match config.network {
+                    $(NetworkKind::$design => Self::$design(network::Design::new(config, vocab, len, device)),)+
+                }
+            }
+
+            fn design(&self) -> &dyn network::Design {
+                match self {
+                    $(Self::$design(design) => design,)+
+                }
+            }
+
+            /// The same network, whose blocks keep their inputs alone for a backward pass and compute the rest again in it: a
+            /// third more operations a training step, and the memory of one block's intermediate results in place of all blocks'.
+            ///
+            /// Logits and gradients do not change. It holds on the CPU device; elsewhere intermediate results are kept as ever.
+            pub fn recomputing(self, on: bool) -> Self {
+                match self {
+                    $(Self::$design(design) => Self::$design(network::Design::recomputing(design, on)),)+
+                }
+            }
+        }
+    };
+}
+pub(crate) use networks;
+
+impl Network {
+    /// Builds the network for `vocab` tokens and sequences of up to `len` sites, its weights drawn from `seed`.
+    ///
+    /// The weights do not depend on the device. Modulations start at zero, and so does a read-out with weights of its own: an
+    /// untrained network gives uniform conditionals, or nearly so where the read-out is tied to the embeddings.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the sizes do not fit each other.
+    pub fn new(config: &ModelConfig, vocab: usize, len: usize, seed: u64, device: &Device) -> Result<Self, ModelError> {
+        check(config, vocab, len)?;
+        Ok(crate::initialise::draw_weights(Self::undrawn(config, vocab, len, device), seed))
+    }
+
+    /// Number of weights of the network that [`new`](Self::new) builds, without drawing any of them.
+    ///
+    /// # Errors
+    /// [`ModelError`] when the sizes do not fit each other.
+    pub fn count_parameters(
+        config: &ModelConfig,
+        vocab: usize,
+        len: usize,
+        device: &Device,
+    ) -> Result<usize, ModelError> {
+        check(config, vocab, len)?;
+        Ok(Self::undrawn(config, vocab, len, device).num_params())
+    }
+}
+
+fn check(config: &ModelConfig, vocab: usize, len: usize) -> Result<(), ModelError> {
+    let sizes = [("vocabulary", vocab), ("data.length", len)];
+    match sizes.into_iter().find(|(_, size)| *size == 0) {
+        Some((key, _)) => Err(ModelError::Zero { key }),
+        None => config.validate(),
+    }
+}
+
+impl SiteClassifier for Network {
+    fn sizes(&self) -> Sizes {
+        self.design().sizes()
+    }
+
+    fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
+        self.design().logits(tokens, conditions, sites)
+    }
+
+    fn answers(&self) -> Asked {
+        self.design().answers()
+    }
+
+    fn follows_time(&self) -> bool {
+        self.design().follows_time()
+    }
+
+    fn states<'a>(&'a self, tokens: Tensor<2, Int>, conditions: &Conditions) -> Option<Box<dyn States + 'a>> {
+        self.design().states(tokens, conditions)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde::de::IntoDeserializer;
+    use serde::de::value::Error;
+
+    use crate::NetworkKind;
+
+    fn read(name: &str) -> Result<NetworkKind, Error> {
+        NetworkKind::deserialize(name.into_deserializer())
+    }
+
+    #[test]
+    fn designs_are_read_by_name_and_others_are_refused_with_the_names() {
+        let names: Vec<&str> = NetworkKind::ALL.iter().map(|kind| kind.name()).collect();
+        assert_eq!(names[..3], ["hollow", "masked-query", "bidirectional"], "runs of earlier versions have them");
+        let error = read("recurrent").unwrap_err().to_string();
+        assert!(error.contains("recurrent"), "{error}");
+        for (&kind, name) in NetworkKind::ALL.iter().zip(names) {
+            assert_eq!(read(name), Ok(kind));
+            assert!(error.contains(name), "{error}");
+        }
+    }
+}
