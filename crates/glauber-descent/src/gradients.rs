@@ -32,6 +32,11 @@ impl Replicas {
         Self { lanes: Lanes::new(threads), exchange: Exchange::none() }
     }
 
+    /// From here on at most `threads` replicas.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.lanes = Lanes::new(threads);
+    }
+
     /// From here on the micro-batches of other ranks count as well.
     pub fn share(&mut self, exchange: Exchange) {
         self.exchange = exchange;

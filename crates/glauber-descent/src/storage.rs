@@ -61,10 +61,10 @@ impl<M: Module + Sync> Trainer<M> {
     /// # Errors
     /// When a file cannot be written.
     pub fn save(&self, folder: &Path) -> Result<(), DescentError> {
-        let [first, second] = self.optimiser.moments.each_ref();
-        let files = [WEIGHTS, AVERAGE, MOMENTS[0], MOMENTS[1]];
-        let modules = [&self.model, &self.average, first, second];
-        files.into_iter().zip(modules).try_for_each(|(name, module)| save_module(&folder.join(name), module))
+        let moments = MOMENTS.into_iter().zip(&self.optimiser.moments);
+        let average = self.average.iter().map(|average| (AVERAGE, average));
+        let mut files = average.chain(moments).chain([(WEIGHTS, &self.model)]);
+        files.try_for_each(|(name, module)| save_module(&folder.join(name), module))
     }
 
     /// Goes on where [`save`](Self::save) was called after so many steps, with the same settings: on
@@ -74,7 +74,9 @@ impl<M: Module + Sync> Trainer<M> {
     /// [`DescentError::Malformed`] names the file that is missing, damaged or of another module.
     pub fn load(&mut self, folder: &Path, steps: usize) -> Result<(), DescentError> {
         load_module(&folder.join(WEIGHTS), &mut self.model)?;
-        load_average(folder, &mut self.average)?;
+        if let Some(average) = &mut self.average {
+            load_average(folder, average)?;
+        }
         for (name, moment) in MOMENTS.iter().zip(&mut self.optimiser.moments) {
             load_module(&folder.join(name), moment)?;
         }

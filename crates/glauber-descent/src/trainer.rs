@@ -20,8 +20,8 @@ pub struct Settings {
     pub micro_batches: usize,
     /// Global norm to which gradients are clipped.
     pub clip_norm: f64,
-    /// Decay of the weights' moving average.
-    pub average_decay: f64,
+    /// Decay of the weights' moving average; without it none is kept.
+    pub average_decay: Option<f64>,
     /// Constants of the update rules.
     pub constants: OptimiserConstants,
     /// Seed of the batches.
@@ -32,7 +32,7 @@ impl Settings {
     /// One micro-batch a step, gradients clipped to 1, no decay of weights.
     pub fn new(course: Course, seed: u64) -> Self {
         let constants = OptimiserConstants { beta_1: 0.9, beta_2: 0.98, weight_decay: 0.0 };
-        Self { course, micro_batches: 1, clip_norm: 1.0, average_decay: 0.995, constants, seed }
+        Self { course, micro_batches: 1, clip_norm: 1.0, average_decay: Some(0.995), constants, seed }
     }
 }
 
@@ -47,14 +47,14 @@ pub struct Step {
     pub rate: f64,
 }
 
-/// A module that learns, its moving average and its optimiser, alone or among ranks.
+/// A module that learns, its moving average, if one is kept, and its optimiser, alone or among ranks.
 ///
 /// Every draw is addressed by seed, step and micro-batch: a training that is loaded draws what an
 /// unbroken one would have.
 pub struct Trainer<M> {
     settings: Settings,
     pub(crate) model: M,
-    pub(crate) average: M,
+    pub(crate) average: Option<M>,
     pub(crate) optimiser: Optimiser<M>,
     replicas: Replicas,
     ranks: Rc<dyn Ranks>,
@@ -69,7 +69,7 @@ impl<M: Module + Sync> Trainer<M> {
     /// When a parameter of the module has no rule, or one that is no matrix is to follow Muon.
     pub fn new(model: M, groups: ParamGroups, settings: Settings, device: &Device, threads: usize) -> Self {
         Self {
-            average: model.clone(),
+            average: settings.average_decay.map(|_| model.clone()),
             optimiser: Optimiser::new(&model, groups, settings.constants),
             model,
             replicas: Replicas::new(threads.min(settings.micro_batches)),
@@ -95,10 +95,16 @@ impl<M: Module + Sync> Trainer<M> {
         &self.model
     }
 
-    /// The moving average of its weights. Of several ranks each has its own part alone until
-    /// [`complete_average`](Self::complete_average).
+    /// Puts another in its place, which was changed otherwise than by gradients; its parameters are
+    /// the same ones.
+    pub fn set_model(&mut self, model: M) {
+        self.model = model;
+    }
+
+    /// The moving average of its weights; where none is kept, the module itself. Of several ranks
+    /// each has its own part alone until [`complete_average`](Self::complete_average).
     pub fn average(&self) -> &M {
-        &self.average
+        self.average.as_ref().unwrap_or(&self.model)
     }
 
     /// Steps done.
@@ -111,27 +117,42 @@ impl<M: Module + Sync> Trainer<M> {
         &self.device
     }
 
-    /// One step.
+    /// The same with at most so many micro-batches side by side.
+    #[must_use]
+    pub fn with_threads(mut self, threads: usize) -> Self {
+        self.replicas.set_threads(threads.min(self.settings.micro_batches));
+        self
+    }
+
+    /// One step, at the learning rate of its course.
     ///
     /// # Errors
     /// [`DescentError::Diverged`] when loss or gradient are no longer numbers, no weight changed;
     /// those of [`Task::batch`].
     pub fn step<T: Task<Model = M>>(&mut self, task: &T) -> Result<Step, T::Error> {
+        self.step_at(task, self.settings.course.rate(self.steps()))
+    }
+
+    /// One step at a learning rate of the caller's.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn step_at<T: Task<Model = M>>(&mut self, task: &T, rate: f64) -> Result<Step, T::Error> {
         let own = self.ranks.share(self.settings.micro_batches);
         let batches = own.map(|micro| task.batch(&self.model, self.stream(micro))).collect::<Result<Vec<_>, _>>()?;
         let on = self.device.clone().autodiff();
         let pass = |batch: &T::Batch| task.gradients(&self.model.clone().train(), batch, &on);
         let found = self.replicas.step(&self.model, &batches, self.settings.clip_norm, pass);
         let step = self.steps();
-        let rate = self.settings.course.rate(step);
         let (loss, norm) = (found.loss, found.norm);
         if !loss.is_finite() || !norm.is_finite() {
             return Err(DescentError::Diverged { step, loss, norm, learning_rate: rate }.into());
         }
         let exchange = self.replicas.exchange();
         self.model = exchange.whole(self.optimiser.step(self.model.clone(), found.gradients, rate));
-        let average = self.average.clone();
-        self.average = moving_average(average, &self.model, exchange, self.settings.average_decay, step);
+        if let Some((average, decay)) = self.average.take().zip(self.settings.average_decay) {
+            self.average = Some(moving_average(average, &self.model, exchange, decay, step));
+        }
         Ok(Step { loss, norm, rate })
     }
 
@@ -156,7 +177,7 @@ impl<M: Module + Sync> Trainer<M> {
     ) -> Vec<[f64; N]> {
         let mut all = vec![[0.0; N]; batches.len()];
         for at in self.ranks.share(batches.len()) {
-            all[at] = sums(&self.average, &batches[at], &self.device);
+            all[at] = sums(self.average(), &batches[at], &self.device);
         }
         self.replicas.exchange().add_up(all.as_flattened_mut());
         all
@@ -164,7 +185,7 @@ impl<M: Module + Sync> Trainer<M> {
 
     /// Takes in what other ranks know of the average.
     pub fn complete_average(&mut self) {
-        self.average = self.replicas.exchange().whole(self.average.clone());
+        self.average = self.average.take().map(|average| self.replicas.exchange().whole(average));
     }
 
     /// Takes in what other ranks know of the optimiser's state.

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use glauber_descent::DescentError;
+
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -112,13 +114,8 @@ pub enum FidelityError {
         source: std::io::Error,
     },
     /// Training ran away.
-    #[error("the loss is {loss} at step {step}: lower `learning_rate`")]
-    Diverged {
-        /// The step, from 0.
-        step: usize,
-        /// The loss, nats an image.
-        loss: f64,
-    },
+    #[error(transparent)]
+    Training(#[from] DescentError),
 }
 
 impl FidelityError {

@@ -1,10 +1,9 @@
 //! Training a classifier, one step at a time.
 
-use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use glauber_chain::ChainRng;
+use glauber_descent::{Course, OptimiserConstants, ParamGroups, Settings, Stream, Task, Trainer, UpdateRule};
 use glauber_pixels::{Example, ImageSource};
 use serde::{Deserialize, Serialize};
 
@@ -60,8 +59,18 @@ impl ClassifierTrainConfig {
     fn rate(&self, step: usize) -> f64 {
         let warmup = (self.steps / 20).max(1);
         let warmth = ((step + 1) as f64 / warmup as f64).min(1.0);
-        let done = step as f64 / self.steps as f64;
-        self.learning_rate * warmth * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
+        warmth * self.course().rate(step)
+    }
+
+    /// The learning rate but for the warm-up, which goes on beside it.
+    fn course(&self) -> Course {
+        Course { peak: self.learning_rate, warmup_steps: 0, steps: self.steps, minimum: 0.0 }
+    }
+
+    /// How weights follow their gradients.
+    fn settings(&self, seed: u64) -> Settings {
+        let constants = OptimiserConstants { beta_1: 0.9, beta_2: 0.999, weight_decay: self.weight_decay };
+        Settings { clip_norm: f64::INFINITY, average_decay: None, constants, ..Settings::new(self.course(), seed) }
     }
 }
 
@@ -71,12 +80,7 @@ impl ClassifierTrainConfig {
 pub struct ClassifierTrainer {
     config: ClassifierTrainConfig,
     network: FeatureNetwork,
-    /// The network's weights, gradients on.
-    stack: Stack,
-    optimiser: ModuleOptimizer,
-    seed: u64,
-    device: Device,
-    step: usize,
+    trainer: Trainer<Stack>,
 }
 
 impl ClassifierTrainer {
@@ -101,68 +105,69 @@ impl ClassifierTrainer {
             let expected = "a layer that is the same in training: a network with this one can be used, not trained";
             return Err(FidelityError::setting(format!("layers[{at}].kind"), "batch-norm or identity", expected));
         }
-        let adam = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(config.weight_decay as f32);
-        Ok(Self {
-            config: config.clone(),
-            stack: network.stack.clone().train(),
-            network,
-            optimiser: adam.init(),
-            seed,
-            device: device.clone(),
-            step: 0,
-        })
+        let groups = ParamGroups::all(&network.stack, UpdateRule::DecayedAdamW);
+        let trainer = Trainer::new(network.stack.clone(), groups, config.settings(seed), device, 1);
+        Ok(Self { config: config.clone(), network, trainer })
     }
 
     /// The network as it stands, on the plain device.
     pub fn network(&self) -> FeatureNetwork {
-        self.network.with_stack(self.stack.valid())
+        self.network.with_stack(self.trainer.model().clone())
     }
 
     /// Steps done.
     pub fn steps(&self) -> usize {
-        self.step
+        self.trainer.steps()
     }
 
     /// One step; gives the loss before it, nats an image.
     ///
     /// # Errors
     /// [`FidelityError::TooFew`] for a source without images, [`FidelityError::NoClasses`] for an image without a class, or of a class that
-    /// the network has not; [`FidelityError::Diverged`] when the loss is no longer a number, no weight changed.
+    /// the network has not; [`FidelityError::Training`] when the loss is no longer a number, no weight changed.
     pub fn step(&mut self, source: &dyn ImageSource) -> Result<f64, FidelityError> {
-        if source.is_empty() {
+        let task = Recognising { config: &self.config, network: &self.network, source };
+        Ok(self.trainer.step_at(&task, self.config.rate(self.steps()))?.loss)
+    }
+}
+
+/// A network is to tell the classes of images.
+struct Recognising<'a> {
+    config: &'a ClassifierTrainConfig,
+    network: &'a FeatureNetwork,
+    source: &'a dyn ImageSource,
+}
+
+impl Task for Recognising<'_> {
+    type Model = Stack;
+    /// Images `[batch, channel, row, column]`, moved at random, and their classes.
+    type Batch = (Vec<f32>, Vec<i32>);
+    type Error = FidelityError;
+
+    fn batch(&self, _: &Stack, stream: Stream) -> Result<Self::Batch, FidelityError> {
+        if self.source.is_empty() {
             return Err(FidelityError::TooFew { what: "to train on", found: 0, least: 1 });
         }
-        let (planes, classes) = self.draw(source)?;
-        let batch = classes.len();
-        let (_, logits) = self.network.forward(&self.stack, planes, batch, true);
-        let logits = logits.ok_or(FidelityError::NoClasses)?;
-        let targets = Tensor::<1, Int>::from_data(TensorData::new(classes, [batch]), &self.device);
-        let loss = CrossEntropyLossConfig::new().init(&self.device).forward(logits, targets);
-        let value = loss.clone().into_data().iter::<f64>().next().unwrap_or(f64::NAN);
-        if !value.is_finite() {
-            return Err(FidelityError::Diverged { step: self.step, loss: value });
-        }
-        let gradients = GradientsParams::from_grads(loss.backward(), &self.stack);
-        self.stack = self.optimiser.step(self.config.rate(self.step), self.stack.clone(), gradients);
-        self.step += 1;
-        Ok(value)
-    }
-
-    /// Images `[batch, channel, row, column]`, moved at random, and their classes.
-    fn draw(&self, source: &dyn ImageSource) -> Result<(Vec<f32>, Vec<i32>), FidelityError> {
-        let mut rng = ChainRng::new(self.seed, self.step as u64);
-        let extent = self.network.config().input.extent;
+        let mut rng = ChainRng::new(stream.seed, stream.number);
+        let input = self.network.config().input.extent;
         let (mut planes, mut classes) = (Vec::new(), Vec::new());
         for _ in 0..self.config.batch {
-            let index = rng.below(source.len());
-            let Example { image, class } = source.get(index, &mut rng);
+            let index = rng.below(self.source.len());
+            let Example { image, class } = self.source.get(index, &mut rng);
             let class = class.filter(|&class| class < self.network.config().classes.len());
             classes.push(class.ok_or(FidelityError::NoClasses)? as i32);
             let mut offset = || rng.below(2 * self.config.shift + 1) as isize - self.config.shift as isize;
             let by = [offset(), offset()];
-            planes.extend(shifted(&self.network.planes(&image), [extent.height(), extent.width()], by));
+            planes.extend(shifted(&self.network.planes(&image), [input.height(), input.width()], by));
         }
         Ok((planes, classes))
+    }
+
+    fn loss(&self, stack: &Stack, (planes, classes): &Self::Batch, device: &Device) -> Tensor<1> {
+        let batch = classes.len();
+        let (features, logits) = self.network.forward(stack, planes.clone(), batch, true);
+        let targets = Tensor::<1, Int>::from_data(TensorData::new(classes.clone(), [batch]), device);
+        CrossEntropyLossConfig::new().init(device).forward(logits.unwrap_or(features), targets)
     }
 }
 

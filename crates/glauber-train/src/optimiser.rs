@@ -44,6 +44,7 @@ impl TrainConfig {
         let (peak, warmup_steps, steps) = (self.learning_rate, self.warmup_steps, self.steps);
         let course = Course { peak, warmup_steps, steps, minimum: self.minimum_rate };
         let constants = OptimiserConstants { beta_1, beta_2, weight_decay };
+        let average_decay = Some(average_decay);
         Settings { course, micro_batches, clip_norm, average_decay, constants, seed }
     }
 }

@@ -274,7 +274,7 @@ impl LayerConfig {
             within(key, size, 1, rows.min(columns) + 2 * padding)?;
             within("stride", stride, 1, LARGEST)?;
             let places = |side: usize| (side + 2 * padding - size) / stride + 1;
-            Ok([channels, places(rows), places(columns)])
+            Ok::<_, FidelityError>([channels, places(rows), places(columns)])
         };
         match *self {
             Self::Convolution { channels, kernel, stride, padding, .. } => {
