@@ -7,34 +7,25 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use glauber_benches::{schedule, source};
 use glauber_chain::{SiteConditional, TokenRows};
 use glauber_model::{Network, Preset};
-use glauber_schedule::ScheduleConfig;
-use glauber_train::{DataConfig, Denoising, NetworkConditional, Run, RunConfig, TrainConfig, Vocabulary};
+use glauber_schedule::{Schedule, ScheduleConfig};
+use glauber_train::{Denoising, NetworkConditional, SiteTask, TrainConfig};
 
 const VOCAB: usize = 1024;
 const LEN: usize = 64;
 
-fn config(preset: Preset) -> RunConfig {
-    RunConfig {
-        seed: 0,
-        data: DataConfig::Markov { length: LEN, vocab: VOCAB, source_seed: 1, classes: 1 },
-        model: preset.config(),
-        schedule: ScheduleConfig::default(),
-        train: TrainConfig { batch: 32, micro_batches: 2, ..TrainConfig::default() },
-    }
-}
-
 /// An optimiser step on 32 sequences of 64 tokens, two micro-batches side by side.
 fn training(criterion: &mut Criterion) {
-    let source = source(VOCAB).expect("a source");
+    let (source, device) = (source(VOCAB).expect("a source"), Device::flex());
+    let schedule = Schedule::from_config(&ScheduleConfig::default(), LEN, VOCAB, None, None).expect("a schedule");
+    let train = TrainConfig { batch: 32, micro_batches: 2, ..TrainConfig::default() };
     let mut group = criterion.benchmark_group("training step, 32 x 64 tokens");
     group.throughput(Throughput::Elements((32 * LEN) as u64));
     group.sample_size(10).measurement_time(Duration::from_secs(10));
     for preset in [Preset::Tiny, Preset::Small] {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let vocabulary = Vocabulary::of_counts(vec![1; VOCAB], "");
-        let begun = Run::begin(config(preset), &vocabulary, None, &folder.path().join("run"), &Device::flex(), 2);
-        let mut trainer = begun.expect("a trainer");
-        group.bench_function(preset.name(), |bencher| bencher.iter(|| trainer.train_step(&source).expect("a step")));
+        let network = Network::new(&preset.config(), VOCAB, LEN, 0, &device).expect("a network");
+        let task = SiteTask::configured(&network, &source, &schedule, &train);
+        let mut trainer = train.trainer(network, 0, &device, 2);
+        group.bench_function(preset.name(), |bencher| bencher.iter(|| trainer.step(&task).expect("a step")));
     }
 }
 

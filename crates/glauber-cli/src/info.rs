@@ -9,8 +9,8 @@ use glauber_image::{QuantiserConfig, VqConfig, VqModel};
 use glauber_model::{Network, Preset};
 use glauber_program::device::device;
 use glauber_program::screen;
-use glauber_run::{Kind, classifier, tokenizer_run};
-use glauber_train::{DataConfig, ImageConfig, ImageTokens, ImagesConfig, RunFolder};
+use glauber_run::markov::MarkovData;
+use glauber_run::{Kind, RunFolder, classifier, tokenizer_run};
 
 use crate::arguments::InfoFlags;
 
@@ -57,11 +57,11 @@ fn run_info(path: &Path) -> anyhow::Result<()> {
     let mut out = screen::out();
     writeln!(out, "run         {}", folder.path().display())?;
     writeln!(out, "begun with  glauber {}, seed {}", vocabulary.version, config.seed)?;
-    writeln!(out, "data        {}", describe(&config.data))?;
+    writeln!(out, "data        {}", config.data.describe())?;
     writeln!(out, "vocabulary  {} tokens, sequences of {length}", vocabulary.size)?;
     match (config.model.classes, &vocabulary.classes) {
         (0, _) => {}
-        _ if matches!(config.data, DataConfig::Markov { .. }) => {} // numbers say all
+        _ if config.data.get::<MarkovData>().is_some() => {} // numbers say all
         (classes, names) if names.is_empty() => {
             writeln!(out, "classes     0..{classes}, whose names the run does not keep")?;
         }
@@ -97,7 +97,7 @@ fn tokenizer_run_info(path: &Path) -> anyhow::Result<()> {
     let (config, last) = tokenizer_run::look(path)?;
     let mut out = screen::out();
     writeln!(out, "run         {}, of an image tokenizer, seed {}", path.display(), config.seed)?;
-    writeln!(out, "data        {}", describe_images(&config.data.images))?;
+    writeln!(out, "data        {}", config.data.images)?;
     tokenizer_info(&config.model)?;
     if let Some(line) = last {
         let (entries, steps) = (config.model.vocab_size(), config.train.steps);
@@ -150,38 +150,5 @@ fn run_of(path: &Path) -> &Path {
     match above.filter(|_| path.join("state.toml").is_file()) {
         Some(run) => run,
         None => path,
-    }
-}
-
-fn describe(data: &DataConfig) -> String {
-    match data {
-        DataConfig::Text { corpus, .. } => {
-            let paths: Vec<String> = corpus.paths.iter().map(|path| path.display().to_string()).collect();
-            format!("text: {}", paths.join(", "))
-        }
-        DataConfig::Markov { vocab, source_seed, classes, .. } => {
-            let classes = if *classes > 1 { format!(", {classes} classes") } else { String::new() };
-            format!("Markov source of {vocab} symbols, seed {source_seed}{classes}")
-        }
-        DataConfig::Image(image) => {
-            let ImageConfig { height, width, classes, .. } = *image;
-            let classes = if classes > 0 { format!(", {classes} classes told") } else { String::new() };
-            let tokens = match &image.tokens {
-                ImageTokens::Pixels { levels } => format!("in {levels} greys"),
-                ImageTokens::Tokenizer(tokenizer) => {
-                    let [rows, columns] = image.grid();
-                    format!("as {rows}x{columns} tokens of {}", tokenizer.path.display())
-                }
-            };
-            format!("images, {height}x{width} {tokens}: {}{classes}", describe_images(&image.images))
-        }
-        DataConfig::Sudoku { side } => format!("Sudoku grids, {side}x{side}"),
-    }
-}
-
-fn describe_images(images: &ImagesConfig) -> String {
-    match images {
-        ImagesConfig::Shapes { count, seed } => format!("{count} drawn shapes, seed {seed}"),
-        ImagesConfig::Mnist { path } | ImagesConfig::Folder { path, .. } => path.display().to_string(),
     }
 }

@@ -26,16 +26,16 @@ pub fn paint(
     mask: &Path,
     out: &Path,
 ) -> anyhow::Result<()> {
-    let codec = trained.pictures()?.with_context(|| format!("{} was not trained on images", flags.run.display()))?;
+    let codec = trained.pictures().with_context(|| format!("{} was not trained on images", flags.run.display()))?;
     let mut read = vec![("--mask", mask)];
     read.extend(flags.image.as_deref().map(|image| ("--image", image)));
-    read.extend(outputs::images_of(&trained.config.data).map(|images| ("--run", images)));
+    read.extend(trained.config.data.reads().into_iter().map(|(_, images)| ("--run", images)));
     outputs::check(out, flags.animate.as_deref(), &read)?;
-    let mut painting = Painting::new(&codec, mask)?;
+    let mut painting = Painting::new(codec, mask)?;
     match &flags.image {
         Some(path) => painting.add(Image::open(path)?, false)?,
         None => {
-            let images = held_out(flags.held_out.unwrap_or(1), trained, &codec, &mut say)?;
+            let images = held_out(flags.held_out.unwrap_or(1), trained, codec, &mut say)?;
             images.into_iter().try_for_each(|image| painting.add(image, true))?;
         }
     }

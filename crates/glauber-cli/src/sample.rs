@@ -10,7 +10,6 @@ use glauber_program::progress::bar;
 use glauber_program::screen::{self, remark};
 use glauber_ranks::Ranks;
 use glauber_run::images::{PictureCodec, check_sheet, write_sheet};
-use glauber_run::markov::Source;
 use glauber_run::{Drawer, Film, Sampling, Trained, check_count, gathered, summary};
 use glauber_tokens::TokenBatch;
 
@@ -32,15 +31,15 @@ fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn Ranks) -> an
     let step = trained.state.step.to_le_bytes();
     let apart = ranks.any(ranks.broadcast(step.into()) != step);
     ensure!(!apart, "{}: it is being trained, and ranks found different checkpoints: try again", flags.run.display());
-    if let Some(codec) = trained.pictures()? {
-        return sheet(flags, controls, &trained, &codec, ranks, device_name);
+    if let Some(codec) = trained.pictures() {
+        return sheet(flags, controls, &trained, codec, ranks, device_name);
     }
     ensure!(flags.out.is_none(), "`--out`: {} was not trained on images", flags.run.display());
     ensure!(!flags.each_class, "`--each-class`: {} was not trained on images", flags.run.display());
     let sampling = Sampling::of(&trained, &flags.sampler.settings(controls))?;
     let (class, guidance) = (trained.class(flags.class.class.as_deref())?, flags.class.guidance);
     let drawer = Drawer::of(&trained, &sampling, (class, guidance), flags.sampler.place(device_name))?;
-    let source = Source::of(&trained.config.data, class)?;
+    let source = trained.config.data.source(class)?;
     let bar = bar(sampling.steps());
     let streams = ChainRng::streams(flags.draw.seed, flags.count);
     let drawn = drawn(&sampling, streams, ranks, |chains| {
@@ -91,7 +90,7 @@ fn sheet(
     let filmed = flags.animate.is_some() && ranks.size() > 1;
     ensure!(!filmed, "`--animate`: a film is taken by one process on one device");
     let out = flags.out.as_ref().context("images are written to a file: give `--out FILE.png`")?;
-    let read: Vec<_> = outputs::images_of(&trained.config.data).map(|images| ("--run", images)).into_iter().collect();
+    let read: Vec<_> = trained.config.data.reads().into_iter().map(|(_, images)| ("--run", images)).collect();
     outputs::check(out, flags.animate.as_deref(), &read)?;
     let groups = groups(flags, trained)?;
     let each = flags.grid.map_or(flags.count, |[rows, columns]| rows * columns);

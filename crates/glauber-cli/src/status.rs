@@ -8,8 +8,8 @@ use std::time::Duration;
 use anyhow::ensure;
 use glauber_program::progress::now;
 use glauber_program::screen;
+use glauber_run::FolderLock;
 use glauber_run::{Outcome, Standing};
-use glauber_train::FolderLock;
 use indicatif::HumanDuration;
 use serde_json::{Value, json};
 

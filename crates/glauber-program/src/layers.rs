@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use glauber_model::Preset;
-use glauber_train::RunConfig;
+use glauber_run::RunConfig;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 

@@ -19,4 +19,4 @@ pub use launched::{expect_single, processes};
 pub use layers::Layers;
 pub use shell::{begin, ended, explained, is_broken_pipe, log};
 pub use train_flags::TrainFlags;
-pub use training::trainer;
+pub use training::Training;

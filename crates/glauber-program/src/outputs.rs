@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail, ensure};
 use glauber_files::{check_folder, folder_of};
-use glauber_run::images::place_of;
-use glauber_train::DataConfig;
 
 /// Endings of the names of a kind of files, and how they begin.
 type Kind = (&'static [&'static str], &'static [u8]);
@@ -89,14 +87,6 @@ pub fn check_apart((flag, path): Named<'_>, read: &[Named<'_>]) -> anyhow::Resul
         );
     }
     Ok(())
-}
-
-/// The folder or file that the images of a run are in.
-pub fn images_of(data: &DataConfig) -> Option<&Path> {
-    match data {
-        DataConfig::Image(image) => place_of(&image.images),
-        _ => None,
-    }
 }
 
 fn check_kind(flag: &str, path: &Path, kinds: &[Kind]) -> anyhow::Result<()> {

@@ -8,12 +8,13 @@ use glauber_chain::ChainRng;
 use glauber_fidelity::{ClassifierTrainConfig, ClassifierTrainer, FeatureNetwork, NetworkConfig, Recognition};
 use glauber_files::write_whole;
 use glauber_pixels::{Colours, Extent, ImageSource};
-use glauber_train::{Event, Flow, FolderLock, ImagesConfig, Observer};
 use serde_json::{Value, json};
 
 use crate::error::{Context, Result, ensure};
-use crate::images::{Source, parts, place_of};
+use crate::images::ImagesConfig;
+use crate::images::{Source, parts};
 use crate::journal::PROGRESS;
+use crate::{Event, Flow, FolderLock, Observer};
 
 /// What a training leaves beside the network.
 const REPORT: &str = "training.json";
@@ -115,7 +116,7 @@ impl ClassifierTraining {
         let (network, [train, held_out]) = (self.trainer.network(), &self.parts);
         let recognition = recognised(&network, held_out.as_ref())?;
         let report = json!({
-            "data": data, "path": place_of(images).map(std::path::absolute).transpose()?, "images": train.len(), "held_out": held_out.len(),
+            "data": data, "path": images.place().map(std::path::absolute).transpose()?, "images": train.len(), "held_out": held_out.len(),
             "accuracy": recognition.share(), "accuracy_interval": recognition.interval(), "right_by_class": recognition.right,
             "held_out_by_class": recognition.count, "training": training, "steps": self.trainer.steps(), "seed": seed, "seconds": seconds,
             "weights": network.weights(), "version": env!("CARGO_PKG_VERSION"),
@@ -154,7 +155,7 @@ pub fn warn_of_another_division(network: &Path, images: &ImagesConfig, seed: u64
         ImagesConfig::Folder { .. } => "folder",
         ImagesConfig::Mnist { .. } => return, // divided by those who made it
     };
-    let same_path = match (place_of(images), report["path"].as_str()) {
+    let same_path = match (images.place(), report["path"].as_str()) {
         (Some(one), Some(other)) => Path::new(other).canonicalize().ok() == one.canonicalize().ok(),
         (one, other) => one.is_none() && other.is_none(),
     };

@@ -1,6 +1,12 @@
 //! What can go wrong with a run.
 
 use std::error::Error;
+use std::path::{Path, PathBuf};
+
+use glauber_descent::DescentError;
+use glauber_train::TrainError;
+
+use crate::run::HINT;
 
 /// The result of whatever is done with a run.
 pub type Result<T, E = RunError> = std::result::Result<T, E>;
@@ -23,12 +29,40 @@ pub enum RunError {
     /// A file could not be read or written.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// A file or folder of a run could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file or folder.
+        path: PathBuf,
+        /// The reason.
+        source: std::io::Error,
+    },
+    /// A file of a run is not what it should be.
+    #[error("{path}: {found}; {hint}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A file or folder belongs to something else.
+    #[error("{path}: {found}, expected {expected}")]
+    Mismatch {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+        /// What was expected, and which flag changes it.
+        expected: String,
+    },
     /// A text is no JSON or TOML, or not what it should be.
     #[error(transparent)]
     Malformed(Box<dyn Error + Send + Sync>),
-    /// Training, or a run's folder, refused.
+    /// Training refused.
     #[error(transparent)]
-    Train(#[from] glauber_train::TrainError),
+    Train(#[from] TrainError),
     /// The network refused.
     #[error(transparent)]
     Model(#[from] glauber_model::ModelError),
@@ -59,6 +93,26 @@ pub enum RunError {
     /// A feature network refused.
     #[error(transparent)]
     Fidelity(#[from] glauber_fidelity::FidelityError),
+}
+
+impl RunError {
+    /// Attaches the path to an I/O error.
+    pub(crate) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        |source| Self::File { path: path.into(), source }
+    }
+}
+
+impl From<DescentError> for RunError {
+    /// What is on disk belongs to a checkpoint, which can be deleted.
+    fn from(error: DescentError) -> Self {
+        match error {
+            DescentError::Io { path, source } => Self::File { path, source },
+            DescentError::Malformed { path, found } | DescentError::NotFinite { path, found } => {
+                Self::Damaged { path, found, hint: HINT }
+            }
+            other => Self::Train(other.into()),
+        }
+    }
 }
 
 impl From<serde_json::Error> for RunError {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use glauber_files::write_whole;
-use glauber_train::Flow;
 use serde::{Deserialize, Serialize};
 
+use crate::Flow;
 use crate::error::{RunError, one_line};
 
 /// The file in a run folder.

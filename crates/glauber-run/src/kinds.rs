@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use glauber_train::RunFolder;
-
+use crate::RunFolder;
 use crate::error::{Context, Result, bail};
 use crate::tokenizer_run;
 

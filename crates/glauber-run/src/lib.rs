@@ -1,4 +1,4 @@
-//! Finished runs: loaded, sampled, filled in, bounded and judged. And what runs are made of: their data, their journal, how they begin.
+//! Runs in folders: begun on data of any [kind](DataKind), resumed bit for bit; then loaded, sampled, filled in, bounded and judged.
 //!
 //! ```no_run
 //! # fn main() -> glauber_run::Result<()> {
@@ -19,6 +19,8 @@
 //! slow without the feature `cpu`, which fuses them.
 
 pub mod classifier;
+mod config;
+mod data;
 mod drawer;
 mod error;
 pub mod evaluation;
@@ -29,22 +31,35 @@ mod journal;
 pub mod judgement;
 mod kinds;
 pub mod markov;
+mod observer;
 mod painting;
 mod ranks;
+mod run;
 mod sampling;
 pub mod sudoku;
 pub mod text;
 pub mod tokenizer_run;
 mod trained;
+mod trainer;
 pub mod training;
 
+pub use config::RunConfig;
+pub use data::{
+    DataConfig, DataKind, DataShape, ExcessFn, Opened, Opening, data_kinds, register_data_kind, train_command,
+};
 pub use drawer::{DrawPlace, Drawer};
 pub use error::{Result, RunError, one_line};
 pub use film::Film;
 pub use infill::{Alternative, Infill};
 pub use journal::{Clock, Journal, Moment, Outcome, PROGRESS, Standing};
 pub use kinds::{Kind, open_run};
+pub use observer::{Event, Flow, Observer};
 pub use painting::{Painting, held_out};
 pub use ranks::{Rank, gathered};
+pub use run::{
+    Change, CheckpointInfo, Curve, FolderLock, MetricLine, Numbers, Panel, RunCodec, RunFolder, Scale, TrainingState,
+    Vocabulary, changes, picture,
+};
 pub use sampling::{MOST_CHAINS, SamplerKind, SamplerSettings, Sampling, check_count, summary};
-pub use trained::{Blocks, Trained, load_codec};
+pub use trained::{Blocks, Trained};
+pub use trainer::{Draw, Run, SampleFn, Surroundings};

@@ -1,12 +1,22 @@
-//! The Markov source of a run, built anew from its configuration.
+//! Draws of a Markov source as the data of a run.
 
-use glauber_chain::oracles::{MarkovMixture, MarkovSource};
+use std::sync::Arc;
+
+use glauber_chain::oracles::{MarkovMixture, MarkovSource, bayes_losses};
 use glauber_chain::{ChainRng, SiteConditional};
+use glauber_model::Network;
 use glauber_schedule::Schedule;
 use glauber_tokens::Token;
-use glauber_train::DataConfig;
+use glauber_train::{Examples, TrainError, excess_over_bayes, within};
+use serde::{Deserialize, Serialize};
+use toml::Table;
 
+use crate::data::{DataKind, DataShape, ExcessFn, Opened, Opening};
 use crate::error::{Result, ensure};
+use crate::evaluation::{Evaluated, EvaluationSettings};
+use crate::run::folder::schedule;
+use crate::run::{Numbers, Vocabulary};
+use crate::trained::Trained;
 
 /// Sequences of the Markov source that its unigram counts come from.
 const COUNTED: usize = 4096;
@@ -14,33 +24,124 @@ const COUNTED: usize = 4096;
 /// How uneven the source's laws are: weights of independent exponential variables to this power.
 const PEAKEDNESS: f64 = 3.0;
 
-/// The source that the data of a run are draws of, each class a part of it; `None` where they are no Markov source's.
-///
-/// # Errors
-/// When its sizes are out of range.
-pub fn mixture(data: &DataConfig) -> Result<Option<MarkovMixture>> {
-    let DataConfig::Markov { vocab, source_seed, classes, .. } = *data else { return Ok(None) };
-    let source = |class: usize| MarkovSource::random(vocab, source_seed.wrapping_add(class as u64), PEAKEDNESS);
-    let sources = (0..classes).map(source).collect::<Result<Vec<_>, _>>()?;
-    Ok(Some(MarkovMixture::new(vec![1.0 / classes as f64; classes], sources)?))
+/// Sequences that the Bayes losses are a mean of.
+const BAYES_SEQUENCES: usize = 2048;
+
+/// Draws of a random first-order Markov chain, whose Bayes loss is known, or of one of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MarkovData {
+    /// Sites per sequence, `L`.
+    pub length: usize,
+    /// Symbols, `V`.
+    pub vocab: usize,
+    /// Seed of the chain's transition matrix; class `c` has the seed `source_seed + c`.
+    pub source_seed: u64,
+    /// Classes, equally probable, each a chain of its own. By default 1: sequences have no class.
+    #[serde(default = "one")]
+    pub classes: usize,
 }
 
-/// How often each token stands in some draws of a source, shape `[token]`.
-pub fn unigram_counts(data: &DataConfig, mixture: &MarkovMixture) -> Vec<u64> {
-    let mut counts = vec![0; mixture.vocab()];
-    let DataConfig::Markov { length, source_seed, .. } = *data else { return counts };
-    // Not the seed itself: the transition matrix was drawn from it.
-    for stream in 0..COUNTED {
-        let mut rng = ChainRng::new(!source_seed, stream as u64);
-        let tokens = match mixture.classes() {
-            [source] => source.sample(length, &mut rng),
-            _ => mixture.sample(length, &mut rng).1,
-        };
-        for token in tokens {
-            counts[token as usize] += 1;
-        }
+fn one() -> usize {
+    1
+}
+
+impl MarkovData {
+    /// The source, each class a part of it.
+    ///
+    /// # Errors
+    /// When its sizes are out of range.
+    pub fn mixture(&self) -> Result<MarkovMixture> {
+        let &Self { vocab, source_seed, classes, .. } = self;
+        let source = |class: usize| MarkovSource::random(vocab, source_seed.wrapping_add(class as u64), PEAKEDNESS);
+        let sources = (0..classes).map(source).collect::<Result<Vec<_>, _>>()?;
+        Ok(MarkovMixture::new(vec![1.0 / classes as f64; classes], sources)?)
     }
-    counts
+
+    /// What the source decides of a run: how often each token stands in some of its draws.
+    pub fn vocabulary(&self, mixture: &MarkovMixture) -> Vocabulary {
+        let mut counts = vec![0; mixture.vocab()];
+        // Not the seed itself: the transition matrix was drawn from it.
+        for stream in 0..COUNTED {
+            let mut rng = ChainRng::new(!self.source_seed, stream as u64);
+            let tokens = match mixture.classes() {
+                [source] => source.sample(self.length, &mut rng),
+                _ => mixture.sample(self.length, &mut rng).1,
+            };
+            tokens.into_iter().for_each(|token| counts[token as usize] += 1);
+        }
+        Vocabulary::of_counts(counts, env!("CARGO_PKG_VERSION"))
+    }
+}
+
+impl DataKind for MarkovData {
+    fn name(&self) -> &'static str {
+        "markov"
+    }
+
+    fn keys(&self) -> Result<Table, toml::ser::Error> {
+        Table::try_from(self)
+    }
+
+    fn shape(&self) -> DataShape {
+        let classes = if self.classes > 1 { self.classes } else { 0 };
+        DataShape { classes, ..DataShape::line(self.length) }
+    }
+
+    fn describe(&self) -> String {
+        let Self { vocab, source_seed, classes, .. } = self;
+        let classes = if *classes > 1 { format!(", {classes} classes") } else { String::new() };
+        format!("Markov source of {vocab} symbols, seed {source_seed}{classes}")
+    }
+
+    fn validate(&self) -> Result<(), TrainError> {
+        within("data.vocab", self.vocab, 2..=4096)?;
+        within("data.classes", self.classes, 1..=1 << 10)
+    }
+
+    fn open(&self, opening: &mut Opening<'_>) -> Result<Opened> {
+        let mixture = self.mixture()?;
+        let vocabulary = self.vocabulary(&mixture);
+        let mut opened = Opened {
+            train: Box::new(mixture.clone()),
+            held_out: Box::new(mixture.clone()),
+            vocabulary,
+            codec: Box::new(Numbers),
+            excess: None,
+            notes: Vec::new(),
+        };
+        let [source] = mixture.classes() else { return Ok(opened) };
+        let (config, source) = (opening.config, Arc::new(source.clone()));
+        let schedule = schedule(config, &opened.vocabulary)?;
+        if opening.first {
+            let bayes = bayes_losses(&source, &schedule, BAYES_SEQUENCES, config.seed)?;
+            opened.notes.push(format!(
+                "Bayes losses, nats per site: binary {:.5} ± {:.5}, denoising {:.5} ± {:.5}",
+                bayes.binary.mean, bayes.binary.standard_error, bayes.denoising.mean, bayes.denoising.standard_error
+            ));
+        }
+        (opened.train, opened.held_out) = (Box::new(source.as_ref().clone()), Box::new(source.as_ref().clone()));
+        let (objective, device) = (config.train.objective, opening.device.clone());
+        let excess = move |network: &Network, held_out: &[Examples]| {
+            excess_over_bayes(network, objective, &schedule, &source, held_out, &device)
+        };
+        opened.excess = Some(Box::new(excess) as Box<ExcessFn<'static>>);
+        Ok(opened)
+    }
+
+    fn evaluated(
+        &self,
+        trained: &Trained,
+        settings: &EvaluationSettings,
+        _: &mut dyn FnMut(&str),
+    ) -> Result<Evaluated> {
+        let (source, len) = (Source::new(self.mixture()?, settings.class)?, trained.schedule.len());
+        Evaluated::drawn("the run's Markov source", settings, |rng| Ok(source.sample(len, rng)))
+    }
+
+    fn source(&self, class: Option<usize>) -> Result<Option<Source>> {
+        Source::new(self.mixture()?, class).map(Some)
+    }
 }
 
 /// All classes of a source, or one.
@@ -50,15 +151,14 @@ pub struct Source {
 }
 
 impl Source {
-    /// The source of a run, or of one class of it; `None` where the run's data are no Markov source's.
+    /// All classes, or one of them.
     ///
     /// # Errors
     /// When there is no such class.
-    pub fn of(data: &DataConfig, class: Option<usize>) -> Result<Option<Self>> {
-        let Some(mixture) = mixture(data)? else { return Ok(None) };
+    pub fn new(mixture: MarkovMixture, class: Option<usize>) -> Result<Self> {
         let classes = mixture.classes().len();
         ensure!(class.is_none_or(|class| class < classes), "`--class`: the data have {classes} classes");
-        Ok(Some(Self { class: class.or((classes == 1).then_some(0)), mixture }))
+        Ok(Self { class: class.or((classes == 1).then_some(0)), mixture })
     }
 
     /// The one class that sequences are drawn from; `None` where all are.

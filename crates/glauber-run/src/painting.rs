@@ -5,10 +5,9 @@ use std::path::Path;
 use glauber_chain::{ChainRng, Chains};
 use glauber_pixels::{Image, reached, read_mask};
 use glauber_tokens::{Token, TokenBatch};
-use glauber_train::DataConfig;
 
-use crate::error::{Result, bail, ensure};
-use crate::images::{PictureCodec, check, divided, identity};
+use crate::error::{Context, Result, ensure};
+use crate::images::{ImageConfig, PictureCodec, check, divided, identity};
 use crate::sampling::Sampling;
 use crate::trained::Trained;
 
@@ -113,9 +112,8 @@ pub fn held_out(
     codec: &PictureCodec,
     say: &mut dyn FnMut(&str),
 ) -> Result<Vec<Image>> {
-    let DataConfig::Image(image) = &trained.config.data else {
-        bail!("{} was not trained on images", trained.path().display());
-    };
+    let image: Option<&ImageConfig> = trained.config.data.get();
+    let image = image.with_context(|| format!("{} was not trained on images", trained.path().display()))?;
     let seed = trained.config.seed;
     let parts = divided(image, codec, seed, say)?;
     check(&identity(image, codec, &parts)?, &trained.vocabulary, trained.path())?;

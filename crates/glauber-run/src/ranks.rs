@@ -8,8 +8,8 @@ use burn::tensor::Device;
 use glauber_chain::StepDiagnostics;
 use glauber_ranks::{Alone, Ranks};
 use glauber_tokens::{Token, TokenBatch};
-use glauber_train::Run;
 
+use crate::Run;
 use crate::error::{Context, Result};
 
 /// A rank, with what this process knows of the others.

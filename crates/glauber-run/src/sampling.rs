@@ -10,10 +10,10 @@ use glauber_chain::{
 use glauber_model::{Network, NetworkKind};
 use glauber_schedule::Schedule;
 use glauber_tokens::{Step, TokenBatch};
-use glauber_train::{NetworkConditional, Objective, TrainError};
+use glauber_train::{NetworkConditional, Objective};
 
 use crate::drawer::Drawer;
-use crate::error::{Context, Result, bail, ensure, one_line};
+use crate::error::{Context, Result, bail, ensure};
 use crate::trained::{Blocks, Trained};
 
 /// Chains that run at once: each holds its tokens and a row of conditionals.
@@ -123,7 +123,7 @@ impl Sampling {
     /// Draws of a network while it is trained: [`draw`](Self::draw) by its heat bath.
     ///
     /// # Errors
-    /// [`TrainError::Sampling`], and when the network does not fit to the schedule.
+    /// When the network does not fit to the schedule.
     pub fn of_network(
         network: &Network,
         objective: &dyn Objective,
@@ -131,10 +131,9 @@ impl Sampling {
         device: &Device,
         count: usize,
         seed: u64,
-    ) -> Result<TokenBatch, TrainError> {
+    ) -> Result<TokenBatch> {
         let conditional = NetworkConditional::new(network, objective, schedule, device)?;
-        let drawn = Self::heat_bath(schedule).draw(&conditional, count, seed, &mut |_| {});
-        drawn.map(|(sequences, _)| sequences).map_err(|error| TrainError::Sampling(one_line(&error)))
+        Ok(Self::heat_bath(schedule).draw(&conditional, count, seed, &mut |_| {}).context("drawing samples")?.0)
     }
 
     /// The controls of heat bath, where that is the method.

@@ -1,78 +1,175 @@
 //! A run's text as tokens.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use burn::tensor::Device;
+use glauber_chain::ChainRng;
 use glauber_schedule::NoiseConfig;
-use glauber_text::{Corpus, PrepareConfig, TextCodec, TokenData, coverage, prepare};
-use glauber_tokens::Codec;
-use glauber_train::{DataConfig, RunConfig, RunFolder, Vocabulary};
+use glauber_shards::Split;
+use glauber_text::{
+    Corpus, CorpusConfig, PrepareConfig, TextCodec, TokenData, TokenStream, TokenizerConfig, coverage, prepare,
+};
+use glauber_tokens::{Codec, Token};
+use glauber_train::{SequenceSource, TrainError};
+use serde::{Deserialize, Serialize};
+use toml::Table;
 
+use crate::data::{DataConfig, DataKind, DataShape, Opened, Opening};
 use crate::error::{Context, Result, bail, ensure};
-use crate::trained::load_codec;
+use crate::evaluation::{Evaluated, EvaluationSettings};
+use crate::{RunCodec, RunConfig, RunFolder, Trained, Vocabulary};
+
+/// Where a run keeps its tokenizer.
+const TOKENIZER: &str = "tokenizer.json";
+
+/// A text corpus, in windows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextData {
+    /// Sites per sequence, `L`.
+    pub length: usize,
+    /// Files and folders.
+    pub corpus: CorpusConfig,
+    /// The vocabulary.
+    pub tokenizer: TokenizerConfig,
+    /// The split.
+    #[serde(default)]
+    pub prepare: PrepareConfig,
+}
+
+impl DataKind for TextData {
+    fn name(&self) -> &'static str {
+        "text"
+    }
+
+    fn keys(&self) -> Result<Table, toml::ser::Error> {
+        Table::try_from(self)
+    }
+
+    fn shape(&self) -> DataShape {
+        DataShape::line(self.length)
+    }
+
+    fn describe(&self) -> String {
+        let paths: Vec<String> = self.corpus.paths.iter().map(|path| path.display().to_string()).collect();
+        format!("text: {}", paths.join(", "))
+    }
+
+    fn reads(&self) -> Vec<(&'static str, &Path)> {
+        self.corpus.paths.iter().map(|path| ("--data", path.as_path())).collect()
+    }
+
+    fn resolved(&self, _: &Device, _: &mut dyn FnMut(&str)) -> Result<Option<DataConfig>> {
+        let mut data = self.clone();
+        for path in &mut data.corpus.paths {
+            *path = std::path::absolute(&*path)?;
+        }
+        Ok(Some(DataConfig::new(data)))
+    }
+
+    fn open(&self, opening: &mut Opening<'_>) -> Result<Opened> {
+        PreparedText::new(self, opening)?.opened(self.length)
+    }
+
+    fn codec(&self, run: &RunFolder, vocabulary: &Vocabulary, _: &Device) -> Result<Box<dyn RunCodec>> {
+        Ok(Box::new(load_codec(run, vocabulary)?))
+    }
+
+    fn evaluated(
+        &self,
+        trained: &Trained,
+        settings: &EvaluationSettings,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Evaluated> {
+        Evaluated::of_text(self, trained, settings, say)
+    }
+}
+
+impl RunCodec for TextCodec {
+    fn keep(&self, folder: &Path) -> Result<()> {
+        Ok(self.save(&folder.join(TOKENIZER))?)
+    }
+
+    fn render(&self, tokens: &[Token]) -> Result<String> {
+        Ok(self.decode(tokens)?)
+    }
+}
+
+/// Windows at uniform offsets of one part of a text.
+pub struct TextWindows {
+    data: Arc<TokenData>,
+    split: Split,
+}
+
+impl TextWindows {
+    /// For sequences of up to `length` tokens.
+    ///
+    /// # Errors
+    /// When the part has fewer.
+    pub fn new(data: Arc<TokenData>, split: Split, length: usize) -> Result<Self> {
+        let windows = Self { data, split };
+        windows.stream().sequences(length)?;
+        Ok(windows)
+    }
+
+    fn stream(&self) -> &TokenStream {
+        match self.split {
+            Split::Training => self.data.train(),
+            Split::Validation => self.data.validation(),
+        }
+    }
+}
+
+impl SequenceSource for TextWindows {
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError> {
+        let windows = self.stream().sequences(out.len()).map_err(|error| TrainError::Source(Box::new(error)))?;
+        let start = (rng.uniform() * windows.windows() as f64) as usize;
+        windows.window(start.min(windows.windows() - 1), out);
+        Ok(None)
+    }
+}
 
 /// A corpus as tokens.
 pub struct PreparedText {
     /// The tokenizer.
     pub codec: TextCodec,
     /// Training and held-out tokens.
-    pub data: TokenData,
+    pub data: Arc<TokenData>,
     /// What the text decides of a run.
     pub vocabulary: Vocabulary,
 }
 
 impl PreparedText {
-    /// What the first rank has prepared: the corpus is not read again.
-    ///
-    /// # Errors
-    /// When it is not there.
-    pub fn found(folder: &Path, cache: &Path) -> Result<Self> {
-        let run = RunFolder::open(folder)?;
-        let vocabulary = run.vocabulary()?;
-        let codec = load_codec(&run, &vocabulary)?;
-        let key = vocabulary.corpus.as_deref().context("a run on text without a corpus")?;
-        let tokens = cache.join(key);
-        ensure!(
-            tokens.is_dir(),
-            "{}: no tokens there: `--cache` must be a folder that all ranks see",
-            tokens.display()
-        );
-        Ok(Self { codec, data: TokenData::open(&tokens)?, vocabulary })
-    }
-
-    /// Learns the vocabulary, or takes that of the run in the folder where it is `resumed`, and encodes the corpus. What is done is said.
+    /// Learns the vocabulary, or takes that of the run that goes on, and encodes the corpus. What is done is said. A rank but the first
+    /// finds what that has prepared: the corpus is not read again.
     ///
     /// # Errors
     /// When there is no text, it cannot be read or encoded, or has changed since the run began.
-    pub fn new(
-        config: &RunConfig,
-        folder: &Path,
-        resumed: bool,
-        cache: &Path,
-        say: &mut dyn FnMut(&str),
-    ) -> Result<Self> {
-        let DataConfig::Text { corpus, tokenizer, prepare: split, .. } = &config.data else {
-            bail!("{}: a run on other data than text", folder.display());
-        };
+    pub fn new(text: &TextData, opening: &mut Opening<'_>) -> Result<Self> {
+        let Opening { config, begun, first, cache, ref mut say, .. } = *opening;
+        let begun = begun.map(|run| Ok::<_, crate::RunError>((run, run.vocabulary()?))).transpose()?;
+        if let (false, Some((run, vocabulary))) = (first, &begun) {
+            return Self::found(run, vocabulary, cache);
+        }
         ensure!(
-            !corpus.paths.is_empty(),
+            !text.corpus.paths.is_empty(),
             "no corpus: give `--data FILE…` (`cargo xtask train text` has a default one)"
         );
-        let corpus = Corpus::open(corpus)?;
-        if !resumed {
-            corpus.check_column()?;
-            corpus.check_split()?;
-        }
-        let begun = resumed.then(|| RunFolder::open(folder)?.vocabulary()).transpose()?;
+        let corpus = Corpus::open(&text.corpus)?;
         let codec = match &begun {
-            Some(vocabulary) => load_codec(&RunFolder::open(folder)?, vocabulary)?,
+            Some((run, vocabulary)) => load_codec(run, vocabulary)?,
             None => {
+                corpus.check_column()?;
+                corpus.check_split()?;
                 say(&format!("preparing the corpus: {} files", corpus.files().count()));
                 corpus.remarks().iter().for_each(|remark| say(remark));
-                with_mask(TextCodec::from_config(tokenizer, &corpus)?, config)?
+                with_mask(TextCodec::from_config(&text.tokenizer, &corpus)?, config)?
             }
         };
         // What a run was begun with it goes on with.
-        let split = &PrepareConfig { max_lost: if begun.is_some() { 1.0 } else { split.max_lost }, ..split.clone() };
+        let max_lost = if begun.is_some() { 1.0 } else { text.prepare.max_lost };
+        let split = &PrepareConfig { max_lost, ..text.prepare.clone() };
         let (mut shown, mut without_text) = (0, 0);
         let data = prepare(split, &corpus, &codec, cache, &mut |progress| {
             without_text = progress.rows_without_text;
@@ -87,22 +184,65 @@ impl PreparedText {
         describe_data(&data, say);
         describe_coverage(&data, &codec, say)?;
         let vocabulary = Vocabulary {
-            size: codec.vocab_size(),
-            counts: data.counts().to_vec(),
             mask: codec.mask(),
             codec: Some(codec.fingerprint()),
             corpus: data.folder().file_name().map(|name| name.to_string_lossy().into_owned()),
-            version: env!("CARGO_PKG_VERSION").into(),
-            classes: Vec::new(),
+            ..Vocabulary::of_counts(data.counts().to_vec(), env!("CARGO_PKG_VERSION"))
         };
-        if begun.is_some_and(|begun| begun.corpus != vocabulary.corpus) {
+        if let Some((run, begun)) = begun
+            && begun.corpus != vocabulary.corpus
+        {
             bail!(
                 "{}: the corpus has changed since the run began, or how its tokenizer divides it: restore both, or begin a new run",
-                folder.display()
+                run.path().display()
             );
         }
-        Ok(Self { codec, data, vocabulary })
+        Ok(Self { codec, data: Arc::new(data), vocabulary })
     }
+
+    fn found(run: &RunFolder, vocabulary: &Vocabulary, cache: &Path) -> Result<Self> {
+        let key = vocabulary.corpus.as_deref().context("a run on text without a corpus")?;
+        let tokens = cache.join(key);
+        ensure!(
+            tokens.is_dir(),
+            "{}: no tokens there: `--cache` must be a folder that all ranks see",
+            tokens.display()
+        );
+        let data = Arc::new(TokenData::open(&tokens)?);
+        Ok(Self { codec: load_codec(run, vocabulary)?, data, vocabulary: vocabulary.clone() })
+    }
+
+    /// Ready to be trained on, in windows of `length` tokens.
+    ///
+    /// # Errors
+    /// When a part has fewer tokens.
+    pub fn opened(self, length: usize) -> Result<Opened> {
+        let part = |split| TextWindows::new(Arc::clone(&self.data), split, length).map(Box::new);
+        Ok(Opened {
+            train: part(Split::Training)?,
+            held_out: part(Split::Validation)?,
+            vocabulary: self.vocabulary,
+            codec: Box::new(self.codec),
+            excess: None,
+            notes: Vec::new(),
+        })
+    }
+}
+
+/// The text codec of a run, checked against the vocabulary that the run was trained with.
+fn load_codec(folder: &RunFolder, vocabulary: &Vocabulary) -> Result<TextCodec> {
+    let path = folder.path().join(TOKENIZER);
+    let codec = TextCodec::load(&path)?;
+    let same = vocabulary.codec.as_deref() == Some(codec.fingerprint().as_str());
+    if !same || codec.vocab_size() != vocabulary.size {
+        bail!(
+            "{}: a tokenizer of {} tokens, not the one this run was trained with ({} tokens): restore the run's own file",
+            path.display(),
+            codec.vocab_size(),
+            vocabulary.size
+        );
+    }
+    Ok(codec)
 }
 
 /// Absorbing noise needs a mask token.

@@ -1,20 +1,20 @@
 //! A trained run, loaded to be sampled and evaluated.
 
+use std::any::Any;
 use std::path::Path;
 
 use burn::tensor::Device;
 use glauber_chain::{Guided, SiteConditional};
 use glauber_model::Network;
 use glauber_schedule::{OrderConfig, Schedule, ScheduleConfig};
-use glauber_sudoku::SudokuCodec;
 use glauber_text::TextCodec;
-use glauber_tokens::{Codec, Token};
-use glauber_train::{DataConfig, NetworkConditional, RunConfig, RunFolder, TrainingState, Vocabulary};
+use glauber_tokens::Token;
+use glauber_train::NetworkConditional;
 
 use crate::error::{Context, Result, bail, ensure};
 use crate::images::PictureCodec;
 use crate::kinds::open_run;
-use crate::sudoku;
+use crate::{RunCodec, RunConfig, RunFolder, TrainingState, Vocabulary};
 
 /// Sites that are redrawn together. Exact where they are independent given the rest; with a network an approximation, the worse the
 /// nearer they are.
@@ -41,7 +41,7 @@ pub struct Trained {
     /// Where the network is.
     pub device: Device,
     folder: RunFolder,
-    codec: Option<TextCodec>,
+    codec: Box<dyn RunCodec>,
 }
 
 impl Trained {
@@ -54,10 +54,7 @@ impl Trained {
         let vocabulary = folder.vocabulary()?;
         let config = folder.config()?;
         folder.check_config()?;
-        let codec = match config.data {
-            DataConfig::Text { .. } => Some(load_codec(&folder, &vocabulary)?),
-            DataConfig::Markov { .. } | DataConfig::Image(_) | DataConfig::Sudoku { .. } => None,
-        };
+        let codec = config.data.codec(&folder, &vocabulary, device)?;
         let (network, state) = folder.load_average(device)?;
         if folder.checkpoints()?.pop().is_some_and(|newest| newest.step > state.step) {
             tracing::warn!("{}: the newest checkpoint cannot be read; this is step {}", run.display(), state.step);
@@ -74,13 +71,19 @@ impl Trained {
         })
     }
 
+    /// The codec of the run, where it is one of this type.
+    fn codec_as<C: RunCodec>(&self) -> Option<&C> {
+        let codec: &dyn Any = &*self.codec;
+        codec.downcast_ref()
+    }
+
     /// What encodes and decodes the images of a run on images; `None` for other runs.
-    ///
-    /// # Errors
-    /// When the run's tokenizer is not there, or is another.
-    pub fn pictures(&self) -> Result<Option<PictureCodec>> {
-        let DataConfig::Image(image) = &self.config.data else { return Ok(None) };
-        PictureCodec::of_run(&self.folder, image, &self.vocabulary, &self.device).map(Some)
+    pub fn pictures(&self) -> Option<&PictureCodec> {
+        self.codec_as()
+    }
+
+    pub(crate) fn folder(&self) -> &RunFolder {
+        &self.folder
     }
 
     /// The run's folder.
@@ -93,7 +96,7 @@ impl Trained {
     /// # Errors
     /// When the run is on something else.
     pub fn codec(&self) -> Result<&TextCodec> {
-        self.codec.as_ref().with_context(|| {
+        self.codec_as().with_context(|| {
             format!("{}: this run was not trained on text; `glauber info` tells what it is", self.path().display())
         })
     }
@@ -103,13 +106,7 @@ impl Trained {
     /// # Errors
     /// When a token is none of the run's.
     pub fn render(&self, tokens: &[Token]) -> Result<String> {
-        Ok(match (&self.codec, &self.config.data) {
-            (Some(codec), _) => codec.decode(tokens)?,
-            (None, DataConfig::Sudoku { .. }) => SudokuCodec::new(sudoku::size(&self.config)?).pretty(tokens, None)?,
-            (None, DataConfig::Text { .. } | DataConfig::Markov { .. } | DataConfig::Image(_)) => {
-                tokens.iter().map(Token::to_string).collect::<Vec<_>>().join(" ")
-            }
-        })
+        self.codec.render(tokens)
     }
 
     /// How often each token stands in the training data, as a law, shape `[token]`.
@@ -147,7 +144,7 @@ impl Trained {
                 Ok(OrderConfig::Strided { block })
             }
             Blocks::Spaced(spacing) => {
-                let Some([height, width]) = self.config.data.grid() else {
+                let Some([height, width]) = self.config.data.shape().grid else {
                     bail!("`--apart`: the sites of {} are no grid; `--block` is for any run", self.path().display());
                 };
                 let most = height.max(width);
@@ -222,25 +219,6 @@ fn known(names: &[String], classes: usize) -> String {
             format!("the classes {}{more}", named.collect::<Vec<_>>().join(", "))
         }
     }
-}
-
-/// The text codec of a run, checked against the vocabulary that the run was trained with.
-///
-/// # Errors
-/// When it is not there, or is another.
-pub fn load_codec(folder: &RunFolder, vocabulary: &Vocabulary) -> Result<TextCodec> {
-    let path = folder.tokenizer();
-    let codec = TextCodec::load(&path)?;
-    let same = vocabulary.codec.as_deref() == Some(codec.fingerprint().as_str());
-    if !same || codec.vocab_size() != vocabulary.size {
-        bail!(
-            "{}: a tokenizer of {} tokens, not the one this run was trained with ({} tokens): restore the run's own file",
-            path.display(),
-            codec.vocab_size(),
-            vocabulary.size
-        );
-    }
-    Ok(codec)
 }
 
 #[cfg(test)]

@@ -3,20 +3,21 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use glauber_train::{DataConfig, FolderLock, Run, RunCodec, RunConfig, RunFolder, Vocabulary};
 
+use crate::data::train_command;
 use crate::error::{Context, Result, bail, ensure};
 use crate::kinds::{Kind, open_run};
 use crate::ranks::Rank;
+use crate::{DataConfig, FolderLock, Run, RunCodec, RunConfig, RunFolder, Vocabulary};
 
-/// Configuration and folder of a run to be continued, which `glauber train` calls a run of a `kind`. Whatever keeps it from going on is told
-/// before there is work.
+/// Configuration and folder of a run to be continued, of a kind of data where that matters. Whatever keeps it from going on is told before
+/// there is work.
 ///
 /// # Errors
 /// When it cannot go on.
-pub fn resumed(folder: Option<&Path>, kind: &str, ranks: &Rank) -> Result<(RunConfig, PathBuf)> {
+pub fn resumed(folder: Option<&Path>, kind: Option<&str>, ranks: &Rank) -> Result<(RunConfig, PathBuf)> {
     let folder = folder.context("`--resume` needs `--run DIR`")?;
-    check_resumed(folder, kind)?;
+    kind.map_or(Ok(()), |kind| check_resumed(folder, kind))?;
     let run = open_run(folder)?;
     // The first rank has taken the folder when others look at it.
     if ranks.is_first() {
@@ -32,16 +33,17 @@ pub fn resumed(folder: Option<&Path>, kind: &str, ranks: &Rank) -> Result<(RunCo
 /// When it is of another.
 pub fn check_resumed(folder: &Path, kind: &str) -> Result<()> {
     let found = match Kind::of(folder) {
-        Kind::Run => RunFolder::open(folder).and_then(|run| run.config()).map_or(kind, |config| kind_of(&config.data)),
+        Kind::Run => RunFolder::open(folder).and_then(|run| run.config()).map_or(kind, |config| config.data.name()),
         Kind::TokenizerRun => "image-tokenizer",
         Kind::FeatureNetwork => {
             bail!("`--run {}`: that is a classifier, whose training is not resumed: train a new one", folder.display())
         }
         Kind::Tokenizer => kind,
     };
+    let command = train_command(found);
     ensure!(
         found == kind,
-        "`--run {0}`: that is a run of `train {found}`; resume it with `glauber train {found} --resume --run {0}`",
+        "`--run {0}`: that is a run of `train {command}`; resume it with `glauber train {command} --resume --run {0}`",
         folder.display()
     );
     Ok(())
@@ -52,8 +54,8 @@ pub fn check_resumed(folder: &Path, kind: &str) -> Result<()> {
 /// # Errors
 /// When they are of another.
 pub fn check_kind(data: &DataConfig, kind: &str) -> Result<()> {
-    let found = kind_of(data);
-    ensure!(found == kind, "`data.kind` is \"{found}\": that is for `glauber train {found}`");
+    let found = data.name();
+    ensure!(found == kind, "`data.kind` is \"{found}\": that is for `glauber train {}`", train_command(found));
     Ok(())
 }
 
@@ -149,14 +151,4 @@ fn go_on(
         }
     }
     Ok(trainer)
-}
-
-/// What `glauber train` calls a run on these data.
-pub fn kind_of(data: &DataConfig) -> &'static str {
-    match data {
-        DataConfig::Text { .. } => "text",
-        DataConfig::Markov { .. } => "markov",
-        DataConfig::Image(_) => "image",
-        DataConfig::Sudoku { .. } => "sudoku",
-    }
 }

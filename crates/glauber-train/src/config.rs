@@ -1,170 +1,13 @@
-//! Everything that decides a run.
+//! What decides how a network is trained.
 
 use std::ops::RangeInclusive;
 
+use burn::tensor::Device;
+use glauber_model::SiteClassifier;
+use glauber_schedule::Schedule;
 use serde::{Deserialize, Serialize};
 
-use glauber_model::{Conditioning, ModelConfig, Positions, Preset};
-use glauber_schedule::ScheduleConfig;
-use glauber_text::{CorpusConfig, PrepareConfig, TokenizerConfig};
-
-use crate::{Denoising, ImageConfig, ImageTokens, Objective, OptimiserKind, Precision, TrainError};
-
-/// A run's configuration: what `config.toml` of a run folder holds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunConfig {
-    /// Seed of everything random: weights, data, noise, samples.
-    #[serde(default)]
-    pub seed: u64,
-    /// The sequences.
-    pub data: DataConfig,
-    /// The network.
-    #[serde(default = "default_model")]
-    pub model: ModelConfig,
-    /// The forward chain.
-    #[serde(default)]
-    pub schedule: ScheduleConfig,
-    /// The loop.
-    #[serde(default)]
-    pub train: TrainConfig,
-}
-
-fn default_model() -> ModelConfig {
-    Preset::Tiny.config()
-}
-
-/// Where sequences come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum DataConfig {
-    /// A text corpus.
-    Text {
-        /// Sites per sequence, `L`.
-        length: usize,
-        /// Files and folders.
-        corpus: CorpusConfig,
-        /// The vocabulary.
-        tokenizer: TokenizerConfig,
-        /// The split.
-        #[serde(default)]
-        prepare: PrepareConfig,
-    },
-    /// Draws of a random first-order Markov chain, whose Bayes loss is known, or of one of several.
-    Markov {
-        /// Sites per sequence, `L`.
-        length: usize,
-        /// Symbols, `V`.
-        vocab: usize,
-        /// Seed of the chain's transition matrix; class `c` has the seed `source_seed + c`.
-        source_seed: u64,
-        /// Classes, equally probable, each a chain of its own. By default 1: sequences have no class.
-        #[serde(default = "one")]
-        classes: usize,
-    },
-    /// Images as grids of tokens, row by row.
-    Image(ImageConfig),
-    /// Complete Sudoku grids, row by row.
-    Sudoku {
-        /// Side of the grid, 4 or 9: `L = side²`, `V = side`.
-        side: usize,
-    },
-}
-
-fn one() -> usize {
-    1
-}
-
-impl RunConfig {
-    /// Checks the numbers.
-    ///
-    /// # Errors
-    /// [`TrainError`] names the first key that is out of range.
-    pub fn validate(&self) -> Result<(), TrainError> {
-        match &self.data {
-            &DataConfig::Markov { vocab, classes, .. } => {
-                within("data.vocab", vocab, 2..=4096)?;
-                within("data.classes", classes, 1..=1 << 10)?;
-            }
-            &DataConfig::Sudoku { side } => require([4, 9].contains(&side), "data.side", side, "4 or 9")?,
-            DataConfig::Image(image) => self.validate_image(image)?,
-            DataConfig::Text { .. } => {}
-        }
-        within("data.length", self.data.length(), 1..=1 << 13)?;
-        let (found, classes) = (self.model.classes, self.data.classes());
-        require(found == classes, "model.classes", found, &format!("{classes}: so many classes does the data tell"))?;
-        within("schedule.sweeps", self.schedule.sweeps, 1..=1 << 16)?;
-        if let (Some([height, width]), Some([rows, columns])) = (self.schedule.order.lattice(), self.data.grid()) {
-            let found = format!("a lattice of {height} rows and {width} columns");
-            let expected = format!("`height` = {rows} and `width` = {columns}, as the sites of the data lie");
-            require([height, width] == [rows, columns], "schedule.order", found, &expected)?;
-        }
-        if let (Positions::Grid { columns }, Some([_, across])) = (self.model.positions, self.data.grid()) {
-            let expected = format!("{across}, the columns of tokens of the data (of images, by `data.width`)");
-            require(columns == across, "model.positions.grid.columns", columns, &expected)?;
-        }
-        self.model.validate()?;
-        // Its logits hold log Π_t(φ), which signal levels do not tell.
-        let untold = self.train.objective.reads_step() && self.model.conditioning == Conditioning::SignalLevelOnly;
-        let name = self.train.objective.name();
-        let expected = format!("signal-level or step: the objective `{name}` must be told the step");
-        require(!untold, "model.conditioning", "signal-level-only", &expected)?;
-        self.train.validate()
-    }
-
-    fn validate_image(&self, image: &ImageConfig) -> Result<(), TrainError> {
-        let ImageConfig { height, width, held_out, .. } = *image;
-        let most = match &image.tokens {
-            ImageTokens::Pixels { levels } => {
-                within("data.levels", *levels, 2..=256)?;
-                1 << 7
-            }
-            ImageTokens::Tokenizer(tokenizer) => {
-                let factor = tokenizer.factor;
-                within("data.tokenizer.factor", factor, 1..=1 << 12)?;
-                within("data.tokenizer.passes", tokenizer.passes.unwrap_or(1), 1..=1 << 16)?;
-                let expected =
-                    format!("a multiple of {factor}, the rows (columns) of a patch of the tokenizer (`--size`)");
-                require(height.is_multiple_of(factor), "data.height", height, &expected)?;
-                require(width.is_multiple_of(factor), "data.width", width, &expected)?;
-                1 << 12
-            }
-        };
-        within("data.height", height, 1..=most)?;
-        within("data.width", width, 1..=most)?;
-        require(held_out > 0.0 && held_out < 1.0, "data.held_out", held_out, "a share between 0 and 1")
-    }
-}
-
-impl DataConfig {
-    /// Sites per sequence, `L`.
-    pub fn length(&self) -> usize {
-        match self {
-            Self::Text { length, .. } | Self::Markov { length, .. } => *length,
-            Self::Image(image) => image.grid().iter().fold(1, |sites: usize, &side| sites.saturating_mul(side)),
-            // Saturating: a side that is out of range is refused by `validate`, not here.
-            Self::Sudoku { side } => side.saturating_mul(*side),
-        }
-    }
-
-    /// Rows and columns, where sequences are grids.
-    pub fn grid(&self) -> Option<[usize; 2]> {
-        match self {
-            Self::Image(image) => Some(image.grid()),
-            Self::Sudoku { side } => Some([*side, *side]),
-            Self::Text { .. } | Self::Markov { .. } => None,
-        }
-    }
-
-    /// Classes that the data tells of its sequences; 0 where it tells none.
-    pub fn classes(&self) -> usize {
-        match self {
-            Self::Markov { classes, .. } if *classes > 1 => *classes,
-            Self::Image(image) => image.classes,
-            _ => 0,
-        }
-    }
-}
+use crate::{Denoising, Objective, OptimiserKind, Precision, TrainError, fit};
 
 /// The loop, in optimiser steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -306,9 +149,22 @@ impl TrainConfig {
         let decay = self.weight_decay;
         require(decay >= 0.0 && decay.is_finite(), "train.weight_decay", decay, "a number of 0 or more")
     }
+
+    /// Checks that a network can learn by these numbers under a schedule, on a device.
+    ///
+    /// # Errors
+    /// When network, objective and schedule do not fit each other, or the device lacks the precision.
+    pub fn check(&self, network: &dyn SiteClassifier, schedule: &Schedule, device: &Device) -> Result<(), TrainError> {
+        fit::check(network, self.objective, schedule)?;
+        self.precision.check(device)
+    }
 }
 
-fn within(key: &'static str, found: usize, range: RangeInclusive<usize>) -> Result<(), TrainError> {
+/// That a number of a configuration lies in a range.
+///
+/// # Errors
+/// [`TrainError::Config`] names the key, what was found and what is accepted.
+pub fn within(key: &'static str, found: usize, range: RangeInclusive<usize>) -> Result<(), TrainError> {
     let expected = match *range.end() {
         usize::MAX => format!("at least {}", range.start()),
         end => format!("a number in {}..={end}", range.start()),
@@ -316,45 +172,13 @@ fn within(key: &'static str, found: usize, range: RangeInclusive<usize>) -> Resu
     require(range.contains(&found), key, found, &expected)
 }
 
-fn require(holds: bool, key: &'static str, found: impl ToString, expected: &str) -> Result<(), TrainError> {
+/// That a key of a configuration has a value that holds.
+///
+/// # Errors
+/// [`TrainError::Config`] names the key, what was found and what is accepted.
+pub fn require(holds: bool, key: &'static str, found: impl ToString, expected: &str) -> Result<(), TrainError> {
     match holds {
         true => Ok(()),
         false => Err(TrainError::Config { key, found: found.to_string(), expected: expected.into() }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_order_of_a_lattice_is_of_the_lattice_of_the_data() {
-        let images = "[data]\nkind = 'image'\nheight = 8\nwidth = 12\nimages = { kind = 'shapes', count = 9 }\n";
-        let check = |order: &str| {
-            let text = format!("{images}[schedule]\norder = {{ {order} }}\n");
-            let config: RunConfig = toml::from_str(&text).unwrap();
-            config.validate().map_err(|error| error.to_string())
-        };
-        for kind in ["kind = 'chromatic'", "kind = 'spaced', spacing = 3"] {
-            assert_eq!(check(&format!("{kind}, height = 8, width = 12")), Ok(()));
-            // As many sites, but the rows are columns.
-            let turned = check(&format!("{kind}, height = 12, width = 8")).unwrap_err();
-            let parts = ["`schedule.order`", "12 rows and 8 columns", "`height` = 8 and `width` = 12"];
-            assert!(parts.iter().all(|part| turned.contains(part)), "{turned}");
-        }
-        assert_eq!(check("kind = 'strided', block = 8"), Ok(()));
-    }
-
-    #[test]
-    fn the_binary_objective_must_be_told_the_step() {
-        let text = "[data]\nkind = 'sudoku'\nside = 4\n";
-        let mut config: RunConfig = toml::from_str(text).unwrap();
-        config.model.conditioning = Conditioning::SignalLevelOnly;
-        for objective in crate::objectives() {
-            config.train.objective = objective;
-            let refused = config.validate().map_err(|error| error.to_string()).err();
-            assert_eq!(refused.is_some(), objective == &crate::Binary as &dyn Objective, "{objective:?}: {refused:?}");
-            assert!(refused.is_none_or(|error| error.contains("model.conditioning")));
-        }
     }
 }

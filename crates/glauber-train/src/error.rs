@@ -1,33 +1,11 @@
 //! What can go wrong in training.
 
-use std::path::{Path, PathBuf};
-
 use glauber_descent::DescentError;
 
-use crate::run::checkpoint::HINT;
-
-/// An error of training, of a run folder or of a checkpoint.
+/// An error of training or of a network that is asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// A file could not be read or written.
-    #[error("{path}: {source}")]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// The reason.
-        source: std::io::Error,
-    },
-    /// A file is not what it should be.
-    #[error("{path}: {found}; {hint}")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What was found.
-        found: String,
-        /// What to do.
-        hint: &'static str,
-    },
     /// A configuration value is out of range.
     #[error("`{key}` is {found}, expected {expected}")]
     Config {
@@ -74,16 +52,6 @@ pub enum TrainError {
         /// The learning rate of the step.
         learning_rate: f64,
     },
-    /// The run folder belongs to something else.
-    #[error("{path}: {found}, expected {expected}")]
-    Mismatch {
-        /// The file.
-        path: PathBuf,
-        /// What was found.
-        found: String,
-        /// What was expected, and which flag changes it.
-        expected: String,
-    },
     /// A class that the network does not know.
     #[error("class {found} of a network that was trained with {classes} classes, numbered from 0")]
     Class {
@@ -102,17 +70,12 @@ pub enum TrainError {
         /// What was expected.
         expected: String,
     },
-    /// Samples could not be drawn while training.
+    /// A device could not draw samples.
     #[error("drawing samples: {0}")]
     Sampling(String),
-    /// The picture could not be drawn.
-    #[error("drawing {path}: {reason}")]
-    Picture {
-        /// The picture.
-        path: PathBuf,
-        /// The reason.
-        reason: String,
-    },
+    /// A source could not give a sequence.
+    #[error(transparent)]
+    Source(Box<dyn std::error::Error + Send + Sync>),
     /// The schedule refused.
     #[error(transparent)]
     Schedule(#[from] glauber_schedule::ScheduleError),
@@ -125,12 +88,6 @@ pub enum TrainError {
     /// Training refused.
     #[error(transparent)]
     Descent(DescentError),
-    /// The text or its tokens refused.
-    #[error(transparent)]
-    Text(#[from] glauber_text::TextError),
-    /// What turns other data into tokens could not be kept.
-    #[error(transparent)]
-    Codec(Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl From<DescentError> for TrainError {
@@ -140,18 +97,7 @@ impl From<DescentError> for TrainError {
                 Self::Diverged { step, loss, norm, learning_rate }
             }
             DescentError::Apart { found, expected } => Self::Apart { found, expected },
-            DescentError::Io { path, source } => Self::Io { path, source },
-            DescentError::Malformed { path, found } | DescentError::NotFinite { path, found } => {
-                Self::Malformed { path, found, hint: HINT }
-            }
             other => Self::Descent(other),
         }
-    }
-}
-
-impl TrainError {
-    /// Attaches the path to an I/O error.
-    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
-        |source| Self::Io { path: path.into(), source }
     }
 }

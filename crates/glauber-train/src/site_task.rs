@@ -60,8 +60,8 @@ impl<'a, N: SiteClassifier> SiteTask<'a, N> {
 }
 
 impl<'a> SiteTask<'a, Network> {
-    /// What a configuration trains a network on.
-    pub(crate) fn configured(
+    /// What a configuration trains a network on. Whether they fit each other: [`TrainConfig::check`].
+    pub fn configured(
         network: &Network,
         source: &'a dyn SequenceSource,
         schedule: &'a Schedule,

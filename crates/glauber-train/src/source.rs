@@ -2,7 +2,6 @@
 
 use glauber_chain::ChainRng;
 use glauber_chain::oracles::{MarkovMixture, MarkovSource};
-use glauber_text::Sequences;
 use glauber_tokens::Token;
 
 use crate::TrainError;
@@ -10,7 +9,10 @@ use crate::TrainError;
 /// A source of sequences of any length, each drawn with the generator given: the same generator, the same sequence.
 pub trait SequenceSource: Send + Sync {
     /// Draws one sequence, shape `[site]`, and says which class it belongs to, where sequences have classes.
-    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize>;
+    ///
+    /// # Errors
+    /// When the sequence cannot be read or made: [`TrainError::Source`].
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError>;
 }
 
 /// Windows at uniform offsets of tokens in memory.
@@ -41,33 +43,24 @@ impl Windows {
 }
 
 impl SequenceSource for Windows {
-    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError> {
         let start = rng.below(self.0.len() - out.len() + 1);
         out.copy_from_slice(&self.0[start..start + out.len()]);
-        None
-    }
-}
-
-impl SequenceSource for Sequences<'_> {
-    /// A window at a uniform offset of the stream.
-    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
-        let start = (rng.uniform() * self.windows() as f64) as usize;
-        self.window(start.min(self.windows() - 1), out);
-        None
+        Ok(None)
     }
 }
 
 impl SequenceSource for MarkovSource {
-    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError> {
         out.copy_from_slice(&self.sample(out.len(), rng));
-        None
+        Ok(None)
     }
 }
 
 impl SequenceSource for MarkovMixture {
-    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError> {
         let (class, tokens) = self.sample(out.len(), rng);
         out.copy_from_slice(&tokens);
-        Some(class)
+        Ok(Some(class))
     }
 }

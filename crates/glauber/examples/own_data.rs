@@ -7,7 +7,7 @@ use glauber::chain::{ChainRng, HeatBath, ReverseSampler, Sampler};
 use glauber::model::{Network, Preset};
 use glauber::schedule::{Schedule, ScheduleConfig};
 use glauber::tokens::{Codec, Token};
-use glauber::train::{Denoising, NetworkConditional, SequenceSource, SiteTask, TrainConfig};
+use glauber::train::{Denoising, NetworkConditional, SequenceSource, SiteTask, TrainConfig, TrainError};
 
 const LENGTH: usize = 16;
 const NAMES: [&str; 8] = ["c", "d", "e", "f", "g", "a", "b", "-"];
@@ -64,10 +64,10 @@ impl Walks {
 }
 
 impl SequenceSource for Walks {
-    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
-        let tokens = Scale.encode(&Self::melody(rng)).expect("walks stay on the scale");
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError> {
+        let tokens = Scale.encode(&Self::melody(rng)).map_err(|error| TrainError::Source(Box::new(error)))?;
         out.copy_from_slice(&tokens);
-        None
+        Ok(None)
     }
 }
 

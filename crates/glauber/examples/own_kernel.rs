@@ -10,7 +10,7 @@ use glauber::schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 /// token shown stays with probability `min(1, r / s)`; else another is drawn from what `r` has more
 /// than `s`.
 #[derive(Debug)]
-struct Coupling;
+pub(crate) struct Coupling;
 
 impl ReverseKernel for Coupling {
     fn log_probabilities(&self, touch: &Touch<'_>, rates: &mut [f64]) -> Result<(), Refusal> {

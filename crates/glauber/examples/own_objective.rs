@@ -9,7 +9,7 @@ use glauber::schedule::{Schedule, ScheduleConfig};
 use glauber::train::{DenoisingLaw, Label, Objective, Output, SiteTask, TargetList, Targets, TrainConfig};
 
 #[derive(Debug)]
-struct Weighted;
+pub(crate) struct Weighted;
 
 impl Objective for Weighted {
     fn name(&self) -> &'static str {

@@ -17,8 +17,8 @@
 //! | `model`      | `model`              | leave-one-out site classifiers; links burn                                 |
 //! | `ranks`      | `ranks`              | threads and processes that add up in a fixed order                         |
 //! | `descent`    | `descent`            | AdamW and Muon over any module, alone and among ranks; links burn         |
-//! | `train`      | `train`              | objectives, the training loop, run folders; links burn                     |
-//! | `run`        | `run`                | finished runs: loaded, sampled, filled in, judged; links burn              |
+//! | `train`      | `train`              | objectives, training over any source of sequences; links burn              |
+//! | `run`        | `run`                | runs in folders and their data; loaded, sampled, filled in; links burn     |
 //!
 //! `full` is all of them. With the default features nothing here links a tensor library. The features `model`, `train`, `run` and `image` turn on
 //! `cpu`: layers of networks are then single operations on burn's CPU device, which comes with it. The device is an argument all the same.

@@ -27,10 +27,8 @@ const LAYERS: [(&str, &[&str]); 22] = [
         "glauber-train",
         &[
             "glauber-tokens",
-            "glauber-files",
             "glauber-schedule",
             "glauber-chain",
-            "glauber-text",
             "glauber-fused",
             "glauber-model",
             "glauber-ranks",

@@ -14,7 +14,8 @@ use glauber_program::TrainFlags;
 pub use self::draw::{ClassFlags, DrawFlags, SamplerFlags, blocks};
 pub use self::fidelity::FidelityFlags;
 pub use self::train::{
-    ClassifierFlags, CropMargin, ImageFlags, ImageTokenizerFlags, ImagesFlags, MarkovFlags, SudokuFlags, TextFlags,
+    ClassifierFlags, CropMargin, DataFlags, ImageFlags, ImageTokenizerFlags, ImagesFlags, MarkovFlags, SudokuFlags,
+    TextFlags,
 };
 
 use self::train::grid_size;
@@ -81,6 +82,8 @@ pub enum TrainWhat {
     Classifier(ClassifierFlags),
     /// Train on complete Sudoku grids
     Sudoku(SudokuFlags),
+    /// Train on data of any kind, as the table `[data]` of `--config FILE` says
+    Data(DataFlags),
 }
 
 impl TrainWhat {
@@ -90,7 +93,8 @@ impl TrainWhat {
             Self::Text(TextFlags { train, .. })
             | Self::Markov(MarkovFlags { train, .. })
             | Self::Image(ImageFlags { train, .. })
-            | Self::Sudoku(SudokuFlags { train, .. }) => Some(train),
+            | Self::Sudoku(SudokuFlags { train, .. })
+            | Self::Data(DataFlags { train, .. }) => Some(train),
             Self::ImageTokenizer(_) | Self::Classifier(_) => None,
         }
     }

@@ -117,6 +117,15 @@ pub struct ImageFlags {
 }
 
 #[derive(Debug, Clone, Args)]
+pub struct DataFlags {
+    #[command(flatten)]
+    pub train: TrainFlags,
+    /// Where prepared tokens are kept between runs
+    #[arg(long, value_name = "DIR", default_value = "runs/cache")]
+    pub cache: PathBuf,
+}
+
+#[derive(Debug, Clone, Args)]
 pub struct ImageTokenizerFlags {
     /// Run folder; by default the next free one of `runs/`
     #[arg(long, value_name = "DIR")]

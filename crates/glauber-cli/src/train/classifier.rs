@@ -10,9 +10,8 @@ use glauber_program::outputs::check_apart;
 use glauber_program::progress::{Progress, journal, say, stop_on_interrupt};
 use glauber_run::Outcome;
 use glauber_run::classifier::{ClassifierSettings, ClassifierTraining, by_class};
-use glauber_run::images::place_of;
+use glauber_run::images::ImagesConfig;
 use glauber_run::training::free_run;
-use glauber_train::ImagesConfig;
 
 use crate::arguments::ClassifierFlags;
 
@@ -28,7 +27,7 @@ pub fn train(flags: &ClassifierFlags) -> anyhow::Result<()> {
     let (images, side) = data(flags)?;
     let [height, width] = flags.size.unwrap_or([side; 2]);
     let folder = free_run(flags.run.as_deref(), "classifier")?;
-    check_apart(("--run", &folder), place_of(&images).map(|images| ("--path", images)).as_slice())?;
+    check_apart(("--run", &folder), images.place().map(|images| ("--path", images)).as_slice())?;
     let settings = ClassifierSettings {
         images,
         data: flags.data.clone(),

@@ -1,34 +1,29 @@
 //! `glauber train image`.
 
-use std::cell::Cell;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
-use glauber_model::{Network, Positions};
+use glauber_model::Positions;
 use glauber_pixels::{Mnist, PixelError};
 use glauber_program::Layers;
 use glauber_program::device::device;
-use glauber_program::outputs::{check_apart, images_of as images_read};
-use glauber_program::progress::{run, say};
-use glauber_program::trainer;
-use glauber_run::images::{PictureCodec, Pictures, Source, divided, open_tokenizer, parts, write_sheet};
-use glauber_run::training::{check_kind, new_run, resumed};
-use glauber_run::{Rank, RunError, Sampling, one_line};
-use glauber_train::{
-    DataConfig, ImageConfig, ImageTokens, ImagesConfig, RunConfig, RunFolder, Surroundings, TokenizerConfig, TrainError,
+use glauber_program::outputs::check_apart;
+use glauber_program::progress::say;
+use glauber_run::images::{
+    ImageConfig, ImageTokens, ImagesConfig, PictureCodec, Source, divided, open_tokenizer, opened, parts,
 };
+use glauber_run::training::{check_kind, new_run};
+use glauber_run::{Rank, RunConfig, RunError};
 
+use super::Begun;
 use super::image_data::{self, Crops};
 use crate::arguments::ImageFlags;
 
 const DEFAULTS: &str = include_str!("../../configs/image.toml");
 
-/// Samples side by side on a sheet.
-const COLUMNS: usize = 8;
-
 /// A configuration with what it took to make it.
-struct Begun {
+struct Made {
     config: RunConfig,
     codec: PictureCodec,
     /// The images, where they had to be opened for their classes.
@@ -37,79 +32,35 @@ struct Begun {
 
 /// Trains on images.
 pub fn train(flags: &ImageFlags, ranks: &Rank) -> anyhow::Result<()> {
+    let cache = &flags.cache;
+    if flags.train.resume {
+        let config = || bail!("a run that is resumed has its own configuration");
+        return Begun::of(&flags.train, Some("image"), cache, ranks, config)?.train(cache, ranks);
+    }
     let device = device(&flags.train.device)?;
-    let (begun, folder) = match flags.train.resume {
-        true => {
-            let (config, folder) = resumed(flags.train.run.as_deref(), "image", ranks)?;
-            let run = RunFolder::open(&folder)?;
-            let codec = PictureCodec::of_run(&run, images_of(&config)?, &run.vocabulary()?, &device)?;
-            (Begun { config, codec, parts: None }, folder)
-        }
-        false => {
-            let folder = new_run(flags.train.run.as_deref(), "image")?;
-            let begun = image_config(flags, &device)?;
-            let read: Vec<_> = images_read(&begun.config.data).map(|images| ("--path", images)).into_iter().collect();
-            check_apart(("--run", &folder), &read)?;
-            if matches!(begun.codec, PictureCodec::Tokenizer(_)) {
-                check_apart(("--cache", &flags.cache), &read)?;
-            }
-            (begun, folder)
-        }
-    };
-    train_run(begun, &folder, &device, flags, ranks)?;
-    say(&format!("run folder: {}", folder.display()));
+    let folder = new_run(flags.train.run.as_deref(), "image")?;
+    let Made { config, codec, parts } = image_config(flags, &device)?;
+    check_apart(("--run", &folder), &config.data.reads())?;
+    if matches!(codec, PictureCodec::Tokenizer(_)) {
+        check_apart(("--cache", cache), &config.data.reads())?;
+    }
+    let begun = Begun { config, folder, device, flags: &flags.train };
+    let (training, image) = (begun.training(ranks), images_of(&begun.config)?);
+    let opened = training.open_with(cache, |opening| {
+        let parts = parts.map_or_else(|| divided(image, &codec, opening.config.seed, opening.say), Ok)?;
+        opened(image, codec, parts, opening)
+    })?;
+    training.run(&opened)?;
+    begun.tell();
     Ok(())
 }
 
 fn images_of(config: &RunConfig) -> anyhow::Result<&ImageConfig> {
-    match &config.data {
-        DataConfig::Image(image) => Ok(image),
-        _ => bail!("`data.kind` is not \"image\": this run is of another kind than `train image`"),
-    }
-}
-
-/// Begins or continues a run; while it trains it writes sheets of samples into its folder.
-fn train_run(
-    Begun { config, codec, parts }: Begun,
-    folder: &Path,
-    device: &Device,
-    flags: &ImageFlags,
-    ranks: &Rank,
-) -> anyhow::Result<()> {
-    let (config, codec) = (&config, &codec);
-    config.validate()?;
-    let image = images_of(config)?;
-    let parts = parts.map_or_else(|| divided(image, codec, config.seed, &mut say), Ok)?;
-    let pictures = Pictures::of(image, codec, parts, &flags.cache, &mut say)?;
-    if flags.train.resume {
-        pictures.check(&RunFolder::open(folder)?.vocabulary()?, folder)?;
-    }
-    say(&format!("{} images to train on, {} held out", pictures.train.len(), pictures.held_out.len()));
-    if let ([rows, columns], PictureCodec::Tokenizer(_)) = (image.grid(), codec) {
-        say(&format!("{} as {rows}x{columns} tokens of {}", codec.extent(), codec.vocab_size()));
-    }
-    if config.data.classes() > 0 {
-        say(&format!("classes, from 0: {}", pictures.class_names.join(", ")));
-    }
-    let vocabulary = pictures.vocabulary(codec)?;
-    let mut trainer = trainer(config, &vocabulary, Some(codec), folder, device, &flags.train, ranks)?;
-    let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
-    let sheets = Cell::new(trainer.state().step / config.train.sample_every.max(1));
-    let sample = |network: &Network, count: usize, seed: u64| {
-        let grids = Sampling::of_network(network, objective, &schedule, device, count, seed)?;
-        sheets.set(sheets.get() + 1);
-        let path = folder.join(format!("samples-{}.png", sheets.get() * config.train.sample_every));
-        let written = codec.decode_all(&grids).and_then(|images| write_sheet(&images, COLUMNS, &path));
-        written.map_err(|error| TrainError::Sampling(one_line(&error)))?;
-        Ok(vec![format!("{count} samples: {}", path.display())])
-    };
-    let around = Surroundings { train: &pictures.train, validation: &pictures.held_out, sample: &sample, excess: None };
-    run(&mut trainer, &around, ranks)?;
-    Ok(())
+    config.data.get().context("`data.kind` is not \"image\": this run is of another kind than `train image`")
 }
 
 /// The configuration of a new run, and its codec.
-fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<Begun> {
+fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<Made> {
     let crops = flags.tokenizer.as_deref().and_then(Crops::of_tokenizer).unwrap_or(Crops::STILL);
     if flags.images.data.as_deref() == Some("folder") && crops != Crops::STILL {
         say(&format!("pictures are by default cut and turned as they were for the tokenizer: {crops}"));
@@ -133,10 +84,8 @@ fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<Begun> {
     let mut config = layers.finish()?;
     let seed = config.seed;
     check_kind(&config.data, "image")?;
-    let DataConfig::Image(image) = &mut config.data else {
-        bail!("`data.kind` is not \"image\": `train image` trains on images");
-    };
-    make_absolute(image)?;
+    let image: &mut ImageConfig = config.data.get_mut().context("`data.kind` is not \"image\"")?;
+    image.make_absolute()?;
     let model = match &mut image.tokens {
         ImageTokens::Pixels { .. } => None,
         ImageTokens::Tokenizer(tokenizer) => {
@@ -154,7 +103,7 @@ fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<Begun> {
         config.model.positions = Positions::Grid { columns: image.grid()[1].max(1) };
     }
     let told = |config: &mut RunConfig, classes: usize| {
-        if let (true, DataConfig::Image(image)) = (flags.classes, &mut config.data) {
+        if let (true, Some(image)) = (flags.classes, config.data.get_mut::<ImageConfig>()) {
             (image.classes, config.model.classes) = (classes, classes);
         }
     };
@@ -170,7 +119,7 @@ fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<Begun> {
         told(&mut config, train.class_names().len());
         config.validate()?;
     }
-    Ok(Begun { config, codec, parts })
+    Ok(Made { config, codec, parts })
 }
 
 /// Images with their classes, whatever these are.
@@ -187,17 +136,6 @@ fn with_classes(image: &ImageConfig, codec: &PictureCodec, seed: u64) -> anyhow:
     })?;
     ensure!(!opened[0].class_names().is_empty(), "`--classes`: the images have no classes");
     Ok(opened)
-}
-
-/// So that the run can be resumed from any folder.
-fn make_absolute(image: &mut ImageConfig) -> anyhow::Result<()> {
-    image_data::make_absolute(&mut image.images)?;
-    if let ImageTokens::Tokenizer(TokenizerConfig { path, yaml, .. }) = &mut image.tokens {
-        for path in std::iter::once(path).chain(yaml) {
-            *path = std::path::absolute(&*path)?;
-        }
-    }
-    Ok(())
 }
 
 /// Reads `PATH` or `CKPT,YAML`.
@@ -246,10 +184,8 @@ mod tests {
     fn settings_go_over_the_data_and_flags_over_settings() {
         let crops = |words: &[&str]| {
             let folder = ["--data", "folder", "--path", "x", "--set", "data.images.crop_margin=2.0"];
-            match config(&[&folder, words].concat()).data {
-                DataConfig::Image(ImageConfig { images: ImagesConfig::Folder { flip, crop_margin, .. }, .. }) => {
-                    (flip, crop_margin)
-                }
+            match &images_of(&config(&[&folder, words].concat())).unwrap().images {
+                ImagesConfig::Folder { flip, crop_margin, .. } => (*flip, *crop_margin),
                 other => panic!("{other:?}"),
             }
         };

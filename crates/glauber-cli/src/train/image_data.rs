@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use glauber_program::Layers;
-use glauber_train::ImagesConfig;
+use glauber_run::images::ImagesConfig;
 use toml::{Table, Value};
 
 use crate::arguments::{CropMargin, ImagesFlags};
@@ -91,12 +91,4 @@ fn set_crops(table: &mut Table, flip: Option<bool>, margin: Option<CropMargin>) 
         Some(CropMargin::Middle) => _ = table.remove("crop_margin"),
         None => {}
     }
-}
-
-/// Makes paths absolute, so that the run can be resumed from any folder.
-pub fn make_absolute(images: &mut ImagesConfig) -> anyhow::Result<()> {
-    if let ImagesConfig::Mnist { path } | ImagesConfig::Folder { path, .. } = images {
-        *path = std::path::absolute(&*path)?;
-    }
-    Ok(())
 }

@@ -2,21 +2,18 @@
 
 use std::path::Path;
 
+use anyhow::Context;
 use burn::tensor::Device;
-use glauber_model::Network;
 use glauber_program::Layers;
-use glauber_program::device::device;
-use glauber_program::outputs::{Named, check_apart};
-use glauber_program::progress::{run, say};
-use glauber_program::trainer;
-use glauber_run::text::PreparedText;
-use glauber_run::training::{check_kind, new_run, resumed};
-use glauber_run::{DrawPlace, Infill, Rank, Sampling, Trained};
+use glauber_program::progress::say;
+use glauber_run::text::{PreparedText, TextData};
+use glauber_run::training::check_kind;
+use glauber_run::{DrawPlace, Flow, Infill, Rank, RunConfig, Sampling, Trained};
 use glauber_text::{Layout, Sequences, TextCodec};
 use glauber_tokens::Codec;
-use glauber_train::{DataConfig, Flow, RunConfig, Surroundings};
 use toml::Value;
 
+use super::Begun;
 use crate::arguments::TextFlags;
 use crate::tokenize::tokenizer;
 
@@ -24,48 +21,22 @@ const DEFAULTS: &str = include_str!("../../configs/text.toml");
 
 /// Trains on text, then shows samples and an infill.
 pub fn train(flags: &TextFlags, ranks: &Rank) -> anyhow::Result<()> {
-    let device = device(&flags.train.device)?;
-    let (config, folder) = match flags.train.resume {
-        true => resumed(flags.train.run.as_deref(), "text", ranks)?,
-        false => {
-            let (config, folder) = (text_config(flags)?, new_run(flags.train.run.as_deref(), "text")?);
-            check_apart(("--run", &folder), &read(&config))?;
-            check_apart(("--cache", &flags.cache), &read(&config))?;
-            (config, folder)
-        }
-    };
-    config.validate()?;
-    let corpus = match ranks.is_first() {
-        true => PreparedText::new(&config, &folder, flags.train.resume, &flags.cache, &mut say)?,
-        false => PreparedText::found(&folder, &flags.cache)?,
-    };
-    let length = config.data.length();
-    let (train, validation) = (corpus.data.train().sequences(length)?, corpus.data.validation().sequences(length)?);
-    let (codec, vocabulary) = (&corpus.codec, &corpus.vocabulary);
-    let mut trainer = trainer(&config, vocabulary, Some(codec), &folder, &device, &flags.train, ranks)?;
-    let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
-    let sample = |network: &Network, count: usize, seed: u64| {
-        let sequences = Sampling::of_network(network, objective, &schedule, &device, count, seed)?;
-        sequences.iter().map(|tokens| Ok(codec.decode(tokens)?)).collect()
-    };
-    let around = Surroundings { train: &train, validation: &validation, sample: &sample, excess: None };
-    if run(&mut trainer, &around, ranks)? == Flow::Continue && ranks.is_first() {
-        finish_text(&folder, &device, config.seed, &validation)?;
+    let begun = Begun::of(&flags.train, Some("text"), &flags.cache, ranks, || config(flags))?;
+    let text: &TextData = begun.config.data.get().context("`data.kind` is not \"text\"")?;
+    let training = begun.training(ranks);
+    let prepared = training.open_with(&flags.cache, |opening| PreparedText::new(text, opening))?;
+    let data = prepared.data.clone();
+    let flow = training.run(&prepared.opened(text.length)?)?;
+    if flow == Flow::Continue && ranks.is_first() {
+        let held_out = data.validation().sequences(text.length)?;
+        finish_text(&begun.folder, &begun.device, begun.config.seed, &held_out)?;
     }
-    say(&format!("run folder: {}", folder.display()));
+    begun.tell();
     Ok(())
 }
 
-/// The files and folders of the corpus.
-fn read(config: &RunConfig) -> Vec<Named<'_>> {
-    match &config.data {
-        DataConfig::Text { corpus, .. } => corpus.paths.iter().map(|path| ("--data", path.as_path())).collect(),
-        _ => Vec::new(),
-    }
-}
-
 /// The configuration of a new run on text.
-fn text_config(flags: &TextFlags) -> anyhow::Result<RunConfig> {
+fn config(flags: &TextFlags) -> anyhow::Result<RunConfig> {
     let mut layers = Layers::new(DEFAULTS, &flags.train)?;
     if !flags.data.is_empty() {
         let paths = flags.data.iter().map(|path| Value::from(path.display().to_string()));
@@ -77,14 +48,8 @@ fn text_config(flags: &TextFlags) -> anyhow::Result<RunConfig> {
     if let Some(text) = &flags.tokenizer {
         layers.set("data.tokenizer", Value::try_from(tokenizer(text)?)?)?;
     }
-    let mut config = layers.finish()?;
+    let config = layers.finish()?;
     check_kind(&config.data, "text")?;
-    // Absolute, so that the run can be resumed from any folder.
-    if let DataConfig::Text { corpus, .. } = &mut config.data {
-        for path in &mut corpus.paths {
-            *path = std::path::absolute(&*path)?;
-        }
-    }
     Ok(config)
 }
 

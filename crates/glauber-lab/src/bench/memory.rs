@@ -6,6 +6,7 @@ use burn::module::Module;
 use clap::Args;
 use glauber_chain::ChainRng;
 use glauber_model::Preset;
+use glauber_run::text::TextWindows;
 use glauber_shards::{Split, TokenData, TokenWriter};
 use glauber_tokens::Token;
 use glauber_train::{SequenceSource, TrainConfig};
@@ -110,11 +111,12 @@ fn train(flags: &Flags, setup: &Setup) -> anyhow::Result<Ready> {
     let mut trainer = setup.trainer(&folder.path().join("run"))?;
     let ready = (trainer.network().num_params(), Resident::now().present);
     let corpus = flags.corpus.map(|mib| write_corpus(setup, mib, folder.path())).transpose()?;
-    let windows = corpus.as_ref().map(|corpus| corpus.train().sequences(setup.config.data.length())).transpose()?;
-    let uniform = UniformTokens(setup.vocab);
-    let source: &dyn SequenceSource = windows.as_ref().map_or(&uniform, |windows| windows);
+    let source: Box<dyn SequenceSource> = match corpus {
+        Some(corpus) => Box::new(TextWindows::new(corpus.into(), Split::Training, setup.config.data.length())?),
+        None => Box::new(UniformTokens(setup.vocab)),
+    };
     for _ in 0..flags.steps {
-        trainer.train_step(source)?;
+        trainer.train_step(&*source)?;
     }
     Ok(ready)
 }
@@ -127,7 +129,7 @@ fn write_corpus(setup: &Setup, mib: usize, folder: &Path) -> anyhow::Result<Toke
     let mut rng = ChainRng::new(0, 0);
     let tokens_of_a_mib = (1 << 20) / if setup.vocab <= 1 << 16 { 2 } else { 4 };
     let mut tokens: Vec<Token> = vec![0; tokens_of_a_mib];
-    UniformTokens(setup.vocab).draw(&mut rng, &mut tokens);
+    UniformTokens(setup.vocab).draw(&mut rng, &mut tokens)?;
     (0..mib).try_for_each(|_| writer.split(Split::Training).write(&tokens))?;
     writer.finish()?;
     Ok(TokenData::open(&folder)?)

@@ -6,7 +6,8 @@ use anyhow::{Context, ensure};
 use burn::tensor::{Int, Tensor, TensorData};
 use clap::Args;
 use glauber_model::{Conditions, SiteClassifier, Sites};
-use glauber_train::{Event, Examples, Flow, Observer, Run, Surroundings};
+use glauber_run::{Event, Flow, Observer, Run, Surroundings};
+use glauber_train::Examples;
 use serde_json::{Value, json};
 
 use super::setup::{Setup, ShapeFlags, UniformTokens};
@@ -58,7 +59,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
 
 /// Some steps with a checkpoint after the last: their examples and losses.
 fn steps(trainer: &mut Run, source: &UniformTokens) -> anyhow::Result<Vec<Value>> {
-    let around = Surroundings { train: source, validation: source, sample: &|_, _, _| Ok(Vec::new()), excess: None };
+    let around = Surroundings { train: source, validation: source, sample: None, excess: None };
     let mut recorded = Vec::new();
     for step in 1..=STEPS {
         let mut batch = batch(&trainer.next_examples(source)?);

@@ -9,10 +9,12 @@ use clap::{Args, ValueEnum};
 use glauber_chain::ChainRng;
 use glauber_model::{ModelConfig, Network, Preset};
 use glauber_program::device::{device, finish, replicas};
+use glauber_run::text::TextData;
+use glauber_run::{DataConfig, Run, RunConfig, Vocabulary};
 use glauber_schedule::{Schedule, ScheduleConfig};
 use glauber_text::{CorpusConfig, PrepareConfig, TokenizerConfig};
 use glauber_tokens::Token;
-use glauber_train::{DataConfig, Precision, Run, RunConfig, SequenceSource, TrainConfig, Vocabulary};
+use glauber_train::{Precision, SequenceSource, TrainConfig, TrainError};
 use serde_json::{Value, json};
 
 use super::flops::Flops;
@@ -76,9 +78,9 @@ pub struct Setup {
 pub struct UniformTokens(pub usize);
 
 impl SequenceSource for UniformTokens {
-    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError> {
         out.fill_with(|| rng.below(self.0) as Token);
-        None
+        Ok(None)
     }
 }
 
@@ -125,12 +127,12 @@ impl Setup {
         let config = RunConfig {
             seed: 0,
             // The data are what a source draws: this tells the length alone, and sets no bound on the vocabulary.
-            data: DataConfig::Text {
+            data: DataConfig::new(TextData {
                 length,
                 corpus: CorpusConfig::new::<PathBuf>([]),
                 tokenizer: TokenizerConfig::Bpe { vocab_size: vocab },
                 prepare: PrepareConfig::default(),
-            },
+            }),
             model,
             schedule: ScheduleConfig::default(),
             train: TrainConfig { micro_batches, ..train },

@@ -2,16 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::Context;
 use burn::tensor::Device;
 use glauber_chain::ChainRng;
-use glauber_chain::oracles::MarkovMixture;
-use glauber_run::markov::mixture;
-use glauber_run::markov::unigram_counts;
-use glauber_train::{
-    DataConfig, Drawing, Event, Examples, Flow, Observer, Run, RunConfig, RunFolder, SequenceSource, Surroundings,
-    Vocabulary,
-};
+use glauber_run::markov::MarkovData;
+use glauber_run::{DataConfig, Event, Flow, Observer, Run, RunConfig, RunFolder, Surroundings};
+use glauber_train::{Drawing, Examples, SequenceSource};
 
 use super::pace::Pace;
 use super::subject::{Both, logits};
@@ -23,6 +18,9 @@ const BEFORE: usize = 12;
 const STEPS: usize = 6;
 /// Sequences that the last checkpoint is looked at with.
 const ROWS: usize = 4;
+
+/// What it is trained on.
+const DATA: MarkovData = MarkovData { length: 24, vocab: 16, source_seed: 1, classes: 1 };
 
 /// What came of going on with a run on both devices.
 pub struct Continued {
@@ -36,7 +34,7 @@ pub struct Continued {
 /// Sizes at which a step in software is a matter of seconds. All weights move at once: there is no warm-up.
 fn config() -> anyhow::Result<RunConfig> {
     let mut config: RunConfig = toml::from_str(MARKOV)?;
-    config.data = DataConfig::Markov { length: 24, vocab: 16, source_seed: 1, classes: 1 };
+    config.data = DataConfig::new(DATA);
     (config.model.width, config.model.layers, config.model.condition_width) = (32, 2, 16);
     config.schedule.sweeps = 4;
     let train = &mut config.train;
@@ -47,22 +45,16 @@ fn config() -> anyhow::Result<RunConfig> {
     Ok(config)
 }
 
-fn sequences(config: &RunConfig) -> anyhow::Result<MarkovMixture> {
-    mixture(&config.data)?.context("data of another kind")
-}
-
 /// Trains and leaves a checkpoint.
 pub fn train(folder: &Path, device: &Device) -> anyhow::Result<()> {
-    let config = config()?;
-    let sequences = sequences(&config)?;
-    let vocabulary = Vocabulary::of_counts(unigram_counts(&config.data, &sequences), env!("CARGO_PKG_VERSION"));
-    let mut trainer = Run::begin(config, &vocabulary, None, folder, device, 1)?;
+    let sequences = DATA.mixture()?;
+    let mut trainer = Run::begin(config()?, &DATA.vocabulary(&sequences), None, folder, device, 1)?;
     write_after(&mut trainer, &sequences.classes()[0], BEFORE)
 }
 
 /// Goes on from the checkpoint on both devices, with the same examples; the other device leaves a checkpoint.
 pub fn go_on(folder: &Path, devices: &Both<Device>) -> anyhow::Result<Continued> {
-    let sequences = sequences(&config()?)?;
+    let sequences = DATA.mixture()?;
     let source = &sequences.classes()[0];
     let go_on = |device: &Device| -> anyhow::Result<(Vec<f64>, Pace, Run)> {
         let mut trainer = Run::resume(folder, device, 1)?;
@@ -92,7 +84,7 @@ pub fn go_on(folder: &Path, devices: &Both<Device>) -> anyhow::Result<Continued>
 
 /// So many steps more, then a checkpoint.
 fn write_after(trainer: &mut Run, source: &dyn SequenceSource, steps: usize) -> anyhow::Result<()> {
-    let around = Surroundings { train: source, validation: source, sample: &|_, _, _| Ok(Vec::new()), excess: None };
+    let around = Surroundings { train: source, validation: source, sample: None, excess: None };
     trainer.run(&around, &mut Until(trainer.state().step + steps))?;
     Ok(())
 }

@@ -7,12 +7,12 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use glauber_chain::{ChainRng, DrawControls};
 use glauber_model::{Network, SiteClassifier};
+use glauber_run::RunFolder;
 use glauber_run::Sampling;
 use glauber_schedule::Schedule;
 use glauber_tokens::TokenBatch;
 use glauber_train::{
-    DeviceChains, DeviceSampler, Drawing, Examples, NetworkConditional, Objective, Precision, RunFolder,
-    loss_and_gradients,
+    DeviceChains, DeviceSampler, Drawing, Examples, NetworkConditional, Objective, Precision, loss_and_gradients,
 };
 
 use super::pace::Pace;

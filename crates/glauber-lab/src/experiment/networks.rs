@@ -1,8 +1,9 @@
 //! `glauber-lab experiment networks`: what should look at the rest of a sequence?
 
 use glauber_model::{ModelConfig, NetworkKind};
+use glauber_run::RunConfig;
 use glauber_schedule::NoiseConfig;
-use glauber_train::{Denoising, RunConfig};
+use glauber_train::Denoising;
 
 use super::comparison::{Contestant, Counter, Flags, compare};
 

@@ -1,8 +1,9 @@
 //! `glauber-lab experiment objectives`: five losses with one minimiser; which one gets there first?
 
 use glauber_model::{ModelConfig, NetworkKind};
+use glauber_run::RunConfig;
 use glauber_schedule::NoiseConfig;
-use glauber_train::{Objective, RunConfig, objectives};
+use glauber_train::{Objective, objectives};
 
 use super::comparison::{Contestant, Counter, Flags, compare};
 

@@ -12,9 +12,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use burn::module::Module;
-use glauber_run::training::kind_of;
-use glauber_run::{Journal, Moment, Outcome, Rank};
-use glauber_train::{Event, Flow, MetricLine, Observer, Run, Surroundings};
+use glauber_run::{Event, Flow, Journal, MetricLine, Moment, Observer, Opened, Outcome, Rank, Run, train_command};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::screen;
@@ -70,7 +68,7 @@ pub fn journal(folder: &Path, kind: &str, step: usize, steps: usize) -> Journal 
 ///
 /// # Errors
 /// Those of the training.
-pub fn run(trainer: &mut Run, around: &Surroundings<'_>, ranks: &Rank) -> anyhow::Result<Flow> {
+pub fn run(trainer: &mut Run, opened: &Opened, ranks: &Rank) -> anyhow::Result<Flow> {
     let train = trainer.config().train.clone();
     let model = &trainer.config().model;
     say(&format!(
@@ -83,11 +81,11 @@ pub fn run(trainer: &mut Run, around: &Surroundings<'_>, ranks: &Rank) -> anyhow
         train.batch
     ));
     let first = trainer.state().step;
-    let kind = kind_of(&trainer.config().data);
+    let kind = trainer.config().data.name();
     let journal = ranks.is_first().then(|| journal(trainer.folder().path(), kind, first, train.steps));
     let stop = stop_on_interrupt()?;
     let mut progress = Progress::new(first, train.steps, stop.flag(), journal);
-    let flow = trainer.run(around, &mut progress);
+    let flow = opened.train(trainer, &mut progress);
     progress.finish(Outcome::of(&flow));
     drop(stop);
     let flow = flow?;
@@ -95,7 +93,7 @@ pub fn run(trainer: &mut Run, around: &Surroundings<'_>, ranks: &Rank) -> anyhow
     say(&format!("{} steps, {:.2} M tokens, {:.0} s", state.step, state.tokens as f64 / 1e6, state.seconds));
     if flow == Flow::Stop {
         let path = trainer.folder().path().display();
-        say(&format!("stopped; continue with `glauber train {kind} --resume --run {path}`"));
+        say(&format!("stopped; continue with `glauber train {} --resume --run {path}`", train_command(kind)));
     }
     Ok(flow)
 }

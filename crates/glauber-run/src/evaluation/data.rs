@@ -3,10 +3,10 @@
 use glauber_chain::ChainRng;
 use glauber_text::{Corpus, Coverage, Sequences, TextCodec, TokenStream, coverage, prepare};
 use glauber_tokens::{Codec, Token, TokenBatch};
-use glauber_train::DataConfig;
 
 use super::EvaluationSettings;
-use crate::error::{Context, Result, bail, ensure};
+use crate::error::{Context, Result, ensure};
+use crate::text::TextData;
 use crate::trained::Trained;
 
 /// Sequences, and a generator for the steps and the noise of each.
@@ -26,24 +26,26 @@ pub struct Evaluated {
 
 impl Evaluated {
     /// Draws of the source that the run was trained on.
-    pub(super) fn drawn(
+    pub(crate) fn drawn(
         from: &str,
         settings: &EvaluationSettings,
-        mut draw: impl FnMut(&mut ChainRng) -> Vec<Token>,
+        draw: impl FnMut(&mut ChainRng) -> Result<Vec<Token>>,
     ) -> Result<Self> {
         ensure!(settings.data.is_empty(), "`--data`: this run's data are draws of {from}: leave the flag out");
         // Not the seed itself: source and training may have used its streams.
         let mut rngs = ChainRng::streams(settings.seed ^ 0xE7A1_0000_0000_0000, settings.sequences);
-        let clean = TokenBatch::from_rows(rngs.iter_mut().map(&mut draw))?;
+        let clean = TokenBatch::from_rows(rngs.iter_mut().map(draw).collect::<Result<Vec<_>>>()?)?;
         Ok(Self { from: format!("draws of {from}"), clean, rngs, characters: None, withheld: None })
     }
 
     /// Windows of `--data`, or of what the run held out.
-    pub(super) fn of_text(trained: &Trained, settings: &EvaluationSettings, say: &mut dyn FnMut(&str)) -> Result<Self> {
-        let DataConfig::Text { corpus, prepare: split, .. } = &trained.config.data else {
-            bail!("`--run`: its data are no text");
-        };
-        let (codec, mut corpus, mut split) = (trained.codec()?, corpus.clone(), split.clone());
+    pub(crate) fn of_text(
+        text: &TextData,
+        trained: &Trained,
+        settings: &EvaluationSettings,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Self> {
+        let (codec, mut corpus, mut split) = (trained.codec()?, text.corpus.clone(), text.prepare.clone());
         let own = settings.data.is_empty();
         // What is lost is told below.
         split.max_lost = 1.0;

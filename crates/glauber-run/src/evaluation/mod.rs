@@ -8,14 +8,11 @@ use std::sync::Arc;
 
 use glauber_chain::{BoundSampling, BoundTerms, ChainRng, LikelihoodBound, ReverseKernel, SiteConditional};
 use glauber_schedule::Schedule;
-use glauber_sudoku::SolutionSource;
 use glauber_tokens::TokenBatch;
-use glauber_train::{DataConfig, SequenceSource, Vocabulary};
 
+use crate::Vocabulary;
 use crate::error::{Context, Result, ensure};
-use crate::images::{Pictures, divided};
 use crate::markov::Source;
-use crate::sudoku;
 use crate::trained::{Blocks, Trained};
 
 pub use data::Evaluated;
@@ -83,8 +80,8 @@ pub fn evaluate(
     }
     let schedule = trained.schedule_with(settings.sweeps, settings.blocks)?;
     let conditional = trained.conditional_of_class(&schedule, settings.class, None)?;
-    let source = Source::of(&trained.config.data, settings.class)?;
-    let mut evaluated = sequences(trained, source.as_ref(), settings, say)?;
+    let source = trained.config.data.source(settings.class)?;
+    let mut evaluated = trained.config.data.evaluated(trained, settings, say)?;
     let bound = bound(&schedule, Arc::clone(&settings.kernel), &trained.vocabulary)?;
     let exact =
         source.map(|source| exact(&source, &bound, &schedule, &evaluated, settings.draws, progress)).transpose()?;
@@ -93,36 +90,6 @@ pub fn evaluate(
     let truth = exact.map(|exact| exact.against(&terms, schedule.len()));
     drop(conditional);
     Ok(Evaluation { schedule, evaluated, terms, truth })
-}
-
-fn sequences(
-    trained: &Trained,
-    source: Option<&Source>,
-    settings: &EvaluationSettings,
-    say: &mut dyn FnMut(&str),
-) -> Result<Evaluated> {
-    let len = trained.schedule.len();
-    match (source, &trained.config.data) {
-        (Some(source), _) => Evaluated::drawn("the run's Markov source", settings, |rng| source.sample(len, rng)),
-        (None, DataConfig::Sudoku { .. }) => {
-            let grids = SolutionSource::new(sudoku::size(&trained.config)?);
-            Evaluated::drawn("complete Sudoku grids", settings, |rng| grids.sample(rng))
-        }
-        (None, DataConfig::Image(image)) => {
-            ensure!(settings.class.is_none(), "`--class`: held-out images are of all classes");
-            let codec = trained.pictures()?.context("a run on images has a codec")?;
-            let parts = divided(image, &codec, trained.config.seed, say)?;
-            let pictures = Pictures::of(image, &codec, parts, &settings.cache, say)?;
-            pictures.check(&trained.vocabulary, trained.path())?;
-            let held_out = pictures.held_out;
-            Evaluated::drawn("held-out images", settings, |rng| {
-                let mut grid = vec![0; len];
-                held_out.draw(rng, &mut grid);
-                grid
-            })
-        }
-        (None, DataConfig::Text { .. } | DataConfig::Markov { .. }) => Evaluated::of_text(trained, settings, say),
-    }
 }
 
 /// The bound of the schedule. A chain under noise that some token is never drawn from starts with what signal is left drawn from the

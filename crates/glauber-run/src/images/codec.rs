@@ -1,13 +1,22 @@
 //! How the images of a run become tokens and back: pixel by pixel, or patch by patch through a tokenizer.
 
+use std::path::Path;
+
 use burn::tensor::Device;
 use glauber_image::import::{self, Imported};
 use glauber_image::{ImageTokenizer, VqModel};
 use glauber_pixels::{Colours, Extent, Image, PixelCodec};
 use glauber_tokens::{Codec, Token, TokenBatch};
-use glauber_train::{ImageConfig, ImageTokens, RunCodec, RunFolder, TokenizerConfig, TrainError, Vocabulary};
 
+use super::sheets::write_sheet;
+use super::{ImageConfig, ImageTokens, TokenizerConfig};
 use crate::error::{Context, Result, ensure};
+use crate::{RunCodec, RunFolder, Vocabulary};
+
+/// Where a run keeps its tokenizer.
+const TOKENIZER: &str = "tokenizer";
+/// Samples side by side on a sheet.
+const COLUMNS: usize = 8;
 
 /// What encodes and decodes the images of a run.
 pub enum PictureCodec {
@@ -43,7 +52,7 @@ impl PictureCodec {
         if let ImageTokens::Pixels { .. } = image.tokens {
             return Self::new(image, None);
         }
-        let path = folder.image_tokenizer();
+        let path = folder.path().join(TOKENIZER);
         let model = VqModel::load(&path, device).with_context(|| {
             format!("{}: restore the run's own tokenizer, or begin a new run with `--tokenizer`", path.display())
         })?;
@@ -162,14 +171,18 @@ impl PictureCodec {
 }
 
 impl RunCodec for PictureCodec {
-    fn keep(&self, folder: &RunFolder) -> Result<(), TrainError> {
+    fn keep(&self, folder: &Path) -> Result<()> {
         match self {
             Self::Pixels(_) => Ok(()),
-            Self::Tokenizer(tokenizer) => {
-                let saved = tokenizer.model().save(&folder.image_tokenizer());
-                saved.map_err(|error| TrainError::Codec(Box::new(error)))
-            }
+            Self::Tokenizer(tokenizer) => Ok(tokenizer.model().save(&folder.join(TOKENIZER))?),
         }
+    }
+
+    /// Writes a sheet.
+    fn show(&self, samples: &TokenBatch, folder: &Path, step: usize) -> Result<Vec<String>> {
+        let path = folder.join(format!("samples-{step}.png"));
+        write_sheet(&self.decode_all(samples)?, COLUMNS, &path)?;
+        Ok(vec![format!("{} samples: {}", samples.rows(), path.display())])
     }
 }
 

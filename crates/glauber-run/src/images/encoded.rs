@@ -6,11 +6,11 @@ use glauber_image::ImageTokenizer;
 use glauber_pixels::{Example, Image};
 use glauber_shards::{Split, TokenData, TokenStream, TokenWriter, VERSION, cached};
 use glauber_tokens::{Codec, Token};
-use glauber_train::{ImageConfig, ImageTokens};
 use rayon::prelude::*;
 
 use super::fingerprint::{AT_A_TIME, Part, Passes, digits};
 use super::sources::Source;
+use super::{ImageConfig, ImageTokens};
 use crate::error::{Context, Result};
 
 /// Passes over images that look different each time.

@@ -1,6 +1,7 @@
 //! Images as data: opened as a configuration says, drawn as grids of tokens, written as sheets.
 
 mod codec;
+mod config;
 mod encoded;
 mod fingerprint;
 mod sheets;
@@ -9,23 +10,118 @@ mod sources;
 use std::path::Path;
 use std::sync::Arc;
 
+use burn::tensor::Device;
 use glauber_chain::ChainRng;
 use glauber_pixels::PixelCodec;
 use glauber_shards::TokenData;
 use glauber_tokens::{Codec, Token};
-use glauber_train::{ImageConfig, SequenceSource, Vocabulary};
+use glauber_train::{SequenceSource, TrainError};
+use toml::Table;
 
 pub use codec::{PictureCodec, open_tokenizer};
+pub use config::{ImageConfig, ImageTokens, ImagesConfig, TokenizerConfig};
 pub use fingerprint::fingerprint;
 pub use sheets::{check_sheet, sheet, write_sheet};
-pub use sources::{Source, parts, place_of};
+pub use sources::{Source, parts};
 
 use fingerprint::Part;
 
+use crate::data::{DataConfig, DataKind, DataShape, Opened, Opening};
 use crate::error::{Result, ensure};
+use crate::{RunCodec, RunFolder, Vocabulary};
 
 /// Images that the counts of tokens come from, where each is drawn anew.
 const COUNTED: u64 = 4096;
+
+impl DataKind for ImageConfig {
+    fn name(&self) -> &'static str {
+        "image"
+    }
+
+    fn keys(&self) -> Result<Table, toml::ser::Error> {
+        Table::try_from(self)
+    }
+
+    fn shape(&self) -> DataShape {
+        DataShape { classes: self.classes, ..DataShape::grid(self.grid()) }
+    }
+
+    fn describe(&self) -> String {
+        let Self { height, width, classes, images, .. } = self;
+        let classes = if *classes > 0 { format!(", {classes} classes told") } else { String::new() };
+        let tokens = match &self.tokens {
+            ImageTokens::Pixels { levels } => format!("in {levels} greys"),
+            ImageTokens::Tokenizer(tokenizer) => {
+                let [rows, columns] = self.grid();
+                format!("as {rows}x{columns} tokens of {}", tokenizer.path.display())
+            }
+        };
+        format!("images, {height}x{width} {tokens}: {images}{classes}")
+    }
+
+    fn validate(&self) -> Result<(), TrainError> {
+        self.check()
+    }
+
+    fn reads(&self) -> Vec<(&'static str, &Path)> {
+        self.images.place().map(|place| ("--path", place)).into_iter().collect()
+    }
+
+    fn resolved(&self, device: &Device, say: &mut dyn FnMut(&str)) -> Result<Option<DataConfig>> {
+        let mut image = self.clone();
+        image.make_absolute()?;
+        if let ImageTokens::Tokenizer(tokenizer) = &mut image.tokens {
+            tokenizer.factor = open_tokenizer(tokenizer, device, say)?.config().factor();
+        }
+        Ok(Some(DataConfig::new(image)))
+    }
+
+    fn open(&self, opening: &mut Opening<'_>) -> Result<Opened> {
+        let codec = match (opening.begun, &self.tokens) {
+            (Some(run), _) => PictureCodec::of_run(run, self, &run.vocabulary()?, opening.device)?,
+            (None, ImageTokens::Pixels { .. }) => PictureCodec::new(self, None)?,
+            (None, ImageTokens::Tokenizer(tokenizer)) => {
+                PictureCodec::new(self, Some(open_tokenizer(tokenizer, opening.device, opening.say)?))?
+            }
+        };
+        let parts = divided(self, &codec, opening.config.seed, opening.say)?;
+        opened(self, codec, parts, opening)
+    }
+
+    fn codec(&self, run: &RunFolder, vocabulary: &Vocabulary, device: &Device) -> Result<Box<dyn RunCodec>> {
+        Ok(Box::new(PictureCodec::of_run(run, self, vocabulary, device)?))
+    }
+
+    fn held_out(&self) -> &'static str {
+        "held-out images"
+    }
+}
+
+/// Images that are [divided], ready to be trained on.
+///
+/// # Errors
+/// As [`Pictures::of`]; when they are not those that the run began with.
+pub fn opened(
+    image: &ImageConfig,
+    codec: PictureCodec,
+    parts: [Source; 2],
+    opening: &mut Opening<'_>,
+) -> Result<Opened> {
+    let pictures = Pictures::of(image, &codec, parts, opening.cache, opening.say)?;
+    if let Some(run) = opening.begun {
+        check(&pictures.fingerprint, &run.vocabulary()?, run.path())?;
+    }
+    let mut notes = vec![format!("{} images to train on, {} held out", pictures.train.len(), pictures.held_out.len())];
+    if let ([rows, columns], PictureCodec::Tokenizer(_)) = (image.grid(), &codec) {
+        notes.push(format!("{} as {rows}x{columns} tokens of {}", codec.extent(), codec.vocab_size()));
+    }
+    if image.classes > 0 {
+        notes.push(format!("classes, from 0: {}", pictures.class_names.join(", ")));
+    }
+    let vocabulary = pictures.vocabulary(&codec)?;
+    let (train, held_out) = (Box::new(pictures.train), Box::new(pictures.held_out));
+    Ok(Opened { train, held_out, vocabulary, codec: Box::new(codec), excess: None, notes })
+}
 
 /// A configuration's images.
 pub struct Pictures {
@@ -79,9 +175,8 @@ pub fn divided(image: &ImageConfig, codec: &PictureCodec, seed: u64, say: &mut d
 }
 
 impl SequenceSource for Grids {
-    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
-        let item = rng.below(self.items());
-        self.read(item, rng, out).filter(|_| self.told)
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError> {
+        Ok(self.read_any(rng, out).filter(|_| self.told))
     }
 }
 
@@ -98,6 +193,11 @@ impl Grids {
             Drawn::Anew(source, _) => source.len(),
             Drawn::Encoded(data, part) => part.of(data).tokens() / self.sites,
         }
+    }
+
+    /// The grid of any image, and its class where it has one.
+    fn read_any(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
+        self.read(rng.below(self.items()), rng, out)
     }
 
     fn read(&self, item: usize, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
@@ -159,22 +259,11 @@ impl Pictures {
     /// When the tokenizer's weights cannot be read from the device.
     pub fn vocabulary(&self, codec: &PictureCodec) -> Result<Vocabulary> {
         Ok(Vocabulary {
-            size: codec.vocab_size(),
-            counts: self.counts.clone(),
-            mask: None,
             codec: codec.fingerprint()?,
             corpus: Some(self.fingerprint.clone()),
             classes: if self.train.told { self.class_names.clone() } else { Vec::new() },
-            version: env!("CARGO_PKG_VERSION").into(),
+            ..Vocabulary::of_counts(self.counts.clone(), env!("CARGO_PKG_VERSION"))
         })
-    }
-
-    /// Checks that these are the images that a run began with, where it says which those were.
-    ///
-    /// # Errors
-    /// When they are others.
-    pub fn check(&self, begun: &Vocabulary, run: &Path) -> Result<()> {
-        check(&self.fingerprint, begun, run)
     }
 }
 
@@ -211,7 +300,7 @@ fn count(images: &Grids, codec: &PixelCodec) -> Vec<u64> {
     let mut counts = vec![0; codec.levels()];
     let mut grid = vec![0; codec.extent().pixels()];
     for stream in 0..COUNTED {
-        images.draw(&mut ChainRng::new(0, stream), &mut grid);
+        images.read_any(&mut ChainRng::new(0, stream), &mut grid);
         grid.iter().for_each(|&token: &Token| counts[token as usize] += 1);
     }
     counts

@@ -3,13 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::ImagesConfig;
+use crate::error::Result;
 use glauber_pixels::{
     Colours, Crop, Extent, Fitted, FolderConfig, FolderReport, FolderSource, ImageSource, Mnist, ShapeConfig,
     ShapeSource, split,
 };
-use glauber_train::ImagesConfig;
-
-use crate::error::Result;
 
 /// As many held-out pictures of a folder are named.
 const NAMED: usize = 8;
@@ -60,14 +59,6 @@ pub fn parts(
         say(&format!("held out: {}", held_out.join(", ")));
     }
     Ok([Arc::new(train), Arc::new(held_out)])
-}
-
-/// The folder or file that images are in.
-pub fn place_of(images: &ImagesConfig) -> Option<&Path> {
-    match images {
-        ImagesConfig::Folder { path, .. } | ImagesConfig::Mnist { path } => Some(path),
-        ImagesConfig::Shapes { .. } => None,
-    }
 }
 
 /// Says what was read, and of all that was left out why, where more is to be said.

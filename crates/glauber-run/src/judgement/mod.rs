@@ -7,11 +7,10 @@ mod sets;
 mod settings;
 
 use glauber_chain::ChainRng;
-use glauber_train::DataConfig;
 
 use crate::classifier::warn_of_another_division;
-use crate::error::{Context, Result, bail, ensure};
-use crate::images::{PictureCodec, Source, check, divided, identity};
+use crate::error::{Context, Result, ensure};
+use crate::images::{ImageConfig, PictureCodec, Source, check, divided, identity};
 use crate::trained::Trained;
 
 pub use draw::{Drawn, draw};
@@ -25,9 +24,9 @@ use sets::Set;
 const COMPARED_STREAM: u64 = u64::MAX - 4;
 
 /// A run's images, and the networks that judge what is like them.
-pub struct Jury {
+pub struct Jury<'a> {
     settings: JudgementSettings,
-    codec: PictureCodec,
+    codec: &'a PictureCodec,
     /// To train on, and held out.
     parts: [Source; 2],
     judge: Judge,
@@ -49,19 +48,19 @@ pub struct Judgement {
     pub rows: Vec<Row>,
 }
 
-impl Jury {
+impl<'a> Jury<'a> {
     /// Opens the images of a run and loads the networks. What was read is said.
     ///
     /// # Errors
     /// When the run is not on images, these have changed or are too few, or the networks do not fit to them.
-    pub fn of(trained: &Trained, settings: &JudgementSettings, say: &mut dyn FnMut(&str)) -> Result<Self> {
+    pub fn of(trained: &'a Trained, settings: &JudgementSettings, say: &mut dyn FnMut(&str)) -> Result<Self> {
         settings.check()?;
         let shown = trained.path().display();
         let not_images = || format!("{shown}: this run was not trained on images");
-        let DataConfig::Image(image) = &trained.config.data else { bail!("{}", not_images()) };
-        let codec = trained.pictures()?.with_context(not_images)?;
-        let parts = divided(image, &codec, trained.config.seed, say)?;
-        check(&identity(image, &codec, &parts)?, &trained.vocabulary, trained.path())?;
+        let image: &ImageConfig = trained.config.data.get().with_context(not_images)?;
+        let codec = trained.pictures().with_context(not_images)?;
+        let parts = divided(image, codec, trained.config.seed, say)?;
+        check(&identity(image, codec, &parts)?, &trained.vocabulary, trained.path())?;
         let (counts, least) = ([parts[0].len(), parts[1].len()], settings.least());
         for (what, found) in [("to train on", counts[0]), ("held out", counts[1])] {
             ensure!(
@@ -83,7 +82,7 @@ impl Jury {
     /// # Errors
     /// When images cannot be decoded, or are none that the networks see.
     pub fn judge(&self, drawn: &Drawn) -> Result<Judgement> {
-        let ([train, held_out], codec) = (&self.parts, &self.codec);
+        let ([train, held_out], codec) = (&self.parts, self.codec);
         let JudgementSettings { count, reference, neighbours, seed, .. } = self.settings;
         let reference = as_compared(Set::reference(train.as_ref(), reference, seed), codec);
         let independent = Set::independent(&reference, count, seed)?;

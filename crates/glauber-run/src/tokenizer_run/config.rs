@@ -2,10 +2,11 @@
 
 use glauber_image::{DiscriminatorConfig, TokenizerTrainConfig, VqConfig};
 use glauber_pixels::{Colours, Extent};
-use glauber_train::{Extension, ImagesConfig};
+use glauber_train::Extension;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Result, bail, ensure};
+use crate::images::ImagesConfig;
 
 /// The configuration of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use glauber_files::{remove_folder, remove_unfinished, write_folder, write_whole};
 use glauber_image::TokenizerTrainer;
-use glauber_train::{Change, Extension, FolderLock, changes};
+use glauber_train::Extension;
 
 use super::config::TokenizerRunConfig;
 use super::metrics::{MetricLine, State, curves};
 use crate::error::{Context, Result, RunError, bail, ensure, one_line};
 use crate::images::changed;
+use crate::{Change, FolderLock, changes};
 
 pub(super) const CONFIG: &str = "config.toml";
 const IMAGES: &str = "images.hash";

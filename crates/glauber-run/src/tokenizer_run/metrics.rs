@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use glauber_image::TokenizerLosses;
-use glauber_train::{Curve, Panel, Scale, picture};
 use serde::{Deserialize, Serialize};
 
 use super::evaluation::Quality;
 use crate::error::Result;
+use crate::{Curve, Panel, Scale, picture};
 
 const GREY: [u8; 3] = [150, 150, 150];
 const RED: [u8; 3] = [200, 60, 30];

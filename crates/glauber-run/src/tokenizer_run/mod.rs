@@ -12,9 +12,9 @@ use std::path::Path;
 use burn::tensor::Device;
 use glauber_image::{ImageTokenizer, TokenizerTrainer};
 use glauber_pixels::{Image, ImageSource};
-use glauber_train::{Event, Flow, Observer};
 
 use crate::error::{Context, Result};
+use crate::{Event, Flow, Observer};
 
 pub use config::{DataTable, RunTable, TokenizerRunConfig};
 pub use data::held_out;

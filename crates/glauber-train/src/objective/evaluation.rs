@@ -1,9 +1,11 @@
 //! Held-out losses, in f64 on the host but for the objective's own.
 
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use glauber_chain::oracles::MarkovSource;
 use glauber_chain::statistics::Estimate;
+use glauber_descent::Trainer;
 use glauber_model::{Asked, SiteClassifier};
 use glauber_schedule::Schedule;
 use glauber_tokens::Site;
@@ -14,7 +16,7 @@ use crate::{Examples, TrainError, fit};
 
 /// Mean held-out losses, nats a site asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Evaluation {
+pub struct Losses {
     /// The objective's own loss.
     pub loss: f64,
     /// `−log r_θ(X_{t,i})`, the same quantity for every objective.
@@ -58,11 +60,11 @@ fn place<'a>(label: &Label<'a>) -> Place<'a> {
     Place { schedule: label.schedule, step: label.step, site: label.site }
 }
 
-/// Sums of a batch's losses, in the order of [`Evaluation`], and how many labels they are over.
-pub(crate) type LossSums = [f64; 4];
+/// Sums of a batch's losses, in the order of [`Losses`], and how many labels they are over.
+type LossSums = [f64; 4];
 
 /// The losses of a network over a batch of held-out examples. The device must not be an autodiff one.
-pub(crate) fn loss_sums(
+fn loss_sums(
     network: &dyn SiteClassifier,
     objective: &dyn Objective,
     schedule: &Schedule,
@@ -83,9 +85,19 @@ pub(crate) fn loss_sums(
     sums
 }
 
-impl Evaluation {
-    /// Of the sums of all batches, in their order.
-    pub fn mean(batches: &[LossSums]) -> Self {
+impl Losses {
+    /// Those of a trainer's average over batches of examples. Each rank evaluates some of the batches; all get the same bits.
+    ///
+    /// # Panics
+    /// When the examples' sequences are longer than the network's, or of another vocabulary.
+    pub fn of<N: Module + SiteClassifier + Sync>(
+        trainer: &Trainer<N>,
+        objective: &dyn Objective,
+        schedule: &Schedule,
+        batches: &[Examples],
+    ) -> Self {
+        let batches =
+            trainer.evaluate(batches, |network, batch, device| loss_sums(network, objective, schedule, batch, device));
         let [loss, step_cross_entropy, binary, labels] =
             [0, 1, 2, 3].map(|at| batches.iter().map(|sums| sums[at]).sum::<f64>());
         Self { loss: loss / labels, step_cross_entropy: step_cross_entropy / labels, binary: binary / labels }

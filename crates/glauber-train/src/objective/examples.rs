@@ -45,7 +45,7 @@ impl Examples {
     /// # Errors
     /// [`TrainError::Sequence`] when the source gives a token outside the vocabulary of the noise law, a class that the network does not know,
     /// or a class of some sequences alone; when masked
-    /// sites are asked for and there is no mask.
+    /// sites are asked for and there is no mask. Those of the source.
     pub fn draw(
         source: &dyn SequenceSource,
         schedule: &Schedule,
@@ -95,7 +95,7 @@ impl Examples {
     ) -> Result<(), TrainError> {
         let here = row * self.len..(row + 1) * self.len;
         let clean = &mut self.clean[here.clone()];
-        let class = source.draw(rng, clean);
+        let class = source.draw(rng, clean)?;
         check(clean, class, schedule.law().vocab(), drawing.classes)?;
         if let Some(class) = class {
             self.classes.push(drawing.told(class, rng));

@@ -1,14 +1,14 @@
 //! What the network learns: losses with one minimiser (`docs/math.md`, §5).
 
 mod drawing;
-pub(crate) mod evaluation;
+mod evaluation;
 pub(crate) mod examples;
 mod losses;
 mod output;
 mod registry;
 
 pub use drawing::Drawing;
-pub use evaluation::{Excess, excess_over_bayes};
+pub use evaluation::{Excess, Losses, excess_over_bayes};
 pub use examples::Examples;
 pub use losses::{Binary, Denoising, NormalisedBinary, RatioMatching, StepCrossEntropy};
 pub use output::{Conditional, DenoisingLaw, DeviceLaw, Output, Place, SignalLogits};

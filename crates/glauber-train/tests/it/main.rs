@@ -1,9 +1,5 @@
 //! The integration tests of glauber-train, one program for all: a program more is a link more.
 
-mod classes;
 mod device_sampler;
 mod leave_one_out;
 mod mismatches;
-mod precision;
-mod ranks;
-mod training;

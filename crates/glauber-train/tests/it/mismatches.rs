@@ -3,12 +3,12 @@
 use burn::tensor::Device;
 use glauber_chain::oracles::MarkovSource;
 use glauber_chain::{ChainRng, Chains, DrawControls, RowSites, SiteConditional, TokenRows};
-use glauber_model::{ModelConfig, Network, NetworkKind, Positions, Preset};
-use glauber_schedule::{NoiseConfig, NoiseLaw, Schedule, SignalShape, SiteOrder};
+use glauber_model::{ModelConfig, Network, NetworkKind, Preset};
+use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Token, TokenBatch};
 use glauber_train::{
-    Asked, Binary, DataConfig, Denoising, DeviceSampler, Drawing, Examples, NetworkConditional, Objective, Run,
-    RunConfig, SequenceSource, TrainConfig, TrainError, Vocabulary, excess_over_bayes,
+    Asked, Binary, Denoising, DeviceSampler, Drawing, Examples, NetworkConditional, Objective, SequenceSource,
+    TrainError, excess_over_bayes,
 };
 
 const VOCAB: usize = 7;
@@ -118,9 +118,9 @@ fn questions_of_other_shapes_are_refused() {
 struct Constant(Token, fn(usize) -> Option<usize>, std::sync::atomic::AtomicUsize);
 
 impl SequenceSource for Constant {
-    fn draw(&self, _rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
+    fn draw(&self, _rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError> {
         out.fill(self.0);
-        (self.1)(self.2.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+        Ok((self.1)(self.2.fetch_add(1, std::sync::atomic::Ordering::Relaxed)))
     }
 }
 
@@ -142,43 +142,4 @@ fn sequences_that_a_network_has_no_place_for_are_refused() {
     let masked = Drawing { asked: Asked::Masked, ..drawing() };
     let source = Constant(6, |_| None, 0.into());
     assert!(Examples::draw(&source, &schedule, 4, &masked, &mut ChainRng::new(1, 0)).is_err());
-}
-
-fn config() -> RunConfig {
-    RunConfig {
-        seed: 1,
-        data: DataConfig::Markov { length: LEN, vocab: VOCAB, source_seed: 1, classes: 1 },
-        model: model(NetworkKind::Hollow, 0),
-        schedule: Default::default(),
-        train: TrainConfig { steps: 1, batch: 4, ..TrainConfig::default() },
-    }
-}
-
-#[test]
-fn a_run_begins_with_a_vocabulary_that_fits_itself_and_data_that_fit_it() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let begin = |vocabulary: &Vocabulary, config: RunConfig, name: &str| {
-        let path = folder.path().join(name);
-        let begun = Run::begin(config, vocabulary, None, &path, &Device::flex(), 1);
-        assert!(begun.is_ok() || !path.exists(), "a refusal leaves no folder");
-        begun
-    };
-    let fits = Vocabulary::of_counts(vec![1; VOCAB], "test");
-    let refused = |vocabulary: Vocabulary, config: RunConfig, words: &str| {
-        let error = begin(&vocabulary, config, "refused").err().expect("a refusal").to_string();
-        assert!(error.contains(words), "{error}");
-    };
-    refused(Vocabulary { size: VOCAB + 1, ..fits.clone() }, config(), "7 token counts");
-    refused(Vocabulary { mask: Some(7), ..fits.clone() }, config(), "token 7");
-    let data = DataConfig::Sudoku { side: 4 };
-    let positions = Positions::Grid { columns: 8 };
-    let grid = RunConfig { data, model: ModelConfig { positions, ..config().model }, ..config() };
-    refused(Vocabulary::of_counts(vec![1; 4], "test"), grid, "model.positions.grid.columns");
-    let masked = ModelConfig { network: NetworkKind::Bidirectional, ..config().model };
-    refused(fits.clone(), RunConfig { model: masked, ..config() }, "`schedule.noise`");
-    let mut trainer = begin(&fits, config(), "begun").expect("a run");
-    let wider = Constant(7, |_| None, 0.into());
-    assert!(matches!(trainer.train_step(&wider), Err(TrainError::Sequence { .. })));
-    assert!(matches!(trainer.next_examples(&wider), Err(TrainError::Sequence { .. })));
-    assert_eq!(config().schedule.noise, NoiseConfig::Uniform);
 }

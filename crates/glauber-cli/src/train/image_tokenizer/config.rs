@@ -46,7 +46,7 @@ pub fn resolve(flags: &ImageTokenizerFlags) -> anyhow::Result<TokenizerRunConfig
         layers.set("seed", i64::try_from(seed).context("`--seed` must be below 2^63")?)?;
     }
     let mut config: TokenizerRunConfig = layers.parse()?;
-    image_data::make_absolute(&mut config.data.images)?;
+    config.data.images.make_absolute()?;
     config.validate()?;
     Ok(config)
 }
@@ -79,7 +79,7 @@ fn set_quantiser(layers: &mut Layers, text: &str) -> anyhow::Result<()> {
 mod tests {
     use clap::Parser;
     use glauber_image::QuantiserConfig;
-    use glauber_train::ImagesConfig;
+    use glauber_run::images::ImagesConfig;
 
     use super::*;
     use crate::arguments::{Arguments, Command, TrainWhat};

@@ -9,10 +9,10 @@ use glauber_program::device::{device, replicas};
 use glauber_program::outputs::check_apart;
 use glauber_program::progress::{Progress, journal, say, stop_on_interrupt};
 use glauber_run::Outcome;
-use glauber_run::images::{self, place_of};
+use glauber_run::images;
 use glauber_run::tokenizer_run::{MetricLine, TokenizerObserver, TokenizerRun, TokenizerTraining, held_out};
 use glauber_run::training::{check_resumed, free_run};
-use glauber_train::{Event, Flow, Observer};
+use glauber_run::{Event, Flow, Observer};
 
 use crate::arguments::ImageTokenizerFlags;
 use config::resolve;
@@ -34,7 +34,7 @@ pub fn train(flags: &ImageTokenizerFlags) -> anyhow::Result<()> {
         None => {
             TokenizerRun::check_new(&path)?;
             let config = resolve(flags)?;
-            let images = place_of(&config.data.images).map(|images| ("--path", images));
+            let images = config.data.images.place().map(|images| ("--path", images));
             check_apart(("--run", &path), images.as_slice())?;
             config
         }

@@ -11,10 +11,9 @@ use glauber_chain::{BoundSampling, ChainRng, Lazy, LikelihoodBound};
 use glauber_files::write_whole;
 use glauber_model::{ModelConfig, Network, NetworkKind};
 use glauber_program::progress::stop_on_interrupt;
+use glauber_run::{Flow, MetricLine, RunCodec, RunConfig, RunFolder, Surroundings};
 use glauber_schedule::{NoiseConfig, Schedule};
-use glauber_train::{
-    Examples, Flow, MetricLine, NetworkConditional, Objective, RunCodec, RunConfig, RunFolder, Surroundings,
-};
+use glauber_train::{Examples, NetworkConditional, Objective};
 use serde::{Deserialize, Serialize};
 
 use super::source::Source;
@@ -140,17 +139,16 @@ impl Rules<'_> {
         let (vocabulary, codec) = (source.vocabulary(masked), source.codec(masked)?);
         let codec = codec.as_ref().map(|codec| codec as &dyn RunCodec);
         let mut trainer =
-            glauber_train::Run::begin(config.clone(), &vocabulary, codec, folder, self.device, self.threads)?;
+            glauber_run::Run::begin(config.clone(), &vocabulary, codec, folder, self.device, self.threads)?;
         let (schedule, objective) = (trainer.schedule().clone(), contestant.objective);
         let excess = |network: &Network, held_out: &[Examples]| {
             let excess = source.excess(network, objective, &schedule, held_out, self.device);
             excess.expect("given for Markov sources alone")
         };
-        let no_text = |_: &Network, _: usize, _: u64| Ok(Vec::new());
         let around = Surroundings {
             train: source.train(),
             validation: source.held_out(),
-            sample: &no_text,
+            sample: None,
             excess: source.is_markov().then_some(&excess as _),
         };
         let every = config.train.validate_every;
@@ -178,7 +176,7 @@ impl Rules<'_> {
         let bound = LikelihoodBound::new(schedule, Lazy::default());
         // A chain under absorbing noise cannot start from masks alone where a little signal is left.
         let bound = if masked { bound.with_signal_law(&source.frequencies(masked))? } else { bound };
-        let clean = source.held_out_batch(self.bound_sequences);
+        let clean = source.held_out_batch(self.bound_sequences)?;
         let mut rngs = ChainRng::streams(0, self.bound_sequences);
         let conditional = NetworkConditional::new(network, contestant.objective, schedule, self.device)?;
         let terms = bound.estimate(&conditional, &clean, &mut rngs, BOUND_SAMPLING)?.nats_per_token();

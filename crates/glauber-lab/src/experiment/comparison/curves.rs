@@ -1,7 +1,7 @@
 //! Evaluations over time and tokens, and what they come to at one point.
 
 use glauber_chain::statistics::Estimate;
-use glauber_train::MetricLine;
+use glauber_run::MetricLine;
 
 use super::contest::Run;
 

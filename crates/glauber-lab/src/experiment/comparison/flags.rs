@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use clap::Args;
 use glauber_program::Layers;
-use glauber_train::RunConfig;
+use glauber_run::RunConfig;
 use toml::Value;
 
 const DEFAULTS: &str = include_str!("../../../configs/comparison.toml");

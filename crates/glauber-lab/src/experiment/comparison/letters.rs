@@ -6,7 +6,7 @@ use anyhow::ensure;
 use glauber_chain::ChainRng;
 use glauber_text::{Corpus, CorpusConfig};
 use glauber_tokens::Token;
-use glauber_train::SequenceSource;
+use glauber_train::{SequenceSource, TrainError};
 
 /// Token 0 is the space, 1 to 26 are the letters: the order of their code points.
 pub const ALPHABET: &str = " abcdefghijklmnopqrstuvwxyz";
@@ -84,7 +84,7 @@ fn divide(symbols: &[Token], stretch: usize) -> [Letters; 2] {
 
 impl SequenceSource for Letters {
     /// A window at a uniform place among those that lie in one stretch.
-    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError> {
         let windows = |part: &Vec<Token>| (part.len() + 1).saturating_sub(out.len());
         let mut at = rng.below(self.parts.iter().map(windows).sum());
         for part in &self.parts {
@@ -94,7 +94,7 @@ impl SequenceSource for Letters {
             }
             at -= windows(part);
         }
-        None
+        Ok(None)
     }
 }
 
@@ -124,9 +124,9 @@ mod tests {
         let mut rng = ChainRng::new(1, 0);
         let mut out = [0; 8];
         for _ in 0..200 {
-            held_out.draw(&mut rng, &mut out);
+            held_out.draw(&mut rng, &mut out).unwrap();
             assert!([10, 3, 23].contains(&out[0]) && out == [out[0]; 8]);
-            train.draw(&mut rng, &mut out);
+            train.draw(&mut rng, &mut out).unwrap();
             let step = |pair: &[Token]| (pair[1] + 27 - pair[0]) % 27;
             assert!(out.windows(2).all(|pair| step(pair) <= 1), "{out:?} crosses a gap");
         }

@@ -13,7 +13,7 @@ use std::path::Path;
 use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use glauber_model::{ModelConfig, Network};
-use glauber_train::RunConfig;
+use glauber_run::RunConfig;
 
 pub use self::contest::Contestant;
 use self::contest::{Rules, Run};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use glauber_files::write_whole;
-use glauber_train::{Curve, Panel, Scale, picture};
+use glauber_run::{Curve, Panel, Scale, picture};
 
 use super::contest::{Contestant, Run};
 use super::curves::{Axis, Point, Value, mean_curve};

@@ -2,19 +2,18 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use burn::tensor::Device;
 use glauber_chain::ChainRng;
 use glauber_chain::oracles::MarkovSource;
 use glauber_model::Network;
-use glauber_run::markov::mixture;
-use glauber_run::markov::unigram_counts;
+use glauber_run::markov::MarkovData;
+use glauber_run::text::TextData;
+use glauber_run::{DataConfig, Vocabulary};
 use glauber_schedule::Schedule;
 use glauber_text::{CorpusConfig, TextCodec, TextError, TokenizerConfig};
 use glauber_tokens::{Token, TokenBatch};
-use glauber_train::{
-    DataConfig, Examples, Excess, Objective, SequenceSource, TrainError, Vocabulary, excess_over_bayes,
-};
+use glauber_train::{Examples, Excess, Objective, SequenceSource, TrainError, excess_over_bayes};
 use toml::{Table, Value};
 
 use super::letters::{ALPHABET, Letters};
@@ -52,7 +51,8 @@ impl Source {
         let table: Table = MARKOV.parse().context("the built-in configuration")?;
         let data = table.get("data").cloned().context("`data` of the built-in configuration")?;
         let config: DataConfig = data.clone().try_into()?;
-        let Some(mixture) = mixture(&config)? else { bail!("the built-in configuration is not of a Markov source") };
+        let markov: &MarkovData = config.get().context("the built-in configuration is not of a Markov source")?;
+        let mixture = markov.mixture()?;
         let (length, vocab) = (config.length(), mixture.vocab());
         let source = mixture.classes()[0].clone();
         let masked = with_mask(&source)?;
@@ -63,7 +63,7 @@ impl Source {
             data,
             length,
             vocab,
-            counts: unigram_counts(&config, &mixture),
+            counts: markov.vocabulary(&mixture).counts,
             law: Law::Markov(source, masked),
         })
     }
@@ -72,12 +72,12 @@ impl Source {
     pub fn letters(paths: &[PathBuf]) -> anyhow::Result<Self> {
         let absolute = paths.iter().map(std::path::absolute).collect::<Result<Vec<_>, _>>()?;
         let [train, held_out] = Letters::read(&absolute, TEXT_LENGTH)?;
-        let data = DataConfig::Text {
+        let data = DataConfig::new(TextData {
             length: TEXT_LENGTH,
             corpus: CorpusConfig::new(absolute),
             tokenizer: TokenizerConfig::Characters { max_characters: None },
             prepare: Default::default(),
-        };
+        });
         Ok(Self {
             name: "text",
             title: format!(
@@ -111,13 +111,9 @@ impl Source {
         let mut counts = self.counts.clone();
         counts.extend(masked.then_some(0));
         Vocabulary {
-            size: counts.len(),
-            counts,
             mask: masked.then_some(self.vocab as Token),
             codec: self.codec(masked).ok().flatten().map(|codec| codec.fingerprint()),
-            corpus: None,
-            version: env!("CARGO_PKG_VERSION").into(),
-            classes: Vec::new(),
+            ..Vocabulary::of_counts(counts, env!("CARGO_PKG_VERSION"))
         }
     }
 
@@ -152,12 +148,12 @@ impl Source {
     }
 
     /// The same held-out sequences for every contestant.
-    pub fn held_out_batch(&self, rows: usize) -> TokenBatch {
+    pub fn held_out_batch(&self, rows: usize) -> Result<TokenBatch, TrainError> {
         let mut batch = TokenBatch::filled(rows, self.length, 0);
         for row in 0..rows {
-            self.held_out().draw(&mut ChainRng::new(u64::MAX, row as u64), batch.row_mut(row));
+            self.held_out().draw(&mut ChainRng::new(u64::MAX, row as u64), batch.row_mut(row))?;
         }
-        batch
+        Ok(batch)
     }
 
     /// The distance to the Bayes loss, where it is known.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use glauber_train::{Event, Flow, Observer};
+use glauber_run::{Event, Flow, Observer};
 
 /// Ends a run at the first evaluation after its time is up.
 pub struct Stopwatch {

@@ -18,18 +18,17 @@ use glauber_chain::{
 use glauber_program::device::device;
 use glauber_program::progress::say;
 use glauber_run::Trained;
-use glauber_run::markov::Source;
+use glauber_run::markov::{MarkovData, Source};
 use glauber_run::{Sampling, check_count};
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::TokenBatch;
-use glauber_train::DataConfig;
 use serde_json::Value;
 
 use self::judge::{Judge, pseudo_log_likelihoods};
 use self::report::{Family, Line, Report};
 
 /// The Markov source that stands in for a run.
-const ORACLE: DataConfig = DataConfig::Markov { length: 64, vocab: 27, source_seed: 1, classes: 1 };
+const ORACLE: MarkovData = MarkovData { length: 64, vocab: 27, source_seed: 1, classes: 1 };
 /// Signal level at the horizon of its schedule.
 const FINAL_SIGNAL: f64 = 1e-3;
 /// Chains by default, of the Markov source and of a run.
@@ -76,8 +75,8 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
 }
 
 fn oracle(flags: &Flags, count: usize) -> anyhow::Result<Report> {
-    let source = Source::of(&ORACLE, None)?.context("a Markov source")?;
-    let (len, vocab) = (ORACLE.length(), source.vocab());
+    let source = Source::new(ORACLE.mixture()?, None)?;
+    let (len, vocab) = (ORACLE.length, source.vocab());
     let shape: SignalShape = serde_json::from_value(Value::from(flags.shape.as_str()))
         .map_err(|_| anyhow!("`--shape {}`: expected linear, cosine, log-linear or constant-beta", flags.shape))?;
     let order = SiteOrder::round_robin(len, flags.sweeps).context("`--sweeps`")?;
@@ -108,7 +107,7 @@ fn trained(path: &Path, flags: &Flags, count: usize) -> anyhow::Result<Report> {
     let draw = |sampler: Box<dyn Sampler>, seed: u64| -> anyhow::Result<(TokenBatch, StepDiagnostics)> {
         Ok(Sampling::new(sampler).draw(&conditional, count, seed, &mut |_| {})?)
     };
-    let source = Source::of(&trained.config.data, None)?;
+    let source = trained.config.data.source(None)?;
     let (judge, against, marginals) = match &source {
         Some(source) => {
             let judge = Judge::of_source(source, len, count, flags.seed)?;

@@ -8,8 +8,8 @@ use glauber_chain::StepDiagnostics;
 use glauber_files::{check_folder, write_whole};
 use glauber_program::outputs::check_report;
 use glauber_program::progress::say;
+use glauber_run::{Curve, Panel, Scale, picture};
 use glauber_schedule::Schedule;
-use glauber_train::{Curve, Panel, Scale, picture};
 
 use super::judge::Quality;
 

@@ -12,16 +12,15 @@ use anyhow::{Context, bail, ensure};
 use burn::tensor::Device;
 use clap::Args;
 use glauber_chain::{DrawControls, HeatBath, Lazy, ReverseKernel};
-use glauber_model::Network;
 use glauber_program::device::{device, replicas};
-use glauber_program::progress::{self, say};
-use glauber_program::{Layers, TrainFlags, trainer};
-use glauber_run::sudoku::{Grids, size, told, vocabulary};
+use glauber_program::progress::say;
+use glauber_program::{Layers, TrainFlags, Training};
+use glauber_run::sudoku::size;
 use glauber_run::training::{check_kind, new_run, resumed};
-use glauber_run::{Rank, Sampling, Trained, check_count};
+use glauber_run::{Opened, Rank, Trained, check_count};
+use glauber_run::{RunConfig, RunFolder};
 use glauber_schedule::Schedule;
 use glauber_sudoku::{Size, SolutionSource};
-use glauber_train::{RunConfig, RunFolder, Surroundings};
 
 use self::chains::{Chainer, Redenoise};
 use self::report::Report;
@@ -99,15 +98,14 @@ fn check(flags: &Flags) -> anyhow::Result<()> {
 fn train(flags: &Flags, device: &Device) -> anyhow::Result<PathBuf> {
     let train = &flags.train;
     if train.resume {
-        let (config, folder) = resumed(train.run.as_deref(), "sudoku", &Rank::alone())?;
+        let (config, folder) = resumed(train.run.as_deref(), Some("sudoku"), &Rank::alone())?;
         train_run(&config, &folder, device, train)?;
         return Ok(folder);
     }
     let mut config = sudoku_config(flags)?;
     let folder = new_run(train.run.as_deref(), &format!("sudoku-{}", flags.side))?;
     if let Some(minutes) = flags.minutes {
-        config.train.steps =
-            steps_within(&config, 60.0 * minutes, &folder, device, replicas(train.threads, &train.device, 1))?;
+        config.train.steps = steps_within(&config, 60.0 * minutes, &folder, device, train)?;
     }
     train_run(&config, &folder, device, train)?;
     Ok(folder)
@@ -127,15 +125,9 @@ fn sudoku_config(flags: &Flags) -> anyhow::Result<RunConfig> {
 
 /// Begins or continues a run. While it trains it draws samples and counts the valid ones.
 fn train_run(config: &RunConfig, folder: &Path, device: &Device, flags: &TrainFlags) -> anyhow::Result<()> {
-    let size = size(config)?;
-    let mut trainer = trainer(config, &vocabulary(size), None, folder, device, flags, &Rank::alone())?;
-    let (schedule, objective) = (trainer.schedule().clone(), config.train.objective);
-    let sample = |network: &Network, count: usize, seed: u64| {
-        told(size, &Sampling::of_network(network, objective, &schedule, device, count, seed)?)
-    };
-    let source = Grids(SolutionSource::new(size));
-    let around = Surroundings { train: &source, validation: &source, sample: &sample, excess: None };
-    progress::run(&mut trainer, &around, &Rank::alone())?;
+    let ranks = &Rank::alone();
+    let training = Training { config, folder, device, flags, ranks };
+    training.run(&training.open(Path::new(""))?)?;
     Ok(())
 }
 
@@ -145,18 +137,19 @@ fn steps_within(
     seconds: f64,
     folder: &Path,
     device: &Device,
-    threads: usize,
+    flags: &TrainFlags,
 ) -> anyhow::Result<usize> {
-    let size = size(config)?;
-    let source = Grids(SolutionSource::new(size));
+    let training = Training { config, folder, device, flags, ranks: &Rank::alone() };
+    let Opened { train, vocabulary, .. } = training.open(Path::new(""))?;
+    let threads = replicas(flags.threads, &flags.device, 1);
     let scratch = folder.with_extension("pace");
-    let mut pilot = glauber_train::Run::begin(config.clone(), &vocabulary(size), None, &scratch, device, threads)?;
+    let mut pilot = glauber_run::Run::begin(config.clone(), &vocabulary, None, &scratch, device, threads)?;
     for _ in 0..PILOT_STEPS {
-        pilot.train_step(&source)?;
+        pilot.train_step(&*train)?;
     }
     let started = std::time::Instant::now();
     for _ in 0..PILOT_STEPS {
-        pilot.train_step(&source)?;
+        pilot.train_step(&*train)?;
     }
     let pace = PILOT_STEPS as f64 / started.elapsed().as_secs_f64();
     drop(pilot);

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use glauber_files::write_whole;
+use glauber_run::{Curve, Panel, Scale, picture};
 use glauber_sudoku::Size;
-use glauber_train::{Curve, Panel, Scale, picture};
 
 use super::chains::{Free, Rate, Redenoise, Solved};
 

@@ -2,6 +2,7 @@
 
 mod changes;
 pub(crate) mod checkpoint;
+mod codec;
 pub(crate) mod folder;
 mod lock;
 mod metrics;
@@ -9,8 +10,10 @@ mod picture;
 pub(crate) mod records;
 
 pub use changes::{Change, changes};
+pub(crate) use checkpoint::HINT;
 pub use checkpoint::{CheckpointInfo, TrainingState};
-pub use folder::{RunCodec, RunFolder, Vocabulary};
+pub use codec::{Numbers, RunCodec};
+pub use folder::{RunFolder, Vocabulary};
 pub use lock::FolderLock;
 pub use metrics::MetricLine;
 pub use picture::{Curve, Panel, Scale, picture};

@@ -9,11 +9,12 @@ use burn::tensor::{Device, Tensor};
 use glauber_chain::oracles::MarkovSource;
 use glauber_model::{Network, Preset};
 use glauber_ranks::{Ranks, Threads};
-use glauber_schedule::ScheduleConfig;
-use glauber_train::{
-    DataConfig, Event, Flow, MetricLine, Observer, Precision, Run, RunConfig, RunFolder, Surroundings, TrainConfig,
-    TrainError, Vocabulary,
+use glauber_run::markov::MarkovData;
+use glauber_run::{
+    DataConfig, Draw, Event, Flow, MetricLine, Observer, Run, RunConfig, RunError, RunFolder, Surroundings, Vocabulary,
 };
+use glauber_schedule::ScheduleConfig;
+use glauber_train::{Precision, TrainConfig};
 
 const VOCAB: usize = 5;
 const STEPS: usize = 12;
@@ -23,7 +24,7 @@ fn config(micro_batches: usize) -> RunConfig {
     (model.width, model.layers, model.heads, model.condition_width) = (16, 2, 2, 8);
     RunConfig {
         seed: 3,
-        data: DataConfig::Markov { length: 8, vocab: VOCAB, source_seed: 1, classes: 1 },
+        data: DataConfig::new(MarkovData { length: 8, vocab: VOCAB, source_seed: 1, classes: 1 }),
         model,
         schedule: ScheduleConfig { sweeps: 3, ..ScheduleConfig::default() },
         train: TrainConfig {
@@ -57,15 +58,16 @@ impl Observer for Until {
     }
 }
 
-fn run(trainer: &mut Run, until: usize) -> Result<Flow, TrainError> {
+fn run(trainer: &mut Run, until: usize) -> Result<Flow, RunError> {
     let source = MarkovSource::random(VOCAB, 1, 3.0).expect("a source");
     // What a sample would depend on: every weight of the average.
-    let sample = |average: &Network, count: usize, seed: u64| Ok(vec![format!("{} {seed}", sum(average)); count]);
-    let around = Surroundings { train: &source, validation: &source, sample: &sample, excess: None };
+    let sample =
+        |average: &Network, Draw { count, seed, .. }: Draw| Ok(vec![format!("{} {seed}", sum(average)); count]);
+    let around = Surroundings { train: &source, validation: &source, sample: Some(&sample), excess: None };
     trainer.run(&around, &mut Until(until))
 }
 
-fn first(folder: &Path, config: &RunConfig, threads: usize) -> Result<Run, TrainError> {
+fn first(folder: &Path, config: &RunConfig, threads: usize) -> Result<Run, RunError> {
     let vocabulary = Vocabulary::of_counts(vec![1; VOCAB], "test");
     match folder.exists() {
         true => Run::resume(folder, &Device::flex(), threads),

@@ -6,10 +6,11 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use glauber_chain::oracles::MarkovSource;
 use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Positions};
+use glauber_run::markov::MarkovData;
+use glauber_run::{DataConfig, Event, Flow, Observer, Run, RunConfig, RunError, RunFolder, Surroundings, Vocabulary};
 use glauber_schedule::{NoiseConfig, ScheduleConfig};
 use glauber_train::{
-    DataConfig, Denoising, Event, Examples, Extension, Flow, Objective, Observer, Run, RunConfig, RunFolder,
-    Surroundings, TrainConfig, TrainError, Vocabulary, excess_over_bayes, learning_rate, objectives,
+    Denoising, Examples, Extension, Objective, TrainConfig, excess_over_bayes, learning_rate, objectives,
 };
 
 const VOCAB: usize = 5;
@@ -17,7 +18,7 @@ const VOCAB: usize = 5;
 fn config(objective: &'static dyn Objective, network: NetworkKind, steps: usize) -> RunConfig {
     RunConfig {
         seed: 3,
-        data: DataConfig::Markov { length: 8, vocab: VOCAB, source_seed: 1, classes: 1 },
+        data: DataConfig::new(MarkovData { length: 8, vocab: VOCAB, source_seed: 1, classes: 1 }),
         model: ModelConfig {
             network,
             width: 16,
@@ -73,15 +74,14 @@ impl Observer for Silent {
     }
 }
 
-fn train(trainer: &mut Run, stop_after: usize) -> Result<Flow, TrainError> {
+fn train(trainer: &mut Run, stop_after: usize) -> Result<Flow, RunError> {
     let source = source();
     let (schedule, objective) = (trainer.schedule().clone(), trainer.config().train.objective);
     let excess = |network: &Network, held_out: &[Examples]| {
         let device = Device::flex();
         excess_over_bayes(network, objective, &schedule, &source, held_out, &device)
     };
-    let no_samples = |_: &Network, _: usize, _: u64| Ok(Vec::new());
-    let around = Surroundings { train: &source, validation: &source, sample: &no_samples, excess: Some(&excess) };
+    let around = Surroundings { train: &source, validation: &source, sample: None, excess: Some(&excess) };
     trainer.run(&around, &mut Silent { stop_after })
 }
 

@@ -10,29 +10,28 @@ use serde::{Deserialize, Serialize};
 use glauber_files::write_whole;
 use glauber_model::Network;
 use glauber_schedule::{Schedule, ScheduleError};
-use glauber_text::TextCodec;
 use glauber_tokens::Token;
 
 use super::changes::{Change, changes};
 use super::checkpoint::{self, CheckpointInfo};
-use crate::{FolderLock, RunConfig, TrainError, TrainingState};
+use super::codec::RunCodec;
+use crate::data::kept;
+use crate::{FolderLock, RunConfig, RunError, TrainingState};
 
 const CONFIG: &str = "config.toml";
 const VOCABULARY: &str = "vocabulary.json";
-const TOKENIZER: &str = "tokenizer.json";
-const IMAGE_TOKENIZER: &str = "tokenizer";
 const CHECKPOINTS: &str = "checkpoints";
-/// What is written before the configuration, whose presence says that a run has begun.
-const FIRST: [&str; 3] = [VOCABULARY, TOKENIZER, IMAGE_TOKENIZER];
+/// The format of the run folders that this program writes. It goes up when an older program would misread a folder, or this one an
+/// older folder; folders without a number are of format 1.
+const FORMAT: u32 = 1;
 
 /// A run folder.
 ///
 /// | file | what |
 /// |---|---|
 /// | `config.toml` | the resolved configuration, with the seed |
-/// | `vocabulary.json` | tokens, their counts in the training data, version of the program |
-/// | `tokenizer.json` | the text codec |
-/// | `tokenizer/` | the image tokenizer |
+/// | `vocabulary.json` | tokens, their counts in the training data, version of the program, format of the folder |
+/// | `tokenizer.json` or `tokenizer/` | the codec of text or of images |
 /// | `metrics.jsonl` | one evaluation a line |
 /// | `loss.svg` | the loss curves |
 /// | `excess.svg` | the distance to the Bayes loss, where it is known |
@@ -48,6 +47,9 @@ pub struct RunFolder {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vocabulary {
+    /// The format of the run folder.
+    #[serde(default = "first_format")]
+    pub format: u32,
     /// Number of tokens, `V`.
     pub size: usize,
     /// How often each token stands in the training data, shape `[token]`.
@@ -66,26 +68,15 @@ pub struct Vocabulary {
     pub classes: Vec<String>,
 }
 
+fn first_format() -> u32 {
+    1
+}
+
 impl Vocabulary {
     /// Tokens that need no codec, by how often each stands in the training data; begun by a program of this version.
     pub fn of_counts(counts: Vec<u64>, version: &str) -> Self {
-        let (size, classes) = (counts.len(), Vec::new());
-        Self { size, counts, mask: None, codec: None, corpus: None, version: version.into(), classes }
-    }
-}
-
-/// What turns a run's data into tokens, kept in its folder so that it can be sampled on another machine.
-pub trait RunCodec {
-    /// Writes it to where the run keeps it, in place of what an interrupted call may have left.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    fn keep(&self, folder: &RunFolder) -> Result<(), TrainError>;
-}
-
-impl RunCodec for TextCodec {
-    fn keep(&self, folder: &RunFolder) -> Result<(), TrainError> {
-        Ok(self.save(&folder.tokenizer())?)
+        let (format, size, version, classes) = (FORMAT, counts.len(), version.into(), Vec::new());
+        Self { format, size, counts, mask: None, codec: None, corpus: None, version, classes }
     }
 }
 
@@ -99,12 +90,12 @@ impl RunFolder {
         config: &RunConfig,
         vocabulary: &Vocabulary,
         codec: Option<&dyn RunCodec>,
-    ) -> Result<(Self, FolderLock), TrainError> {
-        let lock = FolderLock::begin(path, &FIRST)?;
+    ) -> Result<(Self, FolderLock), RunError> {
+        let lock = FolderLock::begin(path, &first())?;
         let folder = Self { path: path.into() };
         folder.write(VOCABULARY, to_json(vocabulary))?;
         if let Some(codec) = codec {
-            codec.keep(&folder)?;
+            codec.keep(path)?;
         }
         // Last: its presence says that the run has begun.
         folder.write_config(config)?;
@@ -117,23 +108,35 @@ impl RunFolder {
     ///
     /// # Errors
     /// When it cannot.
-    pub fn check_new(path: &Path) -> Result<(), TrainError> {
-        FolderLock::check_free(path, &FIRST)
+    pub fn check_new(path: &Path) -> Result<(), RunError> {
+        FolderLock::check_free(path, &first())
     }
 
     /// Opens the folder of a run that was begun.
     ///
     /// # Errors
-    /// When there is none at the path.
-    pub fn open(path: &Path) -> Result<Self, TrainError> {
-        match path.join(CONFIG).is_file() {
-            true => Ok(Self { path: path.into() }),
-            false => Err(TrainError::Mismatch {
-                path: path.into(),
-                found: format!("no `{CONFIG}` there"),
-                expected: "the folder of a run".into(),
-            }),
+    /// When there is none at the path, or one of a format that a later version has made.
+    pub fn open(path: &Path) -> Result<Self, RunError> {
+        let refuse = |found, expected| Err(RunError::Mismatch { path: path.into(), found, expected });
+        if !path.join(CONFIG).is_file() {
+            return refuse(format!("no `{CONFIG}` there"), "the folder of a run".into());
         }
+        let run = Self { path: path.into() };
+        // A file that cannot be read is told of by whoever needs it.
+        match run.begun_with() {
+            Some((format, version)) if format > FORMAT => refuse(
+                format!("a run in format {format}, begun with glauber {version}"),
+                format!("a format up to {FORMAT}: open it with glauber {version} or later"),
+            ),
+            _ => Ok(run),
+        }
+    }
+
+    /// The format of the folder, and the version of the program that began the run.
+    fn begun_with(&self) -> Option<(u32, String)> {
+        let file: serde_json::Value = serde_json::from_str(&self.read(VOCABULARY).ok()?).ok()?;
+        let format = u32::try_from(file.get("format")?.as_u64()?).ok()?;
+        Some((format, file.get("version")?.as_str()?.to_owned()))
     }
 
     /// Where it is.
@@ -141,25 +144,15 @@ impl RunFolder {
         &self.path
     }
 
-    /// Where the text codec is kept.
-    pub fn tokenizer(&self) -> PathBuf {
-        self.path.join(TOKENIZER)
-    }
-
-    /// Where the image tokenizer is kept.
-    pub fn image_tokenizer(&self) -> PathBuf {
-        self.path.join(IMAGE_TOKENIZER)
-    }
-
     /// The resolved configuration.
     ///
     /// # Errors
     /// When the file is missing or malformed.
-    pub fn config(&self) -> Result<RunConfig, TrainError> {
+    pub fn config(&self) -> Result<RunConfig, RunError> {
         toml::from_str(&self.read(CONFIG)?).map_err(|error| self.malformed(CONFIG, error))
     }
 
-    pub(crate) fn write_config(&self, config: &RunConfig) -> Result<(), TrainError> {
+    pub(crate) fn write_config(&self, config: &RunConfig) -> Result<(), RunError> {
         let text = toml::to_string(config).map_err(|error| self.malformed(CONFIG, error))?;
         self.write(CONFIG, text)
     }
@@ -169,13 +162,13 @@ impl RunFolder {
     ///
     /// # Errors
     /// Names the first key that may not change; and when a file cannot be read.
-    pub fn check_config(&self) -> Result<Vec<Change>, TrainError> {
+    pub fn check_config(&self) -> Result<Vec<Change>, RunError> {
         // A checkpoint that cannot be read is told of by whoever needs more of it.
         let Ok(Some(newest)) = checkpoint::newest(&self.checkpoint_folder()) else { return Ok(Vec::new()) };
         let Ok(Some(trained)) = checkpoint::load_config(&newest.path) else { return Ok(Vec::new()) };
         let found = changes(&trained, &self.config()?);
         match found.iter().find(|change| !change.course) {
-            Some(Change { key, before, after, .. }) => Err(TrainError::Mismatch {
+            Some(Change { key, before, after, .. }) => Err(RunError::Mismatch {
                 path: self.path.join(CONFIG),
                 found: format!("`{key}` is {after}"),
                 expected: format!("{before}, with which the run was trained: set it back, or begin a new run"),
@@ -188,7 +181,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// When the file is missing or malformed.
-    pub fn vocabulary(&self) -> Result<Vocabulary, TrainError> {
+    pub fn vocabulary(&self) -> Result<Vocabulary, RunError> {
         serde_json::from_str(&self.read(VOCABULARY)?).map_err(|error| self.malformed(VOCABULARY, error))
     }
 
@@ -196,7 +189,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// When configuration or vocabulary are malformed.
-    pub fn schedule(&self) -> Result<Schedule, TrainError> {
+    pub fn schedule(&self) -> Result<Schedule, RunError> {
         let (config, vocabulary) = (self.config()?, self.vocabulary()?);
         schedule(&config, &vocabulary)
     }
@@ -205,7 +198,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn checkpoints(&self) -> Result<Vec<CheckpointInfo>, TrainError> {
+    pub fn checkpoints(&self) -> Result<Vec<CheckpointInfo>, RunError> {
         checkpoint::list(&self.path.join(CHECKPOINTS))
     }
 
@@ -213,11 +206,11 @@ impl RunFolder {
     ///
     /// # Errors
     /// When there is none.
-    pub fn latest_checkpoint(&self) -> Result<CheckpointInfo, TrainError> {
+    pub fn latest_checkpoint(&self) -> Result<CheckpointInfo, RunError> {
         self.checkpoints()?.pop().ok_or_else(|| self.no_checkpoint())
     }
 
-    pub(crate) fn no_checkpoint(&self) -> TrainError {
+    pub(crate) fn no_checkpoint(&self) -> RunError {
         // Evaluations are written after the checkpoint that holds them: where there are any, there was a checkpoint.
         let (found, expected) = match self.has_metrics() {
             true => (
@@ -228,7 +221,7 @@ impl RunFolder {
                 ("no checkpoint yet", "a run that has written one: let it train longer, or resume it if it was ended")
             }
         };
-        TrainError::Mismatch { path: self.checkpoint_folder(), found: found.into(), expected: expected.into() }
+        RunError::Mismatch { path: self.checkpoint_folder(), found: found.into(), expected: expected.into() }
     }
 
     pub(crate) fn checkpoint_folder(&self) -> PathBuf {
@@ -239,7 +232,7 @@ impl RunFolder {
     ///
     /// # Errors
     /// When configuration or checkpoints are missing or malformed.
-    pub fn load_average(&self, device: &Device) -> Result<(Network, TrainingState), TrainError> {
+    pub fn load_average(&self, device: &Device) -> Result<(Network, TrainingState), RunError> {
         let (config, vocabulary) = (self.config()?, self.vocabulary()?);
         let length = config.data.length();
         let mut network = Network::new(&config.model, vocabulary.size, length, config.seed, device)?;
@@ -248,23 +241,23 @@ impl RunFolder {
         Ok((network, newest.state))
     }
 
-    fn read(&self, name: &str) -> Result<String, TrainError> {
+    fn read(&self, name: &str) -> Result<String, RunError> {
         let path = self.path.join(name);
         match fs::read_to_string(&path) {
             Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::NotFound) => {
                 Err(self.malformed(name, error))
             }
-            read => read.map_err(TrainError::io(&path)),
+            read => read.map_err(RunError::file(&path)),
         }
     }
 
-    pub(super) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> Result<(), TrainError> {
+    pub(super) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> Result<(), RunError> {
         let path = self.path.join(name);
-        write_whole(&path, text).map_err(TrainError::io(&path))
+        write_whole(&path, text).map_err(RunError::file(&path))
     }
 
-    fn malformed(&self, name: &str, error: impl ToString) -> TrainError {
-        TrainError::Malformed {
+    fn malformed(&self, name: &str, error: impl ToString) -> RunError {
+        RunError::Damaged {
             path: self.path.join(name),
             found: error.to_string().trim().replace('\n', " "),
             hint: match name {
@@ -276,7 +269,7 @@ impl RunFolder {
 }
 
 /// The forward chain that a configuration describes over a vocabulary.
-pub(crate) fn schedule(config: &RunConfig, vocabulary: &Vocabulary) -> Result<Schedule, TrainError> {
+pub(crate) fn schedule(config: &RunConfig, vocabulary: &Vocabulary) -> Result<Schedule, RunError> {
     let Vocabulary { size, counts, mask, .. } = vocabulary;
     let vocab = *size;
     // Also where the noise law needs neither.
@@ -287,6 +280,11 @@ pub(crate) fn schedule(config: &RunConfig, vocabulary: &Vocabulary) -> Result<Sc
         return Err(ScheduleError::OutsideVocabulary { token, vocab }.into());
     }
     Ok(Schedule::from_config(&config.schedule, config.data.length(), vocab, Some(counts), *mask)?)
+}
+
+/// What is written before the configuration, whose presence says that a run has begun.
+fn first() -> Vec<&'static str> {
+    [kept(), vec![VOCABULARY]].concat()
 }
 
 fn to_json<T: Serialize>(value: &T) -> String {

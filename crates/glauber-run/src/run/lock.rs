@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use glauber_files::{check_folder, is_unfinished, write_whole};
 
-use crate::TrainError;
+use crate::RunError;
 
 /// How often, and after which pauses, a folder that is held is looked at again: who only [looks](FolderLock::is_held) holds it for a moment, too.
 const AGAIN: usize = 3;
@@ -31,18 +31,18 @@ impl FolderLock {
     ///
     /// # Errors
     /// When another process has it, or the file cannot be written there.
-    pub fn take(folder: &Path) -> Result<Self, TrainError> {
+    pub fn take(folder: &Path) -> Result<Self, RunError> {
         let path = folder.join(Self::FILE);
         // A file of the user's that has this name stays as it is.
         let file = File::options().write(true).create(true).truncate(false).open(&path);
-        let file = file.map_err(TrainError::io(&path))?;
+        let file = file.map_err(RunError::file(&path))?;
         for attempt in 0..=AGAIN {
             match file.try_lock() {
                 Ok(()) => return Ok(Self { _file: file, folder: folder.into() }),
                 Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {
                     return Ok(Self { _file: file, folder: folder.into() });
                 }
-                Err(TryLockError::Error(error)) => return Err(TrainError::io(&path)(error)),
+                Err(TryLockError::Error(error)) => return Err(RunError::file(&path)(error)),
                 Err(TryLockError::WouldBlock) if attempt < AGAIN => sleep(PAUSE),
                 Err(TryLockError::WouldBlock) => {}
             }
@@ -55,14 +55,14 @@ impl FolderLock {
     ///
     /// # Errors
     /// As [`take`](Self::take) and [`check_free`](Self::check_free); then the folder is as it was.
-    pub fn begin(folder: &Path, first: &[&str]) -> Result<Self, TrainError> {
+    pub fn begin(folder: &Path, first: &[&str]) -> Result<Self, RunError> {
         Self::check_free(folder, first)?;
-        fs::create_dir_all(folder).map_err(TrainError::io(folder))?;
+        fs::create_dir_all(folder).map_err(RunError::file(folder))?;
         let lock = Self::take(folder)?;
         // Another process may have begun, and have ended, in between.
         check_empty(folder, first)?;
         let path = folder.join(BEGINNING);
-        write_whole(&path, "a run is begun in this folder\n").map_err(TrainError::io(&path))?;
+        write_whole(&path, "a run is begun in this folder\n").map_err(RunError::file(&path))?;
         Ok(lock)
     }
 
@@ -70,10 +70,10 @@ impl FolderLock {
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn begun(&self) -> Result<(), TrainError> {
+    pub fn begun(&self) -> Result<(), RunError> {
         let path = self.folder.join(BEGINNING);
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(TrainError::io(&path)(error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(RunError::file(&path)(error)),
             _ => Ok(()),
         }
     }
@@ -83,7 +83,7 @@ impl FolderLock {
     ///
     /// # Errors
     /// When it cannot.
-    pub fn check_free(folder: &Path, first: &[&str]) -> Result<(), TrainError> {
+    pub fn check_free(folder: &Path, first: &[&str]) -> Result<(), RunError> {
         check_empty(folder, first)?;
         Self::check_untaken(folder)
     }
@@ -92,19 +92,19 @@ impl FolderLock {
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn is_held(folder: &Path) -> Result<Option<bool>, TrainError> {
+    pub fn is_held(folder: &Path) -> Result<Option<bool>, RunError> {
         let path = folder.join(Self::FILE);
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some(false)),
-            Err(error) => return Err(TrainError::io(&path)(error)),
+            Err(error) => return Err(RunError::file(&path)(error)),
         };
         // Shared, and let go at once: two that look do not see each other.
         match file.try_lock_shared() {
             Ok(()) => Ok(Some(false)),
             Err(TryLockError::WouldBlock) => Ok(Some(true)),
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(None),
-            Err(TryLockError::Error(error)) => Err(TrainError::io(&path)(error)),
+            Err(TryLockError::Error(error)) => Err(RunError::file(&path)(error)),
         }
     }
 
@@ -112,8 +112,8 @@ impl FolderLock {
     ///
     /// # Errors
     /// When it will not.
-    pub fn check_untaken(folder: &Path) -> Result<(), TrainError> {
-        check_folder(folder).map_err(TrainError::io(folder))?;
+    pub fn check_untaken(folder: &Path) -> Result<(), RunError> {
+        check_folder(folder).map_err(RunError::file(folder))?;
         match Self::is_held(folder)? {
             Some(true) => Err(held(folder)),
             _ => Ok(()),
@@ -122,18 +122,18 @@ impl FolderLock {
 }
 
 /// Checks that a folder holds nothing, or what is in `first` where it says that a run is begun in it.
-fn check_empty(folder: &Path, first: &[&str]) -> Result<(), TrainError> {
+fn check_empty(folder: &Path, first: &[&str]) -> Result<(), RunError> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        entries => entries.map_err(TrainError::io(folder))?,
+        entries => entries.map_err(RunError::file(folder))?,
     };
     let begun = folder.join(BEGINNING).is_file();
     let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    let mut names = names.collect::<io::Result<Vec<_>>>().map_err(TrainError::io(folder))?;
+    let mut names = names.collect::<io::Result<Vec<_>>>().map_err(RunError::file(folder))?;
     names.sort();
     let left = |name: &str| name == BEGINNING || begun && first.contains(&name);
     match names.into_iter().find(|name| !left(name) && name != FolderLock::FILE && !is_unfinished(name)) {
-        Some(other) => Err(TrainError::Mismatch {
+        Some(other) => Err(RunError::Mismatch {
             path: folder.into(),
             found: format!("the folder is not empty: it holds `{other}`"),
             expected: "a new folder: give another name".into(),
@@ -142,8 +142,8 @@ fn check_empty(folder: &Path, first: &[&str]) -> Result<(), TrainError> {
     }
 }
 
-fn held(folder: &Path) -> TrainError {
-    TrainError::Mismatch {
+fn held(folder: &Path) -> RunError {
+    RunError::Mismatch {
         path: folder.into(),
         found: "another process is training this run".into(),
         expected: "one at a time: wait for it, or give another folder".into(),

@@ -1,4 +1,4 @@
-//! The loop.
+//! A run in memory: the loop, with what it writes.
 
 mod among;
 mod resuming;
@@ -6,22 +6,18 @@ mod resuming;
 use std::path::Path;
 
 use burn::tensor::Device;
-
 use glauber_chain::ChainRng;
 use glauber_descent::Trainer;
-use glauber_model::{Network, SiteClassifier};
+use glauber_model::Network;
 use glauber_schedule::Schedule;
+use glauber_train::{Drawing, Examples, Losses, SequenceSource, SiteTask, TrainError};
 
-use crate::fit;
-use crate::objective::evaluation::Evaluation;
+use crate::data::ExcessFn;
+use crate::error::Result;
 use crate::run::checkpoint;
 use crate::run::folder::schedule;
 use crate::run::records::Evaluations;
-use crate::site_task::SiteTask;
-use crate::{
-    Drawing, Event, Examples, Excess, Flow, FolderLock, MetricLine, Observer, RunCodec, RunConfig, RunFolder,
-    SequenceSource, TrainError, TrainingState, Vocabulary,
-};
+use crate::{Event, Flow, FolderLock, MetricLine, Observer, RunCodec, RunConfig, RunFolder, TrainingState, Vocabulary};
 
 /// Sequences evaluated at a time.
 const EVALUATION_ROWS: usize = 32;
@@ -58,17 +54,25 @@ pub struct Surroundings<'a> {
     pub train: &'a dyn SequenceSource,
     /// Held-out sequences.
     pub validation: &'a dyn SequenceSource,
-    /// Draws `n` texts from the averaged weights, given a seed.
-    pub sample: &'a SampleFn<'a>,
+    /// Draws from the averaged weights, and shows what came of it; none for no samples.
+    pub sample: Option<&'a SampleFn<'a>>,
     /// A number to record beside each evaluation, such as the excess over the Bayes loss.
     pub excess: Option<&'a ExcessFn<'a>>,
 }
 
-/// Draws texts from a network: how many, and from which seed.
-pub type SampleFn<'a> = dyn Fn(&Network, usize, u64) -> Result<Vec<String>, TrainError> + 'a;
+/// Samples that a run asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Draw {
+    /// Sequences.
+    pub count: usize,
+    /// Seed of the chains.
+    pub seed: u64,
+    /// Steps done.
+    pub step: usize,
+}
 
-/// Computes a run's excess over the Bayes loss on its held-out examples.
-pub type ExcessFn<'a> = dyn Fn(&Network, &[Examples]) -> Result<Excess, TrainError> + 'a;
+/// Draws samples from a network and tells people of them.
+pub type SampleFn<'a> = dyn Fn(&Network, Draw) -> Result<Vec<String>> + 'a;
 
 impl Run {
     /// Begins a run in a new folder.
@@ -84,7 +88,7 @@ impl Run {
         folder: &Path,
         device: &Device,
         threads: usize,
-    ) -> Result<Self, TrainError> {
+    ) -> Result<Self> {
         let create = |config: &RunConfig| {
             let (folder, lock) = RunFolder::create(folder, config, vocabulary, codec)?;
             Ok((Some(lock), folder))
@@ -96,16 +100,15 @@ impl Run {
     fn assemble(
         config: RunConfig,
         vocabulary: &Vocabulary,
-        folder: impl FnOnce(&RunConfig) -> Result<(Option<FolderLock>, RunFolder), TrainError>,
+        folder: impl FnOnce(&RunConfig) -> Result<(Option<FolderLock>, RunFolder)>,
         device: &Device,
         threads: usize,
-    ) -> Result<Self, TrainError> {
+    ) -> Result<Self> {
         config.validate()?;
         let schedule = schedule(&config, vocabulary)?;
         config.train.objective.check(&schedule)?;
-        config.train.precision.check(device)?;
         let network = Network::new(&config.model, vocabulary.size, config.data.length(), config.seed, device)?;
-        fit::check_law(network.answers(), &schedule)?;
+        config.train.check(&network, &schedule, device)?;
         let (lock, folder) = folder(&config)?;
         let seed = seed_for(config.seed, Purpose::Training);
         Ok(Self {
@@ -141,6 +144,11 @@ impl Run {
         self.trainer.average()
     }
 
+    /// The plain device that it is trained on.
+    pub fn device(&self) -> &Device {
+        self.trainer.device()
+    }
+
     /// Where the run stands.
     pub fn state(&self) -> TrainingState {
         self.state
@@ -166,7 +174,7 @@ impl Run {
     ///
     /// # Errors
     /// [`TrainError::Diverged`] when the loss is no longer a number, and whatever writing to the folder or sampling can meet.
-    pub fn run(&mut self, around: &Surroundings<'_>, observer: &mut dyn Observer) -> Result<Flow, TrainError> {
+    pub fn run(&mut self, around: &Surroundings<'_>, observer: &mut dyn Observer) -> Result<Flow> {
         self.draw_validation(around.validation)?;
         let before = self.state.seconds;
         let started = observer.seconds();
@@ -190,8 +198,8 @@ impl Run {
                 flow = flow.and(observer.notice(Event::Validation(&line)));
                 self.evaluations.push(line);
             }
-            if first && samples {
-                let texts = (around.sample)(self.trainer.average(), self.config.train.samples, self.sample_seed())?;
+            if let (true, true, Some(sample)) = (first, samples, around.sample) {
+                let texts = sample(self.trainer.average(), self.draw())?;
                 self.folder.append_samples(step, &texts)?;
                 flow = flow.and(observer.notice(Event::Samples { step, texts: &texts }));
             }
@@ -242,13 +250,24 @@ impl Run {
         ChainRng::new(seed_for(self.config.seed, purpose), stream)
     }
 
-    /// A seed for the samples of the present step.
-    fn sample_seed(&self) -> u64 {
-        seed_for(self.config.seed, Purpose::Samples).wrapping_add(self.state.step as u64)
+    /// The samples of the present step.
+    fn draw(&self) -> Draw {
+        let seed = seed_for(self.config.seed, Purpose::Samples).wrapping_add(self.state.step as u64);
+        Draw { count: self.config.train.samples, seed, step: self.state.step }
+    }
+
+    /// The average's held-out losses. Each rank evaluates some of the batches.
+    fn evaluate(&self, learning_rate: f64) -> Result<Losses> {
+        let held_out = Losses::of(&self.trainer, self.config.train.objective, &self.schedule, &self.validation);
+        if !held_out.loss.is_finite() || !held_out.step_cross_entropy.is_finite() {
+            let (step, loss) = (self.state.step, held_out.loss);
+            return Err(TrainError::Diverged { step, loss, norm: f64::NAN, learning_rate }.into());
+        }
+        Ok(held_out)
     }
 
     /// The same held-out sequences under the same noise at every evaluation.
-    fn draw_validation(&mut self, source: &dyn SequenceSource) -> Result<(), TrainError> {
+    fn draw_validation(&mut self, source: &dyn SequenceSource) -> Result<()> {
         let sequences = self.config.train.validation_sequences;
         let drawing = Drawing::held_out(self.network());
         let draw = |batch: usize| {
@@ -256,16 +275,11 @@ impl Run {
             let mut rng = self.rng(Purpose::Validation, batch as u64);
             Examples::draw(source, &self.schedule, rows, &drawing, &mut rng)
         };
-        self.validation = (0..sequences.div_ceil(EVALUATION_ROWS)).map(draw).collect::<Result<_, _>>()?;
+        self.validation = (0..sequences.div_ceil(EVALUATION_ROWS)).map(draw).collect::<Result<_, TrainError>>()?;
         Ok(())
     }
 
-    fn validate(
-        &mut self,
-        held_out: Evaluation,
-        rate: f64,
-        around: &Surroundings<'_>,
-    ) -> Result<MetricLine, TrainError> {
+    fn validate(&mut self, held_out: Losses, rate: f64, around: &Surroundings<'_>) -> Result<MetricLine> {
         let train_loss = std::mem::take(&mut self.state.loss_sum) / std::mem::take(&mut self.state.loss_count) as f64;
         let excess = around.excess.map(|excess| excess(self.trainer.average(), &self.validation)).transpose()?;
         Ok(MetricLine {
@@ -287,7 +301,7 @@ impl Run {
         format!("{} ({})", self.folder.path().display(), self.config.train.objective.name())
     }
 
-    fn write(&self) -> Result<(), TrainError> {
+    fn write(&self) -> Result<()> {
         let record = (&self.config, &self.state, self.evaluations.text.as_str());
         let keep = self.config.train.keep_checkpoints;
         checkpoint::save(&self.folder.checkpoint_folder(), record, &self.trainer, keep)?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::folder::RunFolder;
 use super::picture::{Curve, Panel, Scale, picture};
-use crate::{MetricLine, TrainError};
+use crate::{MetricLine, RunError};
 
 const METRICS: &str = "metrics.jsonl";
 const PICTURE: &str = "loss.svg";
@@ -70,15 +70,15 @@ impl RunFolder {
     ///
     /// # Errors
     /// When the file is there and cannot be read.
-    pub fn metrics(&self) -> Result<Vec<MetricLine>, TrainError> {
+    pub fn metrics(&self) -> Result<Vec<MetricLine>, RunError> {
         Ok(self.evaluations()?.lines)
     }
 
-    fn evaluations(&self) -> Result<Evaluations, TrainError> {
+    fn evaluations(&self) -> Result<Evaluations, RunError> {
         let path = self.path().join(METRICS);
         match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Evaluations::default()),
-            read => Ok(Evaluations::parse(&read.map_err(TrainError::io(&path))?)),
+            read => Ok(Evaluations::parse(&read.map_err(RunError::file(&path))?)),
         }
     }
 
@@ -108,7 +108,7 @@ impl RunFolder {
         title: &str,
         evaluations: &Evaluations,
         done: usize,
-    ) -> Result<Option<String>, TrainError> {
+    ) -> Result<Option<String>, RunError> {
         self.trim_samples(done)?;
         let path = self.path().join(METRICS);
         let found = self.evaluations();
@@ -128,7 +128,7 @@ impl RunFolder {
         &self,
         title: &str,
         Evaluations { text, lines, .. }: &Evaluations,
-    ) -> Result<(), TrainError> {
+    ) -> Result<(), RunError> {
         self.write(METRICS, text)?;
         let curve = |name: &str, colour, value: fn(&MetricLine) -> Option<f64>| {
             let point = |line: &MetricLine| Some((line.step as f64, value(line)?));
@@ -157,11 +157,11 @@ impl RunFolder {
     }
 
     /// Forgets the samples of steps after `done`, and a line that was not written to its end.
-    fn trim_samples(&self, done: usize) -> Result<(), TrainError> {
+    fn trim_samples(&self, done: usize) -> Result<(), RunError> {
         let path = self.path().join(SAMPLES);
         let found = match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            read => read.map_err(TrainError::io(&path))?,
+            read => read.map_err(RunError::file(&path))?,
         };
         let mut keep = true;
         let mut kept = Vec::new();
@@ -176,13 +176,13 @@ impl RunFolder {
     }
 
     /// Appends samples, in one piece. What a kill leaves of it is of a step after the newest checkpoint, and is [trimmed](Self::go_back).
-    pub(crate) fn append_samples(&self, step: usize, texts: &[String]) -> Result<(), TrainError> {
+    pub(crate) fn append_samples(&self, step: usize, texts: &[String]) -> Result<(), RunError> {
         let mut all = format!("{SAMPLE_HEADING}{step}\n");
         texts.iter().for_each(|text| all += &format!("{text}\n---\n"));
         let path = self.path().join(SAMPLES);
         let file = fs::OpenOptions::new().create(true).append(true).open(&path);
         let written = file.and_then(|mut file| file.write_all(all.as_bytes()).and_then(|()| file.sync_data()));
-        written.map_err(TrainError::io(&path))
+        written.map_err(RunError::file(&path))
     }
 }
 

@@ -1,7 +1,9 @@
-//! Images as training data.
+//! The keys of images as training data.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
+use glauber_train::{TrainError, require, within};
 use serde::{Deserialize, Serialize};
 
 /// Grey levels where a configuration says nothing of tokens.
@@ -96,12 +98,83 @@ impl ImageConfig {
     }
 }
 
+impl ImageConfig {
+    /// Checks the keys.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] names the first that is out of range.
+    pub fn check(&self) -> Result<(), TrainError> {
+        let Self { height, width, held_out, .. } = *self;
+        let most = match &self.tokens {
+            ImageTokens::Pixels { levels } => {
+                within("data.levels", *levels, 2..=256)?;
+                1 << 7
+            }
+            ImageTokens::Tokenizer(tokenizer) => {
+                let factor = tokenizer.factor;
+                within("data.tokenizer.factor", factor, 1..=1 << 12)?;
+                within("data.tokenizer.passes", tokenizer.passes.unwrap_or(1), 1..=1 << 16)?;
+                let expected =
+                    format!("a multiple of {factor}, the rows (columns) of a patch of the tokenizer (`--size`)");
+                require(height.is_multiple_of(factor), "data.height", height, &expected)?;
+                require(width.is_multiple_of(factor), "data.width", width, &expected)?;
+                1 << 12
+            }
+        };
+        within("data.height", height, 1..=most)?;
+        within("data.width", width, 1..=most)?;
+        require(held_out > 0.0 && held_out < 1.0, "data.held_out", held_out, "a share between 0 and 1")
+    }
+
+    /// Makes paths absolute, so that the run can be resumed from any folder.
+    ///
+    /// # Errors
+    /// When there is no current folder.
+    pub fn make_absolute(&mut self) -> std::io::Result<()> {
+        self.images.make_absolute()?;
+        if let ImageTokens::Tokenizer(TokenizerConfig { path, yaml, .. }) = &mut self.tokens {
+            for path in std::iter::once(path).chain(yaml) {
+                *path = std::path::absolute(&*path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl ImagesConfig {
+    /// The folder or file that the images are in.
+    pub fn place(&self) -> Option<&Path> {
+        match self {
+            Self::Folder { path, .. } | Self::Mnist { path } => Some(path),
+            Self::Shapes { .. } => None,
+        }
+    }
+
+    /// Makes paths absolute, so that the run can be resumed from any folder.
+    ///
+    /// # Errors
+    /// When there is no current folder.
+    pub fn make_absolute(&mut self) -> std::io::Result<()> {
+        if let Self::Mnist { path } | Self::Folder { path, .. } = self {
+            *path = std::path::absolute(&*path)?;
+        }
+        Ok(())
+    }
+
     /// Whether an image looks different each time it is drawn.
     pub fn varies(&self) -> bool {
         match self {
             Self::Shapes { .. } | Self::Mnist { .. } => false,
             Self::Folder { flip, crop_margin, .. } => *flip || crop_margin.is_some(),
+        }
+    }
+}
+
+impl fmt::Display for ImagesConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shapes { count, seed } => write!(f, "{count} drawn shapes, seed {seed}"),
+            Self::Mnist { path } | Self::Folder { path, .. } => path.display().fmt(f),
         }
     }
 }
@@ -182,7 +255,7 @@ mod tests {
             ),
         ] {
             let config = read(keys).unwrap();
-            let DataConfig::Image(image) = &config else { panic!("{config:?}") };
+            let image = config.get::<ImageConfig>().unwrap();
             assert_eq!((&image.tokens, image.grid(), image.held_out), (&expected, grid, 0.05));
             assert_eq!(config.length(), grid[0] * grid[1]);
             let text = toml::to_string(&config).unwrap();

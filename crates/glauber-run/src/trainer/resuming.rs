@@ -4,10 +4,12 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use glauber_files::remove_unfinished;
+use glauber_train::{Extension, TrainError};
 
 use super::Run;
+use crate::error::Result;
 use crate::run::checkpoint;
-use crate::{Change, CheckpointInfo, Extension, FolderLock, RunFolder, TrainError};
+use crate::{Change, CheckpointInfo, FolderLock, RunError, RunFolder};
 
 impl Run {
     /// Goes on with a run from its newest checkpoint whose state is not torn, or from its start when it was ended before the first. What else of the
@@ -16,12 +18,12 @@ impl Run {
     /// # Errors
     /// When the folder is not a run's, another process trains in it, its configuration is not the one that it was trained with
     /// ([`RunFolder::check_config`]), or its files are missing or malformed.
-    pub fn resume(folder: &Path, device: &Device, threads: usize) -> Result<Self, TrainError> {
+    pub fn resume(folder: &Path, device: &Device, threads: usize) -> Result<Self> {
         let folder = RunFolder::open(folder)?;
         let lock = FolderLock::take(folder.path())?;
         lock.begun()?;
         for path in [folder.path(), &folder.checkpoint_folder()] {
-            remove_unfinished(path).map_err(TrainError::io(path))?;
+            remove_unfinished(path).map_err(RunError::file(path))?;
         }
         let (mut run, torn) = Self::load(folder, Some(lock), device, threads)?;
         for (checkpoint, error) in torn {
@@ -39,7 +41,7 @@ impl Run {
     ///
     /// # Errors
     /// As [`resume`](Self::resume), but for the lock, which the first rank holds.
-    pub fn join(folder: &Path, device: &Device, threads: usize) -> Result<Self, TrainError> {
+    pub fn join(folder: &Path, device: &Device, threads: usize) -> Result<Self> {
         Ok(Self::load(RunFolder::open(folder)?, None, device, threads)?.0)
     }
 
@@ -49,7 +51,7 @@ impl Run {
         lock: Option<FolderLock>,
         device: &Device,
         threads: usize,
-    ) -> Result<(Self, Vec<(CheckpointInfo, TrainError)>), TrainError> {
+    ) -> Result<(Self, Vec<(CheckpointInfo, RunError)>)> {
         let (config, vocabulary, changes) = (folder.config()?, folder.vocabulary()?, folder.check_config()?);
         let mut run = Self::assemble(config, &vocabulary, |_| Ok((lock, folder)), device, threads)?;
         let Self { trainer, folder, notes, .. } = &mut run;
@@ -74,11 +76,11 @@ impl Run {
     ///
     /// # Errors
     /// When more steps are done already, or the configuration cannot be written.
-    pub fn set_steps(&mut self, steps: usize) -> Result<(), TrainError> {
+    pub fn set_steps(&mut self, steps: usize) -> Result<()> {
         let (done, of) = (self.state.step, self.config.train.steps);
         if steps < done {
             let expected = format!("at least {done}: so many steps are done");
-            return Err(TrainError::Config { key: "train.steps", found: steps.to_string(), expected });
+            return Err(TrainError::Config { key: "train.steps", found: steps.to_string(), expected }.into());
         }
         if steps != of {
             let mut config = self.config.clone();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use glauber_descent::Trainer;
 use glauber_files::{remove_folder, remove_unfinished, write_folder};
 
-use crate::{RunConfig, TrainError};
+use crate::{RunConfig, RunError};
 
 const CONFIG: &str = "config.toml";
 const STATE: &str = "state.toml";
@@ -48,15 +48,15 @@ pub struct CheckpointInfo {
 ///
 /// # Errors
 /// When the folder exists and cannot be read.
-pub(crate) fn list(folder: &Path) -> Result<Vec<CheckpointInfo>, TrainError> {
+pub(crate) fn list(folder: &Path) -> Result<Vec<CheckpointInfo>, RunError> {
     let mut found = Vec::new();
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
-        Err(error) => return Err(TrainError::io(folder)(error)),
+        Err(error) => return Err(RunError::file(folder)(error)),
     };
     for entry in entries {
-        let entry = entry.map_err(TrainError::io(folder))?;
+        let entry = entry.map_err(RunError::file(folder))?;
         let name = entry.file_name();
         let step = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
         if let Some(step) = step.and_then(|step| step.parse().ok()) {
@@ -73,13 +73,13 @@ pub(crate) fn save<M: Module + Sync>(
     (config, state, metrics): (&RunConfig, &TrainingState, &str),
     trainer: &Trainer<M>,
     keep: usize,
-) -> Result<(), TrainError> {
-    fs::create_dir_all(folder).and_then(|()| remove_unfinished(folder)).map_err(TrainError::io(folder))?;
+) -> Result<(), RunError> {
+    fs::create_dir_all(folder).and_then(|()| remove_unfinished(folder)).map_err(RunError::file(folder))?;
     let finished = folder.join(format!("{PREFIX}{:08}", state.step));
-    write_folder(&finished, |error| TrainError::io(&finished)(error), |at| write(at, config, state, metrics, trainer))?;
+    write_folder(&finished, |error| RunError::file(&finished)(error), |at| write(at, config, state, metrics, trainer))?;
     let all = list(folder)?;
     for old in &all[..all.len().saturating_sub(keep.max(1))] {
-        remove_folder(&old.path).map_err(TrainError::io(&old.path))?;
+        remove_folder(&old.path).map_err(RunError::file(&old.path))?;
     }
     Ok(())
 }
@@ -90,7 +90,7 @@ fn write<M: Module + Sync>(
     state: &TrainingState,
     metrics: &str,
     trainer: &Trainer<M>,
-) -> Result<(), TrainError> {
+) -> Result<(), RunError> {
     let refused = |name: &'static str| move |error: toml::ser::Error| malformed(&folder.join(name), error);
     let texts = [
         (CONFIG, toml::to_string(config).map_err(refused(CONFIG))?),
@@ -99,18 +99,18 @@ fn write<M: Module + Sync>(
     ];
     for (name, text) in texts {
         let path = folder.join(name);
-        fs::write(&path, text).map_err(TrainError::io(&path))?;
+        fs::write(&path, text).map_err(RunError::file(&path))?;
     }
     Ok(trainer.save(folder)?)
 }
 
 /// Where the run stood at the newest checkpoint that tells, with those after it whose state is torn; none where there is no checkpoint.
-pub(crate) fn newest(folder: &Path) -> Result<Option<Newest>, TrainError> {
+pub(crate) fn newest(folder: &Path) -> Result<Option<Newest>, RunError> {
     let mut torn = Vec::new();
     for checkpoint in list(folder)?.into_iter().rev() {
         match load_state(&checkpoint.path) {
             Ok(state) => return Ok(Some(Newest { path: checkpoint.path, state, torn })),
-            Err(error @ TrainError::Malformed { .. }) => torn.push((checkpoint, error)),
+            Err(error @ RunError::Damaged { .. }) => torn.push((checkpoint, error)),
             Err(error) => return Err(error),
         }
     }
@@ -122,18 +122,18 @@ pub(crate) struct Newest {
     pub path: PathBuf,
     pub state: TrainingState,
     /// Those after it that cannot be read.
-    pub torn: Vec<(CheckpointInfo, TrainError)>,
+    pub torn: Vec<(CheckpointInfo, RunError)>,
 }
 
 /// Takes a damaged checkpoint out of the way, under another name.
-pub(crate) fn set_aside(checkpoint: &CheckpointInfo) -> Result<(), TrainError> {
+pub(crate) fn set_aside(checkpoint: &CheckpointInfo) -> Result<(), RunError> {
     let aside = checkpoint.path.with_file_name(format!("damaged-{PREFIX}{:08}", checkpoint.step));
     let moved = remove_folder(&aside).and_then(|()| fs::rename(&checkpoint.path, &aside));
-    moved.map_err(TrainError::io(&checkpoint.path))
+    moved.map_err(RunError::file(&checkpoint.path))
 }
 
 /// The configuration that a checkpoint was trained with; none where it is from a program that did not write it down.
-pub(crate) fn load_config(checkpoint: &Path) -> Result<Option<RunConfig>, TrainError> {
+pub(crate) fn load_config(checkpoint: &Path) -> Result<Option<RunConfig>, RunError> {
     let path = checkpoint.join(CONFIG);
     match fs::read_to_string(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -145,7 +145,7 @@ pub(crate) fn load_config(checkpoint: &Path) -> Result<Option<RunConfig>, TrainE
 }
 
 /// Reads where the run stood.
-fn load_state(checkpoint: &Path) -> Result<TrainingState, TrainError> {
+fn load_state(checkpoint: &Path) -> Result<TrainingState, RunError> {
     let path = checkpoint.join(STATE);
     let text = fs::read_to_string(&path).map_err(|error| malformed(&path, error))?;
     toml::from_str(&text).map_err(|error| malformed(&path, error))
@@ -156,7 +156,7 @@ pub(crate) fn load_metrics(checkpoint: &Path) -> Option<Vec<u8>> {
     fs::read(checkpoint.join(METRICS)).ok()
 }
 
-fn malformed(path: &Path, error: impl ToString) -> TrainError {
+fn malformed(path: &Path, error: impl ToString) -> RunError {
     let found = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-    TrainError::Malformed { path: path.into(), found: found.chars().take(160).collect(), hint: HINT }
+    RunError::Damaged { path: path.into(), found: found.chars().take(160).collect(), hint: HINT }
 }

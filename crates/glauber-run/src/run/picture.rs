@@ -6,7 +6,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::series::DashedLineSeries;
 
-use crate::TrainError;
+use crate::RunError;
 
 /// Width and height of a panel in pixels.
 const PANEL: (u32, u32) = (860, 480);
@@ -148,10 +148,10 @@ fn short(value: f64) -> String {
 /// Draws panels side by side, as SVG text; `path` is where it is to go, for the message of an error.
 ///
 /// # Errors
-/// [`TrainError::Picture`] when it cannot be drawn.
-pub fn picture(path: &Path, panels: &[Panel]) -> Result<String, TrainError> {
+/// When it cannot be drawn.
+pub fn picture(path: &Path, panels: &[Panel]) -> Result<String, RunError> {
     let mut svg = String::new();
-    draw(&mut svg, panels).map_err(|error| TrainError::Picture { path: path.into(), reason: error.to_string() })?;
+    draw(&mut svg, panels).map_err(|error| RunError::Refused(format!("drawing {}: {error}", path.display())))?;
     Ok(svg)
 }
 

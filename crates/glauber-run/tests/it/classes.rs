@@ -5,9 +5,11 @@ use glauber_chain::oracles::{MarkovMixture, MarkovSource};
 use glauber_chain::statistics::Estimate;
 use glauber_chain::{Guided, HeatBath, ReverseSampler, Sampler, SiteConditional};
 use glauber_model::{Conditioning, ModelConfig, NetworkKind, Positions};
+use glauber_run::markov::MarkovData;
+use glauber_run::{DataConfig, Run, RunConfig, Vocabulary};
 use glauber_schedule::ScheduleConfig;
 use glauber_tokens::TokenBatch;
-use glauber_train::{DataConfig, NetworkConditional, Run, RunConfig, TrainConfig, Vocabulary};
+use glauber_train::{NetworkConditional, TrainConfig};
 
 const VOCAB: usize = 6;
 const LEN: usize = 8;
@@ -16,7 +18,7 @@ const CLASSES: usize = 2;
 fn config() -> RunConfig {
     RunConfig {
         seed: 3,
-        data: DataConfig::Markov { length: LEN, vocab: VOCAB, source_seed: 1, classes: CLASSES },
+        data: DataConfig::new(MarkovData { length: LEN, vocab: VOCAB, source_seed: 1, classes: CLASSES }),
         model: ModelConfig {
             network: NetworkKind::Hollow,
             width: 16,
@@ -100,7 +102,7 @@ fn a_network_for_other_classes_than_the_data_tells_is_refused() {
     config.model.classes = 3;
     let error = config.validate().expect_err("2 classes in the data").to_string();
     assert!(error.contains("model.classes") && error.contains('3') && error.contains('2'), "{error}");
-    config.data = DataConfig::Markov { length: LEN, vocab: VOCAB, source_seed: 1, classes: 1 };
+    config.data = DataConfig::new(MarkovData { length: LEN, vocab: VOCAB, source_seed: 1, classes: 1 });
     config.model.classes = 0;
     assert!(config.validate().is_ok());
 }

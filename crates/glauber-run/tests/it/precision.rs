@@ -6,10 +6,10 @@ use burn::tensor::{DType, Device, Tensor};
 use glauber_chain::ChainRng;
 use glauber_chain::oracles::MarkovSource;
 use glauber_model::{Network, NetworkKind, Preset};
+use glauber_run::markov::MarkovData;
+use glauber_run::{DataConfig, Run, RunConfig, Vocabulary};
 use glauber_schedule::{NoiseConfig, ScheduleConfig};
-use glauber_train::{
-    DataConfig, Drawing, Examples, Precision, Run, RunConfig, TrainConfig, Vocabulary, loss_and_gradients,
-};
+use glauber_train::{Drawing, Examples, Precision, TrainConfig, loss_and_gradients};
 
 const VOCAB: usize = 8;
 
@@ -19,7 +19,7 @@ fn config(network: NetworkKind, precision: Precision) -> RunConfig {
     let noise = if network == NetworkKind::Bidirectional { NoiseConfig::Absorbing } else { NoiseConfig::default() };
     RunConfig {
         seed: 7,
-        data: DataConfig::Markov { length: 12, vocab: VOCAB, source_seed: 1, classes: 1 },
+        data: DataConfig::new(MarkovData { length: 12, vocab: VOCAB, source_seed: 1, classes: 1 }),
         model,
         schedule: ScheduleConfig { sweeps: 3, noise, ..ScheduleConfig::default() },
         train: TrainConfig { steps: 100, batch: 16, warmup_steps: 5, precision, ..TrainConfig::default() },

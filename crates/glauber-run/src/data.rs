@@ -1,0 +1,334 @@
+//! Kinds of data that runs can be on.
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use burn::tensor::Device;
+use glauber_model::Network;
+use glauber_train::{Examples, Excess, SequenceSource, TrainError};
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use toml::Table;
+
+use crate::error::{Result, bail, ensure};
+use crate::evaluation::{Evaluated, EvaluationSettings};
+use crate::images::ImageConfig;
+use crate::markov::{MarkovData, Source};
+use crate::run::{Numbers, RunCodec, RunFolder, Vocabulary};
+use crate::sudoku::SudokuData;
+use crate::text::TextData;
+use crate::{Draw, Flow, Observer, Run, RunConfig, RunError, Sampling, Surroundings, Trained};
+
+/// The kinds of this crate: a line each.
+static OURS: [Registered; 4] = [
+    Registered::of::<TextData>("text", &["tokenizer.json"]),
+    Registered::of::<MarkovData>("markov", &[]),
+    Registered::of::<ImageConfig>("image", &["tokenizer"]),
+    Registered::of::<SudokuData>("sudoku", &[]),
+];
+/// Those of others.
+static OTHERS: RwLock<Vec<Registered>> = RwLock::new(Vec::new());
+
+/// A kind that configurations can name.
+#[derive(Clone, Copy)]
+struct Registered {
+    name: &'static str,
+    /// Files and folders that its codecs keep in the folder of a run.
+    keeps: &'static [&'static str],
+    read: fn(Table) -> Result<Arc<dyn DataKind>, toml::de::Error>,
+}
+
+impl Registered {
+    const fn of<K: DataKind + DeserializeOwned>(name: &'static str, keeps: &'static [&'static str]) -> Self {
+        Self { name, keeps, read: |keys| Ok(Arc::new(keys.try_into::<K>()?)) }
+    }
+}
+
+fn registered() -> Vec<Registered> {
+    let others = OTHERS.read().unwrap_or_else(PoisonError::into_inner);
+    OURS.iter().chain(others.iter()).copied().collect()
+}
+
+/// The names of the kinds that configurations can name.
+pub fn data_kinds() -> Vec<&'static str> {
+    registered().iter().map(|kind| kind.name).collect()
+}
+
+/// What follows `glauber train` for data of a kind: kinds that others have registered have no command of their own.
+pub fn train_command(kind: &str) -> &str {
+    let others = OTHERS.read().unwrap_or_else(PoisonError::into_inner);
+    if others.iter().any(|other| other.name == kind) { "data" } else { kind }
+}
+
+/// What codecs may have left in the folder of a run that was killed while it began.
+pub(crate) fn kept() -> Vec<&'static str> {
+    registered().iter().flat_map(|kind| kind.keeps).copied().collect()
+}
+
+/// Lets configurations of this process name a kind of data, `[data] kind = "NAME"`. `keeps` are the files and folders that its
+/// codecs write into the folder of a run.
+///
+/// # Errors
+/// [`TrainError::Config`] when there is one of its name.
+pub fn register_data_kind<K: DataKind + DeserializeOwned>(
+    name: &'static str,
+    keeps: &'static [&'static str],
+) -> Result<(), TrainError> {
+    let mut others = OTHERS.write().unwrap_or_else(PoisonError::into_inner);
+    match OURS.iter().chain(others.iter()).any(|known| known.name == name) {
+        true => Err(TrainError::Config {
+            key: "data.kind",
+            found: format!("`{name}` registered twice"),
+            expected: "a name that no other kind of data has".into(),
+        }),
+        false => {
+            others.push(Registered::of::<K>(name, keeps));
+            Ok(())
+        }
+    }
+}
+
+/// How the sequences of a run lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DataShape {
+    /// Sites per sequence, `L`.
+    pub length: usize,
+    /// Rows and columns, where sequences are grids.
+    pub grid: Option<[usize; 2]>,
+    /// Classes that the data tells of its sequences; 0 where it tells none.
+    pub classes: usize,
+}
+
+impl DataShape {
+    /// Sites in a line, no classes.
+    pub fn line(length: usize) -> Self {
+        Self { length, grid: None, classes: 0 }
+    }
+
+    /// Sites in rows, one row after another, no classes. A number too large to count is one that no run has.
+    pub fn grid([rows, columns]: [usize; 2]) -> Self {
+        Self { length: rows.saturating_mul(columns), grid: Some([rows, columns]), classes: 0 }
+    }
+}
+
+/// A kind of data: the keys of a configuration's table `[data]`, and what a run asks of them.
+///
+/// A kind of your own is a type that implements this trait and serde's, and a call of [`register_data_kind`].
+pub trait DataKind: Any + Debug + Send + Sync {
+    /// The name in files, and what `glauber train` calls a run on it: the one that it is registered by.
+    fn name(&self) -> &'static str;
+
+    /// The keys but `kind`.
+    ///
+    /// # Errors
+    /// When they cannot be written as TOML.
+    fn keys(&self) -> Result<Table, toml::ser::Error>;
+
+    /// How its sequences lie.
+    fn shape(&self) -> DataShape;
+
+    /// One line for people.
+    fn describe(&self) -> String;
+
+    /// Opens the data for training.
+    ///
+    /// # Errors
+    /// When they cannot be read, or are not those that the run began with.
+    fn open(&self, opening: &mut Opening<'_>) -> Result<Opened>;
+
+    /// Checks the keys.
+    ///
+    /// # Errors
+    /// [`TrainError::Config`] names the first that is out of range.
+    fn validate(&self) -> Result<(), TrainError> {
+        Ok(())
+    }
+
+    /// The files and folders that are read, each with the flag that names it.
+    fn reads(&self) -> Vec<(&'static str, &Path)> {
+        Vec::new()
+    }
+
+    /// The same for a new run: paths that hold in any folder, keys that other files decide. `None` where nothing changes.
+    ///
+    /// # Errors
+    /// When such a file cannot be read.
+    fn resolved(&self, device: &Device, say: &mut dyn FnMut(&str)) -> Result<Option<DataConfig>> {
+        let _ = (device, say);
+        Ok(None)
+    }
+
+    /// The codec of a run that has begun, checked against what it was trained with. By default tokens are shown as numbers.
+    ///
+    /// # Errors
+    /// When it is not there, or is another.
+    fn codec(&self, run: &RunFolder, vocabulary: &Vocabulary, device: &Device) -> Result<Box<dyn RunCodec>> {
+        let _ = (run, vocabulary, device);
+        Ok(Box::new(Numbers))
+    }
+
+    /// What held-out sequences are called.
+    fn held_out(&self) -> &'static str {
+        "held-out sequences"
+    }
+
+    /// The sequences that the bound of a finished run is estimated on. By default draws of those held out.
+    ///
+    /// # Errors
+    /// When the settings do not fit, or the data cannot be opened.
+    fn evaluated(
+        &self,
+        trained: &Trained,
+        settings: &EvaluationSettings,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Evaluated> {
+        ensure!(settings.class.is_none(), "`--class`: {} are of all classes", self.held_out());
+        let (config, device, cache) = (&trained.config, &trained.device, settings.cache.as_path());
+        let opened =
+            self.open(&mut Opening { config, begun: Some(trained.folder()), first: true, cache, device, say })?;
+        Evaluated::drawn(self.held_out(), settings, |rng| {
+            let mut sequence = vec![0; trained.schedule.len()];
+            opened.held_out.draw(rng, &mut sequence)?;
+            Ok(sequence)
+        })
+    }
+
+    /// The law that sequences are drawn from, or that of a class, where it is known.
+    ///
+    /// # Errors
+    /// When there is no such class.
+    fn source(&self, class: Option<usize>) -> Result<Option<Source>> {
+        let _ = class;
+        Ok(None)
+    }
+}
+
+/// What data are opened with.
+pub struct Opening<'a> {
+    /// The configuration of the run.
+    pub config: &'a RunConfig,
+    /// The folder of a run that goes on.
+    pub begun: Option<&'a RunFolder>,
+    /// Whether this is the first rank; the others find what it has prepared.
+    pub first: bool,
+    /// Where prepared tokens are kept.
+    pub cache: &'a Path,
+    /// Where networks are that make tokens.
+    pub device: &'a Device,
+    /// Is told what is done.
+    pub say: &'a mut dyn FnMut(&str),
+}
+
+/// Computes a run's excess over the Bayes loss on its held-out examples.
+pub type ExcessFn<'a> = dyn Fn(&Network, &[Examples]) -> Result<Excess, TrainError> + 'a;
+
+/// Data that are ready to be trained on.
+pub struct Opened {
+    /// Training sequences.
+    pub train: Box<dyn SequenceSource>,
+    /// Held-out sequences.
+    pub held_out: Box<dyn SequenceSource>,
+    /// What the data decide of a run.
+    pub vocabulary: Vocabulary,
+    /// What turns tokens into what people look at.
+    pub codec: Box<dyn RunCodec>,
+    /// The distance to the Bayes loss, where it is known.
+    pub excess: Option<Box<ExcessFn<'static>>>,
+    /// What there is to say before training.
+    pub notes: Vec<String>,
+}
+
+impl Opened {
+    /// Trains a run on these data; it draws samples by heat bath as it goes.
+    ///
+    /// # Errors
+    /// As [`Run::run`].
+    pub fn train(&self, run: &mut Run, observer: &mut dyn Observer) -> Result<Flow> {
+        let (schedule, objective) = (run.schedule().clone(), run.config().train.objective);
+        let (device, folder) = (run.device().clone(), run.folder().path().to_owned());
+        let sample = |network: &Network, Draw { count, seed, step }: Draw| {
+            let samples = Sampling::of_network(network, objective, &schedule, &device, count, seed)?;
+            self.codec.show(&samples, &folder, step)
+        };
+        let (train, validation, excess) = (&*self.train, &*self.held_out, self.excess.as_deref());
+        run.run(&Surroundings { train, validation, sample: Some(&sample), excess }, observer)
+    }
+}
+
+/// The data of a configuration: one of the [kinds](DataKind) that it can name.
+#[derive(Debug, Clone)]
+pub struct DataConfig(Arc<dyn DataKind>);
+
+impl DataConfig {
+    /// Data of a kind.
+    pub fn new(kind: impl DataKind) -> Self {
+        Self(Arc::new(kind))
+    }
+
+    /// The keys, where the data are of this kind.
+    pub fn get<K: DataKind>(&self) -> Option<&K> {
+        let kind: &dyn Any = &*self.0;
+        kind.downcast_ref()
+    }
+
+    /// The keys to be changed, where the data are of this kind.
+    pub fn get_mut<K: DataKind + Clone>(&mut self) -> Option<&mut K> {
+        self.0 = Arc::new(self.get::<K>()?.clone());
+        let kind: &mut dyn Any = Arc::get_mut(&mut self.0)?;
+        kind.downcast_mut()
+    }
+
+    /// Sites per sequence, `L`.
+    pub fn length(&self) -> usize {
+        self.shape().length
+    }
+
+    fn read(mut keys: Table) -> Result<Self> {
+        let known = registered();
+        let names = || known.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+        let Some(toml::Value::String(name)) = keys.remove("kind") else {
+            bail!("`data.kind` is missing, expected one of {}", names());
+        };
+        let Some(kind) = known.iter().find(|kind| kind.name == name) else {
+            bail!("`data.kind` is {name}, expected one of {}", names());
+        };
+        let read = (kind.read)(keys).map_err(|error| RunError::Refused(format!("`data`: {}", error.message())))?;
+        ensure!(read.name() == name, "the kind of data `{name}` calls itself `{}`", read.name());
+        Ok(Self(read))
+    }
+
+    fn table(&self) -> Result<Table, toml::ser::Error> {
+        let mut table = self.keys()?;
+        table.insert("kind".into(), self.name().into());
+        Ok(table)
+    }
+}
+
+impl Deref for DataConfig {
+    type Target = dyn DataKind;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+impl PartialEq for DataConfig {
+    fn eq(&self, other: &Self) -> bool {
+        self.table().is_ok_and(|table| other.table() == Ok(table))
+    }
+}
+
+impl Serialize for DataConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.table().map_err(serde::ser::Error::custom)?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for DataConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::read(Table::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
