@@ -26,7 +26,7 @@ pub use gradients::{Replicas, StepGradients, mean_gradients};
 pub use groups::{ParamGroups, UpdateRule};
 pub use lanes::Lanes;
 pub use optimiser::{Optimiser, OptimiserConstants};
-pub use storage::{load_average, load_module, save_module};
+pub use storage::{TRAINER_FILES, load_average, load_module, save_module};
 pub use task::{Stream, Task, scalar};
 pub use trainer::{Settings, Step, Trainer};
 pub use weights::{fingerprint, moving_average};

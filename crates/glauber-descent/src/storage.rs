@@ -9,9 +9,12 @@ use glauber_fused::finite;
 
 use crate::{DescentError, Trainer};
 
-const WEIGHTS: &str = "weights.safetensors";
-const AVERAGE: &str = "average.safetensors";
-const MOMENTS: [&str; 2] = ["moment-1.safetensors", "moment-2.safetensors"];
+/// The files that [`Trainer::save`] may write: weights, their average, and the optimiser's moments.
+pub const TRAINER_FILES: [&str; 4] =
+    ["weights.safetensors", "average.safetensors", "moment-1.safetensors", "moment-2.safetensors"];
+const WEIGHTS: &str = TRAINER_FILES[0];
+const AVERAGE: &str = TRAINER_FILES[1];
+const MOMENTS: [&str; 2] = [TRAINER_FILES[2], TRAINER_FILES[3]];
 
 /// Writes the tensors of a module, in place of a file that is there. Equal modules make equal files.
 ///
@@ -31,12 +34,10 @@ pub fn save_module<M: Module>(path: &Path, module: &M) -> Result<(), DescentErro
 /// Reads the tensors of a module into one of the same sizes.
 ///
 /// # Errors
-/// [`DescentError::Malformed`] when the file is missing, damaged or of another module;
-/// [`DescentError::NotFinite`] names a tensor that holds NaN or infinity.
+/// [`DescentError::Io`] when the file is missing, [`DescentError::Malformed`] when it is damaged or of
+/// another module; [`DescentError::NotFinite`] names a tensor that holds NaN or infinity.
 pub fn load_module<M: Module>(path: &Path, module: &mut M) -> Result<(), DescentError> {
-    if !path.is_file() {
-        return Err(malformed(path, "the file is missing"));
-    }
+    fs::metadata(path).map_err(DescentError::io(path))?;
     let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true).map_indices_contiguous(false);
     for (name, stored) in store.get_all_tensors().map_err(|error| malformed(path, error))? {
         let data = bridge::to_data(stored).map_err(|error| malformed(path, error))?;
@@ -71,7 +72,7 @@ impl<M: Module + Sync> Trainer<M> {
     /// the CPU device bit for bit.
     ///
     /// # Errors
-    /// [`DescentError::Malformed`] names the file that is missing, damaged or of another module.
+    /// Those of [`load_module`].
     pub fn load(&mut self, folder: &Path, steps: usize) -> Result<(), DescentError> {
         load_module(&folder.join(WEIGHTS), &mut self.model)?;
         if let Some(average) = &mut self.average {
@@ -82,6 +83,15 @@ impl<M: Module + Sync> Trainer<M> {
         }
         self.optimiser.time = steps;
         Ok(())
+    }
+
+    /// Goes on where a training stood that was kept otherwise: its weights, of which the average is
+    /// begun anew if one is kept, its optimiser's moments, and its steps.
+    pub fn restore(&mut self, model: M, moments: [M; 2], steps: usize) {
+        self.average = self.average.as_ref().map(|_| model.clone());
+        self.model = model;
+        self.optimiser.moments = moments;
+        self.optimiser.time = steps;
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use glauber_descent::DescentError;
 use glauber_tokens::TokenError;
 
 /// What to do where weights are no numbers.
 pub(crate) const DIVERGED: &str = "its training has diverged, or the file is damaged: take another checkpoint";
+
+/// What to do where they are not there, or others.
+pub(crate) const UNFIT: &str = "expected what a network of this configuration or its training wrote: restore the file";
 
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -125,6 +129,21 @@ pub enum ImageError {
         /// The loss.
         loss: f64,
     },
+    /// Training refused.
+    #[error(transparent)]
+    Descent(DescentError),
+}
+
+impl From<DescentError> for ImageError {
+    fn from(error: DescentError) -> Self {
+        match error {
+            DescentError::Diverged { step, loss, .. } => Self::Diverged { step, loss },
+            DescentError::Io { path, source } => Self::Io { path, source },
+            DescentError::Malformed { path, found } => Self::malformed(&path, found, UNFIT),
+            DescentError::NotFinite { path, found } => Self::malformed(&path, found, DIVERGED),
+            other => Self::Descent(other),
+        }
+    }
 }
 
 impl ImageError {

@@ -28,10 +28,16 @@ pub mod import;
 mod model;
 mod pictures;
 mod quantiser;
-mod rng;
 mod storage;
 mod tokenizer;
 mod training;
+
+/// The streams of a seed, by what is drawn from them.
+mod streams {
+    pub const WEIGHTS: u64 = 0;
+    pub const DISCRIMINATOR: u64 = 1;
+    pub const CODEBOOK: u64 = 2;
+}
 
 pub use error::ImageError;
 pub use model::VqModel;

@@ -3,11 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use burn::module::Module;
 use burn::tensor::Device;
-use glauber_descent::DescentError;
+use glauber_descent::{load_module, save_module};
 
-use crate::error::DIVERGED;
 use crate::{ImageError, VqConfig, VqModel};
 
 const CONFIG: &str = "tokenizer.toml";
@@ -26,7 +24,7 @@ impl VqModel {
             let path = scratch.join(CONFIG);
             let text = toml::to_string(self.config()).map_err(|error| ImageError::malformed(&path, error, HINT))?;
             fs::write(&path, text).map_err(ImageError::io(&path))?;
-            save_module(&scratch.join(WEIGHTS), &self.network)
+            Ok(save_module(&scratch.join(WEIGHTS), &self.network)?)
         })
     }
 
@@ -40,28 +38,8 @@ impl VqModel {
         let text = fs::read_to_string(&path).map_err(ImageError::io(&path))?;
         let config: VqConfig = toml::from_str(&text).map_err(|error| ImageError::malformed(&path, error, HINT))?;
         let mut model = Self::zeros(&config, device)?;
-        load_module(&folder.join(WEIGHTS), &mut model.network, HINT)?;
+        load_module(&folder.join(WEIGHTS), &mut model.network)?;
         Ok(model)
-    }
-}
-
-/// Writes the weights of a module into a file of safetensors.
-pub(crate) fn save_module<M: Module>(path: &Path, module: &M) -> Result<(), ImageError> {
-    glauber_descent::save_module(path, module).map_err(|error| refused(path, error, HINT))
-}
-
-/// Reads the weights of a module of the same sizes.
-pub(crate) fn load_module<M: Module>(path: &Path, module: &mut M, hint: &'static str) -> Result<(), ImageError> {
-    fs::metadata(path).map_err(ImageError::io(path))?;
-    glauber_descent::load_module(path, module).map_err(|error| refused(path, error, hint))
-}
-
-fn refused(path: &Path, error: DescentError, hint: &'static str) -> ImageError {
-    match error {
-        DescentError::Io { path, source } => ImageError::io(&path)(source),
-        DescentError::Malformed { path, found } => ImageError::malformed(&path, found, hint),
-        DescentError::NotFinite { path, found } => ImageError::malformed(&path, found, DIVERGED),
-        other => ImageError::malformed(path, other, hint),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong with a run.
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use glauber_descent::DescentError;
@@ -106,6 +107,9 @@ impl From<DescentError> for RunError {
     /// What is on disk belongs to a checkpoint, which can be deleted.
     fn from(error: DescentError) -> Self {
         match error {
+            DescentError::Io { path, source } if source.kind() == ErrorKind::NotFound => {
+                Self::Damaged { path, found: "the file is missing".into(), hint: HINT }
+            }
             DescentError::Io { path, source } => Self::File { path, source },
             DescentError::Malformed { path, found } | DescentError::NotFinite { path, found } => {
                 Self::Damaged { path, found, hint: HINT }

@@ -337,8 +337,9 @@ impl Run {
 
     fn write(&self) -> Result<()> {
         let record = (&self.config, &self.state, self.evaluations.text.as_str());
-        let keep = self.config.train.keep_checkpoints;
-        checkpoint::save(&self.folder.checkpoint_folder(), record, &self.trainer, keep)?;
+        let folder = self.folder.checkpoint_folder();
+        checkpoint::save(&folder, self.state.step, record, |at| Ok(self.trainer.save(at)?))?;
+        checkpoint::remove_old(&folder, self.config.train.keep_checkpoints)?;
         self.folder.write_metrics(&self.title(), &self.evaluations)
     }
 }

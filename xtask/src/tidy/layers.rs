@@ -16,7 +16,10 @@ const LAYERS: [(&str, &[&str]); 23] = [
     ("glauber-fused", &[]),
     ("glauber-ranks", &[]),
     ("glauber-descent", &["glauber-fused", "glauber-ranks"]),
-    ("glauber-image", &["glauber-tokens", "glauber-files", "glauber-pixels", "glauber-fused", "glauber-descent"]),
+    (
+        "glauber-image",
+        &["glauber-tokens", "glauber-files", "glauber-chain", "glauber-pixels", "glauber-fused", "glauber-descent"],
+    ),
     (
         "glauber-fidelity",
         &["glauber-tokens", "glauber-files", "glauber-chain", "glauber-pixels", "glauber-fused", "glauber-descent"],

@@ -204,7 +204,7 @@ fn a_killed_run_resumes_to_the_same_numbers() {
     assert!(kills >= 2, "the run was over after {kills} kills: not a test");
     let read = |run: &str, file: &str| fs::read(at.join(run).join(file)).unwrap_or_else(|_| panic!("{run}/{file}"));
     let checkpoint = "checkpoints/step-00000060";
-    for file in ["weights.safetensors", "averages.f64", "discriminator.safetensors", "progress.toml"] {
+    for file in ["weights.safetensors", "averages.f64", "discriminator/weights.safetensors", "progress.toml"] {
         let file = format!("{checkpoint}/training/{file}");
         assert!(read("unbroken", &file) == read("broken", &file), "{file} differs after {kills} kills");
     }

@@ -7,7 +7,8 @@ use burn::nn::{Linear, LinearConfig};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use glauber_descent::{
-    Exchange, Optimiser, OptimiserConstants, ParamGroups, Replicas, UpdateRule, fingerprint, moving_average,
+    Course, DescentError, Exchange, Optimiser, OptimiserConstants, ParamGroups, Replicas, Settings, Stream,
+    TRAINER_FILES, Task, Trainer, UpdateRule, fingerprint, moving_average,
 };
 use glauber_ranks::{Alone, Ranks, Threads};
 
@@ -82,6 +83,58 @@ fn ranks_train_a_module_as_one_does() {
         for rank in ranks.collect::<Vec<_>>() {
             assert_eq!(rank.join().expect("a rank"), (losses.clone(), weights));
         }
+    });
+}
+
+/// The sums of rows are to be told.
+struct Sums;
+
+impl Task for Sums {
+    type Model = TwoLayers;
+    type Batch = Vec<f32>;
+    type Error = DescentError;
+
+    fn batch(&self, _: &TwoLayers, stream: Stream) -> Result<Vec<f32>, DescentError> {
+        Ok((0..3 * ROWS).map(|entry| (stream.number as f32 + 1.3 * entry as f32).sin()).collect())
+    }
+
+    fn loss(&self, module: &TwoLayers, rows: &Vec<f32>, device: &Device) -> Tensor<1> {
+        let x = Tensor::<2>::from_data(TensorData::new(rows.clone(), [ROWS, 3]), device);
+        let found = module.second.forward(module.first.forward(x.clone()).tanh());
+        (found - x.sum_dim(1)).square().mean()
+    }
+}
+
+#[test]
+fn a_trainer_without_an_average_steps_alike_and_goes_on_from_what_it_saved() {
+    let course = Course { peak: 0.02, warmup_steps: 2, steps: 6, minimum: 0.1 };
+    let begin = |average_decay| {
+        let (module, settings) = (TwoLayers::new(), Settings::new(course, 0));
+        let settings = Settings { average_decay, micro_batches: 2, ..settings };
+        Trainer::new(module.clone(), module.groups(), settings, &Device::flex(), 1)
+    };
+    let (mut plain, mut averaged) = (begin(None).with_threads(2), begin(Some(0.9)));
+    for step in 0..6 {
+        let found = plain.step(&Sums).unwrap();
+        assert_eq!(averaged.step_at(&Sums, course.rate(step)).unwrap(), found, "the rates of the course, given");
+    }
+    let weights = fingerprint(plain.model());
+    assert_eq!((fingerprint(plain.average()), fingerprint(averaged.model())), (weights, weights));
+    assert_ne!(fingerprint(averaged.average()), weights);
+
+    let folder = tempfile::tempdir().unwrap();
+    plain.save(folder.path()).unwrap();
+    assert!(!folder.path().join(TRAINER_FILES[1]).exists(), "there is no average to write");
+    assert!(matches!(begin(Some(0.9)).load(folder.path(), 6), Err(DescentError::Io { .. })));
+    let mut loaded = begin(None);
+    loaded.load(folder.path(), 6).unwrap();
+    assert_eq!(loaded.step(&Sums).unwrap(), plain.step(&Sums).unwrap());
+    assert_eq!(fingerprint(loaded.model()), fingerprint(plain.model()));
+    // A module changed otherwise is what the next step begins from.
+    loaded.set_model(TwoLayers::new());
+    assert_eq!(loaded.step_at(&Sums, 0.0).unwrap().loss, {
+        plain.restore(TwoLayers::new(), [TwoLayers::new(), TwoLayers::new()], 7);
+        plain.step(&Sums).unwrap().loss
     });
 }
 

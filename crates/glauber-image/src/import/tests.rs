@@ -10,8 +10,8 @@ use burn_store::{ModuleSnapshot, bridge};
 
 use super::naming::{DIFFUSERS, DIFFUSERS_OLD, Naming, TAMING};
 use super::{diffusers, tensors};
-use crate::rng::{HostRng, Purpose};
 use crate::{ImageError, LevelConfig, QuantiserConfig, VqConfig, VqModel};
+use glauber_chain::ChainRng;
 
 /// Three levels, two blocks each, attention at different levels of encoder and decoder, all widths different.
 fn deep() -> VqConfig {
@@ -47,7 +47,7 @@ fn tensors_of(model: &VqModel, naming: &Naming) -> BTreeMap<String, StoredTensor
 /// Different weights everywhere, norms and biases included.
 fn shaken(config: &VqConfig, seed: u64, device: &Device) -> VqModel {
     use burn::module::{Module, ModuleMapper, Param};
-    struct Shake(HostRng);
+    struct Shake(ChainRng);
     impl ModuleMapper for Shake {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
             let shape = param.shape();
@@ -56,7 +56,7 @@ fn shaken(config: &VqConfig, seed: u64, device: &Device) -> VqModel {
         }
     }
     let mut model = VqModel::zeros(config, device).unwrap();
-    model.network = model.network.map(&mut Shake(HostRng::new(seed, Purpose::Weights)));
+    model.network = model.network.map(&mut Shake(ChainRng::new(seed, 0)));
     model
 }
 

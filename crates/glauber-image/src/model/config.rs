@@ -1,5 +1,6 @@
 //! Sizes of an autoencoder.
 
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::{ImageError, QuantiserConfig};
@@ -53,6 +54,24 @@ pub struct VqConfig {
 }
 
 impl VqConfig {
+    /// That there are images `[batch, channel, height, width]`, and that they fit.
+    pub(crate) fn check_images(&self, images: &Tensor<4>) -> Result<(), ImageError> {
+        let [batch, channels, height, width] = images.dims();
+        let factor = self.factor();
+        let fits = |size: usize| size > 0 && size.is_multiple_of(factor);
+        if batch > 0 && channels == self.channels && fits(height) && fits(width) {
+            return Ok(());
+        }
+        Err(ImageError::Shape {
+            what: "images",
+            found: images.dims().to_vec(),
+            expected: format!(
+                "[batch, {}, height, width] with height and width multiples of {factor}, none of them 0",
+                self.channels
+            ),
+        })
+    }
+
     /// Image rows (columns) per token row (column).
     pub fn factor(&self) -> usize {
         1 << self.levels.len().saturating_sub(1)

@@ -3,15 +3,15 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
 
-use crate::rng::{HostRng, Purpose};
+use glauber_chain::ChainRng;
 
 /// Draws every kernel and the codebook; biases stay at zero, the scales of normalisations at one.
-pub(crate) fn draw_weights<M: Module>(module: M, seed: u64, purpose: Purpose) -> M {
-    module.map(&mut Draw { rng: HostRng::new(seed, purpose) })
+pub(crate) fn draw_weights<M: Module>(module: M, seed: u64, stream: u64) -> M {
+    module.map(&mut Draw { rng: ChainRng::new(seed, stream) })
 }
 
 struct Draw {
-    rng: HostRng,
+    rng: ChainRng,
 }
 
 impl ModuleMapper for Draw {

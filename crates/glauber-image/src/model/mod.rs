@@ -10,8 +10,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Int, Tensor};
 
 use crate::quantiser::{Quantised, Quantiser};
-use crate::rng::Purpose;
-use crate::{ImageError, VqConfig};
+use crate::{ImageError, VqConfig, streams};
 
 use coders::{Decoder, Encoder};
 use layers::{convolution, convolve};
@@ -89,7 +88,7 @@ fn by_channel(codes: Tensor<2>, [batch, rows, columns]: [usize; 3]) -> Tensor<4>
 /// [`VqConfig::factor`].
 #[derive(Debug, Clone)]
 pub struct VqModel {
-    config: VqConfig,
+    pub(crate) config: VqConfig,
     pub(crate) network: VqNetwork,
 }
 
@@ -100,7 +99,7 @@ impl VqModel {
     /// [`ImageError::Setting`] when the configuration does not hold together.
     pub fn new(config: &VqConfig, seed: u64, device: &Device) -> Result<Self, ImageError> {
         let mut model = Self::zeros(config, device)?;
-        model.network = initialise::draw_weights(model.network, seed, Purpose::Weights);
+        model.network = initialise::draw_weights(model.network, seed, streams::WEIGHTS);
         Ok(model)
     }
 
@@ -125,7 +124,7 @@ impl VqModel {
     /// # Errors
     /// [`ImageError::Shape`] when there is no image, or channels, height or width do not fit the configuration.
     pub fn latents(&self, images: Tensor<4>) -> Result<Tensor<4>, ImageError> {
-        self.check_images(&images)?;
+        self.config.check_images(&images)?;
         Ok(self.network.latents(images))
     }
 
@@ -171,22 +170,5 @@ impl VqModel {
         }
         let codes = self.network.quantiser.codes(indices.reshape([batch * rows * columns]));
         Ok(self.network.images(by_channel(codes, [batch, rows, columns])))
-    }
-
-    pub(crate) fn check_images(&self, images: &Tensor<4>) -> Result<(), ImageError> {
-        let [batch, channels, height, width] = images.dims();
-        let factor = self.config.factor();
-        let fits = |size: usize| size > 0 && size.is_multiple_of(factor);
-        if batch > 0 && channels == self.config.channels && fits(height) && fits(width) {
-            return Ok(());
-        }
-        Err(ImageError::Shape {
-            what: "images",
-            found: images.dims().to_vec(),
-            expected: format!(
-                "[batch, {}, height, width] with height and width multiples of {factor}, none of them 0",
-                self.config.channels
-            ),
-        })
     }
 }

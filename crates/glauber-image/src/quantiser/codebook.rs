@@ -63,10 +63,10 @@ impl Codebook {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::{HostRng, Purpose};
     use burn::tensor::TensorData;
+    use glauber_chain::ChainRng;
 
-    fn random(rng: &mut HostRng, rows: usize, columns: usize) -> Vec<f32> {
+    fn random(rng: &mut ChainRng, rows: usize, columns: usize) -> Vec<f32> {
         (0..rows * columns).map(|_| (2.0 * rng.uniform() - 1.0) as f32).collect()
     }
 
@@ -80,7 +80,7 @@ mod tests {
     fn the_search_in_chunks_finds_the_nearest_entries() {
         let device = Device::flex();
         let (entries, dim, positions) = (1 << 14, 4, 600);
-        let mut rng = HostRng::new(3, Purpose::Codebook);
+        let mut rng = ChainRng::new(3, 2);
         let table = random(&mut rng, entries, dim);
         let latents = random(&mut rng, positions, dim);
         assert!(positions * entries > 2 * SCORES_AT_A_TIME, "several chunks");

@@ -1,8 +1,9 @@
 //! Codebook entries as moving averages of the latents they stand for, on the host in f64
 //! (van den Oord et al., "Neural Discrete Representation Learning", 2017, appendix A.1).
 
+use glauber_chain::ChainRng;
+
 use super::draws::draw_latents;
-use crate::rng::HostRng;
 
 /// Moving averages of how often each entry is used a batch, and of the sum of its latents.
 pub(crate) struct CodebookAverages {
@@ -46,7 +47,7 @@ impl CodebookAverages {
     /// Takes a batch in: its latents `[position, dimension]` and the entries they were given.
     ///
     /// Gives the new table `[entry, dimension]`, and how many dead entries were moved to latents of the batch.
-    pub fn update(&mut self, latents: &[f32], indices: &[usize], rng: &mut HostRng) -> (Vec<f32>, usize) {
+    pub fn update(&mut self, latents: &[f32], indices: &[usize], rng: &mut ChainRng) -> (Vec<f32>, usize) {
         let fresh = 1.0 - self.decay;
         self.counts.iter_mut().for_each(|count| *count *= self.decay);
         self.sums.iter_mut().for_each(|sum| *sum *= self.decay);
@@ -61,7 +62,7 @@ impl CodebookAverages {
     }
 
     /// Moves the dead entries to latents of the batch.
-    fn revive(&mut self, latents: &[f32], positions: usize, rng: &mut HostRng) -> usize {
+    fn revive(&mut self, latents: &[f32], positions: usize, rng: &mut ChainRng) -> usize {
         let use_each = positions as f64 / self.counts.len() as f64;
         // An entry never used has nothing to average when the decay is 0.
         let is_dead = |count: f64| count < self.revive_below * use_each || count <= 0.0;
@@ -82,12 +83,11 @@ impl CodebookAverages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::Purpose;
 
     #[test]
     fn entries_move_to_the_mean_of_their_latents() {
         let mut averages = CodebookAverages::new(&[0.0, 10.0], 1, 4, [0.5, 0.0]);
-        let mut rng = HostRng::new(1, Purpose::Codebook);
+        let mut rng = ChainRng::new(1, 2);
         let (table, revived) = averages.update(&[1.0, 3.0, 2.0, 8.0], &[0, 0, 0, 1], &mut rng);
         // Entry 0: count 0.5 · 2 + 0.5 · 3, sum 0.5 · 0 + 0.5 · 6. Entry 1: count 0.5 · 2 + 0.5, sum 0.5 · 20 + 0.5 · 8.
         assert_eq!(table, [3.0 / 2.5, (14.0f64 / 1.5) as f32]);
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_dead_entry_is_moved_to_a_latent_of_the_batch() {
         let mut averages = CodebookAverages::new(&[0.0, 0.0, 5.0, 5.0], 2, 4, [0.5, 0.1]);
-        let mut rng = HostRng::new(1, Purpose::Codebook);
+        let mut rng = ChainRng::new(1, 2);
         let latents = [1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0];
         let mut steps = 0;
         let table = loop {
@@ -123,7 +123,7 @@ mod tests {
         // Two positions for eight entries, of which seven are never used.
         let table: Vec<f32> = (0..8).map(|entry| 100.0 * entry as f32).collect();
         let mut averages = CodebookAverages::new(&table, 1, 2, [0.5, 0.5]);
-        let mut rng = HostRng::new(1, Purpose::Codebook);
+        let mut rng = ChainRng::new(1, 2);
         averages.update(&[1.0, 2.0], &[0, 0], &mut rng);
         let (table, revived) = averages.update(&[1.0, 2.0], &[0, 0], &mut rng);
         assert_eq!(revived, 7);

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::model::initialise::draw_weights;
 use crate::model::layers::{convolve, group_norm};
-use crate::rng::Purpose;
+use crate::streams;
 
 use super::DiscriminatorConfig;
 
@@ -45,7 +45,7 @@ impl Discriminator {
             norms: (1..=config.halvings).map(|at| group_norm(GROUPS, width(at), device)).collect(),
             last: convolution(1, [width(config.halvings), 1]),
         };
-        draw_weights(discriminator, seed, Purpose::Discriminator)
+        draw_weights(discriminator, seed, streams::DISCRIMINATOR)
     }
 
     /// Images `[batch, channel, height, width]` to verdicts `[batch, 1, row, column]`.

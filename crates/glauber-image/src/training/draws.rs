@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::rng::HostRng;
+use glauber_chain::ChainRng;
 
 /// Noise on latents that are drawn again, as a part of their standard deviation.
 const NOISE: f64 = 0.01;
@@ -11,7 +11,7 @@ const NOISE: f64 = 0.01;
 ///
 /// Of two equal entries the second is never nearest to anything. A latent that was drawn already, at this position or at another, is
 /// therefore moved a little, uniformly by up to a hundredth of the latents' standard deviation a dimension.
-pub(super) fn draw_latents(latents: &[f32], dim: usize, count: usize, rng: &mut HostRng) -> Vec<f32> {
+pub(super) fn draw_latents(latents: &[f32], dim: usize, count: usize, rng: &mut ChainRng) -> Vec<f32> {
     let positions = latents.len() / dim;
     let scale = NOISE * spread(latents, dim);
     let mut places: Vec<usize> = (0..positions).collect();
@@ -43,7 +43,6 @@ fn spread(latents: &[f32], dim: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rng::Purpose;
 
     fn distinct(rows: &[f32], dim: usize) -> usize {
         rows.chunks_exact(dim)
@@ -56,7 +55,7 @@ mod tests {
     fn every_latent_is_drawn_before_one_is_drawn_again() {
         let latents: Vec<f32> = (0..12).map(|x| x as f32).collect();
         for seed in 0..20 {
-            let mut rng = HostRng::new(seed, Purpose::Codebook);
+            let mut rng = ChainRng::new(seed, 2);
             let mut all = draw_latents(&latents, 2, 6, &mut rng);
             all.sort_unstable_by(f32::total_cmp);
             assert_eq!(all, latents);
@@ -70,7 +69,7 @@ mod tests {
 
     #[test]
     fn equal_latents_become_different_entries() {
-        let mut rng = HostRng::new(1, Purpose::Codebook);
+        let mut rng = ChainRng::new(1, 2);
         for latents in [vec![3.0; 8], vec![0.0; 8], vec![1.0, 1.0, 1.0, 1.0, 5.0, 5.0, 1.0, 1.0]] {
             assert_eq!(distinct(&draw_latents(&latents, 2, 4, &mut rng), 2), 4);
         }

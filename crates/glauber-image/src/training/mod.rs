@@ -2,11 +2,11 @@
 
 mod averages;
 mod config;
-mod descent;
 mod discriminator;
 mod draws;
-mod pass;
+mod legacy;
 mod state;
+mod tasks;
 mod trainer;
 mod usage;
 

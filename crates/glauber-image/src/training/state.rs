@@ -4,29 +4,23 @@ use std::fs;
 use std::path::Path;
 
 use burn::module::Module;
-use burn::optim::{ModuleOptimizer, OptimizerRecord};
-use burn::tensor::{Bytes, Device};
-use burn_store::bridge;
-use burn_store::burn_pack::Reader;
-use glauber_fused::finite;
+use burn::tensor::Device;
+use glauber_chain::{ChainRng, ChainRngState};
+use glauber_descent::{TRAINER_FILES, Trainer};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DIVERGED;
-use crate::rng::{HostRng, Purpose};
-use crate::storage::{load_module, save_module, write_folder};
+use crate::storage::write_folder;
 use crate::{ImageError, VqConfig, VqModel};
 
+use super::TokenizerTrainConfig;
 use super::averages::CodebookAverages;
+use super::legacy::{self, Files};
 use super::trainer::TokenizerTrainer;
-use super::{TokenizerTrainConfig, descent};
 
 const PROGRESS: &str = "progress.toml";
-const WEIGHTS: &str = "weights.safetensors";
-const MOMENTS: &str = "moments.bpk";
 const AVERAGES: &str = "averages.f64";
-const OPPONENT: &str = "discriminator.safetensors";
-const OPPONENT_MOMENTS: &str = "discriminator-moments.bpk";
-const NAMES: [&str; 6] = [PROGRESS, WEIGHTS, MOMENTS, AVERAGES, OPPONENT, OPPONENT_MOMENTS];
+const OPPONENT: &str = "discriminator";
 const HINT: &str = "expected the folder of a training as `TokenizerTrainer::save` writes it, of the same configuration";
 
 /// Where a training stands.
@@ -50,25 +44,27 @@ impl TokenizerTrainer {
     /// # Errors
     /// [`ImageError::Io`] when a file cannot be written, or a folder of this name is there that holds anything but a training.
     pub fn save(&self, folder: &Path) -> Result<(), ImageError> {
-        write_folder(folder, &NAMES, |scratch| {
-            let progress = Progress { step: self.step, words: self.rng.words(), averages: self.averages.is_some() };
+        let Files { weights, moments, .. } = legacy::OPPONENT;
+        let names =
+            [&TRAINER_FILES[..], &[PROGRESS, AVERAGES, OPPONENT, legacy::AUTOENCODER.moments, weights, moments]];
+        write_folder(folder, &names.concat(), |scratch| {
+            let words = self.rng.state().word_pos;
+            let progress = Progress { step: self.steps(), words, averages: self.averages.is_some() };
             let path = scratch.join(PROGRESS);
             let text = toml::to_string(&progress).map_err(|error| ImageError::malformed(&path, error, HINT))?;
             fs::write(&path, text).map_err(ImageError::io(&path))?;
-            save_module(&scratch.join(WEIGHTS), &self.network.valid())?;
-            save_moments(&scratch.join(MOMENTS), &self.optimiser)?;
+            self.trainer.save(scratch)?;
             if let Some(averages) = &self.averages {
                 let path = scratch.join(AVERAGES);
                 let bytes: Vec<u8> = averages.numbers().into_iter().flat_map(f64::to_le_bytes).collect();
                 fs::write(&path, bytes).map_err(ImageError::io(&path))?;
             }
-            match &self.opponent {
-                Some(opponent) => {
-                    save_module(&scratch.join(OPPONENT), &opponent.network.valid())?;
-                    save_moments(&scratch.join(OPPONENT_MOMENTS), &opponent.optimiser)
-                }
-                None => Ok(()),
+            if let Some(opponent) = &self.opponent {
+                let path = scratch.join(OPPONENT);
+                fs::create_dir(&path).map_err(ImageError::io(&path))?;
+                opponent.save(&path)?;
             }
+            Ok(())
         })
     }
 
@@ -88,43 +84,33 @@ impl TokenizerTrainer {
     ) -> Result<Self, ImageError> {
         let path = folder.join(PROGRESS);
         let text = fs::read_to_string(&path).map_err(ImageError::io(&path))?;
-        let progress: Progress = toml::from_str(&text).map_err(|error| ImageError::malformed(&path, error, HINT))?;
-        let mut model = VqModel::zeros(sizes, device)?;
-        load_module(&folder.join(WEIGHTS), &mut model.network, HINT)?;
-        let mut trainer = Self::new(model, config, seed, device)?;
-        trainer.optimiser = load_moments(&folder.join(MOMENTS), config)?;
-        if progress.averages {
+        let Progress { step, words, averages } =
+            toml::from_str(&text).map_err(|error| ImageError::malformed(&path, error, HINT))?;
+        let mut trainer = Self::new(VqModel::zeros(sizes, device)?, config, seed, device)?;
+        load(&mut trainer.trainer, step, folder, "", &legacy::AUTOENCODER)?;
+        if let Some((opponent, config)) = trainer.opponent.as_mut().zip(config.discriminator.as_ref()) {
+            load(opponent, step.saturating_sub(config.begin), folder, OPPONENT, &legacy::OPPONENT)?;
+        }
+        if averages {
             trainer.averages = Some(load_averages(&folder.join(AVERAGES), sizes, config)?);
         }
-        if let Some(opponent) = &mut trainer.opponent {
-            let mut network = opponent.network.valid();
-            load_module(&folder.join(OPPONENT), &mut network, HINT)?;
-            opponent.network = descent::numbered(network, super::trainer::OPPONENT).train();
-            opponent.optimiser = load_moments(&folder.join(OPPONENT_MOMENTS), config)?;
-        }
-        trainer.rng = HostRng::at(seed, Purpose::Codebook, progress.words);
-        trainer.step = progress.step;
+        trainer.rng = ChainRng::from_state(ChainRngState { word_pos: words, ..trainer.rng.state() });
         Ok(trainer)
     }
 }
 
-fn save_moments(path: &Path, optimiser: &ModuleOptimizer) -> Result<(), ImageError> {
-    let bytes = optimiser.into_bytes().map_err(|error| ImageError::malformed(path, format!("{error:?}"), HINT))?;
-    fs::write(path, &*bytes).map_err(ImageError::io(path))
-}
-
-fn load_moments(path: &Path, config: &TokenizerTrainConfig) -> Result<ModuleOptimizer, ImageError> {
-    let bytes = fs::read(path).map_err(ImageError::io(path))?;
-    let bytes = Bytes::from_bytes_vec(bytes);
-    let read = Reader::from_bytes(bytes.clone()).and_then(Reader::into_tensors);
-    for stored in read.map_err(|error| ImageError::malformed(path, error, HINT))? {
-        let name = stored.name.clone();
-        let data = bridge::into_data(stored).map_err(|error| ImageError::malformed(path, error, HINT))?;
-        finite(&name, data).map_err(|error| ImageError::malformed(path, error, DIVERGED))?;
+/// Reads a trainer from its folder in that of the training, or from the files of an earlier program.
+fn load<M: Module + Sync>(
+    trainer: &mut Trainer<M>,
+    steps: usize,
+    folder: &Path,
+    own: &str,
+    earlier: &Files,
+) -> Result<(), ImageError> {
+    match folder.join(earlier.moments).is_file() {
+        true => legacy::load(trainer, steps, folder, earlier),
+        false => Ok(trainer.load(&folder.join(own), steps)?),
     }
-    let record = OptimizerRecord::from_bytes(bytes);
-    let record = record.map_err(|error| ImageError::malformed(path, format!("{error:?}"), HINT))?;
-    Ok(descent::adam(config).load_record(record))
 }
 
 fn load_averages(path: &Path, sizes: &VqConfig, config: &TokenizerTrainConfig) -> Result<CodebookAverages, ImageError> {

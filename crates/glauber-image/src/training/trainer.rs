@@ -1,24 +1,18 @@
 //! One step at a time.
 
-use burn::module::Module;
-use burn::optim::ModuleOptimizer;
 use burn::tensor::{Device, Tensor, TensorData};
-use glauber_descent::{Lanes, mean_gradients};
+use glauber_chain::ChainRng;
+use glauber_descent::{Course, Trainer};
 
 use crate::model::VqNetwork;
 use crate::quantiser::Quantiser;
-use crate::rng::{HostRng, Purpose};
-use crate::{ImageError, VqModel};
+use crate::{ImageError, VqConfig, VqModel, streams};
 
 use super::averages::CodebookAverages;
-use super::descent::{adam, numbered, warmth};
 use super::discriminator::Discriminator;
 use super::draws::draw_latents;
-use super::pass::{Objective, Pass, host_latents};
+use super::tasks::{Autoencoding, Found, Judging, host_latents};
 use super::{CodebookUsage, DiscriminatorConfig, TokenizerTrainConfig};
-
-/// Where the numbers of the discriminator's parameters begin.
-pub(super) const OPPONENT: u64 = 1 << 32;
 
 /// What a step found, before it changed any weight.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,13 +37,6 @@ pub struct TokenizerLosses {
     pub usage: CodebookUsage,
 }
 
-/// A discriminator and what trains it.
-pub(super) struct Opponent {
-    pub config: DiscriminatorConfig,
-    pub network: Discriminator,
-    pub optimiser: ModuleOptimizer,
-}
-
 /// Trains an autoencoder.
 ///
 /// The loss is `absolute · |x − y| + square · (x − y)² + commitment · ‖z − e‖²`, means over all numbers, and the discriminator's verdict once
@@ -58,16 +45,11 @@ pub(super) struct Opponent {
 /// [`save`](Self::save) and [`resume`](Self::resume) carry a training over to another process.
 pub struct TokenizerTrainer {
     pub(super) config: TokenizerTrainConfig,
-    pub(super) model: VqModel,
-    /// The model's network, gradients on.
-    pub(super) network: VqNetwork,
-    pub(super) optimiser: ModuleOptimizer,
+    sizes: VqConfig,
+    pub(super) trainer: Trainer<VqNetwork>,
+    pub(super) opponent: Option<Trainer<Discriminator>>,
     pub(super) averages: Option<CodebookAverages>,
-    pub(super) opponent: Option<Opponent>,
-    pub(super) rng: HostRng,
-    lanes: Lanes,
-    device: Device,
-    pub(super) step: usize,
+    pub(super) rng: ChainRng,
 }
 
 impl TokenizerTrainer {
@@ -79,107 +61,86 @@ impl TokenizerTrainer {
     /// [`ImageError::Setting`] when a number is out of range, or the model's images have other channels out than in.
     pub fn new(model: VqModel, config: &TokenizerTrainConfig, seed: u64, device: &Device) -> Result<Self, ImageError> {
         config.validate()?;
-        let sizes = model.config();
+        let VqModel { config: sizes, network } = model;
         if sizes.channels != sizes.out_channels {
             let expected = format!("`channels` = {}, to compare images with reconstructions", sizes.channels);
             return Err(ImageError::setting("out_channels", sizes.out_channels, expected));
         }
-        let opponent = config.discriminator.as_ref().map(|opponent| Opponent {
-            config: opponent.clone(),
-            network: numbered(Discriminator::new(opponent, sizes.channels, seed, device), OPPONENT).train(),
-            optimiser: adam(config),
-        });
+        let opponent = |of: &DiscriminatorConfig| Discriminator::new(of, sizes.channels, seed, device);
         Ok(Self {
             config: config.clone(),
-            network: numbered(model.network.clone(), 0).train(),
-            model,
-            optimiser: adam(config),
+            trainer: config.trainer(network, device),
+            opponent: config.discriminator.as_ref().map(|of| config.trainer(opponent(of), device)),
+            sizes,
             averages: None,
-            opponent,
-            rng: HostRng::new(seed, Purpose::Codebook),
-            lanes: Lanes::new(1),
-            device: device.clone(),
-            step: 0,
+            rng: ChainRng::new(seed, streams::CODEBOOK),
         })
     }
 
     /// Computes up to `threads` micro-batches side by side. The result does not depend on it.
     #[must_use]
-    pub fn with_threads(mut self, threads: usize) -> Self {
-        self.lanes = Lanes::new(threads.min(self.config.micro_batches));
-        self
+    pub fn with_threads(self, threads: usize) -> Self {
+        let opponent = self.opponent.map(|opponent| opponent.with_threads(threads));
+        Self { trainer: self.trainer.with_threads(threads), opponent, ..self }
     }
 
     /// The same, but for the rate: from here on it takes the course that it has in a training of so many steps from the beginning.
     #[must_use]
     pub fn of_steps(mut self, steps: usize) -> Self {
         self.config.steps = steps;
+        self.trainer.set_steps(steps);
         self
     }
 
     /// The autoencoder as it stands, on the plain device.
     pub fn model(&self) -> VqModel {
-        let mut model = self.model.clone();
-        model.network = self.network.valid();
-        model
+        VqModel { config: self.sizes.clone(), network: self.trainer.model().clone() }
     }
 
     /// Steps done.
     pub fn steps(&self) -> usize {
-        self.step
+        self.trainer.steps()
     }
 
     /// One step on a batch of images `[batch, channel, height, width]`, −1..1.
     ///
     /// # Errors
     /// [`ImageError::Shape`] when the images do not fit the model, are too small for the discriminator, or cannot be divided into
-    /// `micro_batches`; [`ImageError::Diverged`] when the loss is no longer a number, no weight changed.
+    /// `micro_batches`; [`ImageError::Diverged`] when a loss is no longer a number: what it is the loss of has not changed.
     pub fn step(&mut self, images: Tensor<4>) -> Result<TokenizerLosses, ImageError> {
         self.check(&images)?;
-        let images = images.inner().to_device(&self.device);
-        if self.step == 0 && self.config.fresh_codebook {
+        let images = images.inner().to_device(self.trainer.device());
+        let step = self.steps();
+        if step == 0 && self.config.fresh_codebook {
             self.draw_codebook(&images);
         }
-        let opponent = self.opponent.as_ref().filter(|opponent| self.step >= opponent.config.begin);
-        let parts = images.chunk(self.config.micro_batches, 0);
-        let pass = |images| Objective::new(&self.config, &self.network, opponent).pass(images);
-        let passes = self.lanes.run(parts, &pass);
-        let mut losses = summary(self.step, &passes);
-        let others = losses.discriminator.unwrap_or(0.0);
-        if !(losses.total + others).is_finite() {
-            return Err(ImageError::Diverged { step: self.step, loss: losses.total + others });
+        let opponent = self.config.discriminator.as_ref().zip(self.opponent.as_mut());
+        let opponent = opponent.filter(|(config, _)| step >= config.begin);
+        let judge = opponent.as_ref().map(|(config, opponent)| (*config, opponent.model()));
+        let task = Autoencoding::new(&self.config, images.chunk(self.config.micro_batches, 0), judge);
+        let total = self.trainer.step(&task)?.loss;
+        let mut found = task.found();
+        let mut losses = summary(step, total, &found);
+        if let Some((config, opponent)) = opponent {
+            let course = Course { peak: config.learning_rate, ..self.trainer.settings().course };
+            let task = Judging(found.iter().map(|part| part.pair.clone()).collect());
+            // It counts its own steps, from when it began.
+            let judged = opponent.step_at(&task, course.rate(step)).map_err(|error| match error {
+                ImageError::Diverged { loss, .. } => ImageError::Diverged { step, loss },
+                other => other,
+            });
+            losses.discriminator = Some(judged?.loss);
         }
-        losses.usage = self.learn(passes);
-        self.step += 1;
+        let latents: Vec<f32> = found.iter_mut().flat_map(|part| std::mem::take(&mut part.latents)).collect();
+        let indices: Vec<usize> = found.into_iter().flat_map(|part| part.indices).collect();
+        let revived = self.follow(&latents, &indices);
+        losses.usage = CodebookUsage { revived, ..CodebookUsage::of(indices, self.sizes.vocab_size()) };
         Ok(losses)
     }
 
-    /// Moves all weights by what the micro-batches found.
-    fn learn(&mut self, passes: Vec<Pass>) -> CodebookUsage {
-        let warmth = warmth(&self.config, self.step);
-        let (mut gradients, mut adversaries) = (Vec::new(), Vec::new());
-        let (mut latents, mut indices) = (Vec::new(), Vec::new());
-        for pass in passes {
-            gradients.push(pass.gradients);
-            adversaries.extend(pass.adversary.map(|adversary| adversary.gradients));
-            latents.extend(pass.latents);
-            indices.extend(pass.indices);
-        }
-        let parts = gradients.len() as f64;
-        let gradients = mean_gradients(&self.network, gradients, parts);
-        self.network = self.optimiser.step(self.config.learning_rate * warmth, self.network.clone(), gradients);
-        let revived = self.follow(&latents, &indices);
-        if let Some(opponent) = self.opponent.as_mut().filter(|_| !adversaries.is_empty()) {
-            let gradients = mean_gradients(&opponent.network, adversaries, parts);
-            let rate = opponent.config.learning_rate * warmth;
-            opponent.network = opponent.optimiser.step(rate, opponent.network.clone(), gradients);
-        }
-        CodebookUsage { revived, ..CodebookUsage::of(indices, self.model.config().vocab_size()) }
-    }
-
     fn check(&self, images: &Tensor<4>) -> Result<(), ImageError> {
-        self.model.check_images(images)?;
-        let smallest = self.opponent.as_ref().map_or(0, |opponent| opponent.config.smallest_image());
+        self.sizes.check_images(images)?;
+        let smallest = self.config.discriminator.as_ref().map_or(0, DiscriminatorConfig::smallest_image);
         let [batch, channels, height, width] = images.dims();
         let refused = |expected: String| ImageError::Shape { what: "images", found: images.dims().to_vec(), expected };
         if height.min(width) < smallest {
@@ -196,25 +157,28 @@ impl TokenizerTrainer {
 
     /// Entries drawn from the latents of a batch.
     fn draw_codebook(&mut self, images: &Tensor<4>) {
-        let Quantiser::Codebook(codebook) = &self.network.quantiser else {
+        let network = self.trainer.model();
+        let Quantiser::Codebook(codebook) = &network.quantiser else {
             return;
         };
         let [entries, dim] = codebook.table().dims();
-        let latents = host_latents(self.network.valid().latents(images.clone()));
+        let latents = host_latents(network.latents(images.clone()));
         let table = draw_latents(&latents, dim, entries, &mut self.rng);
         self.set_table(table);
     }
 
     fn set_table(&mut self, values: Vec<f32>) {
-        if let Quantiser::Codebook(codebook) = &mut self.network.quantiser {
+        let mut network = self.trainer.model().clone();
+        if let Quantiser::Codebook(codebook) = &mut network.quantiser {
             let replace = |old: Tensor<2>| Tensor::from_data(TensorData::new(values, old.dims()), &old.device());
             codebook.table = codebook.table.clone().map(replace);
+            self.trainer.set_model(network);
         }
     }
 
     /// Moves a codebook's entries towards their latents `[position, dimension]`; gives the number of dead ones revived.
     fn follow(&mut self, latents: &[f32], indices: &[usize]) -> usize {
-        let Quantiser::Codebook(codebook) = &self.network.quantiser else {
+        let Quantiser::Codebook(codebook) = &self.trainer.model().quantiser else {
             return 0;
         };
         let averages = self.averages.get_or_insert_with(|| {
@@ -228,23 +192,20 @@ impl TokenizerTrainer {
     }
 }
 
-/// The means over micro-batches; the usage is still to be told.
-fn summary(step: usize, passes: &[Pass]) -> TokenizerLosses {
-    let count = passes.len() as f64;
-    let mean = |value: &dyn Fn(&Pass) -> f64| passes.iter().map(value).sum::<f64>() / count;
-    let judged = passes.iter().all(|pass| pass.adversary.is_some());
-    let of_judges = |value: &dyn Fn(&super::pass::Adversary) -> f64| {
-        judged.then(|| mean(&|pass| pass.adversary.as_ref().map_or(0.0, value)))
-    };
+/// The means over micro-batches; the discriminator's loss and the usage are still to be told.
+fn summary(step: usize, total: f64, found: &[Found]) -> TokenizerLosses {
+    let mean = |value: &dyn Fn(&Found) -> f64| found.iter().map(value).sum::<f64>() / found.len() as f64;
+    let judged = found.iter().all(|part| part.verdict.is_some());
+    let of_verdicts = |at: usize| judged.then(|| mean(&|part| part.verdict.map_or(0.0, |verdict| verdict[at])));
     TokenizerLosses {
         step,
-        absolute: mean(&|pass| pass.absolute),
-        square: mean(&|pass| pass.square),
-        commitment: mean(&|pass| pass.commitment),
-        adversarial: of_judges(&|adversary| adversary.verdict),
-        adversarial_weight: of_judges(&|adversary| adversary.weight),
-        discriminator: of_judges(&|adversary| adversary.loss),
-        total: mean(&|pass| pass.total),
+        absolute: mean(&|part| part.absolute),
+        square: mean(&|part| part.square),
+        commitment: mean(&|part| part.commitment),
+        adversarial: of_verdicts(0),
+        adversarial_weight: of_verdicts(1),
+        discriminator: None,
+        total,
         usage: CodebookUsage { distinct: 0, perplexity: 1.0, revived: 0 },
     }
 }

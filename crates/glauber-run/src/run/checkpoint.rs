@@ -1,15 +1,13 @@
-//! Checkpoints: a folder of safetensors, where the run stands and how it was trained, complete or absent.
+//! Checkpoints: a folder that holds a training, where its run stands and how it was trained, complete or absent.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use burn::module::Module;
+use glauber_files::{remove_folder, remove_unfinished, write_folder};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use glauber_descent::Trainer;
-use glauber_files::{remove_folder, remove_unfinished, write_folder};
-
-use crate::{RunConfig, RunError};
+use crate::RunError;
 
 const CONFIG: &str = "config.toml";
 const STATE: &str = "state.toml";
@@ -67,16 +65,29 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<CheckpointInfo>, RunError> {
     Ok(found)
 }
 
-/// Writes a checkpoint whole, and removes all but the last `keep`.
-pub(crate) fn save<M: Module + Sync>(
+/// Writes a checkpoint whole: configuration, where the run stands, its evaluations, and what `write` adds.
+pub(crate) fn save(
     folder: &Path,
-    (config, state, metrics): (&RunConfig, &TrainingState, &str),
-    trainer: &Trainer<M>,
-    keep: usize,
+    step: usize,
+    (config, state, metrics): (&impl Serialize, &impl Serialize, &str),
+    write: impl FnOnce(&Path) -> Result<(), RunError>,
 ) -> Result<(), RunError> {
     fs::create_dir_all(folder).and_then(|()| remove_unfinished(folder)).map_err(RunError::file(folder))?;
-    let finished = folder.join(format!("{PREFIX}{:08}", state.step));
-    write_folder(&finished, |error| RunError::file(&finished)(error), |at| write(at, config, state, metrics, trainer))?;
+    let finished = folder.join(format!("{PREFIX}{step:08}"));
+    let refused = |error| RunError::file(&finished)(error);
+    write_folder(&finished, refused, |at| {
+        let texts = [(CONFIG, toml::to_string(config)), (STATE, toml::to_string(state)), (METRICS, Ok(metrics.into()))];
+        for (name, text) in texts {
+            let path = at.join(name);
+            fs::write(&path, text.map_err(|error| malformed(&path, error))?).map_err(RunError::file(&path))?;
+        }
+        write(at)
+    })
+}
+
+/// Removes all but the last `keep`, and what a kill has left of others.
+pub(crate) fn remove_old(folder: &Path, keep: usize) -> Result<(), RunError> {
+    remove_unfinished(folder).map_err(RunError::file(folder))?;
     let all = list(folder)?;
     for old in &all[..all.len().saturating_sub(keep.max(1))] {
         remove_folder(&old.path).map_err(RunError::file(&old.path))?;
@@ -84,28 +95,8 @@ pub(crate) fn save<M: Module + Sync>(
     Ok(())
 }
 
-fn write<M: Module + Sync>(
-    folder: &Path,
-    config: &RunConfig,
-    state: &TrainingState,
-    metrics: &str,
-    trainer: &Trainer<M>,
-) -> Result<(), RunError> {
-    let refused = |name: &'static str| move |error: toml::ser::Error| malformed(&folder.join(name), error);
-    let texts = [
-        (CONFIG, toml::to_string(config).map_err(refused(CONFIG))?),
-        (STATE, toml::to_string(state).map_err(refused(STATE))?),
-        (METRICS, metrics.to_owned()),
-    ];
-    for (name, text) in texts {
-        let path = folder.join(name);
-        fs::write(&path, text).map_err(RunError::file(&path))?;
-    }
-    Ok(trainer.save(folder)?)
-}
-
 /// Where the run stood at the newest checkpoint that tells, with those after it whose state is torn; none where there is no checkpoint.
-pub(crate) fn newest(folder: &Path) -> Result<Option<Newest>, RunError> {
+pub(crate) fn newest<S: DeserializeOwned>(folder: &Path) -> Result<Option<Newest<S>>, RunError> {
     let mut torn = Vec::new();
     for checkpoint in list(folder)?.into_iter().rev() {
         match load_state(&checkpoint.path) {
@@ -118,9 +109,9 @@ pub(crate) fn newest(folder: &Path) -> Result<Option<Newest>, RunError> {
 }
 
 /// The checkpoint that a run goes on from.
-pub(crate) struct Newest {
+pub(crate) struct Newest<S> {
     pub path: PathBuf,
-    pub state: TrainingState,
+    pub state: S,
     /// Those after it that cannot be read.
     pub torn: Vec<(CheckpointInfo, RunError)>,
 }
@@ -133,7 +124,7 @@ pub(crate) fn set_aside(checkpoint: &CheckpointInfo) -> Result<(), RunError> {
 }
 
 /// The configuration that a checkpoint was trained with; none where it is from a program that did not write it down.
-pub(crate) fn load_config(checkpoint: &Path) -> Result<Option<RunConfig>, RunError> {
+pub(crate) fn load_config<C: DeserializeOwned>(checkpoint: &Path) -> Result<Option<C>, RunError> {
     let path = checkpoint.join(CONFIG);
     match fs::read_to_string(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -145,7 +136,7 @@ pub(crate) fn load_config(checkpoint: &Path) -> Result<Option<RunConfig>, RunErr
 }
 
 /// Reads where the run stood.
-fn load_state(checkpoint: &Path) -> Result<TrainingState, RunError> {
+fn load_state<S: DeserializeOwned>(checkpoint: &Path) -> Result<S, RunError> {
     let path = checkpoint.join(STATE);
     let text = fs::read_to_string(&path).map_err(|error| malformed(&path, error))?;
     toml::from_str(&text).map_err(|error| malformed(&path, error))

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use glauber_files::write_whole;
@@ -92,7 +93,7 @@ impl RunFolder {
         codec: Option<&dyn RunCodec>,
     ) -> Result<(Self, FolderLock), RunError> {
         let lock = FolderLock::begin(path, &first())?;
-        let folder = Self { path: path.into() };
+        let folder = Self::begun_at(path);
         folder.write(VOCABULARY, to_json(vocabulary))?;
         if let Some(codec) = codec {
             codec.keep(path)?;
@@ -112,6 +113,11 @@ impl RunFolder {
         FolderLock::check_free(path, &first())
     }
 
+    /// The folder of a run that is begun there.
+    pub(crate) fn begun_at(path: &Path) -> Self {
+        Self { path: path.into() }
+    }
+
     /// Opens the folder of a run that was begun.
     ///
     /// # Errors
@@ -121,7 +127,7 @@ impl RunFolder {
         if !path.join(CONFIG).is_file() {
             return refuse(format!("no `{CONFIG}` there"), "the folder of a run".into());
         }
-        let run = Self { path: path.into() };
+        let run = Self::begun_at(path);
         // A file that cannot be read is told of by whoever needs it.
         match run.begun_with() {
             Some((format, version)) if format > FORMAT => refuse(
@@ -149,10 +155,15 @@ impl RunFolder {
     /// # Errors
     /// When the file is missing or malformed.
     pub fn config(&self) -> Result<RunConfig, RunError> {
+        self.read_config()
+    }
+
+    /// The configuration of a run of whatever kind.
+    pub(crate) fn read_config<C: DeserializeOwned>(&self) -> Result<C, RunError> {
         toml::from_str(&self.read(CONFIG)?).map_err(|error| self.malformed(CONFIG, error))
     }
 
-    pub(crate) fn write_config(&self, config: &RunConfig) -> Result<(), RunError> {
+    pub(crate) fn write_config(&self, config: &impl Serialize) -> Result<(), RunError> {
         let text = toml::to_string(config).map_err(|error| self.malformed(CONFIG, error))?;
         self.write(CONFIG, text)
     }
@@ -164,9 +175,19 @@ impl RunFolder {
     /// Names the first key that may not change; and when a file cannot be read.
     pub fn check_config(&self) -> Result<Vec<Change>, RunError> {
         // A checkpoint that cannot be read is told of by whoever needs more of it.
-        let Ok(Some(newest)) = checkpoint::newest(&self.checkpoint_folder()) else { return Ok(Vec::new()) };
-        let Ok(Some(trained)) = checkpoint::load_config(&newest.path) else { return Ok(Vec::new()) };
-        let found = changes(&trained, &self.config()?);
+        let newest = checkpoint::newest::<TrainingState>(&self.checkpoint_folder());
+        let Ok(Some(newest)) = newest else { return Ok(Vec::new()) };
+        self.changes_since(&newest.path, &self.config()?)
+    }
+
+    /// What of a configuration is not as a checkpoint was trained with, as [`check_config`](Self::check_config).
+    pub(crate) fn changes_since<C: Serialize + DeserializeOwned>(
+        &self,
+        checkpoint: &Path,
+        config: &C,
+    ) -> Result<Vec<Change>, RunError> {
+        let Ok(Some(trained)) = checkpoint::load_config::<C>(checkpoint) else { return Ok(Vec::new()) };
+        let found = changes(&trained, config);
         match found.iter().find(|change| !change.course) {
             Some(Change { key, before, after, .. }) => Err(RunError::Mismatch {
                 path: self.path.join(CONFIG),
@@ -236,7 +257,8 @@ impl RunFolder {
         let (config, vocabulary) = (self.config()?, self.vocabulary()?);
         let length = config.data.length();
         let mut network = Network::new(&config.model, vocabulary.size, length, config.seed, device)?;
-        let newest = checkpoint::newest(&self.checkpoint_folder())?.ok_or_else(|| self.no_checkpoint())?;
+        let newest =
+            checkpoint::newest::<TrainingState>(&self.checkpoint_folder())?.ok_or_else(|| self.no_checkpoint())?;
         glauber_descent::load_average(&newest.path, &mut network)?;
         Ok((network, newest.state))
     }
@@ -251,7 +273,7 @@ impl RunFolder {
         }
     }
 
-    pub(super) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> Result<(), RunError> {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> Result<(), RunError> {
         let path = self.path.join(name);
         write_whole(&path, text).map_err(RunError::file(&path))
     }

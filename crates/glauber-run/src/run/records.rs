@@ -4,6 +4,9 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::folder::RunFolder;
 use super::picture::{Curve, Panel, Scale, picture};
 use crate::{MetricLine, RunError};
@@ -18,15 +21,21 @@ const GREY: [u8; 3] = [150, 150, 150];
 const RED: [u8; 3] = [200, 60, 30];
 
 /// Evaluations, as text and parsed. Parsing may round the last digit: the text is kept to be written again.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Evaluations {
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Evaluations<L = MetricLine> {
     pub text: String,
-    pub lines: Vec<MetricLine>,
+    pub lines: Vec<L>,
     /// Lines that could not be read, and were left out.
     pub torn: usize,
 }
 
-impl Evaluations {
+impl<L> Default for Evaluations<L> {
+    fn default() -> Self {
+        Self { text: String::new(), lines: Vec::new(), torn: 0 }
+    }
+}
+
+impl<L: Serialize + DeserializeOwned> Evaluations<L> {
     /// Parses JSON lines; those that are torn are left out.
     pub fn parse(bytes: &[u8]) -> Self {
         let mut all = Self::default();
@@ -45,12 +54,14 @@ impl Evaluations {
     }
 
     /// Adds one at the end.
-    pub fn push(&mut self, line: MetricLine) {
+    pub fn push(&mut self, line: L) {
         self.text += &serde_json::to_string(&line).unwrap_or_default(); // plain numbers always serialise
         self.text.push('\n');
         self.lines.push(line);
     }
+}
 
+impl Evaluations {
     /// Leaves out those of steps after `done`.
     fn up_to(mut self, done: usize) -> Self {
         let kept = self.lines.iter().take_while(|line| line.step <= done).count();
@@ -74,7 +85,8 @@ impl RunFolder {
         Ok(self.evaluations()?.lines)
     }
 
-    fn evaluations(&self) -> Result<Evaluations, RunError> {
+    /// Those of a run of whatever kind.
+    pub(crate) fn evaluations<L: Serialize + DeserializeOwned>(&self) -> Result<Evaluations<L>, RunError> {
         let path = self.path().join(METRICS);
         match fs::read(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Evaluations::default()),
@@ -111,7 +123,7 @@ impl RunFolder {
     ) -> Result<Option<String>, RunError> {
         self.trim_samples(done)?;
         let path = self.path().join(METRICS);
-        let found = self.evaluations();
+        let found = self.evaluations::<MetricLine>();
         let torn = match &found {
             Ok(found) => found.torn,
             Err(_) => 1,

@@ -1,10 +1,9 @@
 //! How well a tokenizer carries held-out images.
 
-use burn::tensor::Device;
 use glauber_image::{CodebookUsage, ImageTokenizer};
 use glauber_pixels::{Image, PixelError, SheetStyle, comparison_sheet, psnr, ssim};
+use glauber_tokens::{Codec, TokenBatch};
 
-use super::data;
 use crate::error::Result;
 
 /// What an image counts as at most, in decibels: the ratio of one that comes back exactly is infinite.
@@ -26,13 +25,10 @@ pub struct Quality {
 }
 
 /// Sends images through tokens and back.
-pub fn evaluate(tokenizer: &ImageTokenizer, images: &[Image], device: &Device) -> Result<(Quality, Vec<Image>)> {
-    let tokens = tokenizer.encode(data::tensor(images, device))?;
-    let planes: Vec<f32> = tokenizer.decode(&tokens)?.into_data().iter().collect();
-    let size = planes.len() / images.len();
-    let back = images.iter().zip(planes.chunks_exact(size));
-    let back = back.map(|(image, planes)| Image::from_planes(image.extent(), image.colours(), planes));
-    let back = back.collect::<Result<Vec<Image>, PixelError>>()?;
+pub fn evaluate(tokenizer: &ImageTokenizer, images: &[Image]) -> Result<(Quality, Vec<Image>)> {
+    let tokens = tokenizer.encode_all(&images.iter().collect::<Vec<_>>())?.concat();
+    let tokens = TokenBatch::new(tokens, tokenizer.sites())?;
+    let back = tokenizer.decode_all(&tokens)?;
     let ratio: Result<Vec<f64>, PixelError> =
         images.iter().zip(&back).map(|(image, back)| Ok(psnr(image, back)?.min(PERFECT))).collect();
     let similarity: Result<Vec<f64>, PixelError> =

@@ -1,31 +1,28 @@
 //! The folder of a tokenizer's run.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use burn::tensor::Device;
-use glauber_files::{remove_folder, remove_unfinished, write_folder, write_whole};
+use glauber_files::remove_unfinished;
 use glauber_image::TokenizerTrainer;
 use glauber_train::Extension;
 
 use super::config::TokenizerRunConfig;
 use super::metrics::{MetricLine, State, curves};
-use crate::error::{Context, Result, RunError, bail, ensure, one_line};
+use crate::error::{Context, Result, RunError, ensure, one_line};
 use crate::images::changed;
-use crate::{Change, FolderLock, changes};
+use crate::run::checkpoint;
+use crate::run::records::Evaluations;
+use crate::{Change, FolderLock, RunFolder};
 
-pub(super) const CONFIG: &str = "config.toml";
 const IMAGES: &str = "images.hash";
-pub(super) const METRICS: &str = "metrics.jsonl";
+const METRICS: &str = "metrics.jsonl";
 const CURVES: &str = "quality.svg";
-const STATE: &str = "state.toml";
 const TRAINING: &str = "training";
 const TOKENIZER: &str = "tokenizer";
-const CHECKPOINTS: &str = "checkpoints";
 /// What is written before the configuration.
 const FIRST: [&str; 1] = [IMAGES];
-/// What tells a finished checkpoint's name from one being written.
-const PREFIX: &str = "step-";
 
 /// A run folder, held by this process.
 ///
@@ -40,7 +37,7 @@ const PREFIX: &str = "step-";
 /// | `checkpoints/` | the last few, each complete |
 /// | `lock` | held by the process that trains |
 pub struct TokenizerRun {
-    path: PathBuf,
+    pub(super) folder: RunFolder,
     lock: FolderLock,
 }
 
@@ -50,10 +47,10 @@ impl TokenizerRun {
     /// # Errors
     /// When the folder is not free, or cannot be written.
     pub fn create(path: &Path, config: &TokenizerRunConfig, images: &str) -> Result<Self> {
-        let run = Self { path: path.into(), lock: FolderLock::begin(path, &FIRST)? };
-        run.write(IMAGES, images.as_bytes())?;
+        let run = Self { lock: FolderLock::begin(path, &FIRST)?, folder: RunFolder::begun_at(path) };
+        run.folder.write(IMAGES, images)?;
         // Last: its presence says that the run has begun.
-        run.write_config(config)?;
+        run.folder.write_config(config)?;
         run.lock.begun()?;
         Ok(run)
     }
@@ -63,7 +60,7 @@ impl TokenizerRun {
     /// # Errors
     /// When it cannot.
     pub fn check_new(path: &Path) -> Result<()> {
-        let resume = if path.join(CONFIG).is_file() { " (`--resume` continues the run that is there)" } else { "" };
+        let resume = if RunFolder::open(path).is_ok() { " (`--resume` continues the run that is there)" } else { "" };
         FolderLock::check_free(path, &FIRST).with_context(|| format!("`--run {}`{resume}", path.display()))
     }
 
@@ -72,12 +69,11 @@ impl TokenizerRun {
     /// # Errors
     /// When there is none, another process holds it, or its configuration is damaged.
     pub fn open(path: &Path) -> Result<(Self, TokenizerRunConfig)> {
-        let file = path.join(CONFIG);
-        ensure!(file.is_file(), "`--run {}`: no `{CONFIG}` there: not the folder of a run", path.display());
-        let run = Self { path: path.into(), lock: FolderLock::take(path)? };
+        let folder = RunFolder::open(path).with_context(|| format!("`--run {}`", path.display()))?;
+        let run = Self { folder, lock: FolderLock::take(path)? };
         run.lock.begun()?;
-        let config = read_config(&file)?;
-        config.validate().with_context(|| file.display().to_string())?;
+        let config: TokenizerRunConfig = run.folder.read_config()?;
+        config.validate().with_context(|| format!("{}/config.toml", path.display()))?;
         Ok((run, config))
     }
 
@@ -93,14 +89,10 @@ impl TokenizerRun {
             longer.train.steps = steps;
             longer.extended.push(Extension { step: done, of });
             longer.validate()?;
-            self.write_config(&longer)?;
+            self.folder.write_config(&longer)?;
             *config = longer;
         }
         Ok(())
-    }
-
-    fn write_config(&self, config: &TokenizerRunConfig) -> Result<()> {
-        self.write(CONFIG, toml::to_string(config)?.as_bytes())
     }
 
     /// Checks that these are the images that the run began with, where it says which those were.
@@ -108,79 +100,47 @@ impl TokenizerRun {
     /// # Errors
     /// When they are others.
     pub fn check_images(&self, images: &str) -> Result<()> {
-        let path = self.path.join(IMAGES);
+        let path = self.folder.path().join(IMAGES);
         if path.is_file() {
             let begun = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
             let whole = begun.len() == images.len() && begun.bytes().all(|byte| byte.is_ascii_hexdigit());
             ensure!(whole, "{}: damaged; remove it to go on with the images that are there", path.display());
-            ensure!(begun == images, "{}", changed(&self.path));
+            ensure!(begun == images, "{}", changed(self.folder.path()));
         }
         Ok(())
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Writes a file of the folder, whole.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let path = self.path.join(name);
-        write_whole(&path, bytes).with_context(|| path.display().to_string())
     }
 
     /// Training, state and evaluations of the newest checkpoint; `None` when the run was ended before the first. Those after it whose state is
     /// torn are set aside.
     ///
     /// # Errors
-    /// When no checkpoint can be read though there are some.
+    /// When no checkpoint can be read though there are some, or the configuration is not the one that it was trained with.
     pub(super) fn latest(
         &self,
         config: &TokenizerRunConfig,
         device: &Device,
-    ) -> Result<Option<(TokenizerTrainer, State, String)>> {
-        let mut torn: Vec<(PathBuf, RunError)> = Vec::new();
-        for (before, checkpoint) in self.checkpoints()?.into_iter().enumerate().rev() {
-            match read_state(&checkpoint) {
-                Ok(state) => {
-                    check_config(&checkpoint, config)?;
-                    let spoilt = || match before {
-                        0 => format!("{}: restore this folder, or begin a new run", checkpoint.display()),
-                        _ => {
-                            format!(
-                                "{}: remove this folder to go on from the checkpoint before it",
-                                checkpoint.display()
-                            )
-                        }
-                    };
-                    let (trainer, metrics) = read_checkpoint(&checkpoint, config, device).with_context(spoilt)?;
-                    for (path, error) in torn {
-                        set_aside(&path)?;
-                        tracing::warn!(
-                            "{}; going on from step {}, the checkpoint before",
-                            one_line(&error),
-                            trainer.steps()
-                        );
-                    }
-                    return Ok(Some((trainer, state, metrics)));
-                }
-                Err(error) => torn.push((checkpoint, error)),
-            }
+    ) -> Result<Option<(TokenizerTrainer, State, Evaluations<MetricLine>)>> {
+        let checkpoints = self.folder.checkpoint_folder();
+        let Some(newest) = checkpoint::newest(&checkpoints)? else {
+            return if self.folder.has_metrics() { Err(self.folder.no_checkpoint()) } else { Ok(None) };
+        };
+        for Change { key, before, after, .. } in self.folder.changes_since(&newest.path, config)? {
+            tracing::warn!("`{key}` is {after} from here on, {before} before");
         }
-        let evaluated = fs::metadata(self.path.join(METRICS)).is_ok_and(|file| file.len() > 0);
-        match torn.into_iter().next() {
-            Some((_, error)) => {
-                Err(error).context("no checkpoint tells where it stands: restore the file, or begin a new run")
-            }
-            None if evaluated => bail!(
-                "{}: no checkpoint, though `{METRICS}` tells of one: restore the folder, or begin a new run",
-                self.path.join(CHECKPOINTS).display()
-            ),
-            None => Ok(None),
+        let cure = match checkpoint::list(&checkpoints)?.first() {
+            Some(first) if first.path == newest.path => "restore this folder, or begin a new run",
+            _ => "remove this folder to go on from the checkpoint before it",
+        };
+        let training = newest.path.join(TRAINING);
+        let trainer = TokenizerTrainer::resume(&config.model, &config.train, config.seed, &training, device)
+            .with_context(|| format!("{}: {cure}", newest.path.display()))?;
+        for (damaged, error) in newest.torn {
+            checkpoint::set_aside(&damaged)?;
+            tracing::warn!("{}; going on from step {}, the checkpoint before", one_line(&error), trainer.steps());
         }
+        // What is torn of the evaluations is left out: the training is whole.
+        let evaluations = Evaluations::parse(&checkpoint::load_metrics(&newest.path).unwrap_or_default());
+        Ok(Some((trainer, newest.state, evaluations)))
     }
 
     /// Writes a checkpoint whole.
@@ -192,23 +152,11 @@ impl TokenizerRun {
         config: &TokenizerRunConfig,
         trainer: &TokenizerTrainer,
         state: &State,
-        metrics: &str,
+        evaluations: &Evaluations<MetricLine>,
     ) -> Result<()> {
-        let folder = self.path.join(CHECKPOINTS);
-        let told = || folder.display().to_string();
-        fs::create_dir_all(&folder).and_then(|()| remove_unfinished(&folder)).with_context(told)?;
-        let finished = folder.join(format!("{PREFIX}{:08}", trainer.steps()));
-        let refused =
-            |error| RunError::Of { of: finished.display().to_string(), source: Box::new(RunError::Io(error)) };
-        write_folder(&finished, refused, |scratch| {
-            trainer.save(&scratch.join(TRAINING))?;
-            let texts =
-                [(CONFIG, toml::to_string(config)?), (STATE, toml::to_string(state)?), (METRICS, metrics.into())];
-            for (name, text) in texts {
-                fs::write(scratch.join(name), text).with_context(|| scratch.join(name).display().to_string())?;
-            }
-            Ok(())
-        })
+        let record = (config, state, evaluations.text.as_str());
+        let training = |at: &Path| Ok(trainer.save(&at.join(TRAINING))?);
+        checkpoint::save(&self.folder.checkpoint_folder(), trainer.steps(), record, training)
     }
 
     /// Removes all checkpoints but the last `keep`, and writes what the newest says for others to read: the tokenizer, the evaluations and
@@ -219,87 +167,15 @@ impl TokenizerRun {
     pub(super) fn publish(
         &self,
         trainer: &TokenizerTrainer,
-        text: &str,
-        metrics: &[MetricLine],
+        evaluations: &Evaluations<MetricLine>,
         keep: usize,
     ) -> Result<()> {
-        for folder in [self.path.clone(), self.path.join(CHECKPOINTS)] {
-            remove_unfinished(&folder).with_context(|| folder.display().to_string())?;
-        }
-        let all = self.checkpoints()?;
-        for old in &all[..all.len().saturating_sub(keep)] {
-            remove_folder(old).with_context(|| old.display().to_string())?;
-        }
-        trainer.model().save(&self.path.join(TOKENIZER))?;
-        self.write(METRICS, text.as_bytes())?;
-        let title = self.path.display().to_string();
-        self.write(CURVES, curves(&self.path.join(CURVES), &title, metrics)?.as_bytes())
+        let path = self.folder.path();
+        remove_unfinished(path).map_err(RunError::file(path))?;
+        checkpoint::remove_old(&self.folder.checkpoint_folder(), keep)?;
+        trainer.model().save(&path.join(TOKENIZER))?;
+        self.folder.write(METRICS, &evaluations.text)?;
+        let title = path.display().to_string();
+        self.folder.write(CURVES, curves(&path.join(CURVES), &title, &evaluations.lines)?)
     }
-
-    /// The finished checkpoints, oldest first.
-    fn checkpoints(&self) -> Result<Vec<PathBuf>> {
-        let folder = self.path.join(CHECKPOINTS);
-        if !folder.exists() {
-            return Ok(Vec::new());
-        }
-        let mut found = Vec::new();
-        for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
-            let path = entry?.path();
-            let step = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix(PREFIX));
-            if let Some(step) = step.and_then(|step| step.parse::<usize>().ok()) {
-                found.push((step, path));
-            }
-        }
-        found.sort();
-        Ok(found.into_iter().map(|(_, path)| path).collect())
-    }
-}
-
-/// Takes a damaged checkpoint out of the way, under another name.
-fn set_aside(checkpoint: &Path) -> Result<()> {
-    let name = checkpoint.file_name().unwrap_or_default().to_string_lossy();
-    let aside = checkpoint.with_file_name(format!("damaged-{name}"));
-    let moved = remove_folder(&aside).and_then(|()| fs::rename(checkpoint, &aside));
-    moved.with_context(|| checkpoint.display().to_string())
-}
-
-/// Checks that a configuration is the one that a checkpoint was trained with, but for keys that may change. Checkpoints of older programs do
-/// not tell.
-fn check_config(checkpoint: &Path, config: &TokenizerRunConfig) -> Result<()> {
-    let Ok(trained) = read_config(&checkpoint.join(CONFIG)) else { return Ok(()) };
-    for Change { key, before, after, course } in changes(&trained, config) {
-        ensure!(
-            course,
-            "`{key}` of `{CONFIG}` is {after}, expected {before}, with which the run was trained: set it back, or begin a new run"
-        );
-        tracing::warn!("`{key}` is {after} from here on, {before} before");
-    }
-    Ok(())
-}
-
-/// Reads the configuration of a run.
-pub(super) fn read_config(path: &Path) -> Result<TokenizerRunConfig> {
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    toml::from_str(&text).with_context(|| format!("{}: not of a tokenizer's run", path.display()))
-}
-
-/// Where a checkpoint stands.
-fn read_state(checkpoint: &Path) -> Result<State> {
-    let path = checkpoint.join(STATE);
-    let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    toml::from_str(&text).with_context(|| path.display().to_string())
-}
-
-/// The training and the evaluations of a checkpoint. What is torn of these is left out: the training is whole.
-fn read_checkpoint(
-    checkpoint: &Path,
-    config: &TokenizerRunConfig,
-    device: &Device,
-) -> Result<(TokenizerTrainer, String)> {
-    let folder = checkpoint.join(TRAINING);
-    let trainer = TokenizerTrainer::resume(&config.model, &config.train, config.seed, &folder, device)?;
-    let lines = fs::read(checkpoint.join(METRICS)).unwrap_or_default();
-    let whole = |line: &&str| serde_json::from_str::<MetricLine>(line).is_ok();
-    let metrics = String::from_utf8_lossy(&lines).lines().filter(whole).map(|line| format!("{line}\n")).collect();
-    Ok((trainer, metrics))
 }

@@ -4,7 +4,6 @@ mod config;
 mod data;
 mod evaluation;
 mod folder;
-mod look;
 mod metrics;
 
 use std::path::Path;
@@ -13,16 +12,30 @@ use burn::tensor::Device;
 use glauber_image::{ImageTokenizer, TokenizerTrainer};
 use glauber_pixels::{Image, ImageSource};
 
-use crate::error::{Context, Result};
-use crate::{Event, Flow, Observer};
+use crate::error::Result;
+use crate::run::records::Evaluations;
+use crate::{Event, Flow, Observer, RunFolder};
 
 pub use config::{DataTable, RunTable, TokenizerRunConfig};
 pub use data::held_out;
 pub use folder::TokenizerRun;
-pub use look::{is_run, look};
 pub use metrics::MetricLine;
 
 use metrics::State;
+
+/// Whether a folder is that of a tokenizer's run.
+pub fn is_run(folder: &Path) -> bool {
+    RunFolder::open(folder).and_then(|run| run.read_config::<TokenizerRunConfig>()).is_ok()
+}
+
+/// The configuration of a run, which may be training, and its last evaluation; a line that is torn is passed over.
+///
+/// # Errors
+/// When it is the folder of something else.
+pub fn look(folder: &Path) -> Result<(TokenizerRunConfig, Option<MetricLine>)> {
+    let run = RunFolder::open(folder)?;
+    Ok((run.read_config()?, run.evaluations()?.lines.pop()))
+}
 
 /// Told how the training of a tokenizer goes.
 pub trait TokenizerObserver: Observer {
@@ -36,9 +49,7 @@ pub struct TokenizerTraining {
     config: TokenizerRunConfig,
     trainer: TokenizerTrainer,
     state: State,
-    metrics: Vec<MetricLine>,
-    /// The evaluations as JSON lines: parsing may round the last digit.
-    metric_text: String,
+    evaluations: Evaluations<MetricLine>,
     held_out: Vec<Image>,
     device: Device,
 }
@@ -58,13 +69,11 @@ impl TokenizerTraining {
     ) -> Result<Self> {
         let latest = run.latest(&config, device)?;
         let resumed = latest.is_some();
-        let (trainer, state, metric_text) = latest.unwrap_or_else(|| (fresh, State::default(), String::new()));
-        let parse = |line| serde_json::from_str(line).context("metrics.jsonl of the newest checkpoint");
-        let metrics = metric_text.lines().map(parse).collect::<Result<Vec<MetricLine>>>()?;
+        let (trainer, state, evaluations) = latest.unwrap_or_else(|| (fresh, State::default(), Evaluations::default()));
         if resumed {
-            run.publish(&trainer, &metric_text, &metrics, config.run.keep_checkpoints)?;
+            run.publish(&trainer, &evaluations, config.run.keep_checkpoints)?;
         }
-        Ok(Self { run, config, trainer, state, metrics, metric_text, held_out, device: device.clone() })
+        Ok(Self { run, config, trainer, state, evaluations, held_out, device: device.clone() })
     }
 
     /// The same as a training of so many steps in all.
@@ -90,7 +99,7 @@ impl TokenizerTraining {
 
     /// Where it is.
     pub fn path(&self) -> &Path {
-        self.run.path()
+        self.run.folder.path()
     }
 
     /// Steps done.
@@ -105,7 +114,7 @@ impl TokenizerTraining {
 
     /// The last evaluation.
     pub fn last(&self) -> Option<&MetricLine> {
-        self.metrics.last()
+        self.evaluations.lines.last()
     }
 
     /// Trains until the last step, or until it is to stop; a checkpoint is written either way.
@@ -128,8 +137,8 @@ impl TokenizerTraining {
                 self.evaluate(progress)?;
             }
             if last || flow == Flow::Stop || step.is_multiple_of(table.checkpoint_every) {
-                self.run.save(&self.config, &self.trainer, &self.state, &self.metric_text)?;
-                self.run.publish(&self.trainer, &self.metric_text, &self.metrics, table.keep_checkpoints)?;
+                self.run.save(&self.config, &self.trainer, &self.state, &self.evaluations)?;
+                self.run.publish(&self.trainer, &self.evaluations, table.keep_checkpoints)?;
             }
         }
         Ok(flow)
@@ -139,14 +148,13 @@ impl TokenizerTraining {
     fn evaluate(&mut self, progress: &mut dyn TokenizerObserver) -> Result<()> {
         let (step, sizes) = (self.trainer.steps(), &self.config.model);
         let tokenizer = ImageTokenizer::new(self.trainer.model(), [sizes.image_size; 2])?;
-        let (quality, back) = evaluation::evaluate(&tokenizer, &self.held_out, &self.device)?;
+        let (quality, back) = evaluation::evaluate(&tokenizer, &self.held_out)?;
         let line = MetricLine::new(step, &self.state, &quality);
         self.state.sums = metrics::Sums::default();
         let sheet = evaluation::sheet(&self.held_out, &back, self.config.run.shown)?;
-        self.run.write(&format!("reconstructions-{step}.png"), &sheet.to_png()?)?;
+        self.run.folder.write(&format!("reconstructions-{step}.png"), sheet.to_png()?)?;
         progress.evaluated(&line, sizes.vocab_size());
-        self.metric_text += &(serde_json::to_string(&line)? + "\n");
-        self.metrics.push(line);
+        self.evaluations.push(line);
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use glauber_train::{Extension, TrainError};
 use super::Run;
 use crate::error::Result;
 use crate::run::checkpoint;
-use crate::{Change, CheckpointInfo, FolderLock, RunError, RunFolder};
+use crate::{Change, CheckpointInfo, FolderLock, RunError, RunFolder, TrainingState};
 
 impl Run {
     /// Goes on with a run from its newest checkpoint whose state is not torn, or from its start when it was ended before the first. What else of the
@@ -55,7 +55,7 @@ impl Run {
         let (config, vocabulary, changes) = (folder.config()?, folder.vocabulary()?, folder.check_config()?);
         let mut run = Self::assemble(config, &vocabulary, |_| Ok((lock, folder)), device, threads)?;
         let Self { trainer, folder, notes, .. } = &mut run;
-        let Some(newest) = checkpoint::newest(&folder.checkpoint_folder())? else {
+        let Some(newest) = checkpoint::newest::<TrainingState>(&folder.checkpoint_folder())? else {
             return if folder.has_metrics() { Err(folder.no_checkpoint()) } else { Ok((run, Vec::new())) };
         };
         let step = newest.state.step;
