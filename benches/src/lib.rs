@@ -33,6 +33,7 @@ pub fn source(vocab: usize) -> Result<MarkovSource, ChainError> {
 struct Readme;
 
 #[cfg(test)]
+#[allow(clippy::disallowed_macros)] // a program, which prints
 #[path = "../../examples/outside/src/main.rs"]
 mod outside;
 
