@@ -108,9 +108,9 @@ impl Task for Sums {
 #[test]
 fn a_trainer_without_an_average_steps_alike_and_goes_on_from_what_it_saved() {
     let course = Course { peak: 0.02, warmup_steps: 2, steps: 6, minimum: 0.1 };
+    let module = TwoLayers::new();
     let begin = |average_decay| {
-        let (module, settings) = (TwoLayers::new(), Settings::new(course, 0));
-        let settings = Settings { average_decay, micro_batches: 2, ..settings };
+        let settings = Settings { average_decay, micro_batches: 2, ..Settings::new(course, 0) };
         Trainer::new(module.clone(), module.groups(), settings, &Device::flex(), 1)
     };
     let (mut plain, mut averaged) = (begin(None).with_threads(2), begin(Some(0.9)));
@@ -131,11 +131,9 @@ fn a_trainer_without_an_average_steps_alike_and_goes_on_from_what_it_saved() {
     assert_eq!(loaded.step(&Sums).unwrap(), plain.step(&Sums).unwrap());
     assert_eq!(fingerprint(loaded.model()), fingerprint(plain.model()));
     // A module changed otherwise is what the next step begins from.
-    loaded.set_model(TwoLayers::new());
-    assert_eq!(loaded.step_at(&Sums, 0.0).unwrap().loss, {
-        plain.restore(TwoLayers::new(), [TwoLayers::new(), TwoLayers::new()], 7);
-        plain.step(&Sums).unwrap().loss
-    });
+    loaded.set_model(module.clone());
+    plain.restore(module.clone(), [module.clone(), module.clone()], 7);
+    assert_eq!(loaded.step_at(&Sums, 0.0).unwrap().loss, plain.step(&Sums).unwrap().loss);
 }
 
 #[test]
