@@ -15,9 +15,9 @@
 //! let model = import::open("vqgan/".as_ref(), &Device::flex())?.model; // a folder of diffusers', or of our own
 //! let size = model.config().image_size;
 //! let tokenizer = ImageTokenizer::new(model, [size, size])?;
-//! let tokens = Codec::encode(&tokenizer, &Image::open("photo.png".as_ref())?)?; // of that size
+//! let tokens = Codec::encode(&tokenizer, &Image::open("photo.png")?)?; // of that size
 //! println!("{} tokens of {}", tokens.len(), tokenizer.vocab_size());
-//! Codec::decode(&tokenizer, &tokens)?.save_png("back.png".as_ref())?;
+//! Codec::decode(&tokenizer, &tokens)?.save_png("back.png")?;
 //! # Ok(())
 //! # }
 //! ```

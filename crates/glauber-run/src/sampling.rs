@@ -7,7 +7,7 @@ use glauber_chain::{
     ChainRng, Chains, ChangesPerEvaluation, DrawControls, HeatBath, Lazy, ReverseSampler, Sampler, SiteConditional,
     SkipAhead, SkipAheadSampler, StepDiagnostics,
 };
-use glauber_model::{Network, NetworkKind};
+use glauber_model::{Asked, Network, SiteClassifier};
 use glauber_schedule::Schedule;
 use glauber_tokens::{Step, TokenBatch};
 use glauber_train::{NetworkConditional, Objective};
@@ -101,8 +101,8 @@ impl Sampling {
     /// When a setting is out of range, or is for another sampler.
     pub fn of(trained: &Trained, settings: &SamplerSettings) -> Result<Self> {
         let schedule = trained.schedule_with(settings.sweeps, settings.blocks)?;
-        let masked_query = trained.config.model.network == NetworkKind::MaskedQuery;
-        if masked_query && settings.sampler == SamplerKind::SkipAhead {
+        let one_site = trained.network.answers() == Asked::OneSite;
+        if one_site && settings.sampler == SamplerKind::SkipAhead {
             tracing::warn!(
                 "a masked-query network gives one site a pass: `--sampler skip-ahead` asks it for all of them"
             );

@@ -4,7 +4,9 @@ use std::any::Any;
 use std::path::Path;
 
 use burn::tensor::Device;
-use glauber_chain::{Guided, SiteConditional};
+use glauber_chain::{
+    BoundSampling, ChainGenerator, Guided, Lazy, LikelihoodBound, ReverseKernel, ReverseSampler, SiteConditional,
+};
 use glauber_model::Network;
 use glauber_schedule::{OrderConfig, Schedule, ScheduleConfig};
 use glauber_text::TextCodec;
@@ -181,6 +183,21 @@ impl Trained {
                 Box::new(Guided::new(of_class, self.conditional(schedule)?, weight).context("`--guidance`")?)
             }
         })
+    }
+
+    /// The run as what judges compare: chains of the lazy kernel under a schedule, with their bound (N).
+    ///
+    /// # Errors
+    /// When the schedule is of other sites or tokens.
+    pub fn generator<'a>(&'a self, schedule: &'a Schedule) -> Result<ChainGenerator<'a>> {
+        let sampler = ReverseSampler::new(schedule, Lazy::default());
+        let bound = LikelihoodBound::new(schedule, Box::new(Lazy::default()) as Box<dyn ReverseKernel>);
+        let chain = ChainGenerator::new(
+            self.path().display().to_string(),
+            Box::new(self.conditional(schedule)?),
+            Box::new(sampler),
+        );
+        Ok(chain.bounded_by(bound, BoundSampling::default()))
     }
 
     /// The number of the class that `--class` names or numbers. A name that is also the number of another class counts as the number.

@@ -204,17 +204,6 @@ impl Schedule {
         log_snr(self.signal_level(site, t))
     }
 
-    /// [`log_snr`](Self::log_snr) of every site, shape `[site]`.
-    ///
-    /// # Panics
-    /// When `out` does not have one entry for each site.
-    pub fn log_snrs(&self, t: Step, out: &mut [f64]) {
-        self.signal_levels(t, out);
-        for level in out {
-            *level = log_snr(*level);
-        }
-    }
-
     /// `max_j α_j(T)`: how much of the data the chain still remembers at its end.
     pub fn final_signal(&self) -> f64 {
         self.final_signal

@@ -4,7 +4,8 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 /// How long a run is, how often it looks and writes, and where tokenizers lie, of which it keeps a copy.
-const FREE: [&str; 17] = [
+const FREE: [&str; 18] = [
+    "format",
     "extended",
     "train.steps",
     "train.extended",

@@ -23,8 +23,11 @@ const CONFIG: &str = "config.toml";
 const VOCABULARY: &str = "vocabulary.json";
 const CHECKPOINTS: &str = "checkpoints";
 /// The format of the run folders that this program writes. It goes up when an older program would misread a folder, or this one an
-/// older folder; folders without a number are of format 1.
-const FORMAT: u32 = 1;
+/// older folder.
+///
+/// 1. Folders without a number.
+/// 2. Image tokenizers keep the moments of their training like weights; format 1 is read too.
+pub const FORMAT: u32 = 2;
 
 /// A run folder.
 ///
@@ -69,7 +72,8 @@ pub struct Vocabulary {
     pub classes: Vec<String>,
 }
 
-fn first_format() -> u32 {
+/// That of folders without a number.
+pub(crate) fn first_format() -> u32 {
     1
 }
 
@@ -131,18 +135,22 @@ impl RunFolder {
         // A file that cannot be read is told of by whoever needs it.
         match run.begun_with() {
             Some((format, version)) if format > FORMAT => refuse(
-                format!("a run in format {format}, begun with glauber {version}"),
-                format!("a format up to {FORMAT}: open it with glauber {version} or later"),
+                format!("a run in format {format}, begun with {version}"),
+                format!("a format up to {FORMAT}: open it with {version}"),
             ),
             _ => Ok(run),
         }
     }
 
-    /// The format of the folder, and the version of the program that began the run.
+    /// The format of the folder, and the program that began the run. The run of an image tokenizer has it in its configuration.
     fn begun_with(&self) -> Option<(u32, String)> {
-        let file: serde_json::Value = serde_json::from_str(&self.read(VOCABULARY).ok()?).ok()?;
+        let file: serde_json::Value = match self.read(VOCABULARY) {
+            Ok(text) => serde_json::from_str(&text).ok()?,
+            Err(_) => toml::from_str(&self.read(CONFIG).ok()?).ok()?,
+        };
         let format = u32::try_from(file.get("format")?.as_u64()?).ok()?;
-        Some((format, file.get("version")?.as_str()?.to_owned()))
+        let version = file.get("version").and_then(serde_json::Value::as_str);
+        Some((format, version.map_or("a later version of glauber".into(), |version| format!("glauber {version}"))))
     }
 
     /// Where it is.

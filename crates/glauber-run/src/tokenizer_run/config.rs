@@ -7,11 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Context, Result, bail, ensure};
 use crate::images::ImagesConfig;
+use crate::run::folder::first_format;
 
 /// The configuration of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenizerRunConfig {
+    /// The format of the run folder.
+    #[serde(default = "first_format")]
+    pub format: u32,
     /// Decides everything random.
     pub seed: u64,
     /// What is trained on.

@@ -13,6 +13,7 @@ use super::metrics::{MetricLine, State, curves};
 use crate::error::{Context, Result, RunError, ensure, one_line};
 use crate::images::changed;
 use crate::run::checkpoint;
+use crate::run::folder::FORMAT;
 use crate::run::records::Evaluations;
 use crate::{Change, FolderLock, RunFolder};
 
@@ -50,7 +51,7 @@ impl TokenizerRun {
         let run = Self { lock: FolderLock::begin(path, &FIRST)?, folder: RunFolder::begun_at(path) };
         run.folder.write(IMAGES, images)?;
         // Last: its presence says that the run has begun.
-        run.folder.write_config(config)?;
+        run.folder.write_config(&TokenizerRunConfig { format: FORMAT, ..config.clone() })?;
         run.lock.begun()?;
         Ok(run)
     }
@@ -72,8 +73,13 @@ impl TokenizerRun {
         let folder = RunFolder::open(path).with_context(|| format!("`--run {}`", path.display()))?;
         let run = Self { folder, lock: FolderLock::take(path)? };
         run.lock.begun()?;
-        let config: TokenizerRunConfig = run.folder.read_config()?;
+        let mut config: TokenizerRunConfig = run.folder.read_config()?;
         config.validate().with_context(|| format!("{}/config.toml", path.display()))?;
+        if config.format < FORMAT {
+            // From here on its checkpoints are of this format.
+            config.format = FORMAT;
+            run.folder.write_config(&config)?;
+        }
         Ok((run, config))
     }
 

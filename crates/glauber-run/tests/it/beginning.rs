@@ -68,7 +68,7 @@ fn a_folder_of_a_later_format_is_refused_by_the_version_that_reads_it() {
         Run::resume(&path, &Device::flex(), 1).map(|_| ()).map_err(|error| error.to_string())
     };
     // Folders from before there was a number.
-    assert_eq!(opened("\"format\": 1,", ""), Ok(()));
-    let refused = opened("\"format\": 1,", "\"format\": 2, \"new\": true,").expect_err("a later format");
-    assert!(refused.contains("format 2") && refused.contains("open it with glauber 3.4.5 or later"), "{refused}");
+    assert_eq!(opened("\"format\": 2,", ""), Ok(()));
+    let refused = opened("\"format\": 2,", "\"format\": 3, \"new\": true,").expect_err("a later format");
+    assert!(refused.contains("format 3") && refused.contains("open it with glauber 3.4.5"), "{refused}");
 }

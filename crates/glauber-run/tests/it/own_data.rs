@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
-use glauber_chain::ChainRng;
+use glauber_chain::{ChainRng, Generator};
 use glauber_run::{
     DataConfig, DataKind, DataShape, Event, Flow, Observer, Opened, Opening, Result, Run, RunCodec, RunConfig,
     RunFolder, Trained, Vocabulary, data_kinds, register_data_kind, train_command,
@@ -130,6 +130,11 @@ fn a_kind_of_ones_own_is_named_trained_on_kept_and_shown() {
     drop(run);
     let trained = Trained::load(&path, &device).unwrap();
     assert_eq!(trained.render(&[0, 4]).unwrap(), "ae");
+    let generator = trained.generator(&trained.schedule).unwrap();
+    let samples = generator.draw(5, 1).unwrap();
+    assert_eq!((generator.vocab(), generator.len(), samples.rows()), (5, 4, 5));
+    let bound = generator.bound(&samples, 2).unwrap().unwrap().bits_per_token();
+    assert!(bound.mean.is_finite() && bound.mean > 0.0, "{bound:?}");
     std::fs::remove_file(path.join("ladders.txt")).unwrap();
     assert!(Trained::load(&path, &device).is_err());
 }
