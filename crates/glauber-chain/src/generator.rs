@@ -156,6 +156,10 @@ impl<P: Deref<Target: SequenceLaw>> SequenceLaw for P {
     fn log_probability(&self, tokens: &[Token]) -> f64 {
         (**self).log_probability(tokens)
     }
+
+    fn surprise(&self, rows: &TokenBatch) -> Result<BoundTerms, ChainError> {
+        (**self).surprise(rows)
+    }
 }
 
 /// The sequences of one length of a [`SequenceLaw`]. Its bound is exact.

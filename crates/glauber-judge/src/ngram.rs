@@ -14,7 +14,7 @@ use glauber_tokens::{Token, TokenError};
 /// `p(a | h) = (c(h, a) + t(h) p(a | h')) / (c(h) + t(h))`,
 ///
 /// and `1 / V` below the empty context. A context never seen leaves the law of the shorter one.
-/// Sequences begin without a context, so their first tokens are told by fewer before them.
+/// Sequences begin without a context: their first tokens have shorter contexts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ngram {
     vocab: usize,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use glauber_model::NetworkKind;
+use glauber_train::objectives;
 
 /// Folder, configuration, steps and devices.
 #[derive(Debug, Clone, Args)]
@@ -26,8 +27,8 @@ pub struct TrainFlags {
     /// Design of the network
     #[arg(long, conflicts_with = "resume", help = networks())]
     pub network: Option<String>,
-    /// Loss: binary, normalised-binary, denoising, step-cross-entropy or ratio-matching
-    #[arg(long, conflicts_with = "resume")]
+    /// Loss
+    #[arg(long, conflicts_with = "resume", help = losses())]
     pub objective: Option<String>,
     /// Optimiser steps in all; with `--resume` it makes the run longer, or shorter: what is done stays, and the learning rate follows the course
     /// of a run of so many steps from here on
@@ -53,6 +54,12 @@ pub struct TrainFlags {
     /// depend on it
     #[arg(long)]
     pub threads: Option<usize>,
+}
+
+/// What the objectives are called.
+fn losses() -> String {
+    let names: Vec<&str> = objectives().iter().map(|objective| objective.name()).collect();
+    format!("Loss: one of {}", names.join(", "))
 }
 
 /// What the designs of a network are called.

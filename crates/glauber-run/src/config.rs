@@ -37,8 +37,8 @@ impl RunConfig {
     /// # Errors
     /// [`TrainError`] names the first key that is out of range.
     pub fn validate(&self) -> Result<(), TrainError> {
-        let shape = self.data.shape();
         self.data.validate()?;
+        let shape = self.data.shape();
         within("data.length", shape.length, 1..=1 << 13)?;
         let (found, classes) = (self.model.classes, shape.classes);
         require(found == classes, "model.classes", found, &format!("{classes}: so many classes does the data tell"))?;

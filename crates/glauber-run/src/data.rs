@@ -23,7 +23,7 @@ use crate::text::TextData;
 use crate::{Draw, Flow, Observer, Run, RunConfig, RunError, Sampling, Surroundings, Trained};
 
 /// The kinds of this crate: a line each.
-static OURS: [Registered; 4] = [
+static OURS: &[Registered] = &[
     Registered::of::<TextData>("text", &["tokenizer.json"]),
     Registered::of::<MarkovData>("markov", &[]),
     Registered::of::<ImageConfig>("image", &["tokenizer"]),
@@ -57,10 +57,10 @@ pub fn data_kinds() -> Vec<&'static str> {
     registered().iter().map(|kind| kind.name).collect()
 }
 
-/// What follows `glauber train` for data of a kind: kinds that others have registered have no command of their own.
+/// What follows `glauber train` for a kind of run: kinds of data without a command of their own have `data`.
 pub fn train_command(kind: &str) -> &str {
-    let others = OTHERS.read().unwrap_or_else(PoisonError::into_inner);
-    if others.iter().any(|other| other.name == kind) { "data" } else { kind }
+    const OWN: [&str; 5] = ["text", "markov", "image", "sudoku", "image-tokenizer"];
+    if OWN.contains(&kind) { kind } else { "data" }
 }
 
 /// What codecs may have left in the folder of a run that was killed while it began.
@@ -98,7 +98,7 @@ pub struct DataShape {
     pub length: usize,
     /// Rows and columns, where sequences are grids.
     pub grid: Option<[usize; 2]>,
-    /// Classes that the data tells of its sequences; 0 where it tells none.
+    /// Classes of the sequences; 0 where they have none.
     pub classes: usize,
 }
 
@@ -197,7 +197,7 @@ pub trait DataKind: Any + Debug + Send + Sync {
         })
     }
 
-    /// The law that sequences are drawn from, or that of a class, where it is known.
+    /// The Markov source that sequences are drawn from, or that of a class. No other kind of data has one.
     ///
     /// # Errors
     /// When there is no such class.
@@ -211,7 +211,7 @@ pub trait DataKind: Any + Debug + Send + Sync {
 pub struct Opening<'a> {
     /// The configuration of the run.
     pub config: &'a RunConfig,
-    /// The folder of a run that goes on.
+    /// The folder of a run that goes on, or that the first rank has begun.
     pub begun: Option<&'a RunFolder>,
     /// Whether this is the first rank; the others find what it has prepared.
     pub first: bool,
@@ -219,7 +219,7 @@ pub struct Opening<'a> {
     pub cache: &'a Path,
     /// Where networks are that make tokens.
     pub device: &'a Device,
-    /// Is told what is done.
+    /// Takes lines about what is done.
     pub say: &'a mut dyn FnMut(&str),
 }
 
@@ -300,13 +300,16 @@ impl DataConfig {
     fn read(mut keys: Table) -> Result<Self> {
         let known = registered();
         let names = || known.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
-        let Some(toml::Value::String(name)) = keys.remove("kind") else {
-            bail!("`data.kind` is missing, expected one of {}", names());
+        let name = match keys.remove("kind") {
+            Some(toml::Value::String(name)) => name,
+            Some(other) => bail!("`data.kind` is {other}, expected one of {}", names()),
+            None => bail!("`data.kind` is missing, expected one of {}", names()),
         };
         let Some(kind) = known.iter().find(|kind| kind.name == name) else {
             bail!("`data.kind` is {name}, expected one of {}", names());
         };
-        let read = (kind.read)(keys).map_err(|error| RunError::Refused(format!("`data`: {}", error.message())))?;
+        let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let read = (kind.read)(keys).map_err(|error| RunError::Refused(one_line(error.to_string())))?;
         ensure!(read.name() == name, "the kind of data `{name}` calls itself `{}`", read.name());
         Ok(Self(read))
     }

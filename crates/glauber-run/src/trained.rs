@@ -4,9 +4,7 @@ use std::any::Any;
 use std::path::Path;
 
 use burn::tensor::Device;
-use glauber_chain::{
-    BoundSampling, ChainGenerator, Guided, Lazy, LikelihoodBound, ReverseKernel, ReverseSampler, SiteConditional,
-};
+use glauber_chain::{BoundSampling, ChainGenerator, Guided, Lazy, ReverseKernel, ReverseSampler, SiteConditional};
 use glauber_model::Network;
 use glauber_schedule::{OrderConfig, Schedule, ScheduleConfig};
 use glauber_text::TextCodec;
@@ -14,6 +12,7 @@ use glauber_tokens::Token;
 use glauber_train::NetworkConditional;
 
 use crate::error::{Context, Result, bail, ensure};
+use crate::evaluation::bound;
 use crate::images::PictureCodec;
 use crate::kinds::open_run;
 use crate::{RunCodec, RunConfig, RunFolder, TrainingState, Vocabulary};
@@ -191,7 +190,8 @@ impl Trained {
     /// When the schedule is of other sites or tokens.
     pub fn generator<'a>(&'a self, schedule: &'a Schedule) -> Result<ChainGenerator<'a>> {
         let sampler = ReverseSampler::new(schedule, Lazy::default());
-        let bound = LikelihoodBound::new(schedule, Box::new(Lazy::default()) as Box<dyn ReverseKernel>);
+        let kernel: Box<dyn ReverseKernel> = Box::new(Lazy::default());
+        let bound = bound(schedule, kernel, &self.vocabulary)?;
         let chain = ChainGenerator::new(
             self.path().display().to_string(),
             Box::new(self.conditional(schedule)?),

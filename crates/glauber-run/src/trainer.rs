@@ -10,9 +10,9 @@ use glauber_chain::ChainRng;
 use glauber_descent::Trainer;
 use glauber_model::Network;
 use glauber_schedule::Schedule;
-use glauber_train::{Drawing, Examples, Losses, SequenceSource, SiteTask, TrainError};
+use glauber_train::{Drawing, Examples, Losses, SequenceSource, SiteTask, TrainError, require};
 
-use crate::data::ExcessFn;
+use crate::data::{ExcessFn, data_kinds};
 use crate::error::Result;
 use crate::run::checkpoint;
 use crate::run::folder::schedule;
@@ -139,6 +139,12 @@ impl Run {
         threads: usize,
     ) -> Result<Self> {
         config.validate()?;
+        require(
+            data_kinds().contains(&config.data.name()),
+            "data.kind",
+            config.data.name(),
+            "a kind that is registered (`register_data_kind`)",
+        )?;
         let schedule = schedule(&config, vocabulary)?;
         config.train.objective.check(&schedule)?;
         let network = Network::new(&config.model, vocabulary.size, config.data.length(), config.seed, device)?;

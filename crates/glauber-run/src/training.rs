@@ -17,7 +17,11 @@ use crate::{DataConfig, FolderLock, Opened, Opening, Run, RunConfig, RunFolder};
 /// When it cannot go on.
 pub fn resumed(folder: Option<&Path>, kind: Option<&str>, ranks: &Rank) -> Result<(RunConfig, PathBuf)> {
     let folder = folder.context("`--resume` needs `--run DIR`")?;
-    kind.map_or(Ok(()), |kind| check_resumed(folder, kind))?;
+    match kind {
+        Some(kind) => check_resumed(folder, kind)?,
+        None if Kind::of(folder) == Kind::Run => {}
+        None => check_resumed(folder, "data")?,
+    }
     let run = open_run(folder)?;
     // The first rank has taken the folder when others look at it.
     if ranks.is_first() {
@@ -114,6 +118,7 @@ impl Training<'_> {
         let Self { config, device, .. } = *self;
         config.validate()?;
         let begun = self.resume.then(|| RunFolder::open(self.folder)).transpose()?;
+        begun.as_ref().map_or(Ok(()), |run| run.vocabulary().map(|_| ()))?; // before there is work
         open(&mut Opening { config, begun: begun.as_ref(), first: self.ranks.is_first(), cache, device, say })
     }
 
@@ -129,6 +134,15 @@ impl Training<'_> {
             folder
                 .to_str()
                 .with_context(|| format!("`--run {}`: several ranks need a Unicode name", folder.display()))?;
+        }
+        if resume {
+            let begun = RunFolder::open(folder)?.vocabulary()?;
+            let same = (begun.size, begun.mask, &begun.codec) == (vocabulary.size, vocabulary.mask, &vocabulary.codec);
+            ensure!(
+                same && begun.corpus.as_ref().is_none_or(|corpus| vocabulary.corpus.as_ref() == Some(corpus)),
+                "{}: the data have changed since the run began: restore them, or begin a new run",
+                folder.display()
+            );
         }
         let run = match (ranks.is_first(), resume) {
             (false, _) => Run::join(folder, device, threads)?,

@@ -43,7 +43,7 @@ impl SiteConditional for Ring {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut chains = Chains::seeded(TokenBatch::filled(50_000, SITES, 0), 1); // all beads in state 0, seed 1
     let order = SiteOrder::round_robin(SITES, 30)?; // 30 sweeps
     HeatBath::default().run_parallel(&Ring, &mut chains, &order, 0..order.horizon())?;

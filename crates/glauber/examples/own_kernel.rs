@@ -31,7 +31,7 @@ impl ReverseKernel for Coupling {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Three sites with three tokens; neighbours like to agree.
     let agree = |state: usize| if state / 9 == state / 3 % 3 { 4.0 } else { 1.0 } + (state % 3) as f64;
     let table = EnumeratedTable::new(3, 3, (0..27).map(agree).collect())?;

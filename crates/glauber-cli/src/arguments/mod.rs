@@ -82,7 +82,7 @@ pub enum TrainWhat {
     Classifier(ClassifierFlags),
     /// Train on complete Sudoku grids
     Sudoku(SudokuFlags),
-    /// Train on data of any kind, as the table `[data]` of `--config FILE` says
+    /// Train on data of any kind that the program knows, as the table `[data]` of `--config FILE` says
     Data(DataFlags),
 }
 

@@ -11,10 +11,11 @@ mod text;
 
 use std::path::Path;
 
+use anyhow::ensure;
 use glauber_program::device::Devices;
 use glauber_program::progress::outlive_terminal;
 use glauber_program::{Layers, TrainFlags, expect_single};
-use glauber_run::Rank;
+use glauber_run::{Rank, data_kinds};
 
 use self::begun::Begun;
 use crate::arguments::TrainWhat;
@@ -55,7 +56,15 @@ fn train_what(what: &TrainWhat, ranks: &Rank) -> anyhow::Result<()> {
             Begun::of(&flags.train, Some("sudoku"), cache, ranks, || sudoku::config(flags))?.train(cache, ranks)
         }
         TrainWhat::Data(flags) => {
-            let config = || Layers::new("", &flags.train)?.finish();
+            let config = || {
+                let layers = Layers::new("", &flags.train)?;
+                ensure!(
+                    layers.get("data.kind").is_some(),
+                    "no data: give `--config FILE` with a table `[data]`, whose `kind` is one of {}",
+                    data_kinds().join(", ")
+                );
+                layers.finish()
+            };
             Begun::of(&flags.train, None, &flags.cache, ranks, config)?.train(&flags.cache, ranks)
         }
     }

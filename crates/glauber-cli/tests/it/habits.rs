@@ -225,3 +225,38 @@ fn one_interrupt_ends_the_samples_at_the_end_of_a_run() {
     assert!(at.join("run/checkpoints/step-00000001").is_dir());
     assert!(done(at, &["status", "run"]).contains("finished"));
 }
+
+#[test]
+fn data_of_any_kind_are_trained_on_by_their_configuration_and_resumed_by_either_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let here = folder.path();
+    let table = "[data]\nkind = 'sudoku'\nside = 4\n[schedule]\nsweeps = 2\n[train]\nsteps = 2\nbatch = 2\nsample_every = 0\n\
+        validation_sequences = 2\n[model]\nnetwork = 'hollow'\nwidth = 16\nlayers = 1\nmerge_layers = 1\nheads = 2\n\
+        condition_width = 8\ntied = false\n";
+    fs::write(here.join("grids.toml"), table).expect("a configuration");
+    let train = ["train", "data", "--config", "grids.toml", "--run", "run"];
+    done(here, &train);
+    let resume = |command: &str, steps: &str| {
+        done(here, &["train", command, "--resume", "--run", "run", "--steps", steps]);
+    };
+    resume("data", "3");
+    resume("sudoku", "4");
+    refused(here, &["train", "markov", "--resume", "--run", "run"], &["train sudoku --resume --run run"]);
+    refused(here, &["train", "data"], &["`[data]`", "text, markov, image, sudoku"]);
+    for (from, to, part) in [
+        ("'sudoku'", "'chess'", "`data.kind` is chess"),
+        ("'sudoku'", "3", "`data.kind` is 3"),
+        ("side = 4", "sides = 4", "`sides`"),
+        ("side = 4", "side = 'four'", "`side`"),
+        ("side = 4", "side = 5", "`data.side` is 5"),
+    ] {
+        fs::write(here.join("bad.toml"), table.replace(from, to)).expect("a configuration");
+        refused(here, &["train", "data", "--config", "bad.toml", "--run", "bad"], &[part]);
+    }
+    // Whatever decides the tokens must be what the run began with, before the first checkpoint too.
+    fs::remove_dir_all(here.join("run/checkpoints")).expect("removed");
+    fs::remove_file(here.join("run/metrics.jsonl")).expect("removed");
+    let config = fs::read_to_string(here.join("run/config.toml")).expect("a configuration");
+    fs::write(here.join("run/config.toml"), config.replace("side = 4", "side = 9")).expect("written");
+    refused(here, &["train", "data", "--resume", "--run", "run"], &["the data have changed", "begin a new run"]);
+}

@@ -94,7 +94,11 @@ pub fn evaluate(
 
 /// The bound of the schedule. A chain under noise that some token is never drawn from starts with what signal is left drawn from the
 /// frequencies of the training data.
-fn bound<'a>(schedule: &'a Schedule, kernel: Arc<dyn ReverseKernel>, vocabulary: &Vocabulary) -> Result<Bound<'a>> {
+pub(crate) fn bound<'a, K: ReverseKernel>(
+    schedule: &'a Schedule,
+    kernel: K,
+    vocabulary: &Vocabulary,
+) -> Result<LikelihoodBound<'a, K>> {
     let bound = LikelihoodBound::new(schedule, kernel);
     if schedule.law().probabilities().iter().all(|&q| q > 0.0) {
         return Ok(bound);

@@ -8,7 +8,7 @@ use glauber_tokens::{Token, TokenBatch};
 use crate::error::Result;
 
 /// What turns a run's data into tokens and back, kept in its folder so that it can be sampled on another machine.
-pub trait RunCodec: Any {
+pub trait RunCodec: Any + Send + Sync {
     /// Writes itself into the folder of a run, in place of what an interrupted call may have left. By default the configuration says all.
     ///
     /// # Errors
@@ -26,8 +26,8 @@ pub trait RunCodec: Any {
         Ok(tokens.iter().map(Token::to_string).collect::<Vec<_>>().join(" "))
     }
 
-    /// What people are told of samples that were drawn while training, at a step; it may write a file into the folder of the run.
-    /// By default each as text.
+    /// Lines about samples that were drawn while training, at a step; it may write a file into the folder of the run.
+    /// By default each sample as text.
     ///
     /// # Errors
     /// When a token is none of the codec's, or a file cannot be written.

@@ -149,7 +149,9 @@ impl RunFolder {
             Err(_) => toml::from_str(&self.read(CONFIG).ok()?).ok()?,
         };
         let format = u32::try_from(file.get("format")?.as_u64()?).ok()?;
+        // Where this version began the run, another has gone on with it.
         let version = file.get("version").and_then(serde_json::Value::as_str);
+        let version = version.filter(|&version| version != env!("CARGO_PKG_VERSION"));
         Some((format, version.map_or("a later version of glauber".into(), |version| format!("glauber {version}"))))
     }
 

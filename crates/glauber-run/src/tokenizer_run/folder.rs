@@ -73,13 +73,8 @@ impl TokenizerRun {
         let folder = RunFolder::open(path).with_context(|| format!("`--run {}`", path.display()))?;
         let run = Self { folder, lock: FolderLock::take(path)? };
         run.lock.begun()?;
-        let mut config: TokenizerRunConfig = run.folder.read_config()?;
+        let config: TokenizerRunConfig = run.folder.read_config()?;
         config.validate().with_context(|| format!("{}/config.toml", path.display()))?;
-        if config.format < FORMAT {
-            // From here on its checkpoints are of this format.
-            config.format = FORMAT;
-            run.folder.write_config(&config)?;
-        }
         Ok((run, config))
     }
 
@@ -149,18 +144,22 @@ impl TokenizerRun {
         Ok(Some((trainer, newest.state, evaluations)))
     }
 
-    /// Writes a checkpoint whole.
+    /// Writes a checkpoint whole. From the first on that this program writes, the folder is of its format.
     ///
     /// # Errors
     /// When it cannot be written.
     pub(super) fn save(
         &self,
-        config: &TokenizerRunConfig,
+        config: &mut TokenizerRunConfig,
         trainer: &TokenizerTrainer,
         state: &State,
         evaluations: &Evaluations<MetricLine>,
     ) -> Result<()> {
-        let record = (config, state, evaluations.text.as_str());
+        if config.format < FORMAT {
+            config.format = FORMAT;
+            self.folder.write_config(config)?;
+        }
+        let record = (&*config, state, evaluations.text.as_str());
         let training = |at: &Path| Ok(trainer.save(&at.join(TRAINING))?);
         checkpoint::save(&self.folder.checkpoint_folder(), trainer.steps(), record, training)
     }

@@ -137,7 +137,7 @@ impl TokenizerTraining {
                 self.evaluate(progress)?;
             }
             if last || flow == Flow::Stop || step.is_multiple_of(table.checkpoint_every) {
-                self.run.save(&self.config, &self.trainer, &self.state, &self.evaluations)?;
+                self.run.save(&mut self.config, &self.trainer, &self.state, &self.evaluations)?;
                 self.run.publish(&self.trainer, &self.evaluations, table.keep_checkpoints)?;
             }
         }

@@ -72,3 +72,10 @@ fn a_folder_of_a_later_format_is_refused_by_the_version_that_reads_it() {
     let refused = opened("\"format\": 2,", "\"format\": 3, \"new\": true,").expect_err("a later format");
     assert!(refused.contains("format 3") && refused.contains("open it with glauber 3.4.5"), "{refused}");
 }
+
+/// A server shares a loaded run among its threads.
+#[test]
+fn a_loaded_run_goes_to_other_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<glauber_run::Trained>();
+}

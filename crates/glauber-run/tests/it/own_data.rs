@@ -108,7 +108,7 @@ fn a_kind_of_ones_own_is_named_trained_on_kept_and_shown() {
     );
     assert!(data_kinds().contains(&"ladders") && train_command("ladders") == "data" && train_command("text") == "text");
     let misspelt = read(&text.replace("rungs", "rings")).unwrap_err();
-    assert!(misspelt.contains("`data`") && misspelt.contains("rings"), "{misspelt}");
+    assert!(misspelt.contains("[data]") && misspelt.contains("rings"), "{misspelt}");
     assert!(read(&text.replace("rungs = 5", "rungs = 1")).unwrap().validate().is_err());
     let config = read(text).unwrap();
     let written = toml::to_string(&config).unwrap();

@@ -5,12 +5,11 @@ use std::sync::{PoisonError, RwLock};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Binary, Denoising, NormalisedBinary, Objective, RatioMatching, StepCrossEntropy};
+use super::Objective;
+use super::losses::ALL as OURS;
 use crate::TrainError;
 
-/// The objectives of this crate: a line each.
-static OURS: [&dyn Objective; 5] = [&Binary, &NormalisedBinary, &Denoising, &StepCrossEntropy, &RatioMatching];
-/// Those of others.
+/// The objectives of others.
 static OTHERS: RwLock<Vec<&'static dyn Objective>> = RwLock::new(Vec::new());
 
 /// All objectives that configurations can name: those of this crate, then registered ones.

@@ -3,6 +3,8 @@
 #[path = "../../examples/class_conditional.rs"]
 #[allow(dead_code)]
 mod class_conditional;
+#[path = "../../examples/energy.rs"]
+mod energy;
 #[path = "../../examples/load_and_infill.rs"]
 #[allow(dead_code)]
 mod load_and_infill;
@@ -12,6 +14,8 @@ mod own_data;
 #[path = "../../examples/own_generator.rs"]
 #[allow(dead_code)]
 mod own_generator;
+#[path = "../../examples/own_kernel.rs"]
+mod own_kernel;
 #[path = "../../examples/own_network.rs"]
 #[allow(dead_code)]
 mod own_network;
@@ -80,4 +84,14 @@ fn a_generator_of_ones_own_is_judged_beside_others() {
     let above = |row: &own_generator::Row| row.scores[0] - source.scores[0];
     assert!(above(ngram) < 0.3 && above(copier) > 0.3, "bits under the source: {table:?}");
     assert!(table.iter().all(|row| row.scores.len() == 6));
+}
+
+#[test]
+fn an_energy_is_sampled_to_its_enumerated_mean() {
+    energy::main().unwrap();
+}
+
+#[test]
+fn a_kernel_of_ones_own_draws_the_law_with_fewer_changes() {
+    own_kernel::main().unwrap();
 }

@@ -12,6 +12,11 @@ pub use normalised_binary::NormalisedBinary;
 pub use ratio_matching::RatioMatching;
 pub use step_cross_entropy::StepCrossEntropy;
 
+use super::Objective;
+
+/// What configurations can name: a line each.
+pub(super) static ALL: &[&dyn Objective] = &[&Binary, &NormalisedBinary, &Denoising, &StepCrossEntropy, &RatioMatching];
+
 pub(crate) use binary::binary_cross_entropy;
 #[cfg(test)]
 pub(crate) use binary::binary_excess;
