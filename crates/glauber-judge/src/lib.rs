@@ -24,14 +24,13 @@
 mod cross_entropy;
 mod distinct;
 mod error;
-mod ngram;
 
 use glauber_tokens::TokenBatch;
 
 pub use cross_entropy::CrossEntropy;
 pub use distinct::Distinct;
 pub use error::JudgeError;
-pub use ngram::Ngram;
+pub use glauber_ngram::Ngram;
 
 /// Tells how good samples are.
 pub trait Judge {

@@ -8,6 +8,7 @@ use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::RotaryTables;
 use crate::embedding::Vocabulary;
 use crate::network::Design;
+use crate::prior::PriorTerms;
 use crate::roles::Roles;
 use crate::{Asked, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
 
@@ -36,6 +37,24 @@ impl Bidirectional {
         }
     }
 
+    /// Logits of the sites asked for, without a prior.
+    pub(crate) fn plain(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
+        let len = tokens.dims()[1];
+        assert!(len <= self.rotary.len(), "sequence longer than the network");
+        let condition = self.condition.forward(conditions);
+        let embedded = self.vocabulary.embed(tokens);
+        let embedded = match &self.levels {
+            Some(levels) => levels.forward(conditions.levels.clone()).mark(embedded),
+            None => embedded,
+        };
+        let states = self.states(embedded, &condition);
+        self.vocabulary.logits(sites.pick(states), self.vocabulary.modulation(condition))
+    }
+
+    pub(crate) fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
     /// `[batch, site, width]` to the same, through all blocks.
     fn states(&self, embedded: Tensor<3>, condition: &Tensor<2>) -> Tensor<3> {
         let rotary = self.rotary.first(embedded.dims()[1]);
@@ -51,6 +70,10 @@ impl Design for Bidirectional {
 
     fn recomputing(self, on: bool) -> Self {
         Self { blocks: self.blocks.into_iter().map(|block| block.recomputing(on)).collect(), ..self }
+    }
+
+    fn prior(&self) -> Option<&PriorTerms> {
+        self.vocabulary.prior.as_ref()
     }
 
     fn roles(&self, roles: &mut Roles) {
@@ -71,15 +94,7 @@ impl SiteClassifier for Bidirectional {
     }
 
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
-        let len = tokens.dims()[1];
-        assert!(len <= self.rotary.len(), "sequence longer than the network");
-        let condition = self.condition.forward(conditions);
-        let embedded = self.vocabulary.embed(tokens);
-        let embedded = match &self.levels {
-            Some(levels) => levels.forward(conditions.levels.clone()).mark(embedded),
-            None => embedded,
-        };
-        let states = self.states(embedded, &condition);
-        self.vocabulary.logits(sites.pick(states), self.vocabulary.modulation(condition))
+        let logits = self.plain(tokens.clone(), conditions, sites);
+        self.vocabulary.with_prior(logits, &tokens, conditions, sites)
     }
 }

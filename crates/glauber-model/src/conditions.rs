@@ -19,6 +19,9 @@ pub struct Conditions {
     pub levels: Tensor<2>,
     /// The class of each row, shape `[batch]`, in `0..=classes`; `classes` itself, or `None`, stands for any.
     pub classes: Option<Tensor<1, Int>>,
+    /// The part of the data that each row belongs to, shape `[batch]`, where its prior was made of the row as well
+    /// ([`SitePrior::write`](glauber_chain::SitePrior::write)); `None` for rows that it has not seen.
+    pub parts: Option<Vec<Option<usize>>>,
 }
 
 impl Conditions {
@@ -35,6 +38,7 @@ impl Conditions {
             time: time.reshape([batch * copies]),
             levels: levels.reshape([batch * copies, len]),
             classes: self.classes.clone().map(class),
+            parts: self.parts.as_ref().map(|parts| parts.iter().flat_map(|&part| vec![part; copies]).collect()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ModelError, NetworkKind};
+use crate::{ModelError, NetworkKind, PriorConfig};
 
 /// A size above this is taken for a slip of the keyboard.
 const LARGEST: usize = 1 << 15;
@@ -65,6 +65,9 @@ pub struct ModelConfig {
     pub classes: usize,
     /// Whether the read-out uses the embedding table in place of weights of its own.
     pub tied: bool,
+    /// What is known of a site's token beforehand: n-grams of the training text, whose terms the network weighs and adds to its logits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior: Option<PriorConfig>,
 }
 
 /// Named sizes.
@@ -107,6 +110,7 @@ impl Preset {
                 conditioning: Conditioning::SignalLevel,
                 classes: 0,
                 tied: false,
+                prior: None,
             },
             Self::Small => ModelConfig {
                 network: NetworkKind::Hollow,
@@ -119,6 +123,7 @@ impl Preset {
                 conditioning: Conditioning::SignalLevel,
                 classes: 0,
                 tied: false,
+                prior: None,
             },
             Self::Ggm387m => ModelConfig {
                 network: NetworkKind::MaskedQuery,
@@ -131,6 +136,7 @@ impl Preset {
                 conditioning: Conditioning::Step,
                 classes: 0,
                 tied: true,
+                prior: None,
             },
         }
     }

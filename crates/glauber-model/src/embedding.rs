@@ -5,10 +5,11 @@ use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear};
 use burn::tensor::{Device, Int, Tensor};
 use glauber_fused::modulated_norm;
 
-use crate::ModelConfig;
 use crate::attention::{apply, linear};
 use crate::block::modulations;
+use crate::prior::{PriorTerms, Told};
 use crate::roles::{Role, Roles};
+use crate::{Conditions, ModelConfig, Sites};
 
 /// The embedding table, and the read-out from states to logits: with weights of its own, or the table's when tied.
 #[derive(Module, Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Vocabulary {
     head: Option<Linear>,
     /// Bias of a tied read-out, `[token]`.
     tied_bias: Option<Param<Tensor<1>>>,
+    /// What is known of a site's token beforehand.
+    pub prior: Option<PriorTerms>,
     vocab: usize,
 }
 
@@ -31,6 +34,7 @@ impl Vocabulary {
             modulation: linear(config.condition_width, 2 * config.width, true, device),
             head: (!config.tied).then(|| linear(config.width, vocab, true, device)),
             tied_bias: config.tied.then(zeros),
+            prior: PriorTerms::new(config.prior.as_ref(), device),
             vocab,
         }
     }
@@ -40,6 +44,7 @@ impl Vocabulary {
         roles.linear(&self.modulation, Role::Modulation);
         self.head.iter().for_each(|head| roles.linear(head, Role::ReadOut));
         self.tied_bias.iter().for_each(|bias| roles.add(bias, Role::Bias));
+        self.prior.iter().for_each(|prior| prior.roles(roles));
     }
 
     /// Number of tokens that there are logits of.
@@ -64,6 +69,20 @@ impl Vocabulary {
         match &self.head {
             Some(head) => apply(head, states).cast(dtype),
             None => self.tied(states),
+        }
+    }
+
+    /// Logits with the prior of the sites, if there is one, added.
+    pub fn with_prior(
+        &self,
+        logits: Tensor<3>,
+        tokens: &Tensor<2, Int>,
+        conditions: &Conditions,
+        sites: Sites<'_>,
+    ) -> Tensor<3> {
+        match &self.prior {
+            Some(prior) => prior.add(logits, &Told::of(tokens, conditions), sites),
+            None => logits,
         }
     }
 

@@ -16,6 +16,7 @@ use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::{RotaryTables, StreamBiases};
 use crate::embedding::Vocabulary;
 use crate::network::Design;
+use crate::prior::{PriorTerms, Told};
 use crate::roles::{Role, Roles};
 use crate::{Conditions, Incremental, ModelConfig, SiteClassifier, Sites, Sizes, States};
 
@@ -120,6 +121,19 @@ impl Hollow {
         }
     }
 
+    /// What the prior, if there is one, is told of rows.
+    pub(crate) fn told(&self, tokens: &Tensor<2, Int>, conditions: &Conditions) -> Option<Told> {
+        self.vocabulary.prior.as_ref().map(|_| Told::of(tokens, conditions))
+    }
+
+    /// Logits with what the prior says of rows added.
+    pub(crate) fn add_prior(&self, logits: Tensor<3>, told: Option<&Told>, sites: Sites<'_>) -> Tensor<3> {
+        match (&self.vocabulary.prior, told) {
+            (Some(prior), Some(told)) => prior.add(logits, told, sites),
+            _ => logits,
+        }
+    }
+
     /// The read-out of both streams' states at the sites asked for, `[batch, asked site, width]`.
     pub(crate) fn read_out(
         &self,
@@ -162,6 +176,10 @@ impl Design for Hollow {
         }
     }
 
+    fn prior(&self) -> Option<&PriorTerms> {
+        self.vocabulary.prior.as_ref()
+    }
+
     fn roles(&self, roles: &mut Roles) {
         self.vocabulary.roles(roles);
         self.condition.roles(roles);
@@ -200,7 +218,7 @@ impl SiteClassifier for Hollow {
         let [batch, len] = tokens.dims();
         assert!(len <= self.rotary.len(), "sequence longer than the network");
         let modulations = self.modulations(conditions);
-        let (embedded, level_queries) = self.embed(tokens, conditions.levels.clone());
+        let (embedded, level_queries) = self.embed(tokens.clone(), conditions.levels.clone());
         let streams = self.streams(embedded, &modulations);
         let every: Vec<usize>;
         let (asked, rows) = match sites {
@@ -214,9 +232,11 @@ impl SiteClassifier for Hollow {
         let states = streams.clone().map(|states| sites.pick(states));
         let level_query = level_queries.map(|levels| sites.pick(levels));
         let rotary = self.rotary.first(len);
-        self.read_out(states, level_query, &modulations, &self.merging(asked, rows, len), |_, block| {
+        let merging = self.merging(asked, rows, len);
+        let logits = self.read_out(states, level_query, &modulations, &merging, |_, block| {
             let [before, after] = streams.clone();
             [block.keys_of(0, before, &rotary), block.keys_of(1, after, &rotary)]
-        })
+        });
+        self.vocabulary.with_prior(logits, &tokens, conditions, sites)
     }
 }

@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
-use glauber_tokens::Site;
+use glauber_tokens::{Site, Token};
 
 use crate::attention::assign;
 use crate::hollow::{Hollow, Modulations};
+use crate::prior::Told;
 use crate::{Conditions, SiteClassifier, Sites, States};
 
 /// A [`Hollow`] network that keeps its streams' states between questions.
@@ -26,6 +27,8 @@ pub struct Incremental<'a> {
     level_queries: Option<Tensor<3>>,
     /// The forward stream and the backward one.
     streams: [Stream; 2],
+    /// What the prior is told of the rows.
+    told: Option<Told>,
 }
 
 /// What is kept of a stream, as far as it holds.
@@ -49,6 +52,7 @@ impl<'a> Incremental<'a> {
         let [batch, len] = tokens.dims();
         assert!((1..=network.sizes().longest).contains(&len), "rows longer than the network, or empty");
         let device = tokens.device();
+        let told = network.told(&tokens, conditions);
         let (embedded, level_queries) = network.embed(tokens, conditions.levels.clone());
         let width = embedded.dims()[2];
         let stream = |direction: usize| {
@@ -61,7 +65,7 @@ impl<'a> Incremental<'a> {
             }
         };
         let streams = [stream(0), stream(1)];
-        Self { network, modulations: network.modulations(conditions), embedded, level_queries, streams }
+        Self { network, modulations: network.modulations(conditions), embedded, level_queries, streams, told }
     }
 
     /// Computes a stream's states at some sites, next to those that hold.
@@ -91,6 +95,12 @@ impl States for Incremental<'_> {
     fn set(&mut self, site: Site, tokens: Tensor<2, Int>, levels: Tensor<2>) {
         let [batch, len, width] = self.embedded.dims();
         assert!(site < len && tokens.dims() == [batch, 1], "one token a row, for a site below {len}");
+        if let Some(told) = &mut self.told {
+            let new = tokens.to_data().iter::<i64>().zip(levels.to_data().iter::<f32>()).collect::<Vec<_>>();
+            for (row, (token, level)) in new.into_iter().enumerate() {
+                (told.tokens[row * len + site], told.levels[row * len + site]) = (token as Token, level);
+            }
+        }
         let (embedded, level_queries) = self.network.embed(tokens, levels);
         let column = || [0..batch, site..site + 1, 0..width];
         assign(&mut self.embedded, column(), embedded);
@@ -111,8 +121,9 @@ impl States for Incremental<'_> {
         let states = self.streams.each_ref().map(|stream| Sites::Block(sites).pick(stream.states.clone()));
         let level_query = self.level_queries.clone().map(|levels| Sites::Block(sites).pick(levels));
         let merging = self.network.merging(sites, 1, len);
-        self.network.read_out(states, level_query, &self.modulations, &merging, |at, _| {
+        let logits = self.network.read_out(states, level_query, &self.modulations, &merging, |at, _| {
             self.streams.each_ref().map(|stream| stream.merging_keys[at].clone())
-        })
+        });
+        self.network.add_prior(logits, self.told.as_ref(), Sites::Block(sites))
     }
 }

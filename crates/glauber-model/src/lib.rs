@@ -17,7 +17,7 @@
 //! let tokens: Tensor<2, Int> = Tensor::zeros([2, length], &device); // 2 rows of token 0
 //! // Halfway down the chain, where a tenth of the signal is left at every site.
 //! let (time, levels) = (Tensor::full([2], 0.5, &device), Tensor::full([2, length], 0.1, &device));
-//! let logits = network.logits(tokens, &Conditions { time, levels, classes: None }, Sites::All);
+//! let logits = network.logits(tokens, &Conditions { time, levels, classes: None, parts: None }, Sites::All);
 //! assert_eq!(logits.dims(), [2, length, vocab]);
 //! # Ok::<(), glauber_model::ModelError>(())
 //! ```
@@ -39,6 +39,7 @@ mod incremental;
 mod initialise;
 mod masked_query;
 mod network;
+mod prior;
 mod roles;
 mod rounded;
 
@@ -47,6 +48,7 @@ pub use conditions::Conditions;
 pub use config::{Conditioning, ModelConfig, Positions, Preset};
 pub use error::ModelError;
 pub use incremental::Incremental;
+pub use prior::PriorConfig;
 pub use roles::Role;
 
 network::networks! {

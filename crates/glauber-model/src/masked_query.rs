@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
 use crate::network::Design;
+use crate::prior::PriorTerms;
 use crate::roles::Roles;
 use crate::{Asked, Bidirectional, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
 
@@ -24,7 +25,9 @@ impl MaskedQuery {
         let [batch, len] = tokens.dims();
         let hidden: Vec<bool> = sites.iter().flat_map(|&asked| (0..len).map(move |site| site == asked)).collect();
         let hidden = Tensor::<2, Bool>::from_data(TensorData::new(hidden, [batch, len]), &device);
-        self.transformer.logits(tokens.mask_fill(hidden, self.query as i32), conditions, Sites::Each(sites))
+        let shown = tokens.clone().mask_fill(hidden, self.query as i32);
+        let logits = self.transformer.plain(shown, conditions, Sites::Each(sites));
+        self.transformer.vocabulary().with_prior(logits, &tokens, conditions, Sites::Each(sites))
     }
 }
 
@@ -35,6 +38,10 @@ impl Design for MaskedQuery {
 
     fn recomputing(self, on: bool) -> Self {
         Self { transformer: self.transformer.recomputing(on), ..self }
+    }
+
+    fn prior(&self) -> Option<&PriorTerms> {
+        self.transformer.prior()
     }
 
     fn roles(&self, roles: &mut Roles) {

@@ -1,8 +1,12 @@
 //! The networks that configurations can name: what each of them is, and the choice among them.
 
+use std::sync::Arc;
+
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
+use glauber_chain::SitePrior;
 
+use crate::prior::PriorTerms;
 use crate::roles::Roles;
 use crate::{Asked, Conditions, ModelConfig, ModelError, Network, SiteClassifier, Sites, Sizes, States};
 
@@ -20,6 +24,9 @@ pub(crate) trait Design: SiteClassifier {
     fn recomputing(self, on: bool) -> Self
     where
         Self: Sized;
+
+    /// The terms of its prior, where the configuration has one.
+    fn prior(&self) -> Option<&PriorTerms>;
 
     /// Adds every parameter with its role, each once.
     fn roles(&self, roles: &mut Roles);
@@ -101,6 +108,18 @@ impl Network {
     pub fn new(config: &ModelConfig, vocab: usize, len: usize, seed: u64, device: &Device) -> Result<Self, ModelError> {
         check(config, vocab, len)?;
         Ok(crate::initialise::draw_weights(Self::undrawn(config, vocab, len, device), seed))
+    }
+
+    /// Gives a network whose configuration has a prior what says it; of other networks nothing changes.
+    ///
+    /// Its clones have it too, those made before included. Until then such a network cannot be asked: its logits panic.
+    ///
+    /// # Panics
+    /// When it has been given one, or the prior has another number of terms than an n-gram's.
+    pub fn set_prior(&self, prior: Arc<dyn SitePrior>) {
+        if let Some(terms) = self.design().prior() {
+            terms.set(prior);
+        }
     }
 
     /// Number of weights of the network that [`new`](Self::new) builds, without drawing any of them.

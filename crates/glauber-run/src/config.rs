@@ -42,7 +42,7 @@ impl RunConfig {
         within("data.length", shape.length, 1..=1 << 13)?;
         let (found, classes) = (self.model.classes, shape.classes);
         require(found == classes, "model.classes", found, &format!("{classes}: so many classes does the data tell"))?;
-        within("schedule.sweeps", self.schedule.sweeps, 1..=1 << 16)?;
+        within("schedule.sweeps", self.schedule.sweeps.count(), 1..=1 << 16)?;
         if let (Some([height, width]), Some([rows, columns])) = (self.schedule.order.lattice(), shape.grid) {
             let found = format!("a lattice of {height} rows and {width} columns");
             let expected = format!("`height` = {rows} and `width` = {columns}, as the sites of the data lie");
@@ -53,6 +53,9 @@ impl RunConfig {
             require(columns == across, "model.positions.grid.columns", columns, &expected)?;
         }
         self.model.validate()?;
+        if let Some(prior) = &self.model.prior {
+            within("model.prior.order", prior.order, 1..=32)?;
+        }
         // Its logits hold log Π_t(φ), which signal levels do not tell.
         let untold = self.train.objective.reads_step() && self.model.conditioning == Conditioning::SignalLevelOnly;
         let name = self.train.objective.name();

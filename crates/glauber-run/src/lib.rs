@@ -33,6 +33,7 @@ mod kinds;
 pub mod markov;
 mod observer;
 mod painting;
+mod prior;
 mod ranks;
 mod run;
 mod sampling;

@@ -11,7 +11,7 @@ use glauber_text::{
     Corpus, CorpusConfig, PrepareConfig, TextCodec, TokenData, TokenStream, TokenizerConfig, coverage, prepare,
 };
 use glauber_tokens::{Codec, Token};
-use glauber_train::{SequenceSource, TrainError};
+use glauber_train::{PARTS, Passage, SequenceSource, TrainError};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
@@ -123,10 +123,21 @@ impl TextWindows {
 
 impl SequenceSource for TextWindows {
     fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError> {
+        Ok(self.passage(rng, out)?.class)
+    }
+
+    fn passage(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Passage, TrainError> {
         let windows = self.stream().sequences(out.len()).map_err(|error| TrainError::Source(Box::new(error)))?;
-        let start = (rng.uniform() * windows.windows() as f64) as usize;
-        windows.window(start.min(windows.windows() - 1), out);
-        Ok(None)
+        let start = ((rng.uniform() * windows.windows() as f64) as usize).min(windows.windows() - 1);
+        windows.window(start, out);
+        let part = matches!(self.split, Split::Training).then(|| start * PARTS / self.stream().tokens());
+        Ok(Passage { class: None, part })
+    }
+
+    fn text(&self) -> Option<Vec<Token>> {
+        let mut text = vec![0; self.stream().tokens()];
+        self.stream().window(0, &mut text);
+        Some(text)
     }
 }
 

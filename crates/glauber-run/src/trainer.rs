@@ -4,6 +4,7 @@ mod among;
 mod resuming;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use glauber_chain::ChainRng;
@@ -80,6 +81,8 @@ pub struct Run {
     /// Keeps other processes out of the folder; only the first rank holds it.
     _lock: Option<FolderLock>,
     validation: Vec<Examples>,
+    /// Whether the network has been given the prior that its configuration asks for.
+    has_prior: bool,
 }
 
 /// What a run is given besides its configuration.
@@ -160,6 +163,7 @@ impl Run {
             evaluations: Evaluations::default(),
             notes: Vec::new(),
             validation: Vec::new(),
+            has_prior: false,
             config,
         })
     }
@@ -215,6 +219,7 @@ impl Run {
     /// # Errors
     /// [`TrainError::Diverged`] when the loss is no longer a number, and whatever writing to the folder or sampling can meet.
     pub fn run(&mut self, around: &Surroundings<'_>, observer: &mut dyn Observer) -> Result<Flow> {
+        self.prepare_prior(around.train)?;
         self.draw_validation(around.validation)?;
         let before = self.state.seconds;
         let started = observer.seconds();
@@ -284,6 +289,23 @@ impl Run {
     pub fn next_examples(&self, source: &dyn SequenceSource) -> Result<Vec<Examples>, TrainError> {
         let task = SiteTask::configured(self.trainer.model(), source, &self.schedule, &self.config.train);
         self.trainer.next_batches(&task)
+    }
+
+    /// Counts the prior under the network in training data and keeps it in the folder, where the configuration has one: before the
+    /// first step, once.
+    ///
+    /// # Errors
+    /// When there is no prior of such data, or it cannot be written.
+    pub fn prepare_prior(&mut self, source: &dyn SequenceSource) -> Result<()> {
+        if let (Some(config), false) = (&self.config.model.prior, self.has_prior) {
+            let prior = crate::prior::count(config, source, self.schedule.law())?;
+            if self.trainer.ranks().is_first() {
+                crate::prior::keep(&prior, self.folder.path())?;
+            }
+            self.network().set_prior(Arc::new(prior));
+            self.has_prior = true;
+        }
+        Ok(())
     }
 
     fn rng(&self, purpose: Purpose, stream: u64) -> ChainRng {

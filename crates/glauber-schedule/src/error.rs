@@ -120,6 +120,18 @@ pub enum ScheduleError {
         /// The step.
         step: usize,
     },
+    /// Levels that are no levels of reverse sweeps.
+    #[error(
+        "`sweeps` lists {found:?}, expected {sweeps} levels that rise from above {final_level} (`final_signal`) to 1, one for each sweep"
+    )]
+    SweepEnds {
+        /// The levels found.
+        found: Vec<f64>,
+        /// Sweeps of the order.
+        sweeps: usize,
+        /// The level that the forward chain ends at.
+        final_level: f64,
+    },
     /// The chain does not forget the data.
     #[error(
         "site {site} still carries its token with probability {level:.3e} after {sweeps} sweeps, more than the allowed {bound:.0e}; \

@@ -28,5 +28,5 @@ pub use error::ScheduleError;
 pub use noise::{MixturePart, NoiseConfig, NoiseLaw};
 pub use order::{OrderConfig, SiteOrder};
 pub use schedule::{RESIDUAL_BOUND, Schedule};
-pub use schedule_config::ScheduleConfig;
+pub use schedule_config::{ScheduleConfig, Sweeps};
 pub use signal::SignalShape;

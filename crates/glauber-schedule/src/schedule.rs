@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use glauber_tokens::{Site, Step, Token};
 
+use crate::signal::Curve;
 use crate::{NoiseLaw, ScheduleError, SignalShape, SiteOrder};
 
 /// The signal level at the horizon above which a schedule is refused unless residual signal is allowed.
@@ -11,11 +12,12 @@ pub const RESIDUAL_BOUND: f64 = 1e-3;
 
 /// A forward chain: which sites each step touches and with which law `Π_t` on `V ∪ {φ}`. Validated and immutable.
 ///
-/// In sweep `k` of `K` a touch keeps the token with probability `Π_t(φ) = 1 − β_k = α((k+1)/K) / α(k/K)`, `α(u)` being the shape.
+/// In sweep `k` of `K` a touch keeps the token with probability `Π_t(φ) = 1 − β_k = α((k+1)/K) / α(k/K)`, `α(u)` being the shape,
+/// or a list of levels ([`ending_at`](Self::ending_at)).
 /// Where each sweep touches each site once, a site touched `k` times therefore has signal level `α(k/K)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
-    shape: SignalShape,
+    curve: Curve,
     allow_residual: bool,
     order: SiteOrder,
     law: NoiseLaw,
@@ -38,12 +40,53 @@ impl Schedule {
         final_level: f64,
         allow_residual: bool,
     ) -> Result<Self, ScheduleError> {
+        Self::along(Curve::Shape(shape), order, law, final_level, allow_residual)
+    }
+
+    /// Joins the parts, with a level for each sweep: reverse sweep `k` ends at `ends[k]`, the forward chain at `final_level`. The
+    /// fewer and larger the sweeps, the more of the chain is autoregression: one sweep, `[1.0]`, is nothing else.
+    ///
+    /// ```
+    /// use glauber_schedule::{NoiseLaw, Schedule, SiteOrder};
+    ///
+    /// // Write most of it in one sweep, then mend it in two.
+    /// let order = SiteOrder::round_robin(16, 3)?;
+    /// let schedule = Schedule::ending_at(&[0.85, 0.95, 1.0], order, NoiseLaw::uniform(27)?, 1e-3, false)?;
+    /// assert_eq!([0, 16, 32, 48].map(|t| schedule.signal_level(0, t)), [1.0, 0.95, 0.85, 1e-3]);
+    /// # Ok::<(), glauber_schedule::ScheduleError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ScheduleError::SweepEnds`] when the levels do not rise from above `final_level` to 1, one for each sweep of the order. Those of
+    /// [`new`](Self::new).
+    pub fn ending_at(
+        ends: &[f64],
+        order: SiteOrder,
+        law: NoiseLaw,
+        final_level: f64,
+        allow_residual: bool,
+    ) -> Result<Self, ScheduleError> {
+        let levels: Vec<f64> = ends.iter().rev().copied().chain([final_level]).collect();
+        let falls = levels.first() == Some(&1.0) && levels.windows(2).all(|pair| pair[0] > pair[1]);
+        match falls && ends.len() == order.sweeps() {
+            true => Self::along(Curve::Listed(levels), order, law, final_level, allow_residual),
+            false => Err(ScheduleError::SweepEnds { found: ends.to_vec(), sweeps: order.sweeps(), final_level }),
+        }
+    }
+
+    fn along(
+        curve: Curve,
+        order: SiteOrder,
+        law: NoiseLaw,
+        final_level: f64,
+        allow_residual: bool,
+    ) -> Result<Self, ScheduleError> {
         let good = final_level > 0.0 && final_level < 1.0;
         ScheduleError::unless_in_range(good, "final_signal", final_level, "a number strictly between 0 and 1")?;
         let sweeps = order.sweeps();
-        let levels = (0..=sweeps).map(|k| shape.level(k as f64 / sweeps as f64, final_level)).collect();
+        let levels = (0..=sweeps).map(|k| curve.level(k as f64 / sweeps as f64, final_level)).collect();
         let visit_levels = Vec::new();
-        let mut schedule = Self { shape, allow_residual, order, law, levels, visit_levels, final_signal: final_level };
+        let mut schedule = Self { curve, allow_residual, order, law, levels, visit_levels, final_signal: final_level };
         if !schedule.order.is_balanced() {
             schedule.visit_levels = (0..schedule.len()).map(|site| schedule.levels_of_visits(site)).collect();
         }
@@ -59,7 +102,7 @@ impl Schedule {
         Ok(schedule)
     }
 
-    /// The same chain in another number of sweeps: shape, final level, noise law and kind of order stay. More sweeps cost more and
+    /// The same chain in another number of sweeps: shape (of listed levels, the straight lines between them), final level, noise law and kind of order stay. More sweeps cost more and
     /// noise less at each touch; a network trained on one number of sweeps may be sampled with another.
     ///
     /// Times of the two are matched by the fraction `t/T`. Where each sweep touches each site once, the level at the end of sweep `k` of
@@ -72,7 +115,7 @@ impl Schedule {
         let order = self.order.with_sweeps(sweeps)?;
         // The levels end with what the shape was given; `final_signal` is what the visits made of it.
         let final_level = self.levels[self.sweeps()];
-        Self::new(self.shape, order, self.law.clone(), final_level, self.allow_residual)
+        Self::along(self.curve.clone(), order, self.law.clone(), final_level, self.allow_residual)
     }
 
     /// An order that is not balanced is stored whole, so its stored visits are all visits.
@@ -269,10 +312,43 @@ mod tests {
         Schedule::new(shape, order, NoiseLaw::uniform(3).unwrap(), 1e-3, true).unwrap()
     }
 
+    fn listed(ends: &[f64], order: SiteOrder) -> Result<Schedule, ScheduleError> {
+        Schedule::ending_at(ends, order, NoiseLaw::uniform(3).unwrap(), 1e-3, true)
+    }
+
+    /// The curve of a number below 5: a shape, or a list.
+    fn numbered(curve: usize, order: SiteOrder) -> Schedule {
+        match SHAPES.get(curve) {
+            Some(&shape) => schedule(shape, order),
+            None => listed(&[0.6, 0.9, 0.95, 1.0][4 - order.sweeps()..], order).unwrap(),
+        }
+    }
+
+    #[test]
+    fn sweeps_end_at_the_levels_of_a_list() {
+        let order = SiteOrder::permutation(5, 3, 1).unwrap();
+        let schedule = listed(&[0.85, 0.95, 1.0], order.clone()).unwrap();
+        for site in 0..5 {
+            assert_eq!([0, 5, 10, 15].map(|t| schedule.signal_level(site, t)), [1.0, 0.95, 0.85, 1e-3]);
+        }
+        assert!((schedule.with_sweeps(6).unwrap().signal_level(0, 15) - 0.9).abs() < 1e-15, "half way");
+        let one = SiteOrder::round_robin(5, 1).unwrap();
+        for shape in SHAPES {
+            let (listed, shaped) = (listed(&[1.0], one.clone()).unwrap(), self::schedule(shape, one.clone()));
+            assert!((0..=5).all(|t| (0..5).all(|j| listed.signal_level(j, t) == shaped.signal_level(j, t))));
+        }
+        for wrong in
+            [&[0.9, 1.0][..], &[0.95, 0.85, 1.0], &[0.85, 0.95, 0.99], &[1e-3, 0.5, 1.0], &[f64::NAN, 0.5, 1.0]]
+        {
+            let error = listed(wrong, order.clone()).unwrap_err().to_string();
+            assert!(error.contains("`sweeps`") && error.contains("3 levels"), "{error}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn signal_levels_equal_the_naive_product(shape in 0usize..4, order in 0usize..6, seed: u64) {
-            let schedule = schedule(SHAPES[shape], orders(seed).swap_remove(order));
+        fn signal_levels_equal_the_naive_product(curve in 0usize..5, order in 0usize..6, seed: u64) {
+            let schedule = numbered(curve, orders(seed).swap_remove(order));
             let mut product = vec![1.0; schedule.len()];
             let mut levels = vec![0.0; schedule.len()];
             for t in 0..=schedule.horizon() {
@@ -289,8 +365,8 @@ mod tests {
         }
 
         #[test]
-        fn step_at_level_equals_a_scan(shape in 0usize..4, order in 0usize..6, seed: u64, level in 1e-4..1.1f64) {
-            let schedule = schedule(SHAPES[shape], orders(seed).swap_remove(order));
+        fn step_at_level_equals_a_scan(curve in 0usize..5, order in 0usize..6, seed: u64, level in 1e-4..1.1f64) {
+            let schedule = numbered(curve, orders(seed).swap_remove(order));
             let all_below = |t: &Step| (0..schedule.len()).all(|j| schedule.signal_level(j, *t) <= level);
             let expected = (0..=schedule.horizon()).find(all_below).unwrap_or(schedule.horizon());
             prop_assert_eq!(schedule.step_at_level(level), expected);

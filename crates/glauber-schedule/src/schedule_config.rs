@@ -5,14 +5,49 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{NoiseConfig, NoiseLaw, OrderConfig, RESIDUAL_BOUND, Schedule, ScheduleError, SignalShape, SiteOrder};
 
+/// The sweeps of a schedule: their number, or the signal levels that reverse sweeps end at.
+///
+/// ```
+/// use glauber_schedule::{ScheduleConfig, Sweeps};
+///
+/// let config: ScheduleConfig = toml::from_str("sweeps = [0.85, 0.95, 1.0]")?;
+/// assert_eq!(config.sweeps, Sweeps::EndingAt(vec![0.85, 0.95, 1.0]));
+/// assert_eq!(config.sweeps.count(), 3);
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a number of sweeps, or a list of the signal levels that they end at")]
+pub enum Sweeps {
+    /// So many, their levels those of the shape.
+    Count(usize),
+    /// One for each level, in the order of the reverse chain: levels rise, and the last is 1.
+    EndingAt(Vec<f64>),
+}
+
+impl Sweeps {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Count(count) => *count,
+            Self::EndingAt(levels) => levels.len(),
+        }
+    }
+}
+
+impl From<usize> for Sweeps {
+    fn from(count: usize) -> Self {
+        Self::Count(count)
+    }
+}
+
 /// A schedule as a run configuration states it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScheduleConfig {
     /// How the signal decays, by default `linear`.
     pub shape: SignalShape,
-    /// Number of sweeps over the sites, by default 8.
-    pub sweeps: usize,
+    /// Sweeps over the sites, by default 8: their number, or the levels that reverse sweeps end at.
+    pub sweeps: Sweeps,
     /// Signal level of a site after one touch in each sweep, in `(0, 1)`, by default 1e-3.
     pub final_signal: f64,
     /// Accept a chain that does not forget the data, by default false.
@@ -27,7 +62,7 @@ impl Default for ScheduleConfig {
     fn default() -> Self {
         Self {
             shape: SignalShape::default(),
-            sweeps: 8,
+            sweeps: Sweeps::Count(8),
             final_signal: RESIDUAL_BOUND,
             allow_residual_signal: false,
             order: OrderConfig::default(),
@@ -49,7 +84,8 @@ impl Schedule {
     /// noise needs, `mask` what absorbing noise needs.
     ///
     /// # Errors
-    /// Those of [`SiteOrder::from_config`], [`NoiseLaw::from_config`] and [`Schedule::new`].
+    /// Those of [`SiteOrder::from_config`], [`NoiseLaw::from_config`], [`Schedule::new`] and
+    /// [`Schedule::ending_at`].
     pub fn from_config(
         config: &ScheduleConfig,
         len: usize,
@@ -57,9 +93,13 @@ impl Schedule {
         counts: Option<&[u64]>,
         mask: Option<Token>,
     ) -> Result<Self, ScheduleError> {
-        let order = SiteOrder::from_config(&config.order, len, config.sweeps)?;
+        let order = SiteOrder::from_config(&config.order, len, config.sweeps.count())?;
         let law = NoiseLaw::from_config(&config.noise, vocab, counts, mask)?;
-        Self::new(config.shape, order, law, config.final_signal, config.allow_residual_signal)
+        let (last, residual) = (config.final_signal, config.allow_residual_signal);
+        match &config.sweeps {
+            Sweeps::Count(_) => Self::new(config.shape, order, law, last, residual),
+            Sweeps::EndingAt(ends) => Self::ending_at(ends, order, law, last, residual),
+        }
     }
 }
 
@@ -106,6 +146,8 @@ mod tests {
         let config: ScheduleConfig = toml::from_str("").unwrap();
         assert_eq!(config, ScheduleConfig::default());
         assert!(toml::from_str::<ScheduleConfig>("sweep = 3").is_err());
+        let error = toml::from_str::<ScheduleConfig>("sweeps = 'many'").unwrap_err().to_string();
+        assert!(error.contains("a number of sweeps, or a list"), "{error}");
         let text = "shape = 'log-linear'\n[order]\nkind = 'random-scan'\nseed = 3";
         let config: ScheduleConfig = toml::from_str(text).unwrap();
         assert_eq!(config.order, OrderConfig::RandomScan { seed: 3 });

@@ -63,6 +63,28 @@ impl SignalShape {
     }
 }
 
+/// The level `α(u)` after a fraction `u` of the sweeps.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Curve {
+    Shape(SignalShape),
+    /// Levels after 0, 1, … sweeps, shape `[sweep + 1]`; straight lines in between.
+    Listed(Vec<f64>),
+}
+
+impl Curve {
+    pub fn level(&self, u: f64, last: f64) -> f64 {
+        match self {
+            Self::Shape(shape) => shape.level(u, last),
+            Self::Listed(levels) => {
+                let at = u * (levels.len() - 1) as f64;
+                let from = (at as usize).min(levels.len() - 2);
+                let share = at - from as f64;
+                levels[from] * (1.0 - share) + levels[from + 1] * share
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -68,6 +68,7 @@ impl Inputs {
             time: Tensor::from_data(TensorData::new(self.times.clone(), [rows]), device),
             levels: Tensor::from_data(TensorData::new(self.levels.clone(), [rows, self.len]), device),
             classes: self.class.map(class),
+            parts: None,
         }
     }
 

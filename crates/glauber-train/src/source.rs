@@ -13,7 +13,33 @@ pub trait SequenceSource: Send + Sync {
     /// # Errors
     /// When the sequence cannot be read or made: [`TrainError::Source`].
     fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError>;
+
+    /// The same draw, and which part of the data it lies in, where priors are made of [`text`](Self::text).
+    ///
+    /// # Errors
+    /// As [`draw`](Self::draw).
+    fn passage(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Passage, TrainError> {
+        Ok(Passage { class: self.draw(rng, out)?, part: None })
+    }
+
+    /// What n-grams are counted in: the tokens in the order of the data. Part `i` of `parts` is the stretch from `i / parts` of them to
+    /// `(i + 1) / parts`. `None` where the data have no such order.
+    fn text(&self) -> Option<Vec<Token>> {
+        None
+    }
 }
+
+/// What is told of a sequence that was drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Passage {
+    /// The class, where sequences have classes.
+    pub class: Option<usize>,
+    /// The part of the data that it lies in, of [`PARTS`].
+    pub part: Option<usize>,
+}
+
+/// Stretches of the data, each of which a prior is also made without.
+pub const PARTS: usize = 4;
 
 /// Windows at uniform offsets of tokens in memory.
 ///

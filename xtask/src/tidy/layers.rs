@@ -3,14 +3,15 @@
 use cargo_metadata::{DependencyKind, Metadata};
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 23] = [
+const LAYERS: [(&str, &[&str]); 24] = [
     ("glauber-tokens", &[]),
     ("glauber-files", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
     ("glauber-shards", &["glauber-tokens", "glauber-files"]),
     ("glauber-text", &["glauber-tokens", "glauber-files", "glauber-shards"]),
     ("glauber-chain", &["glauber-tokens", "glauber-schedule"]),
-    ("glauber-judge", &["glauber-tokens", "glauber-chain"]),
+    ("glauber-ngram", &["glauber-tokens", "glauber-schedule", "glauber-chain"]),
+    ("glauber-judge", &["glauber-tokens", "glauber-chain", "glauber-ngram"]),
     ("glauber-sudoku", &["glauber-tokens", "glauber-chain"]),
     ("glauber-pixels", &["glauber-tokens", "glauber-files", "glauber-chain"]),
     ("glauber-fused", &[]),
@@ -53,6 +54,7 @@ const STACK: &[&str] = &[
     "glauber-shards",
     "glauber-text",
     "glauber-chain",
+    "glauber-ngram",
     "glauber-judge",
     "glauber-sudoku",
     "glauber-pixels",
@@ -66,8 +68,8 @@ const STACK: &[&str] = &[
     "glauber-run",
     "glauber-program",
 ];
-const BELOW_RUNS: &[&str] = STACK.split_at(16).0;
-const LIBRARIES: &[&str] = STACK.split_at(17).0;
+const BELOW_RUNS: &[&str] = STACK.split_at(17).0;
+const LIBRARIES: &[&str] = STACK.split_at(18).0;
 const PROGRAM: &[&str] = STACK;
 
 /// Arrows that the table does not have, and members that are not in it.

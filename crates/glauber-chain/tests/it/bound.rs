@@ -96,6 +96,21 @@ fn the_lazy_bound_is_the_entropy_and_the_start_for_any_number_of_sweeps() {
     assert_eq!(compared, 180);
 }
 
+#[test]
+fn the_lazy_bound_has_no_slack_where_sweeps_end_at_listed_levels() {
+    for ends in [&[1.0][..], &[0.85, 1.0], &[0.85, 0.95, 1.0]] {
+        for law in laws(3) {
+            let order = SiteOrder::permutation(3, ends.len(), 5).unwrap();
+            let schedule = Schedule::ending_at(ends, order, law, 1e-3, true).unwrap();
+            let table = table(3, 3, 7, 0.0);
+            let conditional = table.conditional(&schedule).unwrap();
+            let lazy = bound(&schedule, Lazy::default()).exact_mean(&table, &conditional).unwrap();
+            let (found, expected) = (lazy.total(), floor(&table, &schedule));
+            assert!((found - expected).abs() < 1e-10, "{ends:?}: {found} for {expected}");
+        }
+    }
+}
+
 /// `I(X_{t,i}; X_{t+1,i} | X_{t,-i})`: what heat bath pays for forgetting the token of the site that step `t` touches.
 fn forgotten(table: &EnumeratedTable, schedule: &Schedule, t: Step) -> f64 {
     let site = schedule.sites(t)[0];

@@ -42,8 +42,11 @@ fn orders() -> Vec<SiteOrder> {
 fn schedules() -> impl Iterator<Item = Schedule> {
     let shapes = [SignalShape::Linear, SignalShape::Cosine, SignalShape::LogLinear, SignalShape::ConstantBeta];
     laws().into_iter().flat_map(move |law| {
+        let uneven = SiteOrder::round_robin(LEN, 3).unwrap();
+        let uneven = Schedule::ending_at(&[0.5, 0.8, 1.0], uneven, law.clone(), 1e-3, true).unwrap();
         let pairs = orders().into_iter().zip(shapes);
-        pairs.map(move |(order, shape)| Schedule::new(shape, order, law.clone(), 1e-3, true).unwrap())
+        let shaped = pairs.map(move |(order, shape)| Schedule::new(shape, order, law.clone(), 1e-3, true).unwrap());
+        shaped.chain([uneven])
     })
 }
 

@@ -1,4 +1,3 @@
 //! The integration tests of glauber-judge, one program for all: a program more is a link more.
 
 mod judges;
-mod ngram;

@@ -115,6 +115,7 @@ fn logits(setup: &Setup, trainer: &Run, examples: &Examples) -> anyhow::Result<V
         time: Tensor::from_data(TensorData::new(single(&examples.times[..rows]), [rows]), &device),
         levels: Tensor::from_data(TensorData::new(single(&examples.levels[..rows * len]), [rows, len]), &device),
         classes: None,
+        parts: None,
     };
     let tokens = Tensor::<2, Int>::from_data(TensorData::new(tokens, [rows, len]), &device);
     let logits = trainer.network().logits(tokens, &conditions, Sites::All);

@@ -36,7 +36,7 @@ fn config() -> anyhow::Result<RunConfig> {
     let mut config: RunConfig = toml::from_str(MARKOV)?;
     config.data = DataConfig::new(DATA);
     (config.model.width, config.model.layers, config.model.condition_width) = (32, 2, 16);
-    config.schedule.sweeps = 4;
+    config.schedule.sweeps = 4.into();
     let train = &mut config.train;
     (train.batch, train.micro_batches, train.warmup_steps) = (8, 1, 1);
     train.steps = 2 * (BEFORE + STEPS);

@@ -3,7 +3,8 @@
 use crate::awake;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use glauber_model::{
-    Conditioning, Conditions, Incremental, ModelConfig, Network, NetworkKind, Positions, SiteClassifier, Sites, States,
+    Conditioning, Conditions, Incremental, ModelConfig, Network, NetworkKind, Positions, PriorConfig, SiteClassifier,
+    Sites, States,
 };
 use proptest::prelude::*;
 
@@ -23,6 +24,7 @@ fn config(merge_layers: usize, conditioning: Conditioning) -> ModelConfig {
         conditioning,
         classes: 2,
         tied: false,
+        prior: Some(PriorConfig { order: 2 }),
     }
 }
 
@@ -41,6 +43,7 @@ impl Rows {
             time: Tensor::full([BATCH], 0.25, device),
             levels: Tensor::from_data(TensorData::new(self.levels.clone(), shape), device),
             classes: Some(Tensor::from_data([1, 2], device)),
+            parts: None,
         };
         (Tensor::from_data(TensorData::new(self.tokens.clone(), shape), device), conditions)
     }

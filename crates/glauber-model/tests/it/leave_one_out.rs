@@ -4,7 +4,8 @@ use crate::awake;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use glauber_model::{
-    Asked, Conditioning, Conditions, ModelConfig, Network, NetworkKind, Positions, Preset, SiteClassifier, Sites,
+    Asked, Conditioning, Conditions, ModelConfig, Network, NetworkKind, Positions, Preset, PriorConfig, SiteClassifier,
+    Sites,
 };
 use proptest::prelude::*;
 
@@ -27,6 +28,7 @@ fn small(network: NetworkKind) -> ModelConfig {
         conditioning: Conditioning::SignalLevel,
         classes: 2,
         tied: false,
+        prior: Some(PriorConfig { order: 2 }),
     }
 }
 
@@ -45,6 +47,7 @@ fn logits(network: &Network, rows: &[Vec<i32>], time: f32, sites: Sites<'_>) -> 
         time: Tensor::full([batch], time, &device()),
         levels: Tensor::from_data(TensorData::new(levels, [batch, len]), &device()),
         classes: Some(Tensor::from_data(TensorData::new(vec![1; batch], [batch]), &device())),
+        parts: None,
     };
     let data = network.logits(tokens, &conditions, sites).into_data();
     let values: Vec<f32> = data.iter::<f32>().collect();
@@ -123,7 +126,8 @@ fn every_design_is_blind_where_it_says_so() {
 #[test]
 fn an_untrained_network_gives_uniform_conditionals() {
     for &kind in NetworkKind::ALL {
-        let network = Network::new(&small(kind), VOCAB, LEN, 3, &device()).expect("valid sizes");
+        let network =
+            Network::new(&ModelConfig { prior: None, ..small(kind) }, VOCAB, LEN, 3, &device()).expect("valid sizes");
         let logits = logits(&network, &[vec![0; LEN]], 0.5, Sites::Each(&[4]));
         assert_eq!(logits, vec![vec![0.0; VOCAB]]);
     }
@@ -132,7 +136,8 @@ fn an_untrained_network_gives_uniform_conditionals() {
 #[test]
 fn weights_depend_on_the_seed_alone() {
     let build = |seed| {
-        let network = Network::new(&small(NetworkKind::Hollow), VOCAB, LEN, seed, &device()).expect("valid sizes");
+        let config = ModelConfig { prior: None, ..small(NetworkKind::Hollow) };
+        let network = Network::new(&config, VOCAB, LEN, seed, &device()).expect("valid sizes");
         format!("{:?}", first_weights(&network))
     };
     assert_eq!(build(1), build(1));

@@ -35,6 +35,7 @@ pub const FORMAT: u32 = 2;
 /// |---|---|
 /// | `config.toml` | the resolved configuration, with the seed |
 /// | `vocabulary.json` | tokens, their counts in the training data, version of the program, format of the folder |
+/// | `prior.safetensors` | the n-grams under the network, where it has a prior |
 /// | `tokenizer.json` or `tokenizer/` | the codec of text or of images |
 /// | `metrics.jsonl` | one evaluation a line |
 /// | `loss.svg` | the loss curves |
@@ -267,6 +268,9 @@ impl RunFolder {
         let (config, vocabulary) = (self.config()?, self.vocabulary()?);
         let length = config.data.length();
         let mut network = Network::new(&config.model, vocabulary.size, length, config.seed, device)?;
+        if config.model.prior.is_some() {
+            network.set_prior(crate::prior::load(&self.path, self.schedule()?.law())?);
+        }
         let newest =
             checkpoint::newest::<TrainingState>(&self.checkpoint_folder())?.ok_or_else(|| self.no_checkpoint())?;
         glauber_descent::load_average(&newest.path, &mut network)?;

@@ -30,8 +30,9 @@ fn config() -> RunConfig {
             conditioning: Conditioning::Step,
             classes: CLASSES,
             tied: false,
+            prior: None,
         },
-        schedule: ScheduleConfig { sweeps: 4, ..ScheduleConfig::default() },
+        schedule: ScheduleConfig { sweeps: 4.into(), ..ScheduleConfig::default() },
         train: TrainConfig {
             steps: 300,
             batch: 32,

@@ -21,7 +21,7 @@ fn config(network: NetworkKind, precision: Precision) -> RunConfig {
         seed: 7,
         data: DataConfig::new(MarkovData { length: 12, vocab: VOCAB, source_seed: 1, classes: 1 }),
         model,
-        schedule: ScheduleConfig { sweeps: 3, noise, ..ScheduleConfig::default() },
+        schedule: ScheduleConfig { sweeps: 3.into(), noise, ..ScheduleConfig::default() },
         train: TrainConfig { steps: 100, batch: 16, warmup_steps: 5, precision, ..TrainConfig::default() },
     }
 }

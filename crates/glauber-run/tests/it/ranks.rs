@@ -26,7 +26,7 @@ fn config(micro_batches: usize) -> RunConfig {
         seed: 3,
         data: DataConfig::new(MarkovData { length: 8, vocab: VOCAB, source_seed: 1, classes: 1 }),
         model,
-        schedule: ScheduleConfig { sweeps: 3, ..ScheduleConfig::default() },
+        schedule: ScheduleConfig { sweeps: 3.into(), ..ScheduleConfig::default() },
         train: TrainConfig {
             steps: STEPS,
             batch: 24,

@@ -30,8 +30,9 @@ fn config(objective: &'static dyn Objective, network: NetworkKind, steps: usize)
             conditioning: Conditioning::Step,
             classes: 0,
             tied: false,
+            prior: None,
         },
-        schedule: ScheduleConfig { sweeps: 3, ..ScheduleConfig::default() },
+        schedule: ScheduleConfig { sweeps: 3.into(), ..ScheduleConfig::default() },
         train: TrainConfig {
             objective,
             steps,

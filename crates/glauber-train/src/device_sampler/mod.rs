@@ -222,6 +222,7 @@ impl<'a> DeviceSampler<'a> {
                 None => levels,
             },
             classes: self.class.map(|class| Tensor::full([rows], class as i32, self.device)),
+            parts: None,
         }
     }
 }

@@ -8,7 +8,7 @@ use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
 
 use super::{Drawing, Label, Objective, TargetList, Targets};
-use crate::{SequenceSource, TrainError};
+use crate::{Passage, SequenceSource, TrainError};
 
 /// A batch of noisy sequences with a label for every site asked for.
 ///
@@ -25,6 +25,8 @@ pub struct Examples {
     pub levels: Vec<f64>,
     /// The class of each row that the network is told, shape `[row]`; empty where there are no classes.
     pub classes: Vec<usize>,
+    /// The part of the data that each row lies in, shape `[row]`.
+    pub parts: Vec<Option<usize>>,
     /// Clean sequences `X_0`, shape `[row, site]`.
     pub clean: Vec<Token>,
     /// Noisy sequences `X_t`, shape `[row, site]`: the context of every label.
@@ -64,6 +66,7 @@ impl Examples {
             times: Vec::with_capacity(rows),
             levels: vec![1.0; rows * len],
             classes: Vec::new(),
+            parts: Vec::with_capacity(rows),
             clean: vec![0; rows * len],
             context: vec![0; rows * len],
             sites: (drawing.asked == Asked::OneSite).then(|| Vec::with_capacity(rows)),
@@ -95,7 +98,8 @@ impl Examples {
     ) -> Result<(), TrainError> {
         let here = row * self.len..(row + 1) * self.len;
         let clean = &mut self.clean[here.clone()];
-        let class = source.draw(rng, clean)?;
+        let Passage { class, part } = source.passage(rng, clean)?;
+        self.parts.push(part);
         check(clean, class, schedule.law().vocab(), drawing.classes)?;
         if let Some(class) = class {
             self.classes.push(drawing.told(class, rng));
@@ -171,6 +175,7 @@ impl Examples {
             time: Tensor::from_data(TensorData::new(single(&self.times), [rows]), device),
             levels: Tensor::from_data(TensorData::new(single(&self.levels), [rows, self.len]), device),
             classes: (classes.len() == rows).then(|| Tensor::from_data(TensorData::new(classes, [rows]), device)),
+            parts: self.parts.iter().any(Option::is_some).then(|| self.parts.clone()),
         };
         (Tensor::from_data(TensorData::new(context, [rows, self.len]), device), conditions)
     }

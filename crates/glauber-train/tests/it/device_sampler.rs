@@ -36,6 +36,7 @@ fn network(kind: NetworkKind, conditioning: Conditioning) -> Network {
         conditioning,
         classes: 0,
         tied: false,
+        prior: None,
     };
     let network = Network::new(&config, VOCAB, LEN, 1, &Device::flex()).expect("valid sizes");
     network.map(&mut Wake(ChainRng::new(5, 0)))

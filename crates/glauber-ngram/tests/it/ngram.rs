@@ -2,7 +2,7 @@
 
 use glauber_chain::statistics::ChiSquare;
 use glauber_chain::{ExactGenerator, Generator, SequenceLaw};
-use glauber_judge::Ngram;
+use glauber_ngram::Ngram;
 use glauber_tokens::{Token, TokenBatch};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 

@@ -1,0 +1,121 @@
+//! An n-gram that reads noisy tokens.
+
+use glauber_tokens::Token;
+
+use crate::Ngram;
+use crate::counts::{Node, ROOT};
+
+/// Contexts that a filter follows, unless told otherwise.
+pub(crate) const BEAM: usize = 8;
+
+/// What an n-gram expects next, after tokens that may be noise: the law of the true context, as a
+/// few of its likeliest values.
+///
+/// After a token `x` at signal level `α` under the noise distribution `q`, each context `h` and true
+/// token `b` has the weight `w(h) p(b | h) (α 1{b = x} + (1 − α) q(x))` (equations (M) and Bayes).
+/// The `beam` likeliest contexts that follow are kept, and the weight of the others falls to the
+/// empty one. Where every token is clean one context has all weight, and nothing is approximate.
+#[derive(Debug, Clone)]
+pub struct Filter<'a> {
+    ngram: &'a Ngram,
+    beam: usize,
+    /// Contexts and their weights, which sum to 1.
+    states: Vec<(Node, f64)>,
+    law: Vec<f64>,
+    /// What follows the present contexts.
+    next: Vec<(Node, f64)>,
+}
+
+impl<'a> Filter<'a> {
+    /// At the beginning of a sequence, with up to `beam` contexts.
+    pub fn new(ngram: &'a Ngram, beam: usize) -> Self {
+        let law = vec![0.0; glauber_chain::SequenceLaw::vocab(ngram)];
+        Self { ngram, beam: beam.max(1), states: vec![(ROOT, 1.0)], law, next: Vec::new() }
+    }
+
+    /// The law of the next token, `out` of shape `[token]`.
+    pub fn predict(&mut self, out: &mut [f64]) {
+        if let [(node, _)] = self.states[..] {
+            return self.ngram.law_at(node, out);
+        }
+        out.fill(0.0);
+        for &(node, weight) in &self.states {
+            self.ngram.law_at(node, &mut self.law);
+            out.iter_mut().zip(&self.law).for_each(|(sum, p)| *sum += weight * p);
+        }
+    }
+
+    /// Reads the next token at signal level `level`, where noise shows it with probability `noise`.
+    pub fn read(&mut self, token: Token, level: f64, noise: f64) {
+        let hidden = (1.0 - level) * noise;
+        if hidden == 0.0 {
+            return self.read_clean(token);
+        }
+        let shown = level + hidden;
+        if level < 0.01 && matches!(self.states[..], [(ROOT, _)]) {
+            return; // Nothing was known, and next to nothing is learnt.
+        }
+        self.next.clear();
+        let mut total = 0.0;
+        for &(node, weight) in &self.states {
+            self.ngram.law_at(node, &mut self.law);
+            let mut most = 0.0_f64;
+            for (b, p) in self.law.iter_mut().enumerate() {
+                *p *= weight * if b == token as usize { shown } else { hidden };
+                total += *p;
+                most = most.max(*p);
+            }
+            // What is far below the best of its context would hardly be kept.
+            let least = if self.beam < self.states.len() * self.law.len() { most * 1e-3 } else { 0.0 };
+            for (b, &p) in self.law.iter().enumerate().filter(|(_, p)| **p >= least) {
+                self.next.push((self.ngram.next(node, b as Token), p));
+            }
+        }
+        self.keep(total);
+    }
+
+    fn read_clean(&mut self, token: Token) {
+        if let [(node, weight)] = &mut self.states[..] {
+            *node = self.ngram.next(*node, token);
+            *weight = 1.0;
+            return;
+        }
+        self.next.clear();
+        for &(node, weight) in &self.states {
+            let weight = weight * self.ngram.probability_at(node, token);
+            self.next.push((self.ngram.next(node, token), weight));
+        }
+        let total = self.next.iter().map(|(_, weight)| weight).sum();
+        self.keep(total);
+    }
+
+    /// Goes to the likeliest contexts that follow.
+    fn keep(&mut self, total: f64) {
+        let next = &mut self.next;
+        next.sort_unstable_by_key(|(node, _)| *node);
+        next.dedup_by(|(node, weight), (kept, sum)| {
+            let same = node == kept;
+            *sum += if same { *weight } else { 0.0 };
+            same
+        });
+        if next.len() > self.beam {
+            next.select_nth_unstable_by(self.beam - 1, |a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+            next.truncate(self.beam);
+        }
+        let kept: f64 = next.iter().map(|(_, weight)| weight).sum();
+        self.states.clear();
+        if kept <= 0.1 * total || total.is_nan() {
+            // What would be followed is hardly anything.
+            self.states.push((ROOT, 1.0));
+            return;
+        }
+        self.states.extend(next.iter().map(|(node, weight)| (*node, weight / total)));
+        let lost = 1.0 - kept / total;
+        if lost > 1e-9 {
+            match self.states.iter_mut().find(|(node, _)| *node == ROOT) {
+                Some((_, weight)) => *weight += lost,
+                None => self.states.push((ROOT, lost)),
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What n-grams of both directions say of a site among noisy ones.
+
+use glauber_chain::{ChainError, SitePrior};
+use glauber_schedule::NoiseLaw;
+use glauber_tokens::{Site, Token};
+
+use crate::filter::BEAM;
+use crate::{Filter, Ngram};
+
+/// The law of a site's token given noisy tokens at the others, by an n-gram that reads from the left
+/// and one that reads from the right.
+///
+/// Its terms are `ln p(b)`, `ln p(b | left) / p(b)` and `ln p(b | right) / p(b)`; their sum is the
+/// law given both sides where these are independent given the token. In one sweep of complete noise
+/// one side is clean and the other says nothing: then the sum *is* the n-gram of that direction.
+#[derive(Debug, Clone)]
+pub struct NgramPrior {
+    /// Of the whole text, from the left and from the right.
+    whole: [Ngram; 2],
+    /// Those of the text without a part each: of a passage of that part they have not seen.
+    without: Vec<[Ngram; 2]>,
+    noise: Vec<f64>,
+}
+
+impl NgramPrior {
+    /// Counts a text with contexts of up to `order` tokens, once whole and once without each of
+    /// `parts` stretches of equal length, for tokens under a noise law.
+    ///
+    /// # Errors
+    /// Those of [`Ngram::fit`].
+    pub fn fit(order: usize, text: &[Token], parts: usize, law: &NoiseLaw) -> Result<Self, ChainError> {
+        let vocab = law.vocab();
+        let backward: Vec<Token> = text.iter().rev().copied().collect();
+        let both = |hidden: std::ops::Range<usize>| -> Result<[Ngram; 2], ChainError> {
+            let mirrored = text.len() - hidden.end..text.len() - hidden.start;
+            let of = |text: &[Token], hidden: std::ops::Range<usize>| {
+                Ngram::fit(order, vocab, [&text[..hidden.start], &text[hidden.end..]])
+            };
+            Ok([of(text, hidden)?, of(&backward, mirrored)?])
+        };
+        let stretch = |part: usize| part * text.len() / parts;
+        let without = (0..parts).map(|part| both(stretch(part)..stretch(part + 1)));
+        Ok(Self {
+            whole: both(0..0)?,
+            without: without.collect::<Result<_, _>>()?,
+            noise: law.probabilities().to_vec(),
+        })
+    }
+
+    /// One that has not seen any of the data that it will be asked about: n-grams from the left and
+    /// from the right.
+    ///
+    /// # Errors
+    /// When the n-grams are of other tokens than the noise law.
+    pub fn new(ngrams: [Ngram; 2], law: &NoiseLaw) -> Result<Self, ChainError> {
+        for ngram in &ngrams {
+            let (what, found, expected) = ("tokens of the n-gram, against the noise law", ngram.vocab, law.vocab());
+            if found != expected {
+                return Err(ChainError::Mismatch { what, found, expected });
+            }
+        }
+        Ok(Self { whole: ngrams, without: Vec::new(), noise: law.probabilities().to_vec() })
+    }
+
+    /// The laws from the left and from the right: of the whole text, or without a part of it.
+    pub fn ngrams(&self, part: Option<usize>) -> &[Ngram; 2] {
+        part.and_then(|part| self.without.get(part)).unwrap_or(&self.whole)
+    }
+}
+
+impl SitePrior for NgramPrior {
+    fn terms(&self) -> usize {
+        3
+    }
+
+    fn write(&self, part: Option<usize>, tokens: &[Token], levels: &[f32], sites: &[Site], out: &mut [f32]) {
+        let vocab = self.noise.len();
+        let [left, right] = self.ngrams(part);
+        let mut law = vec![0.0; vocab];
+        Filter::new(left, 1).predict(&mut law);
+        let alone: Vec<f64> = law.iter().map(|p| p.ln()).collect();
+        let mut at = vec![None; tokens.len()];
+        sites.iter().enumerate().for_each(|(place, &site)| at[site] = Some(place));
+        let [first, last] = match (sites.iter().min(), sites.iter().max()) {
+            (Some(&first), Some(&last)) => [first, last],
+            _ => return,
+        };
+        let mut term = |number: usize, place: usize, value: &dyn Fn(usize) -> f64| {
+            let out = &mut out[(number * sites.len() + place) * vocab..][..vocab];
+            out.iter_mut().enumerate().for_each(|(b, out)| *out = value(b) as f32);
+        };
+        (0..sites.len()).for_each(|place| term(0, place, &|b| alone[b]));
+        let mut follow = |number: usize, ngram: &Ngram, order: &mut dyn Iterator<Item = Site>| {
+            let mut filter = Filter::new(ngram, BEAM);
+            for site in order {
+                if let Some(place) = at[site] {
+                    filter.predict(&mut law);
+                    term(number, place, &|b| law[b].ln() - alone[b]);
+                }
+                let token = tokens[site];
+                filter.read(token, f64::from(levels[site]), self.noise[token as usize]);
+            }
+        };
+        follow(1, left, &mut (0..=last));
+        follow(2, right, &mut (first..tokens.len()).rev());
+    }
+}

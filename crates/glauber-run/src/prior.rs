@@ -1,0 +1,64 @@
+//! The prior under a run's network: n-grams of its training data.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use glauber_chain::SitePrior;
+use glauber_files::write_whole;
+use glauber_model::PriorConfig;
+use glauber_ngram::{NgramPrior, from_bytes, to_bytes};
+use glauber_schedule::NoiseLaw;
+use glauber_tokens::Token;
+use glauber_train::{PARTS, SequenceSource, require};
+
+use crate::RunError;
+use crate::error::Result;
+
+/// Where a run keeps the n-grams.
+pub(crate) const PRIOR: &str = "prior.safetensors";
+
+/// Tokens that are counted at most.
+const MOST_COUNTED: usize = 1 << 25;
+
+/// Counts the n-grams of training data.
+///
+/// # Errors
+/// When the data are no text, or the order is too long for their vocabulary.
+pub(crate) fn count(config: &PriorConfig, source: &dyn SequenceSource, law: &NoiseLaw) -> Result<NgramPrior> {
+    let text: Option<Vec<Token>> = source.text();
+    require(
+        text.is_some(),
+        "model.prior",
+        "n-grams",
+        "none: these data have no order that n-grams could be counted in",
+    )?;
+    let text = text.unwrap_or_default();
+    Ok(NgramPrior::fit(config.order, &text[..text.len().min(MOST_COUNTED)], PARTS, law)?)
+}
+
+/// Keeps the n-grams of the whole data in the folder of a run, unless it has them.
+pub(crate) fn keep(prior: &NgramPrior, folder: &Path) -> Result<()> {
+    let path = folder.join(PRIOR);
+    if path.exists() {
+        return Ok(());
+    }
+    let [left, right] = prior.ngrams(None);
+    let bytes = to_bytes(&[left, right]).map_err(|error| RunError::Malformed(Box::new(error)))?;
+    write_whole(&path, bytes).map_err(RunError::file(&path))
+}
+
+/// The prior of a run that has begun.
+pub(crate) fn load(folder: &Path, law: &NoiseLaw) -> Result<Arc<dyn SitePrior>, RunError> {
+    let path = folder.join(PRIOR);
+    let bytes = fs::read(&path).map_err(RunError::file(&path))?;
+    let damaged = |found: String| RunError::Damaged {
+        path: path.clone(),
+        found,
+        hint: "restore the file, or resume the run without it: it is made again",
+    };
+    let ngrams = from_bytes(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let found = ngrams.len();
+    let pair = <[_; 2]>::try_from(ngrams).map_err(|_| damaged(format!("{found} n-grams, not 2")))?;
+    Ok(Arc::new(NgramPrior::new(pair, law).map_err(|error| damaged(error.to_string()))?))
+}
