@@ -141,6 +141,9 @@ pub enum ChainError {
         /// The signal level at the horizon.
         level: f64,
     },
+    /// There is no such schedule.
+    #[error(transparent)]
+    Schedule(#[from] glauber_schedule::ScheduleError),
     /// The tokens themselves are wrong.
     #[error(transparent)]
     Tokens(#[from] TokenError),

@@ -56,6 +56,9 @@ pub enum Asked {
     /// Those that show the mask: a bidirectional network does not see their tokens. At other sites
     /// the mask must be put in place of the token.
     Masked,
+    /// All of them, each given those after it: an autoregressive network. It learns from clean sequences, and redraws sites from the last
+    /// to the first.
+    After,
 }
 
 /// A network that sees `x_{-i}`, the conditions and `i`, never `x_i`, and gives `V` logits for site `i`.

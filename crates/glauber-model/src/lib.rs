@@ -26,6 +26,7 @@
 //! device layers are slow without the feature `cpu`, which fuses them.
 
 mod attention;
+mod autoregressive;
 mod bidirectional;
 mod block;
 mod classifier;
@@ -55,4 +56,5 @@ network::networks! {
     hollow::Hollow = "hollow",
     masked_query::MaskedQuery = "masked-query",
     bidirectional::Bidirectional = "bidirectional",
+    autoregressive::Autoregressive = "autoregressive",
 }

@@ -28,6 +28,8 @@ pub(crate) struct PriorTerms {
     /// The same in all clones of a network: its average, its replicas.
     #[module(skip)]
     source: Arc<OnceLock<Arc<dyn SitePrior>>>,
+    /// Whether the network sees the sites after one alone: it adds nothing of those before.
+    after: bool,
 }
 
 /// What a prior is told of rows: tokens and levels `[row, site]`, and parts `[row]`.
@@ -53,7 +55,15 @@ impl Told {
 impl PriorTerms {
     /// None where the configuration has none.
     pub fn new(config: Option<&PriorConfig>, device: &Device) -> Option<Self> {
-        config.map(|_| Self { weights: Initializer::Ones.init([NGRAM_TERMS], device), source: Arc::default() })
+        config.map(|_| Self {
+            weights: Initializer::Ones.init([NGRAM_TERMS], device),
+            source: Arc::default(),
+            after: false,
+        })
+    }
+
+    pub fn of_sites_after(self) -> Self {
+        Self { after: true, ..self }
     }
 
     pub fn set(&self, source: Arc<dyn SitePrior>) {
@@ -83,6 +93,9 @@ impl PriorTerms {
             let part = told.parts.as_ref().and_then(|parts| parts[row]);
             source.write(part, &told.tokens[here.clone()], &told.levels[here], sites, &mut row_terms);
             for (term, values) in row_terms.chunks_exact(each).enumerate() {
+                if self.after && term == BEFORE {
+                    continue;
+                }
                 terms[term * size + row * each..][..each].copy_from_slice(values);
             }
         }
@@ -95,3 +108,5 @@ impl PriorTerms {
 
 /// Terms of an n-gram prior: the token alone, from the left, from the right.
 const NGRAM_TERMS: usize = 3;
+/// Which of them speaks of the sites before.
+const BEFORE: usize = 1;

@@ -111,6 +111,20 @@ impl Ngram {
         }
     }
 
+    /// So many tokens that go on after others.
+    ///
+    /// # Panics
+    /// When a token lies outside the vocabulary.
+    pub fn continued(&self, before: &[Token], count: usize, rng: &mut ChainRng) -> Vec<Token> {
+        let mut node = self.after(before);
+        let draw = |_| {
+            let token = self.draw(node, rng);
+            node = self.next(node, token);
+            token
+        };
+        (0..count).map(draw).collect()
+    }
+
     /// A token after a context: from its counts, or else from those of the next shorter.
     fn draw(&self, node: Node, rng: &mut ChainRng) -> Token {
         for node in self.counts.chain(node) {
@@ -137,13 +151,7 @@ impl SequenceLaw for Ngram {
     }
 
     fn sample(&self, len: usize, rng: &mut ChainRng) -> Vec<Token> {
-        let mut node = ROOT;
-        let draw = |_| {
-            let token = self.draw(node, rng);
-            node = self.next(node, token);
-            token
-        };
-        (0..len).map(draw).collect()
+        self.continued(&[], len, rng)
     }
 
     fn log_probability(&self, tokens: &[Token]) -> f64 {

@@ -48,6 +48,7 @@ impl<'a> Drawer<'a> {
             return Ok(Self::Host(host));
         }
         let controls = match guidance.filter(|&weight| weight != 0.0) {
+            None if sampling.repairs() => Err("`--repair` draws on the host"),
             None => sampling.heat_bath_controls().ok_or("`--sampler lazy` and `--sampler skip-ahead` draw on the host"),
             Some(_) => Err("`--guidance` draws on the host"),
         };

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use burn::tensor::Device;
 use glauber_chain::{
     ChainRng, Chains, ChangesPerEvaluation, DrawControls, HeatBath, Lazy, ReverseSampler, Sampler, SiteConditional,
-    SkipAhead, SkipAheadSampler, StepDiagnostics,
+    SkipAhead, SkipAheadSampler, StepDiagnostics, repair,
 };
 use glauber_model::{Asked, Network, SiteClassifier};
 use glauber_schedule::Schedule;
@@ -18,6 +18,9 @@ use crate::trained::{Blocks, Trained};
 
 /// Chains that run at once: each holds its tokens and a row of conditionals.
 pub const MOST_CHAINS: usize = 4096;
+
+/// Seed of the orders in which repairs go through the sites: what is drawn there depends on the chains' own seeds alone.
+const REPAIR_ORDER: u64 = 0x5EED;
 
 /// Checks a number of chains.
 ///
@@ -70,6 +73,8 @@ pub struct SamplerSettings {
     pub renoise_steps: Option<usize>,
     /// Rounds of it; by default 1.
     pub rounds: Option<usize>,
+    /// Sweeps of heat bath among clean tokens at the end ([`repair`]); by default none.
+    pub repair: usize,
 }
 
 /// A sampler with all its settings.
@@ -80,12 +85,14 @@ pub struct Sampling {
     heat_bath: Option<DrawControls>,
     /// ReDeNoise: the time to go back to, and how often.
     redenoise: Option<(Step, usize)>,
+    /// Sweeps at the end, and the controls of their draws.
+    repair: (usize, DrawControls),
 }
 
 impl Sampling {
     /// A sampler, once.
     pub fn new(sampler: Box<dyn Sampler>) -> Self {
-        Self { sampler, heat_bath: None, redenoise: None }
+        Self { sampler, heat_bath: None, redenoise: None, repair: (0, DrawControls::default()) }
     }
 
     /// Heat bath down a schedule.
@@ -117,7 +124,9 @@ impl Sampling {
             (Some(time), rounds) => Some((time, rounds.unwrap_or(1))),
         };
         let heat_bath = (settings.sampler == SamplerKind::HeatBath).then_some(settings.controls);
-        Ok(Self { sampler: sampler(schedule, settings)?, heat_bath, redenoise })
+        ensure!(settings.repair <= 1 << 16, "`--repair` is {}, expected at most {} sweeps", settings.repair, 1 << 16);
+        let repair = (settings.repair, settings.controls);
+        Ok(Self { sampler: sampler(schedule, settings)?, heat_bath, redenoise, repair })
     }
 
     /// Draws of a network while it is trained: [`draw`](Self::draw) by its heat bath.
@@ -141,6 +150,11 @@ impl Sampling {
         self.heat_bath
     }
 
+    /// Whether sweeps among clean tokens end the chain.
+    pub fn repairs(&self) -> bool {
+        self.repair.0 > 0
+    }
+
     /// The schedule.
     pub fn schedule(&self) -> &Schedule {
         self.sampler.schedule()
@@ -148,7 +162,8 @@ impl Sampling {
 
     /// Steps that each chain goes down, all rounds together.
     pub fn steps(&self) -> usize {
-        self.schedule().horizon() + self.redenoise.map_or(0, |(time, rounds)| time * rounds)
+        let repair = self.repair.0 * self.schedule().len();
+        self.schedule().horizon() + self.redenoise.map_or(0, |(time, rounds)| time * rounds) + repair
     }
 
     /// Draws sequences from noise, row `i` with stream `i` of `seed`. `progress` is told the steps done, a mean over the chains.
@@ -177,7 +192,7 @@ impl Sampling {
         count: usize,
         seed: u64,
     ) -> Result<(TokenBatch, StepDiagnostics)> {
-        ensure!(self.redenoise.is_none(), "several rounds are not run in parallel");
+        ensure!(self.redenoise.is_none() && self.repair.0 == 0, "several rounds are not run in parallel");
         let mut chains = self.start(count, seed);
         let done = self.sampler.sample_parallel(conditional, &mut chains);
         Ok((chains.into_parts().0, with_passes(done.context("sampling")?, conditional.passes())))
@@ -210,7 +225,24 @@ impl Sampling {
             chains.renoise(self.schedule(), time)?;
             done += self.down(drawer, chains, time, &mut |now| progress(horizon + round * time - now))?;
         }
+        done += self.repair(drawer, chains)?;
         Ok(done)
+    }
+
+    /// The sweeps among clean tokens, where they are asked for.
+    fn repair(&self, drawer: &Drawer<'_>, chains: &mut Chains) -> Result<StepDiagnostics> {
+        let (sweeps, controls) = self.repair;
+        match drawer {
+            Drawer::Host(conditional) => {
+                let done =
+                    repair(conditional.as_ref(), chains, sweeps, controls, REPAIR_ORDER).context("`--repair`")?;
+                Ok(with_passes(done, conditional.passes()))
+            }
+            Drawer::Device(_) => {
+                ensure!(sweeps == 0, "`--repair` draws on the host: `--draw-on host`");
+                Ok(StepDiagnostics::default())
+            }
+        }
     }
 
     /// [`run`](Self::run) in about so many stages: `watch` sees the chains at noise, after each stage and at the end.
@@ -240,6 +272,10 @@ impl Sampling {
                 watch(chains);
                 at = to;
             }
+        }
+        if self.repair.0 > 0 {
+            done += self.repair(drawer, chains)?;
+            watch(chains);
         }
         Ok(done)
     }

@@ -219,7 +219,7 @@ impl<'a> NetworkConditional<'a> {
     fn logits(&self, chunk: usize, inputs: Inputs, sites: Sites<'_>, marked: Option<&[bool]>) -> Vec<f32> {
         match (self.network.answers(), sites) {
             (Asked::All, Sites::Block(block)) => self.kept_logits(chunk, inputs, block),
-            (Asked::All, _) => self.pass(&inputs, sites),
+            (Asked::All | Asked::After, _) => self.pass(&inputs, sites),
             (Asked::OneSite, _) => {
                 let asked = inputs.rows() * sites.per_row(inputs.len);
                 self.alone(&inputs, sites, &(0..asked).collect::<Vec<_>>(), |_, _| ())

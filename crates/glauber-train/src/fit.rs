@@ -10,7 +10,7 @@ use crate::{Objective, TrainError};
 ///
 /// # Errors
 /// [`TrainError::Chain`] when vocabularies differ or the network is too short, [`TrainError::Config`] when a bidirectional network is
-/// asked under a noise law other than the absorbing one, and those of [`Objective::check`].
+/// asked under a noise law other than the absorbing one or an autoregressive one in other sweeps than one, and those of [`Objective::check`].
 pub(crate) fn check(
     network: &dyn SiteClassifier,
     objective: &dyn Objective,
@@ -25,6 +25,7 @@ pub(crate) fn check(
         return Err(ChainError::Mismatch { what, found: len, expected: sizes.longest }.into());
     }
     check_law(network.answers(), schedule)?;
+    check_order(network.answers(), schedule)?;
     objective.check(schedule)
 }
 
@@ -54,6 +55,22 @@ pub(crate) fn check_law(answers: Asked, schedule: &Schedule) -> Result<(), Train
         found: "a law that draws other tokens than the mask".into(),
         expected: "`{ kind = \"absorbing\" }`, which the network `bidirectional` needs, or another `model.network`"
             .into(),
+    })
+}
+
+/// A network that sees the sites after one alone is asked in one sweep, from the last site to the first.
+///
+/// # Errors
+/// [`TrainError::Config`] when the schedule has other sweeps.
+fn check_order(answers: Asked, schedule: &Schedule) -> Result<(), TrainError> {
+    let last_first = schedule.horizon() == schedule.len() && (0..schedule.len()).all(|t| schedule.sites(t) == [t]);
+    if answers != Asked::After || last_first {
+        return Ok(());
+    }
+    Err(TrainError::Config {
+        key: "schedule.sweeps",
+        found: format!("{} sweeps, {} steps", schedule.sweeps(), schedule.horizon()),
+        expected: "1 sweep, site by site, which the network `autoregressive` needs, or another `model.network`".into(),
     })
 }
 

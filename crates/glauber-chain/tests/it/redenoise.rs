@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use crate::significance::chi_square_p;
 use glauber_chain::oracles::EnumeratedTable;
 use glauber_chain::statistics::ChiSquare;
-use glauber_chain::{ChainRng, Chains, HeatBath, Progress, ReverseSampler, Sampler, StepDiagnostics};
+use glauber_chain::{
+    ChainRng, Chains, DrawControls, HeatBath, Progress, ReverseSampler, Sampler, StepDiagnostics, repair,
+};
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::TokenBatch;
 
@@ -69,6 +71,31 @@ fn the_data_distribution_is_invariant() {
             assert!(p > 1e-3 / 9.0, "p = {p} at time {time}");
         }
     }
+}
+
+/// 3 tests at the joint level 1e-3.
+#[test]
+fn repairs_leave_the_data_distribution_invariant_and_lead_to_it() {
+    let table = table();
+    let mixture = [(0.7, NoiseLaw::absorbing(3, 0).unwrap()), (0.3, NoiseLaw::uniform(3).unwrap())];
+    let schedule = schedule(NoiseLaw::mixture(&mixture).unwrap());
+    let conditional = table.conditional(&schedule).unwrap();
+    let mut chains = exact_draws(&table);
+    let before = chains.tokens().clone();
+    let done = repair(&conditional, &mut chains, 2, DrawControls::default(), 1).unwrap();
+    assert_eq!(done.updates, (2 * LEN * ROWS) as u64);
+    assert_ne!(chains.tokens(), &before);
+    assert!(p(&table, &chains) > 1e-3 / 3.0);
+    // A clamped site stays; one sweep from a single sequence is not enough.
+    let state = table.probabilities().iter().position(|&p| p > 0.0).unwrap();
+    let mut chains = Chains::seeded(TokenBatch::from_rows(vec![table.sequence(state); ROWS]).unwrap(), 9);
+    repair(&conditional, &mut chains, 1, DrawControls::default(), 2).unwrap();
+    assert!(p(&table, &chains) < 1e-9);
+    chains.clamp(0, 1, chains.tokens().row(0)[1]).unwrap();
+    let kept = chains.tokens().row(0)[1];
+    repair(&conditional, &mut chains, 40, DrawControls::default(), 3).unwrap();
+    assert_eq!(chains.tokens().row(0)[1], kept);
+    assert!(p(&table, &chains) > 1e-3 / 3.0);
 }
 
 /// From one sequence, one sweep up and down: one round is not enough, twenty are.

@@ -93,6 +93,9 @@ pub struct SamplerFlags {
     /// Rounds of ReDeNoise; by default 1
     #[arg(long)]
     pub rounds: Option<usize>,
+    /// End with this many sweeps of heat bath among clean tokens, in random order: they mend what was written among noise
+    #[arg(long, value_name = "SWEEPS", default_value_t = 0)]
+    pub repair: usize,
     /// Where heat bath draws: by default on the device where that is a card, and on the host where it is the CPU. Guidance and the other
     /// samplers draw on the host
     #[arg(long, value_enum, value_name = "PLACE")]
@@ -111,6 +114,7 @@ impl SamplerFlags {
             blocks: blocks(self.block, self.apart),
             renoise_steps: self.renoise_steps,
             rounds: self.rounds,
+            repair: self.repair,
         }
     }
 

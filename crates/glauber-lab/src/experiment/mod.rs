@@ -1,6 +1,7 @@
 //! `glauber-lab experiment`: named experiments, each with a table, a picture, and the runs behind them.
 
 mod comparison;
+mod letters;
 mod networks;
 mod objectives;
 mod skip_ahead;
@@ -17,6 +18,8 @@ pub enum ExperimentWhat {
     Objectives(comparison::Flags),
     /// Networks of equal size, at equal time
     Networks(comparison::Flags),
+    /// Sweeps, clamps, priors and sizes: which choices write better letters for their training time
+    Letters(letters::Flags),
     /// How few network evaluations a reverse chain can do with
     SkipAhead(skip_ahead::Flags),
     /// How often chains draw valid grids and solve puzzles
@@ -29,6 +32,7 @@ pub fn run(what: ExperimentWhat) -> anyhow::Result<()> {
     match what {
         ExperimentWhat::Objectives(flags) => objectives::run(&flags),
         ExperimentWhat::Networks(flags) => networks::run(&flags),
+        ExperimentWhat::Letters(flags) => letters::run(&flags),
         ExperimentWhat::SkipAhead(flags) => skip_ahead::run(&flags),
         ExperimentWhat::Sudoku(flags) => sudoku::run(&flags),
     }

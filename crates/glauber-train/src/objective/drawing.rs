@@ -42,6 +42,10 @@ impl Drawing {
     /// Step and time of a row at the fraction `u` of the horizon; writes the signal level of every site.
     pub(super) fn place(&self, schedule: &Schedule, u: f64, levels: &mut [f64]) -> (Step, f64) {
         let horizon = schedule.horizon();
+        if self.asked == Asked::After {
+            levels.fill(1.0);
+            return (0, 0.0);
+        }
         let step = ((u * horizon as f64) as Step).min(horizon - 1);
         if !self.continuous {
             schedule.signal_levels(step, levels);

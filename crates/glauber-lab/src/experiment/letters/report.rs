@@ -1,0 +1,191 @@
+//! The table.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context;
+use glauber_chain::SequenceLaw;
+use glauber_chain::statistics::Estimate;
+use glauber_files::write_whole;
+use glauber_judge::Ngram;
+use glauber_program::screen;
+use glauber_tokens::{Token, TokenBatch};
+use serde::{Deserialize, Serialize};
+
+use super::Flags;
+use super::infills::Infill;
+
+/// A mean and its standard error over windows.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Mean {
+    pub mean: f64,
+    pub error: f64,
+}
+
+impl Mean {
+    pub fn of(values: &[f64]) -> Self {
+        let Estimate { mean, standard_error } = Estimate::independent(values);
+        Self { mean, error: standard_error }
+    }
+}
+
+/// Bits a letter of held-out windows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Bound {
+    /// Of each window: the same windows for all.
+    windows: Vec<f64>,
+}
+
+impl Bound {
+    pub fn of(windows: Vec<f64>) -> Self {
+        Self { windows }
+    }
+}
+
+/// Samples under the judge.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Drawn {
+    /// Bits a letter under the judge.
+    pub bits: Mean,
+    /// Bits a letter of the letters of a sample.
+    pub entropy: Mean,
+    /// Passes of the network a sample; letters for an n-gram.
+    pub passes: f64,
+}
+
+impl Drawn {
+    pub fn judged(judge: &Ngram, samples: &TokenBatch, passes: f64, _repair: usize) -> anyhow::Result<Self> {
+        let len = samples.len() as f64;
+        let bits: Vec<f64> =
+            samples.iter().map(|row| -judge.log_probability(row) / len / std::f64::consts::LN_2).collect();
+        let entropy: Vec<f64> = samples.iter().map(entropy).collect();
+        Ok(Self { bits: Mean::of(&bits), entropy: Mean::of(&entropy), passes })
+    }
+}
+
+/// Entropy of the letters of a window, bits a letter.
+fn entropy(row: &[Token]) -> f64 {
+    let mut counts: HashMap<Token, f64> = HashMap::new();
+    row.iter().for_each(|&token| *counts.entry(token).or_default() += 1.0);
+    let mut shares: Vec<f64> = counts.values().map(|count| count / row.len() as f64).collect();
+    shares.sort_by(f64::total_cmp);
+    -shares.iter().map(|share| share * share.log2()).sum::<f64>()
+}
+
+/// What a trial, or something that it is compared with, came to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Row {
+    pub name: String,
+    pub seed: Option<u64>,
+    /// Sweeps of repair that samples and infills end with.
+    pub repair: usize,
+    pub steps: Option<usize>,
+    /// Of training.
+    pub minutes: Option<f64>,
+    pub parameters: Option<usize>,
+    pub bound: Option<Bound>,
+    pub drawn: Option<Drawn>,
+    pub infills: Vec<Infill>,
+}
+
+impl Row {
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            seed: None,
+            repair: 0,
+            steps: None,
+            minutes: None,
+            parameters: None,
+            bound: None,
+            drawn: None,
+            infills: Vec::new(),
+        }
+    }
+}
+
+/// All rows, ready to be shown.
+pub struct Measured<'a> {
+    rows: &'a [Row],
+    flags: &'a Flags,
+}
+
+impl<'a> Measured<'a> {
+    pub fn new(rows: &'a [Row], flags: &'a Flags) -> Self {
+        Self { rows, flags }
+    }
+
+    /// Writes `table.md` and `rows.json`.
+    pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
+        let json = serde_json::to_string_pretty(self.rows)?;
+        for (name, text) in [("table.md", self.table()), ("rows.json", json)] {
+            let path = folder.join(name);
+            write_whole(&path, text).with_context(|| path.display().to_string())?;
+        }
+        Ok(())
+    }
+
+    pub fn print(&self) -> anyhow::Result<()> {
+        self.write(&self.flags.out)?;
+        write!(screen::out(), "{}", self.table())?;
+        Ok(())
+    }
+
+    fn table(&self) -> String {
+        let held_out = self.rows.iter().find_map(|row| row.drawn.as_ref()).map_or(0.0, |drawn| drawn.bits.mean);
+        let first = self.rows.iter().find(|row| row.steps.is_some()).and_then(|row| row.bound.as_ref());
+        let gaps: Vec<usize> = self
+            .rows
+            .iter()
+            .find(|row| !row.infills.is_empty())
+            .map_or(Vec::new(), |row| row.infills.iter().map(|infill| infill.gap).collect());
+        let mut table = String::from(
+            "| what | seed | repair | parameters | steps | minutes | bound, bits a letter | against the first | passes | judge gap, bits | entropy, bits |",
+        );
+        for gap in &gaps {
+            let _ = write!(table, " gap {gap}: exact, % | bits above |");
+        }
+        let columns = 11 + 2 * gaps.len();
+        let _ = write!(table, "\n|{}\n", "---|".repeat(columns));
+        for row in self.rows {
+            self.line(&mut table, row, first, held_out, gaps.len());
+        }
+        table
+    }
+
+    fn line(&self, table: &mut String, row: &Row, first: Option<&Bound>, held_out: f64, gaps: usize) {
+        let shown = |value: Option<String>| value.unwrap_or_default();
+        let with_error = |mean: &Mean, digits: usize| format!("{:.digits$} ± {:.digits$}", mean.mean, mean.error);
+        let difference = row.bound.as_ref().zip(first).and_then(|(bound, first)| {
+            let pairs: Vec<f64> = bound.windows.iter().zip(&first.windows).map(|(a, b)| a - b).collect();
+            (pairs.len() == first.windows.len()).then(|| with_error(&Mean::of(&pairs), 3))
+        });
+        let drawn = row.drawn.as_ref();
+        let cells = [
+            row.name.clone(),
+            shown(row.seed.map(|seed| seed.to_string())),
+            row.repair.to_string(),
+            shown(row.parameters.map(|count| count.to_string())),
+            shown(row.steps.map(|steps| steps.to_string())),
+            shown(row.minutes.map(|minutes| format!("{minutes:.1}"))),
+            shown(row.bound.as_ref().map(|bound| with_error(&Mean::of(&bound.windows), 3))),
+            shown(difference),
+            shown(drawn.map(|drawn| format!("{:.0}", drawn.passes))),
+            shown(drawn.map(|drawn| format!("{:+.2} ± {:.2}", drawn.bits.mean - held_out, drawn.bits.error))),
+            shown(drawn.map(|drawn| format!("{:.2}", drawn.entropy.mean))),
+        ];
+        let _ = write!(table, "| {} |", cells.join(" | "));
+        for at in 0..gaps {
+            match row.infills.get(at) {
+                Some(Infill { exact, bits, .. }) => {
+                    let exact = format!("{:.0} ± {:.0}", 100.0 * exact.mean, 100.0 * exact.error);
+                    let _ = write!(table, " {exact} | {} |", with_error(bits, 1));
+                }
+                None => table.push_str("  |  |"),
+            }
+        }
+        table.push('\n');
+    }
+}

@@ -1,0 +1,94 @@
+//! A causal transformer: each site given those after it.
+
+use burn::module::{Module, Param};
+use burn::nn::Initializer;
+use burn::tensor::{Device, Int, Tensor};
+
+use crate::block::Block;
+use crate::conditions::RowCondition;
+use crate::constants::{RotaryTables, StreamBiases};
+use crate::embedding::Vocabulary;
+use crate::network::Design;
+use crate::prior::PriorTerms;
+use crate::roles::{Role, Roles};
+use crate::{Asked, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
+
+/// A transformer whose logits of a site depend on the sites after it alone: the autoregressive baseline.
+///
+/// One reverse sweep of complete noise goes from the last site to the first, with clean tokens behind it and noise ahead: there this network
+/// misses nothing, its chain is autoregression, and the bound (N) its exact likelihood. It is told neither time nor signal levels, and it
+/// trains on clean sequences, all sites at once.
+#[derive(Module, Debug)]
+pub struct Autoregressive {
+    rotary: RotaryTables,
+    biases: StreamBiases,
+    vocabulary: Vocabulary,
+    condition: RowCondition,
+    /// What stands after the last site, `[1, width]`.
+    end: Param<Tensor<2>>,
+    blocks: Vec<Block>,
+}
+
+impl Design for Autoregressive {
+    fn new(config: &ModelConfig, vocab: usize, len: usize, device: &Device) -> Self {
+        let mut vocabulary = Vocabulary::new(config, vocab, 0, device);
+        vocabulary.prior = vocabulary.prior.map(PriorTerms::of_sites_after);
+        Self {
+            rotary: RotaryTables::new(len, config, device),
+            biases: StreamBiases::new(len, device),
+            vocabulary,
+            condition: RowCondition::new(config, device),
+            end: Initializer::Zeros.init([1, config.width], device),
+            blocks: (0..config.layers).map(|_| Block::new(config, device)).collect(),
+        }
+    }
+
+    fn recomputing(self, on: bool) -> Self {
+        Self { blocks: self.blocks.into_iter().map(|block| block.recomputing(on)).collect(), ..self }
+    }
+
+    fn prior(&self) -> Option<&PriorTerms> {
+        self.vocabulary.prior.as_ref()
+    }
+
+    fn roles(&self, roles: &mut Roles) {
+        self.vocabulary.roles(roles);
+        self.condition.roles(roles);
+        roles.add(&self.end, Role::Table);
+        self.blocks.iter().for_each(|block| block.roles(roles));
+    }
+}
+
+impl SiteClassifier for Autoregressive {
+    fn sizes(&self) -> Sizes {
+        Sizes { vocab: self.vocabulary.size(), longest: self.rotary.len(), classes: self.condition.classes() }
+    }
+
+    fn answers(&self) -> Asked {
+        Asked::After
+    }
+
+    fn follows_time(&self) -> bool {
+        false
+    }
+
+    fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
+        let [batch, len] = tokens.dims();
+        assert!(len <= self.rotary.len(), "sequence longer than the network");
+        let timeless = Conditions { time: conditions.time.zeros_like(), ..conditions.clone() };
+        let condition = self.condition.forward(&timeless);
+        let embedded = self.vocabulary.embed(tokens.clone());
+        let end = self.end.val().unsqueeze_dim::<3>(0).expand([batch, 1, embedded.dims()[2]]);
+        let seen = match len {
+            1 => end,
+            _ => Tensor::cat(vec![embedded.narrow(1, 1, len - 1), end], 1),
+        };
+        let (rotary, bias) = (self.rotary.first(len), self.biases.rows_of(1, 0, len, len));
+        let states = self
+            .blocks
+            .iter()
+            .fold(seen, |x, block| block.forward(x, &block.modulation(condition.clone()), &rotary, Some(bias.clone())));
+        let logits = self.vocabulary.logits(sites.pick(states), self.vocabulary.modulation(condition));
+        self.vocabulary.with_prior(logits, &tokens, conditions, sites)
+    }
+}
