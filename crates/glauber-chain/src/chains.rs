@@ -3,7 +3,7 @@
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token, TokenBatch};
 
-use crate::{ChainError, ChainRng, TokenRows, corrupt};
+use crate::{ChainError, ChainRng, Result, TokenRows, corrupt};
 
 /// Independent chains: one row of tokens and one generator each, and which sites are clamped.
 ///
@@ -21,7 +21,7 @@ impl Chains {
     ///
     /// # Errors
     /// When rows and generators differ in number.
-    pub fn new(tokens: TokenBatch, rngs: Vec<ChainRng>) -> Result<Self, ChainError> {
+    pub fn new(tokens: TokenBatch, rngs: Vec<ChainRng>) -> Result<Self> {
         ChainError::unless_equal("generators, one for each row", rngs.len(), tokens.rows())?;
         Ok(Self { tokens, rngs, clamped: None })
     }
@@ -47,7 +47,7 @@ impl Chains {
     ///
     /// # Errors
     /// When the mask does not have one entry for each site of each row.
-    pub fn set_clamped(&mut self, clamped: Vec<bool>) -> Result<(), ChainError> {
+    pub fn set_clamped(&mut self, clamped: Vec<bool>) -> Result<()> {
         ChainError::unless_equal("entries of the clamp mask", clamped.len(), self.tokens.as_slice().len())?;
         self.clamped = clamped.contains(&true).then_some(clamped);
         Ok(())
@@ -57,7 +57,7 @@ impl Chains {
     ///
     /// # Errors
     /// When there is no such row or site.
-    pub fn clamp(&mut self, row: usize, site: Site, token: Token) -> Result<(), ChainError> {
+    pub fn clamp(&mut self, row: usize, site: Site, token: Token) -> Result<()> {
         let (rows, len) = (self.rows(), self.len());
         if row >= rows {
             return Err(ChainError::Mismatch {
@@ -118,7 +118,7 @@ impl Chains {
     ///
     /// # Errors
     /// When the schedule has another number of sites.
-    pub fn renoise(&mut self, schedule: &Schedule, t: Step) -> Result<(), ChainError> {
+    pub fn renoise(&mut self, schedule: &Schedule, t: Step) -> Result<()> {
         let len = self.len();
         ChainError::unless_equal("sites of the schedule", schedule.len(), len)?;
         let mut noisy = vec![0; len];

@@ -2,7 +2,7 @@
 
 use glauber_tokens::{Site, Step, Token, TokenBatch, TokenError};
 
-use crate::{ChainError, LawTable};
+use crate::{ChainError, LawTable, Result};
 
 /// A borrowed stretch of rows, shape `[row, site]`, and which of their sites are known to be clean.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +78,7 @@ impl<'a> TokenRows<'a> {
     ///
     /// # Errors
     /// [`ChainError::Mismatch`], or [`ChainError::Tokens`] with the first token that is not.
-    pub fn check(&self, len: usize, vocab: usize) -> Result<(), ChainError> {
+    pub fn check(&self, len: usize, vocab: usize) -> Result<()> {
         ChainError::unless_equal("sites of a row", self.len, len)?;
         match self.tokens.iter().position(|&token| token as usize >= vocab) {
             None => Ok(()),
@@ -146,13 +146,7 @@ pub trait SiteConditional {
     /// # Panics
     /// An implementation may panic when rows do not have [`len`](Self::len) sites, a token is outside the vocabulary, or `out` has
     /// another size than stated. The kernels of this crate check before they call.
-    fn log_conditionals(
-        &self,
-        tokens: TokenRows<'_>,
-        step: Step,
-        sites: &[Site],
-        out: &mut [f64],
-    ) -> Result<(), ChainError>;
+    fn log_conditionals(&self, tokens: TokenRows<'_>, step: Step, sites: &[Site], out: &mut [f64]) -> Result<()>;
 
     /// The same as probabilities. Override it where they are cheaper than their logarithms.
     ///
@@ -161,13 +155,7 @@ pub trait SiteConditional {
     ///
     /// # Panics
     /// As [`log_conditionals`](Self::log_conditionals).
-    fn conditionals(
-        &self,
-        tokens: TokenRows<'_>,
-        step: Step,
-        sites: &[Site],
-        out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    fn conditionals(&self, tokens: TokenRows<'_>, step: Step, sites: &[Site], out: &mut [f64]) -> Result<()> {
         self.log_conditionals(tokens, step, sites, out)?;
         for value in out {
             *value = value.exp();
@@ -189,7 +177,7 @@ pub trait SiteConditional {
         steps: &[Step],
         sites: RowSites<'_>,
         out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    ) -> Result<()> {
         let (len, vocab) = (tokens.len(), self.vocab());
         assert_eq!(steps.len(), tokens.rows(), "one step for each row");
         let every: Vec<Site> = (0..len).collect();
@@ -225,23 +213,11 @@ impl<C: SiteConditional + ?Sized> SiteConditional for &C {
         (**self).len()
     }
 
-    fn log_conditionals(
-        &self,
-        tokens: TokenRows<'_>,
-        step: Step,
-        sites: &[Site],
-        out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    fn log_conditionals(&self, tokens: TokenRows<'_>, step: Step, sites: &[Site], out: &mut [f64]) -> Result<()> {
         (**self).log_conditionals(tokens, step, sites, out)
     }
 
-    fn conditionals(
-        &self,
-        tokens: TokenRows<'_>,
-        step: Step,
-        sites: &[Site],
-        out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    fn conditionals(&self, tokens: TokenRows<'_>, step: Step, sites: &[Site], out: &mut [f64]) -> Result<()> {
         (**self).conditionals(tokens, step, sites, out)
     }
 
@@ -251,7 +227,7 @@ impl<C: SiteConditional + ?Sized> SiteConditional for &C {
         steps: &[Step],
         sites: RowSites<'_>,
         out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    ) -> Result<()> {
         (**self).log_conditionals_at(tokens, steps, sites, out)
     }
 

@@ -3,7 +3,7 @@
 use glauber_tokens::Token;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChainError, Refusal};
+use crate::{ChainError, Refusal, Result};
 
 /// How the heat-bath draw departs from the conditional `r`. The default draws from `r` itself.
 ///
@@ -30,7 +30,7 @@ impl DrawControls {
     ///
     /// # Errors
     /// [`ChainError::OutOfRange`] names the control.
-    pub fn validate(&self) -> Result<(), ChainError> {
+    pub fn validate(&self) -> Result<()> {
         let (temperature, top_p) = (self.temperature, self.top_p.unwrap_or(1.0));
         let warm = temperature >= 0.0 && temperature.is_finite();
         ChainError::unless_in_range(warm, "temperature", temperature, "a finite number of at least 0")?;

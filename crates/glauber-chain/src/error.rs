@@ -3,6 +3,9 @@
 use glauber_schedule::Boundary;
 use glauber_tokens::{Site, Step, Token, TokenError};
 
+/// The result of whatever is done with a chain, a conditional or an oracle.
+pub type Result<T, E = ChainError> = std::result::Result<T, E>;
+
 /// An error about a chain, a conditional or an oracle.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -157,22 +160,17 @@ pub enum ChainError {
 
 impl ChainError {
     /// That a parameter is in its range.
-    pub(crate) fn unless_in_range(
-        good: bool,
-        key: &'static str,
-        found: f64,
-        expected: &'static str,
-    ) -> Result<(), Self> {
+    pub(crate) fn unless_in_range(good: bool, key: &'static str, found: f64, expected: &'static str) -> Result<()> {
         if good { Ok(()) } else { Err(Self::OutOfRange { key, found, expected }) }
     }
 
     /// That two sizes agree.
-    pub(crate) fn unless_equal(what: &'static str, found: usize, expected: usize) -> Result<(), Self> {
+    pub(crate) fn unless_equal(what: &'static str, found: usize, expected: usize) -> Result<()> {
         if found == expected { Ok(()) } else { Err(Self::Mismatch { what, found, expected }) }
     }
 
     /// That probabilities, shape `[token]`, sum to 1 within a tolerance.
-    pub(crate) fn unless_law(what: &str, law: &[f64], tolerance: f64) -> Result<(), Self> {
+    pub(crate) fn unless_law(what: &str, law: &[f64], tolerance: f64) -> Result<()> {
         let sum: f64 = law.iter().sum();
         let good = law.iter().all(|&p| p >= 0.0) && (sum - 1.0).abs() <= tolerance;
         if good { Ok(()) } else { Err(Self::NotADistribution { what: what.into(), sum }) }

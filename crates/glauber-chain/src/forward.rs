@@ -4,7 +4,7 @@ use glauber_schedule::{NoiseLaw, Schedule};
 use glauber_tokens::{Site, Step, Token, TokenBatch};
 use rayon::prelude::*;
 
-use crate::{ChainError, ChainRng};
+use crate::{ChainError, ChainRng, Result};
 
 /// Draws `X_t` given `X_0` by equation (M): site `j` keeps its token with probability `α_j(t)`, else shows a draw of `q`.
 ///
@@ -68,7 +68,7 @@ pub fn corrupt_batch(
     steps: &[Step],
     rngs: &mut [ChainRng],
     out: &mut TokenBatch,
-) -> Result<(), ChainError> {
+) -> Result<()> {
     let rows = clean.rows();
     for (what, found, expected) in [
         ("clean sites per row", clean.len(), schedule.len()),

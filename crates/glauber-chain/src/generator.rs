@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use glauber_tokens::{Token, TokenBatch};
 
-use crate::{BoundSampling, BoundTerms, ChainError, ChainRng, LikelihoodBound, Sampler, SiteConditional};
+use crate::{BoundSampling, BoundTerms, ChainError, ChainRng, LikelihoodBound, Result, Sampler, SiteConditional};
 
 /// Draws token sequences of one length, and may bound how likely it is to draw given ones:
 /// [`ChainGenerator`], [`ExactGenerator`], or one of your own
@@ -25,7 +25,7 @@ pub trait Generator {
     ///
     /// # Errors
     /// When drawing fails; [`ChainError::Generator`] holds a reason of the generator's own.
-    fn draw(&self, count: usize, seed: u64) -> Result<TokenBatch, ChainError>;
+    fn draw(&self, count: usize, seed: u64) -> Result<TokenBatch>;
 
     /// Upper bounds on `−ln p(x)` in nats for each row of `data`, shape `[row, site]`, exact or
     /// estimated with random numbers of `seed`. `None` where none is known.
@@ -33,7 +33,7 @@ pub trait Generator {
     /// # Errors
     /// When the data have another length or a token outside the vocabulary, or the bound cannot be
     /// evaluated.
-    fn bound(&self, data: &TokenBatch, seed: u64) -> Option<Result<BoundTerms, ChainError>> {
+    fn bound(&self, data: &TokenBatch, seed: u64) -> Option<Result<BoundTerms>> {
         let _ = (data, seed);
         None
     }
@@ -99,13 +99,13 @@ impl Generator for ChainGenerator<'_> {
         self.sampler.schedule().len()
     }
 
-    fn draw(&self, count: usize, seed: u64) -> Result<TokenBatch, ChainError> {
+    fn draw(&self, count: usize, seed: u64) -> Result<TokenBatch> {
         let mut chains = self.sampler.start(count, seed);
         self.sampler.sample(self.conditional.as_ref(), &mut chains)?;
         Ok(chains.into_parts().0)
     }
 
-    fn bound(&self, data: &TokenBatch, seed: u64) -> Option<Result<BoundTerms, ChainError>> {
+    fn bound(&self, data: &TokenBatch, seed: u64) -> Option<Result<BoundTerms>> {
         let (bound, sampling) = self.bound.as_ref()?;
         let mut rngs = ChainRng::streams(seed, data.rows());
         Some(bound.estimate(self.conditional.as_ref(), data, &mut rngs, *sampling))
@@ -134,7 +134,7 @@ pub trait SequenceLaw {
     ///
     /// # Errors
     /// When a token is outside the vocabulary.
-    fn surprise(&self, rows: &TokenBatch) -> Result<BoundTerms, ChainError> {
+    fn surprise(&self, rows: &TokenBatch) -> Result<BoundTerms> {
         rows.check_vocab(self.vocab())?;
         Ok(BoundTerms::exact(rows.len(), rows.iter().map(|row| -self.log_probability(row)).collect()))
     }
@@ -157,7 +157,7 @@ impl<P: Deref<Target: SequenceLaw>> SequenceLaw for P {
         (**self).log_probability(tokens)
     }
 
-    fn surprise(&self, rows: &TokenBatch) -> Result<BoundTerms, ChainError> {
+    fn surprise(&self, rows: &TokenBatch) -> Result<BoundTerms> {
         (**self).surprise(rows)
     }
 }
@@ -189,13 +189,13 @@ impl<L: SequenceLaw> Generator for ExactGenerator<L> {
         self.len
     }
 
-    fn draw(&self, count: usize, seed: u64) -> Result<TokenBatch, ChainError> {
+    fn draw(&self, count: usize, seed: u64) -> Result<TokenBatch> {
         let rngs = ChainRng::streams(seed, count);
         let tokens = rngs.into_iter().flat_map(|mut rng| self.law.sample(self.len, &mut rng)).collect();
         Ok(TokenBatch::new(tokens, self.len)?)
     }
 
-    fn bound(&self, data: &TokenBatch, _seed: u64) -> Option<Result<BoundTerms, ChainError>> {
+    fn bound(&self, data: &TokenBatch, _seed: u64) -> Option<Result<BoundTerms>> {
         let fits = ChainError::unless_equal("sites per row", data.len(), self.len);
         Some(fits.and_then(|()| self.law.surprise(data)))
     }

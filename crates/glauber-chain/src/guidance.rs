@@ -3,7 +3,7 @@
 use glauber_tokens::{Site, Step};
 
 use crate::controls::normalise;
-use crate::{ChainError, RowSites, SiteConditional, TokenRows};
+use crate::{ChainError, Result, RowSites, SiteConditional, TokenRows};
 
 /// `log r = (1 + w) log r_cond − w log r_uncond`, normalised.
 ///
@@ -25,7 +25,7 @@ impl<C: SiteConditional, U: SiteConditional> Guided<C, U> {
     ///
     /// # Errors
     /// When they differ in vocabulary or length, or `weight` is below −1 or not finite.
-    pub fn new(conditional: C, unconditional: U, weight: f64) -> Result<Self, ChainError> {
+    pub fn new(conditional: C, unconditional: U, weight: f64) -> Result<Self> {
         ChainError::unless_equal("tokens of the unconditional law", unconditional.vocab(), conditional.vocab())?;
         ChainError::unless_equal("sites of the unconditional law", unconditional.len(), conditional.len())?;
         let good = weight >= -1.0 && weight.is_finite();
@@ -39,12 +39,7 @@ impl<C: SiteConditional, U: SiteConditional> Guided<C, U> {
     }
 
     /// Combines rows of both in place, shape `[row, token]`; `at` names the row, site and step of one.
-    fn combine(
-        &self,
-        out: &mut [f64],
-        other: &[f64],
-        at: impl Fn(usize) -> (usize, Site, Step),
-    ) -> Result<(), ChainError> {
+    fn combine(&self, out: &mut [f64], other: &[f64], at: impl Fn(usize) -> (usize, Site, Step)) -> Result<()> {
         let vocab = self.vocab();
         for (index, (row, other)) in out.chunks_exact_mut(vocab).zip(other.chunks_exact(vocab)).enumerate() {
             for (log, other) in row.iter_mut().zip(other) {
@@ -69,13 +64,7 @@ impl<C: SiteConditional, U: SiteConditional> SiteConditional for Guided<C, U> {
         self.conditional.len()
     }
 
-    fn log_conditionals(
-        &self,
-        tokens: TokenRows<'_>,
-        step: Step,
-        sites: &[Site],
-        out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    fn log_conditionals(&self, tokens: TokenRows<'_>, step: Step, sites: &[Site], out: &mut [f64]) -> Result<()> {
         self.conditional.log_conditionals(tokens, step, sites, out)?;
         if self.weight == 0.0 {
             return Ok(());
@@ -85,13 +74,7 @@ impl<C: SiteConditional, U: SiteConditional> SiteConditional for Guided<C, U> {
         self.combine(out, &other, |index| (index / sites.len(), sites[index % sites.len()], step))
     }
 
-    fn conditionals(
-        &self,
-        tokens: TokenRows<'_>,
-        step: Step,
-        sites: &[Site],
-        out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    fn conditionals(&self, tokens: TokenRows<'_>, step: Step, sites: &[Site], out: &mut [f64]) -> Result<()> {
         if self.weight == 0.0 {
             return self.conditional.conditionals(tokens, step, sites, out);
         }
@@ -106,7 +89,7 @@ impl<C: SiteConditional, U: SiteConditional> SiteConditional for Guided<C, U> {
         steps: &[Step],
         sites: RowSites<'_>,
         out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    ) -> Result<()> {
         self.conditional.log_conditionals_at(tokens, steps, sites, out)?;
         if self.weight == 0.0 {
             return Ok(());

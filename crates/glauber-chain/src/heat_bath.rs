@@ -3,7 +3,7 @@
 use glauber_tokens::Token;
 
 use crate::controls::draw;
-use crate::{ChainError, DrawControls, Refusal, ReverseKernel, Touch};
+use crate::{DrawControls, Refusal, Result, ReverseKernel, Touch};
 
 /// Redraws sites from their conditional law given all others, whatever stands there now.
 ///
@@ -20,7 +20,7 @@ impl HeatBath {
     ///
     /// # Errors
     /// When a control is out of range.
-    pub fn new(controls: DrawControls) -> Result<Self, ChainError> {
+    pub fn new(controls: DrawControls) -> Result<Self> {
         controls.validate()?;
         Ok(Self { controls })
     }

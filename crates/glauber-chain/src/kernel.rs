@@ -8,7 +8,7 @@ use glauber_tokens::{Site, Step, Token};
 use rayon::prelude::*;
 
 use crate::controls::draw;
-use crate::{ChainError, Chains, SiteConditional, StepDiagnostics, update};
+use crate::{ChainError, Chains, Result, SiteConditional, StepDiagnostics, update};
 
 /// One touch of one site, to be undone: step `t` drew from the noise law `Π_t`, and the site shows
 /// a token now.
@@ -191,7 +191,7 @@ pub trait ReverseKernel: Debug + Send + Sync {
         chains: &mut Chains,
         step: Step,
         sites: &[Site],
-    ) -> Result<StepDiagnostics, ChainError>
+    ) -> Result<StepDiagnostics>
     where
         Self: Sized,
     {
@@ -213,7 +213,7 @@ pub trait ReverseKernel: Debug + Send + Sync {
         chains: &mut Chains,
         of: impl Into<Steps<'a>>,
         steps: impl Iterator<Item = Step>,
-    ) -> Result<StepDiagnostics, ChainError>
+    ) -> Result<StepDiagnostics>
     where
         Self: Sized,
     {
@@ -236,7 +236,7 @@ pub trait ReverseKernel: Debug + Send + Sync {
         chains: &mut Chains,
         of: impl Into<Steps<'a>>,
         steps: impl Iterator<Item = Step> + Clone + Sync,
-    ) -> Result<StepDiagnostics, ChainError>
+    ) -> Result<StepDiagnostics>
     where
         Self: Sized,
     {

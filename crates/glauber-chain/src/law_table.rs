@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use glauber_tokens::{Site, Token};
 
-use crate::ChainError;
 use crate::controls::draw;
 use crate::oracles::Lattice;
+use crate::{ChainError, Result};
 
 /// Most neighbours of a site.
 const DEGREE: usize = 4;
@@ -44,7 +44,7 @@ impl LawTable {
     ///
     /// # Errors
     /// When there is no token, or more than [`LARGEST_VOCAB`](Self::LARGEST_VOCAB), or a law has no positive finite mass.
-    pub fn new(lattice: &Lattice, vocab: usize, mut law: impl FnMut(&[Token], &mut [f64])) -> Result<Self, ChainError> {
+    pub fn new(lattice: &Lattice, vocab: usize, mut law: impl FnMut(&[Token], &mut [f64])) -> Result<Self> {
         let listed = (1..=Self::LARGEST_VOCAB).contains(&vocab);
         ChainError::unless_in_range(listed, "vocab", vocab as f64, "1 to 16 tokens in a table of laws")?;
         // A digit of a place has as many values as the thresholds separate, a power of 2.
@@ -88,7 +88,7 @@ impl LawTable {
     }
 
     /// The thresholds of a law, shape `[width]`.
-    fn inverted(&self, law: &[f64]) -> Result<Vec<u64>, ChainError> {
+    fn inverted(&self, law: &[f64]) -> Result<Vec<u64>> {
         let at = |token: usize| if token < self.vocab { threshold(law, token as Token) } else { Ok(UNREACHED) };
         (1..=self.width).map(at).collect()
     }
@@ -137,7 +137,7 @@ const fn is_short(width: usize) -> bool {
 
 /// The least `k` in `0..=2⁵³` such that inverting `law` at `k · 2⁻⁵³` gives `token` or one after it. Inversion is monotone in the
 /// uniform number, rounded as it is: a look around the place where exact arithmetic puts it finds it.
-fn threshold(law: &[f64], token: Token) -> Result<u64, ChainError> {
+fn threshold(law: &[f64], token: Token) -> Result<u64> {
     const END: u64 = 1 << 53;
     let refuse = |sum| ChainError::NotADistribution { what: format!("a listed law, {law:?},"), sum };
     let reached = |k: u64| draw(law, k as f64 / END as f64).map(|found| found >= token).map_err(refuse);

@@ -73,7 +73,7 @@ pub use bound::{BoundSampling, BoundTerms, ExactBound, LikelihoodBound};
 pub use chains::Chains;
 pub use conditional::{RowSites, SiteConditional, TokenRows};
 pub use controls::DrawControls;
-pub use error::ChainError;
+pub use error::{ChainError, Result};
 pub use forward::{corrupt, corrupt_at_levels, corrupt_batch, step};
 pub use generator::{ChainGenerator, ExactGenerator, Generator, SequenceLaw};
 pub use guidance::Guided;

@@ -6,7 +6,7 @@ use glauber_schedule::Schedule;
 use glauber_tokens::Step;
 
 use crate::sampler::{Progress, Sampler, Watch, check};
-use crate::{ChainError, Chains, ReverseKernel, SiteConditional, StepDiagnostics};
+use crate::{Chains, Result, ReverseKernel, SiteConditional, StepDiagnostics};
 
 /// Samples `X_0` by undoing the steps `T−1, …, 0` of a schedule: step `t` redraws its sites from
 /// `P(X_{t,i} = · | x_{-i})`, or from their posterior, as the kernel says. [`run`](Sampler::run)
@@ -45,7 +45,7 @@ impl<K: ReverseKernel> Sampler for ReverseSampler<'_, K> {
         from: Step,
         to: Step,
         watch: &mut Watch<'_>,
-    ) -> Result<StepDiagnostics, ChainError> {
+    ) -> Result<StepDiagnostics> {
         check(&self.schedule, conditional, chains, (from, to))?;
         let order = self.schedule.order();
         let mut diagnostics = StepDiagnostics::default();
@@ -68,7 +68,7 @@ impl<K: ReverseKernel> Sampler for ReverseSampler<'_, K> {
         &self,
         conditional: &(dyn SiteConditional + Sync),
         chains: &mut Chains,
-    ) -> Result<StepDiagnostics, ChainError> {
+    ) -> Result<StepDiagnostics> {
         let horizon = self.schedule.horizon();
         check(&self.schedule, conditional, chains, (horizon, 0))?;
         self.kernel.run_parallel(conditional, chains, self.schedule(), (0..horizon).rev())

@@ -7,7 +7,7 @@ use glauber_schedule::Schedule;
 use glauber_tokens::Step;
 
 use crate::update::check_steps;
-use crate::{ChainError, ChainRng, Chains, SiteConditional, StepDiagnostics};
+use crate::{ChainError, ChainRng, Chains, Result, SiteConditional, StepDiagnostics};
 
 /// What a watcher of a run is shown.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +69,7 @@ pub trait Sampler: Debug + Send + Sync {
         from: Step,
         to: Step,
         watch: &mut Watch<'_>,
-    ) -> Result<StepDiagnostics, ChainError>;
+    ) -> Result<StepDiagnostics>;
 
     /// The whole reverse chain with the chains shared out over the threads of the rayon pool, where
     /// the sampler can: for conditionals that are cheap to evaluate. The tokens are the same, bit
@@ -81,7 +81,7 @@ pub trait Sampler: Debug + Send + Sync {
         &self,
         conditional: &(dyn SiteConditional + Sync),
         chains: &mut Chains,
-    ) -> Result<StepDiagnostics, ChainError> {
+    ) -> Result<StepDiagnostics> {
         self.sample(conditional, chains)
     }
 
@@ -96,7 +96,7 @@ pub trait Sampler: Debug + Send + Sync {
     ///
     /// # Errors
     /// As [`run`](Self::run).
-    fn sample(&self, conditional: &dyn SiteConditional, chains: &mut Chains) -> Result<StepDiagnostics, ChainError> {
+    fn sample(&self, conditional: &dyn SiteConditional, chains: &mut Chains) -> Result<StepDiagnostics> {
         self.run(conditional, chains, self.schedule().horizon(), 0, &mut |_| ControlFlow::Continue(()))
     }
 
@@ -119,7 +119,7 @@ pub trait Sampler: Debug + Send + Sync {
         time: Step,
         rounds: usize,
         watch: &mut dyn FnMut(usize, Progress<'_>) -> ControlFlow<()>,
-    ) -> Result<StepDiagnostics, ChainError> {
+    ) -> Result<StepDiagnostics> {
         check(self.schedule(), conditional, chains, (time, 0))?;
         let mut diagnostics = StepDiagnostics::default();
         for round in 0..rounds {
@@ -146,7 +146,7 @@ pub(crate) fn check(
     conditional: &dyn SiteConditional,
     chains: &Chains,
     (from, to): (Step, Step),
-) -> Result<(), ChainError> {
+) -> Result<()> {
     let horizon = schedule.horizon();
     if to > from || from > horizon {
         return Err(ChainError::OutsideHorizon { from, to, horizon });

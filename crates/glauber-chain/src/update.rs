@@ -7,7 +7,7 @@ use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
 
 use crate::chains::ChainsView;
-use crate::{ChainError, Chains, LawTable, ReverseKernel, SiteConditional, Steps, TokenRows, Touch, tabled};
+use crate::{ChainError, Chains, LawTable, Result, ReverseKernel, SiteConditional, Steps, TokenRows, Touch, tabled};
 
 /// What some updates did, summed over the chains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,7 +61,7 @@ pub(crate) fn update<K: ReverseKernel, C: SiteConditional + ?Sized>(
     chains: &mut Chains,
     step: Step,
     sites: &[Site],
-) -> Result<StepDiagnostics, ChainError> {
+) -> Result<StepDiagnostics> {
     check_fit(conditional, chains)?;
     if let Some(&site) = sites.iter().find(|&&site| site >= chains.len()) {
         return Err(ChainError::OutsideSequence { site, len: chains.len() });
@@ -82,7 +82,7 @@ pub(crate) fn run_view<K: ReverseKernel, C: SiteConditional + ?Sized>(
     mut view: ChainsView<'_>,
     of: Steps<'_>,
     steps: impl Iterator<Item = Step>,
-) -> Result<StepDiagnostics, ChainError> {
+) -> Result<StepDiagnostics> {
     if let Some(table) = listed(kernel, conditional, &view) {
         return Ok(tabled::run(table, view, of.order, steps));
     }
@@ -119,7 +119,7 @@ fn update_view<K: ReverseKernel, C: SiteConditional + ?Sized>(
     touch: Touch<'_>,
     sites: &[Site],
     scratch: &mut Scratch,
-) -> Result<StepDiagnostics, ChainError> {
+) -> Result<StepDiagnostics> {
     if view.clamped.is_none() {
         let rows = view.rngs.len();
         evaluate(kernel, conditional, view.rows(), touch.step, sites, &mut scratch.conditionals)?;
@@ -149,7 +149,7 @@ fn redraw<K: ReverseKernel>(
     touch: Touch<'_>,
     sites: &[Site],
     conditionals: &mut [f64],
-) -> Result<StepDiagnostics, ChainError> {
+) -> Result<StepDiagnostics> {
     if conditionals.is_empty() {
         return Ok(StepDiagnostics::default());
     }
@@ -194,7 +194,7 @@ fn evaluate<K: ReverseKernel, C: SiteConditional + ?Sized>(
     step: Step,
     sites: &[Site],
     out: &mut Vec<f64>,
-) -> Result<(), ChainError> {
+) -> Result<()> {
     let size = tokens.rows() * sites.len() * conditional.vocab();
     out.resize(size, 0.0);
     if size == 0 {
@@ -207,27 +207,23 @@ fn evaluate<K: ReverseKernel, C: SiteConditional + ?Sized>(
     }
 }
 
-fn check_fit<C: SiteConditional + ?Sized>(conditional: &C, chains: &Chains) -> Result<(), ChainError> {
+fn check_fit<C: SiteConditional + ?Sized>(conditional: &C, chains: &Chains) -> Result<()> {
     check_len(conditional.len(), chains)?;
     Ok(chains.tokens().check_vocab(conditional.vocab())?)
 }
 
-fn check_len(found: usize, chains: &Chains) -> Result<(), ChainError> {
+fn check_len(found: usize, chains: &Chains) -> Result<()> {
     let what = "sites of the conditional and of the order, against those of the chains";
     ChainError::unless_equal(what, found, chains.len())
 }
 
-pub(crate) fn check_steps<C: SiteConditional + ?Sized>(
-    conditional: &C,
-    chains: &Chains,
-    of: Steps<'_>,
-) -> Result<(), ChainError> {
+pub(crate) fn check_steps<C: SiteConditional + ?Sized>(conditional: &C, chains: &Chains, of: Steps<'_>) -> Result<()> {
     of.schedule.map_or(Ok(()), |schedule| check_vocab(conditional, schedule))?;
     check_fit(conditional, chains)?;
     check_len(of.order.len(), chains)
 }
 
-pub(crate) fn check_vocab<C: SiteConditional + ?Sized>(conditional: &C, schedule: &Schedule) -> Result<(), ChainError> {
+pub(crate) fn check_vocab<C: SiteConditional + ?Sized>(conditional: &C, schedule: &Schedule) -> Result<()> {
     let what = "tokens of the conditional, against those of the noise law";
     ChainError::unless_equal(what, conditional.vocab(), schedule.law().vocab())
 }

@@ -65,45 +65,13 @@ pub enum FidelityError {
     /// A network was asked for classes and has none.
     #[error("this network has no classes: list them in order as `classes` of its `network.toml`")]
     NoClasses,
-    /// A weight file lacks a tensor.
-    #[error("{}: no tensor `{name}` of shape {expected:?}, which `network.toml` asks for", path.display())]
-    MissingTensor {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        name: String,
-        /// Its shape.
-        expected: Vec<usize>,
-    },
-    /// A tensor of another shape than the description says.
-    #[error("{}: tensor `{name}` has shape {found:?}, `network.toml` says {expected:?}", path.display())]
-    TensorShape {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        name: String,
-        /// Its shape.
-        found: Vec<usize>,
-        /// The shape that the description gives it.
-        expected: Vec<usize>,
-    },
-    /// A tensor that the description has no place for.
-    #[error("{}: `network.toml` has no place for the tensor `{name}`: a layer of it is missing or of another kind", path.display())]
-    SurplusTensor {
-        /// The file.
-        path: PathBuf,
-        /// The tensor.
-        name: String,
-    },
-    /// A file is not what it should be.
-    #[error("{}: {found}; {hint}", path.display())]
+    /// A file is not what it should be, or does not fit the description of its network.
+    #[error("{}: {found}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What was found.
+        /// What was found, by the name of its tensor, and what was expected or mends it.
         found: String,
-        /// What to do.
-        hint: &'static str,
     },
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
@@ -125,7 +93,8 @@ impl FidelityError {
 
     pub(crate) fn malformed(path: &Path, error: impl ToString, hint: &'static str) -> Self {
         let found = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        Self::Malformed { path: path.into(), found: found.chars().take(240).collect(), hint }
+        let found = found.chars().take(240).collect::<String>();
+        Self::Malformed { path: path.into(), found: format!("{found}; {hint}") }
     }
 
     pub(crate) fn setting(key: impl Into<String>, found: impl ToString, expected: impl Into<String>) -> Self {

@@ -25,26 +25,14 @@ pub enum ImageError {
         /// What it may be.
         expected: String,
     },
-    /// A foreign configuration asks for something that cannot be imported.
-    #[error("{}: `{key}` is {found}, expected {expected}", path.display())]
+    /// A foreign configuration asks for something that cannot be imported, or lacks a key.
+    #[error("{}: {found}, expected {expected}", path.display())]
     Unsupported {
         /// The configuration file.
         path: PathBuf,
-        /// The key, with the tables it lies in.
-        key: String,
-        /// What it is.
+        /// The key, with the tables it lies in, and what it is.
         found: String,
         /// What can be imported.
-        expected: String,
-    },
-    /// A foreign configuration lacks a key.
-    #[error("{}: no key `{key}`, expected {expected}", path.display())]
-    MissingKey {
-        /// The configuration file.
-        path: PathBuf,
-        /// The key, with the tables it lies in.
-        key: String,
-        /// What it should be.
         expected: String,
     },
     /// A checkpoint lacks a tensor.
@@ -57,35 +45,13 @@ pub enum ImageError {
         /// The shape that the configuration gives it.
         expected: Vec<usize>,
     },
-    /// A tensor of a checkpoint is of another shape than its configuration says.
-    #[error("{}: tensor `{key}` has shape {found:?}, the configuration says {expected:?}", path.display())]
-    TensorShape {
-        /// The checkpoint.
-        path: PathBuf,
-        /// The tensor's name there.
-        key: String,
-        /// Its shape.
-        found: Vec<usize>,
-        /// The shape that the configuration gives it.
-        expected: Vec<usize>,
-    },
-    /// A checkpoint has a tensor of the autoencoder that the configuration has not.
-    #[error("{}: tensor `{key}` belongs to the autoencoder and the configuration has no place for it", path.display())]
-    SurplusTensor {
-        /// The checkpoint.
-        path: PathBuf,
-        /// The tensor's name there.
-        key: String,
-    },
-    /// A file is not what it should be.
-    #[error("{}: {found}; {hint}", path.display())]
+    /// A file is not what it should be, or does not fit its configuration.
+    #[error("{}: {found}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What was found.
+        /// What was found, by the name of its tensor, and what was expected or mends it.
         found: String,
-        /// What to do.
-        hint: &'static str,
     },
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
@@ -153,7 +119,8 @@ impl ImageError {
 
     pub(crate) fn malformed(path: &Path, error: impl ToString, hint: &'static str) -> Self {
         let found = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        Self::Malformed { path: path.into(), found: found.chars().take(240).collect(), hint }
+        let found = found.chars().take(240).collect::<String>();
+        Self::Malformed { path: path.into(), found: format!("{found}; {hint}") }
     }
 
     pub(crate) fn setting(key: impl Into<String>, found: impl ToString, expected: impl Into<String>) -> Self {

@@ -4,7 +4,6 @@
 
 mod bench;
 mod compare;
-mod defaults;
 mod experiment;
 
 use std::process::ExitCode;

@@ -104,10 +104,13 @@ impl Codec for PixelCodec {
     fn decode(&self, tokens: &[Token]) -> Result<Image, PixelError> {
         let levels = self.levels();
         if tokens.len() != self.extent.pixels() {
-            return Err(PixelError::Tokens { found: tokens.len(), extent: self.extent });
+            let (found, extent, expected) = (tokens.len(), self.extent, self.extent.pixels());
+            let grid = format!("a grid of {extent} has {expected} sites; give one for each pixel, row by row");
+            return Err(PixelError::Numbers(format!("{found} tokens, but {grid}")));
         }
         if let Some(site) = tokens.iter().position(|&token| token as usize >= levels) {
-            return Err(PixelError::OutsideVocabulary { token: tokens[site], site, levels });
+            let vocabulary = format!("the vocabulary 0..{levels} of {levels} grey levels");
+            return Err(PixelError::Numbers(format!("token {} at site {site} is outside {vocabulary}", tokens[site])));
         }
         let values = tokens.iter().map(|&token| grey(token as usize, levels)).collect();
         Ok(Image::of_values(self.extent, Colours::Grey, values))

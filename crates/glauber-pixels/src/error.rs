@@ -3,9 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use glauber_tokens::Token;
-
-use crate::{Colours, Extent};
+use crate::Extent;
 
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -19,33 +17,9 @@ pub enum PixelError {
         /// Pixels from left to right.
         width: usize,
     },
-    /// Not one value for each pixel and channel.
-    #[error(
-        "{found} values, but {extent} pixels of {channels} channels have {expected}",
-        channels = .colours.channels(), expected = .extent.pixels() * .colours.channels()
-    )]
-    Values {
-        /// Values found.
-        found: usize,
-        /// The extent.
-        extent: Extent,
-        /// The channels.
-        colours: Colours,
-    },
-    /// A value that no image has.
-    #[error("the value of row {row}, column {column}, channel {channel} is {found}, expected {expected}")]
-    Value {
-        /// The value.
-        found: f32,
-        /// The row, from 0.
-        row: usize,
-        /// The column, from 0.
-        column: usize,
-        /// The channel, from 0.
-        channel: usize,
-        /// What it should be.
-        expected: &'static str,
-    },
+    /// Numbers that make no image, or tokens that make no grid of greys.
+    #[error("{0}")]
+    Numbers(String),
     /// Images that do not belong together, or do not fit the codec.
     #[error("{what} has {found} pixels (height x width), expected {expected}; resize or crop it first")]
     OtherExtent {
@@ -96,24 +70,6 @@ pub enum PixelError {
         low: f32,
         /// The grey value of the upper level.
         high: f32,
-    },
-    /// Not one token for each site.
-    #[error("{found} tokens, but a grid of {extent} has {expected} sites; give one for each pixel, row by row", expected = .extent.pixels())]
-    Tokens {
-        /// Tokens found.
-        found: usize,
-        /// The extent of the grid.
-        extent: Extent,
-    },
-    /// A token lies outside the vocabulary.
-    #[error("token {token} at site {site} is outside the vocabulary 0..{levels} of {levels} grey levels")]
-    OutsideVocabulary {
-        /// The token.
-        token: Token,
-        /// Where it stands.
-        site: usize,
-        /// Number of levels.
-        levels: usize,
     },
     /// The similarity of images that the window does not fit into.
     #[error("SSIM needs images of at least {window}x{window} pixels, found {found}")]
@@ -181,36 +137,13 @@ pub enum PixelError {
         /// Why not.
         source: image::ImageError,
     },
-    /// An image of which a part is missing or damaged; decoders would fill it in.
-    #[error("{path}: {found}; fetch the file again, or leave it out")]
-    Incomplete {
-        /// The file.
+    /// A file or folder whose images cannot be used: damaged, too large, of no size that fits, or none at all.
+    #[error("{path}: {found}")]
+    Unusable {
+        /// The file or folder.
         path: PathBuf,
-        /// What is missing.
-        found: &'static str,
-    },
-    /// An image with a side that no image here has.
-    #[error(
-        "{path}: an image of {height}x{width} pixels (height x width); both sides must be 1 to {}; scale it down",
-        Extent::LONGEST
-    )]
-    Sides {
-        /// The file.
-        path: PathBuf,
-        /// Pixels from top to bottom.
-        height: usize,
-        /// Pixels from left to right.
-        width: usize,
-    },
-    /// An image that claims to be huge.
-    #[error("{path}: the image takes {bytes} bytes decoded, at most {most} are allowed; scale it down")]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Bytes when decoded.
-        bytes: u64,
-        /// Bytes allowed.
-        most: u64,
+        /// What was found, what was expected, and what mends it.
+        found: String,
     },
     /// An image could not be put into a file format.
     #[error("cannot write the images as {format}: {reason}")]
@@ -219,21 +152,6 @@ pub enum PixelError {
         format: &'static str,
         /// Why not.
         reason: String,
-    },
-    /// A folder without a single image.
-    #[error(
-        "{folder}: no image that can be read among {files} files named .png, .jpg, .jpeg or .webp{first}{others}",
-        first = .first_broken.as_ref().map(|reason| format!("; the first: {reason}")).unwrap_or_default()
-    )]
-    NoImages {
-        /// The folder.
-        folder: PathBuf,
-        /// Files with the name of an image.
-        files: usize,
-        /// What is wrong with the first.
-        first_broken: Option<String>,
-        /// Other files there, in words.
-        others: String,
     },
     /// Images outside the folders of the classes.
     #[error(
@@ -324,18 +242,6 @@ pub enum PixelError {
         folder: PathBuf,
         /// The usual name.
         expected: String,
-    },
-    /// Two parts that do not belong together.
-    #[error(
-        "{folder}: the images to train on have {train} pixels (height x width), the test images {test}; give files of one set"
-    )]
-    MnistExtents {
-        /// The folder.
-        folder: PathBuf,
-        /// The extent of the images to train on.
-        train: Extent,
-        /// The extent of the others.
-        test: Extent,
     },
     /// A share that leaves nothing to train on or nothing held out.
     #[error(

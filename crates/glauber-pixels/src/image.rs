@@ -24,9 +24,7 @@ impl Image {
         check_length(extent, colours, values.len())?;
         let channels = colours.channels();
         if let Some(place) = values.iter().position(|value| !(0.0..=1.0).contains(value)) {
-            let (row, column) = (place / channels / extent.width(), place / channels % extent.width());
-            let (found, channel) = (values[place], place % channels);
-            return Err(PixelError::Value { found, row, column, channel, expected: "0 to 1" });
+            return Err(no_value(values[place], (place / channels, place % channels), extent, "0 to 1"));
         }
         Ok(Self { extent, colours, values })
     }
@@ -68,9 +66,7 @@ impl Image {
         check_length(extent, colours, planes.len())?;
         let (pixels, channels) = (extent.pixels(), colours.channels());
         if let Some(place) = planes.iter().position(|value| value.is_nan()) {
-            let (channel, pixel) = (place / pixels, place % pixels);
-            let (row, column) = (pixel / extent.width(), pixel % extent.width());
-            return Err(PixelError::Value { found: planes[place], row, column, channel, expected: "a number" });
+            return Err(no_value(planes[place], (place % pixels, place / pixels), extent, "a number"));
         }
         let value = |place: usize| (planes[place % channels * pixels + place / channels] + 1.0) / 2.0;
         Ok(Self::of_values(extent, colours, (0..planes.len()).map(value).collect()))
@@ -145,11 +141,21 @@ fn luma(pixel: &[f32]) -> f32 {
     pixel.iter().zip(LUMA).map(|(value, share)| value * share).sum()
 }
 
+/// A value that no image has, of a pixel and channel.
+fn no_value(found: f32, (pixel, channel): (usize, usize), extent: Extent, expected: &str) -> PixelError {
+    let (row, column) = (pixel / extent.width(), pixel % extent.width());
+    let place = format!("row {row}, column {column}, channel {channel}");
+    PixelError::Numbers(format!("the value of {place} is {found}, expected {expected}"))
+}
+
 fn check_length(extent: Extent, colours: Colours, found: usize) -> Result<(), PixelError> {
-    if found == extent.pixels() * colours.channels() {
-        Ok(())
-    } else {
-        Err(PixelError::Values { found, extent, colours })
+    let channels = colours.channels();
+    match extent.pixels() * channels {
+        expected if found == expected => Ok(()),
+        expected => {
+            let pixels = format!("{extent} pixels of {channels} channels");
+            Err(PixelError::Numbers(format!("{found} values, but {pixels} have {expected}")))
+        }
     }
 }
 

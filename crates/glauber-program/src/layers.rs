@@ -5,10 +5,28 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use glauber_model::Preset;
 use glauber_run::RunConfig;
+use glauber_run::training::check_kind;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use crate::train_flags::TrainFlags;
+use crate::train_flags::{FolderFlags, TrainFlags};
+
+/// The defaults of `glauber train markov`.
+pub const MARKOV: &str = include_str!("../configs/markov.toml");
+const SUDOKU: [(usize, &str); 2] =
+    [(4, include_str!("../configs/sudoku.toml")), (9, include_str!("../configs/sudoku-9.toml"))];
+
+/// The configuration of a new run on complete Sudoku grids of a side.
+///
+/// # Errors
+/// When there is no such side, or as [`Layers::new`] and [`Layers::finish`].
+pub fn sudoku(side: usize, flags: &TrainFlags) -> anyhow::Result<RunConfig> {
+    let defaults = SUDOKU.iter().find(|(known, _)| *known == side);
+    let (_, defaults) = defaults.with_context(|| format!("`--side` is {side}, expected 4 or 9"))?;
+    let config = Layers::new(defaults, flags)?.finish()?;
+    check_kind(&config.data, "sudoku")?;
+    Ok(config)
+}
 
 /// Layers of configuration, later ones over earlier ones.
 pub struct Layers {
@@ -33,18 +51,44 @@ impl Layers {
         flags: &TrainFlags,
         data: impl FnOnce(&mut Self) -> anyhow::Result<()>,
     ) -> anyhow::Result<Self> {
+        let mut layers = Self::of_folder(default, flags, "train.batch", |layers| {
+            if let Some(name) = &flags.preset {
+                layers.preset(&name.parse()?)?;
+            }
+            data(layers)
+        })?;
+        let names = [("model.network", &flags.network), ("train.objective", &flags.objective)];
+        for (key, name) in names {
+            if let Some(name) = name {
+                layers.set(key, name.as_str())?;
+            }
+        }
+        layers.set_numbers([("data.length", flags.length), ("schedule.sweeps", flags.sweeps)])?;
+        Ok(layers)
+    }
+
+    /// The same of whatever is trained in a folder, where `batch` is the key of `--batch`.
+    ///
+    /// # Errors
+    /// As [`with_data`](Self::with_data).
+    pub fn of_folder(
+        default: &str,
+        flags: &FolderFlags,
+        batch: &str,
+        data: impl FnOnce(&mut Self) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Self> {
         let mut layers = Self::built_in(default)?;
         if let Some(path) = &flags.config {
             layers.read(path)?;
-        }
-        if let Some(name) = &flags.preset {
-            layers.preset(&name.parse()?)?;
         }
         data(&mut layers)?;
         for setting in &flags.set {
             layers.set_text(setting)?;
         }
-        layers.flags(flags)?;
+        layers.set_numbers([("train.steps", flags.steps), (batch, flags.batch)])?;
+        if let Some(seed) = flags.seed {
+            layers.set("seed", i64::try_from(seed).context("`--seed` must be below 2^63")?)?;
+        }
         Ok(layers)
     }
 
@@ -57,10 +101,7 @@ impl Layers {
     }
 
     /// Puts a configuration file over what is there.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn read(&mut self, path: &Path) -> anyhow::Result<()> {
+    fn read(&mut self, path: &Path) -> anyhow::Result<()> {
         let text = std::fs::read_to_string(path).with_context(|| format!("--config {}", path.display()))?;
         let table: Table = text.parse().with_context(|| format!("--config {}", path.display()))?;
         merge(&mut self.table, table);
@@ -119,26 +160,15 @@ impl Layers {
         Ok(())
     }
 
-    fn flags(&mut self, flags: &TrainFlags) -> anyhow::Result<()> {
-        let names = [("model.network", &flags.network), ("train.objective", &flags.objective)];
-        for (key, name) in names {
-            if let Some(name) = name {
-                self.set(key, name.as_str())?;
-            }
-        }
-        let numbers = [
-            ("train.steps", flags.steps),
-            ("train.batch", flags.batch),
-            ("data.length", flags.length),
-            ("schedule.sweeps", flags.sweeps),
-        ];
+    /// Sets the numbers that are given, each under its key.
+    ///
+    /// # Errors
+    /// When one is 2^63 or more, or as [`set`](Self::set).
+    pub fn set_numbers<const N: usize>(&mut self, numbers: [(&str, Option<usize>); N]) -> anyhow::Result<()> {
         for (key, number) in numbers {
             if let Some(number) = number {
                 self.set(key, i64::try_from(number).with_context(|| format!("`{key}` is {number}"))?)?;
             }
-        }
-        if let Some(seed) = flags.seed {
-            self.set("seed", i64::try_from(seed).context("`--seed` must be below 2^63")?)?;
         }
         Ok(())
     }

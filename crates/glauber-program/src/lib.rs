@@ -15,6 +15,6 @@ mod train_flags;
 pub mod training;
 
 pub use launched::{expect_single, processes};
-pub use layers::Layers;
+pub use layers::{Layers, MARKOV, sudoku};
 pub use shell::{begin, ended, explained, is_broken_pipe, log};
-pub use train_flags::TrainFlags;
+pub use train_flags::{FolderFlags, TrainFlags};

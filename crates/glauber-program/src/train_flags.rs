@@ -1,14 +1,15 @@
 //! Flags of whatever trains a run.
 
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 
 use clap::Args;
 use glauber_model::NetworkKind;
 use glauber_train::objectives;
 
-/// Folder, configuration, steps and devices.
+/// Folder, configuration, steps and devices: flags of whatever is trained in a folder and resumed.
 #[derive(Debug, Clone, Args)]
-pub struct TrainFlags {
+pub struct FolderFlags {
     /// Run folder; by default the next free one of `runs/`
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
@@ -18,9 +19,34 @@ pub struct TrainFlags {
     /// Configuration file, read over the defaults
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub config: Option<PathBuf>,
-    /// Set a configuration key, for instance `--set train.learning_rate=1e-3`; over `--config`, under the flags
+    /// Set a configuration key, for instance `--set train.learning_rate=1e-3`; over `--config` and `--data`, under the other flags
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
     pub set: Vec<String>,
+    /// Optimiser steps in all; with `--resume` it makes the run longer, or shorter: what is done stays, and the learning rate follows the course
+    /// of a run of so many steps from here on
+    #[arg(long)]
+    pub steps: Option<usize>,
+    /// Sequences or images per optimiser step
+    #[arg(long, conflicts_with = "resume")]
+    pub batch: Option<usize>,
+    /// Seed of everything random
+    #[arg(long, conflicts_with = "resume")]
+    pub seed: Option<u64>,
+    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX, or for sequences several that share the work, as in cuda:0,cuda:1; `glauber device list`
+    /// tells which are here
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Micro-batches that a rank computes side by side; by default as many as it has cores on the CPU device, one on others. The result does not
+    /// depend on it
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+/// Flags of whatever trains a model.
+#[derive(Debug, Clone, Args)]
+pub struct TrainFlags {
+    #[command(flatten)]
+    folder: FolderFlags,
     /// Size of the network: tiny, small or ggm-387m
     #[arg(long, conflicts_with = "resume")]
     pub preset: Option<String>,
@@ -30,30 +56,26 @@ pub struct TrainFlags {
     /// Loss
     #[arg(long, conflicts_with = "resume", help = losses())]
     pub objective: Option<String>,
-    /// Optimiser steps in all; with `--resume` it makes the run longer, or shorter: what is done stays, and the learning rate follows the course
-    /// of a run of so many steps from here on
-    #[arg(long)]
-    pub steps: Option<usize>,
-    /// Sequences per optimiser step
-    #[arg(long, conflicts_with = "resume")]
-    pub batch: Option<usize>,
     /// Tokens per sequence
     #[arg(long, conflicts_with = "resume")]
     pub length: Option<usize>,
     /// Sweeps of the forward chain
     #[arg(long, conflicts_with = "resume")]
     pub sweeps: Option<usize>,
-    /// Seed of everything random
-    #[arg(long, conflicts_with = "resume")]
-    pub seed: Option<u64>,
-    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX, or several that share the work, as in cuda:0,cuda:1; `glauber device list` tells which are
-    /// here
-    #[arg(long, default_value = "cpu")]
-    pub device: String,
-    /// Micro-batches that a rank computes side by side; by default as many as it has cores on the CPU device, one on others. The result does not
-    /// depend on it
-    #[arg(long)]
-    pub threads: Option<usize>,
+}
+
+impl Deref for TrainFlags {
+    type Target = FolderFlags;
+
+    fn deref(&self) -> &FolderFlags {
+        &self.folder
+    }
+}
+
+impl DerefMut for TrainFlags {
+    fn deref_mut(&mut self) -> &mut FolderFlags {
+        &mut self.folder
+    }
 }
 
 /// What the objectives are called.

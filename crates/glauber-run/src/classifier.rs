@@ -14,7 +14,7 @@ use crate::error::{Context, Result, ensure};
 use crate::images::ImagesConfig;
 use crate::images::{Source, parts};
 use crate::journal::PROGRESS;
-use crate::{Event, Flow, FolderLock, Observer};
+use crate::{Event, Flow, FolderLock, Observer, Say};
 
 /// What a training leaves beside the network.
 const REPORT: &str = "training.json";
@@ -57,12 +57,7 @@ impl ClassifierTraining {
     ///
     /// # Errors
     /// When images cannot be read or have fewer than two classes, a setting is out of range, or the folder is not free.
-    pub fn begin(
-        settings: &ClassifierSettings,
-        folder: &Path,
-        device: &Device,
-        say: &mut dyn FnMut(&str),
-    ) -> Result<Self> {
+    pub fn begin(settings: &ClassifierSettings, folder: &Path, device: &Device, say: Say<'_>) -> Result<Self> {
         let ClassifierSettings { images, extent, colours, training, seed, .. } = settings;
         training.validate()?;
         FolderLock::check_free(folder, &FIRST).with_context(|| format!("`--run {}`", folder.display()))?;

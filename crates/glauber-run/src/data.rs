@@ -20,7 +20,7 @@ use crate::markov::{MarkovData, Source};
 use crate::run::{Numbers, RunCodec, RunFolder, Vocabulary};
 use crate::sudoku::SudokuData;
 use crate::text::TextData;
-use crate::{Draw, Flow, Observer, Run, RunConfig, RunError, Sampling, Surroundings, Trained};
+use crate::{Draw, Flow, Observer, Run, RunConfig, RunError, Sampling, Say, Surroundings, Trained};
 
 /// The kinds of this crate: a line each.
 static OURS: &[Registered] = &[
@@ -157,7 +157,7 @@ pub trait DataKind: Any + Debug + Send + Sync {
     ///
     /// # Errors
     /// When such a file cannot be read.
-    fn resolved(&self, device: &Device, say: &mut dyn FnMut(&str)) -> Result<Option<DataConfig>> {
+    fn resolved(&self, device: &Device, say: Say<'_>) -> Result<Option<DataConfig>> {
         let _ = (device, say);
         Ok(None)
     }
@@ -180,12 +180,7 @@ pub trait DataKind: Any + Debug + Send + Sync {
     ///
     /// # Errors
     /// When the settings do not fit, or the data cannot be opened.
-    fn evaluated(
-        &self,
-        trained: &Trained,
-        settings: &EvaluationSettings,
-        say: &mut dyn FnMut(&str),
-    ) -> Result<Evaluated> {
+    fn evaluated(&self, trained: &Trained, settings: &EvaluationSettings, say: Say<'_>) -> Result<Evaluated> {
         ensure!(settings.class.is_none(), "`--class`: {} are of all classes", self.held_out());
         let (config, device, cache) = (&trained.config, &trained.device, settings.cache.as_path());
         let opened =
@@ -220,7 +215,7 @@ pub struct Opening<'a> {
     /// Where networks are that make tokens.
     pub device: &'a Device,
     /// Takes lines about what is done.
-    pub say: &'a mut dyn FnMut(&str),
+    pub say: Say<'a>,
 }
 
 /// Computes a run's excess over the Bayes loss on its held-out examples.

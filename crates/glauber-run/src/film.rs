@@ -7,6 +7,7 @@ use glauber_chain::{Chains, StepDiagnostics};
 use glauber_pixels::{Extent, Image, animate};
 use glauber_tokens::{Token, TokenBatch};
 
+use crate::Advance;
 use crate::drawer::Drawer;
 use crate::error::{Context, Result};
 use crate::images::{check_sheet, sheet};
@@ -53,7 +54,7 @@ impl Film {
         sampling: &Sampling,
         drawer: &Drawer<'_>,
         chains: &mut Chains,
-        progress: &mut dyn FnMut(usize),
+        progress: Advance<'_>,
     ) -> Result<StepDiagnostics> {
         let Some(film) = film else { return sampling.run(drawer, chains, progress) };
         let mut stage = 0;

@@ -54,7 +54,7 @@ pub use film::Film;
 pub use infill::{Alternative, Infill};
 pub use journal::{Clock, Journal, Moment, Outcome, PROGRESS, Standing};
 pub use kinds::{Kind, open_run};
-pub use observer::{Event, Flow, Observer};
+pub use observer::{Advance, Event, Flow, Observer, Say};
 pub use painting::{Painting, held_out};
 pub use ranks::{Rank, gathered};
 pub use run::{

@@ -11,6 +11,7 @@ use glauber_train::{Examples, TrainError, excess_over_bayes, within};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
+use crate::Say;
 use crate::data::{DataKind, DataShape, ExcessFn, Opened, Opening};
 use crate::error::{Result, ensure};
 use crate::evaluation::{Evaluated, EvaluationSettings};
@@ -129,12 +130,7 @@ impl DataKind for MarkovData {
         Ok(opened)
     }
 
-    fn evaluated(
-        &self,
-        trained: &Trained,
-        settings: &EvaluationSettings,
-        _: &mut dyn FnMut(&str),
-    ) -> Result<Evaluated> {
+    fn evaluated(&self, trained: &Trained, settings: &EvaluationSettings, _: Say<'_>) -> Result<Evaluated> {
         let (source, len) = (Source::new(self.mixture()?, settings.class)?, trained.schedule.len());
         Evaluated::drawn("the run's Markov source", settings, |rng| Ok(source.sample(len, rng)))
     }

@@ -2,6 +2,12 @@
 
 use crate::MetricLine;
 
+/// Whoever is told what people may want to know, a line at a time.
+pub type Say<'a> = &'a mut dyn FnMut(&str);
+
+/// Whoever is told how much is done.
+pub type Advance<'a> = &'a mut dyn FnMut(usize);
+
 /// What has just happened in a run.
 #[derive(Debug)]
 pub enum Event<'a> {

@@ -6,6 +6,7 @@ use glauber_chain::{ChainRng, Chains};
 use glauber_pixels::{Image, reached, read_mask};
 use glauber_tokens::{Token, TokenBatch};
 
+use crate::Say;
 use crate::error::{Context, Result, ensure};
 use crate::images::{ImageConfig, PictureCodec, check, divided, identity};
 use crate::sampling::Sampling;
@@ -106,12 +107,7 @@ impl<'a> Painting<'a> {
 ///
 /// # Errors
 /// When the run is not on images, these have changed, or there are not so many.
-pub fn held_out(
-    count: usize,
-    trained: &Trained,
-    codec: &PictureCodec,
-    say: &mut dyn FnMut(&str),
-) -> Result<Vec<Image>> {
+pub fn held_out(count: usize, trained: &Trained, codec: &PictureCodec, say: Say<'_>) -> Result<Vec<Image>> {
     let image: Option<&ImageConfig> = trained.config.data.get();
     let image = image.with_context(|| format!("{} was not trained on images", trained.path().display()))?;
     let seed = trained.config.seed;

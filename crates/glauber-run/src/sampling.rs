@@ -12,6 +12,7 @@ use glauber_schedule::Schedule;
 use glauber_tokens::{Step, TokenBatch};
 use glauber_train::{NetworkConditional, Objective};
 
+use crate::Advance;
 use crate::drawer::Drawer;
 use crate::error::{Context, Result, bail, ensure};
 use crate::trained::{Blocks, Trained};
@@ -175,7 +176,7 @@ impl Sampling {
         conditional: &dyn SiteConditional,
         count: usize,
         seed: u64,
-        progress: &mut dyn FnMut(usize),
+        progress: Advance<'_>,
     ) -> Result<(TokenBatch, StepDiagnostics)> {
         let mut chains = self.start(count, seed);
         let done = self.run(&Drawer::host(conditional), &mut chains, progress)?;
@@ -212,12 +213,7 @@ impl Sampling {
     ///
     /// # Errors
     /// When the chains do not fit to what draws, or that fails.
-    pub fn run(
-        &self,
-        drawer: &Drawer<'_>,
-        chains: &mut Chains,
-        progress: &mut dyn FnMut(usize),
-    ) -> Result<StepDiagnostics> {
+    pub fn run(&self, drawer: &Drawer<'_>, chains: &mut Chains, progress: Advance<'_>) -> Result<StepDiagnostics> {
         let horizon = self.schedule().horizon();
         let mut done = self.down(drawer, chains, horizon, &mut |time| progress(horizon - time))?;
         let (time, rounds) = self.redenoise.unwrap_or_default();

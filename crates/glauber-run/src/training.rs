@@ -8,7 +8,7 @@ use crate::data::train_command;
 use crate::error::{Context, Result, bail, ensure};
 use crate::kinds::{Kind, open_run};
 use crate::ranks::Rank;
-use crate::{DataConfig, FolderLock, Opened, Opening, Run, RunConfig, RunFolder};
+use crate::{DataConfig, FolderLock, Opened, Opening, Run, RunConfig, RunFolder, Say};
 
 /// Configuration and folder of a run to be continued, of a kind of data where that matters. Whatever keeps it from going on is told before
 /// there is work.
@@ -109,12 +109,7 @@ impl Training<'_> {
     ///
     /// # Errors
     /// Those of the function, and when the run to be resumed is not there.
-    pub fn open<T>(
-        &self,
-        cache: &Path,
-        say: &mut dyn FnMut(&str),
-        open: impl FnOnce(&mut Opening<'_>) -> Result<T>,
-    ) -> Result<T> {
+    pub fn open<T>(&self, cache: &Path, say: Say<'_>, open: impl FnOnce(&mut Opening<'_>) -> Result<T>) -> Result<T> {
         let Self { config, device, .. } = *self;
         config.validate()?;
         let begun = self.resume.then(|| RunFolder::open(self.folder)).transpose()?;
@@ -126,7 +121,7 @@ impl Training<'_> {
     ///
     /// # Errors
     /// When the parts do not fit together, or the folder cannot be written or read.
-    pub fn run(&self, opened: &Opened, say: &mut dyn FnMut(&str)) -> Result<Run> {
+    pub fn run(&self, opened: &Opened, say: Say<'_>) -> Result<Run> {
         let Self { config, folder, device, resume, steps, threads, ranks } = *self;
         let (vocabulary, codec) = (&opened.vocabulary, Some(&*opened.codec));
         if ranks.size() > 1 && ranks.is_first() {
@@ -164,13 +159,7 @@ impl Training<'_> {
 }
 
 /// A run that goes on, made one of so many steps where that is asked for.
-fn go_on(
-    folder: &Path,
-    steps: Option<usize>,
-    device: &Device,
-    threads: usize,
-    say: &mut dyn FnMut(&str),
-) -> Result<Run> {
+fn go_on(folder: &Path, steps: Option<usize>, device: &Device, threads: usize, say: Say<'_>) -> Result<Run> {
     let mut trainer = Run::resume(folder, device, threads)?;
     trainer.notes().iter().for_each(|note| tracing::warn!("{note}"));
     if let Some(steps) = steps {

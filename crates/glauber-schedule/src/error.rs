@@ -67,59 +67,9 @@ pub enum ScheduleError {
         /// Sweeps.
         sweeps: usize,
     },
-    /// A lattice that does not cover the sequence.
-    #[error("a {height} × {width} lattice has {} sites, but the sequence has {len}; change `height` or `width`", height.saturating_mul(*width))]
-    LatticeSize {
-        /// Rows of the lattice.
-        height: usize,
-        /// Columns of the lattice.
-        width: usize,
-        /// Sites of the sequence.
-        len: usize,
-    },
-    /// A strided block that is empty or larger than the sequence.
-    #[error("`block` is {block}, expected a number of sites between 1 and the {len} of the sequence")]
-    BlockSize {
-        /// The size found.
-        block: usize,
-        /// Sites of the sequence.
-        len: usize,
-    },
-    /// A user-made order cannot be given another number of sweeps.
-    #[error(
-        "a user-made order of {sweeps} sweeps cannot be given {asked}: nothing tells how its blocks go on; list the blocks of all sweeps \
-         with `from_blocks`, or use another order"
-    )]
-    FixedOrder {
-        /// Sweeps of the order.
-        sweeps: usize,
-        /// Sweeps asked for.
-        asked: usize,
-    },
-    /// A block of a user-made order names a site that the sequence lacks.
-    #[error("step {step} touches site {site}, but the sequence has the sites 0..{len}")]
-    OutsideSequence {
-        /// The step.
-        step: usize,
-        /// The site it names.
-        site: Site,
-        /// Sites of the sequence.
-        len: usize,
-    },
-    /// A block of a user-made order names a site twice.
-    #[error("step {step} touches site {site} twice; a block names each of its sites once")]
-    RepeatedSite {
-        /// The step.
-        step: usize,
-        /// The site.
-        site: Site,
-    },
-    /// A block of a user-made order names no site.
-    #[error("step {step} touches no site; leave the empty block out")]
-    EmptyBlock {
-        /// The step.
-        step: usize,
-    },
+    /// An order that does not fit the sequence, or that cannot go on.
+    #[error("{0}")]
+    Order(String),
     /// Levels that are no levels of reverse sweeps.
     #[error(
         "`sweeps` lists {found:?}, expected {sweeps} levels that rise from above {final_level} (`final_signal`) to 1, one for each sweep"

@@ -208,38 +208,9 @@ pub enum TextError {
     /// A template without a gap.
     #[error("the template has no gap; write ____ for a gap of the default length or {{n}} for one of n tokens")]
     NoGap,
-    /// A gap of an impossible length.
-    #[error("the gap {gap} at byte {offset} of the template: {reason}")]
-    Gap {
-        /// The gap as written.
-        gap: String,
-        /// Where it begins.
-        offset: usize,
-        /// What is wrong.
-        reason: &'static str,
-    },
-    /// A template that does not fit into the sequence.
-    #[error(
-        "the template needs {needed} tokens ({known} known, {gaps} in gaps) but a sequence has {length}; shorten the text or its gaps"
-    )]
-    TemplateTooLong {
-        /// Tokens needed.
-        needed: usize,
-        /// Known tokens.
-        known: usize,
-        /// Tokens in gaps.
-        gaps: usize,
-        /// Sequence length.
-        length: usize,
-    },
-    /// A sequence to be rendered ends before its template does.
-    #[error("{found} tokens to render, but the template has {expected}; render the whole sequence")]
-    RenderedLength {
-        /// Tokens given.
-        found: usize,
-        /// Sites of the template.
-        expected: usize,
-    },
+    /// A template that cannot be read, laid out over a sequence, or rendered.
+    #[error("{0}")]
+    Template(String),
 }
 
 impl TextError {

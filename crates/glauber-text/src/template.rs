@@ -80,7 +80,7 @@ impl Template {
     /// Reads a template and encodes its known text.
     ///
     /// # Errors
-    /// [`TextError::NoGap`], [`TextError::Gap`] for `{0}` and numbers too large to mean anything, and what encoding can meet.
+    /// [`TextError::NoGap`], [`TextError::Template`] for `{0}` and numbers too large to mean anything, and what encoding can meet.
     pub fn parse(text: &str, codec: &TextCodec) -> Result<Self, TextError> {
         let mut pieces = Vec::new();
         let mut known = String::new();
@@ -128,7 +128,7 @@ impl Template {
     /// where the text ends, and the others are free: the beginning of some other document, as in training.
     ///
     /// # Errors
-    /// [`TextError::TemplateTooLong`], or [`TextError::Gap`] when a default length of zero is needed.
+    /// [`TextError::Template`] when it is too long, or when a default length of zero is needed.
     pub fn layout(&self, default_gap_len: usize, len: usize, codec: &TextCodec) -> Result<Layout, TextError> {
         let (mut known, mut gaps) = (0usize, 0usize);
         for piece in &self.pieces {
@@ -136,14 +136,16 @@ impl Template {
                 Piece::Known { tokens, .. } => known += tokens.len(),
                 Piece::Gap(None) if default_gap_len == 0 => {
                     let reason = "the default gap length is 0, expected at least 1";
-                    return Err(TextError::Gap { gap: "_".repeat(GAP), offset: 0, reason });
+                    return Err(no_gap(&"_".repeat(GAP), 0, reason));
                 }
                 Piece::Gap(length) => gaps = gaps.saturating_add(length.unwrap_or(default_gap_len)),
             }
         }
         let end = known.saturating_add(gaps);
         if end > len {
-            return Err(TextError::TemplateTooLong { needed: end, known, gaps, length: len });
+            return Err(TextError::Template(format!(
+                "the template needs {end} tokens ({known} known, {gaps} in gaps) but a sequence has {len}; shorten the text or its gaps"
+            )));
         }
         let mut tokens = Vec::with_capacity(len);
         let mut clamp = Vec::with_capacity(len);
@@ -197,10 +199,12 @@ impl Layout {
     /// U+FFFD there.
     ///
     /// # Errors
-    /// [`TextError::OutsideVocabulary`], or [`TextError::RenderedLength`] when `tokens` ends before the template does.
+    /// [`TextError::OutsideVocabulary`], or [`TextError::Template`] when `tokens` ends before the template does.
     pub fn render(&self, codec: &TextCodec, tokens: &[Token], open: &str, close: &str) -> Result<String, TextError> {
         if tokens.len() < self.end {
-            return Err(TextError::RenderedLength { found: tokens.len(), expected: self.end });
+            let (found, expected) = (tokens.len(), self.end);
+            let has = format!("the template has {expected}; render the whole sequence");
+            return Err(TextError::Template(format!("{found} tokens to render, but {has}")));
         }
         let mut text = String::new();
         for (sites, known) in &self.stretches {
@@ -221,6 +225,11 @@ fn context(tokens: &[Token]) -> &[Token] {
     &tokens[tokens.len().saturating_sub(CONTEXT)..]
 }
 
+/// A gap of an impossible length.
+fn no_gap(gap: &str, offset: usize, reason: &str) -> TextError {
+    TextError::Template(format!("the gap {gap} at byte {offset} of the template: {reason}"))
+}
+
 /// The gap that `rest` begins with, and its length in bytes.
 fn gap_at(rest: &str, offset: usize) -> Result<Option<(Option<usize>, usize)>, TextError> {
     let run = underscores(rest);
@@ -231,7 +240,7 @@ fn gap_at(rest: &str, offset: usize) -> Result<Option<(Option<usize>, usize)>, T
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return Ok(None);
     }
-    let refused = |reason| TextError::Gap { gap: format!("{{{digits}}}"), offset, reason };
+    let refused = |reason| no_gap(&format!("{{{digits}}}"), offset, reason);
     match digits.parse::<usize>() {
         Ok(0) => Err(refused("a gap has at least one token; leave it out, or write \\{ for a brace")),
         Ok(length) => Ok(Some((Some(length), digits.len() + 2))),

@@ -4,7 +4,7 @@ use glauber_tokens::{Site, Step, Token};
 
 use super::LikelihoodBound;
 use crate::oracles::EnumeratedTable;
-use crate::{ChainError, ReverseKernel, SiteConditional, TokenRows, Touch};
+use crate::{Result, ReverseKernel, SiteConditional, TokenRows, Touch};
 
 /// The mean of the bound (N) over `X_0 ~ π`, in nats of a sequence.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +32,7 @@ impl<K: ReverseKernel> LikelihoodBound<'_, K> {
         &self,
         table: &EnumeratedTable,
         conditional: &C,
-    ) -> Result<ExactBound, ChainError> {
+    ) -> Result<ExactBound> {
         table.check_schedule(self.schedule)?;
         self.check_conditional(conditional)?;
         let mut prior = 0.0;
@@ -43,7 +43,7 @@ impl<K: ReverseKernel> LikelihoodBound<'_, K> {
             let sites = self.schedule.sites(t).iter();
             sites.map(|&site| self.mean_site_term(table, conditional, t, site)).sum()
         };
-        let steps = (0..self.schedule.horizon()).map(step).collect::<Result<_, ChainError>>()?;
+        let steps = (0..self.schedule.horizon()).map(step).collect::<Result<_>>()?;
         Ok(ExactBound { prior, steps })
     }
 
@@ -54,7 +54,7 @@ impl<K: ReverseKernel> LikelihoodBound<'_, K> {
         conditional: &C,
         t: Step,
         site: Site,
-    ) -> Result<f64, ChainError> {
+    ) -> Result<f64> {
         let vocab = table.vocab();
         let joint: Vec<Vec<f64>> = (0..vocab as Token)
             .map(|clean| {

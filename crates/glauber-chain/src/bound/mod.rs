@@ -12,7 +12,7 @@ use posterior::{Noise, Posterior};
 pub use terms::BoundTerms;
 
 use crate::update::check_vocab;
-use crate::{ChainError, ChainRng, ReverseKernel, RowSites, SiteConditional, TokenRows, Touch, corrupt};
+use crate::{ChainError, ChainRng, Result, ReverseKernel, RowSites, SiteConditional, TokenRows, Touch, corrupt};
 
 /// How a bound is sampled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
     ///
     /// # Errors
     /// When `u` has another vocabulary, is negative or does not sum to 1 within 1e-9.
-    pub fn with_signal_law(self, law: &[f64]) -> Result<Self, ChainError> {
+    pub fn with_signal_law(self, law: &[f64]) -> Result<Self> {
         ChainError::unless_equal("tokens of the signal law", law.len(), self.noise.vocab())?;
         ChainError::unless_law("the signal law", law, 1e-9)?;
         Ok(Self { signal_law: Some(law.to_vec()), ..self })
@@ -97,7 +97,7 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
     ///
     /// # Errors
     /// When `clean` has another length or a token outside the vocabulary, or where the start law lacks a token of it.
-    pub fn prior(&self, clean: &[Token]) -> Result<f64, ChainError> {
+    pub fn prior(&self, clean: &[Token]) -> Result<f64> {
         let batch = TokenBatch::new(clean.to_vec(), clean.len())?;
         self.check_clean(&batch)?;
         self.prior_of_row(0, clean)
@@ -118,7 +118,7 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
         clean: &TokenBatch,
         rngs: &mut [ChainRng],
         sampling: BoundSampling,
-    ) -> Result<BoundTerms, ChainError> {
+    ) -> Result<BoundTerms> {
         self.check_clean(clean)?;
         self.check_conditional(conditional)?;
         ChainError::unless_equal("generators", rngs.len(), clean.rows())?;
@@ -156,7 +156,7 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
         conditional: &C,
         clean: &TokenBatch,
         visits: &[Visit],
-    ) -> Result<Vec<f64>, ChainError> {
+    ) -> Result<Vec<f64>> {
         let (len, vocab) = (clean.len(), self.noise.vocab());
         let tokens: Vec<Token> = visits.iter().flat_map(|visit| visit.noisy.iter().copied()).collect();
         let steps: Vec<Step> = visits.iter().map(|visit| visit.step).collect();
@@ -186,18 +186,18 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
     }
 
     /// The kernel's law of a touched site, in place, from its row of the conditional, shape `[token]`.
-    fn law(&self, touch: Touch<'_>, row: usize, log_rates: &mut [f64]) -> Result<(), ChainError> {
+    fn law(&self, touch: Touch<'_>, row: usize, log_rates: &mut [f64]) -> Result<()> {
         self.kernel.log_probabilities(&touch, log_rates).map_err(|refusal| refusal.at(row, &touch))
     }
 
     /// One site's part of a step's term, in nats, where `log_model` is the kernel's law, shape `[token]`.
-    fn site_term(&self, touch: Touch<'_>, clean: Token, row: usize, log_model: &[f64]) -> Result<f64, ChainError> {
+    fn site_term(&self, touch: Touch<'_>, clean: Token, row: usize, log_model: &[f64]) -> Result<f64> {
         let (site, step) = (touch.site, touch.step);
         let infinite = |token| ChainError::InfiniteBound { row, site, token, step };
         Posterior::new(touch, clean).divergence(&self.noise, log_model).map_err(infinite)
     }
 
-    fn prior_of_row(&self, row: usize, clean: &[Token]) -> Result<f64, ChainError> {
+    fn prior_of_row(&self, row: usize, clean: &[Token]) -> Result<f64> {
         let horizon = self.schedule.horizon();
         let mut sum = 0.0;
         for (site, &token) in clean.iter().enumerate() {
@@ -218,12 +218,12 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
         Ok(sum)
     }
 
-    fn check_clean(&self, clean: &TokenBatch) -> Result<(), ChainError> {
+    fn check_clean(&self, clean: &TokenBatch) -> Result<()> {
         ChainError::unless_equal("clean sites per row", clean.len(), self.schedule.len())?;
         Ok(clean.check_vocab(self.noise.vocab())?)
     }
 
-    fn check_conditional<C: SiteConditional + ?Sized>(&self, conditional: &C) -> Result<(), ChainError> {
+    fn check_conditional<C: SiteConditional + ?Sized>(&self, conditional: &C) -> Result<()> {
         check_vocab(conditional, self.schedule)?;
         let what = "sites of the conditional, against those of the schedule";
         ChainError::unless_equal(what, conditional.len(), self.schedule.len())

@@ -2,8 +2,8 @@
 
 use std::f64::consts::LN_2;
 
-use crate::ChainError;
 use crate::statistics::Estimate;
+use crate::{ChainError, Result};
 
 /// Unbiased estimates of the bound (N) for a set of sequences, or of what a law says of them exactly, in nats of a sequence.
 ///
@@ -44,7 +44,7 @@ impl BoundTerms {
     ///
     /// # Errors
     /// When its sequences have another length.
-    pub fn append(&mut self, other: &Self) -> Result<(), ChainError> {
+    pub fn append(&mut self, other: &Self) -> Result<()> {
         ChainError::unless_equal("sites per row", other.len, self.len)?;
         self.prior.extend_from_slice(&other.prior);
         self.steps.extend_from_slice(&other.steps);
@@ -70,7 +70,7 @@ impl BoundTerms {
     ///
     /// # Errors
     /// When there is not one count for each row, or all are 0.
-    pub fn bits_per_unit(&self, units: &[usize]) -> Result<Estimate, ChainError> {
+    pub fn bits_per_unit(&self, units: &[usize]) -> Result<Estimate> {
         let totals = self.totals();
         ChainError::unless_equal("counts of units", units.len(), totals.len())?;
         let count: usize = units.iter().sum();

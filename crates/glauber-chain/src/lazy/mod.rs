@@ -5,7 +5,7 @@ mod predicted;
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token, TokenError};
 
-use crate::{ChainError, DrawControls, Refusal, ReverseKernel, Touch};
+use crate::{ChainError, DrawControls, Refusal, Result, ReverseKernel, Touch};
 
 pub use predicted::predicted_changes;
 
@@ -31,7 +31,7 @@ impl Lazy {
     ///
     /// # Errors
     /// When a control is out of range.
-    pub fn new(controls: DrawControls) -> Result<Self, ChainError> {
+    pub fn new(controls: DrawControls) -> Result<Self> {
         controls.validate()?;
         Ok(Self { controls })
     }
@@ -50,13 +50,7 @@ impl Lazy {
     ///
     /// # Panics
     /// When `step` is not below the horizon.
-    pub fn posterior(
-        schedule: &Schedule,
-        step: Step,
-        site: Site,
-        shown: Token,
-        rates: &mut [f64],
-    ) -> Result<(), ChainError> {
+    pub fn posterior(schedule: &Schedule, step: Step, site: Site, shown: Token, rates: &mut [f64]) -> Result<()> {
         let vocab = schedule.law().vocab();
         ChainError::unless_equal("tokens of the conditional", rates.len(), vocab)?;
         if shown as usize >= vocab {

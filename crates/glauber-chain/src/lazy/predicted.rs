@@ -2,7 +2,7 @@
 
 use glauber_schedule::Schedule;
 
-use crate::ChainError;
+use crate::{ChainError, Result};
 
 /// The expected number of changes at each site of one chain, shape `[site]`: how often the forward chain, and therefore its time
 /// reversal by [`Lazy`](crate::Lazy), replaces a token by another one.
@@ -19,7 +19,7 @@ use crate::ChainError;
 ///
 /// # Errors
 /// When `marginals` has another size, or one of them does not sum to 1 within 1e-6.
-pub fn predicted_changes(schedule: &Schedule, marginals: &[f64]) -> Result<Vec<f64>, ChainError> {
+pub fn predicted_changes(schedule: &Schedule, marginals: &[f64]) -> Result<Vec<f64>> {
     let q = schedule.law().probabilities();
     let what = "entries of the marginals, one for each site and token";
     ChainError::unless_equal(what, marginals.len(), schedule.len() * q.len())?;

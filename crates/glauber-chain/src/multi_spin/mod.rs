@@ -10,7 +10,7 @@ use glauber_tokens::TokenBatch;
 use rayon::prelude::*;
 
 use crate::oracles::Ising;
-use crate::{ChainError, StepDiagnostics};
+use crate::{ChainError, Result, StepDiagnostics};
 use block::{Block, Shape};
 use thresholds::Thresholds;
 
@@ -56,7 +56,7 @@ impl MultiSpin {
     /// # Errors
     /// When the lattice is not a torus with even sides, the number of chains is not a multiple of 64, or the tokens do not fit the
     /// model.
-    pub fn new(ising: &Ising, tokens: &TokenBatch, seed: u64) -> Result<Self, ChainError> {
+    pub fn new(ising: &Ising, tokens: &TokenBatch, seed: u64) -> Result<Self> {
         let shape = shape(ising)?;
         ChainError::unless_equal("sites of the tokens", tokens.len(), shape.sites())?;
         tokens.check_vocab(2)?;
@@ -70,7 +70,7 @@ impl MultiSpin {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn filled(ising: &Ising, chains: usize, token: u32, seed: u64) -> Result<Self, ChainError> {
+    pub fn filled(ising: &Ising, chains: usize, token: u32, seed: u64) -> Result<Self> {
         let shape = shape(ising)?;
         check_chains(chains)?;
         let first = TokenBatch::filled(LANES, shape.sites(), token);
@@ -124,7 +124,7 @@ impl MultiSpin {
     }
 }
 
-fn shape(ising: &Ising) -> Result<Shape, ChainError> {
+fn shape(ising: &Ising) -> Result<Shape> {
     let lattice = ising.lattice();
     let (height, width, boundary) = (lattice.height(), lattice.width(), lattice.boundary());
     if boundary != Boundary::Torus || height % 2 == 1 || width % 2 == 1 {
@@ -133,7 +133,7 @@ fn shape(ising: &Ising) -> Result<Shape, ChainError> {
     Ok(Shape { height, half: width / 2 })
 }
 
-fn check_chains(chains: usize) -> Result<(), ChainError> {
+fn check_chains(chains: usize) -> Result<()> {
     if chains > 0 && chains.is_multiple_of(LANES) {
         return Ok(());
     }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::MarkovSource;
 use crate::statistics::Estimate;
-use crate::{ChainError, ChainRng, corrupt};
+use crate::{ChainError, ChainRng, Result, corrupt};
 
 /// Bayes losses in nats per site, estimated over noisy sequences.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,12 +33,7 @@ struct SequenceLosses {
 ///
 /// # Errors
 /// When the schedule has another vocabulary than the source, or there are fewer than two sequences.
-pub fn bayes_losses(
-    source: &MarkovSource,
-    schedule: &Schedule,
-    sequences: usize,
-    seed: u64,
-) -> Result<BayesLosses, ChainError> {
+pub fn bayes_losses(source: &MarkovSource, schedule: &Schedule, sequences: usize, seed: u64) -> Result<BayesLosses> {
     source.check_schedule(schedule)?;
     let expected = "at least 2, for a standard error";
     ChainError::unless_in_range(sequences >= 2, "sequences", sequences as f64, expected)?;
@@ -54,11 +49,7 @@ pub fn bayes_losses(
     })
 }
 
-fn sequence_losses(
-    source: &MarkovSource,
-    schedule: &Schedule,
-    mut rng: ChainRng,
-) -> Result<SequenceLosses, ChainError> {
+fn sequence_losses(source: &MarkovSource, schedule: &Schedule, mut rng: ChainRng) -> Result<SequenceLosses> {
     let len = schedule.len();
     let clean = source.sample(len, &mut rng);
     let t = rng.below(schedule.horizon());

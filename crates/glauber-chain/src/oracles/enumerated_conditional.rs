@@ -6,14 +6,14 @@ use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
 
 use super::EnumeratedTable;
-use crate::{ChainError, SiteConditional, TokenRows};
+use crate::{ChainError, Result, SiteConditional, TokenRows};
 
 impl EnumeratedTable {
     /// The exact conditionals of the forward chain of a schedule.
     ///
     /// # Errors
     /// When the schedule has another vocabulary or number of sites.
-    pub fn conditional(&self, schedule: &Schedule) -> Result<EnumeratedConditional, ChainError> {
+    pub fn conditional(&self, schedule: &Schedule) -> Result<EnumeratedConditional> {
         self.check_schedule(schedule)?;
         let laws = (0..=schedule.horizon()).map(|t| self.law_at(schedule, t)).collect();
         Ok(EnumeratedConditional { table: self.clone(), schedule: schedule.clone(), laws })
@@ -60,7 +60,7 @@ impl EnumeratedConditional {
         self.table.noised(part, &self.schedule, level)
     }
 
-    fn write(&self, law: &[f64], row: &[Token], site: Site, step: Step, rates: &mut [f64]) -> Result<(), ChainError> {
+    fn write(&self, law: &[f64], row: &[Token], site: Site, step: Step, rates: &mut [f64]) -> Result<()> {
         let state = self.table.state(row);
         let mass = |a: usize| law[self.table.with(state, site, a)];
         let context: f64 = (0..self.table.vocab()).map(mass).sum();
@@ -83,13 +83,7 @@ impl SiteConditional for EnumeratedConditional {
         self.table.len()
     }
 
-    fn log_conditionals(
-        &self,
-        tokens: TokenRows<'_>,
-        step: Step,
-        sites: &[Site],
-        out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    fn log_conditionals(&self, tokens: TokenRows<'_>, step: Step, sites: &[Site], out: &mut [f64]) -> Result<()> {
         let law = self.laws.get(step).ok_or(ChainError::OutsideHorizon {
             from: step,
             to: 0,

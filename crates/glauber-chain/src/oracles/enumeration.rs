@@ -3,7 +3,7 @@
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
 
-use crate::ChainError;
+use crate::{ChainError, Result};
 
 /// The most sequences an [`EnumeratedTable`] holds.
 pub const MAX_STATES: usize = 4096;
@@ -21,7 +21,7 @@ impl EnumeratedTable {
     ///
     /// # Errors
     /// When there are more than [`MAX_STATES`] sequences, or the weights are too few, negative, not finite or all zero.
-    pub fn new(vocab: usize, len: usize, weights: Vec<f64>) -> Result<Self, ChainError> {
+    pub fn new(vocab: usize, len: usize, weights: Vec<f64>) -> Result<Self> {
         let states = u32::try_from(len)
             .ok()
             .and_then(|len| vocab.checked_pow(len))
@@ -217,7 +217,7 @@ impl EnumeratedTable {
         (noise + signal > 0.0).then(|| noise / (noise + signal))
     }
 
-    pub(crate) fn check_schedule(&self, schedule: &Schedule) -> Result<(), ChainError> {
+    pub(crate) fn check_schedule(&self, schedule: &Schedule) -> Result<()> {
         ChainError::unless_equal("sites of the schedule", schedule.len(), self.len)?;
         ChainError::unless_equal("tokens of the noise law", schedule.law().vocab(), self.vocab)
     }

@@ -5,7 +5,7 @@ use std::f64::consts::{LN_2, PI};
 use glauber_schedule::Boundary;
 
 use super::Ising;
-use crate::ChainError;
+use crate::{ChainError, Result};
 
 /// The tallest lattice that [`log_partition_strip`] takes.
 pub const MAX_STRIP_HEIGHT: usize = 10;
@@ -46,7 +46,7 @@ pub fn yang_magnetisation(coupling: f64) -> f64 {
 ///
 /// # Errors
 /// When a side is below 2 or the coupling is not in `(0, 100]`.
-pub fn kaufman_log_partition(height: usize, width: usize, coupling: f64) -> Result<f64, ChainError> {
+pub fn kaufman_log_partition(height: usize, width: usize, coupling: f64) -> Result<f64> {
     Ok(kaufman(height, width, coupling)?.0)
 }
 
@@ -54,13 +54,13 @@ pub fn kaufman_log_partition(height: usize, width: usize, coupling: f64) -> Resu
 ///
 /// # Errors
 /// When a side is below 2 or the coupling is not in `(0, 100]`.
-pub fn kaufman_energy(height: usize, width: usize, coupling: f64) -> Result<f64, ChainError> {
+pub fn kaufman_energy(height: usize, width: usize, coupling: f64) -> Result<f64> {
     Ok(-kaufman(height, width, coupling)?.1 / (height * width) as f64)
 }
 
 /// `Z = ½ (2 sinh 2β)^{N/2} (Π 2cosh + Π 2sinh over odd modes + Π 2cosh + Π 2sinh over even modes)`, the modes at half the width
 /// times their energies `γ`. Returns `ln Z` and its derivative in β.
-fn kaufman(height: usize, width: usize, coupling: f64) -> Result<(f64, f64), ChainError> {
+fn kaufman(height: usize, width: usize, coupling: f64) -> Result<(f64, f64)> {
     let least = height.min(width);
     ChainError::unless_in_range(least >= 2, "height and width", least as f64, "at least 2")?;
     let good = coupling > 0.0 && coupling <= 100.0;
@@ -127,7 +127,7 @@ fn sinh_product(modes: &[(f64, f64)]) -> Term {
 ///
 /// # Errors
 /// When the lattice is too tall; transpose it.
-pub fn log_partition_strip(ising: &Ising) -> Result<f64, ChainError> {
+pub fn log_partition_strip(ising: &Ising) -> Result<f64> {
     let height = ising.lattice().height();
     let expected = "at most MAX_STRIP_HEIGHT rows; transpose the lattice";
     ChainError::unless_in_range(height <= MAX_STRIP_HEIGHT, "height", height as f64, expected)?;

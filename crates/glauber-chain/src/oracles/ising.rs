@@ -3,7 +3,7 @@
 use glauber_tokens::{Site, Step, Token};
 
 use super::Lattice;
-use crate::{ChainError, LawTable, SiteConditional, TokenRows};
+use crate::{ChainError, LawTable, Result, SiteConditional, TokenRows};
 
 /// The Ising model `π(s) ∝ exp(β Σ_bonds s_i s_j + h Σ_i s_i)`; tokens 0 and 1 are the spins −1 and +1.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +22,7 @@ impl Ising {
     ///
     /// # Errors
     /// When the coupling or the field is not between −100 and 100.
-    pub fn new(lattice: Lattice, coupling: f64, field: f64) -> Result<Self, ChainError> {
+    pub fn new(lattice: Lattice, coupling: f64, field: f64) -> Result<Self> {
         for (key, found) in [("coupling", coupling), ("field", field)] {
             ChainError::unless_in_range(found.abs() <= 100.0, key, found, "a number between -100 and 100")?;
         }
@@ -119,24 +119,12 @@ impl SiteConditional for Ising {
         self.lattice.sites()
     }
 
-    fn log_conditionals(
-        &self,
-        tokens: TokenRows<'_>,
-        _step: Step,
-        sites: &[Site],
-        out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    fn log_conditionals(&self, tokens: TokenRows<'_>, _step: Step, sites: &[Site], out: &mut [f64]) -> Result<()> {
         self.fill(&self.log_probabilities, tokens, sites, out);
         Ok(())
     }
 
-    fn conditionals(
-        &self,
-        tokens: TokenRows<'_>,
-        _step: Step,
-        sites: &[Site],
-        out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    fn conditionals(&self, tokens: TokenRows<'_>, _step: Step, sites: &[Site], out: &mut [f64]) -> Result<()> {
         self.fill(&self.probabilities, tokens, sites, out);
         Ok(())
     }

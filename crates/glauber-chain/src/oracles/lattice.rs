@@ -3,7 +3,7 @@
 use glauber_schedule::{Boundary, Neighbourhood, ScheduleError, SiteOrder};
 use glauber_tokens::Site;
 
-use crate::ChainError;
+use crate::{ChainError, Result};
 
 /// A `height × width` square lattice, row-major, with bonds to the four nearest neighbours.
 ///
@@ -23,7 +23,7 @@ impl Lattice {
     ///
     /// # Errors
     /// When a side is too small or there are more than `2³²` sites.
-    pub fn new(height: usize, width: usize, boundary: Boundary) -> Result<Self, ChainError> {
+    pub fn new(height: usize, width: usize, boundary: Boundary) -> Result<Self> {
         let least = if boundary == Boundary::Torus { 2 } else { 1 };
         for (key, side) in [("height", height), ("width", width)] {
             ChainError::unless_in_range(side >= least, key, side as f64, "at least 1, or 2 on a torus")?;

@@ -3,7 +3,7 @@
 use glauber_tokens::Token;
 
 use crate::controls::draw;
-use crate::{ChainError, ChainRng, SequenceLaw};
+use crate::{ChainError, ChainRng, Result, SequenceLaw};
 
 /// π as a first-order Markov chain: an initial law and a transition matrix, at any length.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +20,7 @@ impl MarkovSource {
     ///
     /// # Errors
     /// When the shapes disagree, or a law is negative or does not sum to 1 within 1e-9.
-    pub fn new(initial: Vec<f64>, transition: Vec<f64>) -> Result<Self, ChainError> {
+    pub fn new(initial: Vec<f64>, transition: Vec<f64>) -> Result<Self> {
         let vocab = initial.len();
         if vocab == 0 || transition.len() != vocab * vocab {
             return Err(ChainError::Mismatch {
@@ -42,7 +42,7 @@ impl MarkovSource {
     ///
     /// # Errors
     /// When the vocabulary is empty or `peakedness` is negative or not finite.
-    pub fn random(vocab: usize, seed: u64, peakedness: f64) -> Result<Self, ChainError> {
+    pub fn random(vocab: usize, seed: u64, peakedness: f64) -> Result<Self> {
         let good = peakedness >= 0.0 && peakedness.is_finite();
         ChainError::unless_in_range(good, "peakedness", peakedness, "a finite number of at least 0")?;
         let mut rng = ChainRng::new(seed, 0);

@@ -6,7 +6,7 @@ use glauber_tokens::{Site, Step, Token};
 use super::markov_posterior::Smoother;
 use super::{MarkovConditional, MarkovSource};
 use crate::controls::draw;
-use crate::{ChainError, ChainRng, SequenceLaw, SiteConditional, TokenRows};
+use crate::{ChainError, ChainRng, Result, SequenceLaw, SiteConditional, TokenRows};
 
 /// π as a mixture: a class `c` with probability `w_c`, then a sequence of the class's [`MarkovSource`].
 ///
@@ -22,7 +22,7 @@ impl MarkovMixture {
     ///
     /// # Errors
     /// When there is no class, or not one probability for each, or these do not sum to 1 within 1e-9, or vocabularies differ.
-    pub fn new(weights: Vec<f64>, classes: Vec<MarkovSource>) -> Result<Self, ChainError> {
+    pub fn new(weights: Vec<f64>, classes: Vec<MarkovSource>) -> Result<Self> {
         if classes.is_empty() || weights.len() != classes.len() {
             return Err(ChainError::Mismatch {
                 what: "class probabilities, one for each of at least one class",
@@ -86,11 +86,7 @@ impl MarkovMixture {
     ///
     /// # Errors
     /// When there is no such class, or the schedule has another vocabulary.
-    pub fn class_conditional<'a>(
-        &'a self,
-        schedule: &'a Schedule,
-        class: usize,
-    ) -> Result<MarkovConditional<'a>, ChainError> {
+    pub fn class_conditional<'a>(&'a self, schedule: &'a Schedule, class: usize) -> Result<MarkovConditional<'a>> {
         let source = self.classes.get(class).ok_or(ChainError::Mismatch {
             what: "class, below the number of classes",
             found: class,
@@ -103,7 +99,7 @@ impl MarkovMixture {
     ///
     /// # Errors
     /// When the schedule has another vocabulary.
-    pub fn conditional<'a>(&'a self, schedule: &'a Schedule) -> Result<MarkovMixtureConditional<'a>, ChainError> {
+    pub fn conditional<'a>(&'a self, schedule: &'a Schedule) -> Result<MarkovMixtureConditional<'a>> {
         self.classes[0].check_schedule(schedule)?;
         Ok(MarkovMixtureConditional { mixture: self, schedule })
     }
@@ -145,25 +141,13 @@ impl SiteConditional for MarkovMixtureConditional<'_> {
         self.schedule.len()
     }
 
-    fn log_conditionals(
-        &self,
-        tokens: TokenRows<'_>,
-        step: Step,
-        sites: &[Site],
-        out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    fn log_conditionals(&self, tokens: TokenRows<'_>, step: Step, sites: &[Site], out: &mut [f64]) -> Result<()> {
         self.conditionals(tokens, step, sites, out)?;
         out.iter_mut().for_each(|value| *value = value.ln());
         Ok(())
     }
 
-    fn conditionals(
-        &self,
-        tokens: TokenRows<'_>,
-        step: Step,
-        sites: &[Site],
-        out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    fn conditionals(&self, tokens: TokenRows<'_>, step: Step, sites: &[Site], out: &mut [f64]) -> Result<()> {
         if sites.is_empty() {
             return Ok(());
         }

@@ -4,7 +4,7 @@ use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
 
 use super::MarkovSource;
-use crate::{ChainError, SiteConditional, TokenRows};
+use crate::{ChainError, Result, SiteConditional, TokenRows};
 
 impl MarkovSource {
     /// The leave-one-out posteriors `μ_i(b) = P(X_{0,i} = b | X_{t,-i} = x_{-i})` of the sites asked for, shape
@@ -22,7 +22,7 @@ impl MarkovSource {
         t: Step,
         noisy: &[Token],
         sites: &[Site],
-    ) -> Result<Vec<f64>, ChainError> {
+    ) -> Result<Vec<f64>> {
         self.check_schedule(schedule)?;
         let what = "noisy tokens, one for each site of the schedule";
         ChainError::unless_equal(what, noisy.len(), schedule.len())?;
@@ -43,12 +43,12 @@ impl MarkovSource {
     ///
     /// # Errors
     /// When the schedule has another vocabulary.
-    pub fn conditional<'a>(&'a self, schedule: &'a Schedule) -> Result<MarkovConditional<'a>, ChainError> {
+    pub fn conditional<'a>(&'a self, schedule: &'a Schedule) -> Result<MarkovConditional<'a>> {
         self.check_schedule(schedule)?;
         Ok(MarkovConditional { source: self, schedule })
     }
 
-    pub(crate) fn check_schedule(&self, schedule: &Schedule) -> Result<(), ChainError> {
+    pub(crate) fn check_schedule(&self, schedule: &Schedule) -> Result<()> {
         let what = "tokens of the noise law, against those of the source";
         ChainError::unless_equal(what, schedule.law().vocab(), self.vocab())
     }
@@ -114,7 +114,7 @@ impl<'a> Smoother<'a> {
     }
 
     /// [`posterior`](Self::posterior) where the other tokens are possible, and else an error with the site that shows it.
-    pub fn known_posterior(&self, t: Step, noisy: &[Token], site: Site, mu: &mut [f64]) -> Result<(), ChainError> {
+    pub fn known_posterior(&self, t: Step, noisy: &[Token], site: Site, mu: &mut [f64]) -> Result<()> {
         if self.posterior(site, mu) > f64::NEG_INFINITY {
             return Ok(());
         }
@@ -207,13 +207,7 @@ impl SiteConditional for MarkovConditional<'_> {
         self.schedule.len()
     }
 
-    fn log_conditionals(
-        &self,
-        tokens: TokenRows<'_>,
-        step: Step,
-        sites: &[Site],
-        out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    fn log_conditionals(&self, tokens: TokenRows<'_>, step: Step, sites: &[Site], out: &mut [f64]) -> Result<()> {
         self.conditionals(tokens, step, sites, out)?;
         for value in out {
             *value = value.ln();
@@ -221,13 +215,7 @@ impl SiteConditional for MarkovConditional<'_> {
         Ok(())
     }
 
-    fn conditionals(
-        &self,
-        tokens: TokenRows<'_>,
-        step: Step,
-        sites: &[Site],
-        out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    fn conditionals(&self, tokens: TokenRows<'_>, step: Step, sites: &[Site], out: &mut [f64]) -> Result<()> {
         if sites.is_empty() {
             return Ok(());
         }

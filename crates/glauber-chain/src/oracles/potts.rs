@@ -3,7 +3,7 @@
 use glauber_tokens::{Site, Step, Token};
 
 use super::Lattice;
-use crate::{ChainError, LawTable, SiteConditional, TokenRows};
+use crate::{ChainError, LawTable, Result, SiteConditional, TokenRows};
 
 /// The Potts model `π(x) ∝ exp(β Σ_bonds 1{x_i = x_j})` over `V` colours. Two colours at β are the Ising model at β/2.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +22,7 @@ impl Potts {
     ///
     /// # Errors
     /// When there is no colour, or the coupling is so large that its weights overflow.
-    pub fn new(lattice: Lattice, colours: usize, coupling: f64) -> Result<Self, ChainError> {
+    pub fn new(lattice: Lattice, colours: usize, coupling: f64) -> Result<Self> {
         ChainError::unless_in_range(colours > 0, "colours", 0.0, "at least 1")?;
         let moderate = coupling.abs() <= 100.0;
         ChainError::unless_in_range(moderate, "coupling", coupling, "a number between -100 and 100")?;
@@ -61,13 +61,7 @@ impl SiteConditional for Potts {
         self.lattice.sites()
     }
 
-    fn log_conditionals(
-        &self,
-        tokens: TokenRows<'_>,
-        step: Step,
-        sites: &[Site],
-        out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    fn log_conditionals(&self, tokens: TokenRows<'_>, step: Step, sites: &[Site], out: &mut [f64]) -> Result<()> {
         self.conditionals(tokens, step, sites, out)?;
         for value in out {
             *value = value.ln();
@@ -75,13 +69,7 @@ impl SiteConditional for Potts {
         Ok(())
     }
 
-    fn conditionals(
-        &self,
-        tokens: TokenRows<'_>,
-        _step: Step,
-        sites: &[Site],
-        out: &mut [f64],
-    ) -> Result<(), ChainError> {
+    fn conditionals(&self, tokens: TokenRows<'_>, _step: Step, sites: &[Site], out: &mut [f64]) -> Result<()> {
         let asked = tokens.iter().flat_map(|row| sites.iter().map(move |&site| (row, site)));
         for ((shown, site), law) in asked.zip(out.chunks_exact_mut(self.colours)) {
             let neighbours = self.lattice.neighbours(site);

@@ -3,7 +3,7 @@
 use glauber_schedule::Schedule;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChainError, DrawControls, Lazy};
+use crate::{ChainError, DrawControls, Lazy, Result};
 
 /// When a row's tokens have changed too much to go on with its evaluation.
 ///
@@ -39,7 +39,7 @@ impl ChangesPerEvaluation {
         }
     }
 
-    fn validate(self) -> Result<(), ChainError> {
+    fn validate(self) -> Result<()> {
         match self {
             Self::Fixed(changes) => {
                 ChainError::unless_in_range(changes > 0, "changes", 0.0, "at least 1 change for each evaluation")
@@ -73,11 +73,7 @@ impl SkipAhead {
     ///
     /// # Errors
     /// When the number of changes or the window is 0, or the signal or a control is out of range.
-    pub fn new(
-        changes: ChangesPerEvaluation,
-        window: Option<usize>,
-        controls: DrawControls,
-    ) -> Result<Self, ChainError> {
+    pub fn new(changes: ChangesPerEvaluation, window: Option<usize>, controls: DrawControls) -> Result<Self> {
         changes.validate()?;
         ChainError::unless_in_range(window != Some(0), "window", 0.0, "at least 1 step, or no limit")?;
         Ok(Self { changes, window, kernel: Lazy::new(controls)? })

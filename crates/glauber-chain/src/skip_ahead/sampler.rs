@@ -10,7 +10,7 @@ use super::SkipAhead;
 use super::held::Held;
 use crate::chains::ChainsView;
 use crate::sampler::{Progress, Sampler, Watch, check};
-use crate::{ChainError, Chains, ReverseKernel, RowSites, SiteConditional, StepDiagnostics, TokenRows, Touch};
+use crate::{Chains, Result, ReverseKernel, RowSites, SiteConditional, StepDiagnostics, TokenRows, Touch};
 
 /// Samples `X_0` by the lazy kernel, equation (L), and evaluates the conditionals of all sites of a row at once only when its tokens
 /// have changed, or when its evaluation has grown old.
@@ -89,7 +89,7 @@ impl<'a> SkipAheadSampler<'a> {
         times: &mut [Step],
         to: Step,
         scratch: &mut Scratch,
-    ) -> Result<Option<StepDiagnostics>, ChainError> {
+    ) -> Result<Option<StepDiagnostics>> {
         self.gather(view, times, to, scratch);
         if scratch.rows.is_empty() {
             return Ok(None);
@@ -147,7 +147,7 @@ impl<'a> SkipAheadSampler<'a> {
         to: Step,
         held: &mut Held<'_>,
         rates: &mut [f64],
-    ) -> Result<StepDiagnostics, ChainError> {
+    ) -> Result<StepDiagnostics> {
         let mut done = StepDiagnostics { evaluations: 1, ..Default::default() };
         let last = self.skip.window().map_or(to, |window| to.max((held.step + 1).saturating_sub(window)));
         let kernel = self.skip.kernel();
@@ -194,7 +194,7 @@ impl Sampler for SkipAheadSampler<'_> {
         from: Step,
         to: Step,
         watch: &mut Watch<'_>,
-    ) -> Result<StepDiagnostics, ChainError> {
+    ) -> Result<StepDiagnostics> {
         check(&self.schedule, conditional, chains, (from, to))?;
         let mut times = vec![from; chains.rows()];
         let mut scratch = Scratch::default();
@@ -214,7 +214,7 @@ impl Sampler for SkipAheadSampler<'_> {
         &self,
         conditional: &(dyn SiteConditional + Sync),
         chains: &mut Chains,
-    ) -> Result<StepDiagnostics, ChainError> {
+    ) -> Result<StepDiagnostics> {
         let horizon = self.schedule.horizon();
         check(&self.schedule, conditional, chains, (horizon, 0))?;
         let share = |mut view: ChainsView<'_>| {
@@ -226,7 +226,7 @@ impl Sampler for SkipAheadSampler<'_> {
             }
             Ok(sum)
         };
-        let done = chains.shares().into_par_iter().map(share).collect::<Result<Vec<_>, ChainError>>()?;
+        let done = chains.shares().into_par_iter().map(share).collect::<Result<Vec<_>>>()?;
         Ok(done.into_iter().sum())
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use glauber_program::TrainFlags;
+use glauber_program::{FolderFlags, TrainFlags};
 
 /// What `--data` of text says at length.
 pub const CORPUS: &str = "\
@@ -127,18 +127,8 @@ pub struct DataFlags {
 
 #[derive(Debug, Clone, Args)]
 pub struct ImageTokenizerFlags {
-    /// Run folder; by default the next free one of `runs/`
-    #[arg(long, value_name = "DIR")]
-    pub run: Option<PathBuf>,
-    /// Continue the run in `--run` from its last checkpoint, with its own configuration
-    #[arg(long, requires = "run")]
-    pub resume: bool,
-    /// Configuration file, read over the defaults
-    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
-    pub config: Option<PathBuf>,
-    /// Set a configuration key, for instance `--set train.learning_rate=1e-3`; over `--config` and `--data`, under the other flags
-    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
-    pub set: Vec<String>,
+    #[command(flatten)]
+    pub folder: FolderFlags,
     #[command(flatten)]
     pub images: ImagesFlags,
     /// Rows and columns of the images or crops, `32` or `32x32`
@@ -147,23 +137,6 @@ pub struct ImageTokenizerFlags {
     /// How latents become tokens: codebook:ENTRIES, or fsq:LEVELS,LEVELS,…
     #[arg(long, conflicts_with = "resume")]
     pub quantiser: Option<String>,
-    /// Optimiser steps in all; with `--resume` it makes the run longer, or shorter: what is done stays, and the learning rate follows the course
-    /// of a run of so many steps from here on
-    #[arg(long)]
-    pub steps: Option<usize>,
-    /// Images per optimiser step
-    #[arg(long, conflicts_with = "resume")]
-    pub batch: Option<usize>,
-    /// Seed of everything random
-    #[arg(long, conflicts_with = "resume")]
-    pub seed: Option<u64>,
-    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
-    #[arg(long, default_value = "cpu")]
-    pub device: String,
-    /// Micro-batches computed side by side; by default as many as there are cores on the CPU device, one on others. The result does not
-    /// depend on it
-    #[arg(long)]
-    pub threads: Option<usize>,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -69,13 +69,8 @@ fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<Made> {
     let mut layers =
         Layers::with_data(DEFAULTS, &flags.train, |layers| image_data::set_images(layers, &flags.images, crops))?;
     image_data::set_crop_flags(&mut layers, &flags.images)?;
-    if let Some([height, width]) = flags.size {
-        layers.set("data.height", i64::try_from(height)?)?;
-        layers.set("data.width", i64::try_from(width)?)?;
-    }
-    if let Some(levels) = flags.levels {
-        layers.set("data.levels", i64::try_from(levels)?)?;
-    }
+    let [height, width] = [0, 1].map(|axis| flags.size.map(|size| size[axis]));
+    layers.set_numbers([("data.height", height), ("data.width", width), ("data.levels", flags.levels)])?;
     if let Some(path) = &flags.tokenizer {
         for (key, part) in tokenizer_keys(path)? {
             layers.set(key, part)?;

@@ -6,7 +6,6 @@ mod image;
 mod image_data;
 mod image_tokenizer;
 mod markov;
-mod sudoku;
 mod text;
 
 use std::path::Path;
@@ -14,7 +13,7 @@ use std::path::Path;
 use anyhow::ensure;
 use glauber_program::device::Devices;
 use glauber_program::progress::outlive_terminal;
-use glauber_program::{Layers, TrainFlags, expect_single};
+use glauber_program::{Layers, TrainFlags, expect_single, sudoku};
 use glauber_run::{Rank, data_kinds};
 
 use self::begun::Begun;
@@ -53,7 +52,8 @@ fn train_what(what: &TrainWhat, ranks: &Rank) -> anyhow::Result<()> {
         }
         TrainWhat::Sudoku(flags) => {
             let cache = Path::new(CACHE);
-            Begun::of(&flags.train, Some("sudoku"), cache, ranks, || sudoku::config(flags))?.train(cache, ranks)
+            Begun::of(&flags.train, Some("sudoku"), cache, ranks, || sudoku(flags.side, &flags.train))?
+                .train(cache, ranks)
         }
         TrainWhat::Data(flags) => {
             let config = || {

@@ -71,11 +71,18 @@ impl FeatureNetwork {
             let name = format!("{at}.{name}");
             match tensors.remove(&name) {
                 Some(tensor) => numbers(&tensor, &path, name, shape),
-                None => Err(FidelityError::MissingTensor { path: path.clone(), name, expected: shape.to_vec() }),
+                None => {
+                    let found = format!("no tensor `{name}` of shape {shape:?}, which `network.toml` asks for");
+                    Err(FidelityError::Malformed { path: path.clone(), found })
+                }
             }
         })?;
         match tensors.into_keys().find(|name| !name.ends_with(COUNTER)) {
-            Some(name) => Err(FidelityError::SurplusTensor { path, name }),
+            Some(name) => {
+                let place = "a layer of it is missing or of another kind";
+                let found = format!("`network.toml` has no place for the tensor `{name}`: {place}");
+                Err(FidelityError::Malformed { path, found })
+            }
             None => Ok(network),
         }
     }
@@ -84,8 +91,8 @@ impl FeatureNetwork {
 /// The numbers of a tensor that should be of this shape.
 fn numbers(tensor: &TensorView<'_>, path: &Path, name: String, shape: &[usize]) -> Result<Vec<f32>, FidelityError> {
     if tensor.shape() != shape {
-        let (found, expected) = (tensor.shape().to_vec(), shape.to_vec());
-        return Err(FidelityError::TensorShape { path: path.into(), name, found, expected });
+        let found = format!("tensor `{name}` has shape {:?}, `network.toml` says {shape:?}", tensor.shape());
+        return Err(FidelityError::Malformed { path: path.into(), found });
     }
     let dtype = match tensor.dtype() {
         Dtype::F64 => DType::F64,

@@ -42,9 +42,8 @@ const KEYS: [&str; 18] = [
 /// Reads `config.json` and `diffusion_pytorch_model.safetensors` of a folder.
 ///
 /// # Errors
-/// [`ImageError::Unsupported`] and [`ImageError::MissingKey`] name the key of the configuration that cannot be imported;
-/// [`ImageError::MissingTensor`], [`ImageError::TensorShape`] and [`ImageError::SurplusTensor`] name the tensor that does not fit it,
-/// [`ImageError::Malformed`] one that holds NaN or infinity.
+/// [`ImageError::Unsupported`] names the key of the configuration that cannot be imported; [`ImageError::MissingTensor`] and
+/// [`ImageError::Malformed`] name the tensor that does not fit it, or that holds NaN or infinity.
 pub fn diffusers(folder: &Path, device: &Device) -> Result<Imported, ImageError> {
     let document = Document::json(&folder.join(CONFIG))?;
     let mut model = VqModel::zeros(&config(&document)?, device)?;

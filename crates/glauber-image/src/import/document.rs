@@ -88,7 +88,7 @@ impl Document {
 
     pub fn unsupported(&self, key: &str, expected: impl Into<String>) -> ImageError {
         let found = self.get(key).map_or_else(|| "absent".to_owned(), Value::to_string);
-        ImageError::Unsupported { path: self.path.clone(), key: key.into(), found, expected: expected.into() }
+        self.refused(format!("`{key}` is {found}"), expected)
     }
 
     /// An error about the configuration made from this document, with this document's keys in place of ours, also where a key between
@@ -98,15 +98,18 @@ impl Document {
             ImageError::Setting { key, found, expected } => {
                 let theirs = |(at, part): (usize, &str)| if at % 2 == 1 { foreign(part) } else { part.to_owned() };
                 let expected = expected.split('`').enumerate().map(theirs).collect::<Vec<_>>().join("`");
-                let key = foreign(&key);
-                ImageError::Unsupported { path: self.path.clone(), key, found, expected }
+                self.refused(format!("`{}` is {found}", foreign(&key)), expected)
             }
             other => other,
         }
     }
 
     fn missing(&self, key: &str, expected: &str) -> ImageError {
-        ImageError::MissingKey { path: self.path.clone(), key: key.into(), expected: expected.into() }
+        self.refused(format!("no key `{key}`"), expected)
+    }
+
+    fn refused(&self, found: String, expected: impl Into<String>) -> ImageError {
+        ImageError::Unsupported { path: self.path.clone(), found, expected: expected.into() }
     }
 
     fn optional<T>(

@@ -41,9 +41,8 @@ const DDCONFIG_KEYS: [&str; 15] = [
 /// Tensors outside the autoencoder (`loss.…`, `model_ema.…`) are listed in the result and otherwise ignored.
 ///
 /// # Errors
-/// [`ImageError::Unsupported`] and [`ImageError::MissingKey`] name the key of the configuration that cannot be imported;
-/// [`ImageError::MissingTensor`], [`ImageError::TensorShape`] and [`ImageError::SurplusTensor`] name the tensor that does not fit it,
-/// [`ImageError::Malformed`] one that holds NaN or infinity.
+/// [`ImageError::Unsupported`] names the key of the configuration that cannot be imported; [`ImageError::MissingTensor`] and
+/// [`ImageError::Malformed`] name the tensor that does not fit it, or that holds NaN or infinity.
 pub fn taming(checkpoint: &Path, config_file: &Path, device: &Device) -> Result<Imported, ImageError> {
     let document = Document::yaml(config_file)?;
     let mut model = VqModel::zeros(&config(&document)?, device)?;

@@ -43,7 +43,8 @@ pub(crate) fn load(
         .cloned()
         .partition(|key| AUTOENCODER.iter().any(|prefix| key.starts_with(prefix)));
     if let Some(key) = surplus.into_iter().next() {
-        return Err(ImageError::SurplusTensor { path: path.into(), key });
+        let found = format!("tensor `{key}` belongs to the autoencoder and the configuration has no place for it");
+        return Err(ImageError::Malformed { path: path.into(), found });
     }
     apply(&mut model.network, path, found)?;
     Ok(ignored)
@@ -54,7 +55,8 @@ fn fitted(stored: StoredTensor, weight: &StoredTensor, path: &Path, key: &str) -
     let (found, expected) = (stored.shape.to_vec(), weight.shape.to_vec());
     let linear = expected.len() == 4 && expected[2..] == [1, 1] && found == expected[..2];
     if found != expected && !linear {
-        return Err(ImageError::TensorShape { path: path.into(), key: key.into(), found, expected });
+        let found = format!("tensor `{key}` has shape {found:?}, the configuration says {expected:?}");
+        return Err(ImageError::Malformed { path: path.into(), found });
     }
     if !stored.dtype.is_float() {
         let found = format!("tensor `{key}` holds {:?}, expected floating-point numbers", stored.dtype);

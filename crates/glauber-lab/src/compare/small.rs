@@ -4,13 +4,13 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use glauber_chain::ChainRng;
+use glauber_program::MARKOV;
 use glauber_run::markov::MarkovData;
 use glauber_run::{DataConfig, Event, Flow, Observer, Run, RunConfig, RunFolder, Surroundings};
 use glauber_train::{Drawing, Examples, SequenceSource};
 
 use super::pace::Pace;
 use super::subject::{Both, logits};
-use crate::defaults::MARKOV;
 
 /// Steps on the CPU device before anything is compared, so that no weight is at its start any more.
 const BEFORE: usize = 12;

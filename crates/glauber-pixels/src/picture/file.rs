@@ -106,12 +106,14 @@ fn decoded<R: BufRead + Seek>(
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(refused)?;
     let [height, width] = [decoder.dimensions().1, decoder.dimensions().0].map(|side| side as usize);
-    Extent::new(height, width).map_err(|_| PixelError::Sides { path: path.to_owned(), height, width })?;
+    let unusable = |found| PixelError::Unusable { path: path.to_owned(), found };
+    Extent::new(height, width).map_err(|error| unusable(format!("{error}; scale it down")))?;
     let bytes = decoder.total_bytes();
     if bytes > MOST_BYTES {
-        return Err(PixelError::TooLarge { path: path.to_owned(), bytes, most: MOST_BYTES });
+        let found = format!("the image takes {bytes} bytes decoded, at most {MOST_BYTES} are allowed; scale it down");
+        return Err(unusable(found));
     }
-    check().map_err(|found| PixelError::Incomplete { path: path.to_owned(), found })?;
+    check().map_err(|found| unusable(format!("{found}; fetch the file again, or leave it out")))?;
     // An orientation that cannot be read turns nothing; the pixels may still be whole.
     let orientation = decoder.orientation().ok();
     let mut decoded = DynamicImage::from_decoder(decoder).map_err(refused)?;

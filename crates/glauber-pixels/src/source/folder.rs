@@ -162,10 +162,12 @@ impl FolderSource {
         }
         broken.sort_by(|one, other| one.path.cmp(&other.path));
         if kept.is_empty() {
-            let first_broken = broken.first().map(|broken| broken.reason.clone());
+            let first = broken.first().map(|broken| format!("; the first: {}", broken.reason)).unwrap_or_default();
             let others = passed_over(&others);
             let others = if others.is_empty() { others } else { format!("; {others}") };
-            return Err(PixelError::NoImages { folder: folder.to_owned(), files: paths.len(), first_broken, others });
+            let named = "files named .png, .jpg, .jpeg or .webp";
+            let found = format!("no image that can be read among {} {named}{first}{others}", paths.len());
+            return Err(PixelError::Unusable { path: folder.to_owned(), found });
         }
         let bytes = kept.iter().map(|picture| picture.bytes.len()).sum();
         let report = Arc::new(FolderReport { read: kept.len(), broken, bytes, others });

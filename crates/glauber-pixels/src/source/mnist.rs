@@ -142,8 +142,11 @@ impl Mnist {
 
     fn of(folder: &Path, train: MnistSource, test: MnistSource) -> Result<Self, PixelError> {
         if train.extent != test.extent {
-            let (folder, train, test) = (folder.to_owned(), train.extent, test.extent);
-            return Err(PixelError::MnistExtents { folder, train, test });
+            let found = format!(
+                "the images to train on have {} pixels (height x width), the test images {}; give files of one set",
+                train.extent, test.extent
+            );
+            return Err(PixelError::Unusable { path: folder.to_owned(), found });
         }
         Ok(Self { train, test })
     }

@@ -5,6 +5,7 @@ use glauber_text::{Corpus, Coverage, Sequences, TextCodec, TokenStream, coverage
 use glauber_tokens::{Codec, Token, TokenBatch};
 
 use super::EvaluationSettings;
+use crate::Say;
 use crate::error::{Context, Result, ensure};
 use crate::text::TextData;
 use crate::trained::Trained;
@@ -43,7 +44,7 @@ impl Evaluated {
         text: &TextData,
         trained: &Trained,
         settings: &EvaluationSettings,
-        say: &mut dyn FnMut(&str),
+        say: Say<'_>,
     ) -> Result<Self> {
         let (codec, mut corpus, mut split) = (trained.codec()?, text.corpus.clone(), text.prepare.clone());
         let own = settings.data.is_empty();

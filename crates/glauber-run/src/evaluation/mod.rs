@@ -10,15 +10,13 @@ use glauber_chain::{BoundSampling, BoundTerms, ChainRng, LikelihoodBound, Revers
 use glauber_schedule::Schedule;
 use glauber_tokens::TokenBatch;
 
+use crate::Say;
 use crate::Vocabulary;
 use crate::error::{Context, Result, ensure};
-use crate::markov::Source;
 use crate::trained::{Blocks, Trained};
 
 pub use data::Evaluated;
 pub use truth::{Truth, per};
-
-use truth::Exact;
 
 /// Sequences that progress is told of at a time.
 const BATCH: usize = 4;
@@ -72,7 +70,7 @@ pub struct Evaluation {
 pub fn evaluate(
     trained: &Trained,
     settings: &EvaluationSettings,
-    say: &mut dyn FnMut(&str),
+    say: Say<'_>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Evaluation> {
     for (flag, count) in [("--sequences", settings.sequences), ("--draws", settings.draws)] {
@@ -83,11 +81,17 @@ pub fn evaluate(
     let source = trained.config.data.source(settings.class)?;
     let mut evaluated = trained.config.data.evaluated(trained, settings, say)?;
     let bound = bound(&schedule, Arc::clone(&settings.kernel), &trained.vocabulary)?;
-    let exact =
-        source.map(|source| exact(&source, &bound, &schedule, &evaluated, settings.draws, progress)).transpose()?;
-    let terms =
-        estimate(&bound, conditional.as_ref(), &evaluated.clean, &mut evaluated.rngs, settings.draws, progress)?;
-    let truth = exact.map(|exact| exact.against(&terms, schedule.len()));
+    let mut terms = |conditional: &dyn SiteConditional, rngs: &mut [ChainRng]| {
+        estimate(&bound, conditional, &evaluated.clean, rngs, settings.draws, progress)
+    };
+    // The source is given the same steps and noise as the network.
+    let mut same = evaluated.rngs.clone();
+    let exact = source.as_ref().map(|source| terms(source.conditional(&schedule)?.as_ref(), &mut same)).transpose()?;
+    let terms = terms(conditional.as_ref(), &mut evaluated.rngs)?;
+    let truth = source.zip(exact).map(|(source, exact)| {
+        let surprises: Vec<f64> = evaluated.clean.iter().map(|row| -source.log_probability(row)).collect();
+        Truth::of(&terms, &exact, &surprises, source.entropy(schedule.len()), schedule.len())
+    });
     drop(conditional);
     Ok(Evaluation { schedule, evaluated, terms, truth })
 }
@@ -111,21 +115,6 @@ pub(crate) fn bound<'a, K: ReverseKernel>(
     let counts: Vec<f64> = vocabulary.counts.iter().enumerate().map(count).collect();
     let total: f64 = counts.iter().sum();
     Ok(bound.with_signal_law(&counts.iter().map(|count| count / total).collect::<Vec<_>>())?)
-}
-
-/// What the source itself says of the sequences, with the same steps and noise as the network is given.
-fn exact(
-    source: &Source,
-    bound: &Bound<'_>,
-    schedule: &Schedule,
-    evaluated: &Evaluated,
-    draws: usize,
-    progress: &mut dyn FnMut(usize, usize),
-) -> Result<Exact> {
-    let conditional = source.conditional(schedule)?;
-    let terms = estimate(bound, conditional.as_ref(), &evaluated.clean, &mut evaluated.rngs.clone(), draws, progress)?;
-    let surprises = evaluated.clean.iter().map(|row| -source.log_probability(row)).collect();
-    Ok(Exact::new(terms, surprises, source.entropy(schedule.len())))
 }
 
 /// The bound of each row.

@@ -3,15 +3,6 @@
 use glauber_chain::BoundTerms;
 use glauber_chain::statistics::Estimate;
 
-/// What the true source says of the same sequences.
-pub struct Exact {
-    terms: BoundTerms,
-    /// `−ln π` of each sequence, nats.
-    surprises: Vec<f64>,
-    /// Nats of a sequence.
-    entropy: Option<f64>,
-}
-
 /// Numbers about the true source, nats a token.
 pub struct Truth {
     /// The entropy of the source, where it has a closed form.
@@ -24,19 +15,21 @@ pub struct Truth {
     pub excess: Estimate,
 }
 
-impl Exact {
-    /// Terms of the exact conditional's bound, `−ln π` of each sequence, and nats of a sequence.
-    pub fn new(terms: BoundTerms, surprises: Vec<f64>, entropy: Option<f64>) -> Self {
-        Self { terms, surprises, entropy }
-    }
-
-    /// Compares with the bound of a network on the same sequences, steps and noise.
-    pub fn against(&self, network: &BoundTerms, len: usize) -> Truth {
-        let totals = self.terms.totals();
-        let above: Vec<f64> = network.totals().iter().zip(&totals).map(|(network, exact)| network - exact).collect();
-        Truth {
-            entropy: self.entropy.map(|nats| nats / len as f64),
-            surprise: per(&self.surprises, len),
+impl Truth {
+    /// Compares `terms` of a network's bound with those of the exact conditional on the same sequences, steps and noise. The source has
+    /// `−ln π` of each sequence, `surprises`, and perhaps an `entropy`, nats of a sequence of `len` tokens.
+    pub(super) fn of(
+        terms: &BoundTerms,
+        exact: &BoundTerms,
+        surprises: &[f64],
+        entropy: Option<f64>,
+        len: usize,
+    ) -> Self {
+        let totals = exact.totals();
+        let above: Vec<f64> = terms.totals().iter().zip(&totals).map(|(network, exact)| network - exact).collect();
+        Self {
+            entropy: entropy.map(|nats| nats / len as f64),
+            surprise: per(surprises, len),
             bound: per(&totals, len),
             excess: per(&above, len),
         }

@@ -11,7 +11,7 @@ use glauber_tokens::{Codec, Token, TokenBatch};
 use super::sheets::write_sheet;
 use super::{ImageConfig, ImageTokens, TokenizerConfig};
 use crate::error::{Context, Result, ensure};
-use crate::{RunCodec, RunFolder, Vocabulary};
+use crate::{RunCodec, RunFolder, Say, Vocabulary};
 
 /// Where a run keeps its tokenizer.
 const TOKENIZER: &str = "tokenizer";
@@ -190,7 +190,7 @@ impl RunCodec for PictureCodec {
 ///
 /// # Errors
 /// When there is no tokenizer, or none that can be read.
-pub fn open_tokenizer(config: &TokenizerConfig, device: &Device, say: &mut dyn FnMut(&str)) -> Result<VqModel> {
+pub fn open_tokenizer(config: &TokenizerConfig, device: &Device, say: Say<'_>) -> Result<VqModel> {
     let imported = match &config.yaml {
         Some(yaml) => import::taming(&config.path, yaml, device),
         None => import::open(&config.path, device),

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::fingerprint::{AT_A_TIME, Part, Passes, digits};
 use super::sources::Source;
 use super::{ImageConfig, ImageTokens};
+use crate::Say;
 use crate::error::{Context, Result};
 
 /// Passes over images that look different each time.
@@ -49,7 +50,7 @@ pub fn encoded(
     tokenizer: &ImageTokenizer,
     cache: &Path,
     key: &str,
-    say: &mut dyn FnMut(&str),
+    say: Say<'_>,
 ) -> Result<TokenData> {
     let parts = passes(image, sources);
     let fingerprint = tokenizer.model().fingerprint()?;
@@ -82,7 +83,7 @@ fn write(
     parts: &[Passes<'_>; 2],
     tokenizer: &ImageTokenizer,
     fingerprint: &str,
-    say: &mut dyn FnMut(&str),
+    say: Say<'_>,
 ) -> Result<()> {
     let all: usize = parts.iter().map(Passes::len).sum();
     say(&format!("encoding {all} images with a tokenizer of {} tokens", tokenizer.vocab_size()));

@@ -28,7 +28,7 @@ use fingerprint::Part;
 
 use crate::data::{DataConfig, DataKind, DataShape, Opened, Opening};
 use crate::error::{Result, ensure};
-use crate::{RunCodec, RunFolder, Vocabulary};
+use crate::{RunCodec, RunFolder, Say, Vocabulary};
 
 /// Images that the counts of tokens come from, where each is drawn anew.
 const COUNTED: u64 = 4096;
@@ -67,7 +67,7 @@ impl DataKind for ImageConfig {
         self.images.place().map(|place| ("--path", place)).into_iter().collect()
     }
 
-    fn resolved(&self, device: &Device, say: &mut dyn FnMut(&str)) -> Result<Option<DataConfig>> {
+    fn resolved(&self, device: &Device, say: Say<'_>) -> Result<Option<DataConfig>> {
         let mut image = self.clone();
         image.make_absolute()?;
         if let ImageTokens::Tokenizer(tokenizer) = &mut image.tokens {
@@ -160,7 +160,7 @@ enum Drawn {
 ///
 /// # Errors
 /// When images cannot be read, or have other classes than `data.classes` says.
-pub fn divided(image: &ImageConfig, codec: &PictureCodec, seed: u64, say: &mut dyn FnMut(&str)) -> Result<[Source; 2]> {
+pub fn divided(image: &ImageConfig, codec: &PictureCodec, seed: u64, say: Say<'_>) -> Result<[Source; 2]> {
     let told = image.classes > 0;
     let parts = parts(&image.images, codec.extent(), codec.colours()?, told, image.held_out, seed, say)?;
     let names = parts[0].class_names();
@@ -226,7 +226,7 @@ impl Pictures {
         codec: &PictureCodec,
         parts: [Source; 2],
         cache: &Path,
-        say: &mut dyn FnMut(&str),
+        say: Say<'_>,
     ) -> Result<Self> {
         let (told, class_names) = (image.classes > 0, parts[0].class_names().to_vec());
         let images = [parts[0].len(), parts[1].len()];

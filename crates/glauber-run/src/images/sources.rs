@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::ImagesConfig;
+use crate::Say;
 use crate::error::Result;
 use glauber_pixels::{
     Colours, Crop, Extent, Fitted, FolderConfig, FolderReport, FolderSource, ImageSource, Mnist, ShapeConfig,
@@ -28,7 +29,7 @@ pub fn parts(
     labels: bool,
     held_out: f64,
     seed: u64,
-    say: &mut dyn FnMut(&str),
+    say: Say<'_>,
 ) -> Result<[Source; 2]> {
     let mut names = Vec::new();
     let whole: Source = match images {
@@ -62,7 +63,7 @@ pub fn parts(
 }
 
 /// Says what was read, and of all that was left out why, where more is to be said.
-fn tell(path: &Path, report: &FolderReport, say: &mut dyn FnMut(&str)) {
+fn tell(path: &Path, report: &FolderReport, say: Say<'_>) {
     let more = if report.broken.len() > FolderReport::NAMED { " (`-v` names every one)" } else { "" };
     say(&format!("{}: {report}{more}", path.display()));
     for broken in report.broken.iter().skip(FolderReport::NAMED) {

@@ -4,6 +4,7 @@ use glauber_chain::{ChainRng, StepDiagnostics};
 use glauber_tokens::Token;
 
 use super::settings::JudgementSettings;
+use crate::Advance;
 use crate::drawer::Drawer;
 use crate::error::{Result, ensure};
 use crate::sampling::Sampling;
@@ -41,7 +42,7 @@ pub fn draw(
     trained: &Trained,
     sampling: &Sampling,
     settings: &JudgementSettings,
-    progress: &mut dyn FnMut(usize),
+    progress: Advance<'_>,
 ) -> Result<Drawn> {
     let classes = trained.config.model.classes;
     ensure!(

@@ -8,6 +8,7 @@ mod settings;
 
 use glauber_chain::ChainRng;
 
+use crate::Say;
 use crate::classifier::warn_of_another_division;
 use crate::error::{Context, Result, ensure};
 use crate::images::{ImageConfig, PictureCodec, Source, check, divided, identity};
@@ -53,7 +54,7 @@ impl<'a> Jury<'a> {
     ///
     /// # Errors
     /// When the run is not on images, these have changed or are too few, or the networks do not fit to them.
-    pub fn of(trained: &'a Trained, settings: &JudgementSettings, say: &mut dyn FnMut(&str)) -> Result<Self> {
+    pub fn of(trained: &'a Trained, settings: &JudgementSettings, say: Say<'_>) -> Result<Self> {
         settings.check()?;
         let shown = trained.path().display();
         let not_images = || format!("{shown}: this run was not trained on images");

@@ -70,12 +70,16 @@ impl SiteOrder {
     /// The order a configuration describes, over `len` sites.
     ///
     /// # Errors
-    /// [`ScheduleError::LatticeSize`] when a lattice does not have `len` sites, and those of the constructors.
+    /// [`ScheduleError::Order`] when a lattice does not have `len` sites, and those of the constructors.
     pub fn from_config(config: &OrderConfig, len: usize, sweeps: usize) -> Result<Self, ScheduleError> {
         if let Some([height, width]) = config.lattice()
             && height.checked_mul(width) != Some(len)
         {
-            return Err(ScheduleError::LatticeSize { height, width, len });
+            let (lattice, sites) = (format!("a {height} × {width} lattice"), height.saturating_mul(width));
+            let change = "change `height` or `width`";
+            return Err(ScheduleError::Order(format!(
+                "{lattice} has {sites} sites, but the sequence has {len}; {change}"
+            )));
         }
         match *config {
             OrderConfig::RoundRobin => Self::round_robin(len, sweeps),

@@ -60,16 +60,8 @@ impl SiteOrder {
         boundary: Boundary,
         sweeps: usize,
     ) -> Result<Self, ScheduleError> {
-        for (key, side) in [("height", height), ("width", width)] {
-            if side == 0 {
-                return Err(ScheduleError::Zero { key });
-            }
-        }
-        let len = height.checked_mul(width).ok_or(ScheduleError::TooManySteps { len: height, sweeps: width })?;
-        check_size(len, sweeps)?;
-        let classes = colouring::classes(height, width, neighbourhood, boundary);
-        let (sites, starts) = flatten(&classes);
-        Ok(Self::build(Origin::Periodic, len, sweeps, sites, starts, vec![0]))
+        check_size(check_lattice(height, width)?, sweeps)?;
+        Ok(Self::periodic(&colouring::classes(height, width, neighbourhood, boundary), sweeps))
     }
 
     /// Sites of a row-major `height × width` lattice that are at least `spacing` rows or columns apart at a step: site (y, x) is touched by
@@ -83,15 +75,10 @@ impl SiteOrder {
     /// # Errors
     /// When a side, `spacing` or `sweeps` is 0, or the steps overflow.
     pub fn spaced(height: usize, width: usize, spacing: usize, sweeps: usize) -> Result<Self, ScheduleError> {
-        for (key, size) in [("height", height), ("width", width), ("spacing", spacing)] {
-            if size == 0 {
-                return Err(ScheduleError::Zero { key });
-            }
-        }
-        let len = height.checked_mul(width).ok_or(ScheduleError::TooManySteps { len: height, sweeps: width })?;
+        let len = check_lattice(height, width)?;
+        not_zero([("spacing", spacing)])?;
         check_size(len, sweeps)?;
-        let (sites, starts) = flatten(&colouring::spaced_classes(height, width, spacing));
-        Ok(Self::build(Origin::Periodic, len, sweeps, sites, starts, vec![0]))
+        Ok(Self::periodic(&colouring::spaced_classes(height, width, spacing), sweeps))
     }
 
     /// Sites far apart at a step: with `n = ⌈len / block⌉` steps a sweep, step `k` of each sweep touches `k, k + n, k + 2n, …`, at most
@@ -105,12 +92,12 @@ impl SiteOrder {
     pub fn strided(len: usize, block: usize, sweeps: usize) -> Result<Self, ScheduleError> {
         check_size(len, sweeps)?;
         if !(1..=len).contains(&block) {
-            return Err(ScheduleError::BlockSize { block, len });
+            let expected = format!("a number of sites between 1 and the {len} of the sequence");
+            return Err(ScheduleError::Order(format!("`block` is {block}, expected {expected}")));
         }
         let stride = len.div_ceil(block);
         let blocks: Vec<Vec<Site>> = (0..stride).map(|first| (first..len).step_by(stride).collect()).collect();
-        let (sites, starts) = flatten(&blocks);
-        Ok(Self::build(Origin::Periodic, len, sweeps, sites, starts, vec![0]))
+        Ok(Self::periodic(&blocks, sweeps))
     }
 
     /// A user-made order, passed through once: step `t` touches `blocks[t]`.
@@ -121,16 +108,15 @@ impl SiteOrder {
     /// When there is no site or no block, a block is empty, names a site twice, or names one that is not in `0..len`.
     pub fn from_blocks(len: usize, blocks: Vec<Vec<Site>>) -> Result<Self, ScheduleError> {
         check_size(len, 1)?;
-        if blocks.is_empty() {
-            return Err(ScheduleError::Zero { key: "blocks" });
-        }
+        not_zero([("blocks", blocks.len())])?;
         let mut last_step = vec![None; len];
         let mut last_sweep = vec![None; len];
         let mut sweep_starts = vec![0];
         let mut missing = len;
         for (step, block) in blocks.iter().enumerate() {
+            let refused = |what: String| Err(ScheduleError::Order(format!("step {step} touches {what}")));
             if block.is_empty() {
-                return Err(ScheduleError::EmptyBlock { step });
+                return refused("no site; leave the empty block out".into());
             }
             if missing == 0 {
                 sweep_starts.push(step);
@@ -138,10 +124,10 @@ impl SiteOrder {
             }
             for &site in block {
                 if site >= len {
-                    return Err(ScheduleError::OutsideSequence { step, site, len });
+                    return refused(format!("site {site}, but the sequence has the sites 0..{len}"));
                 }
                 if last_step[site].replace(step) == Some(step) {
-                    return Err(ScheduleError::RepeatedSite { step, site });
+                    return refused(format!("site {site} twice; a block names each of its sites once"));
                 }
                 let sweep = sweep_starts.len();
                 if last_sweep[site].replace(sweep) != Some(sweep) {
@@ -156,6 +142,12 @@ impl SiteOrder {
         Ok(Self::build(Origin::Listed, len, 1, sites, starts, sweep_starts))
     }
 
+    /// The same blocks in every sweep, each site once.
+    fn periodic(blocks: &[Vec<Site>], sweeps: usize) -> Self {
+        let (sites, starts) = flatten(blocks);
+        Self::build(Origin::Periodic, sites.len(), sweeps, sites, starts, vec![0])
+    }
+
     /// The same kind of order with another number of sweeps. Sweep `k` of a permutation or a random scan is the same in both, as far as
     /// both go.
     ///
@@ -168,18 +160,31 @@ impl SiteOrder {
             Origin::Periodic => Ok(Self { repeats: sweeps, ..self.clone() }),
             Origin::Permutation { seed } => Self::permutation(self.len, sweeps, seed),
             Origin::RandomScan { seed } => Self::random_scan(self.len, sweeps, seed),
-            Origin::Listed => Err(ScheduleError::FixedOrder { sweeps: self.sweeps(), asked: sweeps }),
+            Origin::Listed => Err(ScheduleError::Order(format!(
+                "a user-made order of {} sweeps cannot be given {sweeps}: nothing tells how its blocks go on; list the blocks of all \
+                 sweeps with `from_blocks`, or use another order",
+                self.sweeps()
+            ))),
         }
     }
 }
 
 fn check_size(len: usize, sweeps: usize) -> Result<usize, ScheduleError> {
-    for (key, value) in [("len", len), ("sweeps", sweeps)] {
-        if value == 0 {
-            return Err(ScheduleError::Zero { key });
-        }
-    }
+    not_zero([("len", len), ("sweeps", sweeps)])?;
     len.checked_mul(sweeps).ok_or(ScheduleError::TooManySteps { len, sweeps })
+}
+
+/// The sites of a lattice.
+fn check_lattice(height: usize, width: usize) -> Result<usize, ScheduleError> {
+    not_zero([("height", height), ("width", width)])?;
+    height.checked_mul(width).ok_or(ScheduleError::TooManySteps { len: height, sweeps: width })
+}
+
+fn not_zero<const N: usize>(numbers: [(&'static str, usize); N]) -> Result<(), ScheduleError> {
+    match numbers.into_iter().find(|(_, number)| *number == 0) {
+        Some((key, _)) => Err(ScheduleError::Zero { key }),
+        None => Ok(()),
+    }
 }
 
 fn flatten(blocks: &[Vec<Site>]) -> (Vec<Site>, Vec<usize>) {

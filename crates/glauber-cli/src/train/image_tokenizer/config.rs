@@ -16,34 +16,21 @@ const DEFAULTS: &str = include_str!("../../../configs/image-tokenizer.toml");
 
 /// The configuration of a new run: defaults, `--config`, `--set`, flags, in that order.
 pub fn resolve(flags: &ImageTokenizerFlags) -> anyhow::Result<TokenizerRunConfig> {
-    let mut layers = Layers::built_in(DEFAULTS)?;
-    if let Some(path) = &flags.config {
-        layers.read(path)?;
-    }
-    image_data::set_images(&mut layers, &flags.images, CROPS)?;
-    if flags.images.data.as_deref() == Some("mnist") {
-        layers.set("model.image_size", 28)?;
-        layers.set("model.channels", 1)?;
-        layers.set("model.out_channels", 1)?;
-    }
-    for setting in &flags.set {
-        layers.set_text(setting)?;
-    }
+    let mut layers = Layers::of_folder(DEFAULTS, &flags.folder, "run.batch", |layers| {
+        image_data::set_images(layers, &flags.images, CROPS)?;
+        if flags.images.data.as_deref() == Some("mnist") {
+            let numbers = [("image_size", 28), ("channels", 1), ("out_channels", 1)];
+            numbers.into_iter().try_for_each(|(key, number)| layers.set(&format!("model.{key}"), number))?;
+        }
+        Ok(())
+    })?;
     image_data::set_crop_flags(&mut layers, &flags.images)?;
     if let Some([height, width]) = flags.size {
         ensure!(height == width, "`--size {height}x{width}`: crops are square, for instance `--size {height}`");
-        layers.set("model.image_size", i64::try_from(height)?)?;
     }
+    layers.set_numbers([("model.image_size", flags.size.map(|[side, _]| side))])?;
     if let Some(quantiser) = &flags.quantiser {
         set_quantiser(&mut layers, quantiser)?;
-    }
-    for (key, number) in [("train.steps", flags.steps), ("run.batch", flags.batch)] {
-        if let Some(number) = number {
-            layers.set(key, i64::try_from(number).with_context(|| format!("`{key}` is {number}"))?)?;
-        }
-    }
-    if let Some(seed) = flags.seed {
-        layers.set("seed", i64::try_from(seed).context("`--seed` must be below 2^63")?)?;
     }
     let mut config: TokenizerRunConfig = layers.parse()?;
     config.data.images.make_absolute()?;

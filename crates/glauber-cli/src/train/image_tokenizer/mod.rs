@@ -2,9 +2,9 @@
 
 mod config;
 
-use anyhow::Context;
 use glauber_image::{TokenizerTrainer, VqModel};
 use glauber_pixels::ImageSource;
+use glauber_program::FolderFlags;
 use glauber_program::device::{device, replicas};
 use glauber_program::outputs::check_apart;
 use glauber_program::progress::{Progress, journal, say, stop_on_interrupt};
@@ -19,16 +19,16 @@ use config::resolve;
 
 /// Trains an image tokenizer.
 pub fn train(flags: &ImageTokenizerFlags) -> anyhow::Result<()> {
-    let device = device(&flags.device)?;
-    let begun = match (flags.resume, &flags.run) {
-        (true, run) => {
-            let run = run.as_deref().context("`--resume` needs `--run DIR`")?;
-            check_resumed(run, "image-tokenizer")?;
-            Some(TokenizerRun::open(run)?)
+    let FolderFlags { run, resume, steps, device: name, threads, .. } = &flags.folder;
+    let device = device(name)?;
+    let path = free_run(run.as_deref(), "image-tokenizer")?;
+    let begun = match *resume {
+        true => {
+            check_resumed(&path, "image-tokenizer")?;
+            Some(TokenizerRun::open(&path)?)
         }
-        (false, _) => None,
+        false => None,
     };
-    let path = free_run(flags.run.as_deref(), "image-tokenizer")?;
     let config = match &begun {
         Some((_, config)) => config.clone(),
         None => {
@@ -57,13 +57,13 @@ pub fn train(flags: &ImageTokenizerFlags) -> anyhow::Result<()> {
     };
     let of = config.train.steps;
     let mut training = TokenizerTraining::start(run, config, fresh, held_out, &device)?;
-    if let (true, Some(steps)) = (flags.resume, flags.steps) {
+    if let (true, Some(steps)) = (*resume, *steps) {
         training = training.of_steps(steps)?;
         if steps != of {
             say(&format!("a run of {steps} steps from step {} on, of {of} before", training.steps()));
         }
     }
-    let mut training = training.with_threads(replicas(flags.threads, &flags.device, 1));
+    let mut training = training.with_threads(replicas(*threads, name, 1));
     let flow = run_training(&mut training, &*images)?;
     let path = training.path().display();
     if flow == Flow::Stop {

@@ -71,11 +71,11 @@ impl Flags {
     /// The configuration that runs on some data start from.
     pub fn config(&self, data: Value) -> anyhow::Result<RunConfig> {
         let mut layers = Layers::built_in(DEFAULTS)?;
-        layers.set("train.steps", i64::try_from(self.steps.unwrap_or(UNLIMITED))?)?;
-        if let Some(every) = self.evaluate_every {
-            layers.set("train.validate_every", i64::try_from(every)?)?;
-        }
-        layers.set("train.validation_sequences", i64::try_from(self.held_out)?)?;
+        layers.set_numbers([
+            ("train.steps", self.steps.or(Some(UNLIMITED))),
+            ("train.validate_every", self.evaluate_every),
+            ("train.validation_sequences", Some(self.held_out)),
+        ])?;
         layers.set("data", data)?;
         for setting in &self.set {
             layers.set_text(setting)?;

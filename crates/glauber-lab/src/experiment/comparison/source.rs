@@ -7,6 +7,7 @@ use burn::tensor::Device;
 use glauber_chain::ChainRng;
 use glauber_chain::oracles::MarkovSource;
 use glauber_model::Network;
+use glauber_program::MARKOV;
 use glauber_run::markov::MarkovData;
 use glauber_run::text::TextData;
 use glauber_run::{DataConfig, Vocabulary};
@@ -17,7 +18,6 @@ use glauber_train::{Examples, Excess, Objective, SequenceSource, TrainError, exc
 use toml::{Table, Value};
 
 use super::letters::{ALPHABET, Letters};
-use crate::defaults::MARKOV;
 
 /// Sites of a text sequence.
 const TEXT_LENGTH: usize = 64;
@@ -46,7 +46,7 @@ enum Law {
 }
 
 impl Source {
-    /// The source of `configs/markov.toml` of glauber-cli.
+    /// The source of `configs/markov.toml` of glauber-program.
     pub fn markov() -> anyhow::Result<Self> {
         let table: Table = MARKOV.parse().context("the built-in configuration")?;
         let data = table.get("data").cloned().context("`data` of the built-in configuration")?;

@@ -8,15 +8,15 @@ mod report;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use clap::Args;
 use glauber_chain::{DrawControls, HeatBath, Lazy, ReverseKernel};
 use glauber_program::device::{device, replicas};
 use glauber_program::progress::say;
-use glauber_program::{Layers, TrainFlags, training};
+use glauber_program::{TrainFlags, sudoku, training};
 use glauber_run::sudoku::size;
-use glauber_run::training::{check_kind, new_run, resumed};
+use glauber_run::training::{new_run, resumed};
 use glauber_run::{Opened, Rank, Trained, check_count};
 use glauber_run::{RunConfig, RunFolder};
 use glauber_schedule::Schedule;
@@ -24,7 +24,6 @@ use glauber_sudoku::{Size, SolutionSource};
 
 use self::chains::{Chainer, Redenoise};
 use self::report::Report;
-use crate::defaults::{SUDOKU_4, SUDOKU_9};
 
 /// Steps of the pilot that measures the pace of training, after as many that warm up.
 const PILOT_STEPS: usize = 20;
@@ -102,25 +101,13 @@ fn train(flags: &Flags, device: &Device) -> anyhow::Result<PathBuf> {
         train_run(&config, &folder, device, train)?;
         return Ok(folder);
     }
-    let mut config = sudoku_config(flags)?;
+    let mut config = sudoku(flags.side, train)?;
     let folder = new_run(train.run.as_deref(), &format!("sudoku-{}", flags.side))?;
     if let Some(minutes) = flags.minutes {
         config.train.steps = steps_within(&config, 60.0 * minutes, &folder, device, train)?;
     }
     train_run(&config, &folder, device, train)?;
     Ok(folder)
-}
-
-/// The configuration of a new run.
-fn sudoku_config(flags: &Flags) -> anyhow::Result<RunConfig> {
-    let defaults = match flags.side {
-        4 => SUDOKU_4,
-        9 => SUDOKU_9,
-        side => bail!("`--side` is {side}, expected 4 or 9"),
-    };
-    let config = Layers::new(defaults, &flags.train)?.finish()?;
-    check_kind(&config.data, "sudoku")?;
-    Ok(config)
 }
 
 /// Begins or continues a run. While it trains it draws samples and counts the valid ones.
