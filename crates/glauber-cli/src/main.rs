@@ -8,6 +8,7 @@ mod eval;
 mod fidelity;
 mod infill;
 mod info;
+mod judge;
 mod paint;
 mod ranks;
 mod sample;
@@ -47,6 +48,7 @@ fn perform(command: Command) -> anyhow::Result<()> {
         Command::Infill(flags) => infill::infill(&flags),
         Command::Eval(flags) => eval::eval(&flags),
         Command::Fidelity(flags) => fidelity::fidelity(&flags),
+        Command::Judge(flags) => judge::judge(&flags),
         Command::Info(flags) => info::info(&flags),
         Command::Status(flags) => status::status(&flags),
         Command::Tokenize(flags) => tokenize::tokenize(&flags),

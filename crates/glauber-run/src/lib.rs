@@ -35,6 +35,7 @@ mod observer;
 mod painting;
 mod prior;
 mod ranks;
+pub mod reading;
 mod run;
 mod sampling;
 pub mod sudoku;

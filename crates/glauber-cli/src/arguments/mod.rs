@@ -2,6 +2,7 @@
 
 mod draw;
 mod fidelity;
+mod judge;
 mod train;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use glauber_program::TrainFlags;
 
 pub use self::draw::{ClassFlags, DrawFlags, SamplerFlags, blocks};
 pub use self::fidelity::FidelityFlags;
+pub use self::judge::JudgeFlags;
 pub use self::train::{
     ClassifierFlags, CropMargin, DataFlags, ImageFlags, ImageTokenizerFlags, ImagesFlags, MarkovFlags, SudokuFlags,
     TextFlags,
@@ -47,6 +49,8 @@ pub enum Command {
     Eval(EvalFlags),
     /// Judge the samples of a run on images: recognised classes, Fréchet distance, precision and recall
     Fidelity(FidelityFlags),
+    /// Judge texts: samples of a run or of a file, beside held-out text, n-grams and shuffled words
+    Judge(JudgeFlags),
     /// Tell what is in a run folder, or how large a preset is
     Info(InfoFlags),
     /// Tell where a run stands, whichever process trains it
