@@ -1,3 +1,7 @@
 //! The integration tests of glauber-judge, one program for all: a program more is a link more.
 
 mod judges;
+mod resampling;
+mod tables;
+mod text_judges;
+mod two_samples;
