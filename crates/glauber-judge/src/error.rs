@@ -33,6 +33,14 @@ pub enum JudgeError {
         /// Which line, from 1.
         number: usize,
     },
+    /// Vectors of different lengths, or one that is not finite.
+    #[error("a feature vector has {found} numbers, expected {expected} as the first has, all of them finite")]
+    Features {
+        /// Numbers of the vector.
+        found: usize,
+        /// Numbers of the first one.
+        expected: usize,
+    },
     /// What judges the tokens fails.
     #[error(transparent)]
     Chain(#[from] ChainError),

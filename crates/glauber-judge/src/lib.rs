@@ -24,12 +24,14 @@
 
 mod alphabet;
 mod bootstrap;
+mod clusters;
 mod copies;
 mod cross_entropy;
 mod distinct;
 mod error;
 mod letter_entropy;
 mod logistic;
+mod mauve;
 mod references;
 mod repeats;
 mod report;
@@ -51,6 +53,7 @@ pub use distinct::Distinct;
 pub use error::JudgeError;
 pub use glauber_ngram::Ngram;
 pub use letter_entropy::LetterEntropy;
+pub use mauve::{Mauve, MauveSettings, mauve};
 pub use repeats::Repeats;
 pub use report::{Report, Row};
 pub use self_bleu::SelfBleu;
@@ -111,13 +114,13 @@ impl Score {
         }
     }
 
-    /// The distance to the same score of held-out text, whose own error counts too.
-    fn gap(&self, held_out: &Self) -> Self {
-        let error = self.standard_error.zip(held_out.standard_error).map(|(a, b)| a.hypot(b));
+    /// The distance to the same score of held-out text, whose own error counts too; 0 where this is it.
+    fn gap(&self, held_out: Option<&Self>) -> Self {
+        let error = |real: &Self| self.standard_error.zip(real.standard_error).map(|(a, b)| a.hypot(b));
         Self {
             name: format!("{} gap", self.name),
-            value: self.value - held_out.value,
-            standard_error: error,
+            value: held_out.map_or(0.0, |real| self.value - real.value),
+            standard_error: held_out.and_then(error),
             unit: self.unit,
         }
     }

@@ -111,19 +111,20 @@ impl TextJudges {
             name: name.clone(),
             texts: texts.rows(),
             characters: len,
-            scores: self.with_gaps(&scores[number], &scores[0]),
+            scores: self.with_gaps(&scores[number], (number > 0).then_some(&scores[0])),
         };
         Ok(Report { rows: rows.iter().enumerate().map(row).collect() })
     }
 
     /// Scores of a row, shape `[judge][score]`, in one list, with their distances to those of held-out
     /// text.
-    fn with_gaps(&self, scores: &[Vec<Score>], held_out: &[Vec<Score>]) -> Vec<Score> {
+    /// The distance of the first row is 0: it is held-out text itself.
+    fn with_gaps(&self, scores: &[Vec<Score>], held_out: Option<&Vec<Vec<Score>>>) -> Vec<Score> {
         let mut all = Vec::new();
         for (number, judge) in self.judges.iter().enumerate() {
-            for (score, real) in scores[number].iter().zip(&held_out[number]) {
-                all.push(score.clone());
-                all.extend(judge.by_gap().then(|| score.gap(real)));
+            for (place, score) in scores[number].iter().enumerate() {
+                let gap = judge.by_gap().then(|| score.gap(held_out.map(|held_out| &held_out[number][place])));
+                all.extend(std::iter::once(score.clone()).chain(gap));
             }
         }
         all

@@ -40,7 +40,8 @@ fn reference_rows_stand_in_the_order_of_what_they_know() {
     let gap = shuffled.score("order-5 judge gap").unwrap();
     assert!((gap.value - (bits[3] - bits[0])).abs() < 1e-12);
     assert!(gap.standard_error > shuffled.score("order-5 judge").unwrap().standard_error);
-    assert_eq!(value(held_out, "order-5 judge gap"), 0.0);
+    let own = held_out.score("order-5 judge gap").unwrap();
+    assert_eq!((own.value, own.standard_error), (0.0, None));
 }
 
 #[test]
@@ -100,4 +101,31 @@ fn tables_are_aligned_and_go_on_below() {
     assert!(narrow.lines().all(|line| line.chars().count() <= 30), "{narrow}");
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["rows"][1]["scores"][0]["standard_error"], 0.25);
+}
+
+#[test]
+#[ignore = "needs six novels of Jane Austen in ../shared/data/text/austen.txt"]
+fn the_letters_of_a_novel_stand_as_they_should() {
+    let path = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/text/austen.txt");
+    let novel: String = std::fs::read_to_string(&path).unwrap().chars().take(600_000).collect();
+    let words = novel.split(|letter: char| !letter.is_ascii_alphabetic()).filter(|word| !word.is_empty());
+    let letters: Vec<char> = words.collect::<Vec<_>>().join(" ").to_ascii_lowercase().chars().collect();
+    // Every tenth passage is held out.
+    let passages = |held_out: bool| {
+        let chosen = letters.chunks(2000).enumerate().filter(|(number, _)| (number % 10 == 5) == held_out);
+        Texts::from_characters(chosen.map(|(_, passage)| passage.to_vec()).collect())
+    };
+    let settings = TextSettings { windows: 250, resamples: 200, ..TextSettings::default() };
+    let report = TextJudges::fit(&passages(false), &passages(true), &settings).unwrap().report::<&str>(&[]).unwrap();
+    let column = |name: &str| report.rows.iter().map(|row| row.score(name).unwrap().value).collect::<Vec<_>>();
+    let within = |name: &str, bounds: [std::ops::Range<f64>; 6]| {
+        let found = column(name);
+        assert!(found.iter().zip(&bounds).all(|(value, bounds)| bounds.contains(value)), "{name}: {found:?}");
+    };
+    // Held-out text, training text, orders 5, 3 and 1, shuffled words.
+    within("order-5 judge", [1.6..2.0, 1.3..1.6, 1.4..1.7, 2.6..3.3, 6.5..8.5, 2.0..2.5]);
+    within("spelling", [0.94..0.99, 1.0..1.01, 0.95..1.0, 0.5..0.8, 0.2..0.5, 1.0..1.01]);
+    within("C2ST accuracy", [0.4..0.6, 0.4..0.6, 0.4..0.65, 0.5..0.75, 0.9..1.0, 0.5..0.75]);
+    within("longest copy", [20.0..50.0, 64.0..64.1, 18.0..50.0, 12.0..30.0, 6.0..16.0, 12.0..30.0]);
+    assert!(column("entropy").iter().all(|entropy| (3.7..3.95).contains(entropy)));
 }
