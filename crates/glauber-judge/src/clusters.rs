@@ -35,8 +35,13 @@ pub(crate) fn cluster(vectors: &DMatrix<f64>, clusters: usize, seed: u64, stream
 }
 
 fn nearest(centres: &DMatrix<f64>, vector: &DVectorView<f64>) -> usize {
-    let distances = centres.column_iter().map(|centre| (centre - vector).norm_squared());
+    let distances = centres.column_iter().map(|centre| distance(&centre, vector));
     distances.enumerate().min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(cluster, _)| cluster)
+}
+
+/// The squared distance.
+fn distance(a: &DVectorView<f64>, b: &DVectorView<f64>) -> f64 {
+    a.zip_fold(b, 0.0, |sum, a, b| sum + (a - b) * (a - b))
 }
 
 /// Vectors drawn one after another, each by its squared distance to the nearest one before.
@@ -45,8 +50,8 @@ fn first_centres(vectors: &DMatrix<f64>, clusters: usize, rng: &mut ChainRng) ->
     let mut distances = vec![f64::INFINITY; vectors.ncols()];
     while chosen.len() < clusters {
         let last = vectors.column(chosen[chosen.len() - 1]);
-        for (distance, vector) in distances.iter_mut().zip(vectors.column_iter()) {
-            *distance = distance.min((vector - last).norm_squared());
+        for (nearest, vector) in distances.iter_mut().zip(vectors.column_iter()) {
+            *nearest = nearest.min(distance(&vector, &last));
         }
         let mut left = rng.uniform() * distances.iter().sum::<f64>();
         let reached = distances.iter().position(|distance| {

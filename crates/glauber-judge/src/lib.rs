@@ -76,7 +76,7 @@ pub trait Judge {
 }
 
 /// Tells how good texts are: whatever tokens they were written in, characters are counted.
-pub trait TextJudge: Send + Sync {
+pub trait TextJudge {
     /// Scores of texts: the same ones, in the same order, for any texts.
     ///
     /// # Errors

@@ -1,7 +1,5 @@
 //! All judges of texts in one table.
 
-use rayon::prelude::*;
-
 use crate::references::References;
 use crate::{
     Bootstrap, Copies, Distinct, JudgeError, LetterEntropy, Repeats, Report, Row, Score, SelfBleu, Spelling, TextJudge,
@@ -68,7 +66,7 @@ impl TextJudges {
     /// As [`new`](Self::new); those of [`TextNgram::fit`].
     pub fn fit(training: &Texts, held_out: &Texts, settings: &TextSettings) -> Result<Self, JudgeError> {
         let judges = Self::new(training, held_out, settings)?;
-        let two_sample = TwoSample::new(&judges.references.real, settings.seed);
+        let two_sample = TwoSample::new(judges.real(), settings.seed);
         Ok(judges
             .with(TextNgram::fit(settings.order, training)?)
             .with(LetterEntropy)
@@ -84,6 +82,17 @@ impl TextJudges {
     pub fn with(mut self, judge: impl TextJudge + 'static) -> Self {
         self.judges.push(Box::new(judge));
         self
+    }
+
+    /// What samples are judged beside: texts by name, those of held-out text first.
+    pub fn references(&self) -> &[(String, Texts)] {
+        &self.references.rows
+    }
+
+    /// Held-out texts that stand in no row, as many and as long: for judges that learn to tell samples
+    /// from real ones.
+    pub fn real(&self) -> &Texts {
+        &self.references.real
     }
 
     /// Judges samples, by name, beside the reference rows, which come first.
@@ -106,7 +115,7 @@ impl TextJudges {
         let judged = |(_, texts): &&(String, Texts)| -> Result<Vec<Vec<Score>>, JudgeError> {
             self.judges.iter().map(|judge| judge.judge(texts, &bootstrap)).collect()
         };
-        let scores = rows.par_iter().map(judged).collect::<Result<Vec<_>, _>>()?;
+        let scores = rows.iter().map(judged).collect::<Result<Vec<_>, _>>()?;
         let row = |(number, (name, texts)): (usize, &&(String, Texts))| Row {
             name: name.clone(),
             texts: texts.rows(),

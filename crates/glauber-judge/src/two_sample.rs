@@ -1,6 +1,7 @@
 //! Whether a classifier tells texts from real ones.
 
 use glauber_chain::ChainRng;
+use rayon::prelude::*;
 
 use crate::logistic::{self, SparseRow};
 use crate::{Bootstrap, JudgeError, Score, TextJudge, Texts};
@@ -57,15 +58,14 @@ impl TextJudge for TwoSample {
         for kind in folds.chunks_exact_mut(count) {
             (1..count).for_each(|last| kind.swap(last, rng.below(last + 1)));
         }
-        let mut margins = vec![0.0; rows.len()];
-        for fold in 0..FOLDS {
+        let fit = |fold: usize| {
             let others = rows.iter().zip(&folds).filter(|(_, other)| **other != fold).map(|(row, _)| *row);
             let (fitted, labels): (Vec<_>, Vec<_>) = others.unzip();
-            let weights = logistic::fit(&fitted, &labels, BUCKETS, RIDGE);
-            for (number, (row, label)) in rows.iter().enumerate().filter(|(number, _)| folds[*number] == fold) {
-                margins[number] = label * logistic::score(&weights, row);
-            }
-        }
+            logistic::fit(&fitted, &labels, BUCKETS, RIDGE)
+        };
+        let weights: Vec<Vec<f64>> = (0..FOLDS).into_par_iter().map(fit).collect();
+        let told = rows.iter().zip(&folds).map(|((row, label), &fold)| label * logistic::score(&weights[fold], row));
+        let margins: Vec<f64> = told.collect();
         let right = |&margin: &f64| if margin == 0.0 { 0.5 } else { f64::from(margin > 0.0) };
         let gain = |&margin: &f64| 1.0 - logistic::loss(margin) / std::f64::consts::LN_2;
         let mean = |of: &dyn Fn(&f64) -> f64| bootstrap.mean(&margins.iter().map(of).collect::<Vec<_>>());
