@@ -1,20 +1,35 @@
 //! How varied samples are.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
+use glauber_chain::statistics::Estimate;
 use glauber_tokens::TokenBatch;
 
-use crate::{Judge, JudgeError, Score};
+use crate::{Bootstrap, Judge, JudgeError, Score, TextJudge, Texts};
 
 /// Distinct-1, distinct-2 and so on: of all n-grams in the samples, the share that differs from
 /// each other.
 ///
 /// The shares fall with the number of samples and with their length: compare equal sets. Noise has
-/// more of them than data, samples that repeat themselves have fewer.
+/// more of them than data, samples that repeat themselves have fewer. The errors are the
+/// jackknife's, as a sample that is drawn twice has no n-gram of its own.
+///
+/// J. Li and others, "A Diversity-Promoting Objective Function for Neural Conversation Models", 2016.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Distinct {
-    /// Tokens of the longest n-grams that are counted.
+    /// Tokens or characters of the longest n-grams that are counted.
     pub longest: usize,
+}
+
+impl Distinct {
+    fn scores<T: Eq + Hash>(self, rows: &[&[T]]) -> Result<Vec<Score>, JudgeError> {
+        let Some(len) = rows.iter().map(|row| row.len()).min() else { return Err(JudgeError::Empty) };
+        if len < self.longest {
+            return Err(JudgeError::Short { len, longest: self.longest });
+        }
+        Ok((1..=self.longest).map(|n| Score::of(format!("distinct-{n}"), share(rows, n), "share")).collect())
+    }
 }
 
 impl Judge for Distinct {
@@ -23,18 +38,31 @@ impl Judge for Distinct {
     }
 
     fn judge(&self, samples: &TokenBatch) -> Result<Vec<Score>, JudgeError> {
-        let (longest, len) = (self.longest, samples.len());
-        if samples.rows() == 0 {
-            return Err(JudgeError::Empty);
-        }
-        if len < longest {
-            return Err(JudgeError::Short { len, longest });
-        }
-        let share = |n: usize| {
-            let different: HashSet<_> = samples.iter().flat_map(|row| row.windows(n)).collect();
-            different.len() as f64 / (samples.rows() * (len + 1 - n)) as f64
-        };
-        let score = |n| Score { name: format!("distinct-{n}"), value: share(n), standard_error: None, unit: "share" };
-        Ok((1..=longest).map(score).collect())
+        self.scores(&samples.iter().collect::<Vec<_>>())
     }
+}
+
+impl TextJudge for Distinct {
+    fn judge(&self, texts: &Texts, _: &Bootstrap) -> Result<Vec<Score>, JudgeError> {
+        self.scores(&texts.iter().collect::<Vec<_>>())
+    }
+}
+
+/// The share of distinct n-grams, and its jackknife error: what it becomes without each row.
+fn share<T: Eq + Hash>(rows: &[&[T]], n: usize) -> Estimate {
+    let grams = |row: usize| rows[row].windows(n);
+    // How many rows have an n-gram, and the first of them.
+    let mut having: HashMap<&[T], (usize, usize)> = HashMap::new();
+    for row in 0..rows.len() {
+        for gram in grams(row).collect::<HashSet<_>>() {
+            having.entry(gram).or_insert((0, row)).0 += 1;
+        }
+    }
+    let mut own = vec![0; rows.len()];
+    having.values().filter(|(count, _)| *count == 1).for_each(|&(_, row)| own[row] += 1);
+    let all: usize = (0..rows.len()).map(|row| grams(row).len()).sum();
+    let without = |row: usize| (having.len() - own[row]) as f64 / (all - grams(row).len()) as f64;
+    // The jackknife's error is that of a mean, times one less than the number of rows.
+    let left = Estimate::independent(&(0..rows.len()).map(without).collect::<Vec<_>>());
+    Estimate { mean: having.len() as f64 / all as f64, standard_error: left.standard_error * (rows.len() as f64 - 1.0) }
 }

@@ -17,6 +17,30 @@ pub enum JudgeError {
     /// There is nothing to judge.
     #[error("there are no samples, expected at least one")]
     Empty,
+    /// There is less than a judge needs.
+    #[error("found {found} {what}, expected at least {expected}")]
+    TooFew {
+        /// What there is too little of.
+        what: &'static str,
+        /// How much of it there is.
+        found: usize,
+        /// How much a judge needs.
+        expected: usize,
+    },
+    /// A line of JSON lines is no text.
+    #[error("line {number} is no text, expected a JSON string or an object with a string `text`")]
+    Line {
+        /// Which line, from 1.
+        number: usize,
+    },
+    /// Vectors of different lengths, or one that is not finite.
+    #[error("a feature vector has {found} numbers, expected {expected} as the first has, all of them finite")]
+    Features {
+        /// Numbers of the vector.
+        found: usize,
+        /// Numbers of the first one.
+        expected: usize,
+    },
     /// What judges the tokens fails.
     #[error(transparent)]
     Chain(#[from] ChainError),

@@ -1,0 +1,103 @@
+//! Scores side by side.
+
+use serde::Serialize;
+
+use crate::Score;
+
+/// Scores of several sets of texts, those that samples are read beside first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// A set of texts each.
+    pub rows: Vec<Row>,
+}
+
+/// Scores of a set of texts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// Whose texts.
+    pub name: String,
+    /// How many texts.
+    pub texts: usize,
+    /// Characters of each.
+    pub characters: usize,
+    /// What judges say; those of other sources may be added, a bound for instance.
+    pub scores: Vec<Score>,
+}
+
+impl Row {
+    /// The score of a name.
+    pub fn score(&self, name: &str) -> Option<&Score> {
+        self.scores.iter().find(|score| score.name == name)
+    }
+}
+
+/// Between columns.
+const GAP: &str = "  ";
+
+impl Report {
+    /// A table in plain text, a row a line and a score a column, headed by names and units, with the
+    /// errors after `±`.
+    ///
+    /// Columns that do not fit in `width` characters go on below. A score that a row does not have
+    /// leaves a dash.
+    pub fn table(&self, width: usize) -> String {
+        let mut heads: Vec<&Score> = Vec::new();
+        for score in self.rows.iter().flat_map(|row| &row.scores) {
+            if heads.iter().all(|head| head.name != score.name) {
+                heads.push(score);
+            }
+        }
+        let names = ["", ""].into_iter().chain(self.rows.iter().map(|row| row.name.as_str()));
+        let names = Column::new(names.map(str::to_owned).collect(), true);
+        let column = |head: &&Score| {
+            let cell = |row: &Row| row.score(&head.name).map_or("–".into(), cell);
+            let cells = [head.name.clone(), head.unit.to_owned()].into_iter().chain(self.rows.iter().map(cell));
+            Column::new(cells.collect(), false)
+        };
+        let (mut table, mut block, mut taken) = (String::new(), Vec::new(), names.width);
+        for column in heads.iter().map(column) {
+            if !block.is_empty() && taken + GAP.len() + column.width > width {
+                write(&mut table, &names, &block);
+                table.push('\n');
+                (block, taken) = (Vec::new(), names.width);
+            }
+            taken += GAP.len() + column.width;
+            block.push(column);
+        }
+        write(&mut table, &names, &block);
+        table
+    }
+}
+
+struct Column {
+    cells: Vec<String>,
+    width: usize,
+}
+
+impl Column {
+    /// Cells of equal width, text to the left or numbers to the right.
+    fn new(cells: Vec<String>, left: bool) -> Self {
+        let width = cells.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
+        let pad = |cell: String| if left { format!("{cell:width$}") } else { format!("{cell:>width$}") };
+        Self { cells: cells.into_iter().map(pad).collect(), width }
+    }
+}
+
+fn write(table: &mut String, names: &Column, columns: &[Column]) {
+    for (line, name) in names.cells.iter().enumerate() {
+        let cells: Vec<&str> =
+            std::iter::once(name).chain(columns.iter().map(|column| &column.cells[line])).map(String::as_str).collect();
+        table.push_str(cells.join(GAP).trim_end());
+        table.push('\n');
+    }
+}
+
+fn cell(score: &Score) -> String {
+    let decimals = if score.unit == "characters" { 1 } else { 3 };
+    match score.standard_error {
+        _ if !score.value.is_finite() => "–".into(),
+        Some(error) => format!("{:.decimals$} ± {error:.decimals$}", score.value),
+        // The place of an error stays empty.
+        None => format!("{:.decimals$}", score.value),
+    }
+}
