@@ -23,12 +23,13 @@ use clap::{Arg, ArgMatches, Command, FromArgMatches, Subcommand, value_parser};
 use launcher::{GLAUBER, LAB};
 
 /// What the programs do, and what is said of it. Their arguments are passed on as they stand.
-const PASSED: [(&str, &str); 11] = [
+const PASSED: [(&str, &str); 12] = [
     ("train", "Train: `train text`, `train markov`, `train sudoku`, or whatever `glauber train --help` lists"),
     ("sample", "Draw samples from a run: `glauber sample`"),
     ("infill", "Fill the open sites of a text: `glauber infill`"),
     ("eval", "Bound the likelihood of data under a run: `glauber eval`"),
     ("fidelity", "Judge the samples of a run on images: `glauber fidelity`"),
+    ("judge", "Judge texts beside held-out text and n-grams: `glauber judge`"),
     ("info", "Describe a run: `glauber info`"),
     ("status", "Tell where a run stands: `glauber status`"),
     ("device", "List devices: `glauber device list`. `device compare` is `compare`"),
