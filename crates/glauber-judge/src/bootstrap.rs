@@ -3,7 +3,7 @@
 use glauber_chain::ChainRng;
 use glauber_chain::statistics::Estimate;
 
-/// Standard errors by the bootstrap: whole rows are drawn anew with replacement, parts of a row never.
+/// Standard errors by the bootstrap: whole rows are drawn anew with replacement, never parts of one.
 ///
 /// B. Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979. Equal seeds draw equal rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! How good samples are, whatever drew them: judges of token sequences and of texts.
 //!
 //! A [`Judge`] reads samples and gives scores. A [`TextJudge`] reads [`Texts`], in characters, which
-//! generators with different tokens have in common; [`TextJudges`] joins them all in a table. No score alone is safe: constant text is likely under
-//! an n-gram, and noise is varied. What samples are worth is their distance to held-out data in
-//! each score.
+//! generators with different tokens have in common; [`TextJudges`] joins them all in a table.
+//!
+//! No score alone is safe: constant text is likely under an n-gram, and noise is varied. What samples
+//! are worth is their distance to held-out data in each score.
 //!
 //! ```
 //! use glauber_chain::{ExactGenerator, Generator, oracles::MarkovSource};

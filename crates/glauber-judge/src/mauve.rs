@@ -46,8 +46,8 @@ pub struct Mauve {
 /// MAUVE of the vectors of real texts `p` and of samples `q`, both of shape `[row][feature]`: the last
 /// states of an autoregressive network, say.
 ///
-/// All vectors are scaled to norm 1 (but for zeros), turned to their principal components and clustered together;
-/// `P` and `Q` are the shares of the clusters. With `R = w P + (1 − w) Q` it is the area under the
+/// All vectors are scaled to norm 1 (but for zeros), turned to their principal components and
+/// clustered together; `P` and `Q` are the shares of the clusters. With `R = w P + (1 − w) Q` it is the area under the
 /// curve of `(e^(−c KL(Q|R)), e^(−c KL(P|R)))` over the mixtures `w`, with its ends `(1, 0)` and
 /// `(0, 1)`.
 ///

@@ -22,7 +22,7 @@ fn letters_of_equal_frequency_have_the_entropy_of_their_number() {
 
 #[test]
 fn bits_of_an_ngram_are_told_by_character() {
-    // Three letters and the unknown one: (2 + 2/4) / 5 of `a`, (0 + 2/4) / 5 of `z`.
+    // Two letters and the unknown one: (2 + 2/3) / 5 of `a`, (0 + 2/3) / 5 of `z`.
     let ngram = TextNgram::fit(0, &Texts::from_iter(["aab"])).unwrap();
     let law = |count: f64| (count + 2.0 / 3.0) / 5.0;
     let expected = -(2.0 * law(2.0).log2() + law(0.0).log2()) / 3.0;
@@ -82,7 +82,7 @@ fn texts_that_are_alike_have_a_high_bleu() {
     // Of `abcdX` against `abcdY` 4/5 letters, 3/4 pairs, 2/3 triples, 1/2 quadruples.
     let expected = (0.8f64 * 0.75 * 2.0 / 3.0 * 0.5).powf(0.25);
     assert!((values(&bleu, &["abcdX", "abcdY"])[0] - expected).abs() < 1e-12);
-    // A text that is shorter loses: `aaaa` is all there, at e^(1 − 5/4); of `aaaaa` each n-gram once less.
+    // `aaaa` is all in `aaaaa`, but shorter: e^(1 − 5/4). Of `aaaaa` it has each n-gram once less.
     let long = (4.0f64 / 5.0 * 3.0 / 4.0 * 2.0 / 3.0 * 1.0 / 2.0).powf(0.25);
     let expected = ((-0.25f64).exp() + long) / 2.0;
     assert!((values(&bleu, &["aaaa", "aaaaa"])[0] - expected).abs() < 1e-12);
