@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor};
 use crate::block::Block;
 use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::RotaryTables;
-use crate::embedding::Vocabulary;
+use crate::embedding::{Logits, Vocabulary};
 use crate::network::Design;
 use crate::prior::PriorTerms;
 use crate::roles::Roles;
@@ -38,7 +38,7 @@ impl Bidirectional {
     }
 
     /// Logits of the sites asked for, without a prior.
-    pub(crate) fn plain(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
+    pub(crate) fn plain(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Logits {
         let len = tokens.dims()[1];
         assert!(len <= self.rotary.len(), "sequence longer than the network");
         let condition = self.condition.forward(conditions);

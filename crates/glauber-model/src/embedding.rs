@@ -11,6 +11,12 @@ use crate::prior::{PriorTerms, Told};
 use crate::roles::{Role, Roles};
 use crate::{Conditions, ModelConfig, Sites};
 
+/// What a read-out gives: logits `[batch, site, token]`, and weights of the prior's terms `[batch, site, term]`, if there is one.
+pub(crate) struct Logits {
+    pub logits: Tensor<3>,
+    pub weights: Option<Tensor<3>>,
+}
+
 /// The embedding table, and the read-out from states to logits: with weights of its own, or the table's when tied.
 #[derive(Module, Debug)]
 pub(crate) struct Vocabulary {
@@ -34,7 +40,7 @@ impl Vocabulary {
             modulation: linear(config.condition_width, 2 * config.width, true, device),
             head: (!config.tied).then(|| linear(config.width, vocab, true, device)),
             tied_bias: config.tied.then(zeros),
-            prior: PriorTerms::new(config.prior.as_ref(), device),
+            prior: PriorTerms::new(config.prior.as_ref(), config.width, device),
             vocab,
         }
     }
@@ -62,27 +68,29 @@ impl Vocabulary {
         modulations(&self.modulation, condition)
     }
 
-    /// States `[batch, site, width]` to logits `[batch, site, token]`.
-    pub fn logits(&self, states: Tensor<3>, [shift, scale]: [Tensor<2>; 2]) -> Tensor<3> {
+    /// States `[batch, site, width]`, read out.
+    pub fn logits(&self, states: Tensor<3>, [shift, scale]: [Tensor<2>; 2]) -> Logits {
         let dtype = states.dtype();
         let states = modulated_norm(states, shift, scale);
-        match &self.head {
+        let weights = self.prior.as_ref().map(|prior| prior.weigh(states.clone()).cast(dtype));
+        let logits = match &self.head {
             Some(head) => apply(head, states).cast(dtype),
             None => self.tied(states),
-        }
+        };
+        Logits { logits, weights }
     }
 
     /// Logits with the prior of the sites, if there is one, added.
     pub fn with_prior(
         &self,
-        logits: Tensor<3>,
+        logits: Logits,
         tokens: &Tensor<2, Int>,
         conditions: &Conditions,
         sites: Sites<'_>,
     ) -> Tensor<3> {
         match &self.prior {
             Some(prior) => prior.add(logits, &Told::of(tokens, conditions), sites),
-            None => logits,
+            None => logits.logits,
         }
     }
 

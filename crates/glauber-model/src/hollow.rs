@@ -14,7 +14,7 @@ use crate::attention::{apply, linear};
 use crate::block::{Block, Merging, MergingBlock, Modulation};
 use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::{RotaryTables, StreamBiases};
-use crate::embedding::Vocabulary;
+use crate::embedding::{Logits, Vocabulary};
 use crate::network::Design;
 use crate::prior::{PriorTerms, Told};
 use crate::roles::{Role, Roles};
@@ -127,10 +127,10 @@ impl Hollow {
     }
 
     /// Logits with what the prior says of rows added.
-    pub(crate) fn add_prior(&self, logits: Tensor<3>, told: Option<&Told>, sites: Sites<'_>) -> Tensor<3> {
+    pub(crate) fn add_prior(&self, logits: Logits, told: Option<&Told>, sites: Sites<'_>) -> Tensor<3> {
         match (&self.vocabulary.prior, told) {
             (Some(prior), Some(told)) => prior.add(logits, told, sites),
-            _ => logits,
+            _ => logits.logits,
         }
     }
 
@@ -142,7 +142,7 @@ impl Hollow {
         modulations: &Modulations,
         merging: &Merging,
         keys: impl Fn(usize, &MergingBlock) -> [Tensor<3>; 2],
-    ) -> Tensor<3> {
+    ) -> Logits {
         let dtype = states[0].dtype();
         let queries = apply(&self.join, Tensor::cat(states.into(), 2)).cast(dtype);
         let queries = level_query.into_iter().fold(queries, |queries, level| queries + level);

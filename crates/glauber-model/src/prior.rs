@@ -2,13 +2,15 @@
 
 use std::sync::{Arc, OnceLock};
 
-use burn::module::{Module, Param};
-use burn::nn::Initializer;
+use burn::module::Module;
+use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use glauber_chain::SitePrior;
 use glauber_tokens::{Site, Token};
 use serde::{Deserialize, Serialize};
 
+use crate::attention::{apply, linear};
+use crate::embedding::Logits;
 use crate::roles::{Role, Roles};
 use crate::{Conditions, Sites};
 
@@ -20,11 +22,11 @@ pub struct PriorConfig {
     pub order: usize,
 }
 
-/// Terms of a prior: their weights, which begin at 1 and are learnt, and what says them.
+/// Terms of a prior: what weighs them at each site, and what says them.
 #[derive(Module, Debug)]
 pub(crate) struct PriorTerms {
-    /// `[term]`.
-    weights: Param<Tensor<1>>,
+    /// What is added to the weight 1 of each term; it starts at zero.
+    weights: Linear,
     /// The same in all clones of a network: its average, its replicas.
     #[module(skip)]
     source: Arc<OnceLock<Arc<dyn SitePrior>>>,
@@ -54,12 +56,8 @@ impl Told {
 
 impl PriorTerms {
     /// None where the configuration has none.
-    pub fn new(config: Option<&PriorConfig>, device: &Device) -> Option<Self> {
-        config.map(|_| Self {
-            weights: Initializer::Ones.init([NGRAM_TERMS], device),
-            source: Arc::default(),
-            after: false,
-        })
+    pub fn new(config: Option<&PriorConfig>, width: usize, device: &Device) -> Option<Self> {
+        config.map(|_| Self { weights: linear(width, NGRAM_TERMS, true, device), source: Arc::default(), after: false })
     }
 
     pub fn of_sites_after(self) -> Self {
@@ -72,11 +70,16 @@ impl PriorTerms {
     }
 
     pub fn roles(&self, roles: &mut Roles) {
-        roles.add(&self.weights, Role::Bias);
+        roles.linear(&self.weights, Role::ReadOut);
+    }
+
+    /// Weights of the terms, of states as they are read out, `[row, asked site, term]`.
+    pub fn weigh(&self, states: Tensor<3>) -> Tensor<3> {
+        apply(&self.weights, states).add_scalar(1.0)
     }
 
     /// Adds the weighed terms to logits `[row, asked site, token]`.
-    pub fn add(&self, logits: Tensor<3>, told: &Told, sites: Sites<'_>) -> Tensor<3> {
+    pub fn add(&self, Logits { logits, weights }: Logits, told: &Told, sites: Sites<'_>) -> Tensor<3> {
         let source = self.source.get().expect("a network with a prior is given it before it is asked");
         let [rows, asked, vocab] = logits.dims();
         let (each, size) = (asked * vocab, rows * asked * vocab);
@@ -99,10 +102,12 @@ impl PriorTerms {
                 terms[term * size + row * each..][..each].copy_from_slice(values);
             }
         }
-        let terms = Tensor::<2>::from_data(TensorData::new(terms, [NGRAM_TERMS, size]), &logits.device());
-        let weights = self.weights.val().unsqueeze_dim::<2>(0);
-        let dtype = logits.dtype();
-        logits + weights.matmul(terms).reshape([rows, asked, vocab]).cast(dtype)
+        let weights = weights.expect("a read-out with a prior weighs it");
+        let (device, dtype) = (logits.device(), logits.dtype());
+        terms.chunks_exact(size).enumerate().fold(logits, |logits, (term, values)| {
+            let values = Tensor::<3>::from_data(TensorData::new(values.to_vec(), [rows, asked, vocab]), &device);
+            logits + values.cast(dtype) * weights.clone().narrow(2, term, 1)
+        })
     }
 }
 

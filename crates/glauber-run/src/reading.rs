@@ -23,7 +23,7 @@ const DECODED: usize = 1 << 16;
 ///
 /// # Errors
 /// When the run is not on text, or its corpus cannot be read or has changed.
-pub fn corpus(trained: &Trained, cache: &Path, say: &mut Say<'_>) -> Result<[Texts; 2]> {
+pub fn corpus(trained: &Trained, cache: &Path, say: Say<'_>) -> Result<[Texts; 2]> {
     let config = &trained.config;
     let text = config.data.get::<TextData>().context("judged are texts: this run is on something else")?;
     let (device, begun) = (&trained.device, Some(trained.folder()));
