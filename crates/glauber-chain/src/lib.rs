@@ -82,7 +82,7 @@ pub use kernel::{Refusal, ReverseKernel, Steps, Touch};
 pub use law_table::LawTable;
 pub use lazy::{Lazy, predicted_changes};
 pub use multi_spin::MultiSpin;
-pub use prior::SitePrior;
+pub use prior::{Seen, SitePrior};
 pub use repair::repair;
 pub use reverse::ReverseSampler;
 pub use rng::{ChainRng, ChainRngState};

@@ -16,11 +16,20 @@ pub trait SitePrior: Debug + Send + Sync {
     /// Writes the terms for some sites of a sequence, in nats: `out` of shape `[term, asked site,
     /// token]`.
     ///
-    /// `tokens` and their signal `levels` have shape `[site]`; a level of 1 means that the token is
-    /// known. A sequence that the rule was made of belongs to a `part` of the data: the rule then
-    /// speaks as if it had not seen that part.
+    /// Of a site, `left` is seen at the sites before and `right` at those after: mostly they are the
+    /// same sequence. A sequence that the rule was made of belongs to a `part` of the data: the rule
+    /// then speaks as if it had not seen that part.
     ///
     /// # Panics
     /// When there is no such site, or a token lies outside the vocabulary.
-    fn write(&self, part: Option<usize>, tokens: &[Token], levels: &[f32], sites: &[Site], out: &mut [f32]);
+    fn write(&self, part: Option<usize>, left: Seen<'_>, right: Seen<'_>, sites: &[Site], out: &mut [f32]);
+}
+
+/// A noisy sequence.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// Shape `[site]`.
+    pub tokens: &'a [Token],
+    /// The signal level of each, shape `[site]`; 1 means that the token is known.
+    pub levels: &'a [f32],
 }

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use glauber_judge::{Report, Score, TextJudges, TextSettings, Texts};
 use glauber_program::device::device;
-use glauber_program::progress::{bar, say};
+use glauber_program::progress::bar;
 use glauber_program::screen::{self, remark};
 use glauber_run::evaluation::{EvaluationSettings, evaluate};
 use glauber_run::reading::{AutoregressiveJudge, corpus, texts};
@@ -23,12 +23,14 @@ pub fn judge(flags: &JudgeFlags) -> anyhow::Result<()> {
     check_count("--count", flags.count)?;
     let device = device(&flags.draw.device)?;
     let trained = flags.run.as_deref().map(|run| Trained::load(run, &device)).transpose()?;
+    let judge = |run: &PathBuf| AutoregressiveJudge::new(Trained::load(run, &device)?).context("`--judge`");
+    let autoregressive = flags.judge.as_ref().map(judge).transpose()?;
     let mut samples: Vec<(String, Texts)> = Vec::new();
     for path in &flags.texts {
         samples.push((path.display().to_string(), read(path)?));
     }
     let [training, held_out] = match &trained {
-        Some(trained) => corpus(trained, &flags.cache, &mut |line| say(line))?,
+        Some(trained) => corpus(trained, &flags.cache, &mut |_| ())?,
         None => [joined(&flags.data)?, joined(&flags.held_out)?],
     };
     let mut len = flags.length.unwrap_or(TextSettings::default().len);
@@ -47,10 +49,10 @@ pub fn judge(flags: &JudgeFlags) -> anyhow::Result<()> {
     ensure!(!samples.is_empty(), "nothing to judge: give `--run DIR` or `--texts FILE`");
     let settings = TextSettings { windows: flags.count, len, seed: flags.draw.seed, ..TextSettings::default() };
     let mut judges = TextJudges::fit(&training, &held_out, &settings)?;
-    if let Some(run) = &flags.judge {
-        judges = judges.with(AutoregressiveJudge::new(Trained::load(run, &device)?).context("`--judge`")?);
+    if let Some(judge) = autoregressive {
+        judges = judges.with(judge);
     }
-    say(&format!("judging {} texts of {len} characters", flags.count));
+    remark(&format!("judging {} texts of {len} characters", flags.count));
     let mut report = judges.report(&samples)?;
     if let (Some(bound), Some(row)) = (bound, report.rows.last_mut()) {
         row.scores.insert(0, bound);
@@ -106,8 +108,8 @@ fn read(path: &Path) -> anyhow::Result<Texts> {
     }
 }
 
-fn joined(paths: &[std::path::PathBuf]) -> anyhow::Result<Texts> {
-    let read = |path: &std::path::PathBuf| fs::read_to_string(path).with_context(|| path.display().to_string());
+fn joined(paths: &[PathBuf]) -> anyhow::Result<Texts> {
+    let read = |path: &PathBuf| fs::read_to_string(path).with_context(|| path.display().to_string());
     Ok(paths.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?.into_iter().collect())
 }
 

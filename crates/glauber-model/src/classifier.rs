@@ -85,6 +85,11 @@ pub trait SiteClassifier: Send + Sync {
         Asked::All
     }
 
+    /// Whether it can be shown [another sequence](Conditions::right) to the right of each site than to the left.
+    fn has_two_views(&self) -> bool {
+        false
+    }
+
     /// Whether states that are [kept](Self::states) stop to hold when the time of the rows changes.
     fn follows_time(&self) -> bool {
         true

@@ -22,6 +22,18 @@ pub struct Conditions {
     /// The part of the data that each row belongs to, shape `[batch]`, where its prior was made of the row as well
     /// ([`SitePrior::write`](glauber_chain::SitePrior::write)); `None` for rows that it has not seen.
     pub parts: Option<Vec<Option<usize>>>,
+    /// What stands right of a site, where that is another sequence than left of it: a hollow network sees the tokens that it is asked
+    /// about to the left, and these to the right.
+    pub right: Option<RightView>,
+}
+
+/// What stands right of each site.
+#[derive(Debug, Clone)]
+pub struct RightView {
+    /// Shape `[batch, site]`.
+    pub tokens: Tensor<2, Int>,
+    /// Their signal levels, shape `[batch, site]`; that of a site also tells of the site itself.
+    pub levels: Tensor<2>,
 }
 
 impl Conditions {
@@ -38,6 +50,7 @@ impl Conditions {
             time: time.reshape([batch * copies]),
             levels: levels.reshape([batch * copies, len]),
             classes: self.classes.clone().map(class),
+            right: None,
             parts: self.parts.as_ref().map(|parts| parts.iter().flat_map(|&part| vec![part; copies]).collect()),
         }
     }

@@ -51,13 +51,13 @@ pub(crate) struct Modulations {
 }
 
 impl Hollow {
-    /// Both streams' states of embedded tokens, each `[batch, site, width]`.
-    fn streams(&self, embedded: Tensor<3>, modulations: &Modulations) -> [Tensor<3>; 2] {
-        let len = embedded.dims()[1];
+    /// Both streams' states of the embedded tokens that each sees, all `[batch, site, width]`.
+    fn streams(&self, embedded: [Tensor<3>; 2], modulations: &Modulations) -> [Tensor<3>; 2] {
+        let len = embedded[0].dims()[1];
         let rotary = self.rotary.first(len);
         [0, 1].map(|direction| {
             let bias = self.bias_of(direction, 0..len, len);
-            let seen = self.seen(direction, &embedded, 0..len);
+            let seen = self.seen(direction, &embedded[direction], 0..len);
             let blocks = self.blocks_of(direction).iter().zip(&modulations.streams[direction]);
             blocks.fold(seen, |x, (block, modulation)| block.forward(x, modulation, &rotary, Some(bias.clone())))
         })
@@ -206,6 +206,10 @@ impl SiteClassifier for Hollow {
         Sizes { vocab: self.vocabulary.size(), longest: self.rotary.len(), classes: self.condition.classes() }
     }
 
+    fn has_two_views(&self) -> bool {
+        true
+    }
+
     fn follows_time(&self) -> bool {
         self.condition.is_timed()
     }
@@ -219,6 +223,13 @@ impl SiteClassifier for Hollow {
         assert!(len <= self.rotary.len(), "sequence longer than the network");
         let modulations = self.modulations(conditions);
         let (embedded, level_queries) = self.embed(tokens.clone(), conditions.levels.clone());
+        let (embedded, level_queries) = match &conditions.right {
+            None => ([embedded.clone(), embedded], level_queries),
+            Some(right) => {
+                let (right, level_queries) = self.embed(right.tokens.clone(), right.levels.clone());
+                ([embedded, right], level_queries)
+            }
+        };
         let streams = self.streams(embedded, &modulations);
         let every: Vec<usize>;
         let (asked, rows) = match sites {

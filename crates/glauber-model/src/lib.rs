@@ -17,7 +17,7 @@
 //! let tokens: Tensor<2, Int> = Tensor::zeros([2, length], &device); // 2 rows of token 0
 //! // Halfway down the chain, where a tenth of the signal is left at every site.
 //! let (time, levels) = (Tensor::full([2], 0.5, &device), Tensor::full([2, length], 0.1, &device));
-//! let logits = network.logits(tokens, &Conditions { time, levels, classes: None, parts: None }, Sites::All);
+//! let logits = network.logits(tokens, &Conditions { time, levels, classes: None, parts: None, right: None }, Sites::All);
 //! assert_eq!(logits.dims(), [2, length, vocab]);
 //! # Ok::<(), glauber_model::ModelError>(())
 //! ```
@@ -45,7 +45,7 @@ mod roles;
 mod rounded;
 
 pub use classifier::{Asked, SiteClassifier, Sites, Sizes, States};
-pub use conditions::Conditions;
+pub use conditions::{Conditions, RightView};
 pub use config::{Conditioning, ModelConfig, Positions, Preset};
 pub use error::ModelError;
 pub use incremental::Incremental;

@@ -158,6 +158,10 @@ impl SiteClassifier for Network {
         self.design().answers()
     }
 
+    fn has_two_views(&self) -> bool {
+        self.design().has_two_views()
+    }
+
     fn follows_time(&self) -> bool {
         self.design().follows_time()
     }

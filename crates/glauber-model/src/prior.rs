@@ -5,14 +5,14 @@ use std::sync::{Arc, OnceLock};
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use glauber_chain::SitePrior;
+use glauber_chain::{Seen, SitePrior};
 use glauber_tokens::{Site, Token};
 use serde::{Deserialize, Serialize};
 
 use crate::attention::{apply, linear};
 use crate::embedding::Logits;
 use crate::roles::{Role, Roles};
-use crate::{Conditions, Sites};
+use crate::{Conditions, RightView, Sites};
 
 /// The prior under a network, as a configuration states it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,14 +40,19 @@ pub(crate) struct Told {
     pub tokens: Vec<Token>,
     pub levels: Vec<f32>,
     parts: Option<Vec<Option<usize>>>,
+    /// Tokens and levels to the right of a site, where they are others.
+    right: Option<(Vec<Token>, Vec<f32>)>,
     len: usize,
 }
 
 impl Told {
     pub fn of(tokens: &Tensor<2, Int>, conditions: &Conditions) -> Self {
+        let host = |tokens: &Tensor<2, Int>| tokens.to_data().iter::<i64>().map(|token| token as Token).collect();
+        let right = |right: &RightView| (host(&right.tokens), right.levels.to_data().iter::<f32>().collect());
         Self {
-            tokens: tokens.to_data().iter::<i64>().map(|token| token as Token).collect(),
+            tokens: host(tokens),
             levels: conditions.levels.to_data().iter::<f32>().collect(),
+            right: conditions.right.as_ref().map(right),
             parts: conditions.parts.clone(),
             len: tokens.dims()[1],
         }
@@ -94,7 +99,12 @@ impl PriorTerms {
                 Sites::Each(each) => &each[row..=row],
             };
             let part = told.parts.as_ref().and_then(|parts| parts[row]);
-            source.write(part, &told.tokens[here.clone()], &told.levels[here], sites, &mut row_terms);
+            let left = Seen { tokens: &told.tokens[here.clone()], levels: &told.levels[here.clone()] };
+            let right = told
+                .right
+                .as_ref()
+                .map_or(left, |(tokens, levels)| Seen { tokens: &tokens[here.clone()], levels: &levels[here.clone()] });
+            source.write(part, left, right, sites, &mut row_terms);
             for (term, values) in row_terms.chunks_exact(each).enumerate() {
                 if self.after && term == BEFORE {
                     continue;

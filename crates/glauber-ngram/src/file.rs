@@ -7,6 +7,9 @@ use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use crate::Ngram;
 use crate::counts::{ARRAYS, Counts};
 
+/// The entry of the metadata that lists orders and vocabularies.
+const SIZES: &str = "ngrams";
+
 /// Why bytes are no n-grams.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -27,11 +30,11 @@ pub enum FileError {
 /// # Errors
 /// When there is too much of it for one file.
 pub fn to_bytes(ngrams: &[&Ngram]) -> Result<Vec<u8>, FileError> {
-    let mut metadata = HashMap::from([("ngrams".to_owned(), ngrams.len().to_string())]);
+    // One entry: several would be written in another order every time.
+    let sizes: Vec<String> = ngrams.iter().map(|ngram| format!("{} {}", ngram.order, ngram.vocab)).collect();
+    let metadata = HashMap::from([(SIZES.to_owned(), sizes.join(","))]);
     let mut bytes = Vec::new();
     for (number, ngram) in ngrams.iter().enumerate() {
-        metadata.insert(format!("{number}.order"), ngram.order().to_string());
-        metadata.insert(format!("{number}.vocab"), ngram.vocab.to_string());
         for (name, array) in ARRAYS.iter().zip(ngram.counts.arrays()) {
             let array: Vec<u8> = array.iter().flat_map(|value| value.to_le_bytes()).collect();
             bytes.push((format!("{number}.{name}"), array));
@@ -52,10 +55,8 @@ pub fn to_bytes(ngrams: &[&Ngram]) -> Result<Vec<u8>, FileError> {
 pub fn from_bytes(bytes: &[u8]) -> Result<Vec<Ngram>, FileError> {
     let (_, header) = SafeTensors::read_metadata(bytes)?;
     let tensors = SafeTensors::deserialize(bytes)?;
-    let number = |name: &str| -> Result<usize, FileError> {
-        let text = header.metadata().as_ref().and_then(|metadata| metadata.get(name));
-        text.and_then(|text| text.parse().ok()).ok_or_else(|| FileError::Content { name: name.into() })
-    };
+    let sizes = header.metadata().as_ref().and_then(|metadata| metadata.get(SIZES));
+    let sizes = sizes.ok_or_else(|| FileError::Content { name: SIZES.into() })?;
     let array = |name: &str| -> Result<Vec<u32>, FileError> {
         let wrong = || FileError::Content { name: name.into() };
         let tensor = tensors.tensor(name).map_err(|_| wrong())?;
@@ -65,8 +66,9 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<Ngram>, FileError> {
             false => Err(wrong()),
         }
     };
-    let read = |at: usize| -> Result<Ngram, FileError> {
-        let (order, vocab) = (number(&format!("{at}.order"))?, number(&format!("{at}.vocab"))?);
+    let read = |(at, size): (usize, &str)| -> Result<Ngram, FileError> {
+        let numbers = size.split_once(' ').and_then(|(order, vocab)| Some((order.parse().ok()?, vocab.parse().ok()?)));
+        let (order, vocab): (usize, usize) = numbers.ok_or_else(|| FileError::Content { name: SIZES.into() })?;
         let mut arrays = Vec::with_capacity(ARRAYS.len());
         for name in ARRAYS {
             arrays.push(array(&format!("{at}.{name}"))?);
@@ -75,9 +77,5 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Vec<Ngram>, FileError> {
         let counts = counts.map_err(|name| FileError::Content { name: format!("{at}.{name}") })?;
         Ok(Ngram { vocab, order, counts })
     };
-    let count = number("ngrams")?;
-    if count > tensors.len() {
-        return Err(FileError::Content { name: "ngrams".into() });
-    }
-    (0..count).map(read).collect()
+    sizes.split(',').enumerate().map(read).collect()
 }

@@ -1,6 +1,6 @@
 //! What n-grams of both directions say of a site among noisy ones.
 
-use glauber_chain::{ChainError, SitePrior};
+use glauber_chain::{ChainError, Seen, SitePrior};
 use glauber_schedule::NoiseLaw;
 use glauber_tokens::{Site, Token};
 
@@ -73,13 +73,14 @@ impl SitePrior for NgramPrior {
         3
     }
 
-    fn write(&self, part: Option<usize>, tokens: &[Token], levels: &[f32], sites: &[Site], out: &mut [f32]) {
+    fn write(&self, part: Option<usize>, left: Seen<'_>, right: Seen<'_>, sites: &[Site], out: &mut [f32]) {
+        let len = left.tokens.len();
         let vocab = self.noise.len();
-        let [left, right] = self.ngrams(part);
+        let [forward, backward] = self.ngrams(part);
         let mut law = vec![0.0; vocab];
-        Filter::new(left, 1).predict(&mut law);
+        Filter::new(forward, 1).predict(&mut law);
         let alone: Vec<f64> = law.iter().map(|p| p.ln()).collect();
-        let mut at = vec![None; tokens.len()];
+        let mut at = vec![None; len];
         sites.iter().enumerate().for_each(|(place, &site)| at[site] = Some(place));
         let [first, last] = match (sites.iter().min(), sites.iter().max()) {
             (Some(&first), Some(&last)) => [first, last],
@@ -90,18 +91,18 @@ impl SitePrior for NgramPrior {
             out.iter_mut().enumerate().for_each(|(b, out)| *out = value(b) as f32);
         };
         (0..sites.len()).for_each(|place| term(0, place, &|b| alone[b]));
-        let mut follow = |number: usize, ngram: &Ngram, order: &mut dyn Iterator<Item = Site>| {
+        let mut follow = |number: usize, ngram: &Ngram, seen: Seen<'_>, order: &mut dyn Iterator<Item = Site>| {
             let mut filter = Filter::new(ngram, BEAM);
             for site in order {
                 if let Some(place) = at[site] {
                     filter.predict(&mut law);
                     term(number, place, &|b| law[b].ln() - alone[b]);
                 }
-                let token = tokens[site];
-                filter.read(token, f64::from(levels[site]), self.noise[token as usize]);
+                let token = seen.tokens[site];
+                filter.read(token, f64::from(seen.levels[site]), self.noise[token as usize]);
             }
         };
-        follow(1, left, &mut (0..=last));
-        follow(2, right, &mut (first..tokens.len()).rev());
+        follow(1, forward, left, &mut (0..=last));
+        follow(2, backward, right, &mut (first..len).rev());
     }
 }

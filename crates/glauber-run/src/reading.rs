@@ -89,6 +89,7 @@ impl AutoregressiveJudge {
             levels: Tensor::ones([count, len], device),
             classes: None,
             parts: None,
+            right: None,
         };
         let logits: Vec<f64> = network.logits(tokens, &conditions, Sites::All).into_data().iter::<f64>().collect();
         let vocab = logits.len() / (count * len);

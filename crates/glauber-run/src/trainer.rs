@@ -331,7 +331,8 @@ impl Run {
     /// The same held-out sequences under the same noise at every evaluation.
     fn draw_validation(&mut self, source: &dyn SequenceSource) -> Result<()> {
         let sequences = self.config.train.validation_sequences;
-        let drawing = Drawing::held_out(self.network());
+        let whole_sweeps = self.config.train.whole_sweeps;
+        let drawing = Drawing { whole_sweeps, ..Drawing::held_out(self.network()) };
         let draw = |batch: usize| {
             let rows = EVALUATION_ROWS.min(sequences - batch * EVALUATION_ROWS);
             let mut rng = self.rng(Purpose::Validation, batch as u64);

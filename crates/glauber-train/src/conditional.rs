@@ -69,6 +69,7 @@ impl Inputs {
             levels: Tensor::from_data(TensorData::new(self.levels.clone(), [rows, self.len]), device),
             classes: self.class.map(class),
             parts: None,
+            right: None,
         }
     }
 

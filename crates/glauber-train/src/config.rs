@@ -48,6 +48,10 @@ pub struct TrainConfig {
     /// Share of training sequences in which a random part of the sites is clamped to the data: a network conditioned on signal levels
     /// learns what it means that a site is known.
     pub clamped_share: f64,
+    /// Whether a training sequence has the labels of one whole sweep, each site in the context in which the reverse chain asks for it:
+    /// what the sweep has noised to the left, what it has not reached to the right. Otherwise all sites have labels in the context of
+    /// one step, which the chain asks for at the site of that step alone.
+    pub whole_sweeps: bool,
     /// Share of training sequences whose class is not told, so that the network also learns the law of all classes together.
     pub class_dropout: f64,
     /// Steps between evaluations on held-out sequences.
@@ -96,6 +100,7 @@ impl Default for TrainConfig {
             clip_norm: 1.0,
             average_decay: 0.995,
             clamped_share: 0.0,
+            whole_sweeps: false,
             class_dropout: 0.1,
             validate_every: 100,
             validation_sequences: 64,
@@ -156,6 +161,9 @@ impl TrainConfig {
     /// When network, objective and schedule do not fit each other, or the device lacks the precision.
     pub fn check(&self, network: &dyn SiteClassifier, schedule: &Schedule, device: &Device) -> Result<(), TrainError> {
         fit::check(network, self.objective, schedule)?;
+        if self.whole_sweeps {
+            fit::check_sweeps(network, self.objective, schedule)?;
+        }
         self.precision.check(device)
     }
 }

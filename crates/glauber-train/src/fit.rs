@@ -74,6 +74,33 @@ fn check_order(answers: Asked, schedule: &Schedule) -> Result<(), TrainError> {
     })
 }
 
+/// That the labels of a whole sweep can be asked for at once.
+///
+/// # Errors
+/// [`TrainError::Config`] when the network has one view of both sides or follows the step, the sites of a sweep are not touched in their
+/// order, or time is continuous.
+pub(crate) fn check_sweeps(
+    network: &dyn SiteClassifier,
+    objective: &dyn Objective,
+    schedule: &Schedule,
+) -> Result<(), TrainError> {
+    let in_order = (0..schedule.horizon()).all(|t| schedule.sites(t) == [t % schedule.len()]);
+    let found = match () {
+        () if !network.has_two_views() => "a network that sees one sequence on both sides of a site",
+        () if network.follows_time() => "a network that is told the step",
+        () if !in_order => "an order other than round-robin",
+        () if objective.is_continuous() => "an objective in continuous time",
+        () => return Ok(()),
+    };
+    Err(TrainError::Config {
+        key: "train.whole_sweeps",
+        found: format!("true with {found}"),
+        expected: "false, or the network `hollow` with `model.conditioning` = \"signal-level-only\", the order round-robin and an \
+                   objective of steps"
+            .into(),
+    })
+}
+
 /// That two sizes are the same.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ mod golden;
 mod habits;
 mod image_tokenizer;
 mod images;
+mod judge;
 mod program;
 mod ranks;
 mod resume;

@@ -116,6 +116,7 @@ fn logits(setup: &Setup, trainer: &Run, examples: &Examples) -> anyhow::Result<V
         levels: Tensor::from_data(TensorData::new(single(&examples.levels[..rows * len]), [rows, len]), &device),
         classes: None,
         parts: None,
+        right: None,
     };
     let tokens = Tensor::<2, Int>::from_data(TensorData::new(tokens, [rows, len]), &device);
     let logits = trainer.network().logits(tokens, &conditions, Sites::All);

@@ -150,3 +150,28 @@ fn objectives_are_compared_and_finished_runs_kept() {
     mistake(at, &["experiment", "networks", "--bound-sequences", "0"], &["--bound-sequences"]);
     mistake(at, &["experiment", "objectives", "--data", "absent.txt", "--out", "other"], &["absent.txt"]);
 }
+
+#[test]
+fn choices_for_letters_are_compared_and_finished_trials_kept() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let words = ["it", "is", "a", "truth", "that", "every", "man", "in", "want", "of", "wife", "must", "be", "single"];
+    let text: String = (0..9000).map(|at| format!("{} ", words[(at * at + at / 7) % words.len()])).collect();
+    fs::write(at.join("corpus.txt"), text).expect("a corpus");
+    let plan = "[[trial]]\nname = 'a'\nset = ['schedule.sweeps=2']\nrepair = [0, 1]\n[[trial]]\nname = 'b'\nset = ['schedule.sweeps=1']\n";
+    fs::write(at.join("plan.toml"), plan).expect("a plan");
+    let flags =
+        ["experiment", "letters", "--data", "corpus.txt", "--plan", "plan.toml", "--steps", "3", "--out", "out"];
+    let sizes = ["--windows", "8", "--infills", "4", "--draws", "2", "--set", "train.batch=4"];
+    let all = [&flags[..], &sizes, &SMALL].concat();
+    // The table comes last.
+    let table = |flags: &[&str]| said(&run(at, flags)).split_once("| what |").expect("a table").1.to_owned();
+    let first = table(&all);
+    for part in ["| held-out text |", "| order-5 n-gram |", "| a | 0 | 1 |", "| b | 0 | 0 |"] {
+        assert!(first.contains(part), "no `{part}` in:\n{first}");
+    }
+    assert_eq!(table(&all), first, "what is there is not trained again");
+    let only = table(&[&all[..], &["--only", "b"]].concat());
+    assert!(!only.contains("| a | 0"), "{only}");
+    mistake(at, &[&all[..], &["--only", "c"]].concat(), &["--only c", "a, b"]);
+}

@@ -44,6 +44,7 @@ impl Rows {
             levels: Tensor::from_data(TensorData::new(self.levels.clone(), shape), device),
             classes: Some(Tensor::from_data([1, 2], device)),
             parts: None,
+            right: None,
         };
         (Tensor::from_data(TensorData::new(self.tokens.clone(), shape), device), conditions)
     }

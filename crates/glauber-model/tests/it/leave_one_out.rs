@@ -48,6 +48,7 @@ fn logits(network: &Network, rows: &[Vec<i32>], time: f32, sites: Sites<'_>) -> 
         levels: Tensor::from_data(TensorData::new(levels, [batch, len]), &device()),
         classes: Some(Tensor::from_data(TensorData::new(vec![1; batch], [batch]), &device())),
         parts: None,
+        right: None,
     };
     let data = network.logits(tokens, &conditions, sites).into_data();
     let values: Vec<f32> = data.iter::<f32>().collect();
@@ -120,6 +121,22 @@ fn every_design_is_blind_where_it_says_so() {
         let of_token = |token| logits(&network, &[vec![1, 2, 3, 4, token, 6, 7, 8, 9]], 0.5, Sites::Each(&[4]));
         // A network that answers at masked sites alone sees what it is not asked to hide.
         assert_eq!(of_token(5) == of_token(0), network.answers() != Asked::Masked, "{kind:?}");
+    }
+}
+
+#[test]
+fn an_autoregressive_network_sees_the_sites_after_alone() {
+    let network = awake(&small(NetworkKind::Autoregressive), 3);
+    let row = vec![1, 2, 3, 4, 5, 6, 7, 8, 9];
+    let before = logits(&network, std::slice::from_ref(&row), 0.5, Sites::All);
+    for changed in 0..LEN {
+        let mut other = row.clone();
+        other[changed] = 0;
+        // Neither does it see the time.
+        let after = logits(&network, &[other], 0.2, Sites::All);
+        for site in 0..LEN {
+            assert_eq!(before[site] == after[site], changed <= site, "logits of {site}, token of {changed} changed");
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! N-grams that read noisy tokens, against the enumerated law.
 
-use glauber_chain::{ChainRng, SequenceLaw, SitePrior};
+use glauber_chain::{ChainRng, Seen, SequenceLaw, SitePrior};
 use glauber_ngram::{Filter, Ngram, NgramPrior};
 use glauber_schedule::NoiseLaw;
 use glauber_tokens::Token;
@@ -58,7 +58,8 @@ fn a_filter_that_keeps_every_context_is_exact() {
 fn terms(prior: &NgramPrior, part: Option<usize>, tokens: &[Token], levels: &[f32]) -> Vec<f32> {
     let sites: Vec<usize> = (0..tokens.len()).collect();
     let mut out = vec![f32::NAN; 3 * tokens.len() * VOCAB];
-    prior.write(part, tokens, levels, &sites, &mut out);
+    let seen = Seen { tokens, levels };
+    prior.write(part, seen, seen, &sites, &mut out);
     assert!(out.iter().all(|value| value.is_finite()));
     out
 }
@@ -104,7 +105,8 @@ fn a_sites_own_token_does_not_matter_to_its_prior() {
     }
     // Some sites alone: the same numbers.
     let mut two = vec![0.0; 3 * 2 * VOCAB];
-    prior.write(None, &tokens, &levels, &[3, 1], &mut two);
+    let seen = Seen { tokens: &tokens, levels: &levels };
+    prior.write(None, seen, seen, &[3, 1], &mut two);
     assert_eq!(two[..VOCAB], all[3 * VOCAB..4 * VOCAB]);
     assert_eq!(two[3 * VOCAB..4 * VOCAB], all[(tokens.len() + 1) * VOCAB..][..VOCAB]);
 }

@@ -223,6 +223,7 @@ impl<'a> DeviceSampler<'a> {
             },
             classes: self.class.map(|class| Tensor::full([rows], class as i32, self.device)),
             parts: None,
+            right: None,
         }
     }
 }

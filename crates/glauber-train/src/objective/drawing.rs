@@ -16,6 +16,8 @@ pub struct Drawing {
     pub continuous: bool,
     /// Share of rows in which a random part of the sites is clamped to the data.
     pub clamped_share: f64,
+    /// Whether a row has the labels of a whole sweep, each site in its own context.
+    pub whole_sweeps: bool,
     /// Classes of the network; a row whose class is not told has this number in its place.
     pub classes: usize,
     /// Share of rows whose class is not told.
@@ -26,7 +28,14 @@ impl Drawing {
     /// Examples of the chain as it is, for held-out losses: nothing clamped, every class told.
     pub fn held_out(network: &dyn SiteClassifier) -> Self {
         let classes = network.sizes().classes;
-        Self { asked: network.answers(), continuous: false, clamped_share: 0.0, classes, class_dropout: 0.0 }
+        Self {
+            asked: network.answers(),
+            continuous: false,
+            clamped_share: 0.0,
+            whole_sweeps: false,
+            classes,
+            class_dropout: 0.0,
+        }
     }
 
     /// What a configuration trains a network on.
@@ -34,6 +43,7 @@ impl Drawing {
         Self {
             continuous: train.objective.is_continuous(),
             clamped_share: train.clamped_share,
+            whole_sweeps: train.whole_sweeps,
             class_dropout: train.class_dropout,
             ..Self::held_out(network)
         }
@@ -53,6 +63,27 @@ impl Drawing {
         }
         levels.fill(schedule.level(u));
         (step, u)
+    }
+
+    /// The sweep of a row at the fraction `u` of the horizon: its first step. Writes the signal level of every site after the sweep, and
+    /// before it.
+    pub(super) fn sweep(
+        &self,
+        schedule: &Schedule,
+        u: f64,
+        [left, right]: [&mut [f64]; 2],
+        rng: &mut ChainRng,
+    ) -> Step {
+        let sweep = ((u * schedule.sweeps() as f64) as usize).min(schedule.sweeps() - 1);
+        let start = schedule.order().sweep_start(sweep);
+        schedule.signal_levels(start, right);
+        schedule.signal_levels(start + schedule.len(), left);
+        let mut clamps = vec![0.0; left.len()];
+        self.clamp(&mut clamps, rng);
+        for (site, _) in clamps.iter().enumerate().filter(|(_, clamp)| **clamp == 1.0) {
+            (left[site], right[site]) = (1.0, 1.0);
+        }
+        start
     }
 
     /// The class that the network is told of a row.

@@ -126,7 +126,6 @@ pub fn excess_over_bayes(
             });
         }
     }
-    let sites: Vec<Site> = (0..schedule.len()).collect();
     let law = schedule.law().probabilities();
     // Of each row: the excess of the own loss, of the step cross-entropy, and the labels that they are over.
     let mut sums: Vec<[f64; 3]> = Vec::new();
@@ -134,8 +133,8 @@ pub fn excess_over_bayes(
         let first = sums.len();
         sums.resize(first + examples.rows(), [0.0; 3]);
         let mut posteriors = Vec::with_capacity(examples.rows());
-        for (row, context) in examples.context.chunks_exact(examples.len).enumerate() {
-            posteriors.push(source.denoising_posteriors(schedule, examples.steps[row], context, &sites)?);
+        for row in 0..examples.rows() {
+            posteriors.push(posteriors_of(source, schedule, examples, row)?);
         }
         for_each_label(examples, schedule, logits(network, examples, device), |at, label, logits| {
             let row = at / examples.asked();
@@ -156,6 +155,28 @@ pub fn excess_over_bayes(
         Estimate::independent(&rows)
     };
     Ok(Excess { own: estimate(0), step: estimate(1) })
+}
+
+/// The posteriors of a row's sites, shape `[site, token]`, each in the context in which it is asked for.
+fn posteriors_of(
+    source: &MarkovSource,
+    schedule: &Schedule,
+    examples: &Examples,
+    row: usize,
+) -> Result<Vec<f64>, TrainError> {
+    let here = row * examples.len..(row + 1) * examples.len;
+    let (left, step) = (&examples.context[here.clone()], examples.steps[row]);
+    let Some(right) = &examples.right else {
+        let sites: Vec<Site> = (0..examples.len).collect();
+        return Ok(source.denoising_posteriors(schedule, step, left, &sites)?);
+    };
+    let right = &right.context[here];
+    let posterior = |site: Site| {
+        let context = [&left[..site], &right[site..]].concat();
+        source.denoising_posteriors(schedule, step + site, &context, &[site])
+    };
+    let posteriors = (0..examples.len).map(posterior).collect::<Result<Vec<_>, _>>()?;
+    Ok(posteriors.concat())
 }
 
 #[cfg(test)]

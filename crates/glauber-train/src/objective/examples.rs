@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use glauber_chain::{ChainRng, corrupt_at_levels};
-use glauber_model::{Asked, Conditions, Sites};
+use glauber_model::{Asked, Conditions, RightView, Sites};
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
 
@@ -31,6 +31,9 @@ pub struct Examples {
     pub clean: Vec<Token>,
     /// Noisy sequences `X_t`, shape `[row, site]`: the context of every label.
     pub context: Vec<Token>,
+    /// Where a row has the labels of a whole sweep: what stands right of each site. `context` and `levels` are what stands left of it,
+    /// and `steps` the sweep's first.
+    pub right: Option<Right>,
     /// The site asked for in each row, shape `[row]`; `None` asks for all.
     pub sites: Option<Vec<Site>>,
     /// The token shown at each site asked for, right after a step `t` that touched it: `Z` or `X_t`, shape `[row, asked site]`.
@@ -39,6 +42,15 @@ pub struct Examples {
     pub noise: Vec<bool>,
     /// Whether the label counts, shape `[row, asked site]`; `None` when all do.
     pub counted: Option<Vec<bool>>,
+}
+
+/// What stands right of each site.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Right {
+    /// The signal level of each site, shape `[row, site]`: also that of the label at it.
+    pub levels: Vec<f64>,
+    /// Noisy sequences, shape `[row, site]`: the label's `X_t` too.
+    pub context: Vec<Token>,
 }
 
 impl Examples {
@@ -69,6 +81,7 @@ impl Examples {
             parts: Vec::with_capacity(rows),
             clean: vec![0; rows * len],
             context: vec![0; rows * len],
+            right: drawing.whole_sweeps.then(|| Right { levels: vec![1.0; rows * len], context: vec![0; rows * len] }),
             sites: (drawing.asked == Asked::OneSite).then(|| Vec::with_capacity(rows)),
             shown: Vec::new(),
             noise: Vec::new(),
@@ -105,10 +118,29 @@ impl Examples {
             self.classes.push(drawing.told(class, rng));
         }
         let levels = &mut self.levels[here.clone()];
-        let (step, time) = drawing.place(schedule, u, levels);
-        drawing.clamp(levels, rng);
-        let context = &mut self.context[here];
+        let context = &mut self.context[here.clone()];
+        let (step, time) = match &mut self.right {
+            None => {
+                let placed = drawing.place(schedule, u, levels);
+                drawing.clamp(levels, rng);
+                placed
+            }
+            Some(right) => {
+                let right_levels = &mut right.levels[here.clone()];
+                let step = drawing.sweep(schedule, u, [&mut *levels, &mut *right_levels], rng);
+                corrupt_at_levels(
+                    schedule.law(),
+                    |site| right_levels[site],
+                    clean,
+                    rng,
+                    &mut right.context[here.clone()],
+                );
+                (step, step as f64 / schedule.horizon() as f64)
+            }
+        };
         corrupt_at_levels(schedule.law(), |site| levels[site], clean, rng, context);
+        // What a label's X_t is.
+        let context = self.right.as_ref().map_or(&*context, |right| &right.context[here]);
         self.steps.push(step);
         self.times.push(time);
         let asked = match &mut self.sites {
@@ -175,6 +207,13 @@ impl Examples {
             time: Tensor::from_data(TensorData::new(single(&self.times), [rows]), device),
             levels: Tensor::from_data(TensorData::new(single(&self.levels), [rows, self.len]), device),
             classes: (classes.len() == rows).then(|| Tensor::from_data(TensorData::new(classes, [rows]), device)),
+            right: self.right.as_ref().map(|right| {
+                let tokens: Vec<i32> = right.context.iter().map(|&token| token as i32).collect();
+                RightView {
+                    tokens: Tensor::from_data(TensorData::new(tokens, [rows, self.len]), device),
+                    levels: Tensor::from_data(TensorData::new(single(&right.levels), [rows, self.len]), device),
+                }
+            }),
             parts: self.parts.iter().any(Option::is_some).then(|| self.parts.clone()),
         };
         (Tensor::from_data(TensorData::new(context, [rows, self.len]), device), conditions)
@@ -188,13 +227,18 @@ impl Examples {
         let row = at / self.asked();
         let site = self.site(row, at % self.asked());
         let place = row * self.len + site;
+        // In a sweep in order each site has a step of its own.
+        let (step, levels, noisy) = match &self.right {
+            None => (self.steps[row], &self.levels, &self.context),
+            Some(right) => (self.steps[row] + site, &right.levels, &right.context),
+        };
         Label {
             schedule,
-            step: self.steps[row],
+            step,
             site,
-            level: self.levels[place],
+            level: levels[place],
             clean: self.clean[place],
-            noisy: self.context[place],
+            noisy: noisy[place],
             shown: self.shown[at],
             noise: self.noise[at],
         }

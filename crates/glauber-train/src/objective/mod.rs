@@ -9,7 +9,7 @@ mod registry;
 
 pub use drawing::Drawing;
 pub use evaluation::{Excess, Losses, excess_over_bayes};
-pub use examples::Examples;
+pub use examples::{Examples, Right};
 pub use losses::*;
 pub use output::{Conditional, DenoisingLaw, DeviceLaw, Output, Place, SignalLogits};
 pub use registry::{objective, objectives, register_objective};

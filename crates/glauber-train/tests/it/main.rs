@@ -3,3 +3,4 @@
 mod device_sampler;
 mod leave_one_out;
 mod mismatches;
+mod whole_sweeps;

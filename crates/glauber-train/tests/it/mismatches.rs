@@ -32,7 +32,14 @@ fn uniform(vocab: usize) -> NoiseLaw {
 }
 
 fn drawing() -> Drawing {
-    Drawing { asked: Asked::All, continuous: false, clamped_share: 0.0, classes: 0, class_dropout: 0.0 }
+    Drawing {
+        asked: Asked::All,
+        continuous: false,
+        clamped_share: 0.0,
+        whole_sweeps: false,
+        classes: 0,
+        class_dropout: 0.0,
+    }
 }
 
 /// Both samplers, and the excess over the Bayes loss: why they do not take the three together.
