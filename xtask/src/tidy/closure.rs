@@ -7,11 +7,12 @@ use cargo_metadata::Metadata;
 use super::graph::ways_from;
 
 /// Packages that a member must not link; a trailing `*` stands for any ending.
-const BANS: [(&str, &[&str]); 10] = [
+const BANS: [(&str, &[&str]); 11] = [
     ("glauber-tokens", CORE_BANS),
     ("glauber-files", CORE_BANS),
     ("glauber-schedule", CORE_BANS),
     ("glauber-chain", CORE_BANS),
+    ("glauber-ngram", CORE_BANS),
     ("glauber-judge", CORE_BANS),
     ("glauber-shards", CORE_BANS),
     ("glauber-text", CORE_BANS),
@@ -61,11 +62,12 @@ mod tests {
     use super::super::graph::sketch::{graph, package_mut};
     use super::*;
 
-    const GOOD: [&str; 11] = [
+    const GOOD: [&str; 12] = [
         "glauber-tokens -> serde",
         "glauber-files",
         "glauber-schedule",
         "glauber-chain -> rayon",
+        "glauber-ngram",
         "glauber-judge",
         "glauber-shards",
         "glauber-text",

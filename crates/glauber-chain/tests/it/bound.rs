@@ -12,14 +12,14 @@ fn kernels() -> [Box<dyn ReverseKernel>; 2] {
 }
 
 /// A correlated π; `zeros` is the share of its sequences that are impossible.
-fn table(vocab: usize, len: usize, seed: u64, zeros: f64) -> EnumeratedTable {
+pub fn table(vocab: usize, len: usize, seed: u64, zeros: f64) -> EnumeratedTable {
     let mut rng = ChainRng::new(seed, 0);
     let states = vocab.pow(len as u32);
     let mut weight = || ((rng.uniform() - zeros) / (1.0 - zeros)).max(0.0).powi(3);
     EnumeratedTable::new(vocab, len, (0..states).map(|_| weight()).collect()).unwrap()
 }
 
-fn laws(vocab: usize) -> Vec<NoiseLaw> {
+pub fn laws(vocab: usize) -> Vec<NoiseLaw> {
     let uniform = NoiseLaw::uniform(vocab).unwrap();
     let counts: Vec<u64> = (0..vocab as u64).map(|a| 1 + 3 * a).collect();
     let absorbing = NoiseLaw::absorbing(vocab, 0).unwrap();
@@ -32,7 +32,7 @@ fn schedule(shape: SignalShape, order: SiteOrder, law: NoiseLaw) -> Schedule {
 }
 
 /// The bound from the noise law where that can be, and else with some law of the signal left.
-fn bound<K: ReverseKernel>(schedule: &Schedule, kernel: K) -> LikelihoodBound<'_, K> {
+pub fn bound<K: ReverseKernel>(schedule: &Schedule, kernel: K) -> LikelihoodBound<'_, K> {
     let bound = LikelihoodBound::new(schedule, kernel);
     if schedule.law().probabilities().iter().all(|&q| q > 0.0) {
         return bound;
@@ -64,7 +64,7 @@ fn divergence(law: &[f64], from: &[f64]) -> f64 {
 }
 
 /// `H(π) + KL(law of X_T ‖ start)`.
-fn floor(table: &EnumeratedTable, schedule: &Schedule) -> f64 {
+pub fn floor(table: &EnumeratedTable, schedule: &Schedule) -> f64 {
     let end = table.law_at(schedule, schedule.horizon());
     entropy(table.probabilities()) + divergence(&end, &start(table, schedule))
 }
@@ -94,21 +94,6 @@ fn the_lazy_bound_is_the_entropy_and_the_start_for_any_number_of_sweeps() {
         }
     }
     assert_eq!(compared, 180);
-}
-
-#[test]
-fn the_lazy_bound_has_no_slack_where_sweeps_end_at_listed_levels() {
-    for ends in [&[1.0][..], &[0.85, 1.0], &[0.85, 0.95, 1.0]] {
-        for law in laws(3) {
-            let order = SiteOrder::permutation(3, ends.len(), 5).unwrap();
-            let schedule = Schedule::ending_at(ends, order, law, 1e-3, true).unwrap();
-            let table = table(3, 3, 7, 0.0);
-            let conditional = table.conditional(&schedule).unwrap();
-            let lazy = bound(&schedule, Lazy::default()).exact_mean(&table, &conditional).unwrap();
-            let (found, expected) = (lazy.total(), floor(&table, &schedule));
-            assert!((found - expected).abs() < 1e-10, "{ends:?}: {found} for {expected}");
-        }
-    }
 }
 
 /// `I(X_{t,i}; X_{t+1,i} | X_{t,-i})`: what heat bath pays for forgetting the token of the site that step `t` touches.

@@ -10,6 +10,7 @@ mod guidance;
 mod ising;
 mod kernels;
 mod lazy;
+mod listed_sweeps;
 mod markov;
 mod multi_spin;
 mod redenoise;

@@ -14,7 +14,7 @@ fn text() -> Vec<Token> {
 
 /// `p(next | noisy tokens before)` from the law of every sequence of clean ones.
 fn enumerated(ngram: &Ngram, shown: &[Token], levels: &[f64], noise: &[f64]) -> Vec<f64> {
-    let mut law = vec![0.0; VOCAB];
+    let mut law = [0.0; VOCAB];
     for state in 0..VOCAB.pow(shown.len() as u32 + 1) {
         let clean: Vec<Token> = (0..=shown.len()).map(|at| (state / VOCAB.pow(at as u32) % VOCAB) as Token).collect();
         let seen = clean.iter().zip(shown).zip(levels).map(|((clean, shown), level)| {

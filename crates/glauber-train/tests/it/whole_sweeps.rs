@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use glauber_chain::oracles::MarkovSource;
 use glauber_chain::{ChainRng, RowSites, SiteConditional, TokenRows};
 use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Preset, SiteClassifier};
-use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
+use glauber_schedule::{NoiseLaw, Schedule, SiteOrder};
 use glauber_train::{Denoising, Drawing, Examples, NetworkConditional, Objective, Place, TrainConfig};
 
 use crate::device_sampler::Wake;
