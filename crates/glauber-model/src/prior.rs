@@ -4,7 +4,6 @@ use std::sync::{Arc, OnceLock};
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::activation::{log_sigmoid, log_softmax};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use glauber_chain::{Seen, SitePrior};
 use glauber_tokens::{Site, Token};
@@ -26,7 +25,7 @@ pub struct PriorConfig {
 /// Terms of a prior: what weighs them at each site, and what says them.
 #[derive(Module, Debug)]
 pub(crate) struct PriorTerms {
-    /// What is added to the weight 1 of each term, and the logit of the prior's share; they start at zero.
+    /// What is added to the weight 1 of each term; it starts at zero.
     weights: Linear,
     /// The same in all clones of a network: its average, its replicas.
     #[module(skip)]
@@ -63,11 +62,7 @@ impl Told {
 impl PriorTerms {
     /// None where the configuration has none.
     pub fn new(config: Option<&PriorConfig>, width: usize, device: &Device) -> Option<Self> {
-        config.map(|_| Self {
-            weights: linear(width, NGRAM_TERMS + 1, true, device),
-            source: Arc::default(),
-            after: false,
-        })
+        config.map(|_| Self { weights: linear(width, NGRAM_TERMS, true, device), source: Arc::default(), after: false })
     }
 
     pub fn of_sites_after(self) -> Self {
@@ -83,12 +78,12 @@ impl PriorTerms {
         roles.linear(&self.weights, Role::ReadOut);
     }
 
-    /// What weighs the terms and the prior, of states as they are read out, `[row, asked site, term + 1]`.
+    /// Weights of the terms, of states as they are read out, `[row, asked site, term]`.
     pub fn weigh(&self, states: Tensor<3>) -> Tensor<3> {
-        apply(&self.weights, states)
+        apply(&self.weights, states).add_scalar(1.0)
     }
 
-    /// Mixes the law of logits `[row, asked site, token]` with that of the weighed terms: the logarithm of their mixture.
+    /// Adds the weighed terms to logits `[row, asked site, token]`.
     pub fn add(&self, Logits { logits, weights }: Logits, told: &Told, sites: Sites<'_>) -> Tensor<3> {
         let source = self.source.get().expect("a network with a prior is given it before it is asked");
         let [rows, asked, vocab] = logits.dims();
@@ -119,17 +114,10 @@ impl PriorTerms {
         }
         let weights = weights.expect("a read-out with a prior weighs it");
         let (device, dtype) = (logits.device(), logits.dtype());
-        let zeros = Tensor::<3>::zeros([rows, asked, vocab], &device).cast(dtype);
-        let sum = terms.chunks_exact(size).enumerate().fold(zeros, |sum, (term, values)| {
+        terms.chunks_exact(size).enumerate().fold(logits, |logits, (term, values)| {
             let values = Tensor::<3>::from_data(TensorData::new(values.to_vec(), [rows, asked, vocab]), &device);
-            sum + values.cast(dtype) * weights.clone().narrow(2, term, 1).add_scalar(1.0)
-        });
-        // ln(s p_prior + (1 − s) p_network), the larger of the two taken out.
-        let share = weights.narrow(2, NGRAM_TERMS, 1);
-        let prior = log_softmax(sum, 2) + log_sigmoid(share.clone());
-        let own = log_softmax(logits, 2) + log_sigmoid(share.neg());
-        let most = prior.clone().max_pair(own.clone()).detach();
-        ((prior - most.clone()).exp() + (own - most.clone()).exp()).log() + most
+            logits + values.cast(dtype) * weights.clone().narrow(2, term, 1)
+        })
     }
 }
 
