@@ -8,6 +8,7 @@
 //! | [`tokens`]   | always               | tokens, sites, steps, token batches, the codec trait                       |
 //! | [`schedule`] | `schedule` (default) | noise laws, signal levels, site orders                                     |
 //! | [`chain`]    | `chain` (default)    | the forward chain, heat-bath kernels, the reverse sampler, exact oracles   |
+//! | `ngram`      | `ngram`              | Witten–Bell n-grams, which also read noisy tokens                          |
 //! | `judge`      | `judge`              | how good samples are, by any generator: judges, n-grams                    |
 //! | `text`       | `text`               | tokenizers, corpora, token shards, templates with gaps                     |
 //! | `sudoku`     | `sudoku`             | Sudoku grids, puzzles, the exact solver, their codec                       |
@@ -46,6 +47,8 @@ pub use glauber_image as image;
 pub use glauber_judge as judge;
 #[cfg(feature = "model")]
 pub use glauber_model as model;
+#[cfg(feature = "ngram")]
+pub use glauber_ngram as ngram;
 #[cfg(feature = "pixels")]
 pub use glauber_pixels as pixels;
 #[cfg(feature = "ranks")]
