@@ -96,7 +96,7 @@ fn bounded(flags: &JudgeFlags, trained: &Trained) -> anyhow::Result<Option<Score
     })?;
     bar.finish_and_clear();
     let Some(characters) = &evaluation.evaluated.characters else { return Ok(None) };
-    Ok(Some(Score::of("bound", evaluation.terms.bits_per_unit(characters)?, "bits a character")))
+    Ok(Some(Score::of("bound", evaluation.terms.bits_per_unit(characters)?, "bits/character")))
 }
 
 /// Texts of a file: JSON lines where its name says so, else one a line.

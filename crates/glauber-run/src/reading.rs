@@ -130,7 +130,7 @@ impl AutoregressiveJudge {
 impl TextJudge for AutoregressiveJudge {
     fn judge(&self, texts: &Texts, bootstrap: &Bootstrap) -> Result<Vec<Score>, JudgeError> {
         let rows = self.judged(texts).map_err(|error| JudgeError::Own(Box::new(error)))?;
-        Ok(vec![Score::of("autoregressive", bootstrap.ratio(&rows), "bits a character")])
+        Ok(vec![Score::of("autoregressive", bootstrap.ratio(&rows), "bits/character")])
     }
 
     fn by_gap(&self) -> bool {
