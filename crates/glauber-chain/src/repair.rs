@@ -5,7 +5,7 @@ use glauber_tokens::{Site, Step};
 
 use crate::{
     ChainError, Chains, DrawControls, HeatBath, ReverseSampler, RowSites, Sampler, SiteConditional, StepDiagnostics,
-    TokenRows,
+    TokenRows, Watch,
 };
 
 /// Conditionals at time 0, whatever the step: every other site counts as clean.
@@ -47,7 +47,7 @@ impl SiteConditional for Finished<'_> {
 
 /// Redraws every site of finished chains `sweeps` times from `P(X_{0,i} = · | x_{-i})`, each sweep in a random order of its own from
 /// `seed`, clamped sites excepted. The order is blind to the tokens: chosen by them, heat bath would be biased even with exact
-/// conditionals.
+/// conditionals. The watcher is told of every sweep, and may stop there.
 ///
 /// With exact conditionals and the default controls the data distribution is invariant. With those of a network, whose errors are smallest
 /// near the data, it mends what was written among noise.
@@ -60,6 +60,7 @@ pub fn repair(
     sweeps: usize,
     controls: DrawControls,
     seed: u64,
+    watch: &mut Watch<'_>,
 ) -> Result<StepDiagnostics, ChainError> {
     if sweeps == 0 {
         return Ok(StepDiagnostics::default());
@@ -68,5 +69,6 @@ pub fn repair(
     let order = SiteOrder::permutation(chains.len(), sweeps, seed)?;
     let law = NoiseLaw::uniform(conditional.vocab())?;
     let schedule = Schedule::new(SignalShape::Linear, order, law, glauber_schedule::RESIDUAL_BOUND, false)?;
-    ReverseSampler::new(schedule, HeatBath::new(controls)?).sample(&Finished(conditional), chains)
+    let horizon = schedule.horizon();
+    ReverseSampler::new(schedule, HeatBath::new(controls)?).run(&Finished(conditional), chains, horizon, 0, watch)
 }

@@ -13,7 +13,7 @@ use glauber_run::evaluation::{EvaluationSettings, evaluate};
 use glauber_run::reading::{AutoregressiveJudge, corpus, texts};
 use glauber_run::{Drawer, Sampling, Trained, check_count, summary};
 
-use crate::arguments::JudgeFlags;
+use crate::arguments::{JudgeFlags, blocks};
 
 /// Characters of a line of the table.
 const WIDTH: usize = 160;
@@ -21,6 +21,7 @@ const WIDTH: usize = 160;
 /// Judges and prints a table.
 pub fn judge(flags: &JudgeFlags) -> anyhow::Result<()> {
     check_count("--count", flags.count)?;
+    ensure!(flags.length != Some(0), "`--length` is 0, expected at least 1 character");
     let device = device(&flags.draw.device)?;
     let trained = flags.run.as_deref().map(|run| Trained::load(run, &device)).transpose()?;
     let judge = |run: &PathBuf| AutoregressiveJudge::new(Trained::load(run, &device)?).context("`--judge`");
@@ -46,7 +47,6 @@ pub fn judge(flags: &JudgeFlags) -> anyhow::Result<()> {
         samples.push((trained.path().display().to_string(), drawn));
         bound = bounded(flags, trained)?;
     }
-    ensure!(!samples.is_empty(), "nothing to judge: give `--run DIR` or `--texts FILE`");
     let settings = TextSettings { windows: flags.count, len, seed: flags.draw.seed, ..TextSettings::default() };
     let mut judges = TextJudges::fit(&training, &held_out, &settings)?;
     if let Some(judge) = autoregressive {
@@ -78,16 +78,10 @@ fn bounded(flags: &JudgeFlags, trained: &Trained) -> anyhow::Result<Option<Score
         return Ok(None);
     }
     let settings = EvaluationSettings {
-        data: Vec::new(),
-        column: None,
-        sequences: flags.count,
-        draws: flags.draws,
         seed: flags.draw.seed,
-        kernel: std::sync::Arc::new(glauber_chain::Lazy::default()),
         sweeps: flags.sampler.sweeps,
-        blocks: None,
-        class: None,
-        cache: flags.cache.clone(),
+        blocks: blocks(flags.sampler.block, flags.sampler.apart),
+        ..EvaluationSettings::held_out(flags.count, flags.draws, flags.cache.clone())
     };
     let bar = bar(0);
     let evaluation = evaluate(trained, &settings, &mut |_| (), &mut |done, of| {

@@ -47,8 +47,8 @@ impl Design for Autoregressive {
         Self { blocks: self.blocks.into_iter().map(|block| block.recomputing(on)).collect(), ..self }
     }
 
-    fn prior(&self) -> Option<&PriorTerms> {
-        self.vocabulary.prior.as_ref()
+    fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
     }
 
     fn roles(&self, roles: &mut Roles) {

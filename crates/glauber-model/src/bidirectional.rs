@@ -8,7 +8,6 @@ use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::RotaryTables;
 use crate::embedding::{Logits, Vocabulary};
 use crate::network::Design;
-use crate::prior::PriorTerms;
 use crate::roles::Roles;
 use crate::{Asked, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
 
@@ -51,10 +50,6 @@ impl Bidirectional {
         self.vocabulary.logits(sites.pick(states), self.vocabulary.modulation(condition))
     }
 
-    pub(crate) fn vocabulary(&self) -> &Vocabulary {
-        &self.vocabulary
-    }
-
     /// `[batch, site, width]` to the same, through all blocks.
     fn states(&self, embedded: Tensor<3>, condition: &Tensor<2>) -> Tensor<3> {
         let rotary = self.rotary.first(embedded.dims()[1]);
@@ -72,8 +67,8 @@ impl Design for Bidirectional {
         Self { blocks: self.blocks.into_iter().map(|block| block.recomputing(on)).collect(), ..self }
     }
 
-    fn prior(&self) -> Option<&PriorTerms> {
-        self.vocabulary.prior.as_ref()
+    fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
     }
 
     fn roles(&self, roles: &mut Roles) {

@@ -88,8 +88,18 @@ impl Vocabulary {
         conditions: &Conditions,
         sites: Sites<'_>,
     ) -> Tensor<3> {
-        match &self.prior {
-            Some(prior) => prior.add(logits, &Told::of(tokens, conditions), sites),
+        self.add_prior(logits, self.told(tokens, conditions).as_ref(), sites)
+    }
+
+    /// What the prior, if there is one, is told of rows.
+    pub fn told(&self, tokens: &Tensor<2, Int>, conditions: &Conditions) -> Option<Told> {
+        self.prior.as_ref().map(|_| Told::of(tokens, conditions))
+    }
+
+    /// Logits with what the prior says of rows added.
+    pub fn add_prior(&self, logits: Logits, told: Option<&Told>, sites: Sites<'_>) -> Tensor<3> {
+        match self.prior.as_ref().zip(told) {
+            Some((prior, told)) => prior.add(logits, told, sites),
             None => logits.logits,
         }
     }

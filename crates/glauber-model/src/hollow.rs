@@ -16,7 +16,6 @@ use crate::conditions::{LevelEmbedding, RowCondition};
 use crate::constants::{RotaryTables, StreamBiases};
 use crate::embedding::{Logits, Vocabulary};
 use crate::network::Design;
-use crate::prior::{PriorTerms, Told};
 use crate::roles::{Role, Roles};
 use crate::{Conditions, Incremental, ModelConfig, SiteClassifier, Sites, Sizes, States};
 
@@ -121,19 +120,6 @@ impl Hollow {
         }
     }
 
-    /// What the prior, if there is one, is told of rows.
-    pub(crate) fn told(&self, tokens: &Tensor<2, Int>, conditions: &Conditions) -> Option<Told> {
-        self.vocabulary.prior.as_ref().map(|_| Told::of(tokens, conditions))
-    }
-
-    /// Logits with what the prior says of rows added.
-    pub(crate) fn add_prior(&self, logits: Logits, told: Option<&Told>, sites: Sites<'_>) -> Tensor<3> {
-        match (&self.vocabulary.prior, told) {
-            (Some(prior), Some(told)) => prior.add(logits, told, sites),
-            _ => logits.logits,
-        }
-    }
-
     /// The read-out of both streams' states at the sites asked for, `[batch, asked site, width]`.
     pub(crate) fn read_out(
         &self,
@@ -176,8 +162,8 @@ impl Design for Hollow {
         }
     }
 
-    fn prior(&self) -> Option<&PriorTerms> {
-        self.vocabulary.prior.as_ref()
+    fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
     }
 
     fn roles(&self, roles: &mut Roles) {

@@ -7,6 +7,7 @@ use glauber_tokens::{Site, Token};
 
 use crate::attention::assign;
 use crate::hollow::{Hollow, Modulations};
+use crate::network::Design;
 use crate::prior::Told;
 use crate::{Conditions, SiteClassifier, Sites, States};
 
@@ -52,7 +53,7 @@ impl<'a> Incremental<'a> {
         let [batch, len] = tokens.dims();
         assert!((1..=network.sizes().longest).contains(&len), "rows longer than the network, or empty");
         let device = tokens.device();
-        let told = network.told(&tokens, conditions);
+        let told = network.vocabulary().told(&tokens, conditions);
         let (embedded, level_queries) = network.embed(tokens, conditions.levels.clone());
         let width = embedded.dims()[2];
         let stream = |direction: usize| {
@@ -124,6 +125,6 @@ impl States for Incremental<'_> {
         let logits = self.network.read_out(states, level_query, &self.modulations, &merging, |at, _| {
             self.streams.each_ref().map(|stream| stream.merging_keys[at].clone())
         });
-        self.network.add_prior(logits, self.told.as_ref(), Sites::Block(sites))
+        self.network.vocabulary().add_prior(logits, self.told.as_ref(), Sites::Block(sites))
     }
 }

@@ -3,8 +3,8 @@
 use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
+use crate::embedding::Vocabulary;
 use crate::network::Design;
-use crate::prior::PriorTerms;
 use crate::roles::Roles;
 use crate::{Asked, Bidirectional, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
 
@@ -40,8 +40,8 @@ impl Design for MaskedQuery {
         Self { transformer: self.transformer.recomputing(on), ..self }
     }
 
-    fn prior(&self) -> Option<&PriorTerms> {
-        self.transformer.prior()
+    fn vocabulary(&self) -> &Vocabulary {
+        self.transformer.vocabulary()
     }
 
     fn roles(&self, roles: &mut Roles) {

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use glauber_chain::SitePrior;
 
-use crate::prior::PriorTerms;
+use crate::embedding::Vocabulary;
 use crate::roles::Roles;
 use crate::{Asked, Conditions, ModelConfig, ModelError, Network, SiteClassifier, Sites, Sizes, States};
 
@@ -25,8 +25,8 @@ pub(crate) trait Design: SiteClassifier {
     where
         Self: Sized;
 
-    /// The terms of its prior, where the configuration has one.
-    fn prior(&self) -> Option<&PriorTerms>;
+    /// Its embedding and read-out.
+    fn vocabulary(&self) -> &Vocabulary;
 
     /// Adds every parameter with its role, each once.
     fn roles(&self, roles: &mut Roles);
@@ -117,7 +117,7 @@ impl Network {
     /// # Panics
     /// When it has been given one, or the prior has another number of terms than an n-gram's.
     pub fn set_prior(&self, prior: Arc<dyn SitePrior>) {
-        if let Some(terms) = self.design().prior() {
+        if let Some(terms) = &self.design().vocabulary().prior {
             terms.set(prior);
         }
     }

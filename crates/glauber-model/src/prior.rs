@@ -14,6 +14,11 @@ use crate::embedding::Logits;
 use crate::roles::{Role, Roles};
 use crate::{Conditions, RightView, Sites};
 
+/// Terms of an n-gram prior: the token alone, from the left, from the right.
+const NGRAM_TERMS: usize = 3;
+/// Which of them speaks of the sites before.
+const BEFORE: usize = 1;
+
 /// The prior under a network, as a configuration states it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,8 +125,3 @@ impl PriorTerms {
         })
     }
 }
-
-/// Terms of an n-gram prior: the token alone, from the left, from the right.
-const NGRAM_TERMS: usize = 3;
-/// Which of them speaks of the sites before.
-const BEFORE: usize = 1;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use glauber_chain::oracles::{MarkovMixture, MarkovSource, bayes_losses};
 use glauber_chain::{ChainRng, SiteConditional};
-use glauber_model::Network;
+use glauber_model::{Network, NetworkKind};
 use glauber_schedule::Schedule;
 use glauber_tokens::Token;
 use glauber_train::{Examples, TrainError, excess_over_bayes, within};
@@ -122,6 +122,10 @@ impl DataKind for MarkovData {
             ));
         }
         (opened.train, opened.held_out) = (Box::new(source.as_ref().clone()), Box::new(source.as_ref().clone()));
+        if config.model.network == NetworkKind::Autoregressive {
+            // The Bayes loss is that of both sides.
+            return Ok(opened);
+        }
         let (objective, device) = (config.train.objective, opening.device.clone());
         let excess = move |network: &Network, held_out: &[Examples]| {
             excess_over_bayes(network, objective, &schedule, &source, held_out, &device)

@@ -9,7 +9,6 @@ use glauber_files::write_whole;
 use glauber_model::PriorConfig;
 use glauber_ngram::{NgramPrior, from_bytes, to_bytes};
 use glauber_schedule::NoiseLaw;
-use glauber_tokens::Token;
 use glauber_train::{PARTS, SequenceSource, require};
 
 use crate::RunError;
@@ -18,23 +17,16 @@ use crate::error::Result;
 /// Where a run keeps the n-grams.
 pub(crate) const PRIOR: &str = "prior.safetensors";
 
-/// Tokens that are counted at most.
-const MOST_COUNTED: usize = 1 << 25;
-
 /// Counts the n-grams of training data.
 ///
 /// # Errors
 /// When the data are no text, or the order is too long for their vocabulary.
 pub(crate) fn count(config: &PriorConfig, source: &dyn SequenceSource, law: &NoiseLaw) -> Result<NgramPrior> {
-    let text: Option<Vec<Token>> = source.text();
-    require(
-        text.is_some(),
-        "model.prior",
-        "n-grams",
-        "none: these data have no order that n-grams could be counted in",
-    )?;
+    let expected = "none: these data have no order that n-grams could be counted in";
+    let text = source.text();
+    require(text.is_some(), "model.prior", "n-grams", expected)?;
     let text = text.unwrap_or_default();
-    Ok(NgramPrior::fit(config.order, &text[..text.len().min(MOST_COUNTED)], PARTS, law)?)
+    Ok(NgramPrior::fit(config.order, &text, PARTS, law)?)
 }
 
 /// Keeps the n-grams of the whole data in the folder of a run, unless it has them.

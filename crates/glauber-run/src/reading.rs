@@ -102,7 +102,7 @@ impl AutoregressiveJudge {
         sites.chunks_exact(len).map(|row| row.iter().sum()).collect()
     }
 
-    /// Nats and characters of each text; of one that has more tokens than the network has sites the first ones are judged.
+    /// Bits and characters of each text; of one that has more tokens than the network has sites the first ones are judged.
     fn judged(&self, texts: &Texts) -> Result<Vec<(f64, f64)>> {
         let codec = self.0.codec()?;
         let mut rows = Vec::with_capacity(texts.rows());

@@ -221,18 +221,20 @@ impl Sampling {
             chains.renoise(self.schedule(), time)?;
             done += self.down(drawer, chains, time, &mut |now| progress(horizon + round * time - now))?;
         }
-        done += self.repair(drawer, chains)?;
+        done += self.repair(drawer, chains, progress)?;
         Ok(done)
     }
 
     /// The sweeps among clean tokens, where they are asked for.
-    fn repair(&self, drawer: &Drawer<'_>, chains: &mut Chains) -> Result<StepDiagnostics> {
-        let (sweeps, controls) = self.repair;
+    fn repair(&self, drawer: &Drawer<'_>, chains: &mut Chains, progress: Advance<'_>) -> Result<StepDiagnostics> {
+        let ((sweeps, controls), all) = (self.repair, self.steps());
         match drawer {
             Drawer::Host(conditional) => {
-                let done =
-                    repair(conditional.as_ref(), chains, sweeps, controls, REPAIR_ORDER).context("`--repair`")?;
-                Ok(with_passes(done, conditional.passes()))
+                let done = repair(conditional.as_ref(), chains, sweeps, controls, REPAIR_ORDER, &mut |seen| {
+                    progress(all - seen.step);
+                    ControlFlow::Continue(())
+                });
+                Ok(with_passes(done.context("`--repair`")?, conditional.passes()))
             }
             Drawer::Device(_) => {
                 ensure!(sweeps == 0, "`--repair` draws on the host: `--draw-on host`");
@@ -270,7 +272,7 @@ impl Sampling {
             }
         }
         if self.repair.0 > 0 {
-            done += self.repair(drawer, chains)?;
+            done += self.repair(drawer, chains, &mut |_| {})?;
             watch(chains);
         }
         Ok(done)

@@ -23,6 +23,9 @@ use crate::{RunCodec, RunConfig, RunFolder, Trained, Vocabulary};
 /// Where a run keeps its tokenizer.
 const TOKENIZER: &str = "tokenizer.json";
 
+/// Tokens that n-grams are counted in at most.
+const MOST_COUNTED: usize = 1 << 25;
+
 /// A text corpus, in windows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -113,6 +116,11 @@ impl TextWindows {
         Ok(windows)
     }
 
+    /// Tokens that n-grams are counted in, from the beginning on.
+    fn counted(&self) -> usize {
+        self.stream().tokens().min(MOST_COUNTED)
+    }
+
     fn stream(&self) -> &TokenStream {
         match self.split {
             Split::Training => self.data.train(),
@@ -130,12 +138,13 @@ impl SequenceSource for TextWindows {
         let windows = self.stream().sequences(out.len()).map_err(|error| TrainError::Source(Box::new(error)))?;
         let start = ((rng.uniform() * windows.windows() as f64) as usize).min(windows.windows() - 1);
         windows.window(start, out);
-        let part = matches!(self.split, Split::Training).then(|| start * PARTS / self.stream().tokens());
+        // Of what is not counted n-grams have seen nothing: it lies in a part that there is not.
+        let part = matches!(self.split, Split::Training).then(|| start * PARTS / self.counted());
         Ok(Passage { class: None, part })
     }
 
     fn text(&self) -> Option<Vec<Token>> {
-        let mut text = vec![0; self.stream().tokens()];
+        let mut text = vec![0; self.counted()];
         self.stream().window(0, &mut text);
         Some(text)
     }

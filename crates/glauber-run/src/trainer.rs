@@ -273,6 +273,7 @@ impl Run {
     /// # Errors
     /// [`TrainError::Diverged`] when loss or gradient are no longer numbers, and those of [`Examples::draw`].
     pub fn train_step(&mut self, source: &dyn SequenceSource) -> Result<(f64, f64), TrainError> {
+        self.prepare_prior(source).map_err(|error| TrainError::Source(Box::new(error)))?;
         let task = SiteTask::configured(self.trainer.model(), source, &self.schedule, &self.config.train);
         let step = self.trainer.step(&task)?;
         self.state.step += 1;

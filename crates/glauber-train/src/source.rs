@@ -22,8 +22,8 @@ pub trait SequenceSource: Send + Sync {
         Ok(Passage { class: self.draw(rng, out)?, part: None })
     }
 
-    /// What n-grams are counted in: the tokens in the order of the data. Part `i` of `parts` is the stretch from `i / parts` of them to
-    /// `(i + 1) / parts`. `None` where the data have no such order.
+    /// What n-grams are counted in: the tokens in the order of the data. Part `i` of [`PARTS`] is the stretch from `i / PARTS` of them
+    /// to `(i + 1) / PARTS`. `None` where the data have no such order.
     fn text(&self) -> Option<Vec<Token>> {
         None
     }
@@ -34,7 +34,7 @@ pub trait SequenceSource: Send + Sync {
 pub struct Passage {
     /// The class, where sequences have classes.
     pub class: Option<usize>,
-    /// The part of the data that it lies in, of [`PARTS`].
+    /// The part of the [text](SequenceSource::text) that it lies in; [`PARTS`] or more for what lies behind it.
     pub part: Option<usize>,
 }
 

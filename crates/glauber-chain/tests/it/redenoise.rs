@@ -82,18 +82,19 @@ fn repairs_leave_the_data_distribution_invariant_and_lead_to_it() {
     let conditional = table.conditional(&schedule).unwrap();
     let mut chains = exact_draws(&table);
     let before = chains.tokens().clone();
-    let done = repair(&conditional, &mut chains, 2, DrawControls::default(), 1).unwrap();
+    let done =
+        repair(&conditional, &mut chains, 2, DrawControls::default(), 1, &mut |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(done.updates, (2 * LEN * ROWS) as u64);
     assert_ne!(chains.tokens(), &before);
     assert!(p(&table, &chains) > 1e-3 / 3.0);
     // A clamped site stays; one sweep from a single sequence is not enough.
     let state = table.probabilities().iter().position(|&p| p > 0.0).unwrap();
     let mut chains = Chains::seeded(TokenBatch::from_rows(vec![table.sequence(state); ROWS]).unwrap(), 9);
-    repair(&conditional, &mut chains, 1, DrawControls::default(), 2).unwrap();
+    repair(&conditional, &mut chains, 1, DrawControls::default(), 2, &mut |_| ControlFlow::Continue(())).unwrap();
     assert!(p(&table, &chains) < 1e-9);
     chains.clamp(0, 1, chains.tokens().row(0)[1]).unwrap();
     let kept = chains.tokens().row(0)[1];
-    repair(&conditional, &mut chains, 40, DrawControls::default(), 3).unwrap();
+    repair(&conditional, &mut chains, 40, DrawControls::default(), 3, &mut |_| ControlFlow::Continue(())).unwrap();
     assert_eq!(chains.tokens().row(0)[1], kept);
     assert!(p(&table, &chains) > 1e-3 / 3.0);
 }

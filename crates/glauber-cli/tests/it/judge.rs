@@ -93,6 +93,7 @@ fn runs_with_priors_are_resumed_judged_and_mended() {
     let table = said(&run(at, &[&texts[..], &["--length", "24"]].concat()));
     assert!(table.contains("peer.txt") && !table.contains("bound"), "{table}");
     mistake(at, &["judge", "--run", "unbroken", "--judge", "broken", "-n", "12"], &["--judge", "autoregressive"]);
+    mistake(at, &["judge", "--run", "unbroken", "--length", "0"], &["--length", "at least 1"]);
     mistake(at, &["judge", "--run", "unbroken", "-n", "100000"], &["--count"]);
     let mixed = ["train", "text", "--data", "corpus.txt", "--set", "train.whole_sweeps=true", "--run", "no"];
     mistake(at, &mixed, &["train.whole_sweeps", "signal-level-only"]);

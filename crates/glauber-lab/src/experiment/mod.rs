@@ -4,6 +4,7 @@ mod comparison;
 mod letters;
 mod networks;
 mod objectives;
+mod pilot;
 mod skip_ahead;
 mod sudoku;
 

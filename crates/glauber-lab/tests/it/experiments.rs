@@ -173,5 +173,6 @@ fn choices_for_letters_are_compared_and_finished_trials_kept() {
     assert_eq!(table(&all), first, "what is there is not trained again");
     let only = table(&[&all[..], &["--only", "b"]].concat());
     assert!(!only.contains("| a | 0"), "{only}");
+    mistake(at, &[&all[..], &["--set", "seed=3"]].concat(), &["other settings", "--out"]);
     mistake(at, &[&all[..], &["--only", "c"]].concat(), &["--only c", "a, b"]);
 }

@@ -81,7 +81,7 @@ impl Evaluated {
             "`--data`: {} tokens, fewer than a sequence of the run has ({len}): give more text",
             stream.tokens()
         );
-        let clean = spread(&stream.sequences(len)?, settings.sequences)?;
+        let clean = spread(&stream.sequences(len)?, settings.sequences);
         let from = match own {
             true => format!("what the run held out, {} tokens", stream.tokens()),
             false => {
@@ -121,15 +121,15 @@ fn mean_characters(stream: &TokenStream, tokens: usize) -> usize {
     (tokens as u128 * u128::from(stream.characters()) / stream.tokens() as u128) as usize
 }
 
-/// At most `count` sequences that do not overlap, spread evenly.
-fn spread(sequences: &Sequences<'_>, count: usize) -> Result<TokenBatch> {
+/// At most `count` sequences that do not overlap, spread evenly: those of held-out text that bounds are estimated on.
+pub fn spread(sequences: &Sequences<'_>, count: usize) -> TokenBatch {
     let all = sequences.count();
     let count = count.min(all);
     let mut clean = TokenBatch::filled(count, sequences.length(), 0);
     for row in 0..count {
         sequences.get(row * all / count, clean.row_mut(row));
     }
-    Ok(clean)
+    clean
 }
 
 /// Characters that begin in a window. Ends of text are none; bytes that the window begins with in the middle of a character are not

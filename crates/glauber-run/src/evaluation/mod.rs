@@ -6,7 +6,7 @@ mod truth;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use glauber_chain::{BoundSampling, BoundTerms, ChainRng, LikelihoodBound, ReverseKernel, SiteConditional};
+use glauber_chain::{BoundSampling, BoundTerms, ChainRng, Lazy, LikelihoodBound, ReverseKernel, SiteConditional};
 use glauber_schedule::Schedule;
 use glauber_tokens::TokenBatch;
 
@@ -15,7 +15,7 @@ use crate::Vocabulary;
 use crate::error::{Context, Result, ensure};
 use crate::trained::{Blocks, Trained};
 
-pub use data::Evaluated;
+pub use data::{Evaluated, spread};
 pub use truth::{Truth, per};
 
 /// Sequences that progress is told of at a time.
@@ -49,6 +49,15 @@ pub struct EvaluationSettings {
     pub class: Option<usize>,
     /// Where prepared tokens are kept.
     pub cache: PathBuf,
+}
+
+impl EvaluationSettings {
+    /// What a run held out, under the lazy kernel of its own chain, seed 0.
+    pub fn held_out(sequences: usize, draws: usize, cache: PathBuf) -> Self {
+        let kernel: Arc<dyn ReverseKernel> = Arc::new(Lazy::default());
+        let (data, column, sweeps, blocks, class) = (Vec::new(), None, None, None, None);
+        Self { data, column, sequences, draws, seed: 0, kernel, sweeps, blocks, class, cache }
+    }
 }
 
 /// A likelihood bound (N) and what it is of.

@@ -15,7 +15,7 @@ use clap::Args;
 use glauber_files::write_whole;
 use glauber_program::device::device;
 use glauber_program::progress::say;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use self::report::{Measured, Row};
 use self::trial::Field;
@@ -84,6 +84,28 @@ struct Trial {
     /// Sweeps of repair that samples are drawn with.
     #[serde(default = "no_repair")]
     repair: Vec<usize>,
+}
+
+/// What decides the rows of a trial, besides its configuration's defaults.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+struct Asked {
+    set: Vec<String>,
+    repair: Vec<usize>,
+    steps: Option<usize>,
+    /// Where the clock decides.
+    minutes: Option<f64>,
+    windows: usize,
+    draws: usize,
+    infills: usize,
+}
+
+impl Flags {
+    fn asked(&self, trial: &Trial) -> Asked {
+        let &Self { windows, draws, infills, steps, .. } = self;
+        let minutes = steps.is_none().then_some(self.minutes);
+        let set = trial.set.iter().chain(&self.set).cloned().collect();
+        Asked { set, repair: trial.repair.clone(), steps, minutes, windows, draws, infills }
+    }
 }
 
 fn no_repair() -> Vec<usize> {

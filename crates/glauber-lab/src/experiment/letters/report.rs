@@ -1,17 +1,14 @@
 //! The table.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::Context;
-use glauber_chain::SequenceLaw;
 use glauber_chain::statistics::Estimate;
 use glauber_files::write_whole;
-use glauber_judge::Ngram;
+use glauber_judge::Score;
 use glauber_program::screen;
-use glauber_tokens::{Token, TokenBatch};
 use serde::{Deserialize, Serialize};
 
 use super::Flags;
@@ -28,6 +25,10 @@ impl Mean {
     pub fn of(values: &[f64]) -> Self {
         let Estimate { mean, standard_error } = Estimate::independent(values);
         Self { mean, error: standard_error }
+    }
+
+    pub fn of_score(score: &Score) -> Self {
+        Self { mean: score.value, error: score.standard_error.unwrap_or(f64::NAN) }
     }
 }
 
@@ -49,29 +50,10 @@ impl Bound {
 pub struct Drawn {
     /// Bits a letter under the judge.
     pub bits: Mean,
-    /// Bits a letter of the letters of a sample.
+    /// Entropy of the letters of a sample, bits a letter.
     pub entropy: Mean,
     /// Passes of the network a sample; letters for an n-gram.
     pub passes: f64,
-}
-
-impl Drawn {
-    pub fn judged(judge: &Ngram, samples: &TokenBatch, passes: f64, _repair: usize) -> anyhow::Result<Self> {
-        let len = samples.len() as f64;
-        let bits: Vec<f64> =
-            samples.iter().map(|row| -judge.log_probability(row) / len / std::f64::consts::LN_2).collect();
-        let entropy: Vec<f64> = samples.iter().map(entropy).collect();
-        Ok(Self { bits: Mean::of(&bits), entropy: Mean::of(&entropy), passes })
-    }
-}
-
-/// Entropy of the letters of a window, bits a letter.
-fn entropy(row: &[Token]) -> f64 {
-    let mut counts: HashMap<Token, f64> = HashMap::new();
-    row.iter().for_each(|&token| *counts.entry(token).or_default() += 1.0);
-    let mut shares: Vec<f64> = counts.values().map(|count| count / row.len() as f64).collect();
-    shares.sort_by(f64::total_cmp);
-    -shares.iter().map(|share| share * share.log2()).sum::<f64>()
 }
 
 /// What a trial, or something that it is compared with, came to.

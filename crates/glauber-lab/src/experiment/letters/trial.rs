@@ -2,27 +2,28 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
 use glauber_chain::{ExactGenerator, Generator, SequenceLaw};
 use glauber_files::write_whole;
-use glauber_judge::Ngram;
+use glauber_judge::{Bootstrap, CrossEntropy, Judge, LetterEntropy, Ngram, TextJudge};
 use glauber_program::device::replicas;
 use glauber_program::progress::{bar, say};
 use glauber_program::{Layers, training};
-use glauber_run::evaluation::{EvaluationSettings, evaluate};
+use glauber_run::evaluation::{EvaluationSettings, evaluate, spread};
 use glauber_run::text::{PreparedText, TextData};
 use glauber_run::training::Training;
-use glauber_run::{Drawer, Opened, Rank, Run, RunConfig, RunFolder, SamplerSettings, Sampling, Trained};
-use glauber_shards::TokenStream;
-use glauber_tokens::{Token, TokenBatch};
+use glauber_run::{Drawer, Rank, RunConfig, RunFolder, SamplerSettings, Sampling, Trained};
+use glauber_text::TextCodec;
+use glauber_tokens::{Codec, Token, TokenBatch};
+use serde::{Deserialize, Serialize};
 
 use super::infills::Gaps;
-use super::report::{Bound, Drawn, Row};
-use super::{Flags, Trial};
+use super::report::{Bound, Drawn, Mean, Row};
+use super::{Asked, Flags, Trial};
+use crate::experiment::pilot::steps_within;
 
 /// The configuration that trials start from.
 const BASE: &str = include_str!("../../../../glauber-cli/configs/characters.toml");
@@ -30,10 +31,15 @@ const BASE: &str = include_str!("../../../../glauber-cli/configs/characters.toml
 const JUDGE: usize = 5;
 /// Seed of samples and infills.
 const SEED: u64 = 1;
-/// Steps before the speed is measured, and those that it is measured over.
-const TIMED: [usize; 2] = [10, 40];
 /// What a trial came to, in its folder.
 const RESULT: &str = "letters.json";
+
+/// What a finished trial was asked, and what it came to.
+#[derive(Serialize, Deserialize)]
+struct Outcome {
+    asked: Asked,
+    rows: Vec<Row>,
+}
 
 /// What all trials share.
 pub struct Field<'a> {
@@ -46,6 +52,7 @@ pub struct Field<'a> {
     held_out: TokenBatch,
     judge: Ngram,
     gaps: Gaps,
+    codec: TextCodec,
 }
 
 impl<'a> Field<'a> {
@@ -55,29 +62,24 @@ impl<'a> Field<'a> {
         let text = config.data.get::<TextData>().context("letters are text")?.clone();
         let cache = flags.out.join("tokens");
         let ranks = Rank::alone();
-        let training = Training {
-            config: &config,
-            folder: &flags.out,
-            device: &device,
-            resume: false,
-            steps: None,
-            threads: 1,
-            ranks: &ranks,
-        };
+        let (folder, threads) = (flags.out.as_path(), 1);
+        let training =
+            Training { config: &config, folder, device: &device, resume: false, steps: None, threads, ranks: &ranks };
         let prepared = training.open(&cache, &mut |_| (), |opening| PreparedText::new(&text, opening))?;
         let stream = prepared.data.train();
         let mut train = vec![0; stream.tokens()];
         stream.window(0, &mut train);
         let vocab = prepared.data.vocab_size();
-        let held_out = spread(prepared.data.validation(), text.length, flags.windows)?;
+        let windows = prepared.data.validation().sequences(text.length)?;
+        let held_out = spread(&windows, flags.windows);
         let judge = Ngram::fit(JUDGE, vocab, [&train])?;
-        let gaps = Gaps::new(spread(prepared.data.validation(), text.length, flags.infills)?);
-        Ok(Self { flags, letters, device, train, held_out, judge, gaps })
+        let gaps = Gaps::new(spread(&windows, flags.infills));
+        Ok(Self { flags, letters, device, train, held_out, judge, gaps, codec: prepared.codec })
     }
 
     /// What samples are compared with: held-out text under the judge.
     pub fn held_out(&self) -> anyhow::Result<Row> {
-        let drawn = Drawn::judged(&self.judge, &self.held_out, 0.0, 0)?;
+        let drawn = self.drawn(&self.held_out, 0.0)?;
         Ok(Row { drawn: Some(drawn), ..Row::named("held-out text") })
     }
 
@@ -94,38 +96,51 @@ impl<'a> Field<'a> {
         })?;
         Ok(Row {
             bound: Some(Bound::of(bits)),
-            drawn: Some(Drawn::judged(&self.judge, &samples, self.held_out.len() as f64, 0)?),
+            drawn: Some(self.drawn(&samples, self.held_out.len() as f64)?),
             infills,
             ..Row::named(&ngram.name())
         })
     }
 
-    /// Trains a trial unless it is there, and judges it: a row for each number of repair sweeps.
-    pub fn trial(&self, trial: &Trial, seed: u64, folder: &Path) -> anyhow::Result<Vec<Row>> {
-        let result = folder.join(RESULT);
-        if let Ok(text) = fs::read_to_string(&result) {
-            return serde_json::from_str(&text).with_context(|| result.display().to_string());
-        }
-        self.train(trial, seed, folder)?;
-        let rows = self.judged(trial, seed, folder)?;
-        write_whole(&result, serde_json::to_string_pretty(&rows)?).with_context(|| result.display().to_string())?;
-        Ok(rows)
+    /// Samples under the judges.
+    fn drawn(&self, samples: &TokenBatch, passes: f64) -> anyhow::Result<Drawn> {
+        let texts = samples.iter().map(|row| self.codec.decode(row)).collect::<Result<Vec<_>, _>>()?;
+        let entropy = LetterEntropy.judge(&texts.into_iter().collect(), &Bootstrap::default())?;
+        let bits = CrossEntropy(&self.judge).judge(samples)?;
+        Ok(Drawn { bits: Mean::of_score(&bits[0]), entropy: Mean::of_score(&entropy[0]), passes })
     }
 
-    fn train(&self, trial: &Trial, seed: u64, folder: &Path) -> anyhow::Result<()> {
-        let begun = RunFolder::open(folder).is_ok();
-        let mut config = match begun {
-            true => RunFolder::open(folder)?.config()?,
-            false => configuration(self.flags, self.letters, &trial.set, seed)?,
-        };
+    /// Trains a trial unless it is there, and judges it: a row for each number of repair sweeps.
+    pub fn trial(&self, trial: &Trial, seed: u64, folder: &Path) -> anyhow::Result<Vec<Row>> {
+        let (result, asked) = (folder.join(RESULT), self.flags.asked(trial));
+        let there =
+            || format!("{}: a trial with other settings; choose another `--out`, or remove it", folder.display());
+        if let Ok(text) = fs::read_to_string(&result) {
+            let outcome: Outcome = serde_json::from_str(&text).with_context(|| result.display().to_string())?;
+            ensure!(outcome.asked == asked, there());
+            return Ok(outcome.rows);
+        }
+        let mut config = configuration(self.flags, self.letters, &trial.set, seed)?;
+        let begun = RunFolder::open(folder).and_then(|run| run.config()).ok();
+        if let Some(begun) = &begun {
+            if self.flags.steps.is_none() {
+                config.train.steps = begun.train.steps;
+            }
+            ensure!(*begun == config, there());
+        }
+        self.train(config, begun.is_some(), folder)?;
+        let outcome = Outcome { asked, rows: self.judged(trial, seed, folder)? };
+        write_whole(&result, serde_json::to_string_pretty(&outcome)?).with_context(|| result.display().to_string())?;
+        Ok(outcome.rows)
+    }
+
+    fn train(&self, mut config: RunConfig, begun: bool, folder: &Path) -> anyhow::Result<()> {
         let (ranks, cache) = (Rank::alone(), self.flags.out.join("tokens"));
         let opened = training::open(&self.asked((&config, folder), begun, &ranks), &cache)?;
         if !begun && self.flags.steps.is_none() {
-            let scratch = tempfile::tempdir()?;
-            let speed =
-                speed(&mut self.asked((&config, scratch.path()), false, &ranks).run(&opened, &mut |_| ())?, &opened)?;
-            config.train.steps = ((self.flags.minutes * 60.0 * speed) as usize).max(1);
-            say(&format!("{speed:.2} steps a second: {} steps", config.train.steps));
+            let run = self.asked((&config, folder), false, &ranks);
+            config.train.steps = steps_within(&run, &opened, 60.0 * self.flags.minutes)?;
+            say(&format!("{} steps in {} minutes", config.train.steps, self.flags.minutes));
         }
         training::train(&self.asked((&config, folder), begun, &ranks), &opened)?;
         let done = RunFolder::open(folder)?.latest_checkpoint()?.step;
@@ -140,18 +155,8 @@ impl<'a> Field<'a> {
 
     fn judged(&self, trial: &Trial, seed: u64, folder: &Path) -> anyhow::Result<Vec<Row>> {
         let trained = Trained::load(folder, &self.device)?;
-        let settings = EvaluationSettings {
-            data: Vec::new(),
-            column: None,
-            sequences: self.flags.windows,
-            draws: self.flags.draws,
-            seed: 0,
-            kernel: std::sync::Arc::new(glauber_chain::Lazy::default()),
-            sweeps: None,
-            blocks: None,
-            class: None,
-            cache: self.flags.out.join("tokens"),
-        };
+        let cache = self.flags.out.join("tokens");
+        let settings = EvaluationSettings::held_out(self.flags.windows, self.flags.draws, cache);
         let bar = bar(self.flags.windows);
         let evaluation = evaluate(&trained, &settings, &mut |_| (), &mut |done, _| bar.set_position(done as u64))?;
         bar.finish_and_clear();
@@ -182,7 +187,7 @@ impl<'a> Field<'a> {
                 minutes,
                 parameters: Some(trained.network.num_params()),
                 bound: Some(bound.clone()),
-                drawn: Some(Drawn::judged(&self.judge, &samples, passes, repair)?),
+                drawn: Some(self.drawn(&samples, passes)?),
                 infills,
                 ..Row::named(&trial.name)
             });
@@ -207,24 +212,4 @@ fn configuration(flags: &Flags, letters: &Path, set: &[String], seed: u64) -> an
         layers.set_text(setting)?;
     }
     layers.finish()
-}
-
-/// Steps a second.
-fn speed(run: &mut Run, opened: &Opened) -> anyhow::Result<f64> {
-    run.prepare_prior(&*opened.train)?;
-    (0..TIMED[0]).try_for_each(|_| run.train_step(&*opened.train).map(|_| ()))?;
-    let start = Instant::now();
-    (0..TIMED[1]).try_for_each(|_| run.train_step(&*opened.train).map(|_| ()))?;
-    Ok(TIMED[1] as f64 / start.elapsed().as_secs_f64())
-}
-
-/// Windows that do not overlap, spread evenly: those that a run's bound is estimated on.
-fn spread(stream: &TokenStream, len: usize, count: usize) -> anyhow::Result<TokenBatch> {
-    let sequences = stream.sequences(len)?;
-    let all = sequences.count();
-    let mut windows = TokenBatch::filled(count.min(all), len, 0);
-    for row in 0..windows.rows() {
-        sequences.get(row * all / count.min(all), windows.row_mut(row));
-    }
-    Ok(windows)
 }

@@ -12,21 +12,19 @@ use anyhow::{Context, ensure};
 use burn::tensor::Device;
 use clap::Args;
 use glauber_chain::{DrawControls, HeatBath, Lazy, ReverseKernel};
-use glauber_program::device::{device, replicas};
+use glauber_program::device::device;
 use glauber_program::progress::say;
 use glauber_program::{TrainFlags, sudoku, training};
 use glauber_run::sudoku::size;
 use glauber_run::training::{new_run, resumed};
-use glauber_run::{Opened, Rank, Trained, check_count};
+use glauber_run::{Rank, Trained, check_count};
 use glauber_run::{RunConfig, RunFolder};
 use glauber_schedule::Schedule;
 use glauber_sudoku::{Size, SolutionSource};
 
 use self::chains::{Chainer, Redenoise};
 use self::report::Report;
-
-/// Steps of the pilot that measures the pace of training, after as many that warm up.
-const PILOT_STEPS: usize = 20;
+use super::pilot::steps_within;
 
 #[derive(Debug, Args)]
 pub struct Flags {
@@ -104,7 +102,10 @@ fn train(flags: &Flags, device: &Device) -> anyhow::Result<PathBuf> {
     let mut config = sudoku(flags.side, train)?;
     let folder = new_run(train.run.as_deref(), &format!("sudoku-{}", flags.side))?;
     if let Some(minutes) = flags.minutes {
-        config.train.steps = steps_within(&config, 60.0 * minutes, &folder, device, train)?;
+        let ranks = Rank::alone();
+        let run = train.training(&config, &folder, device, &ranks);
+        let opened = training::open(&run, Path::new(""))?;
+        config.train.steps = steps_within(&run, &opened, 60.0 * minutes)?;
     }
     train_run(&config, &folder, device, train)?;
     Ok(folder)
@@ -116,33 +117,6 @@ fn train_run(config: &RunConfig, folder: &Path, device: &Device, flags: &TrainFl
     let run = flags.training(config, folder, device, &ranks);
     training::train(&run, &training::open(&run, Path::new(""))?)?;
     Ok(())
-}
-
-/// How many optimiser steps fit into some seconds, from a pilot in a scratch folder.
-fn steps_within(
-    config: &RunConfig,
-    seconds: f64,
-    folder: &Path,
-    device: &Device,
-    flags: &TrainFlags,
-) -> anyhow::Result<usize> {
-    let ranks = Rank::alone();
-    let opened = training::open(&flags.training(config, folder, device, &ranks), Path::new(""))?;
-    let Opened { train, vocabulary, .. } = opened;
-    let threads = replicas(flags.threads, &flags.device, 1);
-    let scratch = folder.with_extension("pace");
-    let mut pilot = glauber_run::Run::begin(config.clone(), &vocabulary, None, &scratch, device, threads)?;
-    for _ in 0..PILOT_STEPS {
-        pilot.train_step(&*train)?;
-    }
-    let started = std::time::Instant::now();
-    for _ in 0..PILOT_STEPS {
-        pilot.train_step(&*train)?;
-    }
-    let pace = PILOT_STEPS as f64 / started.elapsed().as_secs_f64();
-    drop(pilot);
-    std::fs::remove_dir_all(&scratch).with_context(|| format!("removing {}", scratch.display()))?;
-    Ok(((pace * seconds) as usize).max(config.train.warmup_steps + 1))
 }
 
 /// What was trained, and how the chains run.
