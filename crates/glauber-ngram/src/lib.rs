@@ -8,9 +8,11 @@ mod counts;
 mod file;
 mod filter;
 mod ngram;
+mod parts;
 mod prior;
 
 pub use file::{FileError, from_bytes, to_bytes};
 pub use filter::Filter;
 pub use ngram::Ngram;
+pub use parts::Parts;
 pub use prior::NgramPrior;

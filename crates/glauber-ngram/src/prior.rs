@@ -1,9 +1,13 @@
 //! What n-grams of both directions say of a site among noisy ones.
 
+use std::ops::Range;
+
 use glauber_chain::{ChainError, Seen, SitePrior};
 use glauber_schedule::NoiseLaw;
 use glauber_tokens::{Site, Token};
+use rayon::prelude::*;
 
+use crate::Parts;
 use crate::filter::BEAM;
 use crate::{Filter, Ngram};
 
@@ -17,31 +21,31 @@ use crate::{Filter, Ngram};
 pub struct NgramPrior {
     /// Of the whole text, from the left and from the right.
     whole: [Ngram; 2],
-    /// Those of the text without a part each: of a passage of that part they have not seen.
+    /// Those of the text without a part each: they have not seen the passages of that part.
     without: Vec<[Ngram; 2]>,
     noise: Vec<f64>,
 }
 
 impl NgramPrior {
-    /// Counts a text with contexts of up to `order` tokens, once whole and once without each of
-    /// `parts` stretches of equal length, for tokens under a noise law.
+    /// Counts a text with contexts of up to `order` tokens, once whole and once without each of its
+    /// `parts`, for tokens under a noise law.
     ///
     /// # Errors
     /// Those of [`Ngram::fit`].
-    pub fn fit(order: usize, text: &[Token], parts: usize, law: &NoiseLaw) -> Result<Self, ChainError> {
+    pub fn fit(order: usize, text: &[Token], parts: &Parts, law: &NoiseLaw) -> Result<Self, ChainError> {
         let vocab = law.vocab();
         let backward: Vec<Token> = text.iter().rev().copied().collect();
-        let both = |hidden: std::ops::Range<usize>| -> Result<[Ngram; 2], ChainError> {
-            let mirrored = text.len() - hidden.end..text.len() - hidden.start;
-            let of = |text: &[Token], hidden: std::ops::Range<usize>| {
-                Ngram::fit(order, vocab, [&text[..hidden.start], &text[hidden.end..]])
-            };
-            Ok([of(text, hidden)?, of(&backward, mirrored)?])
+        let both = |seen: &[Range<usize>]| -> Result<[Ngram; 2], ChainError> {
+            let mirrored = seen.iter().map(|seen| text.len() - seen.end..text.len() - seen.start);
+            let [left, right] = [
+                Ngram::fit(order, vocab, seen.iter().map(|seen| &text[seen.clone()])),
+                Ngram::fit(order, vocab, mirrored.map(|seen| &backward[seen])),
+            ];
+            Ok([left?, right?])
         };
-        let stretch = |part: usize| part * text.len() / parts;
-        let without = (0..parts).map(|part| both(stretch(part)..stretch(part + 1)));
+        let without = (0..parts.count).into_par_iter().map(|part| both(&parts.others(part, text.len())));
         Ok(Self {
-            whole: both(0..0)?,
+            whole: both(&[0..text.len()])?,
             without: without.collect::<Result<_, _>>()?,
             noise: law.probabilities().to_vec(),
         })

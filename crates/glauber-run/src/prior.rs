@@ -7,9 +7,9 @@ use std::sync::Arc;
 use glauber_chain::SitePrior;
 use glauber_files::write_whole;
 use glauber_model::PriorConfig;
-use glauber_ngram::{NgramPrior, from_bytes, to_bytes};
+use glauber_ngram::{NgramPrior, Parts, from_bytes, to_bytes};
 use glauber_schedule::NoiseLaw;
-use glauber_train::{PARTS, SequenceSource, require};
+use glauber_train::{SequenceSource, require};
 
 use crate::RunError;
 use crate::error::Result;
@@ -17,16 +17,26 @@ use crate::error::Result;
 /// Where a run keeps the n-grams.
 pub(crate) const PRIOR: &str = "prior.safetensors";
 
-/// Counts the n-grams of training data.
+/// Parts of training data, for passages of so many tokens.
+pub(crate) fn parts(passage: usize) -> Parts {
+    Parts { count: 8, passage }
+}
+
+/// Counts the n-grams of training data, for passages of so many tokens.
 ///
 /// # Errors
 /// When the data are no text, or the order is too long for their vocabulary.
-pub(crate) fn count(config: &PriorConfig, source: &dyn SequenceSource, law: &NoiseLaw) -> Result<NgramPrior> {
+pub(crate) fn count(
+    config: &PriorConfig,
+    source: &dyn SequenceSource,
+    passage: usize,
+    law: &NoiseLaw,
+) -> Result<NgramPrior> {
     let expected = "none: these data have no order that n-grams could be counted in";
     let text = source.text();
     require(text.is_some(), "model.prior", "n-grams", expected)?;
     let text = text.unwrap_or_default();
-    Ok(NgramPrior::fit(config.order, &text, PARTS, law)?)
+    Ok(NgramPrior::fit(config.order, &text, &parts(passage), law)?)
 }
 
 /// Keeps the n-grams of the whole data in the folder of a run, unless it has them.

@@ -11,13 +11,14 @@ use glauber_text::{
     Corpus, CorpusConfig, PrepareConfig, TextCodec, TokenData, TokenStream, TokenizerConfig, coverage, prepare,
 };
 use glauber_tokens::{Codec, Token};
-use glauber_train::{PARTS, Passage, SequenceSource, TrainError};
+use glauber_train::{Passage, SequenceSource, TrainError};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
 use crate::data::{DataConfig, DataKind, DataShape, Opened, Opening};
 use crate::error::{Context, Result, bail, ensure};
 use crate::evaluation::{Evaluated, EvaluationSettings};
+use crate::prior::parts;
 use crate::{RunCodec, RunConfig, RunFolder, Trained, Vocabulary};
 
 /// Where a run keeps its tokenizer.
@@ -138,8 +139,10 @@ impl SequenceSource for TextWindows {
         let windows = self.stream().sequences(out.len()).map_err(|error| TrainError::Source(Box::new(error)))?;
         let start = ((rng.uniform() * windows.windows() as f64) as usize).min(windows.windows() - 1);
         windows.window(start, out);
-        // Of what is not counted n-grams have seen nothing: it lies in a part that there is not.
-        let part = matches!(self.split, Split::Training).then(|| start * PARTS / self.counted());
+        let part = match self.split {
+            Split::Training => parts(out.len()).of(start, self.counted()),
+            Split::Validation => None,
+        };
         Ok(Passage { class: None, part })
     }
 

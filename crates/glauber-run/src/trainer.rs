@@ -299,7 +299,7 @@ impl Run {
     /// When there is no prior of such data, or it cannot be written.
     pub fn prepare_prior(&mut self, source: &dyn SequenceSource) -> Result<()> {
         if let (Some(config), false) = (&self.config.model.prior, self.has_prior) {
-            let prior = crate::prior::count(config, source, self.schedule.law())?;
+            let prior = crate::prior::count(config, source, self.schedule.len(), self.schedule.law())?;
             if self.trainer.ranks().is_first() {
                 crate::prior::keep(&prior, self.folder.path())?;
             }

@@ -62,4 +62,4 @@ pub use objective::{
 pub use optimiser::{OptimiserKind, learning_rate};
 pub use precision::Precision;
 pub use site_task::{SiteTask, loss_and_gradients};
-pub use source::{PARTS, Passage, SequenceSource, Windows};
+pub use source::{Passage, SequenceSource, Windows};

@@ -22,8 +22,7 @@ pub trait SequenceSource: Send + Sync {
         Ok(Passage { class: self.draw(rng, out)?, part: None })
     }
 
-    /// What n-grams are counted in: the tokens in the order of the data. Part `i` of [`PARTS`] is the stretch from `i / PARTS` of them
-    /// to `(i + 1) / PARTS`. `None` where the data have no such order.
+    /// What n-grams are counted in: the tokens in the order of the data. `None` where the data have no such order.
     fn text(&self) -> Option<Vec<Token>> {
         None
     }
@@ -34,12 +33,10 @@ pub trait SequenceSource: Send + Sync {
 pub struct Passage {
     /// The class, where sequences have classes.
     pub class: Option<usize>,
-    /// The part of the [text](SequenceSource::text) that it lies in; [`PARTS`] or more for what lies behind it.
+    /// The part of the [text](SequenceSource::text) that it lies in, which a prior is also made without; `None` where a prior of the
+    /// whole text has not seen it.
     pub part: Option<usize>,
 }
-
-/// Stretches of the data, each of which a prior is also made without.
-pub const PARTS: usize = 4;
 
 /// Windows at uniform offsets of tokens in memory.
 ///

@@ -1,11 +1,16 @@
 //! N-grams that read noisy tokens, against the enumerated law.
 
 use glauber_chain::{ChainRng, Seen, SequenceLaw, SitePrior};
-use glauber_ngram::{Filter, Ngram, NgramPrior};
+use glauber_ngram::{Filter, Ngram, NgramPrior, Parts};
 use glauber_schedule::NoiseLaw;
 use glauber_tokens::Token;
 
 const VOCAB: usize = 3;
+const PASSAGE: usize = 4;
+
+fn parts(count: usize) -> Parts {
+    Parts { count, passage: PASSAGE }
+}
 
 fn text() -> Vec<Token> {
     let mut rng = ChainRng::new(3, 0);
@@ -73,7 +78,7 @@ fn sum(terms: &[f32], len: usize, site: usize) -> [f64; VOCAB] {
 #[test]
 fn where_one_side_is_noise_the_prior_is_the_ngram_of_the_other() {
     let law = NoiseLaw::uniform(VOCAB).unwrap();
-    let prior = NgramPrior::fit(2, &text(), 1, &law).unwrap();
+    let prior = NgramPrior::fit(2, &text(), &parts(1), &law).unwrap();
     let (tokens, len) = ([0, 1, 2, 0, 1, 1, 0], 7);
     for site in 0..len {
         // Sites up to this one are noise, as when one reverse sweep from the right has come here.
@@ -90,7 +95,7 @@ fn where_one_side_is_noise_the_prior_is_the_ngram_of_the_other() {
 #[test]
 fn a_sites_own_token_does_not_matter_to_its_prior() {
     let law = NoiseLaw::uniform(VOCAB).unwrap();
-    let prior = NgramPrior::fit(3, &text(), 2, &law).unwrap();
+    let prior = NgramPrior::fit(3, &text(), &parts(2), &law).unwrap();
     let (tokens, levels) = (vec![0, 1, 2, 0, 1], [0.9, 0.3, 1.0, 0.6, 0.0]);
     let all = terms(&prior, None, &tokens, &levels);
     for site in 0..tokens.len() {
@@ -115,14 +120,40 @@ fn a_sites_own_token_does_not_matter_to_its_prior() {
 fn of_a_part_the_prior_speaks_as_if_it_had_not_seen_it() {
     let law = NoiseLaw::uniform(VOCAB).unwrap();
     let text = text();
-    let prior = NgramPrior::fit(2, &text, 4, &law).unwrap();
-    let (a, b) = (text.len() / 4, text.len() / 2);
+    let prior = NgramPrior::fit(2, &text, &parts(4), &law).unwrap();
+    let (a, b) = (text.len() / 4, text.len() / 2 + PASSAGE - 1);
     let expected = Ngram::fit(2, VOCAB, [&text[..a], &text[b..]]).unwrap();
     assert_eq!(prior.ngrams(Some(1))[0], expected);
     let backward = |text: &[Token]| text.iter().rev().copied().collect::<Vec<_>>();
-    let expected = Ngram::fit(2, VOCAB, [backward(&text[b..]), backward(&text[..a])]).unwrap();
+    let expected = Ngram::fit(2, VOCAB, [backward(&text[..a]), backward(&text[b..])]).unwrap();
     assert_eq!(prior.ngrams(Some(1))[1], expected);
     assert_ne!(prior.ngrams(Some(0)), prior.ngrams(None));
     let other = NoiseLaw::uniform(VOCAB + 1).unwrap();
     assert!(NgramPrior::new(prior.ngrams(None).clone(), &other).is_err());
+}
+
+#[test]
+fn no_token_of_a_passage_is_counted_in_the_prior_of_its_part() {
+    // Every token stands once: one that was not seen has the least probability.
+    for (len, parts) in [
+        (20_000, Parts { count: 2, passage: 100 }),
+        (12_345, Parts { count: 3, passage: 5_000 }),
+        (50, Parts { count: 4, passage: 30 }),
+    ] {
+        let text: Vec<Token> = (0..len as Token).collect();
+        let prior = NgramPrior::fit(0, &text, &parts, &NoiseLaw::uniform(len).unwrap()).unwrap();
+        for part in 0..parts.count {
+            let ngram = &prior.ngrams(Some(part))[0];
+            let seen: Vec<bool> = text.iter().map(|&token| ngram.probability(&[], token) > 0.9 / len as f64).collect();
+            let passages = (0..len).filter(|&start| parts.of(start, len) == Some(part));
+            for start in passages {
+                let passage = start..(start + parts.passage).min(len);
+                assert!(seen[passage].iter().all(|seen| !seen), "part {part} of {len}, passage at {start}");
+            }
+            // The longest stretches that are hidden: those of the part, and what their passages reach into.
+            let hidden = seen.iter().filter(|seen| !*seen).count();
+            assert!(hidden < len / parts.count + (2 * parts.passage).min(len), "{hidden} of {len}");
+        }
+        assert_eq!(parts.of(len, len), None);
+    }
 }

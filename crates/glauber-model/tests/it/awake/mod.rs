@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use glauber_model::{ModelConfig, Network};
-use glauber_ngram::NgramPrior;
+use glauber_ngram::{NgramPrior, Parts};
 use glauber_schedule::NoiseLaw;
 
 /// A network none of whose weights is zero: an untrained one is blind, and blind networks are hollow for free.
@@ -28,6 +28,6 @@ pub fn awake(config: &ModelConfig, vocab: usize, len: usize, seed: u64, device: 
     // Where the configuration asks for a prior: one that has seen something.
     let text: Vec<u32> = (0..300).map(|at: usize| (at * at / 7 % vocab) as u32).collect();
     let law = NoiseLaw::uniform(vocab).expect("a law");
-    network.set_prior(Arc::new(NgramPrior::fit(2, &text, 2, &law).expect("a text")));
+    network.set_prior(Arc::new(NgramPrior::fit(2, &text, &Parts { count: 2, passage: 1 }, &law).expect("a text")));
     network
 }
