@@ -7,7 +7,7 @@ use burn::tensor::{Device, Int, Tensor};
 use crate::block::Block;
 use crate::conditions::RowCondition;
 use crate::constants::{RotaryTables, StreamBiases};
-use crate::embedding::Vocabulary;
+use crate::embedding::{Logits, Vocabulary};
 use crate::network::Design;
 use crate::prior::PriorTerms;
 use crate::roles::{Role, Roles};
@@ -29,6 +29,36 @@ pub struct Autoregressive {
     blocks: Vec<Block>,
 }
 
+impl Autoregressive {
+    /// What is read out: states of tokens `[batch, site]`, shape `[batch, site, width]`. That of the first site has seen all others.
+    ///
+    /// # Panics
+    /// As [`logits`](SiteClassifier::logits).
+    pub fn last_states(&self, tokens: Tensor<2, Int>, conditions: &Conditions) -> Tensor<3> {
+        self.seen_after(tokens, &self.timeless(conditions))
+    }
+
+    /// The rows' condition, which no time enters.
+    fn timeless(&self, conditions: &Conditions) -> Tensor<2> {
+        self.condition.forward(&Conditions { time: conditions.time.zeros_like(), ..conditions.clone() })
+    }
+
+    fn seen_after(&self, tokens: Tensor<2, Int>, condition: &Tensor<2>) -> Tensor<3> {
+        let [batch, len] = tokens.dims();
+        assert!(len <= self.rotary.len(), "sequence longer than the network");
+        let embedded = self.vocabulary.embed(tokens);
+        let end = self.end.val().unsqueeze_dim::<3>(0).expand([batch, 1, embedded.dims()[2]]);
+        let seen = match len {
+            1 => end,
+            _ => Tensor::cat(vec![embedded.narrow(1, 1, len - 1), end], 1),
+        };
+        let (rotary, bias) = (self.rotary.first(len), self.biases.rows_of(1, 0, len, len));
+        let blocks = self.blocks.iter();
+        blocks
+            .fold(seen, |x, block| block.forward(x, &block.modulation(condition.clone()), &rotary, Some(bias.clone())))
+    }
+}
+
 impl Design for Autoregressive {
     fn new(config: &ModelConfig, vocab: usize, len: usize, device: &Device) -> Self {
         let mut vocabulary = Vocabulary::new(config, vocab, 0, device);
@@ -45,6 +75,12 @@ impl Design for Autoregressive {
 
     fn recomputing(self, on: bool) -> Self {
         Self { blocks: self.blocks.into_iter().map(|block| block.recomputing(on)).collect(), ..self }
+    }
+
+    fn plain(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Logits {
+        let condition = self.timeless(conditions);
+        let states = self.seen_after(tokens, &condition);
+        self.vocabulary.logits(sites.pick(states), self.vocabulary.modulation(condition))
     }
 
     fn vocabulary(&self) -> &Vocabulary {
@@ -73,22 +109,6 @@ impl SiteClassifier for Autoregressive {
     }
 
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
-        let [batch, len] = tokens.dims();
-        assert!(len <= self.rotary.len(), "sequence longer than the network");
-        let timeless = Conditions { time: conditions.time.zeros_like(), ..conditions.clone() };
-        let condition = self.condition.forward(&timeless);
-        let embedded = self.vocabulary.embed(tokens.clone());
-        let end = self.end.val().unsqueeze_dim::<3>(0).expand([batch, 1, embedded.dims()[2]]);
-        let seen = match len {
-            1 => end,
-            _ => Tensor::cat(vec![embedded.narrow(1, 1, len - 1), end], 1),
-        };
-        let (rotary, bias) = (self.rotary.first(len), self.biases.rows_of(1, 0, len, len));
-        let states = self
-            .blocks
-            .iter()
-            .fold(seen, |x, block| block.forward(x, &block.modulation(condition.clone()), &rotary, Some(bias.clone())));
-        let logits = self.vocabulary.logits(sites.pick(states), self.vocabulary.modulation(condition));
-        self.vocabulary.with_prior(logits, &tokens, conditions, sites)
+        self.vocabulary.with_prior(self.plain(tokens.clone(), conditions, sites), &tokens, conditions, sites)
     }
 }

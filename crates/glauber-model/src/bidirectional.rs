@@ -36,20 +36,6 @@ impl Bidirectional {
         }
     }
 
-    /// Logits of the sites asked for, without a prior.
-    pub(crate) fn plain(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Logits {
-        let len = tokens.dims()[1];
-        assert!(len <= self.rotary.len(), "sequence longer than the network");
-        let condition = self.condition.forward(conditions);
-        let embedded = self.vocabulary.embed(tokens);
-        let embedded = match &self.levels {
-            Some(levels) => levels.forward(conditions.levels.clone()).mark(embedded),
-            None => embedded,
-        };
-        let states = self.states(embedded, &condition);
-        self.vocabulary.logits(sites.pick(states), self.vocabulary.modulation(condition))
-    }
-
     /// `[batch, site, width]` to the same, through all blocks.
     fn states(&self, embedded: Tensor<3>, condition: &Tensor<2>) -> Tensor<3> {
         let rotary = self.rotary.first(embedded.dims()[1]);
@@ -65,6 +51,19 @@ impl Design for Bidirectional {
 
     fn recomputing(self, on: bool) -> Self {
         Self { blocks: self.blocks.into_iter().map(|block| block.recomputing(on)).collect(), ..self }
+    }
+
+    fn plain(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Logits {
+        let len = tokens.dims()[1];
+        assert!(len <= self.rotary.len(), "sequence longer than the network");
+        let condition = self.condition.forward(conditions);
+        let embedded = self.vocabulary.embed(tokens);
+        let embedded = match &self.levels {
+            Some(levels) => levels.forward(conditions.levels.clone()).mark(embedded),
+            None => embedded,
+        };
+        let states = self.states(embedded, &condition);
+        self.vocabulary.logits(sites.pick(states), self.vocabulary.modulation(condition))
     }
 
     fn vocabulary(&self) -> &Vocabulary {
@@ -89,7 +88,6 @@ impl SiteClassifier for Bidirectional {
     }
 
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
-        let logits = self.plain(tokens.clone(), conditions, sites);
-        self.vocabulary.with_prior(logits, &tokens, conditions, sites)
+        self.vocabulary.with_prior(self.plain(tokens.clone(), conditions, sites), &tokens, conditions, sites)
     }
 }

@@ -80,6 +80,15 @@ pub trait SiteClassifier: Send + Sync {
     /// every row and site, or [`Sites::Each`] does not name one site a row.
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3>;
 
+    /// What training takes the loss of, in one pass: those logits and, where a network is told of a prior, those that it has
+    /// without. A network that learns from the sum alone learns little where the prior is right, and adds little to it.
+    ///
+    /// # Panics
+    /// As [`logits`](Self::logits).
+    fn trained_logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Vec<Tensor<3>> {
+        vec![self.logits(tokens, conditions, sites)]
+    }
+
     /// Which sites one pass answers for: what training asks, and what sampling must hide.
     fn answers(&self) -> Asked {
         Asked::All

@@ -11,7 +11,7 @@ use crate::prior::{PriorTerms, Told};
 use crate::roles::{Role, Roles};
 use crate::{Conditions, ModelConfig, Sites};
 
-/// What a read-out gives: logits `[batch, site, token]`, and weights of the prior's terms `[batch, site, term]`, if there is one.
+/// What a read-out gives: logits `[batch, site, token]`, and weights of it and of the prior's terms `[batch, site, weight]`, if there is one.
 pub(crate) struct Logits {
     pub logits: Tensor<3>,
     pub weights: Option<Tensor<3>>,

@@ -162,6 +162,38 @@ impl Design for Hollow {
         }
     }
 
+    fn plain(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Logits {
+        let [batch, len] = tokens.dims();
+        assert!(len <= self.rotary.len(), "sequence longer than the network");
+        let modulations = self.modulations(conditions);
+        let (embedded, level_queries) = self.embed(tokens, conditions.levels.clone());
+        let (embedded, level_queries) = match &conditions.right {
+            None => ([embedded.clone(), embedded], level_queries),
+            Some(right) => {
+                let (right, level_queries) = self.embed(right.tokens.clone(), right.levels.clone());
+                ([embedded, right], level_queries)
+            }
+        };
+        let streams = self.streams(embedded, &modulations);
+        let every: Vec<usize>;
+        let (asked, rows) = match sites {
+            Sites::All => {
+                every = (0..len).collect();
+                (every.as_slice(), 1)
+            }
+            Sites::Block(block) => (block, 1),
+            Sites::Each(each) => (each, batch),
+        };
+        let states = streams.clone().map(|states| sites.pick(states));
+        let level_query = level_queries.map(|levels| sites.pick(levels));
+        let rotary = self.rotary.first(len);
+        let merging = self.merging(asked, rows, len);
+        self.read_out(states, level_query, &modulations, &merging, |_, block| {
+            let [before, after] = streams.clone();
+            [block.keys_of(0, before, &rotary), block.keys_of(1, after, &rotary)]
+        })
+    }
+
     fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary
     }
@@ -205,35 +237,6 @@ impl SiteClassifier for Hollow {
     }
 
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
-        let [batch, len] = tokens.dims();
-        assert!(len <= self.rotary.len(), "sequence longer than the network");
-        let modulations = self.modulations(conditions);
-        let (embedded, level_queries) = self.embed(tokens.clone(), conditions.levels.clone());
-        let (embedded, level_queries) = match &conditions.right {
-            None => ([embedded.clone(), embedded], level_queries),
-            Some(right) => {
-                let (right, level_queries) = self.embed(right.tokens.clone(), right.levels.clone());
-                ([embedded, right], level_queries)
-            }
-        };
-        let streams = self.streams(embedded, &modulations);
-        let every: Vec<usize>;
-        let (asked, rows) = match sites {
-            Sites::All => {
-                every = (0..len).collect();
-                (every.as_slice(), 1)
-            }
-            Sites::Block(block) => (block, 1),
-            Sites::Each(each) => (each, batch),
-        };
-        let states = streams.clone().map(|states| sites.pick(states));
-        let level_query = level_queries.map(|levels| sites.pick(levels));
-        let rotary = self.rotary.first(len);
-        let merging = self.merging(asked, rows, len);
-        let logits = self.read_out(states, level_query, &modulations, &merging, |_, block| {
-            let [before, after] = streams.clone();
-            [block.keys_of(0, before, &rotary), block.keys_of(1, after, &rotary)]
-        });
-        self.vocabulary.with_prior(logits, &tokens, conditions, sites)
+        self.vocabulary.with_prior(self.plain(tokens.clone(), conditions, sites), &tokens, conditions, sites)
     }
 }

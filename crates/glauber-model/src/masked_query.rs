@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
 
-use crate::embedding::Vocabulary;
+use crate::embedding::{Logits, Vocabulary};
 use crate::network::Design;
 use crate::roles::Roles;
 use crate::{Asked, Bidirectional, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
@@ -20,14 +20,12 @@ pub struct MaskedQuery {
 
 impl MaskedQuery {
     /// Logits of one site a row: `[batch, 1, token]`.
-    fn one_site_a_row(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: &[usize]) -> Tensor<3> {
+    fn one_site_a_row(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: &[usize]) -> Logits {
         let device = tokens.device();
         let [batch, len] = tokens.dims();
         let hidden: Vec<bool> = sites.iter().flat_map(|&asked| (0..len).map(move |site| site == asked)).collect();
         let hidden = Tensor::<2, Bool>::from_data(TensorData::new(hidden, [batch, len]), &device);
-        let shown = tokens.clone().mask_fill(hidden, self.query as i32);
-        let logits = self.transformer.plain(shown, conditions, Sites::Each(sites));
-        self.transformer.vocabulary().with_prior(logits, &tokens, conditions, Sites::Each(sites))
+        self.transformer.plain(tokens.mask_fill(hidden, self.query as i32), conditions, Sites::Each(sites))
     }
 }
 
@@ -38,6 +36,26 @@ impl Design for MaskedQuery {
 
     fn recomputing(self, on: bool) -> Self {
         Self { transformer: self.transformer.recomputing(on), ..self }
+    }
+
+    fn plain(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Logits {
+        let [batch, len] = tokens.dims();
+        let block: Vec<usize> = match sites {
+            Sites::Each(each) => return self.one_site_a_row(tokens, conditions, each),
+            Sites::All => (0..len).collect(),
+            Sites::Block(block) => block.to_vec(),
+        };
+        let copies = block.len();
+        let rows = batch * copies;
+        let tokens = tokens.unsqueeze_dim::<3>(1).expand([batch, copies, len]);
+        let sites: Vec<usize> = block.iter().copied().cycle().take(rows).collect();
+        let Logits { logits, weights } =
+            self.one_site_a_row(tokens.reshape([rows, len]), &conditions.repeat(copies), &sites);
+        let each_row = |of: Tensor<3>| {
+            let last = of.dims()[2];
+            of.reshape([batch, copies, last])
+        };
+        Logits { logits: each_row(logits), weights: weights.map(each_row) }
     }
 
     fn vocabulary(&self) -> &Vocabulary {
@@ -59,18 +77,6 @@ impl SiteClassifier for MaskedQuery {
     }
 
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
-        let [batch, len] = tokens.dims();
-        let block: Vec<usize> = match sites {
-            Sites::Each(each) => return self.one_site_a_row(tokens, conditions, each),
-            Sites::All => (0..len).collect(),
-            Sites::Block(block) => block.to_vec(),
-        };
-        let copies = block.len();
-        let rows = batch * copies;
-        let tokens = tokens.unsqueeze_dim::<3>(1).expand([batch, copies, len]);
-        let sites: Vec<usize> = block.iter().copied().cycle().take(rows).collect();
-        let logits = self.one_site_a_row(tokens.reshape([rows, len]), &conditions.repeat(copies), &sites);
-        let vocab = logits.dims()[2];
-        logits.reshape([batch, copies, vocab])
+        self.vocabulary().with_prior(self.plain(tokens.clone(), conditions, sites), &tokens, conditions, sites)
     }
 }

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 use glauber_chain::SitePrior;
 
-use crate::embedding::Vocabulary;
+use crate::embedding::{Logits, Vocabulary};
 use crate::roles::Roles;
 use crate::{Asked, Conditions, ModelConfig, ModelError, Network, SiteClassifier, Sites, Sizes, States};
 
@@ -24,6 +24,9 @@ pub(crate) trait Design: SiteClassifier {
     fn recomputing(self, on: bool) -> Self
     where
         Self: Sized;
+
+    /// What it gives without a prior: logits of the sites asked for, `[batch, asked site, token]`, and the prior's weights.
+    fn plain(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Logits;
 
     /// Its embedding and read-out.
     fn vocabulary(&self) -> &Vocabulary;
@@ -152,6 +155,15 @@ impl SiteClassifier for Network {
 
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
         self.design().logits(tokens, conditions, sites)
+    }
+
+    fn trained_logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Vec<Tensor<3>> {
+        let (design, vocabulary) = (self.design(), self.design().vocabulary());
+        let plain = design.plain(tokens.clone(), conditions, sites);
+        match vocabulary.told(&tokens, conditions) {
+            None => vec![plain.logits],
+            Some(told) => vec![plain.logits.clone(), vocabulary.add_prior(plain, Some(&told), sites)],
+        }
     }
 
     fn answers(&self) -> Asked {

@@ -18,6 +18,8 @@ use crate::{Conditions, RightView, Sites};
 const NGRAM_TERMS: usize = 3;
 /// Which of them speaks of the sites before.
 const BEFORE: usize = 1;
+/// Weights of a site: of the network's own logits, and of each term.
+const WEIGHTS: usize = 1 + NGRAM_TERMS;
 
 /// The prior under a network, as a configuration states it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +32,7 @@ pub struct PriorConfig {
 /// Terms of a prior: what weighs them at each site, and what says them.
 #[derive(Module, Debug)]
 pub(crate) struct PriorTerms {
-    /// What is added to the weight 1 of each term; it starts at zero.
+    /// What is added to the weight 1 of the network's own logits and of each term; it starts at zero.
     weights: Linear,
     /// The same in all clones of a network: its average, its replicas.
     #[module(skip)]
@@ -67,7 +69,7 @@ impl Told {
 impl PriorTerms {
     /// None where the configuration has none.
     pub fn new(config: Option<&PriorConfig>, width: usize, device: &Device) -> Option<Self> {
-        config.map(|_| Self { weights: linear(width, NGRAM_TERMS, true, device), source: Arc::default(), after: false })
+        config.map(|_| Self { weights: linear(width, WEIGHTS, true, device), source: Arc::default(), after: false })
     }
 
     pub fn of_sites_after(self) -> Self {
@@ -83,12 +85,12 @@ impl PriorTerms {
         roles.linear(&self.weights, Role::ReadOut);
     }
 
-    /// Weights of the terms, of states as they are read out, `[row, asked site, term]`.
+    /// Weights of the network's own logits and of the terms, of states as they are read out, `[row, asked site, weight]`.
     pub fn weigh(&self, states: Tensor<3>) -> Tensor<3> {
         apply(&self.weights, states).add_scalar(1.0)
     }
 
-    /// Adds the weighed terms to logits `[row, asked site, token]`.
+    /// The weighed sum of logits `[row, asked site, token]` and of the terms.
     pub fn add(&self, Logits { logits, weights }: Logits, told: &Told, sites: Sites<'_>) -> Tensor<3> {
         let source = self.source.get().expect("a network with a prior is given it before it is asked");
         let [rows, asked, vocab] = logits.dims();
@@ -119,9 +121,10 @@ impl PriorTerms {
         }
         let weights = weights.expect("a read-out with a prior weighs it");
         let (device, dtype) = (logits.device(), logits.dtype());
-        terms.chunks_exact(size).enumerate().fold(logits, |logits, (term, values)| {
+        let own = logits * weights.clone().narrow(2, 0, 1);
+        terms.chunks_exact(size).enumerate().fold(own, |logits, (term, values)| {
             let values = Tensor::<3>::from_data(TensorData::new(values.to_vec(), [rows, asked, vocab]), &device);
-            logits + values.cast(dtype) * weights.clone().narrow(2, term, 1)
+            logits + values.cast(dtype) * weights.clone().narrow(2, 1 + term, 1)
         })
     }
 }

@@ -104,9 +104,11 @@ fn mean_loss(
     device: &Device,
 ) -> Tensor<1> {
     let (context, conditions) = examples.inputs(device);
-    let logits = network.logits(context, &conditions, examples.query());
     let targets = examples.targets(objective, schedule, device);
-    targets.mean(objective.loss(logits, &targets))
+    let trained = network.trained_logits(context, &conditions, examples.query());
+    let losses: Vec<_> = trained.into_iter().map(|logits| targets.mean(objective.loss(logits, &targets))).collect();
+    let count = losses.len() as f64;
+    losses.into_iter().reduce(|sum, loss| sum + loss).expect("one at least") / count
 }
 
 /// Loss of a batch of examples, in nats a site asked for, and its gradient by every weight, named by the identifiers of the network's

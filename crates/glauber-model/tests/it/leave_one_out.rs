@@ -36,7 +36,7 @@ fn awake(config: &ModelConfig, seed: u64) -> Network {
     awake::awake(config, VOCAB, LEN, seed, &device())
 }
 
-fn logits(network: &Network, rows: &[Vec<i32>], time: f32, sites: Sites<'_>) -> Vec<Vec<f32>> {
+fn input(rows: &[Vec<i32>], time: f32) -> (Tensor<2, Int>, Conditions) {
     let batch = rows.len();
     let tokens = Tensor::<2, Int>::from_data(TensorData::new(rows.concat(), [batch, rows[0].len()]), &device());
     // The noisier the later the site; the last is known.
@@ -50,6 +50,11 @@ fn logits(network: &Network, rows: &[Vec<i32>], time: f32, sites: Sites<'_>) -> 
         parts: None,
         right: None,
     };
+    (tokens, conditions)
+}
+
+fn logits(network: &Network, rows: &[Vec<i32>], time: f32, sites: Sites<'_>) -> Vec<Vec<f32>> {
+    let (tokens, conditions) = input(rows, time);
     let data = network.logits(tokens, &conditions, sites).into_data();
     let values: Vec<f32> = data.iter::<f32>().collect();
     values.chunks_exact(VOCAB).map(<[f32]>::to_vec).collect()
@@ -137,6 +142,23 @@ fn an_autoregressive_network_sees_the_sites_after_alone() {
         for site in 0..LEN {
             assert_eq!(before[site] == after[site], changed <= site, "logits of {site}, token of {changed} changed");
         }
+    }
+}
+
+#[test]
+fn with_a_prior_a_network_trains_on_its_own_logits_too() {
+    for &kind in NetworkKind::ALL {
+        let network = awake(&small(kind), 4);
+        let rows = [vec![1, 2, 3, 4, 5, 6, 7, 8, 9]];
+        let (tokens, conditions) = input(&rows, 0.4);
+        let trained = network.trained_logits(tokens, &conditions, Sites::Block(&[7, 2]));
+        let values = |logits: &Tensor<3>| logits.clone().into_data().iter::<f32>().collect::<Vec<_>>();
+        let said = logits(&network, &rows, 0.4, Sites::Block(&[7, 2])).concat();
+        assert_eq!(values(&trained[1]), said, "{kind:?}: with the prior last");
+        assert!(values(&trained[0]) != said && trained.len() == 2, "{kind:?}: without it first");
+        let without = Network::new(&ModelConfig { prior: None, ..small(kind) }, VOCAB, LEN, 3, &device());
+        let (tokens, conditions) = input(&rows, 0.4);
+        assert_eq!(without.expect("sizes").trained_logits(tokens, &conditions, Sites::All).len(), 1, "{kind:?}");
     }
 }
 
