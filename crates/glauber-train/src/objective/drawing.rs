@@ -65,8 +65,9 @@ impl Drawing {
         (step, u)
     }
 
-    /// The sweep of a row at the fraction `u` of the horizon: its first step. Writes the signal level of every site after the sweep, and
-    /// before it.
+    /// The sweep of a row at the fraction `u` of all rows: its first step. Writes the signal level of every site after the sweep, and
+    /// before it. A sweep has half the rows that all have alike, and half those of the signal that it takes away: with levels of equal
+    /// distance all sweeps have as many, and a sweep that writes most of a sequence has more.
     pub(super) fn sweep(
         &self,
         schedule: &Schedule,
@@ -74,7 +75,12 @@ impl Drawing {
         [left, right]: [&mut [f64]; 2],
         rng: &mut ChainRng,
     ) -> Step {
-        let sweep = ((u * schedule.sweeps() as f64) as usize).min(schedule.sweeps() - 1);
+        let taken = |sweep: usize| schedule.signal_level(0, schedule.order().sweep_start(sweep));
+        // The share of the sweeps before this one.
+        let before = |sweep: usize| {
+            0.5 * (sweep as f64 / schedule.sweeps() as f64 + (1.0 - taken(sweep)) / (1.0 - schedule.final_signal()))
+        };
+        let sweep = (1..schedule.sweeps()).rev().find(|&sweep| before(sweep) <= u).unwrap_or(0);
         let start = schedule.order().sweep_start(sweep);
         schedule.signal_levels(start, right);
         schedule.signal_levels(start + schedule.len(), left);

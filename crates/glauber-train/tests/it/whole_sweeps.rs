@@ -78,8 +78,16 @@ fn every_sweep_and_both_ends_of_its_levels_are_drawn() {
     let (network, schedule) = (network(NetworkKind::Hollow, Conditioning::SignalLevelOnly), round_robin());
     let examples = examples(&network, &schedule, 0.0);
     let right = examples.right.as_ref().expect("whole sweeps");
+    // Half a third, and half of the .2, .4 and .4 of the signal that a sweep takes away.
+    let rows = |sweep: usize| examples.steps.iter().filter(|step| **step == sweep * LEN).count();
+    assert!(examples.steps.is_sorted() && rows(0) + rows(1) + rows(2) == ROWS, "stratified over the sweeps");
+    let shares = [0.2, 0.4, 0.4].map(|taken| 0.5 * (1.0 / 3.0 + taken));
+    assert!(
+        (0..3).all(|sweep| (rows(sweep) as f64 - ROWS as f64 * shares[sweep]).abs() <= 1.0),
+        "{:?}",
+        examples.steps
+    );
     for (row, step) in examples.steps.iter().enumerate() {
-        assert_eq!(*step, row * 3 / ROWS * LEN, "stratified over the sweeps");
         let levels = [&examples.levels, &right.levels].map(|levels| levels[row * LEN]);
         assert_eq!(levels, [schedule.signal_level(0, step + LEN), schedule.signal_level(0, *step)]);
     }
