@@ -5,18 +5,33 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
-use glauber_judge::{Report, Score, TextJudges, TextSettings, Texts};
+use glauber_chain::DrawControls;
+use glauber_files::write_whole;
+use glauber_judge::{Report, Row, Score, TextJudges, TextSettings, Texts};
 use glauber_program::device::device;
 use glauber_program::progress::bar;
 use glauber_program::screen::{self, remark};
 use glauber_run::evaluation::{EvaluationSettings, evaluate};
 use glauber_run::reading::{AutoregressiveJudge, corpus, texts};
-use glauber_run::{Drawer, Sampling, Trained, check_count, summary};
+use glauber_run::{Curve, Drawer, Panel, Sampling, Scale, Trained, check_count, picture, summary};
 
 use crate::arguments::{JudgeFlags, blocks};
 
 /// Characters of a line of the table.
 const WIDTH: usize = 160;
+/// Colours of the picture's rows.
+const COLOURS: [[u8; 3]; 10] = [
+    [20, 20, 20],
+    [140, 140, 140],
+    [31, 119, 180],
+    [130, 180, 220],
+    [200, 220, 240],
+    [190, 160, 40],
+    [214, 39, 40],
+    [44, 160, 44],
+    [148, 103, 189],
+    [230, 120, 20],
+];
 
 /// Judges and prints a table.
 pub fn judge(flags: &JudgeFlags) -> anyhow::Result<()> {
@@ -37,32 +52,55 @@ pub fn judge(flags: &JudgeFlags) -> anyhow::Result<()> {
     let mut len = flags.length.unwrap_or(TextSettings::default().len);
     let mut bound = None;
     if let Some(trained) = &trained {
-        let drawn = drawn(flags, trained)?;
+        let first = samples.len();
+        samples.extend(drawn(flags, trained)?);
         if flags.length.is_none() {
             // What nine samples of ten have.
-            let mut lengths: Vec<usize> = drawn.iter().map(<[char]>::len).collect();
+            let of_run = samples[first..].iter().flat_map(|(_, texts)| texts.iter());
+            let mut lengths: Vec<usize> = of_run.map(<[char]>::len).collect();
             lengths.sort_unstable();
             len = lengths[lengths.len() / 10].max(1);
         }
-        samples.push((trained.path().display().to_string(), drawn));
         bound = bounded(flags, trained)?;
     }
     let settings = TextSettings { windows: flags.count, len, seed: flags.draw.seed, ..TextSettings::default() };
     let mut judges = TextJudges::fit(&training, &held_out, &settings)?;
     if let Some(judge) = autoregressive {
+        let judge = judge.beside(judges.real())?;
         judges = judges.with(judge);
     }
     remark(&format!("judging {} texts of {len} characters", flags.count));
     let mut report = judges.report(&samples)?;
-    if let (Some(bound), Some(row)) = (bound, report.rows.last_mut()) {
+    // No temperature enters the bound.
+    let first = report.rows.len() - samples.len() + flags.texts.len();
+    if let (Some(bound), Some(row)) = (bound, report.rows.get_mut(first)) {
         row.scores.insert(0, bound);
+    }
+    if let Some(path) = &flags.picture {
+        let svg = picture(path, &panels(&report))?;
+        write_whole(path, svg).with_context(|| format!("--picture {}", path.display()))?;
+        remark(&format!("drawn in {}", path.display()));
     }
     print(flags, &report)
 }
 
-/// Samples of the run.
-fn drawn(flags: &JudgeFlags, trained: &Trained) -> anyhow::Result<Texts> {
-    let sampling = Sampling::of(trained, &flags.sampler.settings(flags.draw.controls()?))?;
+/// Samples of the run by name, at each temperature.
+fn drawn(flags: &JudgeFlags, trained: &Trained) -> anyhow::Result<Vec<(String, Texts)>> {
+    let name = trained.path().display().to_string();
+    let controls = flags.draw.controls()?;
+    if flags.temperatures.is_empty() {
+        return Ok(vec![(name, drawn_with(flags, trained, controls)?)]);
+    }
+    let at = |&temperature: &f64| {
+        let controls = DrawControls { temperature, ..controls };
+        controls.validate()?;
+        Ok((format!("{name}, T = {temperature}"), drawn_with(flags, trained, controls)?))
+    };
+    flags.temperatures.iter().map(at).collect()
+}
+
+fn drawn_with(flags: &JudgeFlags, trained: &Trained, controls: DrawControls) -> anyhow::Result<Texts> {
+    let sampling = Sampling::of(trained, &flags.sampler.settings(controls))?;
     let drawer = Drawer::of(trained, &sampling, (None, None), flags.sampler.place(&flags.draw.device))?;
     let bar = bar(sampling.steps());
     let mut chains = sampling.start(flags.count, flags.draw.seed);
@@ -70,6 +108,34 @@ fn drawn(flags: &JudgeFlags, trained: &Trained) -> anyhow::Result<Texts> {
     bar.finish_and_clear();
     remark(&summary(done, flags.count));
     Ok(texts(trained, chains.tokens())?)
+}
+
+/// What the picture shows: two scores of every row against each other, a point a row.
+fn panels(report: &Report) -> [Panel; 2] {
+    let ngram = |name: &str| name.starts_with("order-") && !name.ends_with("gap");
+    let judge = report.rows[0].scores.iter().find(|score| ngram(&score.name)).map_or("", |score| &score.name);
+    let panel = |title: &str, x: &str, y: &str| {
+        let unit = |name: &str| report.rows[0].score(name).map_or("", |score| score.unit);
+        let point = |row: &Row| Some((row.score(x)?.value, row.score(y)?.value));
+        let curve = |(at, row): (usize, &Row)| Curve {
+            name: row.name.clone(),
+            colour: COLOURS[at % COLOURS.len()],
+            dashed: false,
+            points: point(row).into_iter().collect(),
+        };
+        Panel {
+            title: title.into(),
+            x_label: format!("{x}, {}", unit(x)),
+            y_label: format!("{y}, {}", unit(y)),
+            x_scale: Scale::Fitted,
+            scale: Scale::Fitted,
+            curves: report.rows.iter().enumerate().map(curve).collect(),
+        }
+    };
+    [
+        panel("surprise of the judge, against entropy", "entropy", judge),
+        panel("told from held-out text, against spelling", "spelling", "C2ST accuracy"),
+    ]
 }
 
 /// The bound of the run on what it held out, bits a character.

@@ -84,8 +84,9 @@ pub trait TextJudge {
     /// When the texts are too few or too short; [`JudgeError::Own`] holds a reason of its own.
     fn judge(&self, texts: &Texts, bootstrap: &Bootstrap) -> Result<Vec<Score>, JudgeError>;
 
-    /// Whether a score's distance to that of held-out text is a score too.
-    fn by_gap(&self) -> bool {
+    /// Whether the distance of one of its scores to that of held-out text is a score too.
+    fn by_gap(&self, score: &Score) -> bool {
+        let _ = score;
         false
     }
 }

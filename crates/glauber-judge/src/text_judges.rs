@@ -132,7 +132,7 @@ impl TextJudges {
         let mut all = Vec::new();
         for (number, judge) in self.judges.iter().enumerate() {
             for (place, score) in scores[number].iter().enumerate() {
-                let gap = judge.by_gap().then(|| score.gap(held_out.map(|held_out| &held_out[number][place])));
+                let gap = judge.by_gap(score).then(|| score.gap(held_out.map(|held_out| &held_out[number][place])));
                 all.extend(std::iter::once(score.clone()).chain(gap));
             }
         }

@@ -55,7 +55,7 @@ impl TextJudge for TextNgram {
         Ok(vec![Score::of(name, bootstrap.ratio(&rows), "bits/character")])
     }
 
-    fn by_gap(&self) -> bool {
+    fn by_gap(&self, _: &Score) -> bool {
         true
     }
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use burn::tensor::{Int, Tensor, TensorData};
-use glauber_judge::{Bootstrap, JudgeError, Score, TextJudge, Texts};
-use glauber_model::{Conditions, SiteClassifier, Sites};
+use glauber_judge::{Bootstrap, JudgeError, MauveSettings, Score, TextJudge, Texts, mauve};
+use glauber_model::{Conditions, Network, SiteClassifier, Sites};
 use glauber_text::{TextCodec, TokenStream};
 use glauber_tokens::{Codec, Token, TokenBatch};
 
@@ -16,6 +16,8 @@ use crate::trained::Trained;
 
 /// Rows that a network judges at a time.
 const ROWS: usize = 64;
+/// The score that compares with real texts by itself.
+const MAUVE: &str = "MAUVE";
 /// Tokens that are decoded at a time.
 const DECODED: usize = 1 << 16;
 
@@ -58,8 +60,22 @@ pub fn texts(trained: &Trained, samples: &TokenBatch) -> Result<Texts> {
     Ok(rows.collect::<Result<Vec<String>>>()?.into_iter().collect())
 }
 
-/// How surprised an autoregressive run is by texts: a judge that no n-gram flatters.
-pub struct AutoregressiveJudge(Trained);
+/// What an autoregressive run says of texts: a judge that no n-gram flatters. How surprised it is by them, and, once it has
+/// [read real ones](Self::beside), MAUVE on its last states.
+pub struct AutoregressiveJudge {
+    trained: Trained,
+    /// States of real texts.
+    real: Vec<Vec<f32>>,
+}
+
+/// What a run says of a text.
+#[derive(Default)]
+struct Read {
+    bits: f64,
+    characters: f64,
+    /// The state that has read the whole text.
+    state: Vec<f32>,
+}
 
 impl AutoregressiveJudge {
     /// A run as a judge.
@@ -68,21 +84,29 @@ impl AutoregressiveJudge {
     /// When it is not on text, or its network not autoregressive.
     pub fn new(trained: Trained) -> Result<Self> {
         trained.codec()?;
-        let answers = trained.network.answers();
         ensure!(
-            answers == glauber_model::Asked::After,
+            matches!(trained.network, Network::Autoregressive(_)),
             "{}: the network `{}` has no likelihood of its own, expected one trained with `--network autoregressive`",
             trained.path().display(),
             trained.config.model.network.name()
         );
-        Ok(Self(trained))
+        Ok(Self { trained, real: Vec::new() })
     }
 
-    /// Nats of each row of tokens, all of one length.
-    fn nats(&self, rows: &[Vec<Token>]) -> Vec<f64> {
-        let Trained { network, device, .. } = &self.0;
+    /// The same, which also says whether texts lie where these real ones do.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn beside(self, real: &Texts) -> Result<Self> {
+        let real = self.read(real)?.into_iter().map(|read| read.state).collect();
+        Ok(Self { real, ..self })
+    }
+
+    /// What is said of rows of tokens, all of one length: nats, and the state that has read all sites but the first.
+    fn rows(&self, rows: &[&[Token]]) -> (Vec<f64>, Vec<Vec<f32>>) {
+        let Trained { network, device, .. } = &self.trained;
         let (count, len) = (rows.len(), rows[0].len());
-        let tokens: Vec<i32> = rows.iter().flatten().map(|&token| token as i32).collect();
+        let tokens: Vec<i32> = rows.iter().flat_map(|row| row.iter()).map(|&token| token as i32).collect();
         let tokens = Tensor::<2, Int>::from_data(TensorData::new(tokens, [count, len]), device);
         let conditions = Conditions {
             time: Tensor::zeros([count], device),
@@ -91,6 +115,12 @@ impl AutoregressiveJudge {
             parts: None,
             right: None,
         };
+        let states = match network {
+            Network::Autoregressive(network) => network.last_states(tokens.clone(), &conditions).narrow(1, 0, 1),
+            _ => unreachable!("refused when the judge was made"),
+        };
+        let width = states.dims()[2];
+        let states: Vec<f32> = states.into_data().iter::<f32>().collect();
         let logits: Vec<f64> = network.logits(tokens, &conditions, Sites::All).into_data().iter::<f64>().collect();
         let vocab = logits.len() / (count * len);
         let surprise = |(logits, &token): (&[f64], &Token)| {
@@ -98,28 +128,31 @@ impl AutoregressiveJudge {
             let sum: f64 = logits.iter().map(|logit| (logit - most).exp()).sum();
             most + sum.ln() - logits[token as usize]
         };
-        let sites = logits.chunks_exact(vocab).zip(rows.iter().flatten()).map(surprise).collect::<Vec<f64>>();
-        sites.chunks_exact(len).map(|row| row.iter().sum()).collect()
+        let tokens = rows.iter().flat_map(|row| row.iter());
+        let sites = logits.chunks_exact(vocab).zip(tokens).map(surprise).collect::<Vec<f64>>();
+        let nats = sites.chunks_exact(len).map(|row| row.iter().sum()).collect();
+        (nats, states.chunks_exact(width).map(<[f32]>::to_vec).collect())
     }
 
-    /// Bits and characters of each text; of one that has more tokens than the network has sites the first ones are judged.
-    fn judged(&self, texts: &Texts) -> Result<Vec<(f64, f64)>> {
-        let codec = self.0.codec()?;
+    /// What is said of each text; of one that has more tokens than the network has sites the first ones are read.
+    fn read(&self, texts: &Texts) -> Result<Vec<Read>> {
+        let codec = self.trained.codec()?;
         let mut rows = Vec::with_capacity(texts.rows());
+        let mut found: Vec<Read> = Vec::with_capacity(texts.rows());
         for text in texts.iter() {
             let mut tokens = codec.encode(&text.iter().collect::<String>())?;
-            tokens.truncate(self.0.schedule.len());
-            let characters = codec.decode(&tokens)?.chars().count();
-            rows.push((tokens, characters));
+            tokens.truncate(self.trained.schedule.len());
+            found.push(Read { characters: codec.decode(&tokens)?.chars().count() as f64, ..Read::default() });
+            rows.push(tokens);
         }
-        let mut found = vec![(0.0, 0.0); rows.len()];
-        let mut order: Vec<usize> = (0..rows.len()).filter(|&at| !rows[at].0.is_empty()).collect();
-        order.sort_by_key(|&at| rows[at].0.len());
-        for same in order.chunk_by(|&a, &b| rows[a].0.len() == rows[b].0.len()) {
+        let mut order: Vec<usize> = (0..rows.len()).filter(|&at| !rows[at].is_empty()).collect();
+        order.sort_by_key(|&at| rows[at].len());
+        for same in order.chunk_by(|&a, &b| rows[a].len() == rows[b].len()) {
             for part in same.chunks(ROWS) {
-                let tokens: Vec<Vec<Token>> = part.iter().map(|&at| rows[at].0.clone()).collect();
-                for (&at, nats) in part.iter().zip(self.nats(&tokens)) {
-                    found[at] = (nats / std::f64::consts::LN_2, rows[at].1 as f64);
+                let tokens: Vec<&[Token]> = part.iter().map(|&at| rows[at].as_slice()).collect();
+                let (nats, states) = self.rows(&tokens);
+                for ((&at, nats), state) in part.iter().zip(nats).zip(states) {
+                    (found[at].bits, found[at].state) = (nats / std::f64::consts::LN_2, state);
                 }
             }
         }
@@ -129,11 +162,20 @@ impl AutoregressiveJudge {
 
 impl TextJudge for AutoregressiveJudge {
     fn judge(&self, texts: &Texts, bootstrap: &Bootstrap) -> Result<Vec<Score>, JudgeError> {
-        let rows = self.judged(texts).map_err(|error| JudgeError::Own(Box::new(error)))?;
-        Ok(vec![Score::of("autoregressive", bootstrap.ratio(&rows), "bits/character")])
+        let read = self.read(texts).map_err(|error| JudgeError::Own(Box::new(error)))?;
+        let bits: Vec<(f64, f64)> = read.iter().map(|read| (read.bits, read.characters)).collect();
+        let mut scores = vec![Score::of("autoregressive", bootstrap.ratio(&bits), "bits/character")];
+        if !self.real.is_empty() {
+            let count = read.len().min(self.real.len());
+            let states: Vec<Vec<f32>> = read.into_iter().take(count).map(|read| read.state).collect();
+            let settings = MauveSettings { seed: bootstrap.seed, ..MauveSettings::default() };
+            let value = mauve(&self.real[..count], &states, &settings)?.value;
+            scores.push(Score { name: MAUVE.into(), value, standard_error: None, unit: "of 1" });
+        }
+        Ok(scores)
     }
 
-    fn by_gap(&self) -> bool {
-        true
+    fn by_gap(&self, score: &Score) -> bool {
+        score.name != MAUVE
     }
 }

@@ -32,6 +32,12 @@ pub struct JudgeFlags {
     /// Steps drawn of each held-out sequence for the bound; 0 leaves it out
     #[arg(long, default_value_t = 64)]
     pub draws: usize,
+    /// Draw the run's samples at each of these temperatures, a row each
+    #[arg(long, value_name = "T", value_delimiter = ',', requires = "run", conflicts_with = "temperature")]
+    pub temperatures: Vec<f64>,
+    /// Draw the rows in an SVG file: surprise of the judge against entropy, C2ST accuracy against spelling
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
     /// Print the scores as JSON
     #[arg(long)]
     pub json: bool,

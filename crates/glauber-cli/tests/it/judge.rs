@@ -71,12 +71,20 @@ fn runs_with_priors_are_resumed_judged_and_mended() {
     fs::write(at.join("peer.txt"), "it is a truth that every man is\n".repeat(30)).expect("texts");
     let flags = ["judge", "--run", "unbroken", "--judge", "judge", "--texts", "peer.txt", "-n", "12", "--draws", "4"];
     let table = said(&run(at, &flags));
-    for part in
-        ["held-out text", "shuffled words", "order-5", "peer.txt", "unbroken", "bound", "autoregressive", "spelling"]
-    {
+    for part in [
+        "held-out text",
+        "shuffled words",
+        "order-5",
+        "peer.txt",
+        "unbroken",
+        "bound",
+        "autoregressive",
+        "spelling",
+        "MAUVE",
+    ] {
         assert!(table.contains(part), "no `{part}` in:\n{table}");
     }
-    let json = said(&run(at, &[&flags[..], &["--json"]].concat()));
+    let json = said(&run(at, &[&flags[..], &["--json", "--temperatures", "0.5,1", "--picture", "p.svg"]].concat()));
     let report: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     let row = |name: &str| {
         let rows = report["rows"].as_array().expect("rows");
@@ -87,7 +95,10 @@ fn runs_with_priors_are_resumed_judged_and_mended() {
         scores.iter().find(|score| score["name"] == name).and_then(|score| score["value"].as_f64()).expect("a score")
     };
     assert_eq!(score(&row("peer.txt"), "spelling"), 1.0);
-    assert!(score(&row("unbroken"), "bound") > 0.0);
+    assert!(score(&row("unbroken, T = 0.5"), "bound") > 0.0);
+    assert!(score(&row("unbroken, T = 0.5"), "order-5 judge") < score(&row("unbroken, T = 1"), "order-5 judge"));
+    let picture = fs::read_to_string(at.join("p.svg")).expect("a picture");
+    assert!(picture.contains("unbroken, T = 0.5") && picture.contains("C2ST accuracy"), "{picture}");
 
     let texts = ["judge", "--texts", "peer.txt", "--data", "corpus.txt", "--held-out", "corpus.txt", "-n", "20"];
     let table = said(&run(at, &[&texts[..], &["--length", "24"]].concat()));

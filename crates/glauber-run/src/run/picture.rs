@@ -14,7 +14,10 @@ const PANEL: (u32, u32) = (860, 480);
 /// Names of curves that a legend over the curves may have; with more it stands beside them.
 const SHORT_LEGEND: usize = 4;
 
-/// A named curve.
+/// Most points of a curve that are marked.
+const MARKED: usize = 12;
+
+/// A named curve; one of few points has them marked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
     /// What the legend says.
@@ -27,7 +30,7 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
 }
 
-/// How the values of a [`Panel`] are laid out.
+/// How an axis of a [`Panel`] is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
     /// From zero to the highest value.
@@ -36,6 +39,18 @@ pub enum Scale {
     Fitted,
     /// As [`Fitted`](Self::Fitted), equal factors at equal distances. Values that are not positive are left out.
     Logarithmic,
+}
+
+impl Scale {
+    /// Where a value is drawn.
+    fn at(self, value: f64) -> f64 {
+        if self == Self::Logarithmic { value.log10() } else { value }
+    }
+
+    /// The value that is drawn there.
+    fn value(self, at: f64) -> f64 {
+        if self == Self::Logarithmic { 10f64.powf(at) } else { at }
+    }
 }
 
 /// Curves over one pair of axes.
@@ -47,6 +62,8 @@ pub struct Panel {
     pub x_label: String,
     /// What the values are, with their unit.
     pub y_label: String,
+    /// How `x` is laid out.
+    pub x_scale: Scale,
     /// How the values are laid out.
     pub scale: Scale,
     /// The curves, first drawn first.
@@ -54,14 +71,9 @@ pub struct Panel {
 }
 
 impl Panel {
-    /// Where a value is drawn.
-    fn at(&self, value: f64) -> f64 {
-        if self.scale == Scale::Logarithmic { value.log10() } else { value }
-    }
-
     /// The points of a curve as they are drawn.
     fn drawn(&self, curve: &Curve) -> Vec<(f64, f64)> {
-        let points = curve.points.iter().map(|&(x, value)| (x, self.at(value)));
+        let points = curve.points.iter().map(|&(x, value)| (self.x_scale.at(x), self.scale.at(value)));
         points.filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
     }
 
@@ -71,12 +83,14 @@ impl Panel {
         let range = |values: &mut dyn Iterator<Item = f64>| {
             values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
         };
-        let (x, mut y) = (range(&mut points().map(|point| point.0)), range(&mut points().map(|point| point.1)));
-        if self.scale == Scale::FromZero {
-            y.0 = 0.0;
+        let (mut x, mut y) = (range(&mut points().map(|point| point.0)), range(&mut points().map(|point| point.1)));
+        for (range, scale) in [(&mut x, self.x_scale), (&mut y, self.scale)] {
+            if scale == Scale::FromZero {
+                range.0 = 0.0;
+            }
         }
-        let below = if self.scale == Scale::FromZero { 0.0 } else { 0.05 };
-        [(x, 0.0), (y, below)].map(|((low, high), below)| match low < high {
+        let below = |scale| if scale == Scale::FromZero { 0.0 } else { 0.05 };
+        [(x, below(self.x_scale)), (y, below(self.scale))].map(|((low, high), below)| match low < high {
             true => (low - below * (high - low), high + 0.05 * (high - low)),
             false if high.is_finite() => (high.min(0.0), high.max(0.0) + 1e-6),
             false => (0.0, 1.0),
@@ -97,13 +111,12 @@ impl Panel {
             .x_label_area_size(42)
             .y_label_area_size(66)
             .build_cartesian_2d(x.0..x.1, y.0..y.1)?;
-        let logarithmic = self.scale == Scale::Logarithmic;
         chart
             .configure_mesh()
             .x_desc(&self.x_label)
             .y_desc(&self.y_label)
-            .x_label_formatter(&|&x| short(x))
-            .y_label_formatter(&|&y| short(if logarithmic { 10f64.powf(y) } else { y }))
+            .x_label_formatter(&|&x| short(self.x_scale.value(x)))
+            .y_label_formatter(&|&y| short(self.scale.value(y)))
             .draw()?;
         for curve in &self.curves {
             let [red, green, blue] = curve.colour;
@@ -112,11 +125,14 @@ impl Panel {
                 true => chart.draw_series(DashedLineSeries::new(self.drawn(curve), 6, 4, style))?,
                 false => chart.draw_series(LineSeries::new(self.drawn(curve), style))?,
             };
+            let marked = if curve.points.len() <= MARKED { curve.points.len() } else { 0 };
             let gap = if curve.dashed { 3 } else { 0 };
             drawn.label(&curve.name).legend(move |(x, y)| {
                 let dash = |from: i32, to: i32| PathElement::new([(x + from, y), (x + to, y)], style);
                 EmptyElement::at((0, 0)) + dash(0, 9 - gap) + dash(9 + gap, 18)
             });
+            let marks = self.drawn(curve).into_iter().take(marked);
+            chart.draw_series(marks.map(|point| Circle::new(point, 4, style.filled())))?;
         }
         let place = if self.scale == Scale::FromZero {
             SeriesLabelPosition::MiddleRight
@@ -173,7 +189,14 @@ mod tests {
     fn panel(scale: Scale, values: &[f64]) -> Panel {
         let points = values.iter().enumerate().map(|(x, &y)| (x as f64, y)).collect();
         let curve = Curve { name: "a <curve>".into(), colour: [200, 60, 30], dashed: true, points };
-        Panel { title: "t".into(), x_label: "x".into(), y_label: "y".into(), scale, curves: vec![curve] }
+        Panel {
+            title: "t".into(),
+            x_label: "x".into(),
+            y_label: "y".into(),
+            x_scale: Scale::FromZero,
+            scale,
+            curves: vec![curve],
+        }
     }
 
     #[test]

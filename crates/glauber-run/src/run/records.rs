@@ -151,6 +151,7 @@ impl RunFolder {
                 title: title.into(),
                 x_label: "optimiser steps".into(),
                 y_label: unit.into(),
+                x_scale: Scale::FromZero,
                 scale: Scale::FromZero,
                 curves,
             };

@@ -140,6 +140,7 @@ pub fn curves(path: &Path, title: &str, lines: &[MetricLine]) -> Result<String> 
         title: title.into(),
         x_label: "seconds of training".into(),
         y_label: y_label.into(),
+        x_scale: Scale::FromZero,
         scale,
         curves,
     };

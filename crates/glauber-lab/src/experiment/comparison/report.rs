@@ -137,6 +137,7 @@ impl Section {
             title: self.source.title.clone(),
             x_label: "seconds of training".into(),
             y_label: y_label.into(),
+            x_scale: Scale::FromZero,
             scale,
             curves: comparable.map(curve).collect(),
         }

@@ -9,10 +9,25 @@ use glauber_chain::statistics::Estimate;
 use glauber_files::write_whole;
 use glauber_judge::Score;
 use glauber_program::screen;
+use glauber_run::{Curve, Panel, Scale, picture};
 use serde::{Deserialize, Serialize};
 
 use super::Flags;
 use super::infills::Infill;
+
+/// Colours of trials in the picture.
+const COLOURS: [[u8; 3]; 10] = [
+    [31, 119, 180],
+    [214, 39, 40],
+    [44, 160, 44],
+    [148, 103, 189],
+    [230, 120, 20],
+    [140, 86, 75],
+    [227, 119, 194],
+    [188, 189, 34],
+    [23, 190, 207],
+    [20, 20, 20],
+];
 
 /// A mean and its standard error over windows.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -99,10 +114,11 @@ impl<'a> Measured<'a> {
         Self { rows, flags }
     }
 
-    /// Writes `table.md` and `rows.json`.
+    /// Writes `table.md`, `rows.json` and `passes.svg`.
     pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let json = serde_json::to_string_pretty(self.rows)?;
-        for (name, text) in [("table.md", self.table()), ("rows.json", json)] {
+        let drawn = picture(&folder.join("passes.svg"), &[self.panel()])?;
+        for (name, text) in [("table.md", self.table()), ("rows.json", json), ("passes.svg", drawn)] {
             let path = folder.join(name);
             write_whole(&path, text).with_context(|| path.display().to_string())?;
         }
@@ -115,8 +131,50 @@ impl<'a> Measured<'a> {
         Ok(())
     }
 
+    /// Bits of held-out text under the judge.
+    fn held_out(&self) -> f64 {
+        self.rows.iter().find_map(|row| row.drawn.as_ref()).map_or(0.0, |drawn| drawn.bits.mean)
+    }
+
+    /// The judge gap of every trial against the passes of a sample; n-grams of at least order 3 are broken lines.
+    fn panel(&self) -> Panel {
+        let trained = |row: &&Row| row.steps.is_some() && row.drawn.is_some();
+        let gap = |drawn: &Drawn| drawn.bits.mean - self.held_out();
+        let all: Vec<f64> =
+            self.rows.iter().filter(trained).filter_map(|row| Some(row.drawn.as_ref()?.passes)).collect();
+        let [least, most] = [f64::min, f64::max].map(|of| all.iter().copied().reduce(of).unwrap_or(1.0));
+        let mut curves: Vec<Curve> = Vec::new();
+        let ngrams = self.rows.iter().filter(|row| ["3", "5"].iter().any(|order| row.name.contains(order)));
+        for (row, grey) in ngrams.filter(|row| row.steps.is_none()).zip([170, 110]) {
+            let points = row.drawn.iter().flat_map(|drawn| [(least, gap(drawn)), (most, gap(drawn))]);
+            curves.push(Curve { name: row.name.clone(), colour: [grey; 3], dashed: true, points: points.collect() });
+        }
+        for row in self.rows.iter().filter(trained) {
+            let name = match row.seed {
+                Some(seed) if seed > 0 => format!("{}, seed {seed}", row.name),
+                _ => row.name.clone(),
+            };
+            let point = row.drawn.as_ref().map(|drawn| (drawn.passes, gap(drawn)));
+            match curves.iter_mut().find(|curve| curve.name == name) {
+                Some(curve) => curve.points.extend(point),
+                None => {
+                    let colour = COLOURS[curves.len() % COLOURS.len()];
+                    curves.push(Curve { name, colour, dashed: false, points: point.into_iter().collect() });
+                }
+            }
+        }
+        Panel {
+            title: "samples under the order-5 judge".into(),
+            x_label: "passes of the network a sample".into(),
+            y_label: "judge gap, bits a letter".into(),
+            x_scale: Scale::Logarithmic,
+            scale: Scale::Fitted,
+            curves,
+        }
+    }
+
     fn table(&self) -> String {
-        let held_out = self.rows.iter().find_map(|row| row.drawn.as_ref()).map_or(0.0, |drawn| drawn.bits.mean);
+        let held_out = self.held_out();
         let first = self.rows.iter().find(|row| row.steps.is_some()).and_then(|row| row.bound.as_ref());
         let gaps: Vec<usize> = self
             .rows

@@ -150,6 +150,7 @@ impl Report {
             title: self.subject.clone(),
             x_label: "evaluations per site, logarithm to base 2".into(),
             y_label: y_label.into(),
+            x_scale: Scale::FromZero,
             scale: Scale::Fitted,
             curves: families.map(curve).into(),
         }

@@ -97,6 +97,7 @@ impl Report {
             title: format!("Sudoku {}: puzzles solved", self.size),
             x_label: "clues".into(),
             y_label: "solved, percent".into(),
+            x_scale: Scale::FromZero,
             scale: Scale::FromZero,
             curves: vec![
                 curve("one chain".into(), red, false, &|s| s.single[0]),
