@@ -8,6 +8,11 @@ use crate::counts::{Node, ROOT};
 /// Contexts that a filter follows, unless told otherwise.
 pub(crate) const BEAM: usize = 8;
 
+/// What is so much less likely than the best of its context is not followed where there is no room for all.
+const FAINT: f64 = 1e-3;
+/// A share of all weight that goes to the empty context rather than cost a context of its own, where there is no room for all.
+const SMALL: f64 = 1e-2;
+
 /// What an n-gram expects next, after tokens that may be noise: the law of the true context, as a
 /// few of its likeliest values.
 ///
@@ -57,7 +62,15 @@ impl<'a> Filter<'a> {
         }
         self.next.clear();
         let mut total = 0.0;
+        let narrow = self.beam < self.states.len() * self.law.len();
         for &(node, weight) in &self.states {
+            let (own, others) = (self.ngram.probability_at(node, token) * shown, hidden);
+            if narrow && others < SMALL * own {
+                // What is shown is what was expected: it hardly hides anything.
+                total += weight * (own + others);
+                self.next.push((self.ngram.next(node, token), weight * own));
+                continue;
+            }
             self.ngram.law_at(node, &mut self.law);
             let mut most = 0.0_f64;
             for (b, p) in self.law.iter_mut().enumerate() {
@@ -66,7 +79,7 @@ impl<'a> Filter<'a> {
                 most = most.max(*p);
             }
             // What is far below the best of its context would hardly be kept.
-            let least = if self.beam < self.states.len() * self.law.len() { most * 1e-3 } else { 0.0 };
+            let least = if narrow { most * FAINT } else { 0.0 };
             for (b, &p) in self.law.iter().enumerate().filter(|(_, p)| **p >= least) {
                 self.next.push((self.ngram.next(node, b as Token), p));
             }
@@ -101,6 +114,7 @@ impl<'a> Filter<'a> {
         if next.len() > self.beam {
             next.select_nth_unstable_by(self.beam - 1, |a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             next.truncate(self.beam);
+            next.retain(|(_, weight)| *weight > SMALL * total);
         }
         let kept: f64 = next.iter().map(|(_, weight)| weight).sum();
         self.states.clear();
