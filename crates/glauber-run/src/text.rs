@@ -25,7 +25,7 @@ use crate::{RunCodec, RunConfig, RunFolder, Trained, Vocabulary};
 const TOKENIZER: &str = "tokenizer.json";
 
 /// Tokens that n-grams are counted in at most.
-const MOST_COUNTED: usize = 1 << 25;
+const MOST_COUNTED: usize = 1 << 23;
 
 /// A text corpus, in windows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -332,7 +332,8 @@ impl Run {
     /// The same held-out sequences under the same noise at every evaluation.
     fn draw_validation(&mut self, source: &dyn SequenceSource) -> Result<()> {
         let sequences = self.config.train.validation_sequences;
-        let whole_sweeps = self.config.train.whole_sweeps;
+        let train = &self.config.train;
+        let whole_sweeps = train.whole_sweeps.hold(self.network(), train.objective, &self.schedule);
         let drawing = Drawing { whole_sweeps, ..Drawing::held_out(self.network()) };
         let draw = |batch: usize| {
             let rows = EVALUATION_ROWS.min(sequences - batch * EVALUATION_ROWS);

@@ -51,7 +51,7 @@ pub struct TrainConfig {
     /// Whether a training sequence has the labels of one whole sweep, each site in the context in which the reverse chain asks for it:
     /// what the sweep has noised to the left, what it has not reached to the right. Otherwise all sites have labels in the context of
     /// one step, which the chain asks for at the site of that step alone.
-    pub whole_sweeps: bool,
+    pub whole_sweeps: WholeSweeps,
     /// Share of training sequences whose class is not told, so that the network also learns the law of all classes together.
     pub class_dropout: f64,
     /// Steps between evaluations on held-out sequences.
@@ -69,6 +69,64 @@ pub struct TrainConfig {
     /// When the run was one of another number of steps, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extended: Vec<Extension>,
+}
+
+/// When a training sequence has the labels of a whole sweep; in files `true`, `false` and `"where-possible"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
+pub enum WholeSweeps {
+    /// Never.
+    #[default]
+    Never,
+    /// Always: networks and schedules that have no such labels are refused.
+    Always,
+    /// With networks and schedules that have them: the network `hollow` that is not told the step, sites in their order, an objective
+    /// of steps.
+    WherePossible,
+}
+
+impl WholeSweeps {
+    /// Whether sequences have them, given what they are for.
+    pub fn hold(self, network: &dyn SiteClassifier, objective: &dyn Objective, schedule: &Schedule) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Always => true,
+            Self::WherePossible => fit::check_sweeps(network, objective, schedule).is_ok(),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected true, false or \"where-possible\"")]
+enum Written {
+    Always(bool),
+    Named(Name),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Name {
+    WherePossible,
+}
+
+impl From<Written> for WholeSweeps {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Always(true) => Self::Always,
+            Written::Always(false) => Self::Never,
+            Written::Named(Name::WherePossible) => Self::WherePossible,
+        }
+    }
+}
+
+impl From<WholeSweeps> for Written {
+    fn from(sweeps: WholeSweeps) -> Self {
+        match sweeps {
+            WholeSweeps::Always => Self::Always(true),
+            WholeSweeps::Never => Self::Always(false),
+            WholeSweeps::WherePossible => Self::Named(Name::WherePossible),
+        }
+    }
 }
 
 /// A change of a run's number of steps.
@@ -100,7 +158,7 @@ impl Default for TrainConfig {
             clip_norm: 1.0,
             average_decay: 0.995,
             clamped_share: 0.0,
-            whole_sweeps: false,
+            whole_sweeps: WholeSweeps::Never,
             class_dropout: 0.1,
             validate_every: 100,
             validation_sequences: 64,
@@ -161,7 +219,7 @@ impl TrainConfig {
     /// When network, objective and schedule do not fit each other, or the device lacks the precision.
     pub fn check(&self, network: &dyn SiteClassifier, schedule: &Schedule, device: &Device) -> Result<(), TrainError> {
         fit::check(network, self.objective, schedule)?;
-        if self.whole_sweeps {
+        if self.whole_sweeps == WholeSweeps::Always {
             fit::check_sweeps(network, self.objective, schedule)?;
         }
         self.precision.check(device)

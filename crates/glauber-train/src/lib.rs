@@ -46,7 +46,7 @@ mod site_task;
 mod source;
 
 pub use conditional::NetworkConditional;
-pub use config::{Extension, TrainConfig, require, within};
+pub use config::{Extension, TrainConfig, WholeSweeps, require, within};
 pub use device_sampler::{DeviceChains, DeviceSampler};
 pub use error::TrainError;
 pub use glauber_descent::{

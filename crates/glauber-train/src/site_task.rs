@@ -72,7 +72,7 @@ impl<'a> SiteTask<'a, Network> {
             source,
             schedule,
             objective: train.objective,
-            drawing: Drawing::training(network, train),
+            drawing: Drawing::training(network, schedule, train),
             rows: train.batch / train.micro_batches,
             prepare: Box::new(move |network| precision.of(network.recomputing(recomputes))),
             network: PhantomData,

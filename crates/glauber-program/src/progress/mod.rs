@@ -80,6 +80,9 @@ pub fn run(trainer: &mut Run, opened: &Opened, ranks: &Rank) -> anyhow::Result<F
         train.steps,
         train.batch
     ));
+    if let Some(prior) = &model.prior {
+        say(&format!("counting its prior first: n-grams with contexts of up to {} tokens", prior.order));
+    }
     let first = trainer.state().step;
     let kind = trainer.config().data.name();
     let journal = ranks.is_first().then(|| journal(trainer.folder().path(), kind, first, train.steps));

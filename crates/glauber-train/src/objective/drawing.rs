@@ -38,12 +38,12 @@ impl Drawing {
         }
     }
 
-    /// What a configuration trains a network on.
-    pub fn training(network: &dyn SiteClassifier, train: &TrainConfig) -> Self {
+    /// What a configuration trains a network on, under a schedule.
+    pub fn training(network: &dyn SiteClassifier, schedule: &Schedule, train: &TrainConfig) -> Self {
         Self {
             continuous: train.objective.is_continuous(),
             clamped_share: train.clamped_share,
-            whole_sweeps: train.whole_sweeps,
+            whole_sweeps: train.whole_sweeps.hold(network, train.objective, schedule),
             class_dropout: train.class_dropout,
             ..Self::held_out(network)
         }

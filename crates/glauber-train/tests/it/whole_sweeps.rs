@@ -6,7 +6,7 @@ use glauber_chain::oracles::MarkovSource;
 use glauber_chain::{ChainRng, RowSites, SiteConditional, TokenRows};
 use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Preset, SiteClassifier};
 use glauber_schedule::{NoiseLaw, Schedule, SiteOrder};
-use glauber_train::{Denoising, Drawing, Examples, NetworkConditional, Objective, Place, TrainConfig};
+use glauber_train::{Denoising, Drawing, Examples, NetworkConditional, Objective, Place, TrainConfig, WholeSweeps};
 
 use crate::device_sampler::Wake;
 
@@ -97,7 +97,7 @@ fn every_sweep_and_both_ends_of_its_levels_are_drawn() {
 
 #[test]
 fn what_has_no_such_labels_is_refused() {
-    let train = TrainConfig { whole_sweeps: true, ..TrainConfig::default() };
+    let train = TrainConfig { whole_sweeps: WholeSweeps::Always, ..TrainConfig::default() };
     let check = |network: &Network, schedule: &Schedule| {
         train.check(network, schedule, &Device::flex()).map_err(|error| error.to_string())
     };

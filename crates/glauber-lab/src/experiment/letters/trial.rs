@@ -26,7 +26,7 @@ use super::{Asked, Flags, Trial};
 use crate::experiment::pilot::steps_within;
 
 /// The configuration that trials start from.
-const BASE: &str = include_str!("../../../../glauber-cli/configs/characters.toml");
+const BASE: &str = include_str!("../../../configs/letters-base.toml");
 /// The order of the n-gram that judges.
 const JUDGE: usize = 5;
 /// Seed of samples and infills.
