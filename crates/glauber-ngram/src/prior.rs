@@ -45,7 +45,7 @@ impl NgramPrior {
         };
         let without = (0..parts.count).into_par_iter().map(|part| both(&parts.others(part, text.len())));
         Ok(Self {
-            whole: both(&[0..text.len()])?,
+            whole: both(std::slice::from_ref(&(0..text.len())))?,
             without: without.collect::<Result<_, _>>()?,
             noise: law.probabilities().to_vec(),
         })
