@@ -7,7 +7,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use clap::{Args, ValueEnum};
 use glauber_chain::ChainRng;
-use glauber_model::{ModelConfig, Network, Preset};
+use glauber_model::{Conditioning, ModelConfig, Network, Preset};
 use glauber_program::device::{device, finish, replicas};
 use glauber_run::text::TextData;
 use glauber_run::{DataConfig, Run, RunConfig, Vocabulary};
@@ -86,10 +86,12 @@ impl SequenceSource for UniformTokens {
 
 impl Shape {
     fn model(self) -> ModelConfig {
+        // What the other program has: it is told the step as well.
+        let hollow = |preset: Preset| ModelConfig { conditioning: Conditioning::SignalLevel, ..preset.config() };
         match self {
-            Self::Tiny => Preset::Tiny.config(),
-            Self::Small => Preset::Small.config(),
-            Self::D256 => ModelConfig { layers: 6, merge_layers: 1, heads: 4, ..Preset::Small.config() },
+            Self::Tiny => hollow(Preset::Tiny),
+            Self::Small => hollow(Preset::Small),
+            Self::D256 => ModelConfig { layers: 6, merge_layers: 1, heads: 4, ..hollow(Preset::Small) },
             Self::Masked => {
                 ModelConfig { width: 128, layers: 6, heads: 4, condition_width: 64, ..Preset::Ggm387m.config() }
             }

@@ -57,6 +57,8 @@ fn the_setup_says_what_the_other_side_must_know() {
     let levels: Vec<f64> = serde_json::from_value(setup["levels"].clone()).expect("numbers");
     // A level for each number of touches in 8 sweeps: clean at first, less each time.
     assert!(levels.len() == 9 && levels[0] == 1.0 && levels.is_sorted_by(|a, b| a > b), "{levels:?}");
+    // `benches/pytorch/network.py` builds no other hollow network.
+    assert_eq!(setup["model"]["conditioning"], "signal-level");
     for flops in ["network", "optimiser", "sample", "matmul"] {
         assert!(setup["flops"][flops].as_u64().is_some_and(|count| count > 0), "{flops}: {setup}");
     }
