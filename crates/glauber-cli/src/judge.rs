@@ -13,25 +13,12 @@ use glauber_program::progress::bar;
 use glauber_program::screen::{self, remark};
 use glauber_run::evaluation::{EvaluationSettings, evaluate};
 use glauber_run::reading::{AutoregressiveJudge, corpus, texts};
-use glauber_run::{Curve, Drawer, Panel, Sampling, Scale, Trained, check_count, picture, summary};
+use glauber_run::{Curve, Drawer, PALETTE, Panel, Sampling, Scale, Trained, check_count, picture, summary};
 
 use crate::arguments::{JudgeFlags, blocks};
 
 /// Characters of a line of the table.
 const WIDTH: usize = 160;
-/// Colours of the picture's rows.
-const COLOURS: [[u8; 3]; 10] = [
-    [20, 20, 20],
-    [140, 140, 140],
-    [31, 119, 180],
-    [130, 180, 220],
-    [200, 220, 240],
-    [190, 160, 40],
-    [214, 39, 40],
-    [44, 160, 44],
-    [148, 103, 189],
-    [230, 120, 20],
-];
 
 /// Judges and prints a table.
 pub fn judge(flags: &JudgeFlags) -> anyhow::Result<()> {
@@ -77,7 +64,7 @@ pub fn judge(flags: &JudgeFlags) -> anyhow::Result<()> {
         row.scores.insert(0, bound);
     }
     if let Some(path) = &flags.picture {
-        let svg = picture(path, &panels(&report))?;
+        let svg = picture(path, &panels(&report, settings.order))?;
         write_whole(path, svg).with_context(|| format!("--picture {}", path.display()))?;
         remark(&format!("drawn in {}", path.display()));
     }
@@ -111,15 +98,13 @@ fn drawn_with(flags: &JudgeFlags, trained: &Trained, controls: DrawControls) -> 
 }
 
 /// What the picture shows: two scores of every row against each other, a point a row.
-fn panels(report: &Report) -> [Panel; 2] {
-    let ngram = |name: &str| name.starts_with("order-") && !name.ends_with("gap");
-    let judge = report.rows[0].scores.iter().find(|score| ngram(&score.name)).map_or("", |score| &score.name);
+fn panels(report: &Report, order: usize) -> [Panel; 2] {
     let panel = |title: &str, x: &str, y: &str| {
         let unit = |name: &str| report.rows[0].score(name).map_or("", |score| score.unit);
         let point = |row: &Row| Some((row.score(x)?.value, row.score(y)?.value));
         let curve = |(at, row): (usize, &Row)| Curve {
             name: row.name.clone(),
-            colour: COLOURS[at % COLOURS.len()],
+            colour: PALETTE[at % PALETTE.len()],
             dashed: false,
             points: point(row).into_iter().collect(),
         };
@@ -133,7 +118,7 @@ fn panels(report: &Report) -> [Panel; 2] {
         }
     };
     [
-        panel("surprise of the judge, against entropy", "entropy", judge),
+        panel("surprise of the judge, against entropy", "entropy", &format!("order-{order} judge")),
         panel("told from held-out text, against spelling", "spelling", "C2ST accuracy"),
     ]
 }

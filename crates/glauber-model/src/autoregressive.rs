@@ -30,12 +30,16 @@ pub struct Autoregressive {
 }
 
 impl Autoregressive {
-    /// What is read out: states of tokens `[batch, site]`, shape `[batch, site, width]`. That of the first site has seen all others.
+    /// Logits of all sites, `[batch, site, token]`, and the states that they are read out of, `[batch, site, width]`. The state of the
+    /// first site has seen all others.
     ///
     /// # Panics
     /// As [`logits`](SiteClassifier::logits).
-    pub fn last_states(&self, tokens: Tensor<2, Int>, conditions: &Conditions) -> Tensor<3> {
-        self.seen_after(tokens, &self.timeless(conditions))
+    pub fn logits_and_states(&self, tokens: Tensor<2, Int>, conditions: &Conditions) -> [Tensor<3>; 2] {
+        let condition = self.timeless(conditions);
+        let states = self.states_of(tokens.clone(), &condition);
+        let logits = self.vocabulary.logits(states.clone(), self.vocabulary.modulation(condition));
+        [self.vocabulary.with_prior(logits, &tokens, conditions, Sites::All), states]
     }
 
     /// The rows' condition, which no time enters.
@@ -43,7 +47,8 @@ impl Autoregressive {
         self.condition.forward(&Conditions { time: conditions.time.zeros_like(), ..conditions.clone() })
     }
 
-    fn seen_after(&self, tokens: Tensor<2, Int>, condition: &Tensor<2>) -> Tensor<3> {
+    /// States of tokens `[batch, site]`, shape `[batch, site, width]`.
+    fn states_of(&self, tokens: Tensor<2, Int>, condition: &Tensor<2>) -> Tensor<3> {
         let [batch, len] = tokens.dims();
         assert!(len <= self.rotary.len(), "sequence longer than the network");
         let embedded = self.vocabulary.embed(tokens);
@@ -79,7 +84,7 @@ impl Design for Autoregressive {
 
     fn plain(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Logits {
         let condition = self.timeless(conditions);
-        let states = self.seen_after(tokens, &condition);
+        let states = self.states_of(tokens, &condition);
         self.vocabulary.logits(sites.pick(states), self.vocabulary.modulation(condition))
     }
 

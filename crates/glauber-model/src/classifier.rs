@@ -80,8 +80,9 @@ pub trait SiteClassifier: Send + Sync {
     /// every row and site, or [`Sites::Each`] does not name one site a row.
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3>;
 
-    /// What training takes the loss of, in one pass: those logits and, where a network is told of a prior, those that it has
-    /// without. A network that learns from the sum alone learns little where the prior is right, and adds little to it.
+    /// Logits that training takes the loss of, from one pass. A network without a prior has one entry, its [`logits`](Self::logits).
+    /// With a prior it has two: its own logits, then the sum with the prior. A network that is trained on the sum alone adds little
+    /// to the prior (`docs/math.md`, §6).
     ///
     /// # Panics
     /// As [`logits`](Self::logits).

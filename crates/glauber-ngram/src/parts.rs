@@ -20,7 +20,7 @@ const MOST: usize = 32;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parts {
-    /// How many there are.
+    /// How many there are, at least 1.
     pub count: usize,
     /// Most tokens of a passage. One that begins in a part lies in it whole.
     pub passage: usize,

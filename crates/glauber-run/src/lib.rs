@@ -59,8 +59,8 @@ pub use observer::{Advance, Event, Flow, Observer, Say};
 pub use painting::{Painting, held_out};
 pub use ranks::{Rank, gathered};
 pub use run::{
-    Change, CheckpointInfo, Curve, FolderLock, MetricLine, Numbers, Panel, RunCodec, RunFolder, Scale, TrainingState,
-    Vocabulary, changes, picture,
+    Change, CheckpointInfo, Curve, FolderLock, MetricLine, Numbers, PALETTE, Panel, RunCodec, RunFolder, Scale,
+    TrainingState, Vocabulary, changes, picture,
 };
 pub use sampling::{MOST_CHAINS, SamplerKind, SamplerSettings, Sampling, check_count, summary};
 pub use trained::{Blocks, Trained};

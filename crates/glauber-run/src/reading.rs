@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::{Int, Tensor, TensorData};
 use glauber_judge::{Bootstrap, JudgeError, MauveSettings, Score, TextJudge, Texts, mauve};
-use glauber_model::{Conditions, Network, SiteClassifier, Sites};
+use glauber_model::{Conditions, Network};
 use glauber_text::{TextCodec, TokenStream};
 use glauber_tokens::{Codec, Token, TokenBatch};
 
@@ -77,6 +77,11 @@ struct Read {
     state: Vec<f32>,
 }
 
+/// States of texts that have a token.
+fn states(read: Vec<Read>) -> Vec<Vec<f32>> {
+    read.into_iter().map(|read| read.state).filter(|state| !state.is_empty()).collect()
+}
+
 impl AutoregressiveJudge {
     /// A run as a judge.
     ///
@@ -98,7 +103,7 @@ impl AutoregressiveJudge {
     /// # Errors
     /// When they cannot be read.
     pub fn beside(self, real: &Texts) -> Result<Self> {
-        let real = self.read(real)?.into_iter().map(|read| read.state).collect();
+        let real = states(self.read(real)?);
         Ok(Self { real, ..self })
     }
 
@@ -115,13 +120,11 @@ impl AutoregressiveJudge {
             parts: None,
             right: None,
         };
-        let states = match network {
-            Network::Autoregressive(network) => network.last_states(tokens.clone(), &conditions).narrow(1, 0, 1),
-            _ => unreachable!("refused when the judge was made"),
-        };
+        let Network::Autoregressive(network) = network else { unreachable!("refused when the judge was made") };
+        let [logits, states] = network.logits_and_states(tokens, &conditions);
         let width = states.dims()[2];
-        let states: Vec<f32> = states.into_data().iter::<f32>().collect();
-        let logits: Vec<f64> = network.logits(tokens, &conditions, Sites::All).into_data().iter::<f64>().collect();
+        let states: Vec<f32> = states.narrow(1, 0, 1).into_data().iter::<f32>().collect();
+        let logits: Vec<f64> = logits.into_data().iter::<f64>().collect();
         let vocab = logits.len() / (count * len);
         let surprise = |(logits, &token): (&[f64], &Token)| {
             let most = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -166,10 +169,10 @@ impl TextJudge for AutoregressiveJudge {
         let bits: Vec<(f64, f64)> = read.iter().map(|read| (read.bits, read.characters)).collect();
         let mut scores = vec![Score::of("autoregressive", bootstrap.ratio(&bits), "bits/character")];
         if !self.real.is_empty() {
-            let count = read.len().min(self.real.len());
-            let states: Vec<Vec<f32>> = read.into_iter().take(count).map(|read| read.state).collect();
+            let states = states(read);
+            let count = states.len().min(self.real.len());
             let settings = MauveSettings { seed: bootstrap.seed, ..MauveSettings::default() };
-            let value = mauve(&self.real[..count], &states, &settings)?.value;
+            let value = mauve(&self.real[..count], &states[..count], &settings)?.value;
             scores.push(Score { name: MAUVE.into(), value, standard_error: None, unit: "of 1" });
         }
         Ok(scores)

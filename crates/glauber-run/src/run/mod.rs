@@ -16,4 +16,4 @@ pub use codec::{Numbers, RunCodec};
 pub use folder::{RunFolder, Vocabulary};
 pub use lock::FolderLock;
 pub use metrics::MetricLine;
-pub use picture::{Curve, Panel, Scale, picture};
+pub use picture::{Curve, PALETTE, Panel, Scale, picture};

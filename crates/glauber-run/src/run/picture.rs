@@ -14,6 +14,20 @@ const PANEL: (u32, u32) = (860, 480);
 /// Names of curves that a legend over the curves may have; with more it stands beside them.
 const SHORT_LEGEND: usize = 4;
 
+/// Colours that are told apart, for curves in their order.
+pub const PALETTE: [[u8; 3]; 10] = [
+    [20, 20, 20],
+    [140, 140, 140],
+    [31, 119, 180],
+    [214, 39, 40],
+    [44, 160, 44],
+    [230, 120, 20],
+    [148, 103, 189],
+    [23, 190, 207],
+    [188, 189, 34],
+    [140, 86, 75],
+];
+
 /// Most points of a curve that are marked.
 const MARKED: usize = 12;
 

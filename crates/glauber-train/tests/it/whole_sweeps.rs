@@ -103,6 +103,8 @@ fn what_has_no_such_labels_is_refused() {
     };
     let hollow = network(NetworkKind::Hollow, Conditioning::SignalLevelOnly);
     assert_eq!(check(&hollow, &round_robin()), Ok(()));
+    let hold = |network: &Network, schedule: &Schedule| WholeSweeps::WherePossible.hold(network, &Denoising, schedule);
+    assert!(hold(&hollow, &round_robin()));
     let permuted = schedule(SiteOrder::permutation(LEN, 3, 1).expect("an order"));
     let told = network(NetworkKind::Hollow, Conditioning::SignalLevel);
     let query = network(NetworkKind::MaskedQuery, Conditioning::SignalLevelOnly);
@@ -113,5 +115,22 @@ fn what_has_no_such_labels_is_refused() {
     ] {
         let error = check(network, schedule).unwrap_err();
         assert!(error.contains("`train.whole_sweeps`") && error.contains(why), "{error}");
+        assert!(!hold(network, schedule), "{why}");
     }
+}
+
+#[test]
+fn files_say_when_sequences_have_whole_sweeps() {
+    #[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    struct File {
+        whole_sweeps: WholeSweeps,
+    }
+    let values = [("true", WholeSweeps::Always), ("false", WholeSweeps::Never)];
+    for (written, whole_sweeps) in [&values[..], &[("\"where-possible\"", WholeSweeps::WherePossible)]].concat() {
+        let text = format!("whole_sweeps = {written}\n");
+        assert_eq!(toml::from_str(&text), Ok(File { whole_sweeps }));
+        assert_eq!(toml::to_string(&File { whole_sweeps }).expect("a file"), text);
+    }
+    let error = toml::from_str::<File>("whole_sweeps = \"sometimes\"").unwrap_err().to_string();
+    assert!(error.contains("where-possible"), "{error}");
 }

@@ -9,25 +9,11 @@ use glauber_chain::statistics::Estimate;
 use glauber_files::write_whole;
 use glauber_judge::Score;
 use glauber_program::screen;
-use glauber_run::{Curve, Panel, Scale, picture};
+use glauber_run::{Curve, PALETTE, Panel, Scale, picture};
 use serde::{Deserialize, Serialize};
 
 use super::Flags;
 use super::infills::Infill;
-
-/// Colours of trials in the picture.
-const COLOURS: [[u8; 3]; 10] = [
-    [31, 119, 180],
-    [214, 39, 40],
-    [44, 160, 44],
-    [148, 103, 189],
-    [230, 120, 20],
-    [140, 86, 75],
-    [227, 119, 194],
-    [188, 189, 34],
-    [23, 190, 207],
-    [20, 20, 20],
-];
 
 /// A mean and its standard error over windows.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -136,7 +122,7 @@ impl<'a> Measured<'a> {
         self.rows.iter().find_map(|row| row.drawn.as_ref()).map_or(0.0, |drawn| drawn.bits.mean)
     }
 
-    /// The judge gap of every trial against the passes of a sample; n-grams of at least order 3 are broken lines.
+    /// The judge gap of every trial against the passes of a sample; n-grams of orders 3 and 5 are broken lines.
     fn panel(&self) -> Panel {
         let trained = |row: &&Row| row.steps.is_some() && row.drawn.is_some();
         let gap = |drawn: &Drawn| drawn.bits.mean - self.held_out();
@@ -144,8 +130,8 @@ impl<'a> Measured<'a> {
             self.rows.iter().filter(trained).filter_map(|row| Some(row.drawn.as_ref()?.passes)).collect();
         let [least, most] = [f64::min, f64::max].map(|of| all.iter().copied().reduce(of).unwrap_or(1.0));
         let mut curves: Vec<Curve> = Vec::new();
-        let ngrams = self.rows.iter().filter(|row| ["3", "5"].iter().any(|order| row.name.contains(order)));
-        for (row, grey) in ngrams.filter(|row| row.steps.is_none()).zip([170, 110]) {
+        let ngrams = self.rows.iter().filter(|row| ["order-3 n-gram", "order-5 n-gram"].contains(&row.name.as_str()));
+        for (row, grey) in ngrams.zip([170, 110]) {
             let points = row.drawn.iter().flat_map(|drawn| [(least, gap(drawn)), (most, gap(drawn))]);
             curves.push(Curve { name: row.name.clone(), colour: [grey; 3], dashed: true, points: points.collect() });
         }
@@ -158,7 +144,7 @@ impl<'a> Measured<'a> {
             match curves.iter_mut().find(|curve| curve.name == name) {
                 Some(curve) => curve.points.extend(point),
                 None => {
-                    let colour = COLOURS[curves.len() % COLOURS.len()];
+                    let colour = PALETTE[curves.len() % PALETTE.len()];
                     curves.push(Curve { name, colour, dashed: false, points: point.into_iter().collect() });
                 }
             }
