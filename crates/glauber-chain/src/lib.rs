@@ -38,9 +38,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Two kernels undo a step: [`HeatBath`] redraws a site whatever stands there, [`Lazy`] draws from its posterior and mostly keeps the
-//! token. A kernel of your own is a [`ReverseKernel`]: its law is all that [`ReverseSampler`] and [`LikelihoodBound`] need.
-//! [`SkipAheadSampler`] runs the lazy chain and evaluates only when something has changed; what takes either sampler takes a [`Sampler`].
+//! Three kernels undo a step: [`HeatBath`] redraws a site whatever stands there, [`Lazy`] draws from its posterior and mostly keeps the
+//! token, [`MaximalCoupling`] keeps it as often as any can. A kernel of your own is a [`ReverseKernel`]: its law is all that [`ReverseSampler`] and [`LikelihoodBound`] need.
+//! [`SkipAheadSampler`] runs the lazy chain, or another, and evaluates only when something has changed; what takes either sampler takes a [`Sampler`].
 //! What compares chains with exact sources and baselines takes a [`Generator`].
 //!
 //! Every chain has its own [`ChainRng`], so it takes the same path in any batch and on any number of threads.
@@ -49,6 +49,7 @@ mod bound;
 mod chains;
 mod conditional;
 mod controls;
+mod coupling;
 mod error;
 mod forward;
 mod generator;
@@ -73,6 +74,7 @@ pub use bound::{BoundSampling, BoundTerms, ExactBound, LikelihoodBound};
 pub use chains::Chains;
 pub use conditional::{RowSites, SiteConditional, TokenRows};
 pub use controls::DrawControls;
+pub use coupling::MaximalCoupling;
 pub use error::{ChainError, Result};
 pub use forward::{corrupt, corrupt_at_levels, corrupt_batch, step};
 pub use generator::{ChainGenerator, ExactGenerator, Generator, SequenceLaw};

@@ -56,6 +56,8 @@ pub enum Asked {
     /// Those that show the mask: a bidirectional network does not see their tokens. At other sites
     /// the mask must be put in place of the token.
     Masked,
+    /// All of them, each with its own token in view: training adds what that token says to the logits, so that they learn to leave it out.
+    InView,
     /// All of them, each given those after it: an autoregressive network. It learns from clean sequences, and redraws sites from the last
     /// to the first.
     After,

@@ -6,6 +6,7 @@
 //! - [`Hollow`]: a causal and an anti-causal stream, merged by an attention read-out. One pass gives the logits of every site.
 //! - [`MaskedQuery`]: a bidirectional transformer in which the site asked for is replaced by a query token. One pass gives one site.
 //! - [`Bidirectional`]: the same transformer without the query token, for absorbing noise: a site that shows the mask hides itself.
+//! - [`OwnEvidence`]: the same for any noise; the site's own token is in view, and training takes its say away.
 //!
 //! ```
 //! use burn::tensor::{Device, Int, Tensor};
@@ -40,6 +41,7 @@ mod incremental;
 mod initialise;
 mod masked_query;
 mod network;
+mod own_evidence;
 mod prior;
 mod roles;
 mod rounded;
@@ -57,4 +59,5 @@ network::networks! {
     masked_query::MaskedQuery = "masked-query",
     bidirectional::Bidirectional = "bidirectional",
     autoregressive::Autoregressive = "autoregressive",
+    own_evidence::OwnEvidence = "own-evidence",
 }

@@ -223,9 +223,23 @@ impl<'a> NetworkConditional<'a> {
             (Asked::All | Asked::After, _) => self.pass(&inputs, sites),
             (Asked::OneSite, _) => {
                 let asked = inputs.rows() * sites.per_row(inputs.len);
-                self.alone(&inputs, sites, &(0..asked).collect::<Vec<_>>(), |_, _| ())
+                self.alone(&inputs, sites, &(0..asked).collect::<Vec<_>>(), |_, _, _| ())
             }
-            (Asked::Masked, _) => self.hidden_logits(inputs, sites, marked),
+            (Asked::Masked, _) => {
+                // The constructor has seen that noise draws nothing else.
+                let mask = self.schedule.law().mask().map_or(0, |mask| mask as i32);
+                let shown = |inputs: &Inputs, place: usize| inputs.tokens[place] != mask;
+                self.hidden_logits(inputs, sites, marked, shown, |inputs, place, _| inputs.tokens[place] = mask)
+            }
+            (Asked::InView, _) => {
+                // Nothing has taught it what to say of a site that it takes for clean. Of one that it takes for noisy it says the same,
+                // as far as it has learned to leave the site's own token out.
+                let swept = self.schedule.order().sweep_start(1);
+                let doubt = |inputs: &mut Inputs, place: usize, site| {
+                    inputs.levels[place] = self.schedule.signal_level(site, swept) as f32;
+                };
+                self.hidden_logits(inputs, sites, marked, |inputs, place| inputs.levels[place] == 1.0, doubt)
+            }
         }
     }
 
@@ -239,7 +253,7 @@ impl<'a> NetworkConditional<'a> {
         inputs: &Inputs,
         sites: Sites<'_>,
         places: &[usize],
-        hide: impl Fn(&mut Inputs, usize),
+        hide: impl Fn(&mut Inputs, usize, Site),
     ) -> Vec<f32> {
         let per_row = sites.per_row(inputs.len);
         let mut logits = Vec::with_capacity(places.len() * self.vocab());
@@ -247,26 +261,32 @@ impl<'a> NetworkConditional<'a> {
             let rows: Vec<usize> = places.iter().map(|at| at / per_row).collect();
             let each: Vec<Site> = places.iter().map(|&at| asked_site(sites, at, inputs.len)).collect();
             let mut copies = inputs.copies(&rows);
-            each.iter().enumerate().for_each(|(row, site)| hide(&mut copies, row * inputs.len + site));
+            each.iter().enumerate().for_each(|(row, &site)| hide(&mut copies, row * inputs.len + site, site));
             logits.extend(self.pass(&copies, Sites::Each(&each)));
         }
         logits
     }
 
-    /// A bidirectional network sees every token that it is shown. A site that shows the mask hides itself, and one pass serves all of these;
-    /// every other one is masked in a copy of its row, where no other site is.
-    fn hidden_logits(&self, mut inputs: Inputs, sites: Sites<'_>, marked: Option<&[bool]>) -> Vec<f32> {
-        // The constructor has seen that noise draws nothing else.
-        let mask = self.schedule.law().mask().map_or(0, |mask| mask as i32);
+    /// Of a network that sees a site unless something hides it. One pass serves all sites that are not `shown`; every other one is hidden
+    /// in a copy of its row, where no other site is.
+    fn hidden_logits(
+        &self,
+        mut inputs: Inputs,
+        sites: Sites<'_>,
+        marked: Option<&[bool]>,
+        shown: impl Fn(&Inputs, usize) -> bool,
+        hide: impl Fn(&mut Inputs, usize, Site),
+    ) -> Vec<f32> {
         let (len, per_row, vocab) = (inputs.len, sites.per_row(inputs.len), self.vocab());
-        let place = |at: usize| at / per_row * len + asked_site(sites, at, len);
+        let place = |at: usize| (at / per_row * len + asked_site(sites, at, len), asked_site(sites, at, len));
         let asked = inputs.rows() * per_row;
-        let shown = |at: &usize| inputs.tokens[place(*at)] != mask && marked.is_none_or(|marked| marked[place(*at)]);
-        let shown: Vec<usize> = (0..asked).filter(shown).collect();
-        let hide = |inputs: &mut Inputs, place: usize| inputs.tokens[place] = mask;
+        let counts = |place: usize| shown(&inputs, place) && marked.is_none_or(|marked| marked[place]);
+        let shown: Vec<usize> = (0..asked).filter(|&at| counts(place(at).0)).collect();
         if per_row == 1 {
             // Nothing else is asked of the row.
-            shown.iter().for_each(|&at| hide(&mut inputs, place(at)));
+            for (place, site) in shown.iter().map(|&at| place(at)) {
+                hide(&mut inputs, place, site);
+            }
             return self.pass(&inputs, sites);
         }
         if shown.len() == asked {
@@ -311,7 +331,9 @@ impl<'a> NetworkConditional<'a> {
         for (row, &step) in steps.iter().enumerate() {
             // Rows mostly stand at the same step.
             if row == 0 || steps[row - 1] != step {
-                self.schedule.signal_levels(step, &mut levels);
+                // A token in view is that of after the step.
+                let after = usize::from(self.network.answers() == Asked::InView);
+                self.schedule.signal_levels(step + after, &mut levels);
             }
             let known = |site: usize| tokens.clamped(row).is_some_and(|clamped| clamped[site]);
             all.extend((0..len).map(|site| if known(site) { 1.0 } else { levels[site] as f32 }));

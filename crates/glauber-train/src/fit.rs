@@ -4,7 +4,7 @@ use glauber_chain::ChainError;
 use glauber_model::{Asked, SiteClassifier};
 use glauber_schedule::Schedule;
 
-use crate::{Objective, TrainError};
+use crate::{Denoising, Objective, TrainError};
 
 /// That a network can be asked under a schedule, and what it says be read by an objective.
 ///
@@ -26,6 +26,7 @@ pub(crate) fn check(
     }
     check_law(network.answers(), schedule)?;
     check_order(network.answers(), schedule)?;
+    check_evidence(network.answers(), objective)?;
     objective.check(schedule)
 }
 
@@ -71,6 +72,21 @@ fn check_order(answers: Asked, schedule: &Schedule) -> Result<(), TrainError> {
         key: "schedule.sweeps",
         found: format!("{} sweeps, {} steps", schedule.sweeps(), schedule.horizon()),
         expected: "1 sweep, site by site, which the network `autoregressive` needs, or another `model.network`".into(),
+    })
+}
+
+/// What a token in view says is told by the logits of the clean token alone.
+///
+/// # Errors
+/// [`TrainError::Config`] when logits stand for something else.
+fn check_evidence(answers: Asked, objective: &dyn Objective) -> Result<(), TrainError> {
+    if answers != Asked::InView || objective == &Denoising as &dyn Objective {
+        return Ok(());
+    }
+    Err(TrainError::Config {
+        key: "train.objective",
+        found: objective.name().into(),
+        expected: "`denoising`, which the network `own-evidence` needs, or another `model.network`".into(),
     })
 }
 

@@ -7,7 +7,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use glauber_chain::ChainRng;
 use glauber_descent::{Stream, Task, scalar};
-use glauber_model::{Network, SiteClassifier};
+use glauber_model::{Asked, Network, SiteClassifier};
 use glauber_schedule::Schedule;
 
 use crate::{Drawing, Examples, Objective, Precision, SequenceSource, TrainConfig, TrainError, fit};
@@ -105,8 +105,13 @@ fn mean_loss(
 ) -> Tensor<1> {
     let (context, conditions) = examples.inputs(device);
     let targets = examples.targets(objective, schedule, device);
+    let evidence = (network.answers() == Asked::InView).then(|| examples.evidence(schedule, device));
+    let loss = |logits: Tensor<3>| {
+        let logits = evidence.iter().fold(logits, |logits, says| logits + says.clone());
+        targets.mean(objective.loss(logits, &targets))
+    };
     let trained = network.trained_logits(context, &conditions, examples.query());
-    let losses: Vec<_> = trained.into_iter().map(|logits| targets.mean(objective.loss(logits, &targets))).collect();
+    let losses: Vec<_> = trained.into_iter().map(loss).collect();
     let count = losses.len() as f64;
     losses.into_iter().reduce(|sum, loss| sum + loss).expect("one at least") / count
 }

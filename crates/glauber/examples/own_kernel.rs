@@ -1,4 +1,4 @@
-//! A reverse kernel of one's own: it keeps the token as often as the law of the data allows.
+//! A reverse kernel of one's own: it keeps the token as often as the law of the data allows. The library has it as `MaximalCoupling`.
 //!
 //! `cargo run --release -p glauber --example own_kernel`
 

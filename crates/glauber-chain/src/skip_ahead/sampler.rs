@@ -10,7 +10,7 @@ use super::SkipAhead;
 use super::held::Held;
 use crate::chains::ChainsView;
 use crate::sampler::{Progress, Sampler, Watch, check};
-use crate::{Chains, Result, ReverseKernel, RowSites, SiteConditional, StepDiagnostics, TokenRows, Touch};
+use crate::{Chains, Lazy, Result, ReverseKernel, RowSites, SiteConditional, StepDiagnostics, TokenRows, Touch};
 
 /// Samples `X_0` by the lazy kernel, equation (L), and evaluates the conditionals of all sites of a row at once only when its tokens
 /// have changed, or when its evaluation has grown old.
@@ -46,9 +46,10 @@ use crate::{Chains, Result, ReverseKernel, RowSites, SiteConditional, StepDiagno
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct SkipAheadSampler<'a> {
+pub struct SkipAheadSampler<'a, K = Lazy> {
     schedule: Cow<'a, Schedule>,
     skip: SkipAhead,
+    kernel: K,
 }
 
 /// Buffers that live as long as a run.
@@ -73,9 +74,16 @@ struct Scratch {
 impl<'a> SkipAheadSampler<'a> {
     /// Joins a schedule, borrowed or owned, and the rules for skipping.
     pub fn new(schedule: impl Into<Cow<'a, Schedule>>, skip: SkipAhead) -> Self {
-        Self { schedule: schedule.into(), skip }
+        Self { schedule: schedule.into(), skip, kernel: skip.kernel() }
     }
 
+    /// The same with another kernel, whose controls are its own. What a kernel redraws at every step, as heat bath does, skips little.
+    pub fn with_kernel<K: ReverseKernel>(self, kernel: K) -> SkipAheadSampler<'a, K> {
+        SkipAheadSampler { schedule: self.schedule, skip: self.skip, kernel }
+    }
+}
+
+impl<K: ReverseKernel> SkipAheadSampler<'_, K> {
     /// The rules for skipping.
     pub fn skip(&self) -> SkipAhead {
         self.skip
@@ -150,7 +158,7 @@ impl<'a> SkipAheadSampler<'a> {
     ) -> Result<StepDiagnostics> {
         let mut done = StepDiagnostics { evaluations: 1, ..Default::default() };
         let last = self.skip.window().map_or(to, |window| to.max((held.step + 1).saturating_sub(window)));
-        let kernel = self.skip.kernel();
+        let kernel = &self.kernel;
         let mut placed = 0.0;
         while *time > last {
             let step = *time - 1;
@@ -182,7 +190,7 @@ impl<'a> SkipAheadSampler<'a> {
     }
 }
 
-impl Sampler for SkipAheadSampler<'_> {
+impl<K: ReverseKernel> Sampler for SkipAheadSampler<'_, K> {
     fn schedule(&self) -> &Schedule {
         &self.schedule
     }

@@ -1,11 +1,12 @@
-//! The lazy kernel, equation (L): exact laws and pair laws on enumerated tables, samples and change counts on a Markov source.
+//! The lazy kernel, equation (L), and the maximal coupling: exact laws and pair laws on enumerated tables, samples and change counts on
+//! a Markov source.
 
 use crate::significance::{chi_square_p, normal_p};
 use glauber_chain::oracles::{EnumeratedTable, MarkovSource};
 use glauber_chain::statistics::{ChiSquare, Estimate};
 use glauber_chain::{
-    ChainError, ChainRng, Chains, DrawControls, HeatBath, Lazy, ReverseKernel, ReverseSampler, Sampler,
-    SiteConditional, TokenRows, corrupt, predicted_changes,
+    ChainError, ChainRng, Chains, DrawControls, HeatBath, Lazy, MaximalCoupling, ReverseKernel, ReverseSampler,
+    Sampler, SiteConditional, TokenRows, Touch, corrupt, predicted_changes,
 };
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Step, TokenBatch};
@@ -53,20 +54,25 @@ fn total_variation(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// `P(X_t = y, X_{t+1} = x)`, shape `[x · y]`, where `X_{t+1}` has the given law and `X_t` comes from the kernel with exact conditionals.
-fn reverse_pairs(table: &EnumeratedTable, schedule: &Schedule, t: Step, law: &[f64], lazy: bool) -> Vec<f64> {
+fn reverse_pairs(
+    table: &EnumeratedTable,
+    schedule: &Schedule,
+    t: Step,
+    law: &[f64],
+    kernel: &dyn ReverseKernel,
+) -> Vec<f64> {
     let states = table.states();
     let site = schedule.sites(t)[0];
     let conditionals = table.conditionals(&table.law_at(schedule, t), site);
     let mut pairs = vec![0.0; states * states];
     for (x, &mass) in law.iter().enumerate().filter(|(_, mass)| **mass > 0.0) {
         let mut rates = conditionals[x * table.vocab()..][..table.vocab()].to_vec();
-        if lazy {
-            Lazy::posterior(schedule, t, site, table.token(x, site), &mut rates).unwrap();
-        }
+        rates.iter_mut().for_each(|rate| *rate = rate.ln());
+        kernel.log_probabilities(&Touch::new(schedule, t, site, table.token(x, site)), &mut rates).unwrap();
         for (b, rate) in rates.iter().enumerate() {
             let mut before = table.sequence(x);
             before[site] = b as u32;
-            pairs[x * states + table.state(&before)] += mass * rate;
+            pairs[x * states + table.state(&before)] += mass * rate.exp();
         }
     }
     pairs
@@ -96,11 +102,11 @@ fn lazy_steps_reverse_the_forward_chain_pair_by_pair() {
         for t in 0..schedule.horizon() {
             let after = table.law_at(&schedule, t + 1);
             let forward = forward_pairs(&table, &schedule, t);
-            let lazy = reverse_pairs(&table, &schedule, t, &after, true);
+            let lazy = reverse_pairs(&table, &schedule, t, &after, &Lazy::default());
             assert!(total_variation(&lazy, &forward) < 1e-13);
             assert!(total_variation(&law_before(&lazy, table.states()), &table.law_at(&schedule, t)) < 1e-13);
             // Heat bath gives the law at t, but forgets what it was paired with.
-            let heat_bath = reverse_pairs(&table, &schedule, t, &after, false);
+            let heat_bath = reverse_pairs(&table, &schedule, t, &after, &HeatBath::default());
             assert!(total_variation(&law_before(&heat_bath, table.states()), &table.law_at(&schedule, t)) < 1e-13);
             if t == 0 {
                 assert!(total_variation(&heat_bath, &forward) > 0.05);
@@ -109,14 +115,31 @@ fn lazy_steps_reverse_the_forward_chain_pair_by_pair() {
     }
 }
 
+/// The coupling gives the law at `t` too, and moves no more than the laws are apart.
 #[test]
-fn the_lazy_reverse_chain_lands_on_the_data() {
+fn the_coupling_moves_as_little_as_any_kernel_can() {
     for (table, schedule) in cases() {
-        let start = table.law_at(&schedule, schedule.horizon());
-        let end = (0..schedule.horizon())
-            .rev()
-            .fold(start, |law, t| law_before(&reverse_pairs(&table, &schedule, t, &law, true), table.states()));
-        assert!(total_variation(&end, table.probabilities()) < 1e-12);
+        for t in 0..schedule.horizon() {
+            let after = table.law_at(&schedule, t + 1);
+            let pairs = reverse_pairs(&table, &schedule, t, &after, &MaximalCoupling::default());
+            let before = law_before(&pairs, table.states());
+            assert!(total_variation(&before, &table.law_at(&schedule, t)) < 1e-13);
+            let stayed: f64 = (0..table.states()).map(|x| pairs[x * (table.states() + 1)]).sum();
+            assert!((1.0 - stayed - total_variation(&before, &after)).abs() < 1e-13);
+        }
+    }
+}
+
+#[test]
+fn reverse_chains_land_on_the_data() {
+    for (table, schedule) in cases() {
+        for kernel in [&Lazy::default() as &dyn ReverseKernel, &MaximalCoupling::default()] {
+            let start = table.law_at(&schedule, schedule.horizon());
+            let end = (0..schedule.horizon())
+                .rev()
+                .fold(start, |law, t| law_before(&reverse_pairs(&table, &schedule, t, &law, kernel), table.states()));
+            assert!(total_variation(&end, table.probabilities()) < 1e-12);
+        }
     }
 }
 

@@ -9,8 +9,16 @@ use super::comparison::{Contestant, Counter, Flags, compare};
 
 const HEADING: &str = "Networks of equal size at equal time";
 
-const COLOURS: [[u8; 3]; 7] =
-    [[200, 60, 30], [230, 150, 20], [150, 110, 60], [40, 140, 70], [30, 90, 180], [130, 70, 160], [90, 90, 90]];
+const COLOURS: [[u8; 3]; 8] = [
+    [20, 20, 20],
+    [200, 60, 30],
+    [230, 150, 20],
+    [150, 110, 60],
+    [40, 140, 70],
+    [30, 90, 180],
+    [130, 70, 160],
+    [90, 90, 90],
+];
 
 /// Blocks that a network may have where blocks are what is chosen.
 const LAYERS: std::ops::RangeInclusive<usize> = 1..=24;
@@ -39,8 +47,10 @@ fn contestants(config: &RunConfig, counter: &Counter<'_>) -> anyhow::Result<Vec<
     };
     let masked_query = by_layers(NetworkKind::MaskedQuery)?;
     let bidirectional = by_layers(NetworkKind::Bidirectional)?;
+    let in_view = by_layers(NetworkKind::OwnEvidence)?;
     let (uniform, absorbing) = (NoiseConfig::Uniform, NoiseConfig::Absorbing);
     let all = [
+        ("own-evidence", in_view, uniform.clone()),
         ("hollow-merge-0", by_width(hollow(base.layers, 0))?, uniform.clone()),
         ("hollow-merge-1", reference.clone(), uniform.clone()),
         ("hollow-merge-2", by_width(hollow(base.layers, 2))?, uniform.clone()),

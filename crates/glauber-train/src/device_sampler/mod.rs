@@ -214,7 +214,12 @@ impl<'a> DeviceSampler<'a> {
 
     fn conditions(&self, chains: &DeviceChains, step: Step, levels: &Tensor<2>) -> Conditions {
         let [rows, len] = chains.tokens.dims();
-        let levels = levels.clone().expand([rows, len]);
+        // A token in view is that of after the step.
+        let levels = match self.network.answers() {
+            Asked::InView => self.levels(step + 1, step + 2),
+            _ => levels.clone(),
+        };
+        let levels = levels.expand([rows, len]);
         Conditions {
             time: Tensor::full([rows], step as f64 / self.schedule.horizon() as f64, self.device),
             levels: match &chains.clamped {

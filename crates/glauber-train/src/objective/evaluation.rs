@@ -72,7 +72,11 @@ fn loss_sums(
     device: &Device,
 ) -> LossSums {
     let logits = logits(network, batch, device);
-    let own = objective.loss(logits.clone(), &batch.targets(objective, schedule, device));
+    let trained = match network.answers() {
+        Asked::InView => logits.clone() + batch.evidence(schedule, device),
+        _ => logits.clone(),
+    };
+    let own = objective.loss(trained, &batch.targets(objective, schedule, device));
     let own: Vec<f64> = own.into_data().iter::<f64>().collect();
     let mut sums = [0.0; 4];
     for_each_label(batch, schedule, logits, |at, label, log_r| {

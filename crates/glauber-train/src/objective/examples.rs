@@ -10,6 +10,9 @@ use glauber_tokens::{Site, Step, Token};
 use super::{Drawing, Label, Objective, TargetList, Targets};
 use crate::{Passage, SequenceSource, TrainError};
 
+/// The least probability of noise that a token in view counts with.
+const LEAST_NOISE: f64 = 1e-20;
+
 /// A batch of noisy sequences with a label for every site asked for.
 ///
 /// Each row has a step of its own, stratified over the horizon, and its sequence is noised in closed form (equation (M)).
@@ -244,6 +247,20 @@ impl Examples {
         }
     }
 
+    /// What the token in view at each label says of the clean one, as logits to be added, `[batch, asked site, token]`
+    /// (`docs/math.md`, §6): `ln(1 + α / ((1 − α) q(x)))` at the token shown, 0 at others.
+    pub(crate) fn evidence(&self, schedule: &Schedule, device: &Device) -> Tensor<3> {
+        let vocab = schedule.law().vocab();
+        let mut says = vec![0f32; self.shown.len() * vocab];
+        for (at, row) in says.chunks_exact_mut(vocab).enumerate() {
+            let Label { level, noisy, .. } = self.label(schedule, at);
+            let noise = (1.0 - level) * schedule.law().probability(noisy);
+            // Of a token that is signal for sure, enough that nothing else has a probability in single precision.
+            row[noisy as usize] = (level / noise.max(LEAST_NOISE)).ln_1p() as f32;
+        }
+        Tensor::from_data(TensorData::new(says, [self.rows(), self.asked(), vocab]), device)
+    }
+
     /// What an objective's losses look at, on a device.
     pub fn targets(&self, objective: &dyn Objective, schedule: &Schedule, device: &Device) -> Targets {
         let mut list = TargetList::default();
@@ -275,4 +292,66 @@ fn check(clean: &[Token], class: Option<usize>, vocab: usize, classes: usize) ->
 
 fn single(values: &[f64]) -> Vec<f32> {
     values.iter().map(|&value| value as f32).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use glauber_chain::oracles::MarkovSource;
+    use glauber_schedule::{NoiseLaw, SignalShape, SiteOrder};
+
+    use super::*;
+    use crate::objective::normalise;
+
+    const VOCAB: usize = 3;
+    const LEN: usize = 4;
+
+    /// `P(X_{0,i} = · | X_t = x)` by the sum over all clean sequences.
+    fn posterior(source: &MarkovSource, schedule: &Schedule, step: Step, x: &[Token], site: Site) -> Vec<f64> {
+        let mut law = vec![0.0; VOCAB];
+        for state in 0..VOCAB.pow(LEN as u32) {
+            let clean: Vec<Token> = (0..LEN).map(|j| (state / VOCAB.pow(j as u32) % VOCAB) as Token).collect();
+            let shows = |j: usize| {
+                let alpha = schedule.signal_level(j, step);
+                alpha * f64::from(clean[j] == x[j]) + (1.0 - alpha) * schedule.law().probability(x[j])
+            };
+            law[clean[site] as usize] += source.log_probability(&clean).exp() * (0..LEN).map(shows).product::<f64>();
+        }
+        let mass: f64 = law.iter().sum();
+        law.iter().map(|p| p / mass).collect()
+    }
+
+    /// The leave-one-out law and the token in view make the posterior given all, whatever the noise.
+    #[test]
+    fn evidence_is_what_the_own_token_adds() {
+        let device = Device::flex();
+        let source = MarkovSource::random(VOCAB, 2, 2.0).expect("a source");
+        let masks = NoiseLaw::absorbing(VOCAB, 2).expect("a law");
+        let uniform = NoiseLaw::uniform(VOCAB).expect("a law");
+        let mixture = NoiseLaw::mixture(&[(0.6, masks), (0.4, uniform.clone())]).expect("a law");
+        for law in [uniform, NoiseLaw::unigram(&[1, 5, 2], 0.0).expect("a law"), mixture] {
+            let order = SiteOrder::round_robin(LEN, 3).expect("an order");
+            let schedule = Schedule::new(SignalShape::Linear, order, law, 1e-3, true).expect("a schedule");
+            let drawing = Drawing {
+                asked: Asked::InView,
+                continuous: false,
+                clamped_share: 0.0,
+                whole_sweeps: false,
+                classes: 0,
+                class_dropout: 0.0,
+            };
+            let examples =
+                Examples::draw(&source, &schedule, 12, &drawing, &mut ChainRng::new(1, 0)).expect("examples");
+            let says: Vec<f64> = examples.evidence(&schedule, &device).into_data().iter::<f64>().collect();
+            for (at, says) in says.chunks_exact(VOCAB).enumerate() {
+                let (row, site) = (at / LEN, at % LEN);
+                let (step, x) = (examples.steps[row], &examples.context[row * LEN..][..LEN]);
+                let mu = source.denoising_posteriors(&schedule, step, x, &[site]).expect("a law");
+                let mut found: Vec<f64> = mu.iter().zip(says).map(|(mu, says)| mu.ln() + says).collect();
+                normalise(&mut found);
+                for (found, expected) in found.iter().zip(posterior(&source, &schedule, step, x, site)) {
+                    assert!((found.exp() - expected).abs() < 1e-6, "step {step}, site {site}");
+                }
+            }
+        }
+    }
 }

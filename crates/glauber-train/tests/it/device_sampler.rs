@@ -205,7 +205,8 @@ fn host_and_device_agree_on_clamped_chains_blocks_and_masks() {
     let uniform = NoiseLaw::uniform(VOCAB).expect("a law");
     let blocks = SiteOrder::strided(LEN, 3, 4).expect("an order");
     agree(NetworkKind::Hollow, &Denoising, &schedule(uniform.clone(), blocks.clone()), DrawControls::default(), true);
-    agree(NetworkKind::MaskedQuery, &Binary, &schedule(uniform, blocks), DrawControls::default(), true);
+    agree(NetworkKind::MaskedQuery, &Binary, &schedule(uniform.clone(), blocks.clone()), DrawControls::default(), true);
+    agree(NetworkKind::OwnEvidence, &Denoising, &schedule(uniform, blocks), DrawControls::default(), true);
     for order in [round_robin(), SiteOrder::strided(LEN, 3, 4).expect("an order")] {
         let absorbing = schedule(NoiseLaw::absorbing(VOCAB, VOCAB as u32 - 1).expect("a law"), order);
         for kind in [NetworkKind::Hollow, NetworkKind::Bidirectional] {

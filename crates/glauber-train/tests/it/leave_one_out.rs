@@ -16,7 +16,8 @@ const MASK: Token = 6;
 /// More than are evaluated at a time.
 const ROWS: usize = 67;
 const STEPS: [Step; 3] = [0, 13, 27];
-const KINDS: [NetworkKind; 3] = [NetworkKind::Hollow, NetworkKind::MaskedQuery, NetworkKind::Bidirectional];
+const KINDS: [NetworkKind; 4] =
+    [NetworkKind::Hollow, NetworkKind::MaskedQuery, NetworkKind::Bidirectional, NetworkKind::OwnEvidence];
 
 fn network(kind: NetworkKind) -> Network {
     let sizes = ModelConfig { width: 16, layers: 1, heads: 2, condition_width: 8, ..Preset::Tiny.config() };

@@ -12,8 +12,8 @@ use std::time::Instant;
 use anyhow::{Context, anyhow, ensure};
 use clap::Args;
 use glauber_chain::{
-    ChainRng, ChangesPerEvaluation, DrawControls, HeatBath, Lazy, ReverseSampler, Sampler, SkipAhead, SkipAheadSampler,
-    StepDiagnostics, predicted_changes,
+    ChainRng, ChangesPerEvaluation, DrawControls, HeatBath, Lazy, MaximalCoupling, ReverseSampler, Sampler, SkipAhead,
+    SkipAheadSampler, StepDiagnostics, predicted_changes,
 };
 use glauber_program::device::device;
 use glauber_program::progress::say;
@@ -140,7 +140,8 @@ fn trained(path: &Path, flags: &Flags, count: usize) -> anyhow::Result<Report> {
 /// A sampler, what it is called, and what it is one of.
 type Setting = (String, Family, Box<dyn Sampler>);
 
-/// Every step; one change for each evaluation under several windows; more changes; the adaptive rule.
+/// Every step; one change for each evaluation under several windows; more changes; the adaptive rule; the same of the kernel that
+/// changes least.
 fn settings(schedule: &Schedule) -> anyhow::Result<Vec<Setting>> {
     let len = schedule.len();
     let heat_bath = ReverseSampler::new(schedule.clone(), HeatBath::default());
@@ -166,6 +167,16 @@ fn settings(schedule: &Schedule) -> anyhow::Result<Vec<Setting>> {
     for signal in [1.0, 2.0, 4.0] {
         let changes = ChangesPerEvaluation::Auto { signal };
         skip(format!("signal {signal}, window T/32"), Family::Signal, changes, adaptive.window())?;
+    }
+    let coupling = MaximalCoupling::default();
+    let every = ReverseSampler::new(schedule.clone(), coupling);
+    settings.push(("coupling, every step".to_owned(), Family::Coupling, Box::new(every)));
+    let none =
+        [0.5, 1.0, 2.0].map(|signal| (format!("coupling, signal {signal}"), ChangesPerEvaluation::Auto { signal }));
+    for (name, changes) in [("coupling, 1 change".to_owned(), ChangesPerEvaluation::Fixed(1))].into_iter().chain(none) {
+        let skip = SkipAhead::new(changes, adaptive.window(), DrawControls::default())?;
+        let sampler = SkipAheadSampler::new(schedule.clone(), skip).with_kernel(coupling);
+        settings.push((name, Family::Coupling, Box::new(sampler)));
     }
     Ok(settings)
 }

@@ -26,6 +26,7 @@ pub enum Family {
     OneChange,
     Changes,
     Signal,
+    Coupling,
 }
 
 impl Family {
@@ -37,6 +38,7 @@ impl Family {
             Self::OneChange => ("one change, windows", [40, 90, 200]),
             Self::Changes => ("2 to 32 changes", [200, 60, 30]),
             Self::Signal => ("adaptive", [30, 140, 60]),
+            Self::Coupling => ("maximal coupling", [150, 60, 160]),
         }
     }
 }
@@ -145,7 +147,8 @@ impl Report {
             };
             Curve { name: name.into(), colour, dashed, points }
         };
-        let families = [Family::HeatBath, Family::Lazy, Family::OneChange, Family::Changes, Family::Signal];
+        let families =
+            [Family::HeatBath, Family::Lazy, Family::OneChange, Family::Changes, Family::Signal, Family::Coupling];
         Panel {
             title: self.subject.clone(),
             x_label: "evaluations per site, logarithm to base 2".into(),
