@@ -45,12 +45,15 @@
 //!
 //! Every chain has its own [`ChainRng`], so it takes the same path in any batch and on any number of threads.
 
+mod after_step;
+mod blend;
 mod bound;
 mod chains;
 mod conditional;
 mod controls;
 mod coupling;
 mod error;
+mod flow;
 mod forward;
 mod generator;
 mod guidance;
@@ -61,6 +64,7 @@ mod lazy;
 mod multi_spin;
 pub mod oracles;
 mod prior;
+mod remask;
 mod repair;
 mod reverse;
 mod rng;
@@ -70,12 +74,15 @@ pub mod statistics;
 mod tabled;
 mod update;
 
+pub use after_step::AfterStep;
+pub use blend::Blend;
 pub use bound::{BoundSampling, BoundTerms, ExactBound, LikelihoodBound};
 pub use chains::Chains;
 pub use conditional::{RowSites, SiteConditional, TokenRows};
 pub use controls::DrawControls;
 pub use coupling::MaximalCoupling;
 pub use error::{ChainError, Result};
+pub use flow::Flow;
 pub use forward::{corrupt, corrupt_at_levels, corrupt_batch, step};
 pub use generator::{ChainGenerator, ExactGenerator, Generator, SequenceLaw};
 pub use guidance::Guided;
@@ -85,6 +92,7 @@ pub use law_table::LawTable;
 pub use lazy::{Lazy, predicted_changes};
 pub use multi_spin::MultiSpin;
 pub use prior::{Seen, SitePrior};
+pub use remask::{Remask, Remasking};
 pub use repair::repair;
 pub use reverse::ReverseSampler;
 pub use rng::{ChainRng, ChainRngState};

@@ -6,6 +6,10 @@ use glauber_tokens::Token;
 
 use crate::TrainError;
 
+/// Tokens of a Markov source that n-grams are counted in, and the seed of their draw.
+const COUNTED: usize = 1 << 20;
+const COUNTED_SEED: u64 = 0xC0_7E47;
+
 /// A source of sequences of any length, each drawn with the generator given: the same generator, the same sequence.
 pub trait SequenceSource: Send + Sync {
     /// Draws one sequence, shape `[site]`, and says which class it belongs to, where sequences have classes.
@@ -77,6 +81,11 @@ impl SequenceSource for MarkovSource {
     fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError> {
         out.copy_from_slice(&self.sample(out.len(), rng));
         Ok(None)
+    }
+
+    /// One long draw, of which training sees nothing.
+    fn text(&self) -> Option<Vec<Token>> {
+        Some(self.sample(COUNTED, &mut ChainRng::new(COUNTED_SEED, 0)))
     }
 }
 

@@ -61,7 +61,7 @@ impl<'a> Held<'a> {
 
 /// From `log r` to `μ = (r − (1 − α) q) / α`, in place, shape `[token]`. What rounding, or a conditional that is no such mixture, leaves
 /// below 0 is set to 0, and the rest sums to 1. Where nothing is left the site tells nothing beyond `r` itself. A NaN stays a NaN.
-fn unmix(law: &mut [f64], level: f64, q: &[f64]) {
+pub(crate) fn unmix(law: &mut [f64], level: f64, q: &[f64]) {
     // Not `max`, which would drop a NaN.
     let clean = |r: f64, q: f64| if r < (1.0 - level) * q { 0.0 } else { r - (1.0 - level) * q };
     law.iter_mut().for_each(|r| *r = r.exp());

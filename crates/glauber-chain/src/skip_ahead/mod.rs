@@ -5,4 +5,5 @@ mod held;
 mod sampler;
 
 pub use config::{ChangesPerEvaluation, SkipAhead};
+pub(crate) use held::unmix;
 pub use sampler::SkipAheadSampler;

@@ -2,8 +2,8 @@
 
 use glauber_chain::oracles::EnumeratedTable;
 use glauber_chain::{
-    BoundSampling, ChainRng, Chains, DrawControls, HeatBath, Lazy, LikelihoodBound, MaximalCoupling, Refusal,
-    ReverseKernel, ReverseSampler, Sampler, Touch,
+    Blend, BoundSampling, ChainRng, Chains, DrawControls, Flow, HeatBath, Lazy, LikelihoodBound, MaximalCoupling,
+    Refusal, ReverseKernel, ReverseSampler, Sampler, Touch,
 };
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Token, TokenBatch};
@@ -38,6 +38,9 @@ fn kernels() -> Vec<Box<dyn ReverseKernel>> {
         kernels.push(Box::new(HeatBath::new(controls).unwrap()));
         kernels.push(Box::new(Lazy::new(controls).unwrap()));
         kernels.push(Box::new(MaximalCoupling::new(controls).unwrap()));
+        kernels.push(Box::new(Flow::new(controls).unwrap()));
+        let blend = Blend::new(0.3, Lazy::new(controls).unwrap(), HeatBath::new(controls).unwrap());
+        kernels.push(Box::new(blend.unwrap()));
     }
     kernels
 }

@@ -5,8 +5,8 @@ use crate::significance::{chi_square_p, normal_p};
 use glauber_chain::oracles::{EnumeratedTable, MarkovSource};
 use glauber_chain::statistics::{ChiSquare, Estimate};
 use glauber_chain::{
-    ChainError, ChainRng, Chains, DrawControls, HeatBath, Lazy, MaximalCoupling, ReverseKernel, ReverseSampler,
-    Sampler, SiteConditional, TokenRows, Touch, corrupt, predicted_changes,
+    Blend, ChainError, ChainRng, Chains, DrawControls, Flow, HeatBath, Lazy, MaximalCoupling, ReverseKernel,
+    ReverseSampler, Sampler, SiteConditional, TokenRows, Touch, corrupt, predicted_changes,
 };
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Step, TokenBatch};
@@ -133,7 +133,9 @@ fn the_coupling_moves_as_little_as_any_kernel_can() {
 #[test]
 fn reverse_chains_land_on_the_data() {
     for (table, schedule) in cases() {
-        for kernel in [&Lazy::default() as &dyn ReverseKernel, &MaximalCoupling::default()] {
+        let blend = Blend::new(0.3, HeatBath::default(), Lazy::default()).unwrap();
+        let (coupling, flow) = (MaximalCoupling::default(), Flow::default());
+        for kernel in [&Lazy::default() as &dyn ReverseKernel, &coupling, &flow, &blend] {
             let start = table.law_at(&schedule, schedule.horizon());
             let end = (0..schedule.horizon())
                 .rev()

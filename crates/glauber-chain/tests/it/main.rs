@@ -1,5 +1,6 @@
 //! The integration tests of glauber-chain, one program for all: a program more is a link more.
 
+mod all_sites;
 mod bad_input;
 mod bound;
 mod chains;

@@ -1,0 +1,90 @@
+//! Conditionals for steps that touch many sites at once.
+
+use glauber_schedule::Schedule;
+use glauber_tokens::{Site, Step};
+
+use crate::skip_ahead::unmix;
+use crate::{Result, RowSites, SiteConditional, TokenRows};
+
+/// Conditionals in the context that a step leaves, of sites that it is to take back to the time before it.
+///
+/// A step that touches one site finds all others at their levels of before it, which is what a [`SiteConditional`] is asked for. One that
+/// touches a whole sequence finds them at the levels of after it: the clean token is `μ` given those, and `r = α μ + (1 − α) q` at the
+/// site's level before the step. With a [`ReverseSampler`](crate::ReverseSampler) over blocks of all sites
+/// (`SiteOrder::strided(len, len, K)`) this makes the samplers of other discrete diffusion models, `K` passes a sample. By
+/// [`Lazy`](crate::Lazy) it is the ancestral sampler of D3PM, MDLM and UDLM; its law differs from the data's by `O(1/K)`.
+///
+/// ```
+/// use glauber_chain::oracles::EnumeratedTable;
+/// use glauber_chain::{AfterStep, Lazy, ReverseSampler, Sampler};
+/// use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
+///
+/// let table = EnumeratedTable::new(2, 3, vec![4.0, 1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 4.0])?;
+/// let order = SiteOrder::strided(3, 3, 16)?; // 16 steps, each of all sites
+/// let schedule = Schedule::new(SignalShape::Linear, order, NoiseLaw::uniform(2)?, 1e-3, false)?;
+/// let exact = table.conditional(&schedule)?;
+/// let sampler = ReverseSampler::new(&schedule, Lazy::default());
+/// let mut chains = sampler.start(10, 42);
+/// let done = sampler.sample(&AfterStep::new(exact, &schedule), &mut chains)?;
+/// assert_eq!(done.rounds, 16);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct AfterStep<'a, C> {
+    conditional: C,
+    schedule: &'a Schedule,
+}
+
+impl<'a, C: SiteConditional> AfterStep<'a, C> {
+    /// Of conditionals of the same schedule, which answer at its horizon too.
+    pub fn new(conditional: C, schedule: &'a Schedule) -> Self {
+        Self { conditional, schedule }
+    }
+
+    /// From `log r` at the level after a step to that at the level before it, shape `[token]`, in place.
+    fn take_back(&self, step: Step, site: Site, law: &mut [f64]) {
+        let q = self.schedule.law().probabilities();
+        unmix(law, self.schedule.signal_level(site, step + 1), q);
+        let level = self.schedule.signal_level(site, step);
+        law.iter_mut().zip(q).for_each(|(mu, q)| *mu = (level * *mu + (1.0 - level) * q).ln());
+    }
+}
+
+impl<C: SiteConditional> SiteConditional for AfterStep<'_, C> {
+    fn vocab(&self) -> usize {
+        self.conditional.vocab()
+    }
+
+    fn len(&self) -> usize {
+        self.conditional.len()
+    }
+
+    fn log_conditionals(&self, tokens: TokenRows<'_>, step: Step, sites: &[Site], out: &mut [f64]) -> Result<()> {
+        self.conditional.log_conditionals(tokens, step + 1, sites, out)?;
+        let asked = sites.iter().cycle();
+        out.chunks_exact_mut(self.vocab()).zip(asked).for_each(|(law, &site)| self.take_back(step, site, law));
+        Ok(())
+    }
+
+    fn log_conditionals_at(
+        &self,
+        tokens: TokenRows<'_>,
+        steps: &[Step],
+        sites: RowSites<'_>,
+        out: &mut [f64],
+    ) -> Result<()> {
+        let after: Vec<Step> = steps.iter().map(|step| step + 1).collect();
+        self.conditional.log_conditionals_at(tokens, &after, sites, out)?;
+        let per_row = sites.per_row(self.len());
+        for (at, law) in out.chunks_exact_mut(self.vocab()).enumerate() {
+            let (row, asked) = (at / per_row, at % per_row);
+            let site = if let RowSites::Each(each) = sites { each[row] } else { asked };
+            self.take_back(steps[row], site, law);
+        }
+        Ok(())
+    }
+
+    fn passes(&self) -> u64 {
+        self.conditional.passes()
+    }
+}

@@ -1,0 +1,172 @@
+//! Steps that touch all sites at once, by every kernel: exact laws on the table of `docs/math.md`, §7, against figures computed
+//! independently of this code.
+
+use glauber_chain::oracles::EnumeratedTable;
+use glauber_chain::{
+    AfterStep, Blend, DrawControls, Flow, HeatBath, Lazy, MaximalCoupling, Refusal, Remask, Remasking, ReverseKernel,
+    ReverseSampler, Sampler, SiteConditional, TokenRows, Touch,
+};
+use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
+use glauber_tokens::Token;
+
+const DATA: usize = 3;
+const LEN: usize = 4;
+const MASK: Token = 3;
+const PASSES: [usize; 5] = [4, 8, 16, 32, 64];
+
+/// `π(x) ∝ exp Σ_{i<j} sin(1 + i + 2j + 3 x_i + 5 x_j)`, and no mask.
+fn table(vocab: usize) -> EnumeratedTable {
+    let any = EnumeratedTable::new(vocab, LEN, vec![1.0; vocab.pow(LEN as u32)]).unwrap();
+    let weight = |state: usize| {
+        let x: Vec<f64> = any.sequence(state).into_iter().map(f64::from).collect();
+        let pair = |i: usize, j: usize| (1.0 + i as f64 + 2.0 * j as f64 + 3.0 * x[i] + 5.0 * x[j]).sin();
+        let energy: f64 = (0..LEN).flat_map(|i| (i + 1..LEN).map(move |j| (i, j))).map(|(i, j)| pair(i, j)).sum();
+        if x.contains(&f64::from(MASK)) { 0.0 } else { energy.exp() }
+    };
+    EnumeratedTable::new(vocab, LEN, (0..any.states()).map(weight).collect()).unwrap()
+}
+
+fn uniform() -> NoiseLaw {
+    NoiseLaw::uniform(DATA).unwrap()
+}
+
+fn absorbing() -> NoiseLaw {
+    NoiseLaw::absorbing(DATA + 1, MASK).unwrap()
+}
+
+/// `passes` steps of all sites, levels `1 − k/K`.
+fn schedule(law: &NoiseLaw, passes: usize) -> Schedule {
+    let order = SiteOrder::strided(LEN, LEN, passes).unwrap();
+    Schedule::new(SignalShape::Linear, order, law.clone(), 1e-9, false).unwrap()
+}
+
+/// The total variation between π and the law of `passes` steps of all sites from noise.
+fn distance(law: &NoiseLaw, kernel: &dyn ReverseKernel, passes: usize) -> f64 {
+    let schedule = schedule(law, passes);
+    let exact = table(law.vocab()).conditional(&schedule).unwrap();
+    distance_down(&schedule, &AfterStep::new(exact, &schedule), kernel)
+}
+
+/// The same of the steps of a schedule, by the sum over all paths.
+fn distance_down(schedule: &Schedule, conditional: &dyn SiteConditional, kernel: &dyn ReverseKernel) -> f64 {
+    let (law, table) = (schedule.law(), table(schedule.law().vocab()));
+    let (states, vocab) = (table.states(), table.vocab());
+    let sequences: Vec<Vec<Token>> = (0..states).map(|state| table.sequence(state)).collect();
+    let noise = |x: &Vec<Token>| x.iter().map(|&token| law.probability(token)).product::<f64>();
+    let mut now: Vec<f64> = sequences.iter().map(noise).collect();
+    for step in (0..schedule.horizon()).rev() {
+        let (sites, mut before) = (schedule.sites(step), vec![0.0; states]);
+        for (x, mass) in sequences.iter().zip(&now).filter(|(_, mass)| **mass > 0.0) {
+            let mut laws = vec![0.0; sites.len() * vocab];
+            conditional.log_conditionals(TokenRows::new(x, LEN), step, sites, &mut laws).unwrap();
+            for (&site, law) in sites.iter().zip(laws.chunks_exact_mut(vocab)) {
+                kernel.log_probabilities(&Touch::new(schedule, step, site, x[site]), law).unwrap();
+            }
+            let stays = |y: &[Token]| (0..LEN).all(|site| sites.contains(&site) || x[site] == y[site]);
+            for (y, before) in sequences.iter().zip(&mut before).filter(|(y, _)| stays(y)) {
+                let logs = sites.iter().zip(laws.chunks_exact(vocab)).map(|(&site, law)| law[y[site] as usize]);
+                *before += mass * logs.sum::<f64>().exp();
+            }
+        }
+        now = before;
+    }
+    now.iter().zip(table.probabilities()).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0
+}
+
+/// What a network that is shown the site and trained to say the clean token gives when it is taken for `μ`.
+#[derive(Debug)]
+struct Plugged;
+
+impl ReverseKernel for Plugged {
+    fn log_probabilities(&self, touch: &Touch<'_>, rates: &mut [f64]) -> Result<(), Refusal> {
+        let (level, noise) = (touch.signal_level(), 1.0 / rates.len() as f64);
+        let after = touch.keep * level;
+        for (b, rate) in rates.iter_mut().enumerate() {
+            let shown = if b == touch.shown as usize { after } else { 0.0 };
+            *rate = (rate.exp() - (1.0 - level) * noise).max(0.0) * (shown + (1.0 - after) * noise);
+        }
+        let mass: f64 = rates.iter().sum();
+        rates.iter_mut().for_each(|rate| *rate = (level * *rate / mass + (1.0 - level) * noise).ln());
+        Lazy::default().log_probabilities(touch, rates)
+    }
+}
+
+/// `docs/math.md`, §7, has the table.
+#[test]
+fn passes_of_all_sites_come_as_near_to_the_data_as_was_computed_elsewhere() {
+    let half = NoiseLaw::mixture(&[(0.5, absorbing()), (0.5, NoiseLaw::unigram(&[1, 1, 1, 0], 0.0).unwrap())]).unwrap();
+    let controls = DrawControls::default();
+    let remask = |remasking| Remask::new(&absorbing(), remasking, controls).unwrap();
+    let psi = Blend::new(0.5, HeatBath::default(), Lazy::default()).unwrap();
+    let lazy = Lazy::default();
+    let coarse = 6e-4; // figures of three decimals
+    let rows: [(&str, NoiseLaw, &dyn ReverseKernel, [f64; 5], f64); 10] = [
+        ("absorbing, ancestral", absorbing(), &lazy, [0.1126, 0.0576, 0.0291, 0.0146, 0.0073], 1e-4),
+        ("uniform, ancestral", uniform(), &lazy, [0.1373, 0.0661, 0.0316, 0.0153, 0.0075], 1e-4),
+        ("uniform, F for μ", uniform(), &Plugged, [0.305, 0.308, 0.311, 0.313, 0.314], coarse),
+        ("half masks, ancestral", half, &lazy, [0.1158, 0.0552, 0.0266, 0.0130, 0.0064], 1e-4),
+        ("uniform, flow", uniform(), &Flow::default(), [0.1316, 0.0622, 0.0295, 0.0143, 0.0070], 1e-4),
+        ("uniform, coupling", uniform(), &MaximalCoupling::default(), [0.0978, 0.0468, 0.0228, 0.0112, 0.0056], 1e-4),
+        ("uniform, heat bath", uniform(), &HeatBath::default(), [0.358, 0.348, 0.347, 0.353, 0.364], coarse),
+        ("uniform, Ψ at 1/2", uniform(), &psi, [0.227, 0.170, 0.136, 0.118, 0.107], coarse),
+        ("remasking, cap", absorbing(), &remask(Remasking::Cap(0.05)), [0.112, 0.058, 0.031, 0.018, 0.013], coarse),
+        (
+            "remasking, rescaled",
+            absorbing(),
+            &remask(Remasking::Rescale(0.5)),
+            [0.124, 0.078, 0.049, 0.032, 0.021],
+            coarse,
+        ),
+    ];
+    let mut wrong = Vec::new();
+    for (name, law, kernel, figures, tolerance) in rows {
+        let found = PASSES.map(|passes| distance(&law, kernel, passes));
+        if found.iter().zip(figures).any(|(found, figure)| (found - figure).abs() > tolerance) {
+            wrong.push(format!("{name}: {found:.4?}, expected {figures:?}"));
+        }
+        // Those that converge halve their distance with the step; those that do not stay away.
+        let converges = figures[4] < 0.0076;
+        assert_eq!(converges, (found[4] / found[3] - 0.5).abs() < 0.025, "{name}: {found:?}");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Site by site masks may come back as often as they like: the law is that of the data.
+#[test]
+fn remasking_is_exact_site_by_site() {
+    let order = SiteOrder::permutation(LEN, 5, 2).unwrap();
+    let schedule = Schedule::new(SignalShape::Cosine, order, absorbing(), 1e-9, false).unwrap();
+    let exact = table(DATA + 1).conditional(&schedule).unwrap();
+    for remasking in [Remasking::Cap(0.1), Remasking::Rescale(0.7), Remasking::Rescale(1.0)] {
+        let kernel = Remask::new(&absorbing(), remasking, DrawControls::default()).unwrap();
+        assert!(distance_down(&schedule, &exact, &kernel) < 1e-7, "{remasking:?}");
+    }
+    let cold = HeatBath::new(DrawControls { temperature: 0.9, ..Default::default() }).unwrap();
+    assert!(distance_down(&schedule, &exact, &cold) > 0.01, "another law shows");
+}
+
+/// The sampler draws what the laws say.
+#[test]
+fn the_sampler_of_all_sites_draws_the_law_of_its_kernel() {
+    let schedule = schedule(&uniform(), 4);
+    let table = table(DATA);
+    let conditional = AfterStep::new(table.conditional(&schedule).unwrap(), &schedule);
+    let (rows, mut counts) = (40_000, vec![0.0; table.states()]);
+    let sampler = ReverseSampler::new(&schedule, Flow::default());
+    let mut chains = sampler.start(rows, 9);
+    let done = sampler.sample_parallel(&conditional, &mut chains).unwrap();
+    assert_eq!(done.evaluations, 4 * rows as u64);
+    chains.tokens().iter().for_each(|row| counts[table.state(row)] += 1.0 / rows as f64);
+    let found = counts.iter().zip(table.probabilities()).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0;
+    // Of so many draws of 81 states the sampling error is 0.015.
+    assert!((found - 0.1316).abs() < 0.02, "{found}");
+}
+
+#[test]
+fn kernels_refuse_what_makes_no_sense() {
+    assert!(Blend::new(1.5, HeatBath::default(), Lazy::default()).is_err());
+    assert!(Remask::new(&uniform(), Remasking::Cap(0.1), DrawControls::default()).is_err());
+    assert!(Remask::new(&absorbing(), Remasking::Rescale(-0.1), DrawControls::default()).is_err());
+    let hot = DrawControls { temperature: -1.0, ..Default::default() };
+    assert!(Flow::new(hot).is_err() && MaximalCoupling::new(hot).is_err());
+}
