@@ -76,7 +76,7 @@ mod update;
 
 pub use after_step::AfterStep;
 pub use blend::Blend;
-pub use bound::{BoundSampling, BoundTerms, ExactBound, LikelihoodBound};
+pub use bound::{BoundSampling, BoundTerms, ExactBound, LikelihoodBound, level_term};
 pub use chains::Chains;
 pub use conditional::{RowSites, SiteConditional, TokenRows};
 pub use controls::DrawControls;

@@ -1,6 +1,7 @@
 //! An upper bound on `−ln p_θ(X_0)` of a reverse chain, equation (N).
 
 mod exact;
+mod level;
 mod posterior;
 mod terms;
 
@@ -8,6 +9,7 @@ use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token, TokenBatch};
 
 pub use exact::ExactBound;
+pub use level::level_term;
 use posterior::{Noise, Posterior};
 pub use terms::BoundTerms;
 

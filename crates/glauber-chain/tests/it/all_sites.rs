@@ -3,8 +3,8 @@
 
 use glauber_chain::oracles::EnumeratedTable;
 use glauber_chain::{
-    AfterStep, Blend, DrawControls, Flow, HeatBath, Lazy, MaximalCoupling, Refusal, Remask, Remasking, ReverseKernel,
-    ReverseSampler, Sampler, SiteConditional, TokenRows, Touch,
+    AfterStep, Blend, DrawControls, Flow, HeatBath, Lazy, LikelihoodBound, MaximalCoupling, Refusal, Remask, Remasking,
+    ReverseKernel, ReverseSampler, Sampler, SiteConditional, TokenRows, Touch, level_term,
 };
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::Token;
@@ -129,6 +129,78 @@ fn passes_of_all_sites_come_as_near_to_the_data_as_was_computed_elsewhere() {
         assert_eq!(converges, (found[4] / found[3] - 0.5).abs() < 0.025, "{name}: {found:?}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The bound of D3PM (Austin et al. 2021): what `K` passes of all sites cost above the entropy falls as `1/K`.
+#[test]
+fn the_bound_of_all_sites_exceeds_the_entropy_by_what_was_computed_elsewhere() {
+    const ENTROPY: f64 = 3.546_810_171_772;
+    for (law, figures) in
+        [(absorbing(), [0.13138, 0.03231, 0.00804, 0.00201]), (uniform(), [0.17892, 0.04523, 0.01129, 0.00282])]
+    {
+        let table = table(law.vocab());
+        let terms = table.probabilities().iter().filter(|p| **p > 0.0).map(|p| -p * p.ln());
+        assert!((terms.sum::<f64>() - ENTROPY).abs() < 1e-10);
+        for (passes, figure) in [4, 16, 64, 256].into_iter().zip(figures) {
+            let schedule = schedule(&law, passes);
+            let conditional = AfterStep::new(table.conditional(&schedule).unwrap(), &schedule);
+            // Nothing of the data is left at the start.
+            let data = vec![1.0 / law.vocab() as f64; law.vocab()];
+            let bound = LikelihoodBound::new(&schedule, Lazy::default()).with_signal_law(&data).unwrap();
+            let excess = bound.exact_mean(&table, &conditional).unwrap().total() - ENTROPY;
+            assert!((excess - figure).abs() < 1e-5, "{passes} passes: {excess}");
+        }
+    }
+}
+
+/// The bound in continuous time, by a sum over many levels, has the entropy for its mean, whatever the noise.
+#[test]
+fn the_bound_over_all_levels_is_the_entropy() {
+    const ENTROPY: f64 = 3.546_810_171_772;
+    const STEPS: usize = 400;
+    let skewed = NoiseLaw::unigram(&[1, 2, 3], 0.0).unwrap();
+    let half = NoiseLaw::mixture(&[(0.5, absorbing()), (0.5, NoiseLaw::unigram(&[1, 1, 1, 0], 0.0).unwrap())]).unwrap();
+    for law in [uniform(), skewed, absorbing(), half] {
+        let (table, schedule) = (table(law.vocab()), schedule(&law, STEPS));
+        let exact = table.conditional(&schedule).unwrap();
+        let mut total = 0.0;
+        // Midpoints: levels of odd steps.
+        for step in (1..STEPS).step_by(2) {
+            let level = schedule.signal_level(0, step);
+            total += mean_term(&table, &schedule, &exact, step) / level * 2.0 / STEPS as f64;
+        }
+        assert!((total - ENTROPY).abs() < 5e-3, "{law:?}: {total}");
+    }
+}
+
+/// `E Σ_i` of the term of a level, over clean and noisy sequences.
+fn mean_term(table: &EnumeratedTable, schedule: &Schedule, exact: &dyn SiteConditional, step: usize) -> f64 {
+    let (law, level, vocab) = (schedule.law(), schedule.signal_level(0, step), table.vocab());
+    let shows = |x: Token, clean: Token| (1.0 - level) * law.probability(x) + if x == clean { level } else { 0.0 };
+    let sequences: Vec<Vec<Token>> = (0..table.states()).map(|state| table.sequence(state)).collect();
+    let clean: Vec<(&Vec<Token>, f64)> =
+        sequences.iter().zip(table.probabilities().iter().copied()).filter(|(_, p)| *p > 0.0).collect();
+    let mut sum = 0.0;
+    for x in &sequences {
+        let mut laws = vec![0.0; LEN * vocab];
+        if exact.log_conditionals(TokenRows::new(x, LEN), step, &[0, 1, 2, 3], &mut laws).is_err() {
+            continue; // a context that cannot be
+        }
+        // From `r` to `ln μ`.
+        for row in laws.chunks_exact_mut(vocab) {
+            for (b, value) in row.iter_mut().enumerate() {
+                *value = ((value.exp() - (1.0 - level) * law.probability(b as Token)).max(0.0) / level).ln();
+            }
+        }
+        for (clean, mass) in &clean {
+            let likelihood: f64 = x.iter().zip(clean.iter()).map(|(&x, &clean)| shows(x, clean)).product();
+            if likelihood > 0.0 {
+                let terms = (0..LEN).map(|i| level_term(law, level, x[i], clean[i], &laws[i * vocab..][..vocab]));
+                sum += mass * likelihood * terms.sum::<f64>();
+            }
+        }
+    }
+    sum
 }
 
 /// Site by site masks may come back as often as they like: the law is that of the data.
