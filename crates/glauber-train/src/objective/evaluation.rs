@@ -190,7 +190,9 @@ mod tests {
 
     use super::*;
     use crate::objective::losses::binary_excess;
-    use crate::objective::{Binary, Denoising, RatioMatching, StepCrossEntropy, TargetList, Targets, objectives};
+    use crate::objective::{
+        Binary, Denoising, LevelBound, RatioMatching, StepCrossEntropy, TargetList, Targets, objectives,
+    };
 
     const R: [f64; 4] = [0.5, 0.2, 0.2, 0.1];
 
@@ -228,7 +230,7 @@ mod tests {
                 let place = Place { schedule: &schedule, step, site };
                 objective.output().log_conditional(&place, &mut row);
                 for (a, value) in row.iter().enumerate() {
-                    let expected = match is_one_of(objective, &[&Denoising, &RatioMatching]) {
+                    let expected = match is_one_of(objective, &[&Denoising, &RatioMatching, &LevelBound]) {
                         true => mixture(&schedule, step, site, a as u32),
                         false => R[a],
                     };
@@ -259,10 +261,20 @@ mod tests {
     /// The loss of logits, expected over what the objective's label is: the clean token (law `R`), the noisy one, or the noise and the
     /// token shown.
     fn expected_loss(objective: &dyn Objective, schedule: &Schedule, step: Step, logits: &[f64]) -> f64 {
+        let level = schedule.signal_level(0, step);
         let loss = |shown: Token, noise: bool, clean: Token| {
-            let level = schedule.signal_level(0, step);
             loss_of(objective, Label { schedule, step, site: 0, level, clean, noisy: clean, shown, noise }, logits)
         };
+        if objective == &LevelBound as &dyn Objective {
+            let pairs = (0..4u32).flat_map(|clean| (0..4u32).map(move |noisy| (clean, noisy)));
+            let term = |(clean, noisy): (Token, Token)| {
+                let signal = if clean == noisy { level } else { 0.0 };
+                let mass = R[clean as usize] * (signal + (1.0 - level) * schedule.law().probability(noisy));
+                let label = Label { schedule, step, site: 0, level, clean, noisy, shown: noisy, noise: false };
+                mass * loss_of(objective, label, logits)
+            };
+            return pairs.map(term).sum();
+        }
         let beta = schedule.beta(step);
         (0..4u32)
             .map(|a| {
@@ -282,9 +294,12 @@ mod tests {
         let mut list = TargetList::default();
         objective.aim(&label, &mut list);
         let float = |column: Vec<f32>| Tensor::<1>::from_floats(column.as_slice(), &device).reshape([1, 1]);
+        let noise: Vec<f32> = label.schedule.law().probabilities().iter().map(|&q| q as f32).collect();
         let targets = Targets {
             token: Tensor::<1, burn::tensor::Int>::from_ints(list.tokens.as_slice(), &device).reshape([1, 1]),
             numbers: list.numbers.into_iter().map(float).collect(),
+            noise: Tensor::<1>::from_floats(noise.as_slice(), &device).reshape([1, 1, 4]),
+            mask: None,
             counted: None,
         };
         let logits: Vec<f32> = logits.iter().map(|&logit| logit as f32).collect();
@@ -301,7 +316,7 @@ mod tests {
         let place = Place { schedule: &schedule, step, site };
         for objective in objectives() {
             // The binary ones and (d) learn the law of what is shown, here `R`; the others' `μ` is `R`.
-            let of_mixture = is_one_of(objective, &[&Denoising, &RatioMatching]);
+            let of_mixture = is_one_of(objective, &[&Denoising, &RatioMatching, &LevelBound]);
             let truth = Truth { place, denoising: &R, conditional: if of_mixture { &conditional } else { &R } };
             let best = optimum(objective, &schedule, step);
             let other = [0.3, -0.2, 1.0, 0.5];

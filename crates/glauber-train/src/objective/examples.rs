@@ -268,7 +268,11 @@ impl Examples {
         let shape = [self.rows(), self.asked()];
         let float = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), device);
         let counted = |counted: &Vec<bool>| float(counted.iter().map(|&counts| f32::from(counts)).collect());
+        let law = schedule.law();
+        let noise = TensorData::new(single(law.probabilities()), [1, 1, law.vocab()]);
         Targets {
+            noise: Tensor::from_data(noise, device),
+            mask: law.mask(),
             token: Tensor::from_data(TensorData::new(list.tokens, shape), device),
             numbers: list.numbers.into_iter().map(float).collect(),
             counted: self.counted.as_ref().map(counted),

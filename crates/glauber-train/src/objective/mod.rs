@@ -140,13 +140,17 @@ impl TargetList {
     }
 }
 
-/// What the losses of a batch look at, on a device. Each is of shape `[batch, asked site]`.
+/// What the losses of a batch look at, on a device. What labels have is of shape `[batch, asked site]`.
 #[derive(Debug, Clone)]
 pub struct Targets {
     /// The token whose logit the loss looks at.
     pub token: Tensor<2, Int>,
     /// Numbers of the objective's own, in the order in which they were pushed.
     pub numbers: Vec<Tensor<2>>,
+    /// The noise law `q`, `[1, 1, token]`.
+    pub noise: Tensor<3>,
+    /// The mask token, where the noise law has one.
+    pub mask: Option<Token>,
     /// 1 where a label counts, else 0; `None` when all do.
     pub(crate) counted: Option<Tensor<2>>,
 }

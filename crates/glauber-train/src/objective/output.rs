@@ -78,6 +78,9 @@ impl Output for Conditional {
     }
 }
 
+/// The logarithm of a probability that is 0 as far as single precision is concerned, and finite.
+const LEAST_LOG: f64 = -1e9;
+
 /// The denoising law `μ`: `r = α μ + (1 − α) q`.
 #[derive(Debug)]
 pub struct DenoisingLaw;
@@ -106,9 +109,11 @@ impl Output for DenoisingLaw {
             }
             None => logits,
         };
-        let mu = log_softmax(logits, 2).exp();
-        let noise = law.noise.clone() * law.level.clone().neg().add_scalar(1.0);
-        (mu * law.level.clone() + noise).log()
+        let signal = log_softmax(logits, 2) + law.level.clone().log();
+        // A token without noise has that much less than any signal.
+        let noise = (law.noise.clone() * law.level.clone().neg().add_scalar(1.0)).log().clamp_min(LEAST_LOG);
+        let apart = (signal.clone() - noise.clone()).abs().neg().exp().log1p();
+        signal.max_pair(noise) + apart
     }
 }
 

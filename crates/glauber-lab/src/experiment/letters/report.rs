@@ -53,6 +53,12 @@ pub struct Drawn {
     pub bits: Mean,
     /// Entropy of the letters of a sample, bits a letter.
     pub entropy: Mean,
+    /// Words that the training text has, a share.
+    #[serde(default)]
+    pub spelling: Option<Mean>,
+    /// How often a classifier tells them from held-out text (C2ST), a share.
+    #[serde(default)]
+    pub accuracy: Option<Mean>,
     /// Passes of the network a sample; letters for an n-gram.
     pub passes: f64,
 }
@@ -103,7 +109,12 @@ impl<'a> Measured<'a> {
     /// Writes `table.md`, `rows.json` and `passes.svg`.
     pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let json = serde_json::to_string_pretty(self.rows)?;
-        let drawn = picture(&folder.join("passes.svg"), &[self.panel()])?;
+        let panels = [
+            self.panel("judge gap, bits a letter", &|drawn| Some(drawn.bits.mean - self.held_out())),
+            self.panel("C2ST accuracy, share", &|drawn| Some(drawn.accuracy?.mean)),
+            self.panel("words spelled right, share", &|drawn| Some(drawn.spelling?.mean)),
+        ];
+        let drawn = picture(&folder.join("passes.svg"), &panels)?;
         for (name, text) in [("table.md", self.table()), ("rows.json", json), ("passes.svg", drawn)] {
             let path = folder.join(name);
             write_whole(&path, text).with_context(|| path.display().to_string())?;
@@ -122,17 +133,18 @@ impl<'a> Measured<'a> {
         self.rows.iter().find_map(|row| row.drawn.as_ref()).map_or(0.0, |drawn| drawn.bits.mean)
     }
 
-    /// The judge gap of every trial against the passes of a sample; n-grams of orders 3 and 5 are broken lines.
-    fn panel(&self) -> Panel {
+    /// What judges say of the samples of every trial against the passes of one; held-out text and n-grams are broken lines.
+    fn panel(&self, y_label: &str, value: &dyn Fn(&Drawn) -> Option<f64>) -> Panel {
         let trained = |row: &&Row| row.steps.is_some() && row.drawn.is_some();
-        let gap = |drawn: &Drawn| drawn.bits.mean - self.held_out();
         let all: Vec<f64> =
             self.rows.iter().filter(trained).filter_map(|row| Some(row.drawn.as_ref()?.passes)).collect();
         let [least, most] = [f64::min, f64::max].map(|of| all.iter().copied().reduce(of).unwrap_or(1.0));
         let mut curves: Vec<Curve> = Vec::new();
-        let ngrams = self.rows.iter().filter(|row| ["order-3 n-gram", "order-5 n-gram"].contains(&row.name.as_str()));
-        for (row, grey) in ngrams.zip([170, 110]) {
-            let points = row.drawn.iter().flat_map(|drawn| [(least, gap(drawn)), (most, gap(drawn))]);
+        let beside = ["held-out text", "order-3 n-gram", "order-5 n-gram"];
+        let levels = self.rows.iter().filter(|row| beside.contains(&row.name.as_str()));
+        for (row, grey) in levels.zip([0, 170, 110]) {
+            let level = row.drawn.as_ref().and_then(value);
+            let points = level.into_iter().flat_map(|level| [(least, level), (most, level)]);
             curves.push(Curve { name: row.name.clone(), colour: [grey; 3], dashed: true, points: points.collect() });
         }
         for row in self.rows.iter().filter(trained) {
@@ -140,7 +152,7 @@ impl<'a> Measured<'a> {
                 Some(seed) if seed > 0 => format!("{}, seed {seed}", row.name),
                 _ => row.name.clone(),
             };
-            let point = row.drawn.as_ref().map(|drawn| (drawn.passes, gap(drawn)));
+            let point = row.drawn.as_ref().and_then(|drawn| Some((drawn.passes, value(drawn)?)));
             match curves.iter_mut().find(|curve| curve.name == name) {
                 Some(curve) => curve.points.extend(point),
                 None => {
@@ -150,9 +162,9 @@ impl<'a> Measured<'a> {
             }
         }
         Panel {
-            title: "samples under the order-5 judge".into(),
+            title: "samples".into(),
             x_label: "passes of the network a sample".into(),
-            y_label: "judge gap, bits a letter".into(),
+            y_label: y_label.into(),
             x_scale: Scale::Logarithmic,
             scale: Scale::Fitted,
             curves,
@@ -168,12 +180,12 @@ impl<'a> Measured<'a> {
             .find(|row| !row.infills.is_empty())
             .map_or(Vec::new(), |row| row.infills.iter().map(|infill| infill.gap).collect());
         let mut table = String::from(
-            "| what | seed | repair | parameters | steps | minutes | bound, bits a letter | against the first | passes | judge gap, bits | entropy, bits |",
+            "| what | seed | repair | parameters | steps | minutes | bound, bits a letter | against the first | passes | judge gap, bits | entropy, bits | spelling, % | C2ST accuracy |",
         );
         for gap in &gaps {
             let _ = write!(table, " gap {gap}: exact, % | bits above |");
         }
-        let columns = 11 + 2 * gaps.len();
+        let columns = 13 + 2 * gaps.len();
         let _ = write!(table, "\n|{}\n", "---|".repeat(columns));
         for row in self.rows {
             self.line(&mut table, row, first, held_out, gaps.len());
@@ -201,6 +213,12 @@ impl<'a> Measured<'a> {
             shown(drawn.map(|drawn| format!("{:.0}", drawn.passes))),
             shown(drawn.map(|drawn| format!("{:+.2} ± {:.2}", drawn.bits.mean - held_out, drawn.bits.error))),
             shown(drawn.map(|drawn| format!("{:.2}", drawn.entropy.mean))),
+            shown(
+                drawn
+                    .and_then(|drawn| drawn.spelling)
+                    .map(|share| format!("{:.1} ± {:.1}", 100.0 * share.mean, 100.0 * share.error)),
+            ),
+            shown(drawn.and_then(|drawn| drawn.accuracy).map(|share| with_error(&share, 3))),
         ];
         let _ = write!(table, "| {} |", cells.join(" | "));
         for at in 0..gaps {

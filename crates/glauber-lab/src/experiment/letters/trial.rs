@@ -8,7 +8,7 @@ use burn::module::Module;
 use burn::tensor::Device;
 use glauber_chain::{ExactGenerator, Generator, SequenceLaw};
 use glauber_files::write_whole;
-use glauber_judge::{Bootstrap, CrossEntropy, Judge, LetterEntropy, Ngram, TextJudge};
+use glauber_judge::{Bootstrap, CrossEntropy, Judge, LetterEntropy, Ngram, Spelling, TextJudge, Texts, TwoSample};
 use glauber_program::device::replicas;
 use glauber_program::progress::{bar, say};
 use glauber_program::{Layers, training};
@@ -51,6 +51,9 @@ pub struct Field<'a> {
     /// Windows of the held-out text.
     held_out: TokenBatch,
     judge: Ngram,
+    spelling: Spelling,
+    /// Against other windows of the held-out text.
+    two_sample: TwoSample,
     gaps: Gaps,
     codec: TextCodec,
 }
@@ -74,7 +77,14 @@ impl<'a> Field<'a> {
         let held_out = spread(&windows, flags.windows);
         let judge = Ngram::fit(JUDGE, vocab, [&train])?;
         let gaps = Gaps::new(spread(&windows, flags.infills));
-        Ok(Self { flags, letters, device, train, held_out, judge, gaps, codec: prepared.codec })
+        let codec = prepared.codec;
+        let spelling = Spelling::new(&Texts::from_characters(vec![codec.decode(&train)?.chars().collect()]));
+        let others = spread(&windows, windows.count());
+        let others = TokenBatch::from_rows(others.iter().filter(|row| !held_out.iter().any(|taken| taken == *row)))?;
+        let count = flags.windows.min(others.rows());
+        let real = (0..count).map(|row| codec.decode(others.row(row * others.rows() / count)));
+        let two_sample = TwoSample::new(&real.collect::<Result<Vec<_>, _>>()?.into_iter().collect(), SEED);
+        Ok(Self { flags, letters, device, train, held_out, judge, spelling, two_sample, gaps, codec })
     }
 
     /// What samples are compared with: held-out text under the judge.
@@ -105,9 +115,16 @@ impl<'a> Field<'a> {
     /// Samples under the judges.
     fn drawn(&self, samples: &TokenBatch, passes: f64) -> anyhow::Result<Drawn> {
         let texts = samples.iter().map(|row| self.codec.decode(row)).collect::<Result<Vec<_>, _>>()?;
-        let entropy = LetterEntropy.judge(&texts.into_iter().collect(), &Bootstrap::default())?;
-        let bits = CrossEntropy(&self.judge).judge(samples)?;
-        Ok(Drawn { bits: Mean::of_score(&bits[0]), entropy: Mean::of_score(&entropy[0]), passes })
+        let texts: Texts = texts.into_iter().collect();
+        let first =
+            |judge: &dyn TextJudge| Ok::<_, anyhow::Error>(judge.judge(&texts, &Bootstrap::default())?[0].clone());
+        Ok(Drawn {
+            bits: Mean::of_score(&CrossEntropy(&self.judge).judge(samples)?[0]),
+            entropy: Mean::of_score(&first(&LetterEntropy)?),
+            spelling: Some(Mean::of_score(&first(&self.spelling)?)),
+            accuracy: Some(Mean::of_score(&first(&self.two_sample)?)),
+            passes,
+        })
     }
 
     /// Trains a trial unless it is there, and judges it: a row for each number of repair sweeps.
@@ -118,7 +135,10 @@ impl<'a> Field<'a> {
         if let Ok(text) = fs::read_to_string(&result) {
             let outcome: Outcome = serde_json::from_str(&text).with_context(|| result.display().to_string())?;
             ensure!(outcome.asked == asked, there());
-            return Ok(outcome.rows);
+            // A version before the classifier's column is judged again.
+            if outcome.rows.iter().flat_map(|row| &row.drawn).all(|drawn| drawn.accuracy.is_some()) {
+                return Ok(outcome.rows);
+            }
         }
         let mut config = configuration(self.flags, self.letters, &trial.set, seed)?;
         let begun = RunFolder::open(folder).and_then(|run| run.config()).ok();

@@ -2,12 +2,14 @@
 
 mod binary;
 mod denoising;
+mod level_bound;
 mod normalised_binary;
 mod ratio_matching;
 mod step_cross_entropy;
 
 pub use binary::Binary;
 pub use denoising::Denoising;
+pub use level_bound::LevelBound;
 pub use normalised_binary::NormalisedBinary;
 pub use ratio_matching::RatioMatching;
 pub use step_cross_entropy::StepCrossEntropy;
@@ -15,7 +17,8 @@ pub use step_cross_entropy::StepCrossEntropy;
 use super::Objective;
 
 /// What configurations can name: a line each.
-pub(super) static ALL: &[&dyn Objective] = &[&Binary, &NormalisedBinary, &Denoising, &StepCrossEntropy, &RatioMatching];
+pub(super) static ALL: &[&dyn Objective] =
+    &[&Binary, &NormalisedBinary, &Denoising, &StepCrossEntropy, &RatioMatching, &LevelBound];
 
 pub(crate) use binary::binary_cross_entropy;
 #[cfg(test)]

@@ -1,0 +1,137 @@
+//! The likelihood bound itself, in continuous time.
+
+use burn::tensor::Tensor;
+use glauber_schedule::Schedule;
+use glauber_tokens::Step;
+
+use crate::objective::{DenoisingLaw, DeviceLaw, Label, Objective, Output, TargetList, Targets, Truth};
+
+/// The largest `ln r_0(a) / r_θ(a)` that counts: beyond it single precision overflows.
+const MOST: f64 = 30.0;
+
+/// (f) The bound on the negative log-likelihood of infinitely many steps that touch all sites, as a loss: what a site adds to it at a level
+/// (`glauber_chain::level_term`, `docs/math.md`, §8), in continuous time. Under absorbing noise it is the loss of MDLM and MD4, under
+/// uniform noise that of UDLM and Duo, and for any noise SEDD's with ratios of `r_θ`.
+///
+/// Its mean over labels is the bound of a site in nats, without the start. Noise of many linear sweeps draws levels nearly alike,
+/// which makes it least noisy; one sweep draws `ln α` alike and needs twenty times the labels.
+#[derive(Debug)]
+pub struct LevelBound;
+
+/// The rate at which `−ln α` grows with the fraction of the horizon, at a step.
+fn rate(schedule: &Schedule, step: Step) -> f64 {
+    -schedule.keep_probability(step).ln() * schedule.sweeps() as f64
+}
+
+impl Objective for LevelBound {
+    fn name(&self) -> &'static str {
+        "level-bound"
+    }
+
+    fn output(&self) -> &'static dyn Output {
+        &DenoisingLaw
+    }
+
+    fn aim(&self, label: &Label<'_>, targets: &mut TargetList) {
+        let q = label.schedule.law().probabilities();
+        let truth = |b: usize| (1.0 - label.level) * q[b] + if b == label.clean as usize { label.level } else { 0.0 };
+        let entropy: f64 = (0..q.len()).map(truth).filter(|r| *r > 0.0).map(|r| r * r.ln()).sum();
+        let shown = truth(label.noisy as usize);
+        let weight = rate(label.schedule, label.step) * q[label.noisy as usize] / shown;
+        targets.push(label.clean, [label.level, f64::from(label.noisy), weight, entropy, shown.ln()]);
+    }
+
+    fn loss(&self, logits: Tensor<3>, targets: &Targets) -> Tensor<2> {
+        let [level, shown, weight, entropy, log_shown] = [0, 1, 2, 3, 4].map(|at| targets.numbers[at].clone());
+        let law = DeviceLaw { level: level.clone().unsqueeze_dim(2), noise: targets.noise.clone(), mask: targets.mask };
+        let log_r = DenoisingLaw.on_device(logits, &law);
+        let at = |token| -> Tensor<2> { log_r.clone().gather(2, token).squeeze_dim(2) };
+        let of_clean = at(targets.token.clone().unsqueeze_dim(2));
+        let of_shown = at(shown.int().unsqueeze_dim(2));
+        let of_noise: Tensor<2> = (log_r * targets.noise.clone()).sum_dim(2).squeeze_dim(2);
+        let noise = level.clone().neg().add_scalar(1.0);
+        let divergence = entropy - of_clean * level - of_noise * noise;
+        let ratio = (log_shown - of_shown).clamp_max(MOST);
+        (divergence + ratio.clone().exp() - ratio.add_scalar(1.0)) * weight
+    }
+
+    fn excess(&self, truth: &Truth<'_>, logits: &[f64]) -> f64 {
+        let mut log_model = logits.to_vec();
+        self.output().log_conditional(&truth.place, &mut log_model);
+        let (schedule, step) = (truth.place.schedule, truth.place.step);
+        let term = |(a, &q): (usize, &f64)| {
+            let ratio = truth.conditional[a].ln() - log_model[a];
+            if q > 0.0 { q * (ratio.exp() - ratio - 1.0) } else { 0.0 }
+        };
+        let jumps: f64 = schedule.law().probabilities().iter().enumerate().map(term).sum();
+        rate(schedule, step) * (truth.step_excess(self.output(), logits) + jumps)
+    }
+
+    fn is_continuous(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use glauber_chain::{ChainRng, level_term};
+    use glauber_schedule::{NoiseLaw, SignalShape, SiteOrder};
+
+    use super::*;
+    use crate::objective::normalise;
+
+    const VOCAB: usize = 5;
+
+    /// The loss of one label on the device.
+    fn loss(label: Label<'_>, logits: &[f64]) -> f64 {
+        let device = Device::flex();
+        let (law, mut list) = (label.schedule.law(), TargetList::default());
+        LevelBound.aim(&label, &mut list);
+        let floats = |values: &[f64]| {
+            let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
+            Tensor::<1>::from_floats(values.as_slice(), &device).reshape([1, 1, VOCAB])
+        };
+        let targets = Targets {
+            token: Tensor::<1, burn::tensor::Int>::from_ints(list.tokens.as_slice(), &device).reshape([1, 1]),
+            numbers: list
+                .numbers
+                .iter()
+                .map(|column| Tensor::<1>::from_floats(column.as_slice(), &device).reshape([1, 1]))
+                .collect(),
+            noise: floats(law.probabilities()),
+            mask: law.mask(),
+            counted: None,
+        };
+        LevelBound.loss(floats(logits), &targets).into_data().iter::<f64>().next().expect("a loss")
+    }
+
+    #[test]
+    fn it_is_the_term_of_its_level_in_double_precision() {
+        let masks = NoiseLaw::absorbing(VOCAB, 4).expect("a law");
+        let uniform = NoiseLaw::uniform(VOCAB).expect("a law");
+        let mixture = NoiseLaw::mixture(&[(0.7, masks.clone()), (0.3, uniform.clone())]).expect("a law");
+        let mut rng = ChainRng::new(1, 0);
+        for law in [uniform, masks, mixture, NoiseLaw::unigram(&[4, 1, 0, 2, 3], 0.0).expect("a law")] {
+            let order = SiteOrder::round_robin(3, 8).expect("an order");
+            let schedule = Schedule::new(SignalShape::Linear, order, law.clone(), 1e-3, true).expect("a schedule");
+            for step in 0..schedule.horizon() {
+                let level = (schedule.level(step as f64 / 24.0) - 0.01).max(1e-3);
+                let logits: Vec<f64> = (0..VOCAB).map(|_| 6.0 * rng.uniform()).collect();
+                let mut log_mu = logits.clone();
+                law.mask().into_iter().for_each(|mask| log_mu[mask as usize] = f64::NEG_INFINITY);
+                normalise(&mut log_mu);
+                for (clean, noisy) in (0..4).flat_map(|a| (0..VOCAB as u32).map(move |b| (a, b))) {
+                    if clean != noisy && law.probability(noisy) == 0.0 {
+                        continue; // noise cannot have put it there
+                    }
+                    let label =
+                        Label { schedule: &schedule, step, site: 0, level, clean, noisy, shown: noisy, noise: false };
+                    let expected = rate(&schedule, step) * level_term(&law, level, noisy, clean, &log_mu);
+                    let found = loss(label, &logits);
+                    assert!((found - expected).abs() < 2e-4 * expected.max(1.0), "{law:?}: {found} {expected}");
+                }
+            }
+        }
+    }
+}
