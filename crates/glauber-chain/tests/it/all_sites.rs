@@ -91,6 +91,9 @@ impl ReverseKernel for Plugged {
     }
 }
 
+/// What a kernel comes to under a noise law after each number of passes, and the rounding of the figures.
+type Line<'a> = (&'a str, NoiseLaw, &'a dyn ReverseKernel, [f64; 5], f64);
+
 /// `docs/math.md`, §7, has the table.
 #[test]
 fn passes_of_all_sites_come_as_near_to_the_data_as_was_computed_elsewhere() {
@@ -100,7 +103,7 @@ fn passes_of_all_sites_come_as_near_to_the_data_as_was_computed_elsewhere() {
     let psi = Blend::new(0.5, HeatBath::default(), Lazy::default()).unwrap();
     let lazy = Lazy::default();
     let coarse = 6e-4; // figures of three decimals
-    let rows: [(&str, NoiseLaw, &dyn ReverseKernel, [f64; 5], f64); 10] = [
+    let rows: [Line<'_>; 10] = [
         ("absorbing, ancestral", absorbing(), &lazy, [0.1126, 0.0576, 0.0291, 0.0146, 0.0073], 1e-4),
         ("uniform, ancestral", uniform(), &lazy, [0.1373, 0.0661, 0.0316, 0.0153, 0.0075], 1e-4),
         ("uniform, F for μ", uniform(), &Plugged, [0.305, 0.308, 0.311, 0.313, 0.314], coarse),

@@ -311,7 +311,7 @@ mod tests {
 
     /// `P(X_{0,i} = · | X_t = x)` by the sum over all clean sequences.
     fn posterior(source: &MarkovSource, schedule: &Schedule, step: Step, x: &[Token], site: Site) -> Vec<f64> {
-        let mut law = vec![0.0; VOCAB];
+        let mut law = [0.0; VOCAB];
         for state in 0..VOCAB.pow(LEN as u32) {
             let clean: Vec<Token> = (0..LEN).map(|j| (state / VOCAB.pow(j as u32) % VOCAB) as Token).collect();
             let shows = |j: usize| {
