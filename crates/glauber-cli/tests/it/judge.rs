@@ -111,6 +111,6 @@ fn runs_with_priors_are_resumed_judged_and_mended() {
     mistake(at, &[&mixed[..], &network].concat(), &["train.whole_sweeps", "signal-level-only"]);
     let sweeps = ["train", "text", "--data", "corpus.txt", "--set", "schedule.sweeps=[0.9, 0.8]", "--run", "no"];
     mistake(at, &sweeps, &["`sweeps`", "2 levels"]);
-    let order = ["train", "markov", "--set", "model.prior.order=2", "--steps", "1", "--run", "no"];
+    let order = ["train", "image", "--set", "model.prior.order=2", "--steps", "1", "--run", "no"];
     mistake(at, &order, &["model.prior"]);
 }
