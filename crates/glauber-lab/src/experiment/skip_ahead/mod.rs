@@ -171,9 +171,11 @@ fn settings(schedule: &Schedule) -> anyhow::Result<Vec<Setting>> {
     let coupling = MaximalCoupling::default();
     let every = ReverseSampler::new(schedule.clone(), coupling);
     settings.push(("coupling, every step".to_owned(), Family::Coupling, Box::new(every)));
-    let none =
+    let adaptively =
         [0.5, 1.0, 2.0].map(|signal| (format!("coupling, signal {signal}"), ChangesPerEvaluation::Auto { signal }));
-    for (name, changes) in [("coupling, 1 change".to_owned(), ChangesPerEvaluation::Fixed(1))].into_iter().chain(none) {
+    for (name, changes) in
+        [("coupling, 1 change".to_owned(), ChangesPerEvaluation::Fixed(1))].into_iter().chain(adaptively)
+    {
         let skip = SkipAhead::new(changes, adaptive.window(), DrawControls::default())?;
         let sampler = SkipAheadSampler::new(schedule.clone(), skip).with_kernel(coupling);
         settings.push((name, Family::Coupling, Box::new(sampler)));
