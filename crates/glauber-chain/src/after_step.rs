@@ -41,6 +41,18 @@ impl<'a, C: SiteConditional> AfterStep<'a, C> {
         Self { conditional, schedule }
     }
 
+    /// Conditionals as the steps of a schedule need them: as they are where each touches one site, in the context that it leaves where
+    /// some touch several.
+    pub fn where_several(conditional: C, schedule: &'a Schedule) -> Box<dyn SiteConditional + 'a>
+    where
+        C: 'a,
+    {
+        match schedule.order().is_single_site() {
+            true => Box::new(conditional),
+            false => Box::new(Self::new(conditional, schedule)),
+        }
+    }
+
     /// From `log r` at the level after a step to that at the level before it, shape `[token]`, in place.
     fn take_back(&self, step: Step, site: Site, law: &mut [f64]) {
         let q = self.schedule.law().probabilities();
@@ -77,6 +89,9 @@ impl<C: SiteConditional> SiteConditional for AfterStep<'_, C> {
         self.conditional.log_conditionals_at(tokens, &after, sites, out)?;
         let per_row = sites.per_row(self.len());
         for (at, law) in out.chunks_exact_mut(self.vocab()).enumerate() {
+            if matches!(sites, RowSites::Marked(marked) if !marked[at]) {
+                continue;
+            }
             let (row, asked) = (at / per_row, at % per_row);
             let site = if let RowSites::Each(each) = sites { each[row] } else { asked };
             self.take_back(steps[row], site, law);

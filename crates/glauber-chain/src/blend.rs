@@ -36,6 +36,10 @@ impl<A: ReverseKernel, B: ReverseKernel> ReverseKernel for Blend<A, B> {
         Ok(())
     }
 
+    fn asks(&self, touch: &Touch<'_>) -> bool {
+        self.first.asks(touch) || self.second.asks(touch)
+    }
+
     fn name(&self) -> &'static str {
         "blend"
     }

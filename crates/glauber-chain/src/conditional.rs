@@ -1,5 +1,7 @@
 //! The seam between a chain and what it samples.
 
+use std::ops::Deref;
+
 use glauber_tokens::{Site, Step, Token, TokenBatch, TokenError};
 
 use crate::{ChainError, LawTable, Result};
@@ -204,7 +206,8 @@ pub trait SiteConditional {
     }
 }
 
-impl<C: SiteConditional + ?Sized> SiteConditional for &C {
+/// Conditionals behind pointers: `&C`, `Box<dyn SiteConditional>`.
+impl<P: Deref<Target: SiteConditional>> SiteConditional for P {
     fn vocab(&self) -> usize {
         (**self).vocab()
     }

@@ -52,6 +52,10 @@ impl ReverseKernel for MaximalCoupling {
         Ok(())
     }
 
+    fn asks(&self, touch: &Touch<'_>) -> bool {
+        touch.noise[touch.shown as usize] > 0.0
+    }
+
     fn name(&self) -> &'static str {
         "maximal coupling"
     }

@@ -150,6 +150,13 @@ pub trait ReverseKernel: Debug + Send + Sync {
         path.rsplit("::").next().unwrap_or(path)
     }
 
+    /// Whether the law of a touch depends on the conditional. Where it does not, the site need not be asked for, and `rates` are those of an
+    /// even law.
+    fn asks(&self, touch: &Touch<'_>) -> bool {
+        let _ = touch;
+        true
+    }
+
     /// Whether [`draw`](Self::draw) reads log-probabilities, as the default does, instead of
     /// probabilities.
     fn reads_logs(&self) -> bool {
@@ -261,6 +268,10 @@ impl<P: Deref<Target: ReverseKernel> + Debug + Send + Sync> ReverseKernel for P 
 
     fn reads_logs(&self) -> bool {
         (**self).reads_logs()
+    }
+
+    fn asks(&self, touch: &Touch<'_>) -> bool {
+        (**self).asks(touch)
     }
 
     fn is_plain(&self) -> bool {

@@ -35,10 +35,15 @@ impl Remask {
         controls.validate()?;
         let (Remasking::Cap(share) | Remasking::Rescale(share)) = remasking;
         ChainError::unless_in_range((0.0..=1.0).contains(&share), "remasking", share, "a probability")?;
-        let drawn = law.mask().map_or(0.0, |mask| law.probability(mask));
-        ChainError::unless_in_range(drawn == 1.0, "the mask's probability", drawn, "1: noise that draws masks alone")?;
-        Ok(Self { mask: law.mask().unwrap_or_default(), remasking, controls })
+        Ok(Self { mask: only_mask(law)?, remasking, controls })
     }
+}
+
+/// The mask of a law that draws nothing else.
+pub(crate) fn only_mask(law: &NoiseLaw) -> Result<Token> {
+    let drawn = law.mask().map_or(0.0, |mask| law.probability(mask));
+    ChainError::unless_in_range(drawn == 1.0, "the mask's probability", drawn, "1: noise that draws masks alone")?;
+    Ok(law.mask().unwrap_or_default())
 }
 
 impl ReverseKernel for Remask {
@@ -69,6 +74,10 @@ impl ReverseKernel for Remask {
         rates.iter_mut().for_each(|rate| *rate += share);
         rates[mask] = (1.0 - written).max(0.0).ln();
         Ok(())
+    }
+
+    fn asks(&self, touch: &Touch<'_>) -> bool {
+        touch.shown == self.mask
     }
 
     fn name(&self) -> &'static str {

@@ -7,7 +7,9 @@ use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
 
 use crate::chains::ChainsView;
-use crate::{ChainError, Chains, LawTable, Result, ReverseKernel, SiteConditional, Steps, TokenRows, Touch, tabled};
+use crate::{
+    ChainError, Chains, LawTable, Result, ReverseKernel, RowSites, SiteConditional, Steps, TokenRows, Touch, tabled,
+};
 
 /// What some updates did, summed over the chains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,6 +53,7 @@ struct Scratch {
     sites: Vec<Site>,
     tokens: Vec<Token>,
     clamped: Vec<bool>,
+    asked: Vec<bool>,
     conditionals: Vec<f64>,
 }
 
@@ -120,13 +123,15 @@ fn update_view<K: ReverseKernel, C: SiteConditional + ?Sized>(
     sites: &[Site],
     scratch: &mut Scratch,
 ) -> Result<StepDiagnostics> {
+    let every = sites.len() == view.len;
     if view.clamped.is_none() {
         let rows = view.rngs.len();
-        evaluate(kernel, conditional, view.rows(), touch.step, sites, &mut scratch.conditionals)?;
+        let Scratch { asked, conditionals, .. } = &mut *scratch;
+        evaluate(kernel, conditional, view.rows(), touch, (sites, every), (asked, conditionals))?;
         return redraw(kernel, view, 0..rows, touch, sites, &mut scratch.conditionals);
     }
     free_part(view, sites, scratch);
-    let Scratch { rows, sites, tokens, clamped, conditionals } = scratch;
+    let Scratch { rows, sites, tokens, clamped, asked, conditionals } = scratch;
     if rows.is_empty() {
         return Ok(StepDiagnostics::default());
     }
@@ -137,7 +142,7 @@ fn update_view<K: ReverseKernel, C: SiteConditional + ?Sized>(
         clamped.extend_from_slice(view.rows().clamped(row).unwrap_or_default());
     }
     let free = TokenRows::new(tokens, view.len).with_clamped(Some(clamped));
-    evaluate(kernel, conditional, free, touch.step, sites, conditionals)?;
+    evaluate(kernel, conditional, free, touch, (sites, every), (asked, conditionals))?;
     redraw(kernel, view, rows.iter().copied(), touch, sites, conditionals)
 }
 
@@ -187,24 +192,48 @@ fn free_part(view: &ChainsView<'_>, sites: &[Site], scratch: &mut Scratch) {
     scratch.sites.extend(sites.iter().copied().filter(asked));
 }
 
+/// Writes the conditionals of the sites of a step, shape `[row, site, token]`. Where it touches every site, those that nobody asks for are
+/// left out: a network that sees the tokens shown hides each in a pass of its own.
 fn evaluate<K: ReverseKernel, C: SiteConditional + ?Sized>(
     kernel: &K,
     conditional: &C,
     tokens: TokenRows<'_>,
-    step: Step,
-    sites: &[Site],
-    out: &mut Vec<f64>,
+    touch: Touch<'_>,
+    (sites, every): (&[Site], bool),
+    (asked, out): (&mut Vec<bool>, &mut Vec<f64>),
 ) -> Result<()> {
-    let size = tokens.rows() * sites.len() * conditional.vocab();
+    let (vocab, len) = (conditional.vocab(), tokens.len());
+    let size = tokens.rows() * sites.len() * vocab;
     out.resize(size, 0.0);
     if size == 0 {
         return Ok(());
     }
-    if kernel.reads_logs() {
-        conditional.log_conditionals(tokens, step, sites, out)
-    } else {
-        conditional.conditionals(tokens, step, sites, out)
+    asked.clear();
+    if every && len > 1 {
+        let free = |at: usize| tokens.clamped(at / len).is_none_or(|clamped| !clamped[at % len]);
+        let asks = |(at, &shown): (usize, &Token)| free(at) && kernel.asks(&touch.at(at % len, shown));
+        asked.extend(tokens.as_slice().iter().enumerate().map(asks));
     }
+    if !asked.contains(&false) {
+        return match kernel.reads_logs() {
+            true => conditional.log_conditionals(tokens, touch.step, sites, out),
+            false => conditional.conditionals(tokens, touch.step, sites, out),
+        };
+    }
+    let mut all = vec![0.0; tokens.rows() * len * vocab];
+    conditional.log_conditionals_at(tokens, &vec![touch.step; tokens.rows()], RowSites::Marked(asked), &mut all)?;
+    let even = -(vocab as f64).ln();
+    let places = (0..tokens.rows()).flat_map(|row| sites.iter().map(move |site| row * len + site));
+    for (law, place) in out.chunks_exact_mut(vocab).zip(places) {
+        match asked[place] {
+            true => law.copy_from_slice(&all[place * vocab..][..vocab]),
+            false => law.fill(even),
+        }
+    }
+    if !kernel.reads_logs() {
+        out.iter_mut().for_each(|value| *value = value.exp());
+    }
+    Ok(())
 }
 
 fn check_fit<C: SiteConditional + ?Sized>(conditional: &C, chains: &Chains) -> Result<()> {

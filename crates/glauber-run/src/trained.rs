@@ -4,7 +4,9 @@ use std::any::Any;
 use std::path::Path;
 
 use burn::tensor::Device;
-use glauber_chain::{BoundSampling, ChainGenerator, Guided, Lazy, ReverseKernel, ReverseSampler, SiteConditional};
+use glauber_chain::{
+    AfterStep, BoundSampling, ChainGenerator, Guided, Lazy, ReverseKernel, ReverseSampler, SiteConditional,
+};
 use glauber_model::Network;
 use glauber_schedule::{OrderConfig, Schedule, ScheduleConfig};
 use glauber_text::TextCodec;
@@ -155,11 +157,15 @@ impl Trained {
         }
     }
 
-    /// The seam of the network under a schedule, all classes together.
+    /// The seam of the network under a schedule, all classes together, in the context that its steps leave ([`AfterStep`]).
     ///
     /// # Errors
     /// When the schedule is of other sites or tokens.
-    pub fn conditional<'a>(&'a self, schedule: &'a Schedule) -> Result<NetworkConditional<'a>> {
+    pub fn conditional<'a>(&'a self, schedule: &'a Schedule) -> Result<Box<dyn SiteConditional + 'a>> {
+        self.conditional_of_class(schedule, None, None)
+    }
+
+    fn fitted<'a>(&'a self, schedule: &'a Schedule) -> Result<NetworkConditional<'a>> {
         let fitted = NetworkConditional::new(&self.network, self.config.train.objective, schedule, &self.device);
         fitted.with_context(|| self.path().display().to_string())
     }
@@ -174,12 +180,13 @@ impl Trained {
         class: Option<usize>,
         guidance: Option<f64>,
     ) -> Result<Box<dyn SiteConditional + 'a>> {
-        let of_class = self.conditional(schedule)?.of_class(class).context("`--class`")?;
+        let of_class = self.fitted(schedule)?.of_class(class).context("`--class`")?;
         Ok(match (guidance, class) {
-            (None, _) => Box::new(of_class),
+            (None, _) => AfterStep::where_several(of_class, schedule),
             (Some(_), None) => bail!("`--guidance` needs `--class`: the class to be emphasised"),
             (Some(weight), Some(_)) => {
-                Box::new(Guided::new(of_class, self.conditional(schedule)?, weight).context("`--guidance`")?)
+                let guided = Guided::new(of_class, self.fitted(schedule)?, weight).context("`--guidance`")?;
+                AfterStep::where_several(guided, schedule)
             }
         })
     }
@@ -192,11 +199,8 @@ impl Trained {
         let sampler = ReverseSampler::new(schedule, Lazy::default());
         let kernel: Box<dyn ReverseKernel> = Box::new(Lazy::default());
         let bound = bound(schedule, kernel, &self.vocabulary)?;
-        let chain = ChainGenerator::new(
-            self.path().display().to_string(),
-            Box::new(self.conditional(schedule)?),
-            Box::new(sampler),
-        );
+        let chain =
+            ChainGenerator::new(self.path().display().to_string(), self.conditional(schedule)?, Box::new(sampler));
         Ok(chain.bounded_by(bound, BoundSampling::default()))
     }
 

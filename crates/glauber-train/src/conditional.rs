@@ -331,8 +331,9 @@ impl<'a> NetworkConditional<'a> {
         for (row, &step) in steps.iter().enumerate() {
             // Rows mostly stand at the same step.
             if row == 0 || steps[row - 1] != step {
-                // A token in view is that of after the step.
-                let after = usize::from(self.network.answers() == Asked::InView);
+                // A token in view is that of after the step, which is asked for itself where steps touch several sites.
+                let single = self.schedule.order().is_single_site();
+                let after = usize::from(single && self.network.answers() == Asked::InView);
                 self.schedule.signal_levels(step + after, &mut levels);
             }
             let known = |site: usize| tokens.clamped(row).is_some_and(|clamped| clamped[site]);

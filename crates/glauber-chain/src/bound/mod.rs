@@ -165,8 +165,9 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
         let single = self.schedule.order().is_single_site();
         let first: Vec<Site> = steps.iter().map(|&t| self.schedule.sites(t)[0]).collect();
         let mut touched = vec![false; if single { 0 } else { tokens.len() }];
-        for (row, &t) in touched.chunks_exact_mut(len).zip(&steps) {
-            self.schedule.sites(t).iter().for_each(|&site| row[site] = true);
+        for (row, visit) in touched.chunks_exact_mut(len).zip(visits) {
+            let asks = |&site: &Site| self.kernel.asks(&Touch::new(self.schedule, visit.step, site, visit.noisy[site]));
+            self.schedule.sites(visit.step).iter().for_each(|site| row[*site] = asks(site));
         }
         let asked = if single { RowSites::Each(&first) } else { RowSites::Marked(&touched) };
         let size = asked.per_row(len) * vocab;
@@ -179,6 +180,9 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
                 let at = if single { 0 } else { site };
                 let rates = &mut rates[at * vocab..][..vocab];
                 let touch = Touch::new(self.schedule, visit.step, site, visit.noisy[site]);
+                if !single && !self.kernel.asks(&touch) {
+                    rates.fill(-(vocab as f64).ln());
+                }
                 self.law(touch, visit.row, rates)?;
                 self.site_term(touch, clean[site], visit.row, rates)
             };

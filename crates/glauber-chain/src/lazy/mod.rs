@@ -82,6 +82,10 @@ impl ReverseKernel for Lazy {
         Ok(())
     }
 
+    fn asks(&self, touch: &Touch<'_>) -> bool {
+        touch.noise[touch.shown as usize] > 0.0
+    }
+
     fn name(&self) -> &'static str {
         "lazy"
     }

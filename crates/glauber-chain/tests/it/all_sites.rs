@@ -3,11 +3,12 @@
 
 use glauber_chain::oracles::EnumeratedTable;
 use glauber_chain::{
-    AfterStep, Blend, DrawControls, Flow, HeatBath, Lazy, LikelihoodBound, MaximalCoupling, Refusal, Remask, Remasking,
-    ReverseKernel, ReverseSampler, Sampler, SiteConditional, TokenRows, Touch, level_term,
+    AfterStep, Blend, DrawControls, Flow, HeatBath, Lazy, LikelihoodBound, MaximalCoupling, Plan, PlannedSampler,
+    Refusal, Remask, Remasking, Result, ReverseKernel, ReverseSampler, RowSites, Sampler, SiteConditional, TokenRows,
+    Touch, level_term,
 };
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
-use glauber_tokens::Token;
+use glauber_tokens::{Site, Step, Token};
 
 const DATA: usize = 3;
 const LEN: usize = 4;
@@ -220,21 +221,94 @@ fn remasking_is_exact_site_by_site() {
     assert!(distance_down(&schedule, &exact, &cold) > 0.01, "another law shows");
 }
 
+/// Chains of a sampler, how far their law is from π, and its entropy in nats. Of so many draws of 81 states the sampling error is 0.015.
+fn sampled(sampler: &dyn Sampler, conditional: &(dyn SiteConditional + Sync)) -> (f64, f64) {
+    let (rows, table) = (40_000, table(conditional.vocab()));
+    let mut counts = vec![0.0; table.states()];
+    let mut chains = sampler.start(rows, 9);
+    let done = sampler.sample_parallel(conditional, &mut chains).unwrap();
+    assert_eq!(done.evaluations, (sampler.schedule().horizon() * rows) as u64);
+    chains.tokens().iter().for_each(|row| counts[table.state(row)] += 1.0 / rows as f64);
+    let distance = counts.iter().zip(table.probabilities()).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0;
+    (distance, counts.iter().filter(|p| **p > 0.0).map(|p| -p * p.ln()).sum())
+}
+
 /// The sampler draws what the laws say.
 #[test]
 fn the_sampler_of_all_sites_draws_the_law_of_its_kernel() {
     let schedule = schedule(&uniform(), 4);
-    let table = table(DATA);
-    let conditional = AfterStep::new(table.conditional(&schedule).unwrap(), &schedule);
-    let (rows, mut counts) = (40_000, vec![0.0; table.states()]);
-    let sampler = ReverseSampler::new(&schedule, Flow::default());
-    let mut chains = sampler.start(rows, 9);
-    let done = sampler.sample_parallel(&conditional, &mut chains).unwrap();
-    assert_eq!(done.evaluations, 4 * rows as u64);
-    chains.tokens().iter().for_each(|row| counts[table.state(row)] += 1.0 / rows as f64);
-    let found = counts.iter().zip(table.probabilities()).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0;
-    // Of so many draws of 81 states the sampling error is 0.015.
+    let conditional = AfterStep::new(table(DATA).conditional(&schedule).unwrap(), &schedule);
+    let (found, _) = sampled(&ReverseSampler::new(&schedule, Flow::default()), &conditional);
     assert!((found - 0.1316).abs() < 0.02, "{found}");
+}
+
+/// Conditionals that are to be asked for masks alone.
+struct Masked<C>(C);
+
+impl<C: SiteConditional> SiteConditional for Masked<C> {
+    fn vocab(&self) -> usize {
+        self.0.vocab()
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn log_conditionals(&self, tokens: TokenRows<'_>, step: Step, sites: &[Site], out: &mut [f64]) -> Result<()> {
+        assert!(tokens.as_slice().iter().all(|&token| token == MASK), "tokens that stay are asked for");
+        self.0.log_conditionals(tokens, step, sites, out)
+    }
+
+    fn log_conditionals_at(
+        &self,
+        tokens: TokenRows<'_>,
+        steps: &[Step],
+        sites: RowSites<'_>,
+        out: &mut [f64],
+    ) -> Result<()> {
+        let RowSites::Marked(marked) = sites else { panic!("all sites are asked for") };
+        let masks: Vec<bool> = tokens.as_slice().iter().map(|&token| token == MASK).collect();
+        assert_eq!(marked, masks);
+        self.0.log_conditionals_at(tokens, steps, RowSites::All, out)?;
+        // What is not asked for may be anything.
+        let unasked = out.chunks_exact_mut(self.0.vocab()).zip(masks).filter(|(_, mask)| !mask);
+        unasked.for_each(|(law, _)| law.fill(f64::NEG_INFINITY));
+        Ok(())
+    }
+}
+
+#[test]
+fn tokens_that_stay_whatever_the_conditional_says_are_not_asked_for() {
+    let schedule = schedule(&absorbing(), 4);
+    let conditional = Masked(AfterStep::new(table(DATA + 1).conditional(&schedule).unwrap(), &schedule));
+    let remask = Remask::new(&absorbing(), Remasking::Cap(0.05), DrawControls::default()).unwrap();
+    for (kernel, figure) in [(&Lazy::default() as &dyn ReverseKernel, 0.1126), (&remask, 0.112)] {
+        let (found, _) = sampled(&ReverseSampler::new(&schedule, kernel), &conditional);
+        assert!((found - figure).abs() < 0.02, "{kernel:?}: {found}");
+    }
+    let clean = glauber_tokens::TokenBatch::from_rows([[0, 1, 2, 0], [1, 1, 1, 1]]).unwrap();
+    let signal = [0.25, 0.25, 0.25, 0.25];
+    let bound = LikelihoodBound::new(&schedule, Lazy::default()).with_signal_law(&signal).unwrap();
+    let bound_of = |conditional: &dyn SiteConditional| {
+        let mut rngs = glauber_chain::ChainRng::streams(3, 2);
+        bound.estimate(conditional, &clean, &mut rngs, glauber_chain::BoundSampling::default()).unwrap().totals()
+    };
+    assert_eq!(bound_of(&conditional), bound_of(&conditional.0));
+}
+
+/// Zheng et al. 2024: one mask a pass is exact whichever is written, unless what was drawn decides.
+#[test]
+fn plans_that_do_not_look_at_what_was_drawn_are_exact() {
+    let schedule = schedule(&absorbing(), LEN);
+    let conditional = Masked(AfterStep::new(table(DATA + 1).conditional(&schedule).unwrap(), &schedule));
+    let of = |plan| sampled(&PlannedSampler::new(&schedule, plan, DrawControls::default()).unwrap(), &conditional);
+    for plan in [Plan::Random, Plan::InOrder, Plan::Entropy] {
+        let (distance, entropy) = of(plan);
+        assert!(distance < 0.025 && (entropy - 3.547).abs() < 0.02, "{plan:?}: {distance} {entropy}");
+    }
+    // Figures computed independently of this code.
+    let (distance, entropy) = of(Plan::Confidence);
+    assert!((distance - 0.52).abs() < 0.02 && (entropy - 1.96).abs() < 0.03, "{distance} {entropy}");
 }
 
 #[test]
@@ -243,5 +317,7 @@ fn kernels_refuse_what_makes_no_sense() {
     assert!(Remask::new(&uniform(), Remasking::Cap(0.1), DrawControls::default()).is_err());
     assert!(Remask::new(&absorbing(), Remasking::Rescale(-0.1), DrawControls::default()).is_err());
     let hot = DrawControls { temperature: -1.0, ..Default::default() };
+    let schedule = schedule(&uniform(), 4);
+    assert!(PlannedSampler::new(&schedule, Plan::Random, DrawControls::default()).is_err());
     assert!(Flow::new(hot).is_err() && MaximalCoupling::new(hot).is_err());
 }

@@ -6,7 +6,9 @@ mod truth;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use glauber_chain::{BoundSampling, BoundTerms, ChainRng, Lazy, LikelihoodBound, ReverseKernel, SiteConditional};
+use glauber_chain::{
+    AfterStep, BoundSampling, BoundTerms, ChainRng, Lazy, LikelihoodBound, ReverseKernel, SiteConditional,
+};
 use glauber_schedule::Schedule;
 use glauber_tokens::TokenBatch;
 
@@ -95,7 +97,10 @@ pub fn evaluate(
     };
     // The source is given the same steps and noise as the network.
     let mut same = evaluated.rngs.clone();
-    let exact = source.as_ref().map(|source| terms(source.conditional(&schedule)?.as_ref(), &mut same)).transpose()?;
+    let exact = source
+        .as_ref()
+        .map(|source| terms(&*AfterStep::where_several(source.conditional(&schedule)?, &schedule), &mut same))
+        .transpose()?;
     let terms = terms(conditional.as_ref(), &mut evaluated.rngs)?;
     let truth = source.zip(exact).map(|(source, exact)| {
         let surprises: Vec<f64> = evaluated.clean.iter().map(|row| -source.log_probability(row)).collect();

@@ -214,11 +214,13 @@ impl<'a> DeviceSampler<'a> {
 
     fn conditions(&self, chains: &DeviceChains, step: Step, levels: &Tensor<2>) -> Conditions {
         let [rows, len] = chains.tokens.dims();
-        // A token in view is that of after the step.
-        let levels = match self.network.answers() {
-            Asked::InView => self.levels(step + 1, step + 2),
-            _ => levels.clone(),
+        // A step of several sites finds them as they are after it, and so is a token in view.
+        let several = !self.schedule.order().is_single_site();
+        let levels = match several || self.network.answers() == Asked::InView {
+            true => self.levels(step + 1, step + 2),
+            false => levels.clone(),
         };
+        let step = step + usize::from(several);
         let levels = levels.expand([rows, len]);
         Conditions {
             time: Tensor::full([rows], step as f64 / self.schedule.horizon() as f64, self.device),
