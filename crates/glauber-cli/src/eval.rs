@@ -10,7 +10,7 @@ use glauber_run::Trained;
 use glauber_run::evaluation::{Evaluation, EvaluationSettings, Truth, evaluate, per};
 use serde_json::{Map, Value, json};
 
-use crate::arguments::{EvalFlags, KernelName, blocks};
+use crate::arguments::{EvalFlags, KernelName};
 
 /// Estimates the bound and prints it.
 pub fn eval(flags: &EvalFlags) -> anyhow::Result<()> {
@@ -22,8 +22,8 @@ pub fn eval(flags: &EvalFlags) -> anyhow::Result<()> {
         draws: flags.draws,
         seed: flags.seed,
         kernel: flags.kernel.kernel(),
-        sweeps: flags.sweeps,
-        blocks: blocks(flags.block, flags.apart),
+        sweeps: flags.chain.sweeps(),
+        blocks: flags.chain.blocks(),
         class: trained.class(flags.class.as_deref())?,
         cache: flags.cache.clone(),
     };

@@ -181,7 +181,8 @@ fn sampler(flags: &FidelityFlags, asked: &SamplerSettings, sampling: &Sampling) 
     let (draw, sampler, schedule) = (&flags.draw, &flags.sampler, sampling.schedule());
     let mut words = vec![asked.sampler.name().to_owned()];
     words.push(format!("{} sweeps of {} sites in {} steps", schedule.sweeps(), schedule.len(), sampling.steps()));
-    words.extend(sampler.block.map(|sites| format!("blocks of {sites}")));
+    words.extend(sampler.chain.block.map(|sites| format!("blocks of {sites}")));
+    words.extend(sampler.share.map(|share| format!("share {share}")));
     words.extend(sampler.changes_per_eval.map(|changes| format!("changes per evaluation {changes:?}")));
     words.extend(sampler.conditioning_window.map(|steps| format!("conditioning window {steps}")));
     words.extend(

@@ -15,7 +15,7 @@ use glauber_run::evaluation::{EvaluationSettings, evaluate};
 use glauber_run::reading::{AutoregressiveJudge, corpus, texts};
 use glauber_run::{Curve, Drawer, PALETTE, Panel, Sampling, Scale, Trained, check_count, picture, summary};
 
-use crate::arguments::{JudgeFlags, blocks};
+use crate::arguments::JudgeFlags;
 
 /// Characters of a line of the table.
 const WIDTH: usize = 160;
@@ -130,8 +130,8 @@ fn bounded(flags: &JudgeFlags, trained: &Trained) -> anyhow::Result<Option<Score
     }
     let settings = EvaluationSettings {
         seed: flags.draw.seed,
-        sweeps: flags.sampler.sweeps,
-        blocks: blocks(flags.sampler.block, flags.sampler.apart),
+        sweeps: flags.sampler.chain.sweeps(),
+        blocks: flags.sampler.chain.blocks(),
         ..EvaluationSettings::held_out(flags.count, flags.draws, flags.cache.clone())
     };
     let bar = bar(0);

@@ -48,11 +48,13 @@ fn leave_caught_panics_unsaid() {
     }));
 }
 
-/// What a program of the workspace does first; `package` is the one to be built for other devices. Its allocator must be mimalloc.
+/// What a program of the workspace does first, once; `package` is the one to be built for other devices. Its allocator must be mimalloc.
 pub fn begin(package: &'static str) {
     keep_freed_pages();
     leave_caught_panics_unsaid();
     built_as(package);
+    // From here on configurations can name them.
+    glauber_baselines::register().expect("names of their own, registered once");
 }
 
 /// The exit code, and the error where there is one.

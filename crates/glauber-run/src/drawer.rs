@@ -49,7 +49,7 @@ impl<'a> Drawer<'a> {
         }
         let controls = match guidance.filter(|&weight| weight != 0.0) {
             None if sampling.repairs() => Err("`--repair` draws on the host"),
-            None => sampling.heat_bath_controls().ok_or("`--sampler lazy` and `--sampler skip-ahead` draw on the host"),
+            None => sampling.heat_bath_controls().ok_or("samplers other than `heat-bath` draw on the host"),
             Some(_) => Err("`--guidance` draws on the host"),
         };
         match controls {

@@ -1,11 +1,13 @@
-//! How sequences are drawn: the one place where a sampler is chosen.
+//! How sequences are drawn.
+
+mod kind;
 
 use std::ops::ControlFlow;
 
 use burn::tensor::Device;
 use glauber_chain::{
-    ChainRng, Chains, ChangesPerEvaluation, DrawControls, HeatBath, Lazy, ReverseSampler, Sampler, SiteConditional,
-    SkipAhead, SkipAheadSampler, StepDiagnostics, repair,
+    ChainRng, Chains, ChangesPerEvaluation, DrawControls, HeatBath, ReverseSampler, Sampler, SiteConditional,
+    StepDiagnostics, repair,
 };
 use glauber_model::{Asked, Network, SiteClassifier};
 use glauber_schedule::Schedule;
@@ -16,6 +18,8 @@ use crate::Advance;
 use crate::drawer::Drawer;
 use crate::error::{Context, Result, bail, ensure};
 use crate::trained::{Blocks, Trained};
+
+pub use kind::SamplerKind;
 
 /// Chains that run at once: each holds its tokens and a row of conditionals.
 pub const MOST_CHAINS: usize = 4096;
@@ -30,29 +34,6 @@ const REPAIR_ORDER: u64 = 0x5EED;
 pub fn check_count(flag: &str, count: usize) -> Result<()> {
     ensure!((1..=MOST_CHAINS).contains(&count), "`{flag}` is {count}, expected a number in 1..={MOST_CHAINS}");
     Ok(())
-}
-
-/// How the reverse chain undoes the steps of the forward chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SamplerKind {
-    /// Redraws each site that it touches from its conditional, whatever stands there.
-    #[default]
-    HeatBath,
-    /// Draws from the posterior given what stands there: most steps change nothing.
-    Lazy,
-    /// The lazy chain, the network evaluated for all sites at once and again only after changes.
-    SkipAhead,
-}
-
-impl SamplerKind {
-    /// The name that people give it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::HeatBath => "heat-bath",
-            Self::Lazy => "lazy",
-            Self::SkipAhead => "skip-ahead",
-        }
-    }
 }
 
 /// What is asked of a sampler. The default is the heat bath of the training.
@@ -70,6 +51,8 @@ pub struct SamplerSettings {
     pub sweeps: Option<usize>,
     /// Sites that are redrawn together; by default as in training.
     pub blocks: Option<Blocks>,
+    /// Where the sampler has one: the probability of heat bath, or of masking again.
+    pub share: Option<f64>,
     /// ReDeNoise: steps that finished sequences are taken forward by.
     pub renoise_steps: Option<usize>,
     /// Rounds of it; by default 1.
@@ -108,7 +91,7 @@ impl Sampling {
     /// # Errors
     /// When a setting is out of range, or is for another sampler.
     pub fn of(trained: &Trained, settings: &SamplerSettings) -> Result<Self> {
-        let schedule = trained.schedule_with(settings.sweeps, settings.blocks)?;
+        let schedule = kind::schedule(trained, settings)?;
         let one_site = trained.network.answers() == Asked::OneSite;
         if one_site && settings.sampler == SamplerKind::SkipAhead {
             tracing::warn!(
@@ -127,7 +110,7 @@ impl Sampling {
         let heat_bath = (settings.sampler == SamplerKind::HeatBath).then_some(settings.controls);
         ensure!(settings.repair <= 1 << 16, "`--repair` is {}, expected at most {} sweeps", settings.repair, 1 << 16);
         let repair = (settings.repair, settings.controls);
-        Ok(Self { sampler: sampler(schedule, settings)?, heat_bath, redenoise, repair })
+        Ok(Self { sampler: kind::sampler(schedule, settings)?, heat_bath, redenoise, repair })
     }
 
     /// Draws of a network while it is trained: [`draw`](Self::draw) by its heat bath.
@@ -312,26 +295,6 @@ impl Sampling {
 /// Counts as evaluations how often a sequence passed through the network: guidance asks it twice, with the class and without.
 fn with_passes(done: StepDiagnostics, passes: u64) -> StepDiagnostics {
     StepDiagnostics { evaluations: done.evaluations * passes, ..done }
-}
-
-fn sampler(schedule: Schedule, settings: &SamplerSettings) -> Result<Box<dyn Sampler>> {
-    let &SamplerSettings { sampler, controls, changes_per_eval, conditioning_window, .. } = settings;
-    let skips = sampler == SamplerKind::SkipAhead;
-    for (flag, given) in
-        [("--changes-per-eval", changes_per_eval.is_some()), ("--conditioning-window", conditioning_window.is_some())]
-    {
-        ensure!(skips || !given, "`{flag}` needs `--sampler skip-ahead`");
-    }
-    Ok(match sampler {
-        SamplerKind::HeatBath => Box::new(ReverseSampler::new(schedule, HeatBath::new(controls)?)),
-        SamplerKind::Lazy => Box::new(ReverseSampler::new(schedule, Lazy::new(controls)?)),
-        SamplerKind::SkipAhead => {
-            let changes = changes_per_eval.unwrap_or(ChangesPerEvaluation::Fixed(1));
-            let window = conditioning_window.or(SkipAhead::adaptive(&schedule).window());
-            ensure!(window != Some(0), "`--conditioning-window` is 0, expected at least 1 step");
-            Box::new(SkipAheadSampler::new(schedule, SkipAhead::new(changes, window, controls)?))
-        }
-    })
 }
 
 /// What drawing `count` sequences took, for stderr.

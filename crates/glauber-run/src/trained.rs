@@ -23,6 +23,8 @@ use crate::{RunCodec, RunConfig, RunFolder, TrainingState, Vocabulary};
 /// nearer they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blocks {
+    /// All: a step is a pass over the sequence (`--passes`).
+    All,
     /// At most so many, spread over the sequence (`--block`).
     Strided(usize),
     /// Those of a grid that are so many rows or columns apart (`--apart`).
@@ -130,11 +132,12 @@ impl Trained {
             let config = ScheduleConfig { order, ..self.config.schedule.clone() };
             let Vocabulary { size, counts, mask, .. } = &self.vocabulary;
             let of_blocks = Schedule::from_config(&config, schedule.len(), *size, Some(counts), *mask);
-            schedule = of_blocks.context("`--block` or `--apart`")?;
+            schedule = of_blocks.context("`--passes`, `--block` or `--apart`")?;
         }
         if let Some(sweeps) = sweeps {
-            ensure!((1..=1 << 16).contains(&sweeps), "`--sweeps` is {sweeps}, expected a number in 1..={}", 1 << 16);
-            schedule = schedule.with_sweeps(sweeps).context("`--sweeps`")?;
+            let flag = if blocks == Some(Blocks::All) { "--passes" } else { "--sweeps" };
+            ensure!((1..=1 << 16).contains(&sweeps), "`{flag}` is {sweeps}, expected a number in 1..={}", 1 << 16);
+            schedule = schedule.with_sweeps(sweeps).with_context(|| format!("`{flag}`"))?;
         }
         Ok(schedule)
     }
@@ -142,6 +145,7 @@ impl Trained {
     fn block_order(&self, blocks: Blocks) -> Result<OrderConfig> {
         let len = self.schedule.len();
         match blocks {
+            Blocks::All => Ok(OrderConfig::Strided { block: len }),
             Blocks::Strided(block) => {
                 ensure!((1..=len).contains(&block), "`--block` is {block}, expected a number in 1..={len}");
                 Ok(OrderConfig::Strided { block })

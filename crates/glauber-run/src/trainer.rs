@@ -334,7 +334,8 @@ impl Run {
         let sequences = self.config.train.validation_sequences;
         let train = &self.config.train;
         let whole_sweeps = train.whole_sweeps.hold(self.network(), train.objective, &self.schedule);
-        let drawing = Drawing { whole_sweeps, ..Drawing::held_out(self.network()) };
+        let held_out = Drawing::held_out(self.network()).of(train.objective);
+        let drawing = Drawing { continuous: false, whole_sweeps, ..held_out };
         let draw = |batch: usize| {
             let rows = EVALUATION_ROWS.min(sequences - batch * EVALUATION_ROWS);
             let mut rng = self.rng(Purpose::Validation, batch as u64);

@@ -4,7 +4,7 @@ use glauber_chain::ChainError;
 use glauber_model::{Asked, SiteClassifier};
 use glauber_schedule::Schedule;
 
-use crate::{Denoising, Objective, TrainError};
+use crate::{Objective, OwnToken, TrainError};
 
 /// That a network can be asked under a schedule, and what it says be read by an objective.
 ///
@@ -75,18 +75,18 @@ fn check_order(answers: Asked, schedule: &Schedule) -> Result<(), TrainError> {
     })
 }
 
-/// What a token in view says is told by the logits of the clean token alone.
+/// A loss of the token that stands there would have a network copy it that sees it.
 ///
 /// # Errors
-/// [`TrainError::Config`] when logits stand for something else.
+/// [`TrainError::Config`] when the objective is such a loss.
 fn check_evidence(answers: Asked, objective: &dyn Objective) -> Result<(), TrainError> {
-    if answers != Asked::InView || objective == &Denoising as &dyn Objective {
+    if answers != Asked::InView || objective.own_token() != OwnToken::Hidden {
         return Ok(());
     }
     Err(TrainError::Config {
         key: "train.objective",
         found: objective.name().into(),
-        expected: "`denoising`, which the network `own-evidence` needs, or another `model.network`".into(),
+        expected: "`denoising` or `level-bound`, as the network `own-evidence` sees the token shown, or another `model.network`".into(),
     })
 }
 

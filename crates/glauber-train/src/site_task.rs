@@ -10,7 +10,7 @@ use glauber_descent::{Stream, Task, scalar};
 use glauber_model::{Asked, Network, SiteClassifier};
 use glauber_schedule::Schedule;
 
-use crate::{Drawing, Examples, Objective, Precision, SequenceSource, TrainConfig, TrainError, fit};
+use crate::{Drawing, Examples, Objective, OwnToken, Precision, SequenceSource, TrainConfig, TrainError, fit};
 
 /// A network is to learn the conditionals of noised sequences: which token stands at a site, given
 /// the others.
@@ -40,7 +40,7 @@ impl<'a, N: SiteClassifier> SiteTask<'a, N> {
         rows: usize,
     ) -> Result<Self, TrainError> {
         fit::check(network, objective, schedule)?;
-        let drawing = Drawing { continuous: objective.is_continuous(), ..Drawing::held_out(network) };
+        let drawing = Drawing::held_out(network).of(objective);
         Ok(Self {
             source,
             schedule,
@@ -105,7 +105,7 @@ fn mean_loss(
 ) -> Tensor<1> {
     let (context, conditions) = examples.inputs(device);
     let targets = examples.targets(objective, schedule, device);
-    let evidence = (network.answers() == Asked::InView).then(|| examples.evidence(schedule, device));
+    let evidence = weighs_own_token(network, objective).then(|| examples.evidence(schedule, device));
     let loss = |logits: Tensor<3>| {
         let logits = evidence.iter().fold(logits, |logits, says| logits + says.clone());
         targets.mean(objective.loss(logits, &targets))
@@ -114,6 +114,11 @@ fn mean_loss(
     let losses: Vec<_> = trained.into_iter().map(loss).collect();
     let count = losses.len() as f64;
     losses.into_iter().reduce(|sum, loss| sum + loss).expect("one at least") / count
+}
+
+/// Whether logits are trained with what the token in view says added.
+pub(crate) fn weighs_own_token(network: &dyn SiteClassifier, objective: &dyn Objective) -> bool {
+    network.answers() == Asked::InView && objective.own_token() == OwnToken::Weighed
 }
 
 /// Loss of a batch of examples, in nats a site asked for, and its gradient by every weight, named by the identifiers of the network's

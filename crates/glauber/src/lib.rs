@@ -20,6 +20,7 @@
 //! | `ranks`      | `ranks`              | threads and processes that add up in a fixed order                         |
 //! | `descent`    | `descent`            | AdamW and Muon over any module, alone and among ranks; links burn         |
 //! | `train`      | `train`              | objectives, training over any source of sequences; links burn              |
+//! | `baselines`  | `baselines`          | losses of other discrete diffusion models; links burn                      |
 //! | `run`        | `run`                | runs in folders and their data; loaded, sampled, filled in; links burn     |
 //!
 //! `full` is all of them. With the default features nothing here links a tensor library. The features `model`, `train`, `run` and `image` turn on
@@ -35,6 +36,8 @@
 //! # Ok::<(), glauber::schedule::ScheduleError>(())
 //! ```
 
+#[cfg(feature = "baselines")]
+pub use glauber_baselines as baselines;
 #[cfg(feature = "chain")]
 pub use glauber_chain as chain;
 #[cfg(feature = "descent")]

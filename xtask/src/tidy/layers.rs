@@ -3,7 +3,7 @@
 use cargo_metadata::{DependencyKind, Metadata};
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 24] = [
+const LAYERS: [(&str, &[&str]); 25] = [
     ("glauber-tokens", &[]),
     ("glauber-files", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
@@ -38,6 +38,7 @@ const LAYERS: [(&str, &[&str]); 24] = [
             "glauber-descent",
         ],
     ),
+    ("glauber-baselines", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-model", "glauber-train"]),
     ("glauber-run", BELOW_RUNS),
     ("glauber", LIBRARIES),
     ("glauber-program", LIBRARIES),
@@ -65,11 +66,12 @@ const STACK: &[&str] = &[
     "glauber-ranks",
     "glauber-descent",
     "glauber-train",
+    "glauber-baselines",
     "glauber-run",
     "glauber-program",
 ];
-const BELOW_RUNS: &[&str] = STACK.split_at(17).0;
-const LIBRARIES: &[&str] = STACK.split_at(18).0;
+const BELOW_RUNS: &[&str] = STACK.split_at(18).0;
+const LIBRARIES: &[&str] = STACK.split_at(19).0;
 const PROGRAM: &[&str] = STACK;
 
 /// Arrows that the table does not have, and members that are not in it.

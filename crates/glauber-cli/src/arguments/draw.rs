@@ -1,5 +1,6 @@
 //! Flags of whatever draws.
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use glauber_chain::{ChangesPerEvaluation, DrawControls};
 use glauber_program::device::Name;
@@ -33,25 +34,11 @@ impl DrawFlags {
     }
 }
 
-/// How the reverse chain undoes the steps of the forward chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SamplerName {
-    /// Redraws each site that it touches from its conditional, whatever stands there
-    HeatBath,
-    /// Draws from the posterior given what stands there: most steps change nothing
-    Lazy,
-    /// The lazy chain, the network evaluated for all sites at once and again only after changes
-    SkipAhead,
-}
-
-impl From<SamplerName> for SamplerKind {
-    fn from(name: SamplerName) -> Self {
-        match name {
-            SamplerName::HeatBath => Self::HeatBath,
-            SamplerName::Lazy => Self::Lazy,
-            SamplerName::SkipAhead => Self::SkipAhead,
-        }
-    }
+/// Reads `--sampler`; the names and what they do come from the list of samplers.
+fn sampler_names() -> impl TypedValueParser<Value = SamplerKind> {
+    let named = SamplerKind::ALL.map(|kind| PossibleValue::new(kind.name()).help(kind.about()));
+    let of = |name: String| SamplerKind::ALL.into_iter().find(|kind| kind.name() == name).unwrap_or_default();
+    PossibleValuesParser::new(named).map(of)
 }
 
 /// Where heat bath draws tokens.
@@ -63,20 +50,9 @@ pub enum DrawnOn {
     Device,
 }
 
-/// The sampler.
+/// The steps of the chain.
 #[derive(Debug, Clone, Args)]
-pub struct SamplerFlags {
-    /// How the steps are undone
-    #[arg(long, value_enum, default_value_t = SamplerName::HeatBath)]
-    pub sampler: SamplerName,
-    /// With skip-ahead: evaluate the network again after this many changes, or `auto`: many where there is much noise, one near the
-    /// data. By default 1, the reference
-    #[arg(long, value_name = "M", value_parser = changes_per_eval)]
-    pub changes_per_eval: Option<ChangesPerEvaluation>,
-    /// With skip-ahead: evaluate the network again after this many steps in any case, because its conditioning on the step has grown
-    /// old. By default a 32nd of the steps of the chain
-    #[arg(long, value_name = "STEPS")]
-    pub conditioning_window: Option<usize>,
+pub struct ChainFlags {
     /// Sweeps of the chain; by default those of the training
     #[arg(long)]
     pub sweeps: Option<usize>,
@@ -87,6 +63,43 @@ pub struct SamplerFlags {
     /// independent given the rest: with a network an approximation, the better the larger A
     #[arg(long, value_name = "A", conflicts_with = "block")]
     pub apart: Option<usize>,
+    /// Redraw all sites at once, so often, as other discrete diffusion models do: the fewer, the further from what the model says
+    #[arg(long, value_name = "K", conflicts_with_all = ["sweeps", "block", "apart"])]
+    pub passes: Option<usize>,
+}
+
+impl ChainFlags {
+    /// The number of sweeps that is asked for.
+    pub fn sweeps(&self) -> Option<usize> {
+        self.passes.or(self.sweeps)
+    }
+
+    /// Which sites are redrawn together.
+    pub fn blocks(&self) -> Option<Blocks> {
+        let apart = self.apart.map(Blocks::Spaced).or(self.block.map(Blocks::Strided));
+        self.passes.map(|_| Blocks::All).or(apart)
+    }
+}
+
+/// The sampler.
+#[derive(Debug, Clone, Args)]
+pub struct SamplerFlags {
+    /// How the steps are undone
+    #[arg(long, value_parser = sampler_names(), default_value = "heat-bath")]
+    pub sampler: SamplerKind,
+    /// With skip-ahead: evaluate the network again after this many changes, or `auto`: many where there is much noise, one near the
+    /// data. By default 1, the reference
+    #[arg(long, value_name = "M", value_parser = changes_per_eval)]
+    pub changes_per_eval: Option<ChangesPerEvaluation>,
+    /// With skip-ahead: evaluate the network again after this many steps in any case, because its conditioning on the step has grown
+    /// old. By default a 32nd of the steps of the chain
+    #[arg(long, value_name = "STEPS")]
+    pub conditioning_window: Option<usize>,
+    #[command(flatten)]
+    pub chain: ChainFlags,
+    /// With blend: the probability of heat bath. With remask: the probability of masking again, at most
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    pub share: Option<f64>,
     /// ReDeNoise: take the finished sequences forward by this many steps and denoise them again
     #[arg(long, value_name = "STEPS")]
     pub renoise_steps: Option<usize>,
@@ -106,12 +119,13 @@ impl SamplerFlags {
     /// What is asked of the sampler, with the controls of its draws.
     pub fn settings(&self, controls: DrawControls) -> SamplerSettings {
         SamplerSettings {
-            sampler: self.sampler.into(),
+            sampler: self.sampler,
             controls,
             changes_per_eval: self.changes_per_eval,
             conditioning_window: self.conditioning_window,
-            sweeps: self.sweeps,
-            blocks: blocks(self.block, self.apart),
+            sweeps: self.chain.sweeps(),
+            blocks: self.chain.blocks(),
+            share: self.share,
             renoise_steps: self.renoise_steps,
             rounds: self.rounds,
             repair: self.repair,
@@ -147,9 +161,4 @@ pub struct ClassFlags {
     /// Emphasise the class with this weight `w`: `(1 + w) log r_class − w log r`; 0 does nothing
     #[arg(long, value_name = "W", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
-}
-
-/// What `--block` and `--apart` ask for, of which one at most is given.
-pub fn blocks(block: Option<usize>, apart: Option<usize>) -> Option<Blocks> {
-    apart.map(Blocks::Spaced).or(block.map(Blocks::Strided))
 }

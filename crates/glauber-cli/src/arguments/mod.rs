@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use glauber_chain::{HeatBath, Lazy, ReverseKernel};
 use glauber_program::TrainFlags;
 
-pub use self::draw::{ClassFlags, DrawFlags, SamplerFlags, blocks};
+pub use self::draw::{ChainFlags, ClassFlags, DrawFlags, SamplerFlags};
 pub use self::fidelity::FidelityFlags;
 pub use self::judge::JudgeFlags;
 pub use self::train::{
@@ -215,15 +215,8 @@ pub struct EvalFlags {
     /// Kernel of the reverse chain
     #[arg(long, value_enum, default_value_t = KernelName::Lazy)]
     pub kernel: KernelName,
-    /// Sweeps of the chain; by default those of the training
-    #[arg(long)]
-    pub sweeps: Option<usize>,
-    /// A chain that redraws up to this many sites, far apart, at a step
-    #[arg(long, value_name = "SITES")]
-    pub block: Option<usize>,
-    /// Of a run on grids: a chain that redraws sites at least A rows or columns apart at a step
-    #[arg(long, value_name = "A", conflicts_with = "block")]
-    pub apart: Option<usize>,
+    #[command(flatten)]
+    pub chain: ChainFlags,
     /// Sequences of this class, and the network told so; by its name or its number from 0
     #[arg(long, value_name = "CLASS", allow_negative_numbers = true)]
     pub class: Option<String>,

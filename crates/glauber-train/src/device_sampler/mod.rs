@@ -192,13 +192,32 @@ impl<'a> DeviceSampler<'a> {
         let sites = self.schedule.sites(step);
         let uniforms = chains.uniforms(sites);
         let logits = self.logits(chains, step, &levels, kept);
-        // The sites of a step have mostly one level, but need not have.
-        let level = sites.iter().map(|&site| levels.clone().narrow(1, site, 1)).collect();
-        let level = Tensor::cat(level, 1).unsqueeze_dim::<3>(2);
-        let law = DeviceLaw { level, noise: self.noise.clone(), mask: self.mask() };
-        let log_r = self.objective.output().on_device(logits, &law);
+        let log_r = self.log_conditionals(logits, step, &levels);
         let (drawn, lawful) = draw(controlled(&self.controls, log_r), uniforms);
         chains.write(sites, drawn, lawful);
+    }
+
+    /// `log r` of the sites of a step at the level before it, `[row, site, token]`. The sites have mostly one level, but need not have.
+    fn log_conditionals(&self, logits: Tensor<3>, step: Step, levels: &Tensor<2>) -> Tensor<3> {
+        let (output, sites) = (self.objective.output(), self.schedule.sites(step));
+        let of = |levels: &Tensor<2>| {
+            let levels = sites.iter().map(|&site| levels.clone().narrow(1, site, 1)).collect();
+            Tensor::cat(levels, 1).unsqueeze_dim::<3>(2)
+        };
+        let law = |level| DeviceLaw { level, noise: self.noise.clone(), mask: self.mask() };
+        let before = of(levels);
+        if self.schedule.order().is_single_site() || output.is_of_clean_token() {
+            return output.on_device(logits, &law(before));
+        }
+        // What was asked for is `r` at the level after the step. μ is the same: what is below 0 by rounding or by a network that has
+        // learned little is 0, and the rest sums to 1. A NaN stays a NaN.
+        let noise = |level: &Tensor<3>| self.noise.clone() * level.clone().neg().add_scalar(1.0);
+        let after = of(&self.levels(step + 1, step + 2));
+        let signal = output.on_device(logits, &law(after.clone())).exp() - noise(&after);
+        let signal = signal.clone().mask_fill(signal.lower_elem(0.0), 0.0);
+        let mass = signal.clone().sum_dim(2);
+        let mass = mass.clone().mask_fill(mass.equal_elem(0.0), 1.0);
+        (signal / mass * before.clone() + noise(&before)).log()
     }
 
     fn mask(&self) -> Option<Token> {

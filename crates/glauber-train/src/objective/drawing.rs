@@ -5,6 +5,7 @@ use glauber_model::{Asked, SiteClassifier};
 use glauber_schedule::Schedule;
 use glauber_tokens::Step;
 
+use super::{Objective, OwnToken};
 use crate::TrainConfig;
 
 /// How training examples are drawn.
@@ -16,6 +17,8 @@ pub struct Drawing {
     pub continuous: bool,
     /// Share of rows in which a random part of the sites is clamped to the data.
     pub clamped_share: f64,
+    /// Whether a row has a number of masks that is drawn, in place of a level.
+    pub counts_masks: bool,
     /// Whether a row has the labels of a whole sweep, each site in its own context.
     pub whole_sweeps: bool,
     /// Classes of the network; a row whose class is not told has this number in its place.
@@ -32,20 +35,31 @@ impl Drawing {
             asked: network.answers(),
             continuous: false,
             clamped_share: 0.0,
+            counts_masks: false,
             whole_sweeps: false,
             classes,
             class_dropout: 0.0,
         }
     }
 
+    /// The same with what an objective asks for: its time, its masks and which sites carry labels.
+    #[must_use]
+    pub fn of(self, objective: &dyn Objective) -> Self {
+        let asked = match (self.asked, objective.own_token()) {
+            (Asked::Masked, OwnToken::Seen) => Asked::InView,
+            (asked, _) => asked,
+        };
+        let (continuous, counts_masks) = (objective.is_continuous(), objective.counts_masks());
+        Self { asked, continuous, counts_masks, ..self }
+    }
+
     /// What a configuration trains a network on, under a schedule.
     pub fn training(network: &dyn SiteClassifier, schedule: &Schedule, train: &TrainConfig) -> Self {
         Self {
-            continuous: train.objective.is_continuous(),
             clamped_share: train.clamped_share,
             whole_sweeps: train.whole_sweeps.hold(network, train.objective, schedule),
             class_dropout: train.class_dropout,
-            ..Self::held_out(network)
+            ..Self::held_out(network).of(train.objective)
         }
     }
 
@@ -90,6 +104,21 @@ impl Drawing {
             (left[site], right[site]) = (1.0, 1.0);
         }
         start
+    }
+
+    /// The number of masks of a row at the fraction `u` of all rows. Writes the sites that are masked, a random choice, and the level that
+    /// has so many on average.
+    pub(super) fn masks(u: f64, levels: &mut [f64], rng: &mut ChainRng) -> Vec<bool> {
+        let len = levels.len();
+        let count = 1 + ((u * len as f64) as usize).min(len - 1);
+        levels.fill(1.0 - count as f64 / len as f64);
+        let mut left = count;
+        let mut masked = |site: usize| {
+            let taken = rng.below(len - site) < left;
+            left -= usize::from(taken);
+            taken
+        };
+        (0..len).map(&mut masked).collect()
     }
 
     /// The class that the network is told of a row.

@@ -12,6 +12,7 @@ use glauber_tokens::Site;
 
 use super::losses::{binary_cross_entropy, signal_logit};
 use super::{Label, Objective, Place, Truth};
+use crate::site_task::weighs_own_token;
 use crate::{Examples, TrainError, fit};
 
 /// Mean held-out losses, nats a site asked for.
@@ -72,9 +73,9 @@ fn loss_sums(
     device: &Device,
 ) -> LossSums {
     let logits = logits(network, batch, device);
-    let trained = match network.answers() {
-        Asked::InView => logits.clone() + batch.evidence(schedule, device),
-        _ => logits.clone(),
+    let trained = match weighs_own_token(network, objective) {
+        true => logits.clone() + batch.evidence(schedule, device),
+        false => logits.clone(),
     };
     let own = objective.loss(trained, &batch.targets(objective, schedule, device));
     let own: Vec<f64> = own.into_data().iter::<f64>().collect();
@@ -108,7 +109,7 @@ impl Losses {
     }
 }
 
-/// How far a network is above the Bayes loss on examples of a Markov source. The device must not be an autodiff one.
+/// How far a network is above the Bayes loss on examples of a Markov source, at masks alone where it sees what else stands there. The device must not be an autodiff one.
 ///
 /// # Errors
 /// When source, schedule, examples and network do not fit each other.
@@ -123,12 +124,6 @@ pub fn excess_over_bayes(
     fit::check(network, objective, schedule)?;
     for examples in batches {
         fit::agree("sites of the examples, against those of the schedule", examples.len, schedule.len())?;
-        if network.answers() == Asked::Masked && examples.counted.is_none() {
-            return Err(TrainError::Sequence {
-                found: "labels at sites that show their token".into(),
-                expected: "labels at masked sites alone, where the network does not see it".into(),
-            });
-        }
     }
     let law = schedule.law().probabilities();
     // Of each row: the excess of the own loss, of the step cross-entropy, and the labels that they are over.
@@ -141,6 +136,10 @@ pub fn excess_over_bayes(
             posteriors.push(posteriors_of(source, schedule, examples, row)?);
         }
         for_each_label(examples, schedule, logits(network, examples, device), |at, label, logits| {
+            // A network that sees tokens is asked about masks alone.
+            if network.answers() == Asked::Masked && Some(label.noisy) != schedule.law().mask() {
+                return;
+            }
             let row = at / examples.asked();
             let denoising = &posteriors[row][label.site * law.len()..][..law.len()];
             let alpha = schedule.signal_level(label.site, label.step);

@@ -7,7 +7,7 @@ use glauber_model::{Asked, Conditions, RightView, Sites};
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
 
-use super::{Drawing, Label, Objective, TargetList, Targets};
+use super::{Drawing, Label, Objective, Targets};
 use crate::{Passage, SequenceSource, TrainError};
 
 /// The least probability of noise that a token in view counts with.
@@ -122,10 +122,14 @@ impl Examples {
         }
         let levels = &mut self.levels[here.clone()];
         let context = &mut self.context[here.clone()];
+        let mut masked = None;
         let (step, time) = match &mut self.right {
             None => {
                 let placed = drawing.place(schedule, u, levels);
-                drawing.clamp(levels, rng);
+                match schedule.law().mask().filter(|_| drawing.counts_masks) {
+                    Some(mask) => masked = Some((mask, Drawing::masks(u, levels, rng))),
+                    None => drawing.clamp(levels, rng),
+                }
                 placed
             }
             Some(right) => {
@@ -141,7 +145,14 @@ impl Examples {
                 (step, step as f64 / schedule.horizon() as f64)
             }
         };
-        corrupt_at_levels(schedule.law(), |site| levels[site], clean, rng, context);
+        match masked {
+            None => corrupt_at_levels(schedule.law(), |site| levels[site], clean, rng, context),
+            Some((mask, masked)) => {
+                for (site, token) in context.iter_mut().enumerate() {
+                    *token = if masked[site] { mask } else { clean[site] };
+                }
+            }
+        }
         // What a label's X_t is.
         let context = self.right.as_ref().map_or(&*context, |right| &right.context[here]);
         self.steps.push(step);
@@ -263,20 +274,13 @@ impl Examples {
 
     /// What an objective's losses look at, on a device.
     pub fn targets(&self, objective: &dyn Objective, schedule: &Schedule, device: &Device) -> Targets {
-        let mut list = TargetList::default();
-        (0..self.shown.len()).for_each(|at| objective.aim(&self.label(schedule, at), &mut list));
         let shape = [self.rows(), self.asked()];
-        let float = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), device);
-        let counted = |counted: &Vec<bool>| float(counted.iter().map(|&counts| f32::from(counts)).collect());
-        let law = schedule.law();
-        let noise = TensorData::new(single(law.probabilities()), [1, 1, law.vocab()]);
-        Targets {
-            noise: Tensor::from_data(noise, device),
-            mask: law.mask(),
-            token: Tensor::from_data(TensorData::new(list.tokens, shape), device),
-            numbers: list.numbers.into_iter().map(float).collect(),
-            counted: self.counted.as_ref().map(counted),
-        }
+        let labels = (0..self.shown.len()).map(|at| self.label(schedule, at));
+        let counted = self.counted.as_ref().map(|counted| {
+            let counted: Vec<f32> = counted.iter().map(|&counts| f32::from(counts)).collect();
+            Tensor::from_data(TensorData::new(counted, shape), device)
+        });
+        Targets { counted, ..Targets::of(objective, schedule, labels, shape, device) }
     }
 }
 
@@ -339,6 +343,7 @@ mod tests {
                 asked: Asked::InView,
                 continuous: false,
                 clamped_share: 0.0,
+                counts_masks: false,
                 whole_sweeps: false,
                 classes: 0,
                 class_dropout: 0.0,

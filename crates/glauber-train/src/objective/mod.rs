@@ -16,7 +16,7 @@ pub use registry::{objective, objectives, register_objective};
 
 use std::fmt::Debug;
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
@@ -90,6 +90,16 @@ pub trait Objective: Debug + Send + Sync {
         false
     }
 
+    /// What it makes of the token that a site shows, where the network sees it.
+    fn own_token(&self) -> OwnToken {
+        OwnToken::Hidden
+    }
+
+    /// Whether a row of examples has a number of masks that is drawn, any from one to all alike, in place of a level.
+    fn counts_masks(&self) -> bool {
+        false
+    }
+
     /// Whether its logits depend on the step, which signal levels alone do not tell.
     fn reads_step(&self) -> bool {
         false
@@ -100,6 +110,17 @@ impl PartialEq for dyn Objective + '_ {
     fn eq(&self, other: &Self) -> bool {
         self.name() == other.name()
     }
+}
+
+/// What a loss makes of the token that a site shows, where the network sees it (`docs/math.md`, §6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnToken {
+    /// The network must not see it: the least loss would copy it.
+    Hidden,
+    /// What it says of the clean token is added to the logits while they are trained, so that they learn to leave it out.
+    Weighed,
+    /// The least loss leaves it out by itself. Every site carries a label, whatever it shows.
+    Seen,
 }
 
 /// A label: a site of a noisy sequence and what is known of it.
@@ -156,6 +177,31 @@ pub struct Targets {
 }
 
 impl Targets {
+    /// What an objective looks at of labels, in the order of `shape`, `[batch, asked site]`. All count.
+    ///
+    /// # Panics
+    /// When there are not as many labels as the shape has.
+    pub fn of<'a>(
+        objective: &dyn Objective,
+        schedule: &Schedule,
+        labels: impl IntoIterator<Item = Label<'a>>,
+        shape: [usize; 2],
+        device: &Device,
+    ) -> Self {
+        let mut list = TargetList::default();
+        labels.into_iter().for_each(|label| objective.aim(&label, &mut list));
+        let law = schedule.law();
+        let noise: Vec<f32> = law.probabilities().iter().map(|&q| q as f32).collect();
+        let float = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), device);
+        Self {
+            noise: Tensor::from_data(TensorData::new(noise, [1, 1, law.vocab()]), device),
+            mask: law.mask(),
+            token: Tensor::from_data(TensorData::new(list.tokens, shape), device),
+            numbers: list.numbers.into_iter().map(float).collect(),
+            counted: None,
+        }
+    }
+
     /// `log softmax` at the tokens: logits `[batch, asked site, token]` to `[batch, asked site]`.
     pub fn log_probability(&self, logits: Tensor<3>) -> Tensor<2> {
         glauber_fused::log_probability(logits, self.token.clone())

@@ -44,6 +44,11 @@ pub trait Output: Debug + Send + Sync {
 
     /// The same for all sites asked for at once: logits and output `[batch, asked site, token]`.
     fn on_device(&self, logits: Tensor<3>, law: &DeviceLaw) -> Tensor<3>;
+
+    /// Whether logits are of the clean token, whatever the level: then `r` can be had at any.
+    fn is_of_clean_token(&self) -> bool {
+        false
+    }
 }
 
 /// Signal logits of equation (R): `r ∝ q exp(f)`, equation (H).
@@ -114,6 +119,10 @@ impl Output for DenoisingLaw {
         let noise = (law.noise.clone() * law.level.clone().neg().add_scalar(1.0)).log().clamp_min(LEAST_LOG);
         let apart = (signal.clone() - noise.clone()).abs().neg().exp().log1p();
         signal.max_pair(noise) + apart
+    }
+
+    fn is_of_clean_token(&self) -> bool {
+        true
     }
 }
 

@@ -3,7 +3,8 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use glauber_chain::{
-    ChainError, ChainRng, Chains, DrawControls, HeatBath, ReverseSampler, Sampler, SiteConditional, TokenRows,
+    AfterStep, ChainError, ChainRng, Chains, DrawControls, HeatBath, ReverseSampler, Sampler, SiteConditional,
+    TokenRows,
 };
 use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Positions};
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
@@ -82,6 +83,7 @@ fn agree_on(
     let mut host = start(&sampler, clamp);
     let mut chains = DeviceChains::upload(&host, &device);
     let conditional = NetworkConditional::new(network, objective, schedule, &device).expect("they fit");
+    let conditional = AfterStep::where_several(conditional, schedule);
     let on_host = sampler.sample(&conditional, &mut host).expect("sampling");
     let on_device = DeviceSampler::new(network, objective, schedule, controls, &device).expect("a sampler");
     let mut undone = start(&sampler, clamp);

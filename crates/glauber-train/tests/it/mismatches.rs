@@ -36,6 +36,7 @@ fn drawing() -> Drawing {
         asked: Asked::All,
         continuous: false,
         clamped_share: 0.0,
+        counts_masks: false,
         whole_sweeps: false,
         classes: 0,
         class_dropout: 0.0,

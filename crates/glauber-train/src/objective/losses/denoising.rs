@@ -2,7 +2,9 @@
 
 use burn::tensor::Tensor;
 
-use crate::objective::{DenoisingLaw, Label, Objective, Output, TargetList, Targets, Truth, divergence, normalise};
+use crate::objective::{
+    DenoisingLaw, Label, Objective, Output, OwnToken, TargetList, Targets, Truth, divergence, normalise,
+};
 
 /// (c) Cross-entropy of the clean token; `r = α μ + (1 − α) q`.
 #[derive(Debug)]
@@ -23,6 +25,10 @@ impl Objective for Denoising {
 
     fn loss(&self, logits: Tensor<3>, targets: &Targets) -> Tensor<2> {
         targets.log_probability(logits).neg()
+    }
+
+    fn own_token(&self) -> OwnToken {
+        OwnToken::Weighed
     }
 
     fn excess(&self, truth: &Truth<'_>, logits: &[f64]) -> f64 {

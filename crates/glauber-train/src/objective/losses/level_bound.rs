@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use glauber_schedule::Schedule;
 use glauber_tokens::Step;
 
-use crate::objective::{DenoisingLaw, DeviceLaw, Label, Objective, Output, TargetList, Targets, Truth};
+use crate::objective::{DenoisingLaw, DeviceLaw, Label, Objective, Output, OwnToken, TargetList, Targets, Truth};
 
 /// The largest `ln r_0(a) / r_θ(a)` that counts: beyond it single precision overflows.
 const MOST: f64 = 30.0;
@@ -67,6 +67,10 @@ impl Objective for LevelBound {
         rate(schedule, step) * (truth.step_excess(self.output(), logits) + jumps)
     }
 
+    fn own_token(&self) -> OwnToken {
+        OwnToken::Seen
+    }
+
     fn is_continuous(&self) -> bool {
         true
     }
@@ -86,24 +90,10 @@ mod tests {
     /// The loss of one label on the device.
     fn loss(label: Label<'_>, logits: &[f64]) -> f64 {
         let device = Device::flex();
-        let (law, mut list) = (label.schedule.law(), TargetList::default());
-        LevelBound.aim(&label, &mut list);
-        let floats = |values: &[f64]| {
-            let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
-            Tensor::<1>::from_floats(values.as_slice(), &device).reshape([1, 1, VOCAB])
-        };
-        let targets = Targets {
-            token: Tensor::<1, burn::tensor::Int>::from_ints(list.tokens.as_slice(), &device).reshape([1, 1]),
-            numbers: list
-                .numbers
-                .iter()
-                .map(|column| Tensor::<1>::from_floats(column.as_slice(), &device).reshape([1, 1]))
-                .collect(),
-            noise: floats(law.probabilities()),
-            mask: law.mask(),
-            counted: None,
-        };
-        LevelBound.loss(floats(logits), &targets).into_data().iter::<f64>().next().expect("a loss")
+        let logits: Vec<f32> = logits.iter().map(|&logit| logit as f32).collect();
+        let logits = Tensor::<1>::from_floats(logits.as_slice(), &device).reshape([1, 1, VOCAB]);
+        let targets = Targets::of(&LevelBound, label.schedule, [label], [1, 1], &device);
+        LevelBound.loss(logits, &targets).into_data().iter::<f64>().next().expect("a loss")
     }
 
     #[test]

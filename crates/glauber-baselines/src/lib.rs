@@ -1,0 +1,56 @@
+//! What other discrete diffusion models minimise, as objectives of the same networks on the same data.
+//!
+//! A model of this family is a noise law, an objective, a network and a sampler. Most of their losses are one number, the bound in
+//! continuous time (`glauber_train::LevelBound`, `docs/math.md`, §8); this crate has those that are not. With all sites of a sequence
+//! equally noisy (`schedule.order = { kind = "strided", block = L }`), peers are these settings of a run:
+//!
+//! | model | `schedule.noise` | `train.objective` | `model.network` | sampler |
+//! |---|---|---|---|---|
+//! | MDLM (Sahoo et al. 2024), MD4 (Shi et al. 2024) | absorbing | `level-bound` | `bidirectional` | `lazy`, `random` |
+//! | ReMDM (Wang et al. 2025) | absorbing | `level-bound` | `bidirectional` | `remask` |
+//! | RADD (Ou et al. 2024), LLaDA (Nie et al. 2025) | absorbing | [`exact-count`](ExactCount) | `bidirectional` | `random`, `confidence` |
+//! | SEDD (Lou et al. 2024) | absorbing, uniform | [`score-entropy`](ScoreEntropy) | `bidirectional`, `own-evidence` | `lazy` |
+//! | D3PM (Austin et al. 2021) | absorbing, uniform | [`discrete-bound`](DiscreteBound) | `bidirectional`, `own-evidence` | `lazy` |
+//! | UDLM (Schiff et al. 2024), Duo (Sahoo et al. 2025) | uniform | `level-bound` | `own-evidence` | `lazy`, `blend` |
+//! | SDDM (Sun et al. 2023) | uniform | `ratio-matching` | `hollow` | `lazy` |
+//! | discrete flow matching (Gat et al. 2024) | uniform | `denoising` | `own-evidence` | `flow` |
+//!
+//! ```
+//! use glauber_train::objective;
+//!
+//! glauber_baselines::register()?;
+//! assert_eq!(objective("score-entropy")?.name(), "score-entropy");
+//! # Ok::<(), glauber_train::TrainError>(())
+//! ```
+
+mod discrete_bound;
+mod exact_count;
+mod score_entropy;
+
+use glauber_train::{Objective, TrainError, register_objective};
+
+pub use discrete_bound::DiscreteBound;
+pub use exact_count::ExactCount;
+pub use score_entropy::{Ratios, ScoreEntropy};
+
+/// What configurations can name after [`register`]: a line each.
+static ALL: &[&dyn Objective] = &[&ScoreEntropy, &DiscreteBound, &ExactCount];
+
+/// Lets configurations of this process name the objectives of this crate. A program calls it once, before it reads any.
+///
+/// # Errors
+/// [`TrainError::Config`] when it is called twice, or another objective has one of the names.
+pub fn register() -> Result<(), TrainError> {
+    ALL.iter().try_for_each(|objective| register_objective(*objective))
+}
+
+/// The rate at which `−ln α` grows with the fraction of the horizon, at a label's step.
+fn rate(label: &glauber_train::Label<'_>) -> f64 {
+    -label.schedule.keep_probability(label.step).ln() * label.schedule.sweeps() as f64
+}
+
+/// The largest ratio of probabilities that counts, in nats: beyond it single precision overflows.
+const MOST: f64 = 30.0;
+
+#[cfg(test)]
+mod trial;

@@ -1,0 +1,171 @@
+//! The samplers that settings can name: the one place where one is chosen.
+
+use glauber_chain::{
+    Blend, ChangesPerEvaluation, Flow, HeatBath, Lazy, MaximalCoupling, Plan, PlannedSampler, Remask, Remasking,
+    ReverseKernel, ReverseSampler, Sampler, SkipAhead, SkipAheadSampler,
+};
+use glauber_schedule::Schedule;
+use serde::{Deserialize, Serialize};
+
+use super::SamplerSettings;
+use crate::error::{Context, Result, ensure};
+use crate::trained::{Blocks, Trained};
+
+/// How the reverse chain undoes the steps of the forward chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SamplerKind {
+    /// Redraws each site that it touches from its conditional, whatever stands there.
+    #[default]
+    HeatBath,
+    /// Draws from the posterior given what stands there: most steps change nothing.
+    Lazy,
+    /// The lazy chain, the network evaluated for all sites at once and again only after changes.
+    SkipAhead,
+    /// Keeps what stands there, or draws the clean token ([`Flow`]).
+    Flow,
+    /// Keeps what stands there as often as any kernel can ([`MaximalCoupling`]).
+    Coupling,
+    /// Heat bath with a probability, else the lazy kernel ([`Blend`]).
+    Blend,
+    /// Under absorbing noise: masks what was written again, with a probability at most ([`Remasking::Cap`]).
+    Remask,
+    /// The same with a share of the largest probability that is allowed ([`Remasking::Rescale`]).
+    RemaskRescaled,
+    /// Under absorbing noise: writes as many masks a pass as there are for each pass left, any of them ([`Plan::Random`]).
+    Random,
+    /// The same, the first ones.
+    InOrder,
+    /// The same, those of the least entropy.
+    Entropy,
+    /// The same, those whose draws are most probable: a search, no sampler of the model.
+    Confidence,
+}
+
+impl SamplerKind {
+    /// Every one.
+    pub const ALL: [Self; 12] = [
+        Self::HeatBath,
+        Self::Lazy,
+        Self::SkipAhead,
+        Self::Flow,
+        Self::Coupling,
+        Self::Blend,
+        Self::Remask,
+        Self::RemaskRescaled,
+        Self::Random,
+        Self::InOrder,
+        Self::Entropy,
+        Self::Confidence,
+    ];
+
+    /// The name that people give it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HeatBath => "heat-bath",
+            Self::Lazy => "lazy",
+            Self::SkipAhead => "skip-ahead",
+            Self::Flow => "flow",
+            Self::Coupling => "coupling",
+            Self::Blend => "blend",
+            Self::Remask => "remask",
+            Self::RemaskRescaled => "remask-rescaled",
+            Self::Random => "random",
+            Self::InOrder => "in-order",
+            Self::Entropy => "entropy",
+            Self::Confidence => "confidence",
+        }
+    }
+
+    /// What it does, for `--help`.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::HeatBath => "Redraws each site that it touches from its conditional, whatever stands there",
+            Self::Lazy => "Draws from the posterior given what stands there: most steps change nothing",
+            Self::SkipAhead => {
+                "The lazy chain, the network evaluated for all sites at once and again only after changes"
+            }
+            Self::Flow => "Keeps the token, or draws a clean one: the Euler step of discrete flow matching",
+            Self::Coupling => "Keeps the token as often as any sampler can that is exact",
+            Self::Blend => "Heat bath with probability `--share`, else lazy: the sampler of Duo",
+            Self::Remask => "Absorbing noise: masks written tokens again with probability `--share` at most (ReMDM)",
+            Self::RemaskRescaled => "Absorbing noise: the same with a `--share` of the most that is allowed",
+            Self::Random => "Absorbing noise: writes some masks a pass, any of them",
+            Self::InOrder => "Absorbing noise: writes some masks a pass, the first ones",
+            Self::Entropy => "Absorbing noise: writes some masks a pass, those of the least entropy",
+            Self::Confidence => {
+                "Absorbing noise: writes some masks a pass, the most probable draws. A search, no sampler"
+            }
+        }
+    }
+
+    /// The plan, where it takes away masks.
+    fn plan(self) -> Option<Plan> {
+        match self {
+            Self::Random => Some(Plan::Random),
+            Self::InOrder => Some(Plan::InOrder),
+            Self::Entropy => Some(Plan::Entropy),
+            Self::Confidence => Some(Plan::Confidence),
+            _ => None,
+        }
+    }
+
+    /// Whether it has a probability to be chosen.
+    fn has_share(self) -> bool {
+        matches!(self, Self::Blend | Self::Remask | Self::RemaskRescaled)
+    }
+}
+
+/// The chain that the settings ask of a run. A plan writes some masks of all sites a pass: by default in as many passes as sites.
+pub(super) fn schedule(trained: &Trained, settings: &SamplerSettings) -> Result<Schedule> {
+    let &SamplerSettings { sampler, sweeps, blocks, .. } = settings;
+    if sampler.plan().is_none() {
+        return trained.schedule_with(sweeps, blocks);
+    }
+    let name = sampler.name();
+    ensure!(
+        matches!(blocks, None | Some(Blocks::All)),
+        "`--sampler {name}` looks at all sites: `--passes` in place of `--block` and `--apart`"
+    );
+    trained.schedule_with(sweeps.or(Some(trained.schedule.len())), Some(Blocks::All))
+}
+
+/// The sampler that the settings name.
+pub(super) fn sampler(schedule: Schedule, settings: &SamplerSettings) -> Result<Box<dyn Sampler>> {
+    let &SamplerSettings { sampler, controls, changes_per_eval, conditioning_window, share, .. } = settings;
+    let skips = sampler == SamplerKind::SkipAhead;
+    for (flag, given) in
+        [("--changes-per-eval", changes_per_eval.is_some()), ("--conditioning-window", conditioning_window.is_some())]
+    {
+        ensure!(skips || !given, "`{flag}` needs `--sampler skip-ahead`");
+    }
+    let name = sampler.name();
+    ensure!(share.is_none() || sampler.has_share(), "`--share`: the sampler `{name}` has no probability to be chosen");
+    let share = || share.with_context(|| format!("`--sampler {name}` needs `--share`: a probability"));
+    let remask = |remasking, schedule: &Schedule| {
+        Remask::new(schedule.law(), remasking, controls).with_context(|| format!("`--sampler {name}`, `--share`"))
+    };
+    let kernel: Box<dyn ReverseKernel> = match sampler {
+        SamplerKind::HeatBath => return Ok(Box::new(ReverseSampler::new(schedule, HeatBath::new(controls)?))),
+        SamplerKind::Lazy => return Ok(Box::new(ReverseSampler::new(schedule, Lazy::new(controls)?))),
+        SamplerKind::SkipAhead => {
+            let changes = changes_per_eval.unwrap_or(ChangesPerEvaluation::Fixed(1));
+            let window = conditioning_window.or(SkipAhead::adaptive(&schedule).window());
+            ensure!(window != Some(0), "`--conditioning-window` is 0, expected at least 1 step");
+            return Ok(Box::new(SkipAheadSampler::new(schedule, SkipAhead::new(changes, window, controls)?)));
+        }
+        SamplerKind::Random | SamplerKind::InOrder | SamplerKind::Entropy | SamplerKind::Confidence => {
+            let planned = PlannedSampler::new(schedule, sampler.plan().unwrap_or(Plan::Random), controls);
+            return Ok(Box::new(planned.with_context(|| format!("`--sampler {name}`"))?));
+        }
+        SamplerKind::Flow => Box::new(Flow::new(controls)?),
+        SamplerKind::Coupling => Box::new(MaximalCoupling::new(controls)?),
+        SamplerKind::Blend => {
+            let (heat_bath, lazy) = (HeatBath::new(controls)?, Lazy::new(controls)?);
+            Box::new(Blend::new(share()?, heat_bath, lazy).context("`--share`")?)
+        }
+        SamplerKind::Remask => Box::new(remask(Remasking::Cap(share()?), &schedule)?),
+        SamplerKind::RemaskRescaled => Box::new(remask(Remasking::Rescale(share()?), &schedule)?),
+    };
+    Ok(Box::new(ReverseSampler::new(schedule, kernel)))
+}
