@@ -62,7 +62,7 @@ pub fn lab(device: &str) -> anyhow::Result<PathBuf> {
 pub fn run_device(mut arguments: Vec<OsString>) -> anyhow::Result<ExitCode> {
     if arguments.first().is_some_and(|what| what == "compare") {
         arguments.remove(0);
-        return run(LAB, "compare", arguments);
+        return run(LAB, "device", arguments);
     }
     run(GLAUBER, "device", arguments)
 }

@@ -32,13 +32,13 @@ const PASSED: [(&str, &str); 12] = [
     ("judge", "Judge texts beside held-out text and n-grams: `glauber judge`"),
     ("info", "Describe a run: `glauber info`"),
     ("status", "Tell where a run stands: `glauber status`"),
-    ("device", "List devices: `glauber device list`. `device compare` is `compare`"),
+    ("device", "List devices: `glauber device list`; compare one with the CPU device: `device compare`"),
     ("tokenize", "Train a tokenizer, or show how one divides a text: `glauber tokenize`"),
     (
         "experiment",
         "Run a named experiment, as `glauber-lab experiment --help` lists them; `experiment markov` is `glauber train markov`",
     ),
-    ("compare", "Compare a device with the CPU device: `glauber-lab compare`"),
+    ("compare", "Train the models of a file alike and judge them alike: `glauber-lab compare FILE`"),
 ];
 const ARGUMENTS: &str = "arguments";
 

@@ -44,6 +44,11 @@ impl TextNgram {
         };
         Texts::from_characters(ChainRng::streams(seed, count).into_iter().map(window).collect())
     }
+
+    /// What it writes after some characters, so many more.
+    pub fn continued(&self, before: &[char], count: usize, rng: &mut ChainRng) -> Vec<char> {
+        self.alphabet.decode(&self.ngram.continued(&self.alphabet.encode(before), count, rng))
+    }
 }
 
 impl TextJudge for TextNgram {

@@ -4,11 +4,14 @@
 
 mod bench;
 mod compare;
+mod devices;
 mod experiment;
+mod pilot;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use glauber_program::progress::outlive_terminal;
 use glauber_program::{begin, ended, expect_single, explained, log, screen};
 
 /// Training allocates and frees large tensors all the time; this allocator keeps their pages, see [`begin`].
@@ -39,8 +42,10 @@ enum Command {
         #[command(subcommand)]
         what: bench::BenchWhat,
     },
-    /// Compare a device with the CPU device: logits, loss, gradients, samples; time its steps
+    /// Train the models of a plan alike, and judge them alike: a table, a picture and the runs behind them
     Compare(compare::CompareFlags),
+    /// Compare a device with the CPU device: logits, loss, gradients, samples; time its steps
+    Device(devices::DeviceFlags),
 }
 
 fn main() -> ExitCode {
@@ -53,7 +58,8 @@ fn main() -> ExitCode {
     let done = expect_single().and_then(|()| match arguments.command {
         Command::Experiment { what } => experiment::run(what),
         Command::Bench { what } => bench::run(what),
-        Command::Compare(flags) => compare::compare(&flags),
+        Command::Compare(flags) => outlive_terminal().and_then(|()| compare::compare(&flags)),
+        Command::Device(flags) => devices::compare(&flags),
     });
     ended(done.and_then(|()| screen::finish()), ExitCode::SUCCESS)
 }

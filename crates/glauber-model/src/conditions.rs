@@ -5,9 +5,9 @@ use burn::nn::{Initializer, Linear};
 use burn::tensor::activation::silu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
+use crate::ModelConfig;
 use crate::attention::{apply, linear};
 use crate::roles::{Role, Roles};
-use crate::{Conditioning, ModelConfig};
 
 /// Where the chain stands when a network is asked, and which class its rows belong to.
 #[derive(Debug, Clone)]
@@ -102,7 +102,7 @@ impl RowCondition {
             first: linear(2 * TIME_FREQUENCIES, width, true, device),
             second: linear(width, width, true, device),
             class_table: (config.classes > 0).then(table),
-            timed: config.conditioning != Conditioning::SignalLevelOnly,
+            timed: config.conditioning.has_step(),
         }
     }
 
@@ -159,9 +159,9 @@ pub(crate) struct LevelVectors {
 }
 
 impl LevelEmbedding {
-    /// None where the network is conditioned on the step.
+    /// None where the network is not told the levels.
     pub fn new(config: &ModelConfig, device: &Device) -> Option<Self> {
-        (config.conditioning != Conditioning::Step).then(|| Self {
+        config.conditioning.has_levels().then(|| Self {
             frequencies: geometric(LEVEL_FREQUENCIES, HIGHEST_OF_LEVEL, device),
             first: linear(2 * LEVEL_FREQUENCIES + 2, LEVEL_HIDDEN, true, device),
             modulation: linear(LEVEL_HIDDEN, 3 * config.width, true, device),

@@ -21,6 +21,20 @@ pub enum Conditioning {
     /// The log signal-to-noise ratio of every site and nothing else: then a site that changes is all that changes from step to step, and a
     /// hollow network can keep what it computed ([`Incremental`](crate::Incremental)).
     SignalLevelOnly,
+    /// Nothing. Enough where tokens tell which of them are noise: under absorbing noise.
+    None,
+}
+
+impl Conditioning {
+    /// Whether the network is told the step.
+    pub(crate) fn has_step(self) -> bool {
+        matches!(self, Self::Step | Self::SignalLevel)
+    }
+
+    /// Whether it is told the signal level of every site.
+    pub(crate) fn has_levels(self) -> bool {
+        matches!(self, Self::SignalLevel | Self::SignalLevelOnly)
+    }
 }
 
 /// How the sites of a sequence lie, which is what rotary positions tell.

@@ -1,84 +1,146 @@
-//! `glauber-lab compare`: a device beside the CPU device, from the same weights, examples and uniform numbers.
+//! `glauber-lab compare`: models of one plan, trained alike and judged alike.
+//!
+//! A plan lists models: a name, what is set of the configuration, and the samplers. Each is trained for the same steps or time, and its
+//! bound, its samples and its infills are judged on the same held-out windows, beside n-grams. What is finished is kept as rows.
 
-mod differences;
-mod pace;
+mod field;
+mod infills;
+mod plan;
 mod report;
-mod small;
-mod subject;
 
+use std::fs;
 use std::path::PathBuf;
 
-use anyhow::bail;
-use burn::tensor::FloatDType;
+use anyhow::Context;
 use clap::Args;
-use glauber_program::device::{describe, device};
+use glauber_program::device::device;
 use glauber_program::progress::say;
-use glauber_run::check_count;
-use glauber_train::Precision;
 
-use self::differences::Differences;
-use self::report::Report;
-use self::subject::Subject;
+use self::field::Field;
+use self::plan::{Budget, Plan};
+use self::report::{Measured, Row};
 
-/// What is compared with what.
+/// The plan of `experiment letters`.
+const LETTERS: &str = include_str!("../../configs/letters.toml");
+/// Orders of the n-grams.
+const ORDERS: std::ops::RangeInclusive<usize> = 1..=7;
+
+/// What is compared.
 #[derive(Debug, Args)]
 pub struct CompareFlags {
-    /// The device that is compared with the CPU device: wgpu, cuda, cuda:INDEX
-    #[arg(long, value_name = "DEVICE")]
-    device: String,
-    /// Compare the network of this run, in place of a small one that is trained for the purpose
-    #[arg(long, value_name = "DIR")]
-    run: Option<PathBuf>,
-    /// Sequences that are shown to both, and sequences that are drawn on both
-    #[arg(short = 'n', long, default_value_t = 8)]
-    count: usize,
-    /// Seed of the sequences, their noise and the chains
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Print one line of JSON
-    #[arg(long)]
-    json: bool,
+    /// The models, how they are sampled, and the budget: a TOML file like `configs/compare-letters.toml`
+    #[arg(value_name = "FILE")]
+    plan: PathBuf,
+    #[command(flatten)]
+    flags: Flags,
 }
 
-/// Compares, prints what came out, and fails where it is beyond what is tolerated.
-pub fn compare(flags: &CompareFlags) -> anyhow::Result<()> {
-    check_count("--count", flags.count)?;
-    let devices = [device("cpu")?, device(&flags.device)?];
-    let folder = tempfile::tempdir()?;
-    let mut differences = Differences::default();
-    let (subject, training) = match &flags.run {
-        Some(run) => (Subject::of_run(run, &devices)?, None),
-        None => {
-            let small = folder.path().join("run");
-            small::train(&small, &devices[0])?;
-            let subject = Subject::of_run(&small, &devices)?;
-            let continued = small::go_on(&small, &devices)?;
-            differences.losses(&continued.losses);
-            differences.checkpoint(&continued.logits);
-            (subject, Some(continued.paces))
+/// What choices for letters are compared.
+#[derive(Debug, Args)]
+pub struct LettersFlags {
+    /// The choices, in place of `crates/glauber-lab/configs/letters.toml`
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// How models are compared; what is given overrides the plan.
+#[derive(Debug, Args)]
+pub struct Flags {
+    /// Text files
+    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    data: Vec<PathBuf>,
+    /// Only these models of the plan
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    only: Vec<String>,
+    /// Minutes that each run trains for: its steps follow from its speed
+    #[arg(long, conflicts_with = "steps")]
+    minutes: Option<f64>,
+    /// Train each run for so many steps instead
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Runs of each model, seeds 0, 1, …
+    #[arg(long)]
+    seeds: Option<u64>,
+    /// Held-out windows of the bound, and samples
+    #[arg(long)]
+    windows: Option<usize>,
+    /// Steps drawn of each window for the bound
+    #[arg(long)]
+    draws: Option<usize>,
+    /// Held-out windows that gaps are filled in; 0 fills none
+    #[arg(long)]
+    infills: Option<usize>,
+    /// Set a key of every run's configuration
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Where runs, tables and pictures go
+    #[arg(long, value_name = "DIR", default_value = "runs/compare")]
+    out: PathBuf,
+    /// Where finished rows are kept, a file a run; those that are there are not run again, whether or not the run itself is. By default
+    /// `rows` in `--out`
+    #[arg(long, value_name = "DIR")]
+    rows: Option<PathBuf>,
+    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Micro-batches computed side by side; by default as many as there are cores
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+impl Flags {
+    /// The budget of a plan, overridden.
+    fn budget(&self, of_plan: Budget) -> Budget {
+        Budget {
+            // One of the two decides.
+            steps: self.steps.or(of_plan.steps.filter(|_| self.minutes.is_none())),
+            minutes: self.minutes.unwrap_or(of_plan.minutes),
+            seeds: self.seeds.unwrap_or(of_plan.seeds),
+            windows: self.windows.unwrap_or(of_plan.windows),
+            draws: self.draws.unwrap_or(of_plan.draws),
+            infills: self.infills.unwrap_or(of_plan.infills),
         }
-    };
-    let examples = subject.examples(flags.count, flags.seed)?;
-    differences.logits(&subject.logits(&examples));
-    differences.gradients(&subject.gradients(&examples, Precision::F32));
-    if devices[1].supports_dtype(FloatDType::BF16) {
-        differences.mixed_gradients(&subject.gradients(&examples, Precision::Bf16));
     }
-    differences.samples("on the host", &subject.host_samples(flags.count, flags.seed)?);
-    let (samples, sampling) = subject.device_samples(flags.count, flags.seed)?;
-    differences.samples("on the device", &samples);
-    let report = Report {
-        device: flags.device.clone(),
-        calls_itself: describe(&devices[1]),
-        weights: subject.weights(),
-        differences,
-        training,
-        sampling,
-        bytes: devices[1].memory_pool_usage().map(|usage| usage.bytes_reserved),
-    };
-    say(&if flags.json { report.json() } else { report.text() });
-    match report.differences.beyond() {
-        beyond if beyond.is_empty() => Ok(()),
-        beyond => bail!("`{}` does not agree with the CPU device: {}", flags.device, beyond.join(", ")),
+}
+
+/// Compares the models of a file.
+pub fn compare(CompareFlags { plan, flags }: &CompareFlags) -> anyhow::Result<()> {
+    let text = fs::read_to_string(plan).with_context(|| plan.display().to_string())?;
+    run(&text, flags).with_context(|| plan.display().to_string())
+}
+
+/// Compares choices for letters.
+pub fn letters(LettersFlags { plan, flags }: &LettersFlags) -> anyhow::Result<()> {
+    match plan {
+        Some(plan) => {
+            let text = fs::read_to_string(plan).with_context(|| format!("--plan {}", plan.display()))?;
+            run(&text, flags).with_context(|| format!("--plan {}", plan.display()))
+        }
+        None => run(LETTERS, flags),
     }
+}
+
+/// Trains and judges what is not there yet, and prints the table.
+fn run(text: &str, flags: &Flags) -> anyhow::Result<()> {
+    let mut plan = Plan::read(text, &flags.only)?;
+    plan.budget = flags.budget(plan.budget);
+    plan.set.extend(flags.set.iter().cloned());
+    plan.check()?;
+    fs::create_dir_all(&flags.out).with_context(|| flags.out.display().to_string())?;
+    let field = Field::new(&plan, flags, device(&flags.device)?)?;
+    let mut rows: Vec<Row> = vec![field.held_out()?];
+    for order in ORDERS {
+        rows.push(field.ngram(order)?);
+    }
+    for seed in 0..plan.budget.seeds {
+        for model in &plan.models {
+            say(&format!("{}, seed {seed}", model.name));
+            rows.extend(field.rows_of(model, seed)?);
+            // The table so far: a comparison takes hours.
+            Measured::new(&rows).write(&flags.out)?;
+        }
+    }
+    Measured::new(&rows).print(&flags.out)
 }

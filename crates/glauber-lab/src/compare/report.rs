@@ -1,73 +1,230 @@
-//! What came out.
+//! The table.
 
-use serde_json::json;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
 
-use super::differences::{Difference, Differences};
-use super::pace::Pace;
-use super::subject::Both;
+use anyhow::Context;
+use glauber_chain::statistics::Estimate;
+use glauber_files::write_whole;
+use glauber_judge::Score;
+use glauber_program::screen;
+use glauber_run::{Curve, PALETTE, Panel, Scale, picture};
+use serde::{Deserialize, Serialize};
 
-/// A comparison with the CPU device.
-pub struct Report {
-    /// The `--device`.
-    pub device: String,
-    /// The name that the device gives itself.
-    pub calls_itself: Option<String>,
-    /// Weights of the network.
-    pub weights: usize,
-    pub differences: Differences,
-    /// Training steps, where there were any.
-    pub training: Option<Both<Pace>>,
-    /// Sampling steps, drawn on the device.
-    pub sampling: Both<Pace>,
-    /// Bytes that the device holds at the end.
-    pub bytes: Option<u64>,
+use super::infills::Infill;
+
+/// A mean and its standard error over windows.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Mean {
+    pub mean: f64,
+    pub error: f64,
 }
 
-impl Report {
-    /// For people.
-    pub fn text(&self) -> String {
-        let mut lines = vec![
-            format!("{} ({})", self.device, self.calls_itself.as_deref().unwrap_or("it has no name")),
-            format!("network of {} weights", self.weights),
-            String::new(),
-            row("beside the CPU device", ["found", "at most"]),
+impl Mean {
+    pub fn of(values: &[f64]) -> Self {
+        let Estimate { mean, standard_error } = Estimate::independent(values);
+        Self { mean, error: standard_error }
+    }
+
+    pub fn of_score(score: &Score) -> Self {
+        Self { mean: score.value, error: score.standard_error.unwrap_or(f64::NAN) }
+    }
+}
+
+/// Bits a letter of held-out windows.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Bound {
+    /// Of each window: the same windows for all.
+    windows: Vec<f64>,
+}
+
+impl Bound {
+    pub fn of(windows: Vec<f64>) -> Self {
+        Self { windows }
+    }
+}
+
+/// Texts under the judges.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Judged {
+    /// Bits a character under the order-5 n-gram.
+    pub bits: Mean,
+    /// Entropy of the characters, bits a character.
+    pub entropy: Mean,
+    /// Words that the training text has, a share.
+    pub spelling: Mean,
+    /// How often a classifier tells them from held-out text (C2ST), a share.
+    pub accuracy: Mean,
+}
+
+/// What a model, or something that it is compared with, came to.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Row {
+    pub name: String,
+    pub seed: Option<u64>,
+    pub steps: Option<usize>,
+    /// Of training.
+    pub minutes: Option<f64>,
+    pub parameters: Option<usize>,
+    pub bound: Option<Bound>,
+    pub sampler: Option<String>,
+    /// Passes of the network a sample; characters for an n-gram.
+    pub passes: Option<f64>,
+    /// Seconds a sample, all samples drawn together.
+    pub seconds: Option<f64>,
+    pub judged: Option<Judged>,
+    pub infills: Vec<Infill>,
+}
+
+impl Row {
+    pub fn named(name: &str) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+}
+
+/// All rows, ready to be shown.
+pub struct Measured<'a>(&'a [Row]);
+
+impl<'a> Measured<'a> {
+    pub fn new(rows: &'a [Row]) -> Self {
+        Self(rows)
+    }
+
+    /// Writes `table.md`, `rows.json` and `passes.svg`.
+    pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
+        let json = serde_json::to_string_pretty(self.0)?;
+        let panels = [
+            self.panel("judge gap, bits a character", &|judged| judged.bits.mean - self.held_out()),
+            self.panel("entropy, bits a character", &|judged| judged.entropy.mean),
+            self.panel("words spelled right, share", &|judged| judged.spelling.mean),
         ];
-        let difference = |Difference { what, found, most }: &Difference| {
-            row(what, [&format!("{found:.1e}"), &format!("{most:.0e}")])
-        };
-        lines.extend(self.differences.0.iter().map(difference));
-        lines.extend([String::new(), row("seconds", ["cpu", &self.device])]);
-        let mut paces = |what: &str, paces: &Both<Pace>| {
-            let seconds = |of: fn(&Pace) -> f64| paces.each_ref().map(|pace| format!("{:.4}", of(pace)));
-            let [first, step] = [seconds(|pace| pace.first), seconds(|pace| pace.step)];
-            lines.push(row(&format!("first {what} step"), [&first[0], &first[1]]));
-            lines.push(row(&format!("{what} step after it"), [&step[0], &step[1]]));
-        };
-        if let Some(training) = &self.training {
-            paces("training", training);
+        let drawn = picture(&folder.join("passes.svg"), &panels)?;
+        for (name, text) in [("table.md", self.table()), ("rows.json", json), ("passes.svg", drawn)] {
+            let path = folder.join(name);
+            write_whole(&path, text).with_context(|| path.display().to_string())?;
         }
-        paces("sampling", &self.sampling);
-        if let Some(bytes) = self.bytes {
-            lines.push(format!("\nheld by the device at the end: {:.1} MB", bytes as f64 / 1e6));
-        }
-        lines.join("\n")
+        Ok(())
     }
 
-    /// As one line of JSON.
-    pub fn json(&self) -> String {
-        json!({
-            "device": self.device, "calls_itself": self.calls_itself, "weights": self.weights,
-            "differences": self.differences, "agrees": self.differences.beyond().is_empty(),
-            "training_seconds": self.training.map(pair), "sampling_seconds": pair(self.sampling), "bytes": self.bytes,
-        })
-        .to_string()
+    pub fn print(&self, folder: &Path) -> anyhow::Result<()> {
+        self.write(folder)?;
+        write!(screen::out(), "{}", self.table())?;
+        Ok(())
+    }
+
+    /// Bits of held-out text under the judge.
+    fn held_out(&self) -> f64 {
+        self.0.iter().find_map(|row| row.judged.as_ref()).map_or(0.0, |judged| judged.bits.mean)
+    }
+
+    /// What a judge says of the samples of every model and sampler against the passes of one, a mean over seeds; held-out text and n-grams
+    /// are broken lines.
+    fn panel(&self, y_label: &str, value: &dyn Fn(&Judged) -> f64) -> Panel {
+        let point = |row: &Row| Some((row.passes?, value(row.judged.as_ref()?)));
+        let trained: Vec<&Row> = self.0.iter().filter(|row| row.steps.is_some()).collect();
+        let all: Vec<f64> = trained.iter().filter_map(|row| row.passes).collect();
+        let [least, most] = [f64::min, f64::max].map(|of| all.iter().copied().reduce(of).unwrap_or(1.0));
+        let mut curves: Vec<Curve> = Vec::new();
+        let beside = ["held-out text", "order-3 n-gram", "order-5 n-gram"];
+        let levels = self.0.iter().filter(|row| beside.contains(&row.name.as_str()));
+        for (row, grey) in levels.zip([0, 170, 110]) {
+            let level = row.judged.as_ref().map(value);
+            let points = level.into_iter().flat_map(|level| [(least, level), (most, level)]);
+            curves.push(Curve { name: row.name.clone(), colour: [grey; 3], dashed: true, points: points.collect() });
+        }
+        let mut first = Vec::new();
+        for row in trained {
+            let sampler = row.sampler.as_deref().unwrap_or_default();
+            let key = (row.name.as_str(), sampler);
+            if row.passes.is_none() || first.contains(&key) {
+                continue;
+            }
+            first.push(key);
+            let same = |other: &&Row| (other.name.as_str(), other.sampler.as_deref().unwrap_or_default()) == key;
+            let points: Vec<(f64, f64)> = self.0.iter().filter(same).filter_map(point).collect();
+            curves.push(Curve {
+                name: format!("{}, {sampler}", row.name),
+                colour: PALETTE[curves.len() % PALETTE.len()],
+                dashed: false,
+                points: mean_by_passes(points),
+            });
+        }
+        Panel {
+            title: "samples".into(),
+            x_label: "passes of the network a sample".into(),
+            y_label: y_label.into(),
+            x_scale: Scale::Logarithmic,
+            scale: Scale::Fitted,
+            curves,
+        }
+    }
+
+    fn table(&self) -> String {
+        let first = self.0.iter().find(|row| row.steps.is_some()).and_then(|row| row.bound.as_ref());
+        let gaps: Vec<usize> = self
+            .0
+            .iter()
+            .find(|row| !row.infills.is_empty())
+            .map_or(Vec::new(), |row| row.infills.iter().map(|infill| infill.gap).collect());
+        let mut table = String::from(
+            "| what | seed | sampler | parameters | steps | minutes | bound, bits a character | against the first | passes | seconds | judge gap, bits | entropy, bits | spelling, % | C2ST accuracy |",
+        );
+        for gap in &gaps {
+            let _ = write!(table, " gap {gap}: exact, % | bits above |");
+        }
+        let columns = 14 + 2 * gaps.len();
+        let _ = write!(table, "\n|{}\n", "---|".repeat(columns));
+        for row in self.0 {
+            self.line(&mut table, row, first, gaps.len());
+        }
+        table
+    }
+
+    fn line(&self, table: &mut String, row: &Row, first: Option<&Bound>, gaps: usize) {
+        let shown = |value: Option<String>| value.unwrap_or_default();
+        let with_error = |mean: &Mean, digits: usize| format!("{:.digits$} ± {:.digits$}", mean.mean, mean.error);
+        let difference = row.bound.as_ref().zip(first).and_then(|(bound, first)| {
+            let pairs: Vec<f64> = bound.windows.iter().zip(&first.windows).map(|(a, b)| a - b).collect();
+            (pairs.len() == first.windows.len()).then(|| with_error(&Mean::of(&pairs), 3))
+        });
+        let judged = row.judged.as_ref();
+        let percent = |share: &Mean| format!("{:.1} ± {:.1}", 100.0 * share.mean, 100.0 * share.error);
+        let cells = [
+            row.name.clone(),
+            shown(row.seed.map(|seed| seed.to_string())),
+            shown(row.sampler.clone()),
+            shown(row.parameters.map(|count| count.to_string())),
+            shown(row.steps.map(|steps| steps.to_string())),
+            shown(row.minutes.map(|minutes| format!("{minutes:.1}"))),
+            shown(row.bound.as_ref().map(|bound| with_error(&Mean::of(&bound.windows), 3))),
+            shown(difference),
+            shown(row.passes.map(|passes| format!("{passes:.0}"))),
+            shown(row.seconds.map(|seconds| format!("{seconds:.3}"))),
+            shown(
+                judged.map(|judged| format!("{:+.2} ± {:.2}", judged.bits.mean - self.held_out(), judged.bits.error)),
+            ),
+            shown(judged.map(|judged| format!("{:.2}", judged.entropy.mean))),
+            shown(judged.map(|judged| percent(&judged.spelling))),
+            shown(judged.map(|judged| with_error(&judged.accuracy, 3))),
+        ];
+        let _ = write!(table, "| {} |", cells.join(" | "));
+        for at in 0..gaps {
+            match row.infills.get(at) {
+                Some(Infill { exact, bits, .. }) => {
+                    let exact = format!("{:.0} ± {:.0}", 100.0 * exact.mean, 100.0 * exact.error);
+                    let _ = write!(table, " {exact} | {} |", with_error(bits, 1));
+                }
+                None => table.push_str("  |  |"),
+            }
+        }
+        table.push('\n');
     }
 }
 
-fn pair([cpu, other]: Both<Pace>) -> serde_json::Value {
-    json!({ "cpu": cpu, "device": other })
-}
-
-fn row(what: &str, [left, right]: [&str; 2]) -> String {
-    format!("{what:<58}{left:>10}{right:>10}")
+/// Points of the same number of passes joined to their mean, the fewest first.
+fn mean_by_passes(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mean = |same: &[(f64, f64)]| (same[0].0, same.iter().map(|point| point.1).sum::<f64>() / same.len() as f64);
+    points.chunk_by(|a, b| a.0 == b.0).map(mean).collect()
 }

@@ -1,15 +1,15 @@
 //! `glauber-lab experiment`: named experiments, each with a table, a picture, and the runs behind them.
 
 mod comparison;
-mod letters;
 mod networks;
 mod objectives;
-mod pilot;
 mod skip_ahead;
 mod sudoku;
 
 use clap::Subcommand;
 use glauber_program::progress::outlive_terminal;
+
+use crate::compare;
 
 /// The experiments.
 #[derive(Debug, Subcommand)]
@@ -20,7 +20,7 @@ pub enum ExperimentWhat {
     /// Networks of equal size, at equal time
     Networks(comparison::Flags),
     /// Sweeps, clamps, priors and sizes: which choices write better letters for their training time
-    Letters(letters::Flags),
+    Letters(compare::LettersFlags),
     /// How few network evaluations a reverse chain can do with
     SkipAhead(skip_ahead::Flags),
     /// How often chains draw valid grids and solve puzzles
@@ -33,7 +33,7 @@ pub fn run(what: ExperimentWhat) -> anyhow::Result<()> {
     match what {
         ExperimentWhat::Objectives(flags) => objectives::run(&flags),
         ExperimentWhat::Networks(flags) => networks::run(&flags),
-        ExperimentWhat::Letters(flags) => letters::run(&flags),
+        ExperimentWhat::Letters(flags) => compare::letters(&flags),
         ExperimentWhat::SkipAhead(flags) => skip_ahead::run(&flags),
         ExperimentWhat::Sudoku(flags) => sudoku::run(&flags),
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 /// The CPU device beside itself: every number is the same, down to a run that is saved, loaded and gone on with.
 #[test]
 fn the_cpu_device_agrees_with_itself_exactly() {
-    let words = ["compare", "--device", "cpu", "--count", "3", "--json"];
+    let words = ["device", "--device", "cpu", "--count", "3", "--json"];
     let out = lab(words).output().expect("the program starts");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let line: Value = serde_json::from_slice(&out.stdout).expect("JSON");

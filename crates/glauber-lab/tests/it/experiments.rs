@@ -158,7 +158,8 @@ fn choices_for_letters_are_compared_and_finished_trials_kept() {
     let words = ["it", "is", "a", "truth", "that", "every", "man", "in", "want", "of", "wife", "must", "be", "single"];
     let text: String = (0..9000).map(|at| format!("{} ", words[(at * at + at / 7) % words.len()])).collect();
     fs::write(at.join("corpus.txt"), text).expect("a corpus");
-    let plan = "[[trial]]\nname = 'a'\nset = ['schedule.sweeps=2']\nrepair = [0, 1]\n[[trial]]\nname = 'b'\nset = ['schedule.sweeps=1']\n";
+    let plan = "letters = true\n[[model]]\nname = 'a'\nset = ['schedule.sweeps=2']\nsamplers = [{}, { repair = 1 }]\n\
+                [[model]]\nname = 'b'\nset = ['schedule.sweeps=1']\n";
     fs::write(at.join("plan.toml"), plan).expect("a plan");
     let flags =
         ["experiment", "letters", "--data", "corpus.txt", "--plan", "plan.toml", "--steps", "3", "--out", "out"];
@@ -167,7 +168,8 @@ fn choices_for_letters_are_compared_and_finished_trials_kept() {
     // The table comes last.
     let table = |flags: &[&str]| said(&run(at, flags)).split_once("| what |").expect("a table").1.to_owned();
     let first = table(&all);
-    for part in ["| held-out text |", "| order-5 n-gram |", "| a | 0 | 1 |", "| b | 0 | 0 |"] {
+    for part in ["| held-out text |", "| order-5 n-gram |", "| a | 0 | heat-bath, repair 1 |", "| b | 0 | heat-bath |"]
+    {
         assert!(first.contains(part), "no `{part}` in:\n{first}");
     }
     assert_eq!(table(&all), first, "what is there is not trained again");

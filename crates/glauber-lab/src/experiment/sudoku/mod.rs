@@ -24,7 +24,7 @@ use glauber_sudoku::{Size, SolutionSource};
 
 use self::chains::{Chainer, Redenoise};
 use self::report::Report;
-use super::pilot::steps_within;
+use crate::pilot::steps_within;
 
 #[derive(Debug, Args)]
 pub struct Flags {
