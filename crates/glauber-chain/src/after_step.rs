@@ -57,6 +57,12 @@ impl<'a, C: SiteConditional> AfterStep<'a, C> {
     fn take_back(&self, step: Step, site: Site, law: &mut [f64]) {
         let q = self.schedule.law().probabilities();
         unmix(law, self.schedule.signal_level(site, step + 1), q);
+        // No clean token is the mask, whatever a network says.
+        if let Some(mask) = self.schedule.law().mask() {
+            law[mask as usize] = 0.0;
+            let mass: f64 = law.iter().sum();
+            law.iter_mut().filter(|_| mass > 0.0).for_each(|mu| *mu /= mass);
+        }
         let level = self.schedule.signal_level(site, step);
         law.iter_mut().zip(q).for_each(|(mu, q)| *mu = (level * *mu + (1.0 - level) * q).ln());
     }

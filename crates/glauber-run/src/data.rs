@@ -17,6 +17,7 @@ use crate::error::{Result, bail, ensure};
 use crate::evaluation::{Evaluated, EvaluationSettings};
 use crate::images::ImageConfig;
 use crate::markov::{MarkovData, Source};
+use crate::plane::PlaneData;
 use crate::run::{Numbers, RunCodec, RunFolder, Vocabulary};
 use crate::sudoku::SudokuData;
 use crate::text::TextData;
@@ -28,6 +29,7 @@ static OURS: &[Registered] = &[
     Registered::of::<MarkovData>("markov", &[]),
     Registered::of::<ImageConfig>("image", &["tokenizer"]),
     Registered::of::<SudokuData>("sudoku", &[]),
+    Registered::of::<PlaneData>("plane", &[]),
 ];
 /// Those of others.
 static OTHERS: RwLock<Vec<Registered>> = RwLock::new(Vec::new());

@@ -48,9 +48,11 @@ impl<'a> Drawer<'a> {
             return Ok(Self::Host(host));
         }
         let controls = match guidance.filter(|&weight| weight != 0.0) {
-            None if sampling.repairs() => Err("`--repair` draws on the host"),
-            None => sampling.heat_bath_controls().ok_or("samplers other than `heat-bath` draw on the host"),
-            Some(_) => Err("`--guidance` draws on the host"),
+            None if sampling.repairs() => Err("`--repair` draws on the host".to_owned()),
+            None => sampling
+                .heat_bath_controls()
+                .ok_or_else(|| format!("`--sampler {}` draws on the host", sampling.name())),
+            Some(_) => Err("`--guidance` draws on the host".to_owned()),
         };
         match controls {
             Ok(controls) => {

@@ -33,6 +33,7 @@ mod kinds;
 pub mod markov;
 mod observer;
 mod painting;
+pub mod plane;
 mod prior;
 mod ranks;
 pub mod reading;

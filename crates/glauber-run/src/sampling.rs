@@ -65,6 +65,8 @@ pub struct SamplerSettings {
 #[derive(Debug)]
 pub struct Sampling {
     sampler: Box<dyn Sampler>,
+    /// What people call it.
+    name: &'static str,
     /// The controls of heat bath, where that is the kernel: the device draws by no other.
     heat_bath: Option<DrawControls>,
     /// ReDeNoise: the time to go back to, and how often.
@@ -76,14 +78,20 @@ pub struct Sampling {
 impl Sampling {
     /// A sampler, once.
     pub fn new(sampler: Box<dyn Sampler>) -> Self {
-        Self { sampler, heat_bath: None, redenoise: None, repair: (0, DrawControls::default()) }
+        Self {
+            sampler,
+            name: "one of your own",
+            heat_bath: None,
+            redenoise: None,
+            repair: (0, DrawControls::default()),
+        }
     }
 
     /// Heat bath down a schedule.
     pub fn heat_bath(schedule: &Schedule) -> Self {
         let kernel = HeatBath::default();
         let sampler = Box::new(ReverseSampler::new(schedule.clone(), kernel));
-        Self { heat_bath: Some(kernel.controls()), ..Self::new(sampler) }
+        Self { name: SamplerKind::HeatBath.name(), heat_bath: Some(kernel.controls()), ..Self::new(sampler) }
     }
 
     /// What the settings ask of a run.
@@ -110,7 +118,8 @@ impl Sampling {
         let heat_bath = (settings.sampler == SamplerKind::HeatBath).then_some(settings.controls);
         ensure!(settings.repair <= 1 << 16, "`--repair` is {}, expected at most {} sweeps", settings.repair, 1 << 16);
         let repair = (settings.repair, settings.controls);
-        Ok(Self { sampler: kind::sampler(schedule, settings)?, heat_bath, redenoise, repair })
+        let (sampler, name) = (kind::sampler(schedule, settings)?, settings.sampler.name());
+        Ok(Self { sampler, name, heat_bath, redenoise, repair })
     }
 
     /// Draws of a network while it is trained: [`draw`](Self::draw) by its heat bath.
@@ -127,6 +136,11 @@ impl Sampling {
     ) -> Result<TokenBatch> {
         let conditional = NetworkConditional::new(network, objective, schedule, device)?;
         Ok(Self::heat_bath(schedule).draw(&conditional, count, seed, &mut |_| {}).context("drawing samples")?.0)
+    }
+
+    /// What people call the sampler.
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
     /// The controls of heat bath, where that is the method.

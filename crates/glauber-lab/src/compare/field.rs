@@ -76,7 +76,11 @@ impl<'a> Field<'a> {
     /// Prepares the text and the judges.
     pub fn new(plan: &'a Plan, flags: &'a Flags, device: Device) -> anyhow::Result<Self> {
         let corpus = plan.corpus(&flags.data, &flags.out)?;
-        let config = configuration(plan, &corpus, &[], 0)?;
+        // What a plan says wrong is found before anything is trained.
+        for model in &plan.models {
+            configuration(plan, &corpus, &model.set, 0).with_context(|| format!("the model `{}`", model.name))?;
+        }
+        let config = configuration(plan, &corpus, &plan.models[0].set, 0)?;
         let text =
             config.data.get::<TextData>().context("`compare` reads text: `data.kind` is something else")?.clone();
         let cache = flags.out.join("tokens");
@@ -167,7 +171,7 @@ impl<'a> Field<'a> {
             let outcome: Outcome = serde_json::from_str(&text).with_context(|| kept.display().to_string())?;
             ensure!(
                 outcome.asked == asked,
-                "{}: rows of other settings or another text; choose another `--rows`, or remove it",
+                "{}: rows of other settings or another text; choose another `--out` or `--rows`, or remove it",
                 kept.display()
             );
             return Ok(outcome.rows);

@@ -126,7 +126,7 @@ pub fn letters(LettersFlags { plan, flags }: &LettersFlags) -> anyhow::Result<()
 fn run(text: &str, flags: &Flags) -> anyhow::Result<()> {
     let mut plan = Plan::read(text, &flags.only)?;
     plan.budget = flags.budget(plan.budget);
-    plan.set.extend(flags.set.iter().cloned());
+    plan.override_keys(&flags.set);
     plan.check()?;
     fs::create_dir_all(&flags.out).with_context(|| flags.out.display().to_string())?;
     let field = Field::new(&plan, flags, device(&flags.device)?)?;

@@ -105,6 +105,11 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Sets keys of every model over those of the plan and its own.
+    pub fn override_keys(&mut self, set: &[String]) {
+        self.models.iter_mut().for_each(|model| model.set.extend(set.iter().cloned()));
+    }
+
     /// That the budget makes sense.
     pub fn check(&self) -> anyhow::Result<()> {
         let Budget { windows, infills, minutes, .. } = self.budget;

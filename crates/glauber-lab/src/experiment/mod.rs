@@ -3,6 +3,7 @@
 mod comparison;
 mod networks;
 mod objectives;
+mod plane;
 mod skip_ahead;
 mod sudoku;
 
@@ -23,6 +24,8 @@ pub enum ExperimentWhat {
     Letters(compare::LettersFlags),
     /// How few network evaluations a reverse chain can do with
     SkipAhead(skip_ahead::Flags),
+    /// Seven sets of points of the plane as 32 bits: bound beside the exact floor, MMD, published rows
+    Plane(plane::Flags),
     /// How often chains draw valid grids and solve puzzles
     Sudoku(sudoku::Flags),
 }
@@ -35,6 +38,7 @@ pub fn run(what: ExperimentWhat) -> anyhow::Result<()> {
         ExperimentWhat::Networks(flags) => networks::run(&flags),
         ExperimentWhat::Letters(flags) => compare::letters(&flags),
         ExperimentWhat::SkipAhead(flags) => skip_ahead::run(&flags),
+        ExperimentWhat::Plane(flags) => plane::run(&flags),
         ExperimentWhat::Sudoku(flags) => sudoku::run(&flags),
     }
 }

@@ -178,3 +178,55 @@ fn choices_for_letters_are_compared_and_finished_trials_kept() {
     mistake(at, &[&all[..], &["--set", "seed=3"]].concat(), &["other settings", "--out"]);
     mistake(at, &[&all[..], &["--only", "c"]].concat(), &["--only c", "a, b"]);
 }
+
+#[test]
+fn points_of_the_plane_are_learned_and_judged_beside_published_rows() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let flags =
+        ["experiment", "plane", "--sets", "checkerboard", "--steps", "3", "--sequences", "8", "--repetitions", "2"];
+    let all = [&flags[..], &["--out", "out"], &SMALL].concat();
+    let first = said(&run(at, &all));
+    // The floor of the checkerboard is ln 32 + 2 ln 5461.87; coins have 32 ln 2.
+    for part in ["| checkerboard | 3 |", "20.677 ± 0.000", "EB-GFN (published)", "20.696"] {
+        assert!(first.contains(part), "no `{part}` in:\n{first}");
+    }
+    assert!(at.join("out/densities.png").exists() && at.join("out/rows.json").exists());
+    mistake(at, &[&all[..], &["--set", "seed=3"]].concat(), &["other settings", "--out"]);
+    mistake(at, &["experiment", "plane", "--repetitions", "1"], &["--repetitions"]);
+}
+
+/// Peers of the published plan in small: trained, sampled and judged, and gone on with elsewhere from the rows alone.
+#[test]
+fn peers_are_compared_and_kept_rows_are_enough() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let text: String = (0..4000).map(|at| ["the ", "cat ", "sat ", "on ", "a ", "mat "][at * at % 11 % 6]).collect();
+    fs::write(at.join("corpus.txt"), text).expect("a corpus");
+    let plan = concat!(env!("CARGO_MANIFEST_DIR"), "/../../configs/compare-letters.toml");
+    let plan = fs::read_to_string(plan)
+        .expect("the plan")
+        .replace("block = 64", "block = 16")
+        .replace("data.length=64", "data.length=16");
+    let (first, rest) = plan.split_once("passes = [").expect("passes");
+    let few = |part: &str| format!("passes = [2, 3{}", part.trim_start_matches(|c: char| c != ']'));
+    let plan = rest.split("passes = [").fold(first.to_owned(), |plan, part| plan + &few(part));
+    fs::write(at.join("plan.toml"), plan).expect("a plan");
+    let flags = ["compare", "plan.toml", "--data", "corpus.txt", "--steps", "3", "--seeds", "1", "--windows", "4"];
+    let sizes = ["--infills", "2", "--draws", "2", "--set", "train.batch=2", "--set", "model.layers=1"];
+    let all = [&flags[..], &sizes, &SMALL].concat();
+    let table = |flags: &[&str]| said(&run(at, flags)).split_once("| what |").expect("a table").1.to_owned();
+    let first = table(&[&all[..], &["--out", "out"]].concat());
+    for part in [
+        "| mdlm | 0 | confidence |",
+        "| sedd-uniform | 0 | lazy |",
+        "| flow-matching | 0 | flow |",
+        "| udlm | 0 | blend 0.1 |",
+    ] {
+        assert!(first.contains(part), "no `{part}` in:\n{first}");
+    }
+    assert!(at.join("out/passes.svg").exists());
+    let elsewhere = table(&[&all[..], &["--out", "other", "--rows", "out/rows"]].concat());
+    assert_eq!(elsewhere, first, "no run is there, but its rows are");
+    assert!(!at.join("other/mdlm-0").exists());
+}

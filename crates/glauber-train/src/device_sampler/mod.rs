@@ -215,6 +215,11 @@ impl<'a> DeviceSampler<'a> {
         let after = of(&self.levels(step + 1, step + 2));
         let signal = output.on_device(logits, &law(after.clone())).exp() - noise(&after);
         let signal = signal.clone().mask_fill(signal.lower_elem(0.0), 0.0);
+        let [rows, asked, _] = signal.dims();
+        let signal = self.mask().map(|mask| mask as usize).into_iter().fold(signal, |signal, mask| {
+            let none = Tensor::zeros([rows, asked, 1], self.device);
+            signal.slice_assign([0..rows, 0..asked, mask..mask + 1], none)
+        });
         let mass = signal.clone().sum_dim(2);
         let mass = mass.clone().mask_fill(mass.equal_elem(0.0), 1.0);
         (signal / mass * before.clone() + noise(&before)).log()

@@ -1,0 +1,3 @@
+//! The integration tests of glauber-baselines, one program for all: a program more is a link more.
+
+mod bayes;

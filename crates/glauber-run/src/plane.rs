@@ -1,0 +1,95 @@
+//! Points of the plane as bits, the data of a run.
+
+use glauber_chain::ChainRng;
+use glauber_plane::{BITS, GrayCode, PlaneSet};
+use glauber_tokens::Token;
+use glauber_train::{SequenceSource, TrainError};
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use crate::data::{DataKind, DataShape, Opened, Opening};
+use crate::error::Result;
+use crate::{RunCodec, RunFolder, Vocabulary};
+
+/// Points of one of the seven sets of `glauber-plane`, 32 bits each, drawn anew for every batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaneData {
+    /// The name of the set, such as `moons`.
+    pub set: String,
+}
+
+impl PlaneData {
+    /// The set.
+    ///
+    /// # Errors
+    /// When there is none of the name.
+    pub fn set(&self) -> Result<PlaneSet, TrainError> {
+        PlaneSet::ALL.into_iter().find(|set| set.name() == self.set).ok_or_else(|| TrainError::Config {
+            key: "data.set",
+            found: self.set.clone(),
+            expected: PlaneSet::ALL.map(PlaneSet::name).join(", "),
+        })
+    }
+}
+
+impl DataKind for PlaneData {
+    fn name(&self) -> &'static str {
+        "plane"
+    }
+
+    fn keys(&self) -> Result<Table, toml::ser::Error> {
+        Table::try_from(self)
+    }
+
+    fn shape(&self) -> DataShape {
+        DataShape::line(BITS)
+    }
+
+    fn describe(&self) -> String {
+        format!("points of the plane, {}", self.set)
+    }
+
+    fn validate(&self) -> Result<(), TrainError> {
+        self.set().map(|_| ())
+    }
+
+    fn open(&self, _: &mut Opening<'_>) -> Result<Opened> {
+        let set = self.set()?;
+        Ok(Opened {
+            train: Box::new(Points(set, GrayCode::of(set))),
+            held_out: Box::new(Points(set, GrayCode::of(set))),
+            // As if every bit were a coin.
+            vocabulary: Vocabulary::of_counts(vec![1; 2], env!("CARGO_PKG_VERSION")),
+            codec: Box::new(Points(set, GrayCode::of(set))),
+            excess: None,
+            notes: Vec::new(),
+        })
+    }
+
+    fn codec(&self, _: &RunFolder, _: &Vocabulary, _: &burn::tensor::Device) -> Result<Box<dyn RunCodec>> {
+        let set = self.set()?;
+        Ok(Box::new(Points(set, GrayCode::of(set))))
+    }
+
+    fn held_out(&self) -> &'static str {
+        "points of the set"
+    }
+}
+
+/// Points as training sequences, and sequences as points.
+struct Points(PlaneSet, GrayCode);
+
+impl SequenceSource for Points {
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError> {
+        out.copy_from_slice(&self.1.encode(self.0.draw(rng)));
+        Ok(None)
+    }
+}
+
+impl RunCodec for Points {
+    fn render(&self, tokens: &[Token]) -> Result<String> {
+        let [x, y] = self.1.decode(tokens);
+        Ok(format!("{x:.4} {y:.4}"))
+    }
+}
