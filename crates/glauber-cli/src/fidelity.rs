@@ -9,7 +9,7 @@ use glauber_program::progress::bar;
 use glauber_program::screen::{self, remark};
 use glauber_run::classifier::by_class;
 use glauber_run::judgement::{Judgement, JudgementSettings, Jury, Row, draw};
-use glauber_run::{SamplerSettings, Sampling, Trained};
+use glauber_run::{Sampling, Trained};
 use serde_json::{Value, json};
 
 use crate::arguments::FidelityFlags;
@@ -40,7 +40,7 @@ pub fn fidelity(flags: &FidelityFlags) -> anyhow::Result<()> {
         flags,
         step: trained.state.step,
         classes: trained.config.model.classes,
-        sampler: sampler(flags, &asked, &sampling),
+        sampler: sampler(flags, &sampling),
         steps: sampling.steps(),
         evaluations: drawn.evaluations as f64 / count,
         seconds: seconds / count,
@@ -177,9 +177,9 @@ fn share(recognition: &Recognition) -> String {
 }
 
 /// The sampler in words.
-fn sampler(flags: &FidelityFlags, asked: &SamplerSettings, sampling: &Sampling) -> String {
+fn sampler(flags: &FidelityFlags, sampling: &Sampling) -> String {
     let (draw, sampler, schedule) = (&flags.draw, &flags.sampler, sampling.schedule());
-    let mut words = vec![asked.sampler.name().to_owned()];
+    let mut words = vec![sampling.name().to_owned()];
     words.push(format!("{} sweeps of {} sites in {} steps", schedule.sweeps(), schedule.len(), sampling.steps()));
     words.extend(sampler.chain.block.map(|sites| format!("blocks of {sites}")));
     words.extend(sampler.share.map(|share| format!("share {share}")));

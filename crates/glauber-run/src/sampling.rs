@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 
 use burn::tensor::Device;
 use glauber_chain::{
-    ChainRng, Chains, ChangesPerEvaluation, DrawControls, HeatBath, ReverseSampler, Sampler, SiteConditional,
-    StepDiagnostics, repair,
+    AfterStep, ChainRng, Chains, ChangesPerEvaluation, DrawControls, HeatBath, Lazy, ReverseSampler, Sampler,
+    SiteConditional, StepDiagnostics, repair,
 };
 use glauber_model::{Asked, Network, SiteClassifier};
 use glauber_schedule::Schedule;
@@ -36,11 +36,12 @@ pub fn check_count(flag: &str, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// What is asked of a sampler. The default is the heat bath of the training.
+/// What is asked of a sampler. The default is heat bath down the chain of the training, or the lazy kernel where its steps touch all sites at once.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct SamplerSettings {
-    /// How the steps are undone.
-    pub sampler: SamplerKind,
+    /// How the steps are undone; by default by heat bath, and where they touch all sites at once by the lazy kernel: there heat bath never
+    /// gives the law of the model, however many passes there are (`docs/math.md`, §7).
+    pub sampler: Option<SamplerKind>,
     /// Temperature and truncation of the draws.
     pub controls: DrawControls,
     /// With skip-ahead: changes until the network is evaluated again; by default 1, the reference.
@@ -100,8 +101,9 @@ impl Sampling {
     /// When a setting is out of range, or is for another sampler.
     pub fn of(trained: &Trained, settings: &SamplerSettings) -> Result<Self> {
         let schedule = kind::schedule(trained, settings)?;
+        let sampler = settings.sampler.unwrap_or_else(|| SamplerKind::of(&schedule));
         let one_site = trained.network.answers() == Asked::OneSite;
-        if one_site && settings.sampler == SamplerKind::SkipAhead {
+        if one_site && sampler == SamplerKind::SkipAhead {
             tracing::warn!(
                 "a masked-query network gives one site a pass: `--sampler skip-ahead` asks it for all of them"
             );
@@ -115,14 +117,14 @@ impl Sampling {
             }
             (Some(time), rounds) => Some((time, rounds.unwrap_or(1))),
         };
-        let heat_bath = (settings.sampler == SamplerKind::HeatBath).then_some(settings.controls);
+        let heat_bath = (sampler == SamplerKind::HeatBath).then_some(settings.controls);
         ensure!(settings.repair <= 1 << 16, "`--repair` is {}, expected at most {} sweeps", settings.repair, 1 << 16);
         let repair = (settings.repair, settings.controls);
-        let (sampler, name) = (kind::sampler(schedule, settings)?, settings.sampler.name());
-        Ok(Self { sampler, name, heat_bath, redenoise, repair })
+        let name = sampler.name();
+        Ok(Self { sampler: kind::sampler(schedule, sampler, settings)?, name, heat_bath, redenoise, repair })
     }
 
-    /// Draws of a network while it is trained: [`draw`](Self::draw) by its heat bath.
+    /// Draws of a network while it is trained: [`draw`](Self::draw) by the default sampler of its chain.
     ///
     /// # Errors
     /// When the network does not fit to the schedule.
@@ -135,7 +137,12 @@ impl Sampling {
         seed: u64,
     ) -> Result<TokenBatch> {
         let conditional = NetworkConditional::new(network, objective, schedule, device)?;
-        Ok(Self::heat_bath(schedule).draw(&conditional, count, seed, &mut |_| {}).context("drawing samples")?.0)
+        let sampling = match SamplerKind::of(schedule) {
+            SamplerKind::HeatBath => Self::heat_bath(schedule),
+            _ => Self::new(Box::new(ReverseSampler::new(schedule.clone(), Lazy::default()))),
+        };
+        let conditional = AfterStep::where_several(conditional, schedule);
+        Ok(sampling.draw(&conditional, count, seed, &mut |_| {}).context("drawing samples")?.0)
     }
 
     /// What people call the sampler.

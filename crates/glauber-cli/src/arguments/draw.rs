@@ -84,9 +84,9 @@ impl ChainFlags {
 /// The sampler.
 #[derive(Debug, Clone, Args)]
 pub struct SamplerFlags {
-    /// How the steps are undone
-    #[arg(long, value_parser = sampler_names(), default_value = "heat-bath")]
-    pub sampler: SamplerKind,
+    /// How the steps are undone; by default by heat bath, and by lazy where all sites are redrawn at once
+    #[arg(long, value_parser = sampler_names())]
+    pub sampler: Option<SamplerKind>,
     /// With skip-ahead: evaluate the network again after this many changes, or `auto`: many where there is much noise, one near the
     /// data. By default 1, the reference
     #[arg(long, value_name = "M", value_parser = changes_per_eval)]

@@ -192,7 +192,7 @@ impl<'a> Field<'a> {
         let outcome = Outcome { asked, rows: self.rows_of_run(model, seed, &folder)? };
         let place = || kept.display().to_string();
         kept.parent().map_or(Ok(()), fs::create_dir_all).with_context(place)?;
-        write_whole(&kept, serde_json::to_string_pretty(&outcome)?).with_context(place)?;
+        write_whole(&kept, serde_json::to_string(&outcome)?).with_context(place)?;
         Ok(outcome.rows)
     }
 

@@ -147,7 +147,7 @@ impl SamplerEntry {
     /// What each row asks of the sampler.
     pub fn settings(&self) -> Vec<SamplerSettings> {
         let of = |passes: Option<usize>| SamplerSettings {
-            sampler: self.sampler,
+            sampler: Some(self.sampler),
             controls: DrawControls { temperature: self.temperature.unwrap_or(1.0), ..DrawControls::default() },
             sweeps: passes.or(self.sweeps),
             blocks: passes.map(|_| Blocks::All),

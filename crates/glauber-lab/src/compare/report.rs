@@ -40,8 +40,9 @@ pub struct Bound {
 }
 
 impl Bound {
+    /// To a hundred-thousandth of a bit, far below the error of a window: rows are kept in files.
     pub fn of(windows: Vec<f64>) -> Self {
-        Self { windows }
+        Self { windows: windows.into_iter().map(|bits| (bits * 1e5).round() / 1e5).collect() }
     }
 }
 

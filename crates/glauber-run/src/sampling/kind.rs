@@ -99,6 +99,12 @@ impl SamplerKind {
         }
     }
 
+    /// The default of a chain.
+    pub(super) fn of(schedule: &Schedule) -> Self {
+        let all_at_once = schedule.len() > 1 && schedule.horizon() == schedule.sweeps();
+        if all_at_once { Self::Lazy } else { Self::HeatBath }
+    }
+
     /// The plan, where it takes away masks.
     fn plan(self) -> Option<Plan> {
         match self {
@@ -119,10 +125,10 @@ impl SamplerKind {
 /// The chain that the settings ask of a run. A plan writes some masks of all sites a pass: by default in as many passes as sites.
 pub(super) fn schedule(trained: &Trained, settings: &SamplerSettings) -> Result<Schedule> {
     let &SamplerSettings { sampler, sweeps, blocks, .. } = settings;
-    if sampler.plan().is_none() {
+    let Some(planned) = sampler.filter(|sampler| sampler.plan().is_some()) else {
         return trained.schedule_with(sweeps, blocks);
-    }
-    let name = sampler.name();
+    };
+    let name = planned.name();
     ensure!(
         matches!(blocks, None | Some(Blocks::All)),
         "`--sampler {name}` looks at all sites: `--passes` in place of `--block` and `--apart`"
@@ -131,8 +137,12 @@ pub(super) fn schedule(trained: &Trained, settings: &SamplerSettings) -> Result<
 }
 
 /// The sampler that the settings name.
-pub(super) fn sampler(schedule: Schedule, settings: &SamplerSettings) -> Result<Box<dyn Sampler>> {
-    let &SamplerSettings { sampler, controls, changes_per_eval, conditioning_window, share, .. } = settings;
+pub(super) fn sampler(
+    schedule: Schedule,
+    sampler: SamplerKind,
+    settings: &SamplerSettings,
+) -> Result<Box<dyn Sampler>> {
+    let &SamplerSettings { controls, changes_per_eval, conditioning_window, share, .. } = settings;
     let skips = sampler == SamplerKind::SkipAhead;
     for (flag, given) in
         [("--changes-per-eval", changes_per_eval.is_some()), ("--conditioning-window", conditioning_window.is_some())]
@@ -168,4 +178,21 @@ pub(super) fn sampler(schedule: Schedule, settings: &SamplerSettings) -> Result<
         SamplerKind::RemaskRescaled => Box::new(remask(Remasking::Rescale(share()?), &schedule)?),
     };
     Ok(Box::new(ReverseSampler::new(schedule, kernel)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use glauber_schedule::{NoiseLaw, SignalShape, SiteOrder};
+
+    #[test]
+    fn passes_of_all_sites_are_lazy_unless_told_otherwise() {
+        let of = |order: SiteOrder| {
+            let law = NoiseLaw::uniform(3).expect("a law");
+            SamplerKind::of(&Schedule::new(SignalShape::Linear, order, law, 1e-3, false).expect("a schedule"))
+        };
+        assert_eq!(of(SiteOrder::round_robin(4, 8).expect("an order")), SamplerKind::HeatBath);
+        assert_eq!(of(SiteOrder::strided(4, 2, 8).expect("an order")), SamplerKind::HeatBath);
+        assert_eq!(of(SiteOrder::strided(4, 4, 8).expect("an order")), SamplerKind::Lazy);
+    }
 }
