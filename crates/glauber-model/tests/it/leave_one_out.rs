@@ -146,6 +146,27 @@ fn an_autoregressive_network_sees_the_sites_after_alone() {
     }
 }
 
+/// A network that is not told about the noise says the same at any time and any level, and any other does not.
+#[test]
+fn a_network_that_is_told_nothing_of_the_noise_says_the_same_whatever_it_is() {
+    let row = [vec![1, 2, 3, 4, 5, 6, 7, 8, 9]];
+    let cleaner = |conditions: &Conditions| Conditions {
+        time: conditions.time.clone() * 0.5,
+        levels: conditions.levels.clone() * 0.5,
+        ..conditions.clone()
+    };
+    for kind in [NetworkKind::Hollow, NetworkKind::Bidirectional] {
+        let given = [Conditioning::None, Conditioning::Step, Conditioning::SignalLevel, Conditioning::SignalLevelOnly];
+        for (conditioning, blind) in given.into_iter().zip([true, false, false, false]) {
+            let network = awake(&ModelConfig { conditioning, prior: None, ..small(kind) }, 5);
+            let (tokens, conditions) = input(&row, 0.5);
+            let [one, other] = [conditions.clone(), cleaner(&conditions)]
+                .map(|conditions| network.logits(tokens.clone(), &conditions, Sites::All).into_data());
+            assert_eq!(one == other, blind, "{kind:?}, {conditioning:?}");
+        }
+    }
+}
+
 #[test]
 fn with_a_prior_a_network_trains_on_its_own_logits_too() {
     for &kind in NetworkKind::ALL {
