@@ -9,7 +9,10 @@ pub const BITS: usize = 32;
 /// Bits of a coordinate without its sign.
 const MAGNITUDE: u32 = 15;
 
-/// The code of a set: of each coordinate a sign, then 15 bits of the Gray code of its length, the highest first.
+/// The code of a set: of each coordinate a sign, then 15 bits of the Gray code of its length.
+///
+/// Tokens begin with the lowest bit of the second coordinate and end with the sign of the first one: a chain that writes from the last
+/// site to the first places a point roughly before it says where exactly.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GrayCode {
     /// Steps of a unit of length.
@@ -36,7 +39,7 @@ impl GrayCode {
         -2.0 * self.scale.ln()
     }
 
-    /// The 32 bits as a number, the first one highest. What lies outside is moved to the border.
+    /// The 32 bits as a number, the sign of the first coordinate highest. What lies outside is moved to the border.
     pub fn word(&self, point: [f64; 2]) -> u32 {
         let half = |x: f64| {
             let length = ((x.abs() * self.scale) as u32).min((1 << MAGNITUDE) - 1);
@@ -48,7 +51,16 @@ impl GrayCode {
     /// The bits as tokens 0 and 1, shape `[site]` with 32 sites.
     pub fn encode(&self, point: [f64; 2]) -> [Token; BITS] {
         let word = self.word(point);
-        std::array::from_fn(|site| word >> (BITS - 1 - site) & 1)
+        std::array::from_fn(|site| word >> site & 1)
+    }
+
+    /// The number of tokens: what [`word`](Self::word) gives for their point.
+    ///
+    /// # Panics
+    /// When there are not 32 tokens.
+    pub fn word_of(tokens: &[Token]) -> u32 {
+        assert_eq!(tokens.len(), BITS, "a point has 32 bits");
+        tokens.iter().rev().fold(0u32, |word, &token| word << 1 | (token & 1))
     }
 
     /// The middle of the cell that tokens stand for.
@@ -56,8 +68,7 @@ impl GrayCode {
     /// # Panics
     /// When there are not 32 tokens.
     pub fn decode(&self, tokens: &[Token]) -> [f64; 2] {
-        assert_eq!(tokens.len(), BITS, "a point has 32 bits");
-        let word = tokens.iter().fold(0u32, |word, &token| word << 1 | (token & 1));
+        let word = Self::word_of(tokens);
         [word >> 16, word & 0xFFFF].map(|half| {
             let mut length = half & ((1 << MAGNITUDE) - 1);
             for shift in [1, 2, 4, 8] {

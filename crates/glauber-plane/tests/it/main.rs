@@ -66,6 +66,7 @@ proptest! {
             let step = (code.log_cell() / 2.0).exp();
             let tokens = code.encode([x, y]);
             prop_assert_eq!(tokens.len(), BITS);
+            prop_assert_eq!(GrayCode::word_of(&tokens), code.word([x, y]));
             let back = code.decode(&tokens);
             prop_assert!((back[0] - x).abs() <= step && (back[1] - y).abs() <= step);
             // The next cell, in the middle of both; signs meet at 0.

@@ -17,7 +17,6 @@ use glauber_program::{Layers, training};
 use glauber_run::evaluation::{EvaluationSettings, evaluate};
 use glauber_run::training::Training;
 use glauber_run::{Rank, RunFolder, SamplerSettings, Sampling, Trained};
-use glauber_tokens::Token;
 
 use self::report::{Densities, Row, table};
 
@@ -132,7 +131,7 @@ fn judged(flags: &Flags, set: PlaneSet, trained: &Trained) -> anyhow::Result<(Ro
     for repetition in 0..flags.repetitions {
         let seed = flags.seed + 1 + repetition as u64;
         let (samples, _) = sampling.draw(&conditional, WORDS, seed, &mut |_| ())?;
-        words.extend(samples.iter().map(word));
+        words.extend(samples.iter().map(GrayCode::word_of));
     }
     let mut real = || (0..WORDS).map(|_| code.word(set.draw(&mut rng))).collect::<Vec<u32>>();
     let mmd = |words: &mut dyn FnMut(usize) -> Vec<u32>, real: &mut dyn FnMut() -> Vec<u32>| {
@@ -161,9 +160,4 @@ fn judged(flags: &Flags, set: PlaneSet, trained: &Trained) -> anyhow::Result<(Ro
         mmd_of_bits: of_bits,
     };
     Ok((row, words))
-}
-
-/// The bits of a sequence as a number, the first highest.
-fn word(tokens: &[Token]) -> u32 {
-    tokens.iter().fold(0, |word, &token| word << 1 | token)
 }

@@ -105,7 +105,7 @@ impl Densities {
     pub fn add(&mut self, set: PlaneSet, words: &[u32]) -> Result<(), PixelError> {
         let (code, mut rng) = (GrayCode::of(set), ChainRng::new(0, 3));
         let point = |word: &u32| {
-            let tokens: Vec<Token> = (0..32).map(|site| word >> (31 - site) & 1).collect();
+            let tokens: Vec<Token> = (0..32).map(|site| word >> site & 1).collect();
             code.decode(&tokens)
         };
         self.draws.push(density(words.iter().map(point).collect())?);
