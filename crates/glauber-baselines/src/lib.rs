@@ -44,11 +44,6 @@ pub fn register() -> Result<(), TrainError> {
     ALL.iter().try_for_each(|objective| register_objective(*objective))
 }
 
-/// The rate at which `−ln α` grows with the fraction of the horizon, at a label's step.
-fn rate(label: &glauber_train::Label<'_>) -> f64 {
-    -label.schedule.keep_probability(label.step).ln() * label.schedule.sweeps() as f64
-}
-
 /// The largest ratio of probabilities that counts, in nats: beyond it single precision overflows.
 const MOST: f64 = 30.0;
 

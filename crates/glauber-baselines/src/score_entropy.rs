@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
 use glauber_train::{DeviceLaw, Label, Objective, Output, OwnToken, Place, TargetList, Targets};
 
-use crate::{MOST, rate};
+use crate::MOST;
 
 /// The denoising score entropy of SEDD (Lou et al. 2024, eq. 9), in continuous time:
 ///
@@ -60,12 +60,11 @@ impl Objective for ScoreEntropy {
     fn aim(&self, label: &Label<'_>, targets: &mut TargetList) {
         let q = label.schedule.law().probabilities();
         let (shown, level) = (label.noisy as usize, label.level);
-        let truth = |b: usize| (1.0 - level) * q[b] + if b == label.clean as usize { level } else { 0.0 };
-        let others = (0..q.len()).filter(|&b| b != shown).map(|b| truth(b) / truth(shown));
+        let others = (0..q.len()).filter(|&b| b != shown).map(|b| label.truth(b) / label.truth(shown));
         let least: f64 = others.filter(|y| *y > 0.0).map(|y| y * y.ln() - y).sum();
         // At a site that noise cannot have drawn nothing is lost.
-        let weight = rate(label) * q[shown];
-        targets.push(label.clean, [level, f64::from(label.noisy), weight, 1.0 / truth(shown), least]);
+        let weight = label.rate() * q[shown];
+        targets.push(label.clean, [level, f64::from(label.noisy), weight, 1.0 / label.truth(shown), least]);
     }
 
     fn loss(&self, logits: Tensor<3>, targets: &Targets) -> Tensor<2> {
@@ -112,7 +111,7 @@ mod tests {
                 s - y * s.ln() + if y > 0.0 { y * y.ln() } else { 0.0 } - y
             };
             let sum: f64 = (0..VOCAB).filter(|&b| b != a).map(term).sum();
-            let (expected, found) = (rate(label) * q[a] * sum, loss_of(&ScoreEntropy, label, logits));
+            let (expected, found) = (label.rate() * q[a] * sum, loss_of(&ScoreEntropy, label, logits));
             assert!((found - expected).abs() < 2e-4 * expected.max(1.0), "{label:?}: {found}, expected {expected}");
         });
     }

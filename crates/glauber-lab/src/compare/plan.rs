@@ -182,6 +182,7 @@ mod tests {
     fn plans_of_the_workspace_are_read() {
         for text in [
             super::super::LETTERS,
+            include_str!("../../configs/letters-ideas.toml"),
             include_str!("../../../../configs/compare-letters.toml"),
             include_str!("../../../../configs/compare-bpe.toml"),
         ] {

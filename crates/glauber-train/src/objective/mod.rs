@@ -144,6 +144,27 @@ pub struct Label<'a> {
     pub noise: bool,
 }
 
+impl Label<'_> {
+    /// The rate at which `−ln α` grows with the fraction of the horizon, at the label's step.
+    pub fn rate(&self) -> f64 {
+        rate(self.schedule, self.step)
+    }
+
+    /// `r_0(b) = α 1{b = X_0} + (1 − α) q(b)`, what the site shows given its clean token.
+    ///
+    /// # Panics
+    /// When the token is outside the vocabulary.
+    pub fn truth(&self, b: usize) -> f64 {
+        let noise = (1.0 - self.level) * self.schedule.law().probabilities()[b];
+        noise + if b == self.clean as usize { self.level } else { 0.0 }
+    }
+}
+
+/// The rate at which `−ln α` grows with the fraction of the horizon, at a step.
+pub(crate) fn rate(schedule: &Schedule, step: Step) -> f64 {
+    -schedule.keep_probability(step).ln() * schedule.sweeps() as f64
+}
+
 /// What the losses of a batch look at, label by label, on the host.
 #[derive(Debug, Clone, Default)]
 pub struct TargetList {

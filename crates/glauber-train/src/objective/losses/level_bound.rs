@@ -1,10 +1,7 @@
 //! The likelihood bound itself, in continuous time.
 
+use crate::objective::{DenoisingLaw, DeviceLaw, Label, Objective, Output, OwnToken, TargetList, Targets, Truth, rate};
 use burn::tensor::Tensor;
-use glauber_schedule::Schedule;
-use glauber_tokens::Step;
-
-use crate::objective::{DenoisingLaw, DeviceLaw, Label, Objective, Output, OwnToken, TargetList, Targets, Truth};
 
 /// The largest `ln r_0(a) / r_θ(a)` that counts: beyond it single precision overflows.
 const MOST: f64 = 30.0;
@@ -18,11 +15,6 @@ const MOST: f64 = 30.0;
 #[derive(Debug)]
 pub struct LevelBound;
 
-/// The rate at which `−ln α` grows with the fraction of the horizon, at a step.
-fn rate(schedule: &Schedule, step: Step) -> f64 {
-    -schedule.keep_probability(step).ln() * schedule.sweeps() as f64
-}
-
 impl Objective for LevelBound {
     fn name(&self) -> &'static str {
         "level-bound"
@@ -34,10 +26,9 @@ impl Objective for LevelBound {
 
     fn aim(&self, label: &Label<'_>, targets: &mut TargetList) {
         let q = label.schedule.law().probabilities();
-        let truth = |b: usize| (1.0 - label.level) * q[b] + if b == label.clean as usize { label.level } else { 0.0 };
-        let entropy: f64 = (0..q.len()).map(truth).filter(|r| *r > 0.0).map(|r| r * r.ln()).sum();
-        let shown = truth(label.noisy as usize);
-        let weight = rate(label.schedule, label.step) * q[label.noisy as usize] / shown;
+        let entropy: f64 = (0..q.len()).map(|b| label.truth(b)).filter(|r| *r > 0.0).map(|r| r * r.ln()).sum();
+        let shown = label.truth(label.noisy as usize);
+        let weight = label.rate() * q[label.noisy as usize] / shown;
         targets.push(label.clean, [label.level, f64::from(label.noisy), weight, entropy, shown.ln()]);
     }
 
@@ -80,7 +71,7 @@ impl Objective for LevelBound {
 mod tests {
     use burn::tensor::Device;
     use glauber_chain::{ChainRng, level_term};
-    use glauber_schedule::{NoiseLaw, SignalShape, SiteOrder};
+    use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 
     use super::*;
     use crate::objective::normalise;
