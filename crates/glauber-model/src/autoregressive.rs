@@ -51,7 +51,7 @@ impl Autoregressive {
     fn states_of(&self, tokens: Tensor<2, Int>, condition: &Tensor<2>) -> Tensor<3> {
         let [batch, len] = tokens.dims();
         assert!(len <= self.rotary.len(), "sequence longer than the network");
-        let embedded = self.vocabulary.embed(tokens);
+        let embedded = self.vocabulary.embed(tokens, 0);
         let end = self.end.val().unsqueeze_dim::<3>(0).expand([batch, 1, embedded.dims()[2]]);
         let seen = match len {
             1 => end,
@@ -66,7 +66,7 @@ impl Autoregressive {
 
 impl Design for Autoregressive {
     fn new(config: &ModelConfig, vocab: usize, len: usize, device: &Device) -> Self {
-        let mut vocabulary = Vocabulary::new(config, vocab, 0, device);
+        let mut vocabulary = Vocabulary::new(config, [vocab, 0], len, device);
         vocabulary.prior = vocabulary.prior.map(PriorTerms::of_sites_after);
         Self {
             rotary: RotaryTables::new(len, config, device),

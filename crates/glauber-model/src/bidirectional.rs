@@ -29,7 +29,7 @@ impl Bidirectional {
     pub(crate) fn with_extra(config: &ModelConfig, vocab: usize, extra: usize, len: usize, device: &Device) -> Self {
         Self {
             rotary: RotaryTables::new(len, config, device),
-            vocabulary: Vocabulary::new(config, vocab, extra, device),
+            vocabulary: Vocabulary::new(config, [vocab, extra], len, device),
             condition: RowCondition::new(config, device),
             levels: LevelEmbedding::new(config, device),
             blocks: (0..config.layers).map(|_| Block::new(config, device)).collect(),
@@ -57,7 +57,7 @@ impl Design for Bidirectional {
         let len = tokens.dims()[1];
         assert!(len <= self.rotary.len(), "sequence longer than the network");
         let condition = self.condition.forward(conditions);
-        let embedded = self.vocabulary.embed(tokens);
+        let embedded = self.vocabulary.embed(tokens, 0);
         let embedded = match &self.levels {
             Some(levels) => levels.forward(conditions.levels.clone()).mark(embedded),
             None => embedded,

@@ -71,6 +71,10 @@ pub struct ModelConfig {
     /// How the sites lie, by default one after another.
     #[serde(default)]
     pub positions: Positions,
+    /// Whether each site also has a learnt vector, added to its token's: for sequences whose sites mean different things, such as the bits of
+    /// numbers. Rotary positions tell distances alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub site_vectors: bool,
     /// What the network is told about the noise, by default the step alone.
     #[serde(default)]
     pub conditioning: Conditioning,
@@ -121,6 +125,7 @@ impl Preset {
                 heads: 4,
                 condition_width: 64,
                 positions: Positions::Line,
+                site_vectors: false,
                 conditioning: Conditioning::SignalLevelOnly,
                 classes: 0,
                 tied: false,
@@ -134,6 +139,7 @@ impl Preset {
                 heads: 8,
                 condition_width: 128,
                 positions: Positions::Line,
+                site_vectors: false,
                 conditioning: Conditioning::SignalLevelOnly,
                 classes: 0,
                 tied: false,
@@ -147,6 +153,7 @@ impl Preset {
                 heads: 16,
                 condition_width: 224,
                 positions: Positions::Line,
+                site_vectors: false,
                 conditioning: Conditioning::Step,
                 classes: 0,
                 tied: true,

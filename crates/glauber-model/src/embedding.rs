@@ -21,6 +21,8 @@ pub(crate) struct Logits {
 #[derive(Module, Debug)]
 pub(crate) struct Vocabulary {
     table: Embedding,
+    /// What is added at each site, `[site, width]`.
+    sites: Option<Param<Tensor<2>>>,
     modulation: Linear,
     head: Option<Linear>,
     /// Bias of a tied read-out, `[token]`.
@@ -31,12 +33,14 @@ pub(crate) struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// A table of `vocab + extra` rows; the read-out gives `vocab` logits.
-    pub fn new(config: &ModelConfig, vocab: usize, extra: usize, device: &Device) -> Self {
+    /// A table of `vocab + extra` rows, for up to `len` sites; the read-out gives `vocab` logits.
+    pub fn new(config: &ModelConfig, [vocab, extra]: [usize; 2], len: usize, device: &Device) -> Self {
         let table = EmbeddingConfig::new(vocab + extra, config.width).with_initializer(Initializer::Zeros).init(device);
         let zeros = || Initializer::Zeros.init([vocab], device);
+        let sites = || Initializer::Zeros.init([len, config.width], device);
         Self {
             table,
+            sites: config.site_vectors.then(sites),
             modulation: linear(config.condition_width, 2 * config.width, true, device),
             head: (!config.tied).then(|| linear(config.width, vocab, true, device)),
             tied_bias: config.tied.then(zeros),
@@ -47,6 +51,7 @@ impl Vocabulary {
 
     pub fn roles(&self, roles: &mut Roles) {
         roles.add(&self.table.weight, Role::Table);
+        self.sites.iter().for_each(|sites| roles.add(sites, Role::Table));
         roles.linear(&self.modulation, Role::Modulation);
         self.head.iter().for_each(|head| roles.linear(head, Role::ReadOut));
         self.tied_bias.iter().for_each(|bias| roles.add(bias, Role::Bias));
@@ -58,9 +63,14 @@ impl Vocabulary {
         self.vocab
     }
 
-    /// Tokens `[batch, site]` to `[batch, site, width]`.
-    pub fn embed(&self, tokens: Tensor<2, Int>) -> Tensor<3> {
-        self.table.forward(tokens)
+    /// Tokens `[batch, site]`, the first of them at site `first`, to `[batch, site, width]`.
+    pub fn embed(&self, tokens: Tensor<2, Int>, first: usize) -> Tensor<3> {
+        let count = tokens.dims()[1];
+        let embedded = self.table.forward(tokens);
+        match &self.sites {
+            Some(sites) => embedded + sites.val().narrow(0, first, count).unsqueeze(),
+            None => embedded,
+        }
     }
 
     /// Shift and scale that a condition `[batch, condition width]` makes of the read-out, each `[batch, width]`.

@@ -74,9 +74,15 @@ impl Hollow {
         }
     }
 
-    /// Tokens and signal levels `[batch, site]`, embedded, and what the levels add to queries; both `[batch, site, width]`.
-    pub(crate) fn embed(&self, tokens: Tensor<2, Int>, levels: Tensor<2>) -> (Tensor<3>, Option<Tensor<3>>) {
-        let embedded = self.vocabulary.embed(tokens);
+    /// Tokens and signal levels `[batch, site]` from site `first` on, embedded, and what the levels add to queries; both
+    /// `[batch, site, width]`.
+    pub(crate) fn embed(
+        &self,
+        tokens: Tensor<2, Int>,
+        levels: Tensor<2>,
+        first: usize,
+    ) -> (Tensor<3>, Option<Tensor<3>>) {
+        let embedded = self.vocabulary.embed(tokens, first);
         match &self.levels {
             None => (embedded, None),
             Some(embedding) => {
@@ -151,7 +157,7 @@ impl Design for Hollow {
         Self {
             rotary: RotaryTables::new(len, config, device),
             biases: StreamBiases::new(len, device),
-            vocabulary: Vocabulary::new(config, vocab, 0, device),
+            vocabulary: Vocabulary::new(config, [vocab, 0], len, device),
             condition: RowCondition::new(config, device),
             levels: LevelEmbedding::new(config, device),
             ends: Initializer::Zeros.init([2, config.width], device),
@@ -166,11 +172,11 @@ impl Design for Hollow {
         let [batch, len] = tokens.dims();
         assert!(len <= self.rotary.len(), "sequence longer than the network");
         let modulations = self.modulations(conditions);
-        let (embedded, level_queries) = self.embed(tokens, conditions.levels.clone());
+        let (embedded, level_queries) = self.embed(tokens, conditions.levels.clone(), 0);
         let (embedded, level_queries) = match &conditions.right {
             None => ([embedded.clone(), embedded], level_queries),
             Some(right) => {
-                let (right, level_queries) = self.embed(right.tokens.clone(), right.levels.clone());
+                let (right, level_queries) = self.embed(right.tokens.clone(), right.levels.clone(), 0);
                 ([embedded, right], level_queries)
             }
         };

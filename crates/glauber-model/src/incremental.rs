@@ -54,7 +54,7 @@ impl<'a> Incremental<'a> {
         assert!((1..=network.sizes().longest).contains(&len), "rows longer than the network, or empty");
         let device = tokens.device();
         let told = network.vocabulary().told(&tokens, conditions);
-        let (embedded, level_queries) = network.embed(tokens, conditions.levels.clone());
+        let (embedded, level_queries) = network.embed(tokens, conditions.levels.clone(), 0);
         let width = embedded.dims()[2];
         let stream = |direction: usize| {
             let zeros = |count: usize, width: usize| vec![Tensor::zeros([batch, len, width], &device); count];
@@ -102,7 +102,7 @@ impl States for Incremental<'_> {
                 (told.tokens[row * len + site], told.levels[row * len + site]) = (token as Token, level);
             }
         }
-        let (embedded, level_queries) = self.network.embed(tokens, levels);
+        let (embedded, level_queries) = self.network.embed(tokens, levels, site);
         let column = || [0..batch, site..site + 1, 0..width];
         assign(&mut self.embedded, column(), embedded);
         if let (Some(kept), Some(new)) = (&mut self.level_queries, level_queries) {

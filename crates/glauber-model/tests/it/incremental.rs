@@ -21,6 +21,7 @@ fn config(merge_layers: usize, conditioning: Conditioning) -> ModelConfig {
         heads: 4,
         condition_width: 16,
         positions: Positions::Line,
+        site_vectors: true,
         conditioning,
         classes: 2,
         tied: false,

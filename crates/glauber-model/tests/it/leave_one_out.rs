@@ -25,6 +25,7 @@ fn small(network: NetworkKind) -> ModelConfig {
         heads: 4,
         condition_width: 16,
         positions: Positions::Grid { columns: 3 },
+        site_vectors: true,
         conditioning: Conditioning::SignalLevel,
         classes: 2,
         tied: false,

@@ -27,6 +27,7 @@ fn config() -> RunConfig {
             heads: 2,
             condition_width: 8,
             positions: Positions::Line,
+            site_vectors: false,
             conditioning: Conditioning::Step,
             classes: CLASSES,
             tied: false,

@@ -27,6 +27,7 @@ fn config(objective: &'static dyn Objective, network: NetworkKind, steps: usize)
             heads: 2,
             condition_width: 8,
             positions: Positions::Line,
+            site_vectors: false,
             conditioning: Conditioning::Step,
             classes: 0,
             tied: false,

@@ -34,6 +34,7 @@ fn network(kind: NetworkKind, conditioning: Conditioning) -> Network {
         heads: 2,
         condition_width: 8,
         positions: Positions::Line,
+        site_vectors: false,
         conditioning,
         classes: 0,
         tied: false,
