@@ -26,7 +26,7 @@ impl Objective for DiscreteBound {
 
     fn aim(&self, label: &Label<'_>, targets: &mut TargetList) {
         let q = label.schedule.law().probabilities();
-        let (shown, after, steps) = (label.noisy as usize, label.level, label.schedule.horizon() as f64);
+        let (shown, after, steps) = (label.noisy as usize, label.level, label.schedule.sweeps() as f64);
         // No step is before the first: the row is clean.
         let before = label.step.checked_sub(1).map_or(1.0, |step| label.schedule.signal_level(label.site, step));
         let clean = |b: usize| if b == label.clean as usize { 1.0 } else { 0.0 };

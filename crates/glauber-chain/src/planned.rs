@@ -9,10 +9,12 @@ use crate::chains::ChainsView;
 use crate::controls::draw;
 use crate::remask::only_mask;
 use crate::sampler::{Progress, Sampler, Watch, check};
-use crate::{ChainRng, Chains, DrawControls, Refusal, Result, RowSites, SiteConditional, StepDiagnostics, Touch};
+use crate::{
+    ChainError, ChainRng, Chains, DrawControls, Refusal, Result, RowSites, SiteConditional, StepDiagnostics, Touch,
+};
 
 /// Which of the masked sites a pass writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Plan {
     /// Any, all alike. One a pass is the first-hitting sampler (Zheng et al. 2024).
     Random,
@@ -23,9 +25,24 @@ pub enum Plan {
     /// Every site is drawn, and the draws of the highest probability are kept (MaskGIT, Chang et al. 2022; LLaDA). It looks at what was
     /// drawn before it chooses, so it is a search for probable sequences and no sampler of the model, even with one site a pass.
     Confidence,
+    /// Those of the least entropy, in as few passes as the bound allows: as many as have a summed entropy, without the largest, of at most
+    /// so many nats, and one at least (Ben-Hamu et al. 2025). That sum bounds what drawing them as if they were independent costs.
+    EntropyBound(f64),
+    /// Every site is drawn or, where it is written, scored, and those of the highest probability stay or are written; the others are masked
+    /// (P2, Peng et al. 2025, planned by the network itself). The log-probability of what is written counts so many times: 0 never masks
+    /// again, which is [`Confidence`](Self::Confidence). A search too. It asks for the sites that are written: of a hollow network that is
+    /// the same pass.
+    Path(f64),
 }
 
-/// Writes masked sequences, as many sites a pass as there are masks for each step left.
+impl Plan {
+    /// Whether sites that are written already are looked at.
+    fn revises(self) -> bool {
+        matches!(self, Self::Path(_))
+    }
+}
+
+/// Writes masked sequences, as many sites a pass as there are masks for each step left, or as the plan says.
 ///
 /// With exact conditionals, one site a pass and a plan that does not look at what was drawn, it is exact in as many passes as there are
 /// sites, whatever the plan. Several sites of a pass are drawn as if they were independent.
@@ -57,15 +74,19 @@ impl<'a> PlannedSampler<'a> {
     /// Joins a schedule, borrowed or owned, a plan and the controls of the draws.
     ///
     /// # Errors
-    /// When noise draws other tokens than the mask, or a control is out of range.
+    /// When noise draws other tokens than the mask, or a control or the number of a plan is out of range.
     pub fn new(schedule: impl Into<Cow<'a, Schedule>>, plan: Plan, controls: DrawControls) -> Result<Self> {
         controls.validate()?;
+        if let Plan::EntropyBound(number) | Plan::Path(number) = plan {
+            let fits = (0.0..f64::INFINITY).contains(&number);
+            ChainError::unless_in_range(fits, "the number of a plan", number, "a number of at least 0")?;
+        }
         let schedule = schedule.into();
         let mask = only_mask(schedule.law())?;
         Ok(Self { schedule, plan, controls, mask })
     }
 
-    /// One pass: asks for the masked sites of every row, and writes some of them.
+    /// One pass: asks for the sites of every row that the plan looks at, and writes some of them.
     fn pass(
         &self,
         conditional: &dyn SiteConditional,
@@ -73,36 +94,58 @@ impl<'a> PlannedSampler<'a> {
         step: Step,
     ) -> Result<StepDiagnostics> {
         let (len, vocab) = (view.len, conditional.vocab());
-        let masked = |at: usize| view.tokens[at] == self.mask && !view.clamped.is_some_and(|clamped| clamped[at]);
-        let asked: Vec<bool> = (0..view.tokens.len()).map(masked).collect();
-        if !asked.contains(&true) {
-            return Ok(StepDiagnostics::default());
-        }
+        let free = |at: usize| !view.clamped.is_some_and(|clamped| clamped[at]);
+        let masked = |at: usize| view.tokens[at] == self.mask && free(at);
+        let all = 0..view.tokens.len();
+        let Some(_) = all.clone().find(|&at| masked(at)) else { return Ok(StepDiagnostics::default()) };
+        let asked: Vec<bool> = all.map(|at| if self.plan.revises() { free(at) } else { masked(at) }).collect();
         let mut laws = vec![0.0; asked.len() * vocab];
         let steps = vec![step; view.rngs.len()];
         conditional.log_conditionals_at(view.rows(), &steps, RowSites::Marked(&asked), &mut laws)?;
         let mut done = StepDiagnostics { rounds: 1, ..StepDiagnostics::default() };
         for (row, (asked, laws)) in asked.chunks_exact(len).zip(laws.chunks_exact_mut(len * vocab)).enumerate() {
             let sites: Vec<Site> = (0..len).filter(|&site| asked[site]).collect();
-            let count = sites.len().div_ceil(step + 1);
-            let mut drawn = self.drawn(&sites, laws, &mut view.rngs[row]).map_err(|(refusal, site)| {
+            let tokens = &mut view.tokens[row * len..][..len];
+            let mut drawn = self.drawn(&sites, tokens, laws, &mut view.rngs[row]).map_err(|(refusal, site)| {
                 refusal.at(view.first_row + row, &Touch::new(&self.schedule, step, site, self.mask))
             })?;
             drawn.sort_by(|a, b| a.rank.total_cmp(&b.rank));
-            for Draw { site, token, .. } in drawn.into_iter().take(count) {
-                view.tokens[row * len + site] = token;
+            let count = self.count(&drawn, step);
+            for (at, Draw { site, token, .. }) in drawn.into_iter().enumerate() {
+                let new = if at < count { token } else { self.mask };
+                done.changes += u64::from(tokens[site] != new);
+                tokens[site] = new;
             }
-            done.evaluations += u64::from(count > 0);
+            done.evaluations += u64::from(!sites.is_empty());
             done.updates += count as u64;
-            done.changes += count as u64;
         }
         Ok(done)
     }
 
-    /// A draw at each site, and its place in the plan. `laws` is `log r` of the row, shape `[site, token]`.
+    /// How many of the draws, the first in the plan first, are written by a step.
+    fn count(&self, drawn: &[Draw], step: Step) -> usize {
+        let each = drawn.len().div_ceil(step + 1);
+        match self.plan {
+            Plan::EntropyBound(most) => {
+                // Of ascending entropies the last is the largest.
+                let sums = drawn.iter().scan(0.0, |sum, draw| {
+                    let before = *sum;
+                    *sum += draw.rank;
+                    Some(before)
+                });
+                sums.take_while(|sum| *sum <= most).count().max(each)
+            }
+            // Masks of after the step, of as many steps as there are.
+            Plan::Path(_) => drawn.len() - drawn.len() * step / self.schedule.horizon(),
+            _ => each,
+        }
+    }
+
+    /// A draw at each site, or what is written there, and its place in the plan. `laws` is `log r` of the row, shape `[site, token]`.
     fn drawn(
         &self,
         sites: &[Site],
+        tokens: &[Token],
         laws: &mut [f64],
         rng: &mut ChainRng,
     ) -> std::result::Result<Vec<Draw>, (Refusal, Site)> {
@@ -113,13 +156,20 @@ impl<'a> PlannedSampler<'a> {
             law[self.mask as usize] = f64::NEG_INFINITY;
             self.controls.log_law(law).map_err(|refusal| (refusal, site))?;
             law.iter_mut().for_each(|log| *log = log.exp());
+            if let (Plan::Path(times), written) = (self.plan, tokens[site])
+                && written != self.mask
+            {
+                let rank = if times > 0.0 { -times * law[written as usize].ln() } else { f64::NEG_INFINITY };
+                return Ok(Draw { site, token: written, rank });
+            }
             let [at, any] = [rng.uniform(), rng.uniform()];
             let token = draw(law, at).map_err(|mass| (Refusal::Mass(mass), site))?;
             let rank = match self.plan {
                 Plan::Random => any,
                 Plan::InOrder => site as f64,
-                Plan::Entropy => law.iter().filter(|p| **p > 0.0).map(|p| -p * p.ln()).sum(),
+                Plan::Entropy | Plan::EntropyBound(_) => law.iter().filter(|p| **p > 0.0).map(|p| -p * p.ln()).sum(),
                 Plan::Confidence => -law[token as usize],
+                Plan::Path(_) => -law[token as usize].ln(),
             };
             Ok(Draw { site, token, rank })
         };

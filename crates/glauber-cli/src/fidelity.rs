@@ -183,6 +183,7 @@ fn sampler(flags: &FidelityFlags, sampling: &Sampling) -> String {
     words.push(format!("{} sweeps of {} sites in {} steps", schedule.sweeps(), schedule.len(), sampling.steps()));
     words.extend(sampler.chain.block.map(|sites| format!("blocks of {sites}")));
     words.extend(sampler.share.map(|share| format!("share {share}")));
+    words.extend(sampler.strength.map(|strength| format!("strength {strength}")));
     words.extend(sampler.changes_per_eval.map(|changes| format!("changes per evaluation {changes:?}")));
     words.extend(sampler.conditioning_window.map(|steps| format!("conditioning window {steps}")));
     words.extend(

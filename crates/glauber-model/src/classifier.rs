@@ -102,6 +102,12 @@ pub trait SiteClassifier: Send + Sync {
         false
     }
 
+    /// Sites of a block, where it sees its own block as it stands and clean ones before it: then [the other sequence](Conditions::right) is
+    /// the clean one, and the chain is one of the order `block-by-block`.
+    fn block(&self) -> Option<usize> {
+        None
+    }
+
     /// Whether states that are [kept](Self::states) stop to hold when the time of the rows changes.
     fn follows_time(&self) -> bool {
         true

@@ -83,9 +83,16 @@ pub struct ModelConfig {
     pub classes: usize,
     /// Whether the read-out uses the embedding table in place of weights of its own.
     pub tied: bool,
+    /// Sites of a block of the network `block-causal`, those of the order `block-by-block`; the other networks ignore it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub block: usize,
     /// What is known of a site's token beforehand: n-grams of the training text, whose terms the network weighs and adds to its logits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prior: Option<PriorConfig>,
+}
+
+fn is_zero(block: &usize) -> bool {
+    *block == 0
 }
 
 /// Named sizes.
@@ -129,6 +136,7 @@ impl Preset {
                 conditioning: Conditioning::SignalLevelOnly,
                 classes: 0,
                 tied: false,
+                block: 0,
                 prior: None,
             },
             Self::Small => ModelConfig {
@@ -143,6 +151,7 @@ impl Preset {
                 conditioning: Conditioning::SignalLevelOnly,
                 classes: 0,
                 tied: false,
+                block: 0,
                 prior: None,
             },
             Self::Ggm387m => ModelConfig {
@@ -157,6 +166,7 @@ impl Preset {
                 conditioning: Conditioning::Step,
                 classes: 0,
                 tied: true,
+                block: 0,
                 prior: None,
             },
         }
@@ -195,8 +205,11 @@ impl ModelConfig {
         if let Some(&(key, _)) = sizes.iter().find(|(_, size)| *size == 0) {
             return Err(ModelError::Zero { key });
         }
-        let sizes =
-            sizes.into_iter().chain([("model.merge_layers", self.merge_layers), ("model.classes", self.classes)]);
+        let sizes = sizes.into_iter().chain([
+            ("model.merge_layers", self.merge_layers),
+            ("model.classes", self.classes),
+            ("model.block", self.block),
+        ]);
         if let Some((key, found)) = sizes.into_iter().find(|(_, size)| *size > LARGEST) {
             return Err(ModelError::TooLarge { key, found, most: LARGEST });
         }

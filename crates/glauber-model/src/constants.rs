@@ -111,6 +111,39 @@ impl StreamBiases {
     }
 }
 
+/// Additive attention biases over a noisy sequence and, behind it, the clean one, in blocks.
+#[derive(Module, Debug)]
+pub(crate) struct BlockBiases {
+    /// 0 where the key is in the block of the query, −∞ elsewhere, `[query site, key site]`.
+    same: Tensor<2>,
+    /// 0 where it is in a block before.
+    before: Tensor<2>,
+    /// −∞ everywhere.
+    none: Tensor<2>,
+}
+
+impl BlockBiases {
+    pub fn new(len: usize, block: usize, device: &Device) -> Self {
+        let of = |sees: fn(usize, usize) -> bool| {
+            let bias = move |query: usize, key: usize| {
+                if sees(query / block, key / block) { 0.0 } else { f64::NEG_INFINITY }
+            };
+            table(bias, len, len, device)
+        };
+        Self { same: of(|query, key| query == key), before: of(|query, key| key < query), none: of(|_, _| false) }
+    }
+
+    /// Of sequences of `len` sites, `[1, 1, 2 · site, 2 · site]`. A noisy site sees the noisy ones of its block and clean ones before; a
+    /// clean site sees the clean ones of its block and before.
+    pub fn of(&self, len: usize) -> Tensor<4> {
+        let part = |bias: &Tensor<2>| bias.clone().narrow(0, 0, len).narrow(1, 0, len);
+        let [same, before, none] = [&self.same, &self.before, &self.none].map(part);
+        let noisy = Tensor::cat(vec![same.clone(), before.clone()], 1);
+        let clean = Tensor::cat(vec![none, same.max_pair(before)], 1);
+        Tensor::cat(vec![noisy, clean], 0).unsqueeze_dims(&[0, 1])
+    }
+}
+
 fn select_rows(table: &Tensor<2>, rows: &[usize]) -> Tensor<2> {
     table.clone().select(0, indices(rows, &table.device()))
 }

@@ -32,6 +32,14 @@ pub enum ModelError {
         /// The most that is accepted.
         most: usize,
     },
+    /// A network sees the two sides of a site in a way that no prior knows of.
+    #[error(
+        "`model.prior` with the network `{network}`, expected none: leave the key out, or use another `model.network`"
+    )]
+    Prior {
+        /// The network's name.
+        network: &'static str,
+    },
     /// A preset's name is not known.
     #[error("unknown preset `{found}`, expected one of {expected}: change `--preset`")]
     UnknownPreset {

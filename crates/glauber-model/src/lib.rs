@@ -30,6 +30,7 @@ mod attention;
 mod autoregressive;
 mod bidirectional;
 mod block;
+mod block_causal;
 mod classifier;
 mod conditions;
 mod config;
@@ -60,4 +61,5 @@ network::networks! {
     bidirectional::Bidirectional = "bidirectional",
     autoregressive::Autoregressive = "autoregressive",
     own_evidence::OwnEvidence = "own-evidence",
+    block_causal::BlockCausal = "block-causal",
 }

@@ -142,8 +142,11 @@ impl Network {
 
 fn check(config: &ModelConfig, vocab: usize, len: usize) -> Result<(), ModelError> {
     let sizes = [("vocabulary", vocab), ("data.length", len)];
-    match sizes.into_iter().find(|(_, size)| *size == 0) {
+    let block = (config.network == crate::NetworkKind::BlockCausal).then_some(("model.block", config.block));
+    match sizes.into_iter().chain(block).find(|(_, size)| *size == 0) {
         Some((key, _)) => Err(ModelError::Zero { key }),
+        // Left of a site stand clean blocks and noisy sites, which are two sequences.
+        None if block.is_some() && config.prior.is_some() => Err(ModelError::Prior { network: config.network.name() }),
         None => config.validate(),
     }
 }
@@ -172,6 +175,10 @@ impl SiteClassifier for Network {
 
     fn has_two_views(&self) -> bool {
         self.design().has_two_views()
+    }
+
+    fn block(&self) -> Option<usize> {
+        self.design().block()
     }
 
     fn follows_time(&self) -> bool {

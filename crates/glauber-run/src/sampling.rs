@@ -54,6 +54,8 @@ pub struct SamplerSettings {
     pub blocks: Option<Blocks>,
     /// Where the sampler has one: the probability of heat bath, or of masking again.
     pub share: Option<f64>,
+    /// Where the sampler has one: the summed entropy of a pass in nats, or how readily tokens are masked again.
+    pub strength: Option<f64>,
     /// ReDeNoise: steps that finished sequences are taken forward by.
     pub renoise_steps: Option<usize>,
     /// Rounds of it; by default 1.

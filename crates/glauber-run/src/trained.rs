@@ -17,7 +17,7 @@ use crate::error::{Context, Result, bail, ensure};
 use crate::evaluation::bound;
 use crate::images::PictureCodec;
 use crate::kinds::open_run;
-use crate::{RunCodec, RunConfig, RunFolder, TrainingState, Vocabulary};
+use crate::{CheckpointInfo, RunCodec, RunConfig, RunFolder, TrainingState, Vocabulary};
 
 /// Sites that are redrawn together. Exact where they are independent given the rest; with a network an approximation, the worse the
 /// nearer they are.
@@ -74,6 +74,15 @@ impl Trained {
             folder,
             codec,
         })
+    }
+
+    /// The same run as it was at a checkpoint of it.
+    ///
+    /// # Errors
+    /// When a file of the checkpoint is damaged.
+    pub fn at(self, checkpoint: &CheckpointInfo) -> Result<Self> {
+        let (network, state) = self.folder.load_average_at(checkpoint, &self.device)?;
+        Ok(Self { network, state, ..self })
     }
 
     /// The codec of the run, where it is one of this type.

@@ -176,8 +176,8 @@ impl Schedule {
     /// # Panics
     /// When `t ≥ T`.
     pub fn keep_probability(&self, t: Step) -> f64 {
-        let sweep = self.order.sweep_of(t);
-        self.levels[sweep + 1] / self.levels[sweep]
+        let touch = self.order.touch_of(t);
+        self.levels[touch + 1] / self.levels[touch]
     }
 
     /// `ln Π_t(φ)` in nats.

@@ -129,7 +129,8 @@ mod tests {
         let scan = OrderConfig::RandomScan { seed: 7 };
         let strided = OrderConfig::Strided { block: 4 };
         let spaced = OrderConfig::Spaced { height: 4, width: 4, spacing: 3 };
-        for order in [OrderConfig::RoundRobin, permutation, scan, chromatic, spaced, strided] {
+        let blocks = OrderConfig::BlockByBlock { block: 4 };
+        for order in [OrderConfig::RoundRobin, permutation, scan, chromatic, spaced, strided, blocks] {
             for noise in [NoiseConfig::Uniform, mixture.clone()] {
                 for shape in SHAPES {
                     let noise = noise.clone();

@@ -26,6 +26,7 @@ pub(crate) fn check(
     }
     check_law(network.answers(), schedule)?;
     check_order(network.answers(), schedule)?;
+    check_blocks(network, schedule)?;
     check_evidence(network.answers(), objective)?;
     objective.check(schedule)
 }
@@ -72,6 +73,29 @@ fn check_order(answers: Asked, schedule: &Schedule) -> Result<(), TrainError> {
         key: "schedule.sweeps",
         found: format!("{} sweeps, {} steps", schedule.sweeps(), schedule.horizon()),
         expected: "1 sweep, site by site, which the network `autoregressive` needs, or another `model.network`".into(),
+    })
+}
+
+/// A network that sees clean blocks before its own is asked block by block.
+///
+/// # Errors
+/// [`TrainError::Config`] when the schedule has another order, or other blocks, or the network is told the step.
+fn check_blocks(network: &dyn SiteClassifier, schedule: &Schedule) -> Result<(), TrainError> {
+    let (Some(block), found) = (network.block(), schedule.order().block()) else { return Ok(()) };
+    if network.follows_time() {
+        let (found, expected) =
+            ("the step, of which every block has another".into(), "\"none\", as masks tell all".into());
+        return Err(TrainError::Config { key: "model.conditioning", found, expected });
+    }
+    if found == Some(block) {
+        return Ok(());
+    }
+    Err(TrainError::Config {
+        key: "schedule.order",
+        found: found.map_or("another order".into(), |found| format!("blocks of {found}")),
+        expected: format!(
+            "`{{ kind = \"block-by-block\", block = {block} }}`, which the network `block-causal` with `model.block = {block}` needs"
+        ),
     })
 }
 

@@ -55,8 +55,8 @@ pub use glauber_descent::{
 };
 pub use glauber_model::Asked;
 pub use objective::{
-    Binary, Conditional, Denoising, DenoisingLaw, DeviceLaw, Drawing, Examples, Excess, Label, LevelBound, Losses,
-    NormalisedBinary, Objective, Output, OwnToken, Place, RatioMatching, Right, SignalLogits, StepCrossEntropy,
+    Binary, BlockSteps, Conditional, Denoising, DenoisingLaw, DeviceLaw, Drawing, Examples, Excess, Label, LevelBound,
+    Losses, NormalisedBinary, Objective, Output, OwnToken, Place, RatioMatching, Right, SignalLogits, StepCrossEntropy,
     TargetList, Targets, Truth, excess_over_bayes, objective, objectives, register_objective,
 };
 pub use optimiser::{OptimiserKind, learning_rate};

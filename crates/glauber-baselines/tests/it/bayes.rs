@@ -27,16 +27,40 @@ fn schedule(law: &NoiseLaw) -> Schedule {
     Schedule::new(SignalShape::Linear, order, law.clone(), 1e-4, false).expect("a schedule")
 }
 
+/// Where blocks come one after the other, what stands where sites of a block are asked for: clean tokens before it, masks behind.
+fn seen(examples: &Examples, row: usize, first: usize, block: usize) -> Vec<Token> {
+    let token = |site: usize| match site {
+        _ if site < first => examples.clean[row * LEN + site],
+        _ if site < first + block => examples.context[row * LEN + site],
+        _ => MASK,
+    };
+    (0..LEN).map(token).collect()
+}
+
 /// The loss of a sequence in nats under the exact law of the clean token, which `logits` turns into what a network would give. A wrong
 /// one gives every token alike.
-fn loss(objective: &dyn Objective, law: &NoiseLaw, wrong: bool, logits: impl Fn(&mut [f64], f64)) -> Estimate {
-    let (source, schedule, device) = (source(), schedule(law), Device::flex());
+fn loss(
+    objective: &dyn Objective,
+    law: &NoiseLaw,
+    block: Option<usize>,
+    wrong: bool,
+    logits: impl Fn(&mut [f64], f64),
+) -> Estimate {
+    let (source, all, device) = (source(), schedule(law), Device::flex());
+    let schedule = match block {
+        None => all.clone(),
+        Some(block) => {
+            let order = SiteOrder::block_by_block(LEN, block, STEPS).expect("an order");
+            Schedule::new(SignalShape::Linear, order, law.clone(), 1e-4, false).expect("a schedule")
+        }
+    };
     let drawing = Drawing {
         asked: Asked::InView,
         continuous: false,
         clamped_share: 0.0,
         counts_masks: objective.counts_masks(),
         whole_sweeps: false,
+        block,
         classes: 0,
         class_dropout: 0.0,
     };
@@ -47,7 +71,17 @@ fn loss(objective: &dyn Objective, law: &NoiseLaw, wrong: bool, logits: impl Fn(
         let noisy = &examples.context[row * LEN..][..LEN];
         // Where masks are counted the step says nothing of them, and the law does not depend on it.
         let step = if objective.counts_masks() { STEPS / 2 } else { examples.steps[row] };
-        let mut laws = source.denoising_posteriors(&schedule, step, noisy, &sites).expect("laws");
+        let mut laws = match block {
+            None => source.denoising_posteriors(&schedule, step, noisy, &sites).expect("laws"),
+            // Under masks the step says nothing.
+            Some(block) => {
+                let of_block = |sites: &[usize]| {
+                    let seen = seen(&examples, row, sites[0], block);
+                    source.denoising_posteriors(&all, STEPS / 2, &seen, sites).expect("laws")
+                };
+                sites.chunks(block).flat_map(of_block).collect()
+            }
+        };
         for (mu, level) in laws.chunks_exact_mut(law.vocab()).zip(&examples.levels[row * LEN..]) {
             if wrong {
                 mu.copy_from_slice(&[1.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0, 0.0]);
@@ -80,23 +114,27 @@ fn the_exact_law_brings_every_loss_to_the_entropy() {
     };
     type Logits = Box<dyn Fn(&mut [f64], f64)>;
     let of_mu = || Box::new(log_mu) as Logits;
-    let rows: [(&str, &dyn Objective, &NoiseLaw, Logits); 7] = [
-        ("MDLM, MD4", &LevelBound, &absorbing, of_mu()),
-        ("UDLM, Duo", &LevelBound, &spread, of_mu()),
-        ("RADD, LLaDA", &ExactCount, &absorbing, of_mu()),
-        ("SEDD, absorbing", &ScoreEntropy, &absorbing, Box::new(ratios(absorbing.clone()))),
-        ("SEDD, uniform", &ScoreEntropy, &spread, Box::new(ratios(spread.clone()))),
-        ("D3PM, absorbing", &DiscreteBound, &absorbing, of_mu()),
-        ("D3PM, uniform", &DiscreteBound, &spread, of_mu()),
+    type Row<'a> = (&'a str, &'a dyn Objective, &'a NoiseLaw, Option<usize>, Logits);
+    let rows: [Row<'_>; 10] = [
+        ("MDLM, MD4", &LevelBound, &absorbing, None, of_mu()),
+        ("UDLM, Duo", &LevelBound, &spread, None, of_mu()),
+        ("RADD, LLaDA", &ExactCount, &absorbing, None, of_mu()),
+        ("SEDD, absorbing", &ScoreEntropy, &absorbing, None, Box::new(ratios(absorbing.clone()))),
+        ("SEDD, uniform", &ScoreEntropy, &spread, None, Box::new(ratios(spread.clone()))),
+        ("D3PM, absorbing", &DiscreteBound, &absorbing, None, of_mu()),
+        ("D3PM, uniform", &DiscreteBound, &spread, None, of_mu()),
+        ("BD3, blocks of 1", &LevelBound, &absorbing, Some(1), of_mu()),
+        ("BD3, blocks of 4 and 2", &LevelBound, &absorbing, Some(4), of_mu()),
+        ("BD3, counted, blocks of 3", &ExactCount, &absorbing, Some(3), of_mu()),
     ];
     let mut of_masks = Vec::new();
-    for (name, objective, law, logits) in rows {
-        let Estimate { mean, standard_error } = loss(objective, law, false, &logits);
+    for (name, objective, law, block, logits) in rows {
+        let Estimate { mean, standard_error } = loss(objective, law, block, false, &logits);
         // D3PM adds a thousandth of a cross-entropy a step, at most ln 3 a site, over 400 steps.
         let (low, high) = if name.starts_with("D3PM") { (0.0, 0.4 * LEN as f64 * 3f64.ln()) } else { (0.0, 0.01) };
         let near = entropy - 4.0 * standard_error + low..entropy + 4.0 * standard_error + high;
         assert!(near.contains(&mean) && standard_error < 0.1, "{name}: {mean} ± {standard_error}, entropy {entropy}");
-        let wrong = loss(objective, law, true, &logits);
+        let wrong = loss(objective, law, block, true, &logits);
         assert!(wrong.mean > mean + 0.3, "{name}: {} with a wrong law", wrong.mean);
         if law.mask().is_some() {
             of_masks.push((name, mean, standard_error));

@@ -100,6 +100,10 @@ pub struct SamplerFlags {
     /// With blend: the probability of heat bath. With remask: the probability of masking again, at most
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     pub share: Option<f64>,
+    /// With entropy-bound: the summed entropy of the sites that a pass writes, in nats. With path: how readily tokens are masked again,
+    /// 1 by their probabilities, 0 never
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    pub strength: Option<f64>,
     /// ReDeNoise: take the finished sequences forward by this many steps and denoise them again
     #[arg(long, value_name = "STEPS")]
     pub renoise_steps: Option<usize>,
@@ -126,6 +130,7 @@ impl SamplerFlags {
             sweeps: self.chain.sweeps(),
             blocks: self.chain.blocks(),
             share: self.share,
+            strength: self.strength,
             renoise_steps: self.renoise_steps,
             rounds: self.rounds,
             repair: self.repair,

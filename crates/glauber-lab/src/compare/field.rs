@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use burn::module::Module;
 use burn::tensor::Device;
+use glauber_chain::{ChainRng, own_token_leak};
 use glauber_files::write_whole;
 use glauber_judge::{Bootstrap, LetterEntropy, Spelling, TextJudge, TextNgram, Texts, TwoSample};
 use glauber_program::device::replicas;
@@ -15,11 +16,15 @@ use glauber_program::{Layers, training};
 use glauber_run::evaluation::{EvaluationSettings, evaluate, spread};
 use glauber_run::text::{PreparedText, TextData};
 use glauber_run::training::Training;
-use glauber_run::{Blocks, Drawer, Rank, RunConfig, RunFolder, SamplerSettings, Sampling, Trained};
+use glauber_run::{
+    Blocks, CheckpointInfo, Drawer, FolderLock, Rank, RunConfig, RunFolder, SamplerSettings, Sampling, Trained,
+};
 use glauber_text::TextCodec;
+use glauber_tokens::TokenBatch;
 use serde::{Deserialize, Serialize};
 
 use super::Flags;
+use super::course::Mark;
 use super::infills::{Gaps, Infill, texts};
 use super::plan::{Model, Plan, SamplerEntry};
 use super::report::{Bound, Judged, Mean, Row};
@@ -29,6 +34,8 @@ use crate::pilot::steps_within;
 const BASE: &str = include_str!("../../configs/letters-base.toml");
 /// The order of the n-gram that judges.
 const JUDGE: usize = 5;
+/// Windows that conditionals are asked about with every token at a site.
+const LEAKED: usize = 64;
 /// Seed of samples and infills.
 const SEED: u64 = 1;
 
@@ -53,6 +60,8 @@ struct Asked {
     windows: usize,
     draws: usize,
     infills: usize,
+    #[serde(default, skip_serializing_if = "none")]
+    checkpoints: usize,
 }
 
 /// What all models share.
@@ -69,6 +78,8 @@ pub struct Field<'a> {
     /// Against other windows of the held-out text.
     two_sample: TwoSample,
     gaps: Gaps,
+    /// Windows that conditionals are asked about.
+    leaked: TokenBatch,
     codec: TextCodec,
 }
 
@@ -101,6 +112,7 @@ impl<'a> Field<'a> {
         let real = texts(&codec, (0..count).map(|row| others[row * others.len() / count]))?;
         Ok(Self {
             gaps: Gaps::new(spread(&windows, plan.budget.infills)),
+            leaked: spread(&windows, plan.budget.windows.min(LEAKED)),
             judge: TextNgram::fit(JUDGE, &training)?,
             spelling: Spelling::new(&training),
             two_sample: TwoSample::new(&real, SEED),
@@ -129,7 +141,7 @@ impl<'a> Field<'a> {
         let ngram = TextNgram::fit(order, &self.training)?;
         let (count, len) = (self.plan.budget.windows, self.characters().round() as usize);
         let infills = self.gaps.filled(&self.judge, &self.codec, |windows, start, end| {
-            let mut rngs = glauber_chain::ChainRng::streams(SEED, windows.rows());
+            let mut rngs = ChainRng::streams(SEED, windows.rows());
             let parts = |from, to| texts(&self.codec, windows.iter().map(move |row| &row[from..to]));
             let [before, gap, after] = [parts(0, start)?, parts(start, end)?, parts(end, windows.len())?];
             let rows = before.iter().zip(gap.iter()).zip(after.iter()).zip(&mut rngs);
@@ -161,9 +173,16 @@ impl<'a> Field<'a> {
         })
     }
 
-    /// The rows of a run of a model: those that are kept, or else it is trained, where it is not yet, and judged.
-    pub fn rows_of(&self, model: &Model, seed: u64) -> anyhow::Result<Vec<Row>> {
+    /// The rows of a run of a model: those that are kept, or else it is trained, where it is not yet, and judged. None where another
+    /// process is at it.
+    pub fn rows_of(&self, model: &Model, seed: u64) -> anyhow::Result<Option<Vec<Row>>> {
         let name = format!("{}-{seed}", model.name);
+        let work = self.flags.out.join("work").join(&name);
+        fs::create_dir_all(&work).with_context(|| work.display().to_string())?;
+        if FolderLock::is_held(&work)? == Some(true) {
+            return Ok(None);
+        }
+        let _held = FolderLock::take(&work)?;
         let (folder, kept) = (self.flags.out.join(&name), self.flags.rows.clone());
         let kept = kept.unwrap_or_else(|| self.flags.out.join("rows")).join(format!("{name}.json"));
         let asked = self.asked(model);
@@ -174,26 +193,25 @@ impl<'a> Field<'a> {
                 "{}: rows of other settings or another text; choose another `--out` or `--rows`, or remove it",
                 kept.display()
             );
-            return Ok(outcome.rows);
+            return Ok(Some(outcome.rows));
         }
         let mut config = configuration(self.plan, &self.corpus, &model.set, seed)?;
         let begun = RunFolder::open(&folder).and_then(|run| run.config()).ok();
-        if let Some(begun) = &begun {
-            if self.plan.budget.steps.is_none() {
-                config.train.steps = begun.train.steps;
-            }
-            ensure!(
-                *begun == config,
-                "{}: a run with other settings; choose another `--out`, or remove it",
-                folder.display()
-            );
+        if let (Some(begun), None) = (&begun, self.plan.budget.steps) {
+            config.train.steps = begun.train.steps;
         }
+        self.set_checkpoints(&mut config);
+        ensure!(
+            begun.as_ref().is_none_or(|begun| *begun == config),
+            "{}: a run with other settings; choose another `--out`, or remove it",
+            folder.display()
+        );
         self.train(config, begun.is_some(), &folder)?;
         let outcome = Outcome { asked, rows: self.rows_of_run(model, seed, &folder)? };
         let place = || kept.display().to_string();
         kept.parent().map_or(Ok(()), fs::create_dir_all).with_context(place)?;
         write_whole(&kept, serde_json::to_string(&outcome)?).with_context(place)?;
-        Ok(outcome.rows)
+        Ok(Some(outcome.rows))
     }
 
     fn asked(&self, model: &Model) -> Asked {
@@ -212,6 +230,7 @@ impl<'a> Field<'a> {
             windows: budget.windows,
             draws: budget.draws,
             infills: budget.infills,
+            checkpoints: budget.checkpoints,
         }
     }
 
@@ -221,12 +240,22 @@ impl<'a> Field<'a> {
         if !begun && self.plan.budget.steps.is_none() {
             let run = self.training((&config, folder), false, &ranks);
             config.train.steps = steps_within(&run, &opened, 60.0 * self.plan.budget.minutes)?;
+            self.set_checkpoints(&mut config);
             say(&format!("{} steps in {} minutes", config.train.steps, self.plan.budget.minutes));
         }
         training::train(&self.training((&config, folder), begun, &ranks), &opened)?;
         let done = RunFolder::open(folder)?.latest_checkpoint()?.step;
         ensure!(done == config.train.steps, "interrupted; the same command goes on with this run");
         Ok(())
+    }
+
+    /// Has a run keep the checkpoints that its bound is taken at.
+    fn set_checkpoints(&self, config: &mut RunConfig) {
+        let count = self.plan.budget.checkpoints;
+        if count > 0 {
+            config.train.checkpoint_every = config.train.steps.div_ceil(count);
+            config.train.keep_checkpoints = count;
+        }
     }
 
     fn training<'b>(
@@ -247,6 +276,8 @@ impl<'a> Field<'a> {
             minutes: RunFolder::open(folder)?.metrics()?.last().map(|line| line.seconds / 60.0),
             parameters: Some(trained.network.num_params()),
             bound: Some(self.bound(model, &trained)?),
+            leak: Some(self.leak(&trained)?),
+            course: self.course(model, folder)?,
             ..Row::named(&model.name)
         };
         let mut rows = Vec::new();
@@ -284,6 +315,26 @@ impl<'a> Field<'a> {
         Ok(Bound::of(evaluation.terms.totals().iter().map(bits).collect()))
     }
 
+    /// What conditionals of single sites say of the sites' own tokens, on held-out windows.
+    fn leak(&self, trained: &Trained) -> anyhow::Result<Mean> {
+        let conditional = trained.conditional(&trained.schedule)?;
+        let mut rng = ChainRng::new(SEED, 0);
+        Ok(Mean::of(&own_token_leak(&conditional, &trained.schedule, &self.leaked, &mut rng)?))
+    }
+
+    /// The bound at the checkpoints of a run, where it is asked for.
+    fn course(&self, model: &Model, folder: &Path) -> anyhow::Result<Vec<Mark>> {
+        if self.plan.budget.checkpoints == 0 {
+            return Ok(Vec::new());
+        }
+        let mark = |checkpoint: &CheckpointInfo| {
+            let trained = Trained::load(folder, &self.device)?.at(checkpoint)?;
+            let bound = self.bound(model, &trained)?.mean();
+            Ok(Mark { step: trained.state.step, minutes: trained.state.seconds / 60.0, bound })
+        };
+        RunFolder::open(folder)?.checkpoints()?.iter().map(mark).collect()
+    }
+
     fn sampled(&self, trained: &Trained, settings: &SamplerSettings) -> anyhow::Result<Row> {
         let sampling = Sampling::of(trained, settings)?;
         let conditional = trained.conditional(sampling.schedule())?;
@@ -314,6 +365,10 @@ impl<'a> Field<'a> {
             texts(&self.codec, chains.tokens().iter())
         })
     }
+}
+
+fn none(count: &usize) -> bool {
+    *count == 0
 }
 
 fn configuration(plan: &Plan, corpus: &[PathBuf], set: &[String], seed: u64) -> anyhow::Result<RunConfig> {

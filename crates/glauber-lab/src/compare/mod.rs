@@ -3,6 +3,7 @@
 //! A plan lists models: a name, what is set of the configuration, and the samplers. Each is trained for the same steps or time, and its
 //! bound, its samples and its infills are judged on the same held-out windows, beside n-grams. What is finished is kept as rows.
 
+mod course;
 mod field;
 mod infills;
 mod plan;
@@ -11,7 +12,7 @@ mod report;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 use glauber_program::device::device;
 use glauber_program::progress::say;
@@ -22,6 +23,10 @@ use self::report::{Measured, Row};
 
 /// The plan of `experiment letters`.
 const LETTERS: &str = include_str!("../../configs/letters.toml");
+/// The plan of `experiment little-text`.
+const LITTLE: &str = include_str!("../../configs/little-text.toml");
+/// Characters that `experiment little-text` holds out, whatever it trains on.
+const HELD_OUT: usize = 50_000;
 /// Orders of the n-grams.
 const ORDERS: std::ops::RangeInclusive<usize> = 1..=7;
 
@@ -45,8 +50,18 @@ pub struct LettersFlags {
     flags: Flags,
 }
 
-/// How models are compared; what is given overrides the plan.
+/// What little text is enough for.
 #[derive(Debug, Args)]
+pub struct LittleFlags {
+    /// Characters to train on, a comparison each
+    #[arg(long, value_name = "COUNT", num_args = 1.., default_values_t = [100_000, 400_000])]
+    characters: Vec<usize>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// How models are compared; what is given overrides the plan.
+#[derive(Debug, Clone, Args)]
 pub struct Flags {
     /// Text files
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
@@ -72,6 +87,9 @@ pub struct Flags {
     /// Held-out windows that gaps are filled in; 0 fills none
     #[arg(long)]
     infills: Option<usize>,
+    /// Also take the bound at so many checkpoints, evenly spaced over the training: `course.svg`
+    #[arg(long, value_name = "N")]
+    checkpoints: Option<usize>,
     /// Set a key of every run's configuration
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -101,6 +119,7 @@ impl Flags {
             windows: self.windows.unwrap_or(of_plan.windows),
             draws: self.draws.unwrap_or(of_plan.draws),
             infills: self.infills.unwrap_or(of_plan.infills),
+            checkpoints: self.checkpoints.unwrap_or(of_plan.checkpoints),
         }
     }
 }
@@ -124,7 +143,25 @@ pub fn letters(LettersFlags { plan, flags }: &LettersFlags) -> anyhow::Result<()
 
 /// Trains and judges what is not there yet, and prints the table.
 fn run(text: &str, flags: &Flags) -> anyhow::Result<()> {
-    let mut plan = Plan::read(text, &flags.only)?;
+    compared(Plan::read(text, &flags.only)?, flags)
+}
+
+/// The models of a plan, on little text: so many characters to train on, and as many for all held out. A folder of `--out` each.
+pub fn little(LittleFlags { characters, flags }: &LittleFlags) -> anyhow::Result<()> {
+    for &count in characters {
+        ensure!(count > 0, "`--characters` is 0, expected at least 1");
+        let mut plan = Plan::read(LITTLE, &flags.only)?;
+        let all = count + HELD_OUT;
+        plan.characters = Some(all);
+        plan.set.push(format!("data.prepare.validation_fraction={}", HELD_OUT as f64 / all as f64));
+        let rows = flags.rows.as_ref().map(|rows| rows.join(count.to_string()));
+        say(&format!("{count} characters"));
+        compared(plan, &Flags { out: flags.out.join(count.to_string()), rows, ..flags.clone() })?;
+    }
+    Ok(())
+}
+
+fn compared(mut plan: Plan, flags: &Flags) -> anyhow::Result<()> {
     plan.budget = flags.budget(plan.budget);
     plan.override_keys(&flags.set);
     plan.check()?;
@@ -134,13 +171,25 @@ fn run(text: &str, flags: &Flags) -> anyhow::Result<()> {
     for order in ORDERS {
         rows.push(field.ngram(order)?);
     }
+    let mut elsewhere = Vec::new();
     for seed in 0..plan.budget.seeds {
         for model in &plan.models {
-            say(&format!("{}, seed {seed}", model.name));
-            rows.extend(field.rows_of(model, seed)?);
+            let name = format!("{}, seed {seed}", model.name);
+            say(&name);
+            match field.rows_of(model, seed)? {
+                Some(of_run) => rows.extend(of_run),
+                None => elsewhere.push(name),
+            }
             // The table so far: a comparison takes hours.
             Measured::new(&rows).write(&flags.out)?;
         }
     }
-    Measured::new(&rows).print(&flags.out)
+    Measured::new(&rows).print(&flags.out)?;
+    if !elsewhere.is_empty() {
+        say(&format!(
+            "other processes work on {}; when they are done, this command prints all rows",
+            elsewhere.join("; ")
+        ));
+    }
+    Ok(())
 }

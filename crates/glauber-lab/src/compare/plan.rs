@@ -16,6 +16,8 @@ pub struct Plan {
     /// Whether texts are read as letters a to z and single spaces.
     #[serde(default)]
     pub letters: bool,
+    /// Only so many characters of the texts, the first.
+    pub characters: Option<usize>,
     #[serde(default)]
     pub budget: Budget,
     /// Keys of every run's configuration, over those of `letters-base.toml`.
@@ -42,11 +44,13 @@ pub struct Budget {
     pub draws: usize,
     /// Held-out windows that gaps are filled in; 0 fills none.
     pub infills: usize,
+    /// Checkpoints that the bound is taken at, evenly spaced over the training; 0 takes it at the end alone.
+    pub checkpoints: usize,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { steps: None, minutes: 10.0, seeds: 1, windows: 512, draws: 64, infills: 100 }
+        Self { steps: None, minutes: 10.0, seeds: 1, windows: 512, draws: 64, infills: 100, checkpoints: 0 }
     }
 }
 
@@ -76,6 +80,8 @@ pub struct SamplerEntry {
     /// Sweeps in place of those of the training.
     pub sweeps: Option<usize>,
     pub share: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strength: Option<f64>,
     pub temperature: Option<f64>,
     /// Sweeps of heat bath among clean tokens at the end.
     pub repair: usize,
@@ -112,32 +118,46 @@ impl Plan {
 
     /// That the budget makes sense.
     pub fn check(&self) -> anyhow::Result<()> {
-        let Budget { windows, infills, minutes, .. } = self.budget;
+        let Budget { windows, infills, minutes, checkpoints, .. } = self.budget;
         ensure!(windows > 1, "`windows` is {windows}, expected at least 2, for errors");
         ensure!(infills != 1, "`infills` is 1, expected 0 or at least 2, for errors");
+        ensure!(checkpoints <= 100, "`checkpoints` is {checkpoints}, expected at most 100: all are kept");
         ensure!(minutes > 0.0, "`minutes` is {minutes}, expected a positive number");
         Ok(())
     }
 
-    /// The texts as one file: as they are, or as letters a to z and single spaces. The same texts keep their file, as runs are of it.
+    /// The texts: as they are, or as one file of letters a to z and single spaces, or of their first characters. The same texts keep their
+    /// file, as runs are of it.
     pub fn corpus(&self, texts: &[PathBuf], folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-        if !self.letters {
+        if !self.letters && self.characters.is_none() {
             return texts
                 .iter()
                 .map(|path| std::path::absolute(path).with_context(|| path.display().to_string()))
                 .collect();
         }
-        let mut letters = String::new();
+        let mut corpus = String::new();
         for path in texts {
             let text = fs::read_to_string(path).with_context(|| format!("--data {}", path.display()))?;
+            if !self.letters {
+                corpus.push_str(&text);
+                continue;
+            }
             for word in text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty()) {
-                letters.push_str(&word.to_ascii_lowercase());
-                letters.push(' ');
+                corpus.push_str(&word.to_ascii_lowercase());
+                corpus.push(' ');
             }
         }
-        let path = folder.join("letters.txt");
-        if fs::read_to_string(&path).ok().as_deref() != Some(&letters) {
-            glauber_files::write_whole(&path, letters).with_context(|| path.display().to_string())?;
+        if let Some(most) = self.characters {
+            let all = corpus.chars().count();
+            ensure!(
+                all >= most,
+                "`--data` has {all} characters, expected at least {most}: give more text, or train on less"
+            );
+            corpus = corpus.chars().take(most).collect();
+        }
+        let path = folder.join(if self.letters { "letters.txt" } else { "text.txt" });
+        if fs::read_to_string(&path).ok().as_deref() != Some(&corpus) {
+            glauber_files::write_whole(&path, corpus).with_context(|| path.display().to_string())?;
         }
         Ok(vec![std::path::absolute(&path)?])
     }
@@ -152,6 +172,7 @@ impl SamplerEntry {
             sweeps: passes.or(self.sweeps),
             blocks: passes.map(|_| Blocks::All),
             share: self.share,
+            strength: self.strength,
             repair: self.repair,
             ..SamplerSettings::default()
         };
@@ -165,6 +186,7 @@ impl SamplerEntry {
     pub fn name(&self) -> String {
         let mut name = self.sampler.name().to_owned();
         self.share.iter().for_each(|share| name.push_str(&format!(" {share}")));
+        self.strength.iter().for_each(|strength| name.push_str(&format!(" {strength}")));
         self.temperature.iter().for_each(|temperature| name.push_str(&format!(", T {temperature}")));
         self.sweeps.iter().for_each(|sweeps| name.push_str(&format!(", {sweeps} sweeps")));
         if self.repair > 0 {
@@ -182,12 +204,13 @@ mod tests {
     fn plans_of_the_workspace_are_read() {
         for text in [
             super::super::LETTERS,
+            super::super::LITTLE,
             include_str!("../../configs/letters-ideas.toml"),
             include_str!("../../../../configs/compare-letters.toml"),
             include_str!("../../../../configs/compare-bpe.toml"),
         ] {
             let plan = Plan::read(text, &[]).unwrap();
-            assert!(plan.models.len() > 5);
+            assert!(plan.models.len() > 4);
             assert_eq!(Plan::read(text, &[plan.models[1].name.clone()]).unwrap().models.len(), 1);
         }
     }

@@ -12,6 +12,7 @@ use glauber_program::screen;
 use glauber_run::{Curve, PALETTE, Panel, Scale, picture};
 use serde::{Deserialize, Serialize};
 
+use super::course::{self, Mark};
 use super::infills::Infill;
 
 /// A mean and its standard error over windows.
@@ -43,6 +44,11 @@ impl Bound {
     /// To a hundred-thousandth of a bit, far below the error of a window: rows are kept in files.
     pub fn of(windows: Vec<f64>) -> Self {
         Self { windows: windows.into_iter().map(|bits| (bits * 1e5).round() / 1e5).collect() }
+    }
+
+    /// Over the windows.
+    pub fn mean(&self) -> Mean {
+        Mean::of(&self.windows)
     }
 }
 
@@ -76,6 +82,12 @@ pub struct Row {
     pub seconds: Option<f64>,
     pub judged: Option<Judged>,
     pub infills: Vec<Infill>,
+    /// What a site's conditional says of its own token, bits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leak: Option<Mean>,
+    /// The bound at checkpoints, the first first; empty where it was not asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub course: Vec<Mark>,
 }
 
 impl Row {
@@ -92,7 +104,7 @@ impl<'a> Measured<'a> {
         Self(rows)
     }
 
-    /// Writes `table.md`, `rows.json` and `passes.svg`.
+    /// Writes `table.md`, `rows.json` and `passes.svg`, and `course.svg` where bounds were taken in the course of the training.
     pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let json = serde_json::to_string_pretty(self.0)?;
         let panels = [
@@ -101,7 +113,9 @@ impl<'a> Measured<'a> {
             self.panel("words spelled right, share", &|judged| judged.spelling.mean),
         ];
         let drawn = picture(&folder.join("passes.svg"), &panels)?;
-        for (name, text) in [("table.md", self.table()), ("rows.json", json), ("passes.svg", drawn)] {
+        let course = course::panel(self.0).map(|panel| picture(&folder.join("course.svg"), &[panel])).transpose()?;
+        let files = [("table.md", self.table()), ("rows.json", json), ("passes.svg", drawn)];
+        for (name, text) in files.into_iter().chain(course.map(|drawn| ("course.svg", drawn))) {
             let path = folder.join(name);
             write_whole(&path, text).with_context(|| path.display().to_string())?;
         }
@@ -169,17 +183,17 @@ impl<'a> Measured<'a> {
             .find(|row| !row.infills.is_empty())
             .map_or(Vec::new(), |row| row.infills.iter().map(|infill| infill.gap).collect());
         let mut table = String::from(
-            "| what | seed | sampler | parameters | steps | minutes | bound, bits a character | against the first | passes | seconds | judge gap, bits | entropy, bits | spelling, % | C2ST accuracy |",
+            "| what | seed | sampler | parameters | steps | minutes | bound, bits a character | against the first | own token, bits | passes | seconds | judge gap, bits | entropy, bits | spelling, % | C2ST accuracy |",
         );
         for gap in &gaps {
             let _ = write!(table, " gap {gap}: exact, % | bits above |");
         }
-        let columns = 14 + 2 * gaps.len();
+        let columns = 15 + 2 * gaps.len();
         let _ = write!(table, "\n|{}\n", "---|".repeat(columns));
         for row in self.0 {
             self.line(&mut table, row, first, gaps.len());
         }
-        table
+        table + &course::table(self.0)
     }
 
     fn line(&self, table: &mut String, row: &Row, first: Option<&Bound>, gaps: usize) {
@@ -198,8 +212,9 @@ impl<'a> Measured<'a> {
             shown(row.parameters.map(|count| count.to_string())),
             shown(row.steps.map(|steps| steps.to_string())),
             shown(row.minutes.map(|minutes| format!("{minutes:.1}"))),
-            shown(row.bound.as_ref().map(|bound| with_error(&Mean::of(&bound.windows), 3))),
+            shown(row.bound.as_ref().map(|bound| with_error(&bound.mean(), 3))),
             shown(difference),
+            shown(row.leak.as_ref().map(|leak| format!("{:.4}", leak.mean))),
             shown(row.passes.map(|passes| format!("{passes:.0}"))),
             shown(row.seconds.map(|seconds| format!("{seconds:.3}"))),
             shown(

@@ -22,6 +22,8 @@ pub enum ExperimentWhat {
     Networks(comparison::Flags),
     /// Sweeps, clamps, priors and sizes: which choices write better letters for their training time
     Letters(compare::LettersFlags),
+    /// What 100 kB and 400 kB of text are enough for: held-out bounds in the course of the training, and who overfits when
+    LittleText(compare::LittleFlags),
     /// How few network evaluations a reverse chain can do with
     SkipAhead(skip_ahead::Flags),
     /// Seven sets of points of the plane as 32 bits: bound beside the exact floor, MMD, published rows
@@ -37,6 +39,7 @@ pub fn run(what: ExperimentWhat) -> anyhow::Result<()> {
         ExperimentWhat::Objectives(flags) => objectives::run(&flags),
         ExperimentWhat::Networks(flags) => networks::run(&flags),
         ExperimentWhat::Letters(flags) => compare::letters(&flags),
+        ExperimentWhat::LittleText(flags) => compare::little(&flags),
         ExperimentWhat::SkipAhead(flags) => skip_ahead::run(&flags),
         ExperimentWhat::Plane(flags) => plane::run(&flags),
         ExperimentWhat::Sudoku(flags) => sudoku::run(&flags),

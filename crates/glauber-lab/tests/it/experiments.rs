@@ -177,6 +177,8 @@ fn choices_for_letters_are_compared_and_finished_trials_kept() {
     assert!(!only.contains("| a | 0"), "{only}");
     mistake(at, &[&all[..], &["--set", "seed=3"]].concat(), &["other settings", "--out"]);
     mistake(at, &[&all[..], &["--only", "c"]].concat(), &["--only c", "a, b"]);
+    let little = ["experiment", "little-text", "--data", "corpus.txt", "--characters", "9000000", "--out", "little"];
+    mistake(at, &little, &["--data", "9050000"]);
 }
 
 #[test]
@@ -213,7 +215,8 @@ fn peers_are_compared_and_kept_rows_are_enough() {
     let plan = rest.split("passes = [").fold(first.to_owned(), |plan, part| plan + &few(part));
     fs::write(at.join("plan.toml"), plan).expect("a plan");
     let flags = ["compare", "plan.toml", "--data", "corpus.txt", "--steps", "3", "--seeds", "1", "--windows", "4"];
-    let sizes = ["--infills", "2", "--draws", "2", "--set", "train.batch=2", "--set", "model.layers=1"];
+    let sizes =
+        ["--infills", "2", "--draws", "2", "--checkpoints", "2", "--set", "train.batch=2", "--set", "model.layers=1"];
     let all = [&flags[..], &sizes, &SMALL].concat();
     let table = |flags: &[&str]| said(&run(at, flags)).split_once("| what |").expect("a table").1.to_owned();
     let first = table(&[&all[..], &["--out", "out"]].concat());
@@ -225,8 +228,15 @@ fn peers_are_compared_and_kept_rows_are_enough() {
     ] {
         assert!(first.contains(part), "no `{part}` in:\n{first}");
     }
-    assert!(at.join("out/passes.svg").exists());
+    // Of three steps the second is kept, and the last.
+    let course = first.split_once("least bound").expect("the course of the trainings").1;
+    assert!(course.contains("| mdlm | 0 |") && course.contains(" 1/2 | 2/2 |"), "{course}");
+    assert!(at.join("out/passes.svg").exists() && at.join("out/course.svg").exists());
     let elsewhere = table(&[&all[..], &["--out", "other", "--rows", "out/rows"]].concat());
     assert_eq!(elsewhere, first, "no run is there, but its rows are");
+    let busy = fs::File::create(at.join("other/work/mdlm-0/lock")).expect("a lock");
+    busy.lock().expect("the lock");
+    let others = said(&run(at, &[&all[..], &["--out", "other", "--rows", "out/rows"]].concat()));
+    assert!(!others.contains("| mdlm | 0") && others.contains("| udlm | 0"), "another process is at mdlm: {others}");
     assert!(!at.join("other/mdlm-0").exists());
 }

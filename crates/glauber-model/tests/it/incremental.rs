@@ -25,6 +25,7 @@ fn config(merge_layers: usize, conditioning: Conditioning) -> ModelConfig {
         conditioning,
         classes: 2,
         tied: false,
+        block: 0,
         prior: Some(PriorConfig { order: 2 }),
     }
 }

@@ -4,8 +4,8 @@ use crate::awake;
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use glauber_model::{
-    Asked, Conditioning, Conditions, ModelConfig, Network, NetworkKind, Positions, Preset, PriorConfig, SiteClassifier,
-    Sites,
+    Asked, Conditioning, Conditions, ModelConfig, Network, NetworkKind, Positions, Preset, PriorConfig, RightView,
+    SiteClassifier, Sites,
 };
 use proptest::prelude::*;
 
@@ -29,7 +29,8 @@ fn small(network: NetworkKind) -> ModelConfig {
         conditioning: Conditioning::SignalLevel,
         classes: 2,
         tied: false,
-        prior: Some(PriorConfig { order: 2 }),
+        block: 3,
+        prior: (network != NetworkKind::BlockCausal).then_some(PriorConfig { order: 2 }),
     }
 }
 
@@ -147,6 +148,33 @@ fn an_autoregressive_network_sees_the_sites_after_alone() {
     }
 }
 
+/// Block diffusion: a site sees the noisy tokens of its block and the clean ones of blocks before, of neither sequence anything else.
+#[test]
+fn a_block_causal_network_sees_its_own_block_and_clean_ones_before() {
+    let network = awake(&small(NetworkKind::BlockCausal), 3);
+    let (noisy, clean) = (vec![1, 2, 3, 4, 5, 6, 7, 8, 9], vec![9, 8, 7, 6, 5, 4, 3, 2, 1]);
+    let of = |noisy: &[i32], clean: &[i32]| {
+        let (tokens, conditions) = input(&[noisy.to_vec()], 0.5);
+        let right = RightView { tokens: input(&[clean.to_vec()], 0.5).0, levels: conditions.levels.clone() };
+        let data = network.logits(tokens, &Conditions { right: Some(right), ..conditions }, Sites::All).into_data();
+        data.iter::<f32>().collect::<Vec<f32>>().chunks_exact(VOCAB).map(<[f32]>::to_vec).collect::<Vec<_>>()
+    };
+    let before = of(&noisy, &clean);
+    let change = |row: &[i32], at: usize| row.iter().enumerate().map(|(i, &x)| if i == at { 0 } else { x }).collect();
+    for changed in 0..LEN {
+        let [other, earlier]: [Vec<i32>; 2] = [change(&noisy, changed), change(&clean, changed)];
+        let (after, given) = (of(&other, &clean), of(&noisy, &earlier));
+        for site in 0..LEN {
+            assert_eq!(before[site] == after[site], site / 3 != changed / 3, "{site}, noisy token of {changed}");
+            assert_eq!(before[site] == given[site], changed / 3 >= site / 3, "{site}, clean token of {changed}");
+        }
+    }
+    // Where blocks before are clean one sequence is enough, whatever comes behind.
+    let chain = [&clean[..3], &noisy[3..]].concat();
+    let alone = logits(&network, &[chain], 0.5, Sites::All);
+    assert_eq!(alone[3..6], before[3..6]);
+}
+
 /// A network that is not told about the noise says the same at any time and any level, and any other does not.
 #[test]
 fn a_network_that_is_told_nothing_of_the_noise_says_the_same_whatever_it_is() {
@@ -170,7 +198,10 @@ fn a_network_that_is_told_nothing_of_the_noise_says_the_same_whatever_it_is() {
 
 #[test]
 fn with_a_prior_a_network_trains_on_its_own_logits_too() {
-    for &kind in NetworkKind::ALL {
+    let prior = small(NetworkKind::Hollow).prior;
+    let refused = Network::new(&ModelConfig { prior, ..small(NetworkKind::BlockCausal) }, VOCAB, LEN, 3, &device());
+    assert!(refused.unwrap_err().to_string().contains("`block-causal`"));
+    for &kind in NetworkKind::ALL.iter().filter(|kind| small(**kind).prior.is_some()) {
         let network = awake(&small(kind), 4);
         let rows = [vec![1, 2, 3, 4, 5, 6, 7, 8, 9]];
         let (tokens, conditions) = input(&rows, 0.4);

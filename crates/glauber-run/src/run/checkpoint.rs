@@ -136,7 +136,7 @@ pub(crate) fn load_config<C: DeserializeOwned>(checkpoint: &Path) -> Result<Opti
 }
 
 /// Reads where the run stood.
-fn load_state<S: DeserializeOwned>(checkpoint: &Path) -> Result<S, RunError> {
+pub(crate) fn load_state<S: DeserializeOwned>(checkpoint: &Path) -> Result<S, RunError> {
     let path = checkpoint.join(STATE);
     let text = fs::read_to_string(&path).map_err(|error| malformed(&path, error))?;
     toml::from_str(&text).map_err(|error| malformed(&path, error))

@@ -265,16 +265,32 @@ impl RunFolder {
     /// # Errors
     /// When configuration or checkpoints are missing or malformed.
     pub fn load_average(&self, device: &Device) -> Result<(Network, TrainingState), RunError> {
+        let newest =
+            checkpoint::newest::<TrainingState>(&self.checkpoint_folder())?.ok_or_else(|| self.no_checkpoint())?;
+        Ok((self.average_of(&newest.path, device)?, newest.state))
+    }
+
+    /// The averaged weights of a checkpoint, and where the run stood there.
+    ///
+    /// # Errors
+    /// As [`load_average`](Self::load_average).
+    pub fn load_average_at(
+        &self,
+        checkpoint: &CheckpointInfo,
+        device: &Device,
+    ) -> Result<(Network, TrainingState), RunError> {
+        Ok((self.average_of(&checkpoint.path, device)?, checkpoint::load_state(&checkpoint.path)?))
+    }
+
+    fn average_of(&self, checkpoint: &Path, device: &Device) -> Result<Network, RunError> {
         let (config, vocabulary) = (self.config()?, self.vocabulary()?);
         let length = config.data.length();
         let mut network = Network::new(&config.model, vocabulary.size, length, config.seed, device)?;
         if config.model.prior.is_some() {
             network.set_prior(crate::prior::load(&self.path, self.schedule()?.law())?);
         }
-        let newest =
-            checkpoint::newest::<TrainingState>(&self.checkpoint_folder())?.ok_or_else(|| self.no_checkpoint())?;
-        glauber_descent::load_average(&newest.path, &mut network)?;
-        Ok((network, newest.state))
+        glauber_descent::load_average(checkpoint, &mut network)?;
+        Ok(network)
     }
 
     fn read(&self, name: &str) -> Result<String, RunError> {

@@ -40,11 +40,15 @@ pub enum SamplerKind {
     Entropy,
     /// The same, those whose draws are most probable: a search, no sampler of the model.
     Confidence,
+    /// The same, those of the least entropy, as many as a bound allows ([`Plan::EntropyBound`]).
+    EntropyBound,
+    /// The same, and what is improbable is masked again: a search ([`Plan::Path`]).
+    Path,
 }
 
 impl SamplerKind {
     /// Every one.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::HeatBath,
         Self::Lazy,
         Self::SkipAhead,
@@ -57,6 +61,8 @@ impl SamplerKind {
         Self::InOrder,
         Self::Entropy,
         Self::Confidence,
+        Self::EntropyBound,
+        Self::Path,
     ];
 
     /// The name that people give it.
@@ -74,6 +80,8 @@ impl SamplerKind {
             Self::InOrder => "in-order",
             Self::Entropy => "entropy",
             Self::Confidence => "confidence",
+            Self::EntropyBound => "entropy-bound",
+            Self::Path => "path",
         }
     }
 
@@ -96,22 +104,30 @@ impl SamplerKind {
             Self::Confidence => {
                 "Absorbing noise: writes some masks a pass, the most probable draws. A search, no sampler"
             }
+            Self::EntropyBound => {
+                "Absorbing noise: writes masks of the least entropy, summed up to `--strength` nats a pass"
+            }
+            Self::Path => {
+                "Absorbing noise: the same as confidence, but masks what has become improbable; `--strength`: how readily (P2)"
+            }
         }
     }
 
-    /// The default of a chain.
+    /// The default of a chain: lazy where a step touches all sites, or all of a block again and again.
     pub(super) fn of(schedule: &Schedule) -> Self {
         let all_at_once = schedule.len() > 1 && schedule.horizon() == schedule.sweeps();
-        if all_at_once { Self::Lazy } else { Self::HeatBath }
+        if all_at_once || schedule.order().block().is_some() { Self::Lazy } else { Self::HeatBath }
     }
 
-    /// The plan, where it takes away masks.
-    fn plan(self) -> Option<Plan> {
+    /// The plan, where it takes away masks; `strength` is its number.
+    fn plan(self, strength: f64) -> Option<Plan> {
         match self {
             Self::Random => Some(Plan::Random),
             Self::InOrder => Some(Plan::InOrder),
             Self::Entropy => Some(Plan::Entropy),
             Self::Confidence => Some(Plan::Confidence),
+            Self::EntropyBound => Some(Plan::EntropyBound(strength)),
+            Self::Path => Some(Plan::Path(strength)),
             _ => None,
         }
     }
@@ -120,12 +136,17 @@ impl SamplerKind {
     fn has_share(self) -> bool {
         matches!(self, Self::Blend | Self::Remask | Self::RemaskRescaled)
     }
+
+    /// Whether it has a number that is no probability.
+    fn has_strength(self) -> bool {
+        matches!(self, Self::EntropyBound | Self::Path)
+    }
 }
 
 /// The chain that the settings ask of a run. A plan writes some masks of all sites a pass: by default in as many passes as sites.
 pub(super) fn schedule(trained: &Trained, settings: &SamplerSettings) -> Result<Schedule> {
     let &SamplerSettings { sampler, sweeps, blocks, .. } = settings;
-    let Some(planned) = sampler.filter(|sampler| sampler.plan().is_some()) else {
+    let Some(planned) = sampler.filter(|sampler| sampler.plan(0.0).is_some()) else {
         return trained.schedule_with(sweeps, blocks);
     };
     let name = planned.name();
@@ -142,7 +163,7 @@ pub(super) fn sampler(
     sampler: SamplerKind,
     settings: &SamplerSettings,
 ) -> Result<Box<dyn Sampler>> {
-    let &SamplerSettings { controls, changes_per_eval, conditioning_window, share, .. } = settings;
+    let &SamplerSettings { controls, changes_per_eval, conditioning_window, share, strength, .. } = settings;
     let skips = sampler == SamplerKind::SkipAhead;
     for (flag, given) in
         [("--changes-per-eval", changes_per_eval.is_some()), ("--conditioning-window", conditioning_window.is_some())]
@@ -151,10 +172,18 @@ pub(super) fn sampler(
     }
     let name = sampler.name();
     ensure!(share.is_none() || sampler.has_share(), "`--share`: the sampler `{name}` has no probability to be chosen");
+    ensure!(strength.is_none() || sampler.has_strength(), "`--strength`: the sampler `{name}` has no such number");
     let share = || share.with_context(|| format!("`--sampler {name}` needs `--share`: a probability"));
     let remask = |remasking, schedule: &Schedule| {
         Remask::new(schedule.law(), remasking, controls).with_context(|| format!("`--sampler {name}`, `--share`"))
     };
+    if sampler.has_strength() {
+        strength.with_context(|| format!("`--sampler {name}` needs `--strength`: a number of at least 0"))?;
+    }
+    if let Some(plan) = sampler.plan(strength.unwrap_or(0.0)) {
+        let planned = PlannedSampler::new(schedule, plan, controls);
+        return Ok(Box::new(planned.with_context(|| format!("`--sampler {name}`"))?));
+    }
     let kernel: Box<dyn ReverseKernel> = match sampler {
         SamplerKind::HeatBath => return Ok(Box::new(ReverseSampler::new(schedule, HeatBath::new(controls)?))),
         SamplerKind::Lazy => return Ok(Box::new(ReverseSampler::new(schedule, Lazy::new(controls)?))),
@@ -164,10 +193,6 @@ pub(super) fn sampler(
             ensure!(window != Some(0), "`--conditioning-window` is 0, expected at least 1 step");
             return Ok(Box::new(SkipAheadSampler::new(schedule, SkipAhead::new(changes, window, controls)?)));
         }
-        SamplerKind::Random | SamplerKind::InOrder | SamplerKind::Entropy | SamplerKind::Confidence => {
-            let planned = PlannedSampler::new(schedule, sampler.plan().unwrap_or(Plan::Random), controls);
-            return Ok(Box::new(planned.with_context(|| format!("`--sampler {name}`"))?));
-        }
         SamplerKind::Flow => Box::new(Flow::new(controls)?),
         SamplerKind::Coupling => Box::new(MaximalCoupling::new(controls)?),
         SamplerKind::Blend => {
@@ -176,6 +201,7 @@ pub(super) fn sampler(
         }
         SamplerKind::Remask => Box::new(remask(Remasking::Cap(share()?), &schedule)?),
         SamplerKind::RemaskRescaled => Box::new(remask(Remasking::Rescale(share()?), &schedule)?),
+        _ => unreachable!("the others have plans"),
     };
     Ok(Box::new(ReverseSampler::new(schedule, kernel)))
 }
@@ -194,5 +220,6 @@ mod tests {
         assert_eq!(of(SiteOrder::round_robin(4, 8).expect("an order")), SamplerKind::HeatBath);
         assert_eq!(of(SiteOrder::strided(4, 2, 8).expect("an order")), SamplerKind::HeatBath);
         assert_eq!(of(SiteOrder::strided(4, 4, 8).expect("an order")), SamplerKind::Lazy);
+        assert_eq!(of(SiteOrder::block_by_block(4, 2, 8).expect("an order")), SamplerKind::Lazy);
     }
 }

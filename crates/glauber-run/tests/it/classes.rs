@@ -31,6 +31,7 @@ fn config() -> RunConfig {
             conditioning: Conditioning::Step,
             classes: CLASSES,
             tied: false,
+            block: 0,
             prior: None,
         },
         schedule: ScheduleConfig { sweeps: 4.into(), ..ScheduleConfig::default() },

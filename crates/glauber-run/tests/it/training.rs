@@ -31,6 +31,7 @@ fn config(objective: &'static dyn Objective, network: NetworkKind, steps: usize)
             conditioning: Conditioning::Step,
             classes: 0,
             tied: false,
+            block: 0,
             prior: None,
         },
         schedule: ScheduleConfig { sweeps: 3.into(), ..ScheduleConfig::default() },

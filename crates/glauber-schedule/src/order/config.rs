@@ -54,6 +54,11 @@ pub enum OrderConfig {
         /// The most sites a step touches, in `1..=L`.
         block: usize,
     },
+    /// Blocks of consecutive sites one after the other, as many passes each as there are sweeps.
+    BlockByBlock {
+        /// Sites of a block, in `1..=L`.
+        block: usize,
+    },
 }
 
 impl OrderConfig {
@@ -61,7 +66,8 @@ impl OrderConfig {
     pub fn lattice(&self) -> Option<[usize; 2]> {
         match *self {
             Self::Chromatic { height, width, .. } | Self::Spaced { height, width, .. } => Some([height, width]),
-            Self::RoundRobin | Self::Permutation { .. } | Self::RandomScan { .. } | Self::Strided { .. } => None,
+            Self::RoundRobin | Self::Permutation { .. } | Self::RandomScan { .. } => None,
+            Self::Strided { .. } | Self::BlockByBlock { .. } => None,
         }
     }
 }
@@ -90,6 +96,7 @@ impl SiteOrder {
             }
             OrderConfig::Spaced { height, width, spacing } => Self::spaced(height, width, spacing, sweeps),
             OrderConfig::Strided { block } => Self::strided(len, block, sweeps),
+            OrderConfig::BlockByBlock { block } => Self::block_by_block(len, block, sweeps),
         }
     }
 }

@@ -91,13 +91,36 @@ impl SiteOrder {
     /// When `len` or `sweeps` is 0, `block` is not in `1..=len`, or the steps overflow.
     pub fn strided(len: usize, block: usize, sweeps: usize) -> Result<Self, ScheduleError> {
         check_size(len, sweeps)?;
-        if !(1..=len).contains(&block) {
-            let expected = format!("a number of sites between 1 and the {len} of the sequence");
-            return Err(ScheduleError::Order(format!("`block` is {block}, expected {expected}")));
-        }
+        check_block(block, len)?;
         let stride = len.div_ceil(block);
         let blocks: Vec<Vec<Site>> = (0..stride).map(|first| (first..len).step_by(stride).collect()).collect();
         Ok(Self::periodic(&blocks, sweeps))
+    }
+
+    /// One block of consecutive sites after the other, the last first, each `passes` times: all its sites at a step. Noise goes by the touch of a
+    /// site, so a block is noise before the next one is touched. The reverse chain writes block after block from the first on: by
+    /// [BD3-LM](https://arxiv.org/abs/2503.09573) between autoregression (blocks of one site) and passes of all sites (one block).
+    ///
+    /// ```
+    /// use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
+    ///
+    /// let order = SiteOrder::block_by_block(4, 2, 2)?;
+    /// assert_eq!([order.sites(0), order.sites(1), order.sites(2), order.sites(3)], [[2, 3], [2, 3], [0, 1], [0, 1]]);
+    /// let schedule = Schedule::new(SignalShape::Linear, order, NoiseLaw::absorbing(3, 2)?, 1e-3, false)?;
+    /// assert_eq!([0, 1, 2].map(|t| schedule.signal_level(3, t)), [1.0, 0.5005, 1e-3]);
+    /// # Ok::<(), glauber_schedule::ScheduleError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When `len` or `passes` is 0, `block` is not in `1..=len`, or the steps overflow.
+    pub fn block_by_block(len: usize, block: usize, passes: usize) -> Result<Self, ScheduleError> {
+        check_size(len, passes)?;
+        check_block(block, len)?;
+        let blocks = (0..len).step_by(block).rev().map(|first| (first..len.min(first + block)).collect::<Vec<Site>>());
+        let blocks: Vec<Vec<Site>> = blocks.flat_map(|sites| vec![sites; passes]).collect();
+        let starts = (0..passes).map(|pass| pass * (blocks.len() / passes)).collect();
+        let (sites, block_starts) = flatten(&blocks);
+        Ok(Self::build(Origin::BlockByBlock { block }, len, 1, sites, block_starts, starts))
     }
 
     /// A user-made order, passed through once: step `t` touches `blocks[t]`.
@@ -160,6 +183,7 @@ impl SiteOrder {
             Origin::Periodic => Ok(Self { repeats: sweeps, ..self.clone() }),
             Origin::Permutation { seed } => Self::permutation(self.len, sweeps, seed),
             Origin::RandomScan { seed } => Self::random_scan(self.len, sweeps, seed),
+            Origin::BlockByBlock { block } => Self::block_by_block(self.len, block, sweeps),
             Origin::Listed => Err(ScheduleError::Order(format!(
                 "a user-made order of {} sweeps cannot be given {sweeps}: nothing tells how its blocks go on; list the blocks of all \
                  sweeps with `from_blocks`, or use another order",
@@ -172,6 +196,15 @@ impl SiteOrder {
 fn check_size(len: usize, sweeps: usize) -> Result<usize, ScheduleError> {
     not_zero([("len", len), ("sweeps", sweeps)])?;
     len.checked_mul(sweeps).ok_or(ScheduleError::TooManySteps { len, sweeps })
+}
+
+fn check_block(block: usize, len: usize) -> Result<(), ScheduleError> {
+    match (1..=len).contains(&block) {
+        true => Ok(()),
+        false => Err(ScheduleError::Order(format!(
+            "`block` is {block}, expected a number of sites between 1 and the {len} of the sequence"
+        ))),
+    }
 }
 
 /// The sites of a lattice.
@@ -234,6 +267,20 @@ mod tests {
     }
 
     #[test]
+    fn blocks_come_one_after_the_other_the_last_first() {
+        let order = SiteOrder::block_by_block(5, 2, 3).unwrap();
+        let steps: Vec<&[Site]> = (0..order.horizon()).map(|t| order.sites(t)).collect();
+        assert_eq!(steps, [&[4][..], &[4], &[4], &[2, 3], &[2, 3], &[2, 3], &[0, 1], &[0, 1], &[0, 1]]);
+        assert_eq!((0..9).map(|t| order.touch_of(t)).collect::<Vec<_>>(), [0, 1, 2, 0, 1, 2, 0, 1, 2]);
+        assert_eq!((order.block(), order.sweeps()), (Some(2), 3));
+        assert_eq!(order.with_sweeps(1).unwrap(), SiteOrder::block_by_block(5, 2, 1).unwrap());
+        // One block is passes of all sites, blocks of one site are one sweep from the last to the first.
+        let all = SiteOrder::block_by_block(5, 5, 2).unwrap();
+        assert!((0..2).all(|t| all.sites(t) == SiteOrder::strided(5, 5, 2).unwrap().sites(t)));
+        assert!(SiteOrder::block_by_block(5, 1, 1).unwrap().is_balanced());
+    }
+
+    #[test]
     fn other_numbers_of_sweeps_keep_the_kind_of_order() {
         for order in orders().into_iter().take(6) {
             for sweeps in [1, 2, 3, 7] {
@@ -266,6 +313,7 @@ mod tests {
         assert!(SiteOrder::from_blocks(2, vec![vec![2]]).is_err());
         assert!(SiteOrder::from_blocks(2, vec![vec![1, 1]]).is_err());
         assert!(SiteOrder::strided(6, 0, 1).is_err() && SiteOrder::strided(6, 7, 1).is_err());
+        assert!(SiteOrder::block_by_block(6, 0, 1).is_err() && SiteOrder::block_by_block(6, 7, 1).is_err());
     }
 
     const PERMUTATION: [Site; 12] = [0, 5, 3, 4, 1, 2, 5, 4, 3, 1, 2, 0];

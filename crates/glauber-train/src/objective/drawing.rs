@@ -3,7 +3,7 @@
 use glauber_chain::ChainRng;
 use glauber_model::{Asked, SiteClassifier};
 use glauber_schedule::Schedule;
-use glauber_tokens::Step;
+use glauber_tokens::{Site, Step};
 
 use super::{Objective, OwnToken};
 use crate::TrainConfig;
@@ -21,6 +21,8 @@ pub struct Drawing {
     pub counts_masks: bool,
     /// Whether a row has the labels of a whole sweep, each site in its own context.
     pub whole_sweeps: bool,
+    /// Sites of a block, where the network sees clean blocks before its own: then every block has a step of its own.
+    pub block: Option<usize>,
     /// Classes of the network; a row whose class is not told has this number in its place.
     pub classes: usize,
     /// Share of rows whose class is not told.
@@ -37,6 +39,7 @@ impl Drawing {
             clamped_share: 0.0,
             counts_masks: false,
             whole_sweeps: false,
+            block: network.block(),
             classes,
             class_dropout: 0.0,
         }
@@ -104,6 +107,18 @@ impl Drawing {
             (left[site], right[site]) = (1.0, 1.0);
         }
         start
+    }
+
+    /// The step of a block, whose sites are `levels` and the first of them `first`, at the fraction `u` of its passes; writes their levels.
+    pub(super) fn place_block(&self, schedule: &Schedule, u: f64, first: Site, levels: &mut [f64]) -> Step {
+        let passes = schedule.sweeps();
+        let touched = ((u * passes as f64) as usize).min(passes - 1);
+        // Blocks are touched from the last to the first.
+        let before = (schedule.len() - first - levels.len()).div_ceil(schedule.order().block().unwrap_or(1));
+        let step = before * passes + touched;
+        let level = if self.continuous { schedule.level(u) } else { schedule.signal_level(first, step) };
+        levels.fill(level);
+        step
     }
 
     /// The number of masks of a row at the fraction `u` of all rows. Writes the sites that are masked, a random choice, and the level that

@@ -7,7 +7,7 @@ use glauber_model::{Asked, Conditions, RightView, Sites};
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
 
-use super::{Drawing, Label, Objective, Targets};
+use super::{BlockSteps, Drawing, Label, Objective, Right, Targets};
 use crate::{Passage, SequenceSource, TrainError};
 
 /// The least probability of noise that a token in view counts with.
@@ -37,6 +37,8 @@ pub struct Examples {
     /// Where a row has the labels of a whole sweep: what stands right of each site. `context` and `levels` are what stands left of it,
     /// and `steps` the sweep's first.
     pub right: Option<Right>,
+    /// Where every block has a step of its own: the network is shown the clean sequences too.
+    pub blocks: Option<BlockSteps>,
     /// The site asked for in each row, shape `[row]`; `None` asks for all.
     pub sites: Option<Vec<Site>>,
     /// The token shown at each site asked for, right after a step `t` that touched it: `Z` or `X_t`, shape `[row, asked site]`.
@@ -45,15 +47,6 @@ pub struct Examples {
     pub noise: Vec<bool>,
     /// Whether the label counts, shape `[row, asked site]`; `None` when all do.
     pub counted: Option<Vec<bool>>,
-}
-
-/// What stands right of each site.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Right {
-    /// The signal level of each site, shape `[row, site]`: also that of the label at it.
-    pub levels: Vec<f64>,
-    /// Noisy sequences, shape `[row, site]`: the label's `X_t` too.
-    pub context: Vec<Token>,
 }
 
 impl Examples {
@@ -85,6 +78,9 @@ impl Examples {
             clean: vec![0; rows * len],
             context: vec![0; rows * len],
             right: drawing.whole_sweeps.then(|| Right { levels: vec![1.0; rows * len], context: vec![0; rows * len] }),
+            blocks: drawing
+                .block
+                .map(|block| BlockSteps { block, steps: Vec::with_capacity(rows * len.div_ceil(block)) }),
             sites: (drawing.asked == Asked::OneSite).then(|| Vec::with_capacity(rows)),
             shown: Vec::new(),
             noise: Vec::new(),
@@ -124,6 +120,21 @@ impl Examples {
         let context = &mut self.context[here.clone()];
         let mut masked = None;
         let (step, time) = match &mut self.right {
+            None if let Some(BlockSteps { block, steps }) = &mut self.blocks => {
+                let mask = schedule.law().mask().filter(|_| drawing.counts_masks);
+                let count = levels.len().div_ceil(*block);
+                for (at, levels) in levels.chunks_mut(*block).enumerate() {
+                    let u = (u + at as f64 / count as f64).fract();
+                    steps.push(drawing.place_block(schedule, u, at * *block, levels));
+                    if let Some(mask) = mask {
+                        masked.get_or_insert((mask, Vec::new())).1.extend(Drawing::masks(u, levels, rng));
+                    }
+                }
+                if mask.is_none() {
+                    drawing.clamp(levels, rng);
+                }
+                (0, 0.0)
+            }
             None => {
                 let placed = drawing.place(schedule, u, levels);
                 match schedule.law().mask().filter(|_| drawing.counts_masks) {
@@ -167,6 +178,7 @@ impl Examples {
         };
         // A fresh Z for every site asked for: no site's label changes another's context (docs/math.md, §6).
         for site in asked {
+            let step = self.blocks.as_ref().map_or(step, |blocks| blocks.of(row, site, self.len));
             let noise = rng.uniform() < schedule.beta(step);
             let shown = match noise {
                 true => schedule.law().draw(rng.uniform()),
@@ -221,16 +233,24 @@ impl Examples {
             time: Tensor::from_data(TensorData::new(single(&self.times), [rows]), device),
             levels: Tensor::from_data(TensorData::new(single(&self.levels), [rows, self.len]), device),
             classes: (classes.len() == rows).then(|| Tensor::from_data(TensorData::new(classes, [rows]), device)),
-            right: self.right.as_ref().map(|right| {
-                let tokens: Vec<i32> = right.context.iter().map(|&token| token as i32).collect();
+            right: self.beside().map(|(tokens, levels)| {
+                let tokens: Vec<i32> = tokens.iter().map(|&token| token as i32).collect();
                 RightView {
                     tokens: Tensor::from_data(TensorData::new(tokens, [rows, self.len]), device),
-                    levels: Tensor::from_data(TensorData::new(single(&right.levels), [rows, self.len]), device),
+                    levels: Tensor::from_data(TensorData::new(levels, [rows, self.len]), device),
                 }
             }),
             parts: self.parts.iter().any(Option::is_some).then(|| self.parts.clone()),
         };
         (Tensor::from_data(TensorData::new(context, [rows, self.len]), device), conditions)
+    }
+
+    /// Tokens and levels of the other sequence that the network is shown, if it is: what stands right of each site, or the clean tokens.
+    fn beside(&self) -> Option<(&[Token], Vec<f32>)> {
+        match &self.right {
+            Some(right) => Some((&right.context, single(&right.levels))),
+            None => self.blocks.is_some().then(|| (self.clean.as_slice(), vec![1.0; self.clean.len()])),
+        }
     }
 
     /// Label `at` of all, in the order of `[row, asked site]`.
@@ -243,7 +263,10 @@ impl Examples {
         let place = row * self.len + site;
         // In a sweep in order each site has a step of its own.
         let (step, levels, noisy) = match &self.right {
-            None => (self.steps[row], &self.levels, &self.context),
+            None => {
+                let step = self.blocks.as_ref().map_or(self.steps[row], |blocks| blocks.of(row, site, self.len));
+                (step, &self.levels, &self.context)
+            }
             Some(right) => (self.steps[row] + site, &right.levels, &right.context),
         };
         Label {
@@ -345,6 +368,7 @@ mod tests {
                 clamped_share: 0.0,
                 counts_masks: false,
                 whole_sweeps: false,
+                block: None,
                 classes: 0,
                 class_dropout: 0.0,
             };

@@ -1,5 +1,6 @@
 //! What the network learns: losses with one minimiser (`docs/math.md`, §5).
 
+mod beside;
 mod drawing;
 mod evaluation;
 pub(crate) mod examples;
@@ -7,9 +8,10 @@ mod losses;
 mod output;
 mod registry;
 
+pub use beside::{BlockSteps, Right};
 pub use drawing::Drawing;
 pub use evaluation::{Excess, Losses, excess_over_bayes};
-pub use examples::{Examples, Right};
+pub use examples::Examples;
 pub use losses::*;
 pub use output::{Conditional, DenoisingLaw, DeviceLaw, Output, Place, SignalLogits};
 pub use registry::{objective, objectives, register_objective};

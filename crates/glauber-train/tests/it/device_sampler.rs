@@ -38,6 +38,7 @@ fn network(kind: NetworkKind, conditioning: Conditioning) -> Network {
         conditioning,
         classes: 0,
         tied: false,
+        block: 0,
         prior: None,
     };
     let network = Network::new(&config, VOCAB, LEN, 1, &Device::flex()).expect("valid sizes");

@@ -38,6 +38,7 @@ fn drawing() -> Drawing {
         clamped_share: 0.0,
         counts_masks: false,
         whole_sweeps: false,
+        block: None,
         classes: 0,
         class_dropout: 0.0,
     }

@@ -1,0 +1,94 @@
+//! A transformer that sees its own block as it stands and clean blocks before it: block diffusion.
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor};
+
+use crate::block::Block;
+use crate::conditions::RowCondition;
+use crate::constants::{BlockBiases, RotaryTables};
+use crate::embedding::{Logits, Vocabulary};
+use crate::network::Design;
+use crate::roles::Roles;
+use crate::{Asked, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
+
+/// The network of BD3-LM (Arriola et al. 2025): a site sees the noisy tokens of its own block, and the clean ones of all blocks before it.
+///
+/// It runs over two sequences at once, the noisy one and behind it the clean one, of which a block sees itself and those before. So one
+/// pass trains all blocks, each in its own noise, where [`Conditions::right`] has the clean tokens. Without it both sequences are the same
+/// tokens: right for the first block that is not clean, which is what a chain of the order `block-by-block` asks for. Levels are not looked
+/// at: masks tell them.
+#[derive(Module, Debug)]
+pub struct BlockCausal {
+    rotary: RotaryTables,
+    biases: BlockBiases,
+    vocabulary: Vocabulary,
+    condition: RowCondition,
+    blocks: Vec<Block>,
+    /// Sites of a block.
+    block: usize,
+}
+
+impl Design for BlockCausal {
+    fn new(config: &ModelConfig, vocab: usize, len: usize, device: &Device) -> Self {
+        Self {
+            rotary: RotaryTables::new(len, config, device),
+            biases: BlockBiases::new(len, config.block, device),
+            vocabulary: Vocabulary::new(config, [vocab, 0], len, device),
+            condition: RowCondition::new(config, device),
+            blocks: (0..config.layers).map(|_| Block::new(config, device)).collect(),
+            block: config.block,
+        }
+    }
+
+    fn recomputing(self, on: bool) -> Self {
+        Self { blocks: self.blocks.into_iter().map(|block| block.recomputing(on)).collect(), ..self }
+    }
+
+    fn plain(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Logits {
+        let len = tokens.dims()[1];
+        assert!(len <= self.rotary.len(), "sequence longer than the network");
+        let condition = self.condition.forward(conditions);
+        let clean = conditions.right.as_ref().map_or_else(|| tokens.clone(), |right| right.tokens.clone());
+        let both = Tensor::cat([tokens, clean].map(|tokens| self.vocabulary.embed(tokens, 0)).into(), 1);
+        let twice: Vec<usize> = (0..len).chain(0..len).collect();
+        let (rotary, bias) = (self.rotary.at(&twice, 1), self.biases.of(len));
+        let states = self
+            .blocks
+            .iter()
+            .fold(both, |x, block| block.forward(x, &block.modulation(condition.clone()), &rotary, Some(bias.clone())));
+        let states = states.narrow(1, 0, len);
+        self.vocabulary.logits(sites.pick(states), self.vocabulary.modulation(condition))
+    }
+
+    fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    fn roles(&self, roles: &mut Roles) {
+        self.vocabulary.roles(roles);
+        self.condition.roles(roles);
+        self.blocks.iter().for_each(|block| block.roles(roles));
+    }
+}
+
+impl SiteClassifier for BlockCausal {
+    fn sizes(&self) -> Sizes {
+        Sizes { vocab: self.vocabulary.size(), longest: self.rotary.len(), classes: self.condition.classes() }
+    }
+
+    fn answers(&self) -> Asked {
+        Asked::Masked
+    }
+
+    fn block(&self) -> Option<usize> {
+        Some(self.block)
+    }
+
+    fn follows_time(&self) -> bool {
+        self.condition.is_timed()
+    }
+
+    fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {
+        self.vocabulary.with_prior(self.plain(tokens.clone(), conditions, sites), &tokens, conditions, sites)
+    }
+}
