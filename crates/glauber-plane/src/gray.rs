@@ -11,12 +11,15 @@ const MAGNITUDE: u32 = 15;
 
 /// The code of a set: of each coordinate a sign, then 15 bits of the Gray code of its length.
 ///
-/// Tokens begin with the lowest bit of the second coordinate and end with the sign of the first one: a chain that writes from the last
-/// site to the first places a point roughly before it says where exactly.
+/// Tokens are bits, or several bits each ([`with_bits`](Self::with_bits)): the same words, in fewer sites of more tokens. They begin with the
+/// lowest bits of the second coordinate and end with the sign of the first one: a chain that writes from the last site to the first places a
+/// point roughly before it says where exactly.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GrayCode {
     /// Steps of a unit of length.
     scale: f64,
+    /// Bits of a token.
+    bits: usize,
 }
 
 impl GrayCode {
@@ -31,7 +34,22 @@ impl GrayCode {
             PlaneSet::SwissRoll => 6222.63,
             PlaneSet::Checkerboard => 5461.87,
         };
-        Self { scale }
+        Self { scale, bits: 1 }
+    }
+
+    /// The same words in tokens of so many bits; none unless these divide a coordinate: 1, 2, 4, 8 or 16.
+    pub fn with_bits(self, bits: usize) -> Option<Self> {
+        [1, 2, 4, 8, 16].contains(&bits).then_some(Self { bits, ..self })
+    }
+
+    /// Sites of a point.
+    pub fn sites(&self) -> usize {
+        BITS / self.bits
+    }
+
+    /// Tokens that a site can show.
+    pub fn vocab(&self) -> usize {
+        1 << self.bits
     }
 
     /// The logarithm of the area of a cell: what turns a density into the probability of a word, in nats.
@@ -48,27 +66,27 @@ impl GrayCode {
         half(point[0]) << 16 | half(point[1])
     }
 
-    /// The bits as tokens 0 and 1, shape `[site]` with 32 sites.
-    pub fn encode(&self, point: [f64; 2]) -> [Token; BITS] {
-        let word = self.word(point);
-        std::array::from_fn(|site| word >> site & 1)
+    /// A point as tokens, shape `[site]`.
+    pub fn encode(&self, point: [f64; 2]) -> Vec<Token> {
+        let (word, token) = (self.word(point), self.vocab() as u32 - 1);
+        (0..self.sites()).map(|site| word >> (site * self.bits) & token).collect()
     }
 
     /// The number of tokens: what [`word`](Self::word) gives for their point.
     ///
     /// # Panics
-    /// When there are not 32 tokens.
-    pub fn word_of(tokens: &[Token]) -> u32 {
-        assert_eq!(tokens.len(), BITS, "a point has 32 bits");
-        tokens.iter().rev().fold(0u32, |word, &token| word << 1 | (token & 1))
+    /// When there are not as many as a point has.
+    pub fn word_of(&self, tokens: &[Token]) -> u32 {
+        assert_eq!(tokens.len(), self.sites(), "tokens of a point");
+        tokens.iter().rev().fold(0u32, |word, &token| word << self.bits | (token & (self.vocab() as u32 - 1)))
     }
 
     /// The middle of the cell that tokens stand for.
     ///
     /// # Panics
-    /// When there are not 32 tokens.
+    /// When there are not as many as a point has.
     pub fn decode(&self, tokens: &[Token]) -> [f64; 2] {
-        let word = Self::word_of(tokens);
+        let word = self.word_of(tokens);
         [word >> 16, word & 0xFFFF].map(|half| {
             let mut length = half & ((1 << MAGNITUDE) - 1);
             for shift in [1, 2, 4, 8] {

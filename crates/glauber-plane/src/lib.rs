@@ -11,7 +11,7 @@
 //! let code = GrayCode::of(set);
 //! let mut rng = ChainRng::new(7, 0);
 //! let point = set.draw(&mut rng);
-//! let bits = code.encode(point); // 32 tokens, 0 or 1
+//! let bits = code.encode(point); // 32 tokens, 0 or 1; of `with_bits(4)` 8 tokens below 16
 //! let back = code.decode(&bits);
 //! assert!((back[0] - point[0]).abs() < 1e-3 && set.log_density(point).is_finite());
 //!

@@ -1,7 +1,7 @@
 //! Points of the plane as bits, the data of a run.
 
 use glauber_chain::ChainRng;
-use glauber_plane::{BITS, GrayCode, PlaneSet};
+use glauber_plane::{GrayCode, PlaneSet};
 use glauber_tokens::Token;
 use glauber_train::{SequenceSource, TrainError};
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,13 @@ use crate::{RunCodec, RunFolder, Vocabulary};
 pub struct PlaneData {
     /// The name of the set, such as `moons`.
     pub set: String,
+    /// Bits of a token, by default 1: the same words in fewer sites, of more tokens.
+    #[serde(default = "one_bit")]
+    pub bits: usize,
+}
+
+fn one_bit() -> usize {
+    1
 }
 
 impl PlaneData {
@@ -33,6 +40,24 @@ impl PlaneData {
     }
 }
 
+impl PlaneData {
+    /// The code of the points.
+    ///
+    /// # Errors
+    /// When there is no set of the name, or tokens have another number of bits than a power of 2 up to 16.
+    pub fn code(&self) -> Result<GrayCode, TrainError> {
+        GrayCode::of(self.set()?).with_bits(self.bits).ok_or_else(|| TrainError::Config {
+            key: "data.bits",
+            found: self.bits.to_string(),
+            expected: "1, 2, 4, 8 or 16".into(),
+        })
+    }
+
+    fn points(&self) -> Result<Box<Points>, TrainError> {
+        Ok(Box::new(Points(self.set()?, self.code()?)))
+    }
+}
+
 impl DataKind for PlaneData {
     fn name(&self) -> &'static str {
         "plane"
@@ -43,7 +68,7 @@ impl DataKind for PlaneData {
     }
 
     fn shape(&self) -> DataShape {
-        DataShape::line(BITS)
+        DataShape::line(self.code().map_or(glauber_plane::BITS, |code| code.sites()))
     }
 
     fn describe(&self) -> String {
@@ -51,25 +76,23 @@ impl DataKind for PlaneData {
     }
 
     fn validate(&self) -> Result<(), TrainError> {
-        self.set().map(|_| ())
+        self.code().map(|_| ())
     }
 
     fn open(&self, _: &mut Opening<'_>) -> Result<Opened> {
-        let set = self.set()?;
         Ok(Opened {
-            train: Box::new(Points(set, GrayCode::of(set))),
-            held_out: Box::new(Points(set, GrayCode::of(set))),
+            train: self.points()?,
+            held_out: self.points()?,
             // As if every bit were a coin.
-            vocabulary: Vocabulary::of_counts(vec![1; 2], env!("CARGO_PKG_VERSION")),
-            codec: Box::new(Points(set, GrayCode::of(set))),
+            vocabulary: Vocabulary::of_counts(vec![1; self.code()?.vocab()], env!("CARGO_PKG_VERSION")),
+            codec: self.points()?,
             excess: None,
             notes: Vec::new(),
         })
     }
 
     fn codec(&self, _: &RunFolder, _: &Vocabulary, _: &burn::tensor::Device) -> Result<Box<dyn RunCodec>> {
-        let set = self.set()?;
-        Ok(Box::new(Points(set, GrayCode::of(set))))
+        Ok(self.points()?)
     }
 
     fn held_out(&self) -> &'static str {

@@ -135,6 +135,28 @@ fn passes_of_all_sites_come_as_near_to_the_data_as_was_computed_elsewhere() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Arriola et al. 2025: blocks of one site are autoregression, exact in a pass each; larger blocks halve their distance with the step.
+#[test]
+fn blocks_one_after_the_other_lie_between_autoregression_and_all_sites() {
+    let of = |block: usize, passes: usize| {
+        let order = SiteOrder::block_by_block(LEN, block, passes).unwrap();
+        let schedule = Schedule::new(SignalShape::Linear, order, absorbing(), 1e-9, false).unwrap();
+        let exact = table(DATA + 1).conditional(&schedule).unwrap();
+        distance_down(&schedule, &AfterStep::where_several(exact, &schedule), &Lazy::default())
+    };
+    assert!(of(1, 1) < 1e-7, "{}", of(1, 1));
+    let (two, all) = ([4, 8, 16].map(|passes| of(2, passes)), [4, 8, 16].map(|passes| of(LEN, passes)));
+    assert!(
+        all.iter()
+            .zip(PASSES)
+            .all(|(all, passes)| (all - distance(&absorbing(), &Lazy::default(), passes)).abs() < 1e-6)
+    );
+    for at in 0..3 {
+        assert!(two[at] < 0.7 * all[at] && two[at] > 1e-3, "{two:?}, {all:?}");
+    }
+    assert!((two[1] / two[0] - 0.5).abs() < 0.03 && (two[2] / two[1] - 0.5).abs() < 0.03, "{two:?}");
+}
+
 /// The bound of D3PM (Austin et al. 2021): what `K` passes of all sites cost above the entropy falls as `1/K`.
 #[test]
 fn the_bound_of_all_sites_exceeds_the_entropy_by_what_was_computed_elsewhere() {

@@ -100,7 +100,7 @@ pub struct ImageFlags {
     pub images: ImagesFlags,
     /// Tokenizer, so that patches are sites instead of pixels: the folder of one, a run folder with `tokenizer/` in it, a diffusers
     /// `VQModel` folder, or a taming-transformers checkpoint with its YAML beside it (or as CKPT,YAML). The run keeps a copy
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["resume", "levels"])]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["resume", "levels", "patch"])]
     pub tokenizer: Option<PathBuf>,
     /// Rows and columns of the images in pixels, `28` or `28x28`; with `--tokenizer` by default the size that it was made for
     #[arg(long, value_name = "SIZE", value_parser = grid_size, conflicts_with = "resume")]
@@ -108,6 +108,10 @@ pub struct ImageFlags {
     /// Grey levels, where each pixel is a site; 2 for black and white
     #[arg(long, conflicts_with = "resume")]
     pub levels: Option<usize>,
+    /// Rows and columns of pixels of a site, by default 1: patches of greys are tokens, and training is many times faster. There are at most
+    /// 4096 tokens, so 2 needs 8 greys or fewer
+    #[arg(long, value_name = "P", conflicts_with = "resume")]
+    pub patch: Option<usize>,
     /// Tell the network the class of each image: digits, kinds of shapes, sub-folders
     #[arg(long, conflicts_with = "resume")]
     pub classes: bool,

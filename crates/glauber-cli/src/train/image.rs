@@ -70,7 +70,8 @@ fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<Made> {
         Layers::with_data(DEFAULTS, &flags.train, |layers| image_data::set_images(layers, &flags.images, crops))?;
     image_data::set_crop_flags(&mut layers, &flags.images)?;
     let [height, width] = [0, 1].map(|axis| flags.size.map(|size| size[axis]));
-    layers.set_numbers([("data.height", height), ("data.width", width), ("data.levels", flags.levels)])?;
+    layers.set_numbers([("data.height", height), ("data.width", width)])?;
+    layers.set_numbers([("data.levels", flags.levels), ("data.patch", flags.patch)])?;
     if let Some(path) = &flags.tokenizer {
         for (key, part) in tokenizer_keys(path)? {
             layers.set(key, part)?;
@@ -94,7 +95,7 @@ fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<Made> {
         [image.height, image.width] = [model.config().image_size; 2];
     }
     // Images are grids, unless told otherwise. A grid that is set and does not fit is refused below, if not for a flag that changes it.
-    let resized = flags.size.is_some() || flags.tokenizer.is_some();
+    let resized = flags.size.is_some() || flags.tokenizer.is_some() || flags.patch.is_some();
     if !positions_set || (resized && config.model.positions != Positions::Line) {
         config.model.positions = Positions::Grid { columns: image.grid()[1].max(1) };
     }
@@ -167,6 +168,7 @@ mod tests {
             (&[][..], grid(16)),
             (&["--size", "8x12"], grid(12)),
             (&["--preset", "tiny"], grid(16)),
+            (&["--patch", "2"], grid(8)),
             (&["--preset", "tiny", "--size", "8"], grid(8)),
             (&["--set", "model.positions=line"], Positions::Line),
             (&["--preset", "tiny", "--size", "8", "--set", "model.positions=line"], Positions::Line),

@@ -66,8 +66,14 @@ proptest! {
             let step = (code.log_cell() / 2.0).exp();
             let tokens = code.encode([x, y]);
             prop_assert_eq!(tokens.len(), BITS);
-            prop_assert_eq!(GrayCode::word_of(&tokens), code.word([x, y]));
+            prop_assert_eq!(code.word_of(&tokens), code.word([x, y]));
             let back = code.decode(&tokens);
+            for bits in [2, 4, 8, 16] {
+                let packed = code.with_bits(bits).unwrap();
+                let tokens = packed.encode([x, y]);
+                prop_assert_eq!((tokens.len(), packed.vocab()), (BITS / bits, 1 << bits));
+                prop_assert_eq!((packed.word_of(&tokens), packed.decode(&tokens)), (code.word([x, y]), back));
+            }
             prop_assert!((back[0] - x).abs() <= step && (back[1] - y).abs() <= step);
             // The next cell, in the middle of both; signs meet at 0.
             let next = code.word([back[0] + step * back[0].signum(), back[1]]);

@@ -20,9 +20,9 @@ const COLUMNS: usize = 8;
 
 /// What encodes and decodes the images of a run.
 pub enum PictureCodec {
-    /// Each pixel is a token.
+    /// Each pixel is a token, or each patch of greys.
     Pixels(PixelCodec),
-    /// Each patch is a token.
+    /// Each patch is a token, by a network.
     Tokenizer(Box<ImageTokenizer>),
 }
 
@@ -34,7 +34,9 @@ impl PictureCodec {
     pub fn new(image: &ImageConfig, model: Option<VqModel>) -> Result<Self> {
         let extent = Extent::new(image.height, image.width)?;
         match (&image.tokens, model) {
-            (ImageTokens::Pixels { levels }, _) => Ok(Self::Pixels(PixelCodec::new(extent, *levels)?)),
+            (ImageTokens::Pixels { levels, patch }, _) => {
+                Ok(Self::Pixels(PixelCodec::new(extent, *levels)?.in_patches(*patch).context("`--patch`")?))
+            }
             (ImageTokens::Tokenizer(_), model) => {
                 let model = model.context("`data.tokenizer` was not opened")?;
                 let tokenizer = ImageTokenizer::new(model, [image.height, image.width]).context("`--tokenizer`")?;
@@ -94,7 +96,7 @@ impl PictureCodec {
     #[allow(clippy::len_without_is_empty)] // never empty
     pub fn len(&self) -> usize {
         match self {
-            Self::Pixels(codec) => codec.extent().pixels(),
+            Self::Pixels(codec) => codec.grid().iter().product(),
             Self::Tokenizer(tokenizer) => tokenizer.sites(),
         }
     }
@@ -142,31 +144,25 @@ impl PictureCodec {
 
     /// Pixels, shape `[pixel]` row by row, as the sites that one of them belongs to, shape `[site]`.
     pub fn sites(&self, pixels: &[bool]) -> Vec<bool> {
-        match self {
-            Self::Pixels(_) => pixels.to_vec(),
-            Self::Tokenizer(tokenizer) => {
-                let ([_, width], [_, columns]) = (tokenizer.image_size(), tokenizer.grid());
-                let factor = width / columns;
-                let mut sites = vec![false; tokenizer.sites()];
-                for (pixel, _) in pixels.iter().enumerate().filter(|(_, marked)| **marked) {
-                    sites[pixel / width / factor * columns + pixel % width / factor] = true;
-                }
-                sites
-            }
-        }
+        let mut sites = vec![false; self.len()];
+        pixels.iter().enumerate().filter(|(_, marked)| **marked).for_each(|(pixel, _)| sites[self.site(pixel)] = true);
+        sites
+    }
+
+    /// The site of a pixel.
+    fn site(&self, pixel: usize) -> usize {
+        let width = self.extent().width();
+        let columns = match self {
+            Self::Pixels(codec) => codec.grid()[1],
+            Self::Tokenizer(tokenizer) => tokenizer.grid()[1],
+        };
+        let factor = width / columns;
+        pixel / width / factor * columns + pixel % width / factor
     }
 
     /// Sites as all their pixels.
     pub fn pixels(&self, sites: &[bool]) -> Vec<bool> {
-        match self {
-            Self::Pixels(_) => sites.to_vec(),
-            Self::Tokenizer(tokenizer) => {
-                let ([height, width], [_, columns]) = (tokenizer.image_size(), tokenizer.grid());
-                let factor = width / columns;
-                let site = |pixel: usize| pixel / width / factor * columns + pixel % width / factor;
-                (0..height * width).map(|pixel| sites[site(pixel)]).collect()
-            }
-        }
+        (0..self.extent().pixels()).map(|pixel| sites[self.site(pixel)]).collect()
     }
 }
 
@@ -233,14 +229,18 @@ mod tests {
             levels: vec![level; 2],
         };
         let model = VqModel::new(&config, 0, &Device::flex()).unwrap();
-        let codec = PictureCodec::Tokenizer(Box::new(ImageTokenizer::new(model, [4, 6]).unwrap()));
+        let tokenizer = PictureCodec::Tokenizer(Box::new(ImageTokenizer::new(model, [4, 6]).unwrap()));
+        let greys = |patch| PixelCodec::new(Extent::new(4, 6).unwrap(), 2).unwrap().in_patches(patch).unwrap();
         let mut pixels = [false; 24];
         for (row, column) in [(0, 1), (1, 0), (3, 5)] {
             pixels[row * 6 + column] = true;
         }
-        let sites = codec.sites(&pixels);
-        assert_eq!(sites, [true, false, false, false, false, true]);
-        let marked: Vec<usize> = (0..24).filter(|&pixel| codec.pixels(&sites)[pixel]).collect();
-        assert_eq!(marked, [0, 1, 6, 7, 16, 17, 22, 23]);
+        for codec in [tokenizer, PictureCodec::Pixels(greys(2))] {
+            let sites = codec.sites(&pixels);
+            assert_eq!(sites, [true, false, false, false, false, true]);
+            let marked: Vec<usize> = (0..24).filter(|&pixel| codec.pixels(&sites)[pixel]).collect();
+            assert_eq!(marked, [0, 1, 6, 7, 16, 17, 22, 23]);
+        }
+        assert_eq!(PictureCodec::Pixels(greys(1)).sites(&pixels), pixels);
     }
 }

@@ -30,10 +30,12 @@ pub struct ImageConfig {
 /// What a token of an image is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ImageTokens {
-    /// The grey of a pixel.
+    /// The grey of a pixel, or the greys of a patch of them.
     Pixels {
-        /// Grey levels, `V`; 2 for black and white.
+        /// Grey levels; 2 for black and white.
         levels: usize,
+        /// Rows and columns of pixels of a token: of one pixel `V = levels`, of more `V = levels^(patch²)`.
+        patch: usize,
     },
     /// The code of a patch, as a tokenizer gives it.
     Tokenizer(TokenizerConfig),
@@ -91,7 +93,7 @@ impl ImageConfig {
     /// Rows and columns of tokens. Where the size is no multiple of the tokenizer's factor, what fits.
     pub fn grid(&self) -> [usize; 2] {
         let factor = match &self.tokens {
-            ImageTokens::Pixels { .. } => 1,
+            ImageTokens::Pixels { patch, .. } => (*patch).max(1),
             ImageTokens::Tokenizer(tokenizer) => tokenizer.factor.max(1),
         };
         [self.height / factor, self.width / factor]
@@ -106,8 +108,12 @@ impl ImageConfig {
     pub fn check(&self) -> Result<(), TrainError> {
         let Self { height, width, held_out, .. } = *self;
         let most = match &self.tokens {
-            ImageTokens::Pixels { levels } => {
+            ImageTokens::Pixels { levels, patch } => {
                 within("data.levels", *levels, 2..=256)?;
+                within("data.patch", *patch, 1..=16)?;
+                let expected = format!("a multiple of {patch}, the rows (columns) of a patch (`--patch`)");
+                require(height.is_multiple_of(*patch), "data.height", height, &expected)?;
+                require(width.is_multiple_of(*patch), "data.width", width, &expected)?;
                 1 << 7
             }
             ImageTokens::Tokenizer(tokenizer) => {
@@ -187,6 +193,8 @@ struct Keys {
     width: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     levels: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    patch: Option<usize>,
     #[serde(default)]
     classes: usize,
     #[serde(default = "held_out")]
@@ -212,7 +220,14 @@ impl TryFrom<Keys> for ImageConfig {
                         .into(),
                 );
             }
-            (levels, None) => ImageTokens::Pixels { levels: levels.unwrap_or(LEVELS) },
+            (levels, None) => ImageTokens::Pixels { levels: levels.unwrap_or(LEVELS), patch: keys.patch.unwrap_or(1) },
+            (None, Some(_)) if keys.patch.is_some() => {
+                return Err(
+                    "`data.patch` and `data.tokenizer` (`--patch` and `--tokenizer`) are both set: patches are the \
+                            tokenizer's own; leave one out"
+                        .into(),
+                );
+            }
             (None, Some(tokenizer)) => ImageTokens::Tokenizer(tokenizer),
         };
         let Keys { height, width, classes, held_out, images, .. } = keys;
@@ -223,11 +238,11 @@ impl TryFrom<Keys> for ImageConfig {
 impl From<ImageConfig> for Keys {
     fn from(config: ImageConfig) -> Self {
         let ImageConfig { height, width, tokens, classes, held_out, images } = config;
-        let (levels, tokenizer) = match tokens {
-            ImageTokens::Pixels { levels } => (Some(levels), None),
-            ImageTokens::Tokenizer(tokenizer) => (None, Some(tokenizer)),
+        let (levels, patch, tokenizer) = match tokens {
+            ImageTokens::Pixels { levels, patch } => (Some(levels), Some(patch).filter(|patch| *patch > 1), None),
+            ImageTokens::Tokenizer(tokenizer) => (None, None, Some(tokenizer)),
         };
-        Self { height, width, levels, classes, held_out, images, tokenizer }
+        Self { height, width, levels, patch, classes, held_out, images, tokenizer }
     }
 }
 
@@ -246,8 +261,9 @@ mod tests {
     #[test]
     fn a_token_is_a_grey_or_a_code() {
         for (keys, expected, grid) in [
-            ("", ImageTokens::Pixels { levels: 4 }, [16, 24]),
-            ("levels = 2", ImageTokens::Pixels { levels: 2 }, [16, 24]),
+            ("", ImageTokens::Pixels { levels: 4, patch: 1 }, [16, 24]),
+            ("levels = 2", ImageTokens::Pixels { levels: 2, patch: 1 }, [16, 24]),
+            ("levels = 2\npatch = 2", ImageTokens::Pixels { levels: 2, patch: 2 }, [8, 12]),
             (
                 "tokenizer = { path = 'a', factor = 4 }",
                 ImageTokens::Tokenizer(TokenizerConfig { path: "a".into(), yaml: None, factor: 4, passes: None }),
@@ -263,6 +279,8 @@ mod tests {
         }
         let both = read("levels = 2\ntokenizer = { path = 'a' }").unwrap_err();
         assert!(both.contains("data.levels") && both.contains("--tokenizer"), "{both}");
+        let both = read("patch = 2\ntokenizer = { path = 'a' }").unwrap_err();
+        assert!(both.contains("data.patch"), "{both}");
         assert!(read("level = 2").is_err() && read("tokenizer = { path = 'a', facto = 4 }").is_err());
     }
 }

@@ -50,7 +50,8 @@ impl DataKind for ImageConfig {
         let Self { height, width, classes, images, .. } = self;
         let classes = if *classes > 0 { format!(", {classes} classes told") } else { String::new() };
         let tokens = match &self.tokens {
-            ImageTokens::Pixels { levels } => format!("in {levels} greys"),
+            ImageTokens::Pixels { levels, patch: 1 } => format!("in {levels} greys"),
+            ImageTokens::Pixels { levels, patch } => format!("in {levels} greys, {patch}x{patch} pixels a token"),
             ImageTokens::Tokenizer(tokenizer) => {
                 let [rows, columns] = self.grid();
                 format!("as {rows}x{columns} tokens of {}", tokenizer.path.display())
@@ -295,10 +296,10 @@ pub fn changed(run: &Path) -> String {
     )
 }
 
-/// How often each level stands in the images.
+/// How often each token stands in the images.
 fn count(images: &Grids, codec: &PixelCodec) -> Vec<u64> {
-    let mut counts = vec![0; codec.levels()];
-    let mut grid = vec![0; codec.extent().pixels()];
+    let mut counts = vec![0; codec.vocab_size()];
+    let mut grid = vec![0; images.sites];
     for stream in 0..COUNTED {
         images.read_any(&mut ChainRng::new(0, stream), &mut grid);
         grid.iter().for_each(|&token: &Token| counts[token as usize] += 1);

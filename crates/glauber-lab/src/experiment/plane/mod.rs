@@ -10,11 +10,12 @@ use clap::Args;
 use glauber_chain::ChainRng;
 use glauber_chain::statistics::Estimate;
 use glauber_files::write_whole;
-use glauber_plane::{BITS, GrayCode, PlaneSet, squared_mmd};
+use glauber_plane::{BITS, PlaneSet, squared_mmd};
 use glauber_program::device::{device, replicas};
 use glauber_program::progress::{bar, say};
 use glauber_program::{Layers, training};
 use glauber_run::evaluation::{EvaluationSettings, evaluate};
+use glauber_run::plane::PlaneData;
 use glauber_run::training::Training;
 use glauber_run::{Rank, RunFolder, SamplerSettings, Sampling, Trained};
 
@@ -107,9 +108,13 @@ fn trained(flags: &Flags, set: PlaneSet, device: &Device) -> anyhow::Result<Trai
     Ok(Trained::load(&folder, device)?)
 }
 
+fn data(trained: &Trained) -> anyhow::Result<&PlaneData> {
+    trained.config.data.get().context("`experiment plane` reads points: `data.kind` is something else")
+}
+
 /// A run beside the density of its set, and the words that it draws.
 fn judged(flags: &Flags, set: PlaneSet, trained: &Trained) -> anyhow::Result<(Row, Vec<u32>)> {
-    let code = GrayCode::of(set);
+    let code = data(trained)?.code()?;
     let mut rng = ChainRng::new(flags.seed, 0);
     let points: Vec<[f64; 2]> = (0..POINTS).map(|_| set.draw(&mut rng)).collect();
     let surprise = |point: [f64; 2]| -set.log_density(point) - code.log_cell();
@@ -131,7 +136,7 @@ fn judged(flags: &Flags, set: PlaneSet, trained: &Trained) -> anyhow::Result<(Ro
     for repetition in 0..flags.repetitions {
         let seed = flags.seed + 1 + repetition as u64;
         let (samples, _) = sampling.draw(&conditional, WORDS, seed, &mut |_| ())?;
-        words.extend(samples.iter().map(GrayCode::word_of));
+        words.extend(samples.iter().map(|tokens| code.word_of(tokens)));
     }
     let mut real = || (0..WORDS).map(|_| code.word(set.draw(&mut rng))).collect::<Vec<u32>>();
     let mmd = |words: &mut dyn FnMut(usize) -> Vec<u32>, real: &mut dyn FnMut() -> Vec<u32>| {
