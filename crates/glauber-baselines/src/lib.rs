@@ -2,13 +2,15 @@
 //!
 //! A model of this family is a noise law, an objective, a network and a sampler. Most of their losses are one number, the bound in
 //! continuous time (`glauber_train::LevelBound`, `docs/math.md`, §8); this crate has those that are not. With all sites of a sequence
-//! equally noisy (`schedule.order = { kind = "strided", block = L }`), peers are these settings of a run:
+//! equally noisy (`schedule.order = { kind = "all-at-once" }`), peers are these settings of a run:
 //!
 //! | model | `schedule.noise` | `train.objective` | `model.network` | sampler |
 //! |---|---|---|---|---|
-//! | MDLM (Sahoo et al. 2024), MD4 (Shi et al. 2024) | absorbing | `level-bound` | `bidirectional` | `lazy`, `random` |
+//! | MDLM (Sahoo et al. 2024), MD4 (Shi et al. 2024) | absorbing | `level-bound` | `bidirectional` | `lazy`, `random`, `entropy-bound` |
 //! | ReMDM (Wang et al. 2025) | absorbing | `level-bound` | `bidirectional` | `remask` |
 //! | RADD (Ou et al. 2024), LLaDA (Nie et al. 2025) | absorbing | [`exact-count`](ExactCount) | `bidirectional` | `random`, `confidence` |
+//! | P2 (Peng et al. 2025) | absorbing | `level-bound` | `hollow` | `path` |
+//! | BD3-LM (Arriola et al. 2025), its order `block-by-block` | absorbing | [`exact-count`](ExactCount), `level-bound` | `block-causal` | `lazy` |
 //! | SEDD (Lou et al. 2024) | absorbing, uniform | [`score-entropy`](ScoreEntropy) | `bidirectional`, `own-evidence` | `lazy` |
 //! | D3PM (Austin et al. 2021) | absorbing, uniform | [`discrete-bound`](DiscreteBound) | `bidirectional`, `own-evidence` | `lazy` |
 //! | UDLM (Schiff et al. 2024), Duo (Sahoo et al. 2025) | uniform | `level-bound` | `own-evidence` | `lazy`, `blend` |

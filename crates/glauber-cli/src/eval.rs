@@ -8,6 +8,7 @@ use glauber_program::progress::bar;
 use glauber_program::screen::{self, remark};
 use glauber_run::Trained;
 use glauber_run::evaluation::{Evaluation, EvaluationSettings, Truth, evaluate, per};
+use glauber_run::images::PictureCodec;
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{EvalFlags, KernelName};
@@ -33,7 +34,7 @@ pub fn eval(flags: &EvalFlags) -> anyhow::Result<()> {
         bar.set_position(done as u64);
     })?;
     bar.finish_and_clear();
-    let report = Report::new(flags, evaluation)?;
+    let report = Report::new(flags, &trained, evaluation)?;
     if flags.json { report.print_json() } else { report.print() }
 }
 
@@ -48,6 +49,8 @@ struct Report {
     nats: Estimate,
     bits: Estimate,
     bits_per_character: Option<Estimate>,
+    /// Of images whose tokens are greys.
+    bits_per_pixel: Option<Estimate>,
     /// Why there are none.
     withheld: Option<String>,
     prior: Estimate,
@@ -55,7 +58,7 @@ struct Report {
 }
 
 impl Report {
-    fn new(flags: &EvalFlags, evaluation: Evaluation) -> anyhow::Result<Self> {
+    fn new(flags: &EvalFlags, trained: &Trained, evaluation: Evaluation) -> anyhow::Result<Self> {
         let Evaluation { schedule, evaluated, terms, truth } = evaluation;
         let kernel = match flags.kernel {
             KernelName::Lazy => "lazy",
@@ -64,6 +67,15 @@ impl Report {
         let characters = evaluated.characters.as_ref();
         let total = characters.map(|counts| counts.iter().sum());
         let per_character = characters.filter(|_| total > Some(0)).map(|counts| terms.bits_per_unit(counts));
+        let pixels = match trained.pictures() {
+            Some(PictureCodec::Pixels(codec)) => Some(codec.extent().pixels()),
+            _ => None,
+        };
+        let bits = terms.bits_per_token();
+        let per_pixel = |pixels: usize| {
+            let share = evaluated.clean.len() as f64 / pixels as f64;
+            Estimate { mean: share * bits.mean, standard_error: share * bits.standard_error }
+        };
         Ok(Self {
             chain: format!("{kernel} kernel, {} sweeps, {} steps", schedule.sweeps(), schedule.horizon()),
             from: evaluated.from.clone(),
@@ -72,8 +84,9 @@ impl Report {
             draws: flags.draws,
             characters: total,
             nats: terms.nats_per_token(),
-            bits: terms.bits_per_token(),
+            bits,
             bits_per_character: per_character.transpose()?,
+            bits_per_pixel: pixels.map(per_pixel),
             withheld: evaluated.withheld.clone(),
             prior: per(terms.prior(), evaluated.clean.len()),
             truth,
@@ -101,6 +114,9 @@ impl Report {
         line("", self.bits, "bits per token")?;
         if let Some(estimate) = self.bits_per_character {
             line("", estimate, "bits per character")?;
+        }
+        if let Some(estimate) = self.bits_per_pixel {
+            line("", estimate, "bits per pixel")?;
         }
         line("  of it the start", self.prior, "nats per token")?;
         let Some(truth) = &self.truth else {
@@ -135,6 +151,7 @@ impl Report {
         }
         let mut estimates = vec![("nats_per_token", self.nats), ("bits_per_token", self.bits), ("prior", self.prior)];
         estimates.extend(self.bits_per_character.map(|estimate| ("bits_per_character", estimate)));
+        estimates.extend(self.bits_per_pixel.map(|estimate| ("bits_per_pixel", estimate)));
         if let Some(truth) = &self.truth {
             estimates.extend([
                 ("exact_surprise", truth.surprise),

@@ -154,7 +154,7 @@ impl Trained {
     fn block_order(&self, blocks: Blocks) -> Result<OrderConfig> {
         let len = self.schedule.len();
         match blocks {
-            Blocks::All => Ok(OrderConfig::Strided { block: len }),
+            Blocks::All => Ok(OrderConfig::AllAtOnce),
             Blocks::Strided(block) => {
                 ensure!((1..=len).contains(&block), "`--block` is {block}, expected a number in 1..={len}");
                 Ok(OrderConfig::Strided { block })

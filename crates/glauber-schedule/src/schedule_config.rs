@@ -130,7 +130,9 @@ mod tests {
         let strided = OrderConfig::Strided { block: 4 };
         let spaced = OrderConfig::Spaced { height: 4, width: 4, spacing: 3 };
         let blocks = OrderConfig::BlockByBlock { block: 4 };
-        for order in [OrderConfig::RoundRobin, permutation, scan, chromatic, spaced, strided, blocks] {
+        for order in
+            [OrderConfig::RoundRobin, permutation, scan, chromatic, spaced, strided, blocks, OrderConfig::AllAtOnce]
+        {
             for noise in [NoiseConfig::Uniform, mixture.clone()] {
                 for shape in SHAPES {
                     let noise = noise.clone();

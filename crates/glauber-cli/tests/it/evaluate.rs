@@ -153,7 +153,60 @@ fn texts_are_sampled_every_way_and_bounded_per_character() {
     let samples = succeed(at, &["sample", "--run", "masked", "-n", "3", "--sampler", "skip-ahead"]);
     // Every token is placed once.
     assert!((took(&samples)[2] - 24.0).abs() < 0.1, "{samples:?}");
+    plans(at);
     mistakes_with_samplers(at);
+}
+
+/// Masks are written as plans say, each once unless a plan masks them again.
+fn plans(at: &Path) {
+    let sample = |more: &[&str]| took(&succeed(at, &[&["sample", "--run", "masked", "-n", "3"], more].concat()));
+    let bounded = |nats: &str| sample(&["--sampler", "entropy-bound", "--strength", nats]);
+    assert_eq!(bounded("0"), [24.0; 3], "a site a pass");
+    assert_eq!(bounded("1000")[0], 1.0, "all in one");
+    let [passes, _, changes] = sample(&["--sampler", "path", "--strength", "4", "--passes", "8"]);
+    // The network answers at masks alone: each site that is looked at again is hidden in a copy of its row.
+    assert!(passes >= 8.0 && changes >= 24.0, "{passes} passes, {changes} changes");
+    mistake(at, &["sample", "--run", "masked", "--sampler", "entropy-bound"], &["entropy-bound", "--strength"]);
+    mistake(at, &["sample", "--run", "masked", "--sampler", "path", "--strength", "-1"], &["path", "at least 0"]);
+    mistake(at, &["sample", "--run", "masked", "--strength", "1"], &["--strength", "heat-bath"]);
+}
+
+#[test]
+fn blocks_are_learned_and_written_one_after_the_other() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let sizes = ["markov", "--vocab", "6", "--length", "8", "--sweeps", "16"];
+    let settings = [
+        "schedule.noise={kind=\"absorbing\"}",
+        "schedule.order={kind=\"block-by-block\",block=4}",
+        "model.network=block-causal",
+        "model.block=4",
+        "model.conditioning=none",
+        "train.objective=exact-count",
+        "train.steps=300",
+        "train.learning_rate=1e-2",
+        "train.average_decay=0.9",
+        "train.warmup_steps=10",
+    ];
+    train(at, &[&sizes[..], &["--run", "run"]].concat(), &settings);
+    let found = eval(at, &["run", "--sequences", "200", "--draws", "32"]);
+    assert!(found["chain"].as_str().is_some_and(|chain| chain.contains("32 steps")), "{found}");
+    // Coins have an excess of half a nat.
+    let excess = (number(&found, "excess"), number(&found, "excess_error"));
+    assert!(excess.0 > -4.0 * excess.1 && excess.0 < 0.15, "{found}");
+    let samples = succeed(at, &["sample", "--run", "run", "-n", "50"]);
+    let [evaluations, steps, changes] = took(&samples);
+    assert!(evaluations <= 32.0 && steps == 32.0 && changes == 8.0, "each token is written once: {samples:?}");
+    mistake(at, &["sample", "--run", "run", "--passes", "4"], &["schedule.order", "block-by-block"]);
+    let begin = |more: &str, names: &[&str]| {
+        let flags = sizes.iter().copied().chain(["--run", "new"]);
+        let set = NETWORK.iter().chain(&settings).copied().chain([more]).flat_map(|setting| ["--set", setting]);
+        mistake(at, &["train"].into_iter().chain(flags).chain(set).collect::<Vec<_>>(), names);
+    };
+    begin("model.block=2", &["schedule.order", "blocks of 4", "block = 2"]);
+    begin("model.block=0", &["model.block", "at least 1"]);
+    begin("model.conditioning=step", &["model.conditioning", "none"]);
+    begin("schedule.order={kind=\"block-by-block\",block=9}", &["block", "8"]);
 }
 
 fn samplers(at: &Path) {

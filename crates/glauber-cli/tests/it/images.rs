@@ -10,20 +10,53 @@ use glauber_tokens::{Codec, Token};
 const SIDE: usize = 8;
 
 /// Trains in a moment on 8×8 shapes in four greys, classes told.
-fn trained(folder: &Path) -> String {
+fn trained(folder: &Path, more: &[&str]) -> String {
     let small = ["model.width=16", "model.layers=1", "model.condition_width=8", "train.warmup_steps=2"];
     let short = ["train.samples=4", "train.sample_every=3", "train.validation_sequences=4", "data.images.count=50"];
     let settings = small.iter().chain(&short).flat_map(|setting| ["--set", setting]);
     let words = ["train", "image", "--size", "8", "--classes", "--steps", "6", "--batch", "4", "--sweeps", "2"];
     let words: Vec<&str> = words.into_iter().chain(settings).chain(["--run", "run"]).collect();
-    said(&run(folder, &words))
+    said(&run(folder, &[&words[..], more].concat()))
+}
+
+/// A token of 2×2 pixels: a quarter of the sites, and what is known outside of them stays pixel by pixel.
+#[test]
+fn patches_of_pixels_are_tokens() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    trained(at, &["--patch", "2"]);
+    assert!(said(&run(at, &["info", "run"])).contains("2x2 pixels a token"));
+    let sample = ["sample", "--run", "run", "-n", "2", "--out", "sheet.png"];
+    let output = run(at, &sample);
+    said(&output);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("32.0 evaluations"), "{output:?}");
+    let report = said(&run(at, &["eval", "--run", "run", "--sequences", "2", "--draws", "2"]));
+    let number = |unit: &str| -> f64 {
+        let line = report.lines().find(|line| line.ends_with(unit)).unwrap_or_else(|| panic!("no {unit}: {report}"));
+        line.split_whitespace().rev().nth(5).and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("{line}"))
+    };
+    assert!((number("bits per token") / number("bits per pixel") - 4.0).abs() < 0.01, "{report}");
+
+    let extent = Extent::new(SIDE, SIDE).expect("an extent");
+    Image::filled(extent, Colours::Grey, 1.0).save_png(at.join("image.png")).expect("written");
+    // A pixel of the patch at (2, 4) is to be painted.
+    let dot = |pixel: usize| f32::from(u8::from(pixel == 3 * SIDE + 5));
+    let mask = Image::new(extent, Colours::Grey, (0..SIDE * SIDE).map(dot).collect()).expect("a mask");
+    mask.save_png(at.join("mask.png")).expect("written");
+    let infill =
+        ["infill", "--run", "run", "--image", "image.png", "--mask", "mask.png", "--out", "out.png", "-n", "1"];
+    said(&run(at, &infill));
+    let painted = Image::open(at.join("out.png")).expect("an image");
+    let around =
+        (0..SIDE * SIDE).filter(|pixel| ![2, 3].contains(&(pixel / SIDE)) || ![4, 5].contains(&(pixel % SIDE)));
+    assert!(around.into_iter().all(|pixel| painted.pixel(pixel / SIDE, pixel % SIDE)[0] == 1.0));
 }
 
 #[test]
 fn shapes_are_learned_sampled_filmed_and_painted_in() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path();
-    let text = trained(at);
+    let text = trained(at, &[]);
     assert!(text.contains("classes, from 0: circle, square"), "{text}");
     assert!(at.join("run/samples-3.png").is_file() && at.join("run/samples-6.png").is_file(), "{text}");
 
@@ -119,7 +152,7 @@ fn shapes_are_learned_sampled_filmed_and_painted_in() {
 fn mistakes_with_images_are_one_line_that_names_the_cure() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path();
-    trained(at);
+    trained(at, &[]);
     let black = Image::filled(Extent::new(SIDE, SIDE).expect("an extent"), Colours::Grey, 0.0);
     black.save_png(at.join("black.png")).expect("written");
     Image::filled(black.extent(), Colours::Grey, 1.0).save_png(at.join("white.png")).expect("written");

@@ -105,14 +105,14 @@ impl<'a> Field<'a> {
         stream.window(0, &mut train);
         let training = texts(&codec, [train.as_slice()].into_iter())?;
         let windows = prepared.data.validation().sequences(text.length)?;
-        let held_out = spread(&windows, plan.budget.windows);
+        let held_out = spread(&windows, plan.budget().windows);
         let others = spread(&windows, windows.count());
         let others: Vec<_> = others.iter().filter(|row| !held_out.iter().any(|taken| taken == *row)).collect();
-        let count = plan.budget.windows.min(others.len());
+        let count = plan.budget().windows.min(others.len());
         let real = texts(&codec, (0..count).map(|row| others[row * others.len() / count]))?;
         Ok(Self {
-            gaps: Gaps::new(spread(&windows, plan.budget.infills)),
-            leaked: spread(&windows, plan.budget.windows.min(LEAKED)),
+            gaps: Gaps::new(spread(&windows, plan.budget().infills)),
+            leaked: spread(&windows, plan.budget().windows.min(LEAKED)),
             judge: TextNgram::fit(JUDGE, &training)?,
             spelling: Spelling::new(&training),
             two_sample: TwoSample::new(&real, SEED),
@@ -139,7 +139,7 @@ impl<'a> Field<'a> {
     /// An n-gram of characters as a baseline: a pass a character.
     pub fn ngram(&self, order: usize) -> anyhow::Result<Row> {
         let ngram = TextNgram::fit(order, &self.training)?;
-        let (count, len) = (self.plan.budget.windows, self.characters().round() as usize);
+        let (count, len) = (self.plan.budget().windows, self.characters().round() as usize);
         let infills = self.gaps.filled(&self.judge, &self.codec, |windows, start, end| {
             let mut rngs = ChainRng::streams(SEED, windows.rows());
             let parts = |from, to| texts(&self.codec, windows.iter().map(move |row| &row[from..to]));
@@ -197,7 +197,7 @@ impl<'a> Field<'a> {
         }
         let mut config = configuration(self.plan, &self.corpus, &model.set, seed)?;
         let begun = RunFolder::open(&folder).and_then(|run| run.config()).ok();
-        if let (Some(begun), None) = (&begun, self.plan.budget.steps) {
+        if let (Some(begun), None) = (&begun, self.plan.budget().steps) {
             config.train.steps = begun.train.steps;
         }
         self.set_checkpoints(&mut config);
@@ -215,7 +215,7 @@ impl<'a> Field<'a> {
     }
 
     fn asked(&self, model: &Model) -> Asked {
-        let budget = self.plan.budget;
+        let budget = self.plan.budget();
         // FNV-1a, which stays what it is.
         let characters = self.training.iter().flatten();
         let corpus = characters
@@ -237,11 +237,11 @@ impl<'a> Field<'a> {
     fn train(&self, mut config: RunConfig, begun: bool, folder: &Path) -> anyhow::Result<()> {
         let (ranks, cache) = (Rank::alone(), self.flags.out.join("tokens"));
         let opened = training::open(&self.training((&config, folder), begun, &ranks), &cache)?;
-        if !begun && self.plan.budget.steps.is_none() {
+        if !begun && self.plan.budget().steps.is_none() {
             let run = self.training((&config, folder), false, &ranks);
-            config.train.steps = steps_within(&run, &opened, 60.0 * self.plan.budget.minutes)?;
+            config.train.steps = steps_within(&run, &opened, 60.0 * self.plan.budget().minutes)?;
             self.set_checkpoints(&mut config);
-            say(&format!("{} steps in {} minutes", config.train.steps, self.plan.budget.minutes));
+            say(&format!("{} steps in {} minutes", config.train.steps, self.plan.budget().minutes));
         }
         training::train(&self.training((&config, folder), begun, &ranks), &opened)?;
         let done = RunFolder::open(folder)?.latest_checkpoint()?.step;
@@ -251,7 +251,7 @@ impl<'a> Field<'a> {
 
     /// Has a run keep the checkpoints that its bound is taken at.
     fn set_checkpoints(&self, config: &mut RunConfig) {
-        let count = self.plan.budget.checkpoints;
+        let count = self.plan.budget().checkpoints;
         if count > 0 {
             config.train.checkpoint_every = config.train.steps.div_ceil(count);
             config.train.keep_checkpoints = count;
@@ -302,7 +302,7 @@ impl<'a> Field<'a> {
 
     /// The bound on held-out windows: of the chain that the model was trained on, or of passes of all sites.
     fn bound(&self, model: &Model, trained: &Trained) -> anyhow::Result<Bound> {
-        let budget = self.plan.budget;
+        let budget = self.plan.budget();
         let settings = EvaluationSettings {
             sweeps: model.bound_passes,
             blocks: model.bound_passes.map(|_| Blocks::All),
@@ -324,7 +324,7 @@ impl<'a> Field<'a> {
 
     /// The bound at the checkpoints of a run, where it is asked for.
     fn course(&self, model: &Model, folder: &Path) -> anyhow::Result<Vec<Mark>> {
-        if self.plan.budget.checkpoints == 0 {
+        if self.plan.budget().checkpoints == 0 {
             return Ok(Vec::new());
         }
         let mark = |checkpoint: &CheckpointInfo| {
@@ -338,7 +338,7 @@ impl<'a> Field<'a> {
     fn sampled(&self, trained: &Trained, settings: &SamplerSettings) -> anyhow::Result<Row> {
         let sampling = Sampling::of(trained, settings)?;
         let conditional = trained.conditional(sampling.schedule())?;
-        let (count, started) = (self.plan.budget.windows, Instant::now());
+        let (count, started) = (self.plan.budget().windows, Instant::now());
         let bar = bar(sampling.steps());
         let (samples, done) = sampling.draw(&conditional, count, SEED, &mut |step| bar.set_position(step as u64))?;
         bar.finish_and_clear();
@@ -377,7 +377,7 @@ fn configuration(plan: &Plan, corpus: &[PathBuf], set: &[String], seed: u64) -> 
     layers.set("data.corpus.paths", paths.collect::<anyhow::Result<Vec<_>>>()?)?;
     layers.set("seed", i64::try_from(seed)?)?;
     layers.set("train.keep_checkpoints", 1)?;
-    layers.set("train.steps", i64::try_from(plan.budget.steps.unwrap_or(1 << 20))?)?;
+    layers.set("train.steps", i64::try_from(plan.budget().steps.unwrap_or(1 << 20))?)?;
     for setting in plan.set.iter().chain(set) {
         layers.set_text(setting)?;
     }

@@ -10,7 +10,7 @@ mod plan;
 mod report;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
 use clap::Args;
@@ -127,7 +127,8 @@ impl Flags {
 /// Compares the models of a file.
 pub fn compare(CompareFlags { plan, flags }: &CompareFlags) -> anyhow::Result<()> {
     let text = fs::read_to_string(plan).with_context(|| plan.display().to_string())?;
-    run(&text, flags).with_context(|| plan.display().to_string())
+    let folder = plan.parent().unwrap_or(Path::new(""));
+    run(&text, folder, flags).with_context(|| plan.display().to_string())
 }
 
 /// Compares choices for letters.
@@ -135,22 +136,23 @@ pub fn letters(LettersFlags { plan, flags }: &LettersFlags) -> anyhow::Result<()
     match plan {
         Some(plan) => {
             let text = fs::read_to_string(plan).with_context(|| format!("--plan {}", plan.display()))?;
-            run(&text, flags).with_context(|| format!("--plan {}", plan.display()))
+            let folder = plan.parent().unwrap_or(Path::new(""));
+            run(&text, folder, flags).with_context(|| format!("--plan {}", plan.display()))
         }
-        None => run(LETTERS, flags),
+        None => run(LETTERS, Path::new(""), flags),
     }
 }
 
-/// Trains and judges what is not there yet, and prints the table.
-fn run(text: &str, flags: &Flags) -> anyhow::Result<()> {
-    compared(Plan::read(text, &flags.only)?, flags)
+/// Compares the models of a plan that lies in a folder.
+fn run(text: &str, folder: &Path, flags: &Flags) -> anyhow::Result<()> {
+    compared(Plan::read(text, folder, &flags.only)?, flags)
 }
 
 /// The models of a plan, on little text: so many characters to train on, and as many for all held out. A folder of `--out` each.
 pub fn little(LittleFlags { characters, flags }: &LittleFlags) -> anyhow::Result<()> {
     for &count in characters {
         ensure!(count > 0, "`--characters` is 0, expected at least 1");
-        let mut plan = Plan::read(LITTLE, &flags.only)?;
+        let mut plan = Plan::read(LITTLE, Path::new(""), &flags.only)?;
         let all = count + HELD_OUT;
         plan.characters = Some(all);
         plan.set.push(format!("data.prepare.validation_fraction={}", HELD_OUT as f64 / all as f64));
@@ -161,8 +163,9 @@ pub fn little(LittleFlags { characters, flags }: &LittleFlags) -> anyhow::Result
     Ok(())
 }
 
+/// Trains and judges what is not there yet, and prints the table.
 fn compared(mut plan: Plan, flags: &Flags) -> anyhow::Result<()> {
-    plan.budget = flags.budget(plan.budget);
+    plan.set_budget(flags.budget(plan.budget()));
     plan.override_keys(&flags.set);
     plan.check()?;
     fs::create_dir_all(&flags.out).with_context(|| flags.out.display().to_string())?;
@@ -172,7 +175,7 @@ fn compared(mut plan: Plan, flags: &Flags) -> anyhow::Result<()> {
         rows.push(field.ngram(order)?);
     }
     let mut elsewhere = Vec::new();
-    for seed in 0..plan.budget.seeds {
+    for seed in 0..plan.budget().seeds {
         for model in &plan.models {
             let name = format!("{}, seed {seed}", model.name);
             say(&name);

@@ -13,18 +13,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Plan {
-    /// Whether texts are read as letters a to z and single spaces.
-    #[serde(default)]
-    pub letters: bool,
+    /// A plan whose models, budget and letters this one has where it has none of its own; beside it.
+    base: Option<PathBuf>,
+    /// Whether texts are read as letters a to z and single spaces; by default not.
+    letters: Option<bool>,
     /// Only so many characters of the texts, the first.
     pub characters: Option<usize>,
-    #[serde(default)]
-    pub budget: Budget,
+    budget: Option<Budget>,
     /// Keys of every run's configuration, over those of `letters-base.toml`.
     #[serde(default)]
     pub set: Vec<String>,
     /// In the order of the table. Bounds are compared with that of the first.
-    #[serde(rename = "model")]
+    #[serde(rename = "model", default)]
     pub models: Vec<Model>,
 }
 
@@ -92,9 +92,16 @@ fn own_chain() -> Vec<SamplerEntry> {
 }
 
 impl Plan {
-    /// Reads a plan and checks it; `only` names the models that are left, all where it is empty.
-    pub fn read(text: &str, only: &[String]) -> anyhow::Result<Self> {
+    /// Reads a plan that lies in a folder and checks it; `only` names the models that are left, all where it is empty.
+    pub fn read(text: &str, folder: &Path, only: &[String]) -> anyhow::Result<Self> {
         let mut plan: Self = toml::from_str(text)?;
+        if let Some(base) = plan.base.as_ref().map(|base| folder.join(base)) {
+            let place = || format!("`base`: {}", base.display());
+            let text = fs::read_to_string(&base).with_context(place)?;
+            let Self { letters, budget, models, .. } = toml::from_str(&text).with_context(place)?;
+            ensure!(plan.models.is_empty(), "`base` with models of its own: expected one or the other");
+            plan = Self { letters: plan.letters.or(letters), budget: plan.budget.or(budget), models, ..plan };
+        }
         let mut names = HashSet::new();
         for model in &plan.models {
             let plain =
@@ -111,6 +118,16 @@ impl Plan {
         Ok(plan)
     }
 
+    /// What is trained and judged.
+    pub fn budget(&self) -> Budget {
+        self.budget.unwrap_or_default()
+    }
+
+    /// The same plan with another budget.
+    pub fn set_budget(&mut self, budget: Budget) {
+        self.budget = Some(budget);
+    }
+
     /// Sets keys of every model over those of the plan and its own.
     pub fn override_keys(&mut self, set: &[String]) {
         self.models.iter_mut().for_each(|model| model.set.extend(set.iter().cloned()));
@@ -118,7 +135,7 @@ impl Plan {
 
     /// That the budget makes sense.
     pub fn check(&self) -> anyhow::Result<()> {
-        let Budget { windows, infills, minutes, checkpoints, .. } = self.budget;
+        let Budget { windows, infills, minutes, checkpoints, .. } = self.budget();
         ensure!(windows > 1, "`windows` is {windows}, expected at least 2, for errors");
         ensure!(infills != 1, "`infills` is 1, expected 0 or at least 2, for errors");
         ensure!(checkpoints <= 100, "`checkpoints` is {checkpoints}, expected at most 100: all are kept");
@@ -129,7 +146,8 @@ impl Plan {
     /// The texts: as they are, or as one file of letters a to z and single spaces, or of their first characters. The same texts keep their
     /// file, as runs are of it.
     pub fn corpus(&self, texts: &[PathBuf], folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-        if !self.letters && self.characters.is_none() {
+        let letters = self.letters.unwrap_or_default();
+        if !letters && self.characters.is_none() {
             return texts
                 .iter()
                 .map(|path| std::path::absolute(path).with_context(|| path.display().to_string()))
@@ -138,7 +156,7 @@ impl Plan {
         let mut corpus = String::new();
         for path in texts {
             let text = fs::read_to_string(path).with_context(|| format!("--data {}", path.display()))?;
-            if !self.letters {
+            if !letters {
                 corpus.push_str(&text);
                 continue;
             }
@@ -155,7 +173,7 @@ impl Plan {
             );
             corpus = corpus.chars().take(most).collect();
         }
-        let path = folder.join(if self.letters { "letters.txt" } else { "text.txt" });
+        let path = folder.join(if letters { "letters.txt" } else { "text.txt" });
         if fs::read_to_string(&path).ok().as_deref() != Some(&corpus) {
             glauber_files::write_whole(&path, corpus).with_context(|| path.display().to_string())?;
         }
@@ -209,17 +227,19 @@ mod tests {
             include_str!("../../../../configs/compare-letters.toml"),
             include_str!("../../../../configs/compare-bpe.toml"),
         ] {
-            let plan = Plan::read(text, &[]).unwrap();
+            let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../configs"));
+            let plan = Plan::read(text, folder, &[]).unwrap();
             assert!(plan.models.len() > 4);
-            assert_eq!(Plan::read(text, &[plan.models[1].name.clone()]).unwrap().models.len(), 1);
+            assert_eq!(Plan::read(text, folder, &[plan.models[1].name.clone()]).unwrap().models.len(), 1);
         }
     }
 
     #[test]
     fn plans_that_make_no_sense_are_refused() {
-        let error = |text: &str| format!("{:#}", Plan::read(text, &["other".into()]).unwrap_err());
+        let error = |text: &str| format!("{:#}", Plan::read(text, Path::new(""), &["other".into()]).unwrap_err());
         assert!(error("[[model]]\nname = \"a\"").contains("`--only other`: the plan has a"));
         assert!(error("[[model]]\nname = \"a/b\"").contains("`a/b`"));
+        assert!(error("base = \"absent.toml\"").contains("`base`: absent.toml"));
         assert!(error("[[model]]\nname = \"a\"\n[[model]]\nname = \"a\"").contains("two models"));
         assert!(error("[[model]]\nname = \"a\"\nsamplers = [{ sampler = \"magic\" }]").contains("magic"));
     }

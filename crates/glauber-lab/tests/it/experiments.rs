@@ -206,10 +206,7 @@ fn peers_are_compared_and_kept_rows_are_enough() {
     let text: String = (0..4000).map(|at| ["the ", "cat ", "sat ", "on ", "a ", "mat "][at * at % 11 % 6]).collect();
     fs::write(at.join("corpus.txt"), text).expect("a corpus");
     let plan = concat!(env!("CARGO_MANIFEST_DIR"), "/../../configs/compare-letters.toml");
-    let plan = fs::read_to_string(plan)
-        .expect("the plan")
-        .replace("block = 64", "block = 16")
-        .replace("data.length=64", "data.length=16");
+    let plan = fs::read_to_string(plan).expect("the plan").replace("data.length=64", "data.length=16");
     let (first, rest) = plan.split_once("passes = [").expect("passes");
     let few = |part: &str| format!("passes = [2, 3{}", part.trim_start_matches(|c: char| c != ']'));
     let plan = rest.split("passes = [").fold(first.to_owned(), |plan, part| plan + &few(part));

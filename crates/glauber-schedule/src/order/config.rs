@@ -54,6 +54,9 @@ pub enum OrderConfig {
         /// The most sites a step touches, in `1..=L`.
         block: usize,
     },
+    /// All sites at every step: a sweep is a pass, as other discrete diffusion models have it.
+    #[serde(deserialize_with = "no_keys")]
+    AllAtOnce,
     /// Blocks of consecutive sites one after the other, as many passes each as there are sweeps.
     BlockByBlock {
         /// Sites of a block, in `1..=L`.
@@ -67,7 +70,7 @@ impl OrderConfig {
         match *self {
             Self::Chromatic { height, width, .. } | Self::Spaced { height, width, .. } => Some([height, width]),
             Self::RoundRobin | Self::Permutation { .. } | Self::RandomScan { .. } => None,
-            Self::Strided { .. } | Self::BlockByBlock { .. } => None,
+            Self::Strided { .. } | Self::AllAtOnce | Self::BlockByBlock { .. } => None,
         }
     }
 }
@@ -96,6 +99,7 @@ impl SiteOrder {
             }
             OrderConfig::Spaced { height, width, spacing } => Self::spaced(height, width, spacing, sweeps),
             OrderConfig::Strided { block } => Self::strided(len, block, sweeps),
+            OrderConfig::AllAtOnce => Self::strided(len, len, sweeps),
             OrderConfig::BlockByBlock { block } => Self::block_by_block(len, block, sweeps),
         }
     }
@@ -122,6 +126,10 @@ mod tests {
         assert!(error.contains("`spacing` is 0"), "{error}");
         let strided: OrderConfig = toml::from_str("kind = 'strided'\nblock = 4").unwrap();
         assert_eq!(SiteOrder::from_config(&strided, 10, 2).unwrap(), SiteOrder::strided(10, 4, 2).unwrap());
+        assert_eq!(
+            SiteOrder::from_config(&OrderConfig::AllAtOnce, 5, 2).unwrap(),
+            SiteOrder::strided(5, 5, 2).unwrap()
+        );
         let error = SiteOrder::from_config(&strided, 3, 1).unwrap_err().to_string();
         assert!(error.contains("`block`") && error.contains('3') && error.contains('4'), "{error}");
         for text in ["kind = 'round-robin'\nseed = 1", "kind = 'strided'", "kind = 'strided'\nblock = 2\nstride = 3"] {
