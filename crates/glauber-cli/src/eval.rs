@@ -49,7 +49,7 @@ struct Report {
     nats: Estimate,
     bits: Estimate,
     bits_per_character: Option<Estimate>,
-    /// Of images whose tokens are greys.
+    /// Of images whose tokens are patches of greys; of single greys it is that of a token.
     bits_per_pixel: Option<Estimate>,
     /// Why there are none.
     withheld: Option<String>,
@@ -86,7 +86,7 @@ impl Report {
             nats: terms.nats_per_token(),
             bits,
             bits_per_character: per_character.transpose()?,
-            bits_per_pixel: pixels.map(per_pixel),
+            bits_per_pixel: pixels.filter(|pixels| *pixels != evaluated.clean.len()).map(per_pixel),
             withheld: evaluated.withheld.clone(),
             prior: per(terms.prior(), evaluated.clean.len()),
             truth,

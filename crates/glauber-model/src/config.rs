@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{ModelError, NetworkKind, PriorConfig};
 
@@ -86,9 +86,28 @@ pub struct ModelConfig {
     /// Sites of a block of the network `block-causal`, those of the order `block-by-block`; the other networks ignore it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub block: usize,
-    /// What is known of a site's token beforehand: n-grams of the training text, whose terms the network weighs and adds to its logits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// What is known of a site's token beforehand: n-grams of the training text, whose terms the network weighs and adds to its logits;
+    /// `"none"` for nothing, where a configuration below has some.
+    #[serde(default, deserialize_with = "prior_or_none", skip_serializing_if = "Option::is_none")]
     pub prior: Option<PriorConfig>,
+}
+
+fn prior_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PriorConfig>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    enum Word {
+        None,
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected \"none\", or a prior: `{ order = N }`")]
+    enum Written {
+        Word(Word),
+        Prior(PriorConfig),
+    }
+    Ok(match Written::deserialize(deserializer)? {
+        Written::Word(Word::None) => None,
+        Written::Prior(prior) => Some(prior),
+    })
 }
 
 fn is_zero(block: &usize) -> bool {

@@ -60,7 +60,7 @@ fn every_parameter_has_one_role() {
 #[test]
 fn every_design_tells_its_parameters_and_sizes() {
     for &network in NetworkKind::ALL {
-        check_told(&ModelConfig { network, classes: 2, ..Preset::Tiny.config() });
+        check_told(&ModelConfig { network, classes: 2, block: 2, site_vectors: true, ..Preset::Tiny.config() });
     }
 }
 

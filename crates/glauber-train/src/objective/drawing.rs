@@ -121,11 +121,20 @@ impl Drawing {
         step
     }
 
-    /// The number of masks of a row at the fraction `u` of all rows. Writes the sites that are masked, a random choice, and the level that
-    /// has so many on average.
+    /// The number of masks of `len` sites at the fraction `u` of all rows, one at least.
+    fn count(u: f64, len: usize) -> usize {
+        1 + ((u * len as f64) as usize).min(len - 1)
+    }
+
+    /// Where the horizon has the masks that a row has at the fraction `u` of all rows; `u` itself where they are not counted.
+    pub(super) fn placed_at(&self, u: f64, len: usize) -> f64 {
+        if self.counts_masks { Self::count(u, len) as f64 / len as f64 } else { u }
+    }
+
+    /// The sites that are masked at the fraction `u` of all rows, a random choice. Writes the level that has so many on average.
     pub(super) fn masks(u: f64, levels: &mut [f64], rng: &mut ChainRng) -> Vec<bool> {
         let len = levels.len();
-        let count = 1 + ((u * len as f64) as usize).min(len - 1);
+        let count = Self::count(u, len);
         levels.fill(1.0 - count as f64 / len as f64);
         let mut left = count;
         let mut masked = |site: usize| {

@@ -125,7 +125,8 @@ impl Examples {
                 let count = levels.len().div_ceil(*block);
                 for (at, levels) in levels.chunks_mut(*block).enumerate() {
                     let u = (u + at as f64 / count as f64).fract();
-                    steps.push(drawing.place_block(schedule, u, at * *block, levels));
+                    let placed = drawing.placed_at(u, levels.len());
+                    steps.push(drawing.place_block(schedule, placed, at * *block, levels));
                     if let Some(mask) = mask {
                         masked.get_or_insert((mask, Vec::new())).1.extend(Drawing::masks(u, levels, rng));
                     }
@@ -136,7 +137,7 @@ impl Examples {
                 (0, 0.0)
             }
             None => {
-                let placed = drawing.place(schedule, u, levels);
+                let placed = drawing.place(schedule, drawing.placed_at(u, levels.len()), levels);
                 match schedule.law().mask().filter(|_| drawing.counts_masks) {
                     Some(mask) => masked = Some((mask, Drawing::masks(u, levels, rng))),
                     None => drawing.clamp(levels, rng),
