@@ -192,8 +192,9 @@ fn free_part(view: &ChainsView<'_>, sites: &[Site], scratch: &mut Scratch) {
     scratch.sites.extend(sites.iter().copied().filter(asked));
 }
 
-/// Writes the conditionals of the sites of a step, shape `[row, site, token]`. Where it touches every site, those that nobody asks for are
-/// left out: a network that sees the tokens shown hides each in a pass of its own.
+/// Writes the conditionals of the sites of a step, shape `[row, site, token]`. Where it touches several, those that the kernel does not ask
+/// for are left out, and where it touches every one, those that are clamped too: a network that sees the tokens shown hides each in a pass
+/// of its own.
 fn evaluate<K: ReverseKernel, C: SiteConditional + ?Sized>(
     kernel: &K,
     conditional: &C,
@@ -209,12 +210,19 @@ fn evaluate<K: ReverseKernel, C: SiteConditional + ?Sized>(
         return Ok(());
     }
     asked.clear();
-    if every && len > 1 {
-        let free = |at: usize| tokens.clamped(at / len).is_none_or(|clamped| !clamped[at % len]);
-        let asks = |(at, &shown): (usize, &Token)| free(at) && kernel.asks(&touch.at(at % len, shown));
-        asked.extend(tokens.as_slice().iter().enumerate().map(asks));
+    let mut left_out = false;
+    if sites.len() > 1 {
+        asked.resize(tokens.rows() * len, false);
+        for (row, shown) in tokens.iter().enumerate() {
+            for &site in sites {
+                let free = tokens.clamped(row).is_none_or(|clamped| !clamped[site]);
+                let asks = kernel.asks(&touch.at(site, shown[site]));
+                asked[row * len + site] = free && asks;
+                left_out |= if every { !(free && asks) } else { free && !asks };
+            }
+        }
     }
-    if !asked.contains(&false) {
+    if !left_out {
         return match kernel.reads_logs() {
             true => conditional.log_conditionals(tokens, touch.step, sites, out),
             false => conditional.conditionals(tokens, touch.step, sites, out),
