@@ -35,7 +35,7 @@ pub fn own_token_leak(
     rng: &mut ChainRng,
 ) -> Result<Vec<f64>> {
     let (rows, len, vocab) = (clean.rows(), clean.len(), conditional.vocab());
-    let steps: Vec<Step> = (0..rows).map(|_| 1 + rng.below(schedule.horizon() - 1)).collect();
+    let steps: Vec<Step> = (0..rows).map(|_| rng.below(schedule.horizon())).collect();
     let sites: Vec<Site> = (0..rows).map(|_| rng.below(len)).collect();
     let mut noisy = vec![0; rows * len];
     for ((row, &step), out) in clean.iter().zip(&steps).zip(noisy.chunks_exact_mut(len)) {

@@ -97,7 +97,9 @@ impl<'a> PlannedSampler<'a> {
         let free = |at: usize| !view.clamped.is_some_and(|clamped| clamped[at]);
         let masked = |at: usize| view.tokens[at] == self.mask && free(at);
         let all = 0..view.tokens.len();
-        let Some(_) = all.clone().find(|&at| masked(at)) else { return Ok(StepDiagnostics::default()) };
+        if !all.clone().any(masked) {
+            return Ok(StepDiagnostics::default());
+        }
         let asked: Vec<bool> = all.map(|at| if self.plan.revises() { free(at) } else { masked(at) }).collect();
         let mut laws = vec![0.0; asked.len() * vocab];
         let steps = vec![step; view.rngs.len()];

@@ -245,14 +245,21 @@ fn remasking_is_exact_site_by_site() {
 
 /// Chains of a sampler, how far their law is from π, and its entropy in nats. Of so many draws of 81 states the sampling error is 0.015.
 fn sampled(sampler: &dyn Sampler, conditional: &(dyn SiteConditional + Sync)) -> (f64, f64) {
+    let (found, evaluations) = drawn(sampler, conditional);
+    assert_eq!(evaluations, sampler.schedule().horizon() as f64);
+    found
+}
+
+/// The same, of any number of evaluations, and that of a chain.
+fn drawn(sampler: &dyn Sampler, conditional: &(dyn SiteConditional + Sync)) -> ((f64, f64), f64) {
     let (rows, table) = (40_000, table(conditional.vocab()));
     let mut counts = vec![0.0; table.states()];
     let mut chains = sampler.start(rows, 9);
     let done = sampler.sample_parallel(conditional, &mut chains).unwrap();
-    assert!(done.evaluations <= (sampler.schedule().horizon() * rows) as u64);
     chains.tokens().iter().for_each(|row| counts[table.state(row)] += 1.0 / rows as f64);
     let distance = counts.iter().zip(table.probabilities()).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0;
-    (distance, counts.iter().filter(|p| **p > 0.0).map(|p| -p * p.ln()).sum())
+    let entropy = counts.iter().filter(|p| **p > 0.0).map(|p| -p * p.ln()).sum();
+    ((distance, entropy), done.evaluations as f64 / rows as f64)
 }
 
 /// The sampler draws what the laws say.
@@ -264,8 +271,8 @@ fn the_sampler_of_all_sites_draws_the_law_of_its_kernel() {
     assert!((found - 0.1316).abs() < 0.02, "{found}");
 }
 
-/// Conditionals that are to be asked for masks alone.
-struct Masked<C>(C);
+/// Conditionals that are to be asked for masks alone, and for all of them where a step touches every site.
+struct Masked<C>(C, bool);
 
 impl<C: SiteConditional> SiteConditional for Masked<C> {
     fn vocab(&self) -> usize {
@@ -291,8 +298,8 @@ impl<C: SiteConditional> SiteConditional for Masked<C> {
     ) -> Result<()> {
         let RowSites::Marked(marked) = sites else { panic!("all sites are asked for") };
         let masks: Vec<bool> = tokens.as_slice().iter().map(|&token| token == MASK).collect();
-        // Of all sites all masks, of a block those in it.
         assert!(marked.iter().zip(&masks).all(|(marked, mask)| mask | !marked), "tokens that stay are asked for");
+        assert!(!self.1 || marked == masks);
         self.0.log_conditionals_at(tokens, steps, RowSites::All, out)?;
         // What is not asked for may be anything.
         let unasked = out.chunks_exact_mut(self.0.vocab()).zip(masks).filter(|(_, mask)| !mask);
@@ -304,7 +311,7 @@ impl<C: SiteConditional> SiteConditional for Masked<C> {
 #[test]
 fn tokens_that_stay_whatever_the_conditional_says_are_not_asked_for() {
     let schedule = schedule(&absorbing(), 4);
-    let conditional = Masked(AfterStep::new(table(DATA + 1).conditional(&schedule).unwrap(), &schedule));
+    let conditional = Masked(AfterStep::new(table(DATA + 1).conditional(&schedule).unwrap(), &schedule), true);
     let remask = Remask::new(&absorbing(), Remasking::Cap(0.05), DrawControls::default()).unwrap();
     for (kernel, figure) in [(&Lazy::default() as &dyn ReverseKernel, 0.1126), (&remask, 0.112)] {
         let (found, _) = sampled(&ReverseSampler::new(&schedule, kernel), &conditional);
@@ -312,7 +319,7 @@ fn tokens_that_stay_whatever_the_conditional_says_are_not_asked_for() {
     }
     let order = SiteOrder::block_by_block(LEN, 2, 4).unwrap();
     let blocks = Schedule::new(SignalShape::Linear, order, absorbing(), 1e-9, false).unwrap();
-    let of_blocks = Masked(AfterStep::new(table(DATA + 1).conditional(&blocks).unwrap(), &blocks));
+    let of_blocks = Masked(AfterStep::new(table(DATA + 1).conditional(&blocks).unwrap(), &blocks), false);
     let (found, _) = sampled(&ReverseSampler::new(&blocks, Lazy::default()), &of_blocks);
     let figure = distance_down(&blocks, &of_blocks.0, &Lazy::default());
     assert!((found - figure).abs() < 0.02, "{found}, {figure}");
@@ -330,7 +337,7 @@ fn tokens_that_stay_whatever_the_conditional_says_are_not_asked_for() {
 #[test]
 fn plans_that_do_not_look_at_what_was_drawn_are_exact() {
     let schedule = schedule(&absorbing(), LEN);
-    let conditional = Masked(AfterStep::new(table(DATA + 1).conditional(&schedule).unwrap(), &schedule));
+    let conditional = Masked(AfterStep::new(table(DATA + 1).conditional(&schedule).unwrap(), &schedule), true);
     let of = |plan| sampled(&PlannedSampler::new(&schedule, plan, DrawControls::default()).unwrap(), &conditional);
     for plan in [Plan::Random, Plan::InOrder, Plan::Entropy] {
         let (distance, entropy) = of(plan);
@@ -352,7 +359,8 @@ fn an_entropy_bound_trades_passes_for_the_law() {
     let once = self::schedule(&absorbing(), 1);
     let one_pass = AfterStep::new(table(DATA + 1).conditional(&once).unwrap(), &once);
     let random = PlannedSampler::new(&once, Plan::Random, DrawControls::default()).unwrap();
-    let ([independent, _], [all, _]) = (sampled(&random, &one_pass).into(), sampled(&of(1e3), &conditional).into());
+    let ((independent, _), ((all, _), passes)) = (sampled(&random, &one_pass), drawn(&of(1e3), &conditional));
+    assert_eq!(passes, 1.0);
     assert!(all > 0.1 && (all - independent).abs() < 0.02, "{all}, {independent}");
     let passes = |bound| of(bound).sample(&conditional, &mut of(bound).start(100, 3)).unwrap().evaluations;
     assert_eq!((passes(0.0), passes(1e3)), (400, 100));

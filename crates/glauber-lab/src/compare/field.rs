@@ -179,10 +179,10 @@ impl<'a> Field<'a> {
         let name = format!("{}-{seed}", model.name);
         let work = self.flags.out.join("work").join(&name);
         fs::create_dir_all(&work).with_context(|| work.display().to_string())?;
-        if FolderLock::is_held(&work)? == Some(true) {
-            return Ok(None);
-        }
-        let _held = FolderLock::take(&work)?;
+        let _held = match FolderLock::take(&work) {
+            Err(_) if FolderLock::is_held(&work)? == Some(true) => return Ok(None),
+            taken => taken?,
+        };
         let (folder, kept) = (self.flags.out.join(&name), self.flags.rows.clone());
         let kept = kept.unwrap_or_else(|| self.flags.out.join("rows")).join(format!("{name}.json"));
         let asked = self.asked(model);

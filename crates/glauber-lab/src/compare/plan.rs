@@ -229,7 +229,7 @@ mod tests {
         ] {
             let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../configs"));
             let plan = Plan::read(text, folder, &[]).unwrap();
-            assert!(plan.models.len() > 4);
+            assert!(plan.models.len() > 5);
             assert_eq!(Plan::read(text, folder, &[plan.models[1].name.clone()]).unwrap().models.len(), 1);
         }
     }
