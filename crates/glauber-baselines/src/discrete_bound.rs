@@ -1,7 +1,8 @@
 //! D3PM.
 
 use burn::tensor::Tensor;
-use glauber_train::{DenoisingLaw, DeviceLaw, Label, Objective, Output, OwnToken, TargetList, Targets};
+use glauber_schedule::Schedule;
+use glauber_train::{DenoisingLaw, DeviceLaw, Label, Objective, Output, OwnToken, TargetList, Targets, TrainError};
 
 /// How much of the clean token's cross-entropy is added.
 const SHARE: f64 = 1e-3;
@@ -58,6 +59,17 @@ impl Objective for DiscreteBound {
         (divergence - targets.log_probability(logits).mul_scalar(SHARE)) * number(7)
     }
 
+    fn check(&self, schedule: &Schedule) -> Result<(), TrainError> {
+        match schedule.law_of_levels().is_moving() {
+            false => Ok(()),
+            true => Err(TrainError::Config {
+                key: "schedule.noise",
+                found: "a law that moves with the signal level".into(),
+                expected: "a law of another kind, which the objective `discrete-bound` needs".into(),
+            }),
+        }
+    }
+
     fn own_token(&self) -> OwnToken {
         OwnToken::Seen
     }
@@ -66,7 +78,7 @@ impl Objective for DiscreteBound {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trial::{VOCAB, denoising_law, each_label, loss_of};
+    use crate::trial::{VOCAB, denoising_law, each_label, fixed, loss_of};
 
     /// `ln p(· | a)` of (P1) from the law of the clean token, token by token.
     fn posterior(label: &Label<'_>, clean: &[f64]) -> Vec<f64> {
@@ -82,7 +94,7 @@ mod tests {
 
     #[test]
     fn it_is_the_formula_of_the_paper() {
-        each_label(|label, logits| {
+        each_label(&fixed(), |label, logits| {
             let mu = denoising_law(label, logits);
             let truth: Vec<f64> = (0..VOCAB).map(|b| f64::from(u8::from(b == label.clean as usize))).collect();
             let (p, model) = (posterior(label, &truth), posterior(label, &mu));

@@ -14,6 +14,7 @@
 //! | SEDD (Lou et al. 2024) | absorbing, uniform | [`score-entropy`](ScoreEntropy) | `bidirectional`, `own-evidence` | `lazy` |
 //! | D3PM (Austin et al. 2021) | absorbing, uniform | [`discrete-bound`](DiscreteBound) | `bidirectional`, `own-evidence` | `lazy` |
 //! | UDLM (Schiff et al. 2024), Duo (Sahoo et al. 2025) | uniform | `level-bound` | `own-evidence` | `lazy`, `blend` |
+//! | GIDD (von Rütte et al. 2025) | moving | `level-bound`, [`dynamic-bound`](DynamicBound) | `own-evidence`, `hollow` | `lazy` |
 //! | SDDM (Sun et al. 2023) | uniform | `ratio-matching` | `hollow` | `lazy` |
 //! | discrete flow matching (Gat et al. 2024) | uniform | `denoising` | `own-evidence` | `flow` |
 //!
@@ -26,17 +27,19 @@
 //! ```
 
 mod discrete_bound;
+mod dynamic_bound;
 mod exact_count;
 mod score_entropy;
 
 use glauber_train::{Objective, TrainError, register_objective};
 
 pub use discrete_bound::DiscreteBound;
+pub use dynamic_bound::DynamicBound;
 pub use exact_count::ExactCount;
 pub use score_entropy::{Ratios, ScoreEntropy};
 
 /// What configurations can name after [`register`]: a line each.
-static ALL: &[&dyn Objective] = &[&ScoreEntropy, &DiscreteBound, &ExactCount];
+static ALL: &[&dyn Objective] = &[&ScoreEntropy, &DiscreteBound, &ExactCount, &DynamicBound];
 
 /// Lets configurations of this process name the objectives of this crate. A program calls it once, before it reads any.
 ///

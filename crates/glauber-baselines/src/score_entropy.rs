@@ -58,12 +58,12 @@ impl Objective for ScoreEntropy {
     }
 
     fn aim(&self, label: &Label<'_>, targets: &mut TargetList) {
-        let q = label.schedule.law().probabilities();
+        let law = label.schedule.law_of_levels();
         let (shown, level) = (label.noisy as usize, label.level);
-        let others = (0..q.len()).filter(|&b| b != shown).map(|b| label.truth(b) / label.truth(shown));
+        let others = (0..law.vocab()).filter(|&b| b != shown).map(|b| label.truth(b) / label.truth(shown));
         let least: f64 = others.filter(|y| *y > 0.0).map(|y| y * y.ln() - y).sum();
         // At a site that noise cannot have drawn nothing is lost.
-        let weight = label.rate() * q[shown];
+        let weight = label.rate() * law.rate(level).probability(label.noisy);
         targets.push(label.clean, [level, f64::from(label.noisy), weight, 1.0 / label.truth(shown), least]);
     }
 
@@ -93,13 +93,14 @@ impl Objective for ScoreEntropy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trial::{VOCAB, each_label, loss_of};
+    use crate::trial::{VOCAB, each_label, fixed, loss_of, moving};
 
     #[test]
     fn it_is_the_formula_of_the_paper() {
-        each_label(|label, logits| {
-            let (law, a) = (label.schedule.law(), label.noisy as usize);
-            let q = law.probabilities();
+        each_label(&[fixed(), vec![moving(0.3)]].concat(), |label, logits| {
+            let (law, a) = (label.schedule.law_of_levels(), label.noisy as usize);
+            let (at, drawn) = (law.at(label.level), law.rate(label.level));
+            let q = at.probabilities();
             let truth =
                 |b: usize| (1.0 - label.level) * q[b] + if b == label.clean as usize { label.level } else { 0.0 };
             let shifted = |b: usize| match law.mask() {
@@ -111,7 +112,8 @@ mod tests {
                 s - y * s.ln() + if y > 0.0 { y * y.ln() } else { 0.0 } - y
             };
             let sum: f64 = (0..VOCAB).filter(|&b| b != a).map(term).sum();
-            let (expected, found) = (label.rate() * q[a] * sum, loss_of(&ScoreEntropy, label, logits));
+            let (expected, found) =
+                (label.rate() * drawn.probabilities()[a] * sum, loss_of(&ScoreEntropy, label, logits));
             assert!((found - expected).abs() < 2e-4 * expected.max(1.0), "{label:?}: {found}, expected {expected}");
         });
     }

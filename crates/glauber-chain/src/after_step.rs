@@ -55,16 +55,17 @@ impl<'a, C: SiteConditional> AfterStep<'a, C> {
 
     /// From `log r` at the level after a step to that at the level before it, shape `[token]`, in place.
     fn take_back(&self, step: Step, site: Site, law: &mut [f64]) {
-        let q = self.schedule.law().probabilities();
-        unmix(law, self.schedule.signal_level(site, step + 1), q);
+        let after = self.schedule.law_at(site, step + 1).probabilities();
+        unmix(law, self.schedule.signal_level(site, step + 1), after);
         // No clean token is the mask, whatever a network says.
         if let Some(mask) = self.schedule.law().mask() {
             law[mask as usize] = 0.0;
             let mass: f64 = law.iter().sum();
             law.iter_mut().filter(|_| mass > 0.0).for_each(|mu| *mu /= mass);
         }
-        let level = self.schedule.signal_level(site, step);
-        law.iter_mut().zip(q).for_each(|(mu, q)| *mu = (level * *mu + (1.0 - level) * q).ln());
+        let (level, before) =
+            (self.schedule.signal_level(site, step), self.schedule.law_at(site, step).probabilities());
+        law.iter_mut().zip(before).for_each(|(mu, q)| *mu = (level * *mu + (1.0 - level) * q).ln());
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{DrawControls, Refusal, Result, ReverseKernel, Touch};
 /// Over a step from level `α` to `α'` the token shown, `a`, stays with probability `1 − (α' − α) / (1 − α)`. Otherwise the site is given a
 /// draw of `F(b) = P(X_0 = b | a, the others) ∝ μ(b) (α 1{a = b} + (1 − α) q(a))`. It is the Euler step of discrete flow matching (Gat et
 /// al. 2024) on a path of mixtures, and takes the law of after the step to that of before it exactly. Each site is replaced at most once on
-/// average.
+/// average. The noise law is to be the same at every level.
 ///
 /// Draw controls act on `log r` first. A token that the noise law cannot have drawn stays.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

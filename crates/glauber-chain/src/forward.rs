@@ -14,10 +14,10 @@ use crate::{ChainError, ChainRng, Result};
 /// When `clean` or `out` does not have one token for each site of the schedule.
 pub fn corrupt(schedule: &Schedule, clean: &[Token], t: Step, rng: &mut ChainRng, out: &mut [Token]) {
     assert_eq!(clean.len(), schedule.len(), "one clean token for each site");
-    corrupt_at_levels(schedule.law(), |site| schedule.signal_level(site, t), clean, rng, out);
+    corrupt_at_levels(schedule.law_of_levels(), |site| schedule.signal_level(site, t), clean, rng, out);
 }
 
-/// Draws each site's noisy token given its signal level: equation (M) for levels of any origin.
+/// Draws each site's noisy token given its signal level: equation (M) for levels of any origin. The law may move with the level.
 ///
 /// # Panics
 /// When `clean` and `out`, both `[site]`, differ in length.
@@ -30,7 +30,8 @@ pub fn corrupt_at_levels(
 ) {
     assert_eq!(out.len(), clean.len(), "one noisy token for each site");
     for (site, (noisy, &token)) in out.iter_mut().zip(clean).enumerate() {
-        *noisy = if rng.uniform() < level(site) { token } else { law.draw(rng.uniform()) };
+        let level = level(site);
+        *noisy = if rng.uniform() < level { token } else { law.draw_at(level, rng.uniform()) };
     }
 }
 
@@ -51,7 +52,7 @@ pub fn step(schedule: &Schedule, t: Step, tokens: &mut [Token], rng: &mut ChainR
             if rng.uniform() < keep {
                 return None;
             }
-            let noise = schedule.law().draw(rng.uniform());
+            let noise = schedule.step_law(t).draw(rng.uniform());
             tokens[site] = noise;
             Some(noise)
         })

@@ -22,7 +22,7 @@ pub struct Touch<'a> {
     pub shown: Token,
     /// `Π_t(φ)`, the probability that the step left the token alone.
     pub keep: f64,
-    /// The noise distribution `q`, shape `[token]`.
+    /// What the step draws that draws noise, shape `[token]`.
     pub(crate) noise: &'a [f64],
     pub(crate) schedule: Option<&'a Schedule>,
 }
@@ -33,7 +33,7 @@ impl<'a> Touch<'a> {
     /// # Panics
     /// When `step` is not below the horizon.
     pub fn new(schedule: &'a Schedule, step: Step, site: Site, shown: Token) -> Self {
-        let (keep, noise) = (schedule.keep_probability(step), schedule.law().probabilities());
+        let (keep, noise) = (schedule.keep_probability(step), schedule.step_law(step).probabilities());
         Self { step, site, shown, keep, noise, schedule: Some(schedule) }
     }
 

@@ -272,7 +272,7 @@ fn load_codec(folder: &RunFolder, vocabulary: &Vocabulary) -> Result<TextCodec> 
 fn with_mask(codec: TextCodec, config: &RunConfig) -> Result<TextCodec> {
     fn absorbs(noise: &NoiseConfig) -> bool {
         match noise {
-            NoiseConfig::Absorbing => true,
+            NoiseConfig::Absorbing | NoiseConfig::Moving { .. } => true,
             NoiseConfig::Mixture { parts } => parts.iter().any(|part| absorbs(&part.law)),
             _ => false,
         }

@@ -14,7 +14,7 @@ use glauber_schedule::Schedule;
 use glauber_train::{Drawing, Examples, Losses, SequenceSource, SiteTask, TrainError, require};
 
 use crate::data::{ExcessFn, data_kinds};
-use crate::error::Result;
+use crate::error::{Result, ensure};
 use crate::run::checkpoint;
 use crate::run::folder::schedule;
 use crate::run::records::Evaluations;
@@ -299,6 +299,10 @@ impl Run {
     /// When there is no prior of such data, or it cannot be written.
     pub fn prepare_prior(&mut self, source: &dyn SequenceSource) -> Result<()> {
         if let (Some(config), false) = (&self.config.model.prior, self.has_prior) {
+            ensure!(
+                !self.schedule.law_of_levels().is_moving(),
+                "`schedule.noise` is of kind `moving`, expected a law that stays the same under `model.prior`: set it to \"none\""
+            );
             let prior = crate::prior::count(config, source, self.schedule.len(), self.schedule.law())?;
             if self.trainer.ranks().is_first() {
                 crate::prior::keep(&prior, self.folder.path())?;

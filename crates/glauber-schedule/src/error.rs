@@ -53,6 +53,12 @@ pub enum ScheduleError {
         /// What to change.
         fix: &'static str,
     },
+    /// A law that moves as a part of another one.
+    #[error("a part of a mixture is of kind `moving`, expected laws that are the same at every signal level")]
+    MovingPart,
+    /// A law that moves, with an order that has no levels for all sites alike.
+    #[error("noise of kind `moving` needs an order that touches each site once a sweep; set another `order`")]
+    MovingOrder,
     /// A count that must be positive is zero.
     #[error("`{key}` is 0, expected at least 1")]
     Zero {

@@ -17,6 +17,7 @@
 
 mod colouring;
 mod error;
+mod moving;
 mod noise;
 mod order;
 mod schedule;

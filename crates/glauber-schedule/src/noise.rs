@@ -4,6 +4,7 @@ use glauber_tokens::Token;
 use serde::{Deserialize, Serialize};
 
 use crate::ScheduleError;
+use crate::moving::Moving;
 use crate::schedule_config::no_keys;
 
 /// Which noise distribution a run uses; the key `kind` picks the variant.
@@ -23,7 +24,12 @@ pub enum NoiseConfig {
     /// All mass on the mask token.
     #[serde(deserialize_with = "no_keys")]
     Absorbing,
-    /// A weighted mean of laws.
+    /// Masks far from the data, other tokens near it ([`NoiseLaw::moving`]).
+    Moving {
+        /// The share of sites that show a token that is neither signal nor mask, where they are most, in `(0, 1)`.
+        share: f64,
+    },
+    /// A weighted mean of laws that do not move.
     Mixture {
         /// The laws and their weights.
         parts: Vec<MixturePart>,
@@ -51,6 +57,7 @@ pub struct NoiseLaw {
     cumulative: Vec<f64>,
     last_possible: Token,
     mask: Option<Token>,
+    pub(crate) moving: Option<Box<Moving>>,
 }
 
 impl NoiseLaw {
@@ -93,13 +100,16 @@ impl NoiseLaw {
     /// The mean of laws over one vocabulary, weighted by weights of at least 0 that need not sum to one.
     ///
     /// # Errors
-    /// When there is no part, vocabularies differ, a weight is negative or not finite, or all are zero.
+    /// When there is no part, a part moves, vocabularies differ, a weight is negative or not finite, or all are zero.
     pub fn mixture(parts: &[(f64, NoiseLaw)]) -> Result<Self, ScheduleError> {
         let vocab = parts.first().map_or(0, |(_, law)| law.vocab());
         let mut weights = vec![0.0; vocab];
         for (weight, law) in parts {
             let good = *weight >= 0.0 && weight.is_finite();
             ScheduleError::unless_in_range(good, "weight", *weight, "a finite number of at least 0")?;
+            if law.is_moving() {
+                return Err(ScheduleError::MovingPart);
+            }
             if law.vocab() != vocab {
                 return Err(ScheduleError::VocabularySize {
                     what: "probabilities in a part of a mixture",
@@ -121,7 +131,8 @@ impl NoiseLaw {
         Ok(Self { mask, ..Self::from_weights(weights, "the weights of a mixture", "raise a `weight`")? })
     }
 
-    /// The law a configuration describes. `counts`, shape `[token]`, is what `unigram` needs, `mask` what `absorbing` needs.
+    /// The law a configuration describes. `counts`, shape `[token]`, is what `unigram` needs, `mask` what `absorbing` and
+    /// `moving` need.
     ///
     /// # Errors
     /// [`ScheduleError::MissingInput`] when the one needed is absent, and those of the constructors.
@@ -131,6 +142,9 @@ impl NoiseLaw {
         counts: Option<&[u64]>,
         mask: Option<Token>,
     ) -> Result<Self, ScheduleError> {
+        let needed = |kind: &'static str, mask: Option<Token>| {
+            mask.ok_or(ScheduleError::MissingInput { kind, missing: "a mask token in the vocabulary" })
+        };
         match config {
             NoiseConfig::Uniform => Self::uniform(vocab),
             NoiseConfig::Unigram { pseudo_count } => {
@@ -143,13 +157,8 @@ impl NoiseLaw {
                 }
                 Self::unigram(counts, *pseudo_count)
             }
-            NoiseConfig::Absorbing => {
-                let mask = mask.ok_or(ScheduleError::MissingInput {
-                    kind: "absorbing",
-                    missing: "a mask token in the vocabulary",
-                })?;
-                Self::absorbing(vocab, mask)
-            }
+            NoiseConfig::Absorbing => Self::absorbing(vocab, needed("absorbing", mask)?),
+            NoiseConfig::Moving { share } => Self::moving(vocab, needed("moving", mask)?, *share),
             NoiseConfig::Mixture { parts } => {
                 let laws = parts
                     .iter()
@@ -182,6 +191,7 @@ impl NoiseLaw {
             cumulative,
             last_possible: last as Token,
             mask: None,
+            moving: None,
         })
     }
 

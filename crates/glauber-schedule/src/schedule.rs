@@ -21,6 +21,8 @@ pub struct Schedule {
     allow_residual: bool,
     order: SiteOrder,
     law: NoiseLaw,
+    /// Of a law that moves, that of sites after each number of touches, shape `[sweep + 1]`, and that of each touch, shape `[sweep]`.
+    moving: Option<[Vec<NoiseLaw>; 2]>,
     /// `α(k/K)`, shape `[sweep + 1]`.
     levels: Vec<f64>,
     /// Signal level after each stored visit of each site, shape `[visit]`, sites in order; empty where `levels` says it all.
@@ -32,7 +34,8 @@ impl Schedule {
     /// Joins the parts. `final_level` is the level that the shape reaches after one touch in each sweep.
     ///
     /// # Errors
-    /// When `final_level` is not in `(0, 1)`, or when some site ends above [`RESIDUAL_BOUND`] and `allow_residual` is false.
+    /// When `final_level` is not in `(0, 1)`, when some site ends above [`RESIDUAL_BOUND`] and `allow_residual` is false, or when the law
+    /// moves and the order has no levels that are those of sweeps.
     pub fn new(
         shape: SignalShape,
         order: SiteOrder,
@@ -84,9 +87,17 @@ impl Schedule {
         let good = final_level > 0.0 && final_level < 1.0;
         ScheduleError::unless_in_range(good, "final_signal", final_level, "a number strictly between 0 and 1")?;
         let sweeps = order.sweeps();
-        let levels = (0..=sweeps).map(|k| curve.level(k as f64 / sweeps as f64, final_level)).collect();
+        let levels: Vec<f64> = (0..=sweeps).map(|k| curve.level(k as f64 / sweeps as f64, final_level)).collect();
+        if law.is_moving() && !order.is_balanced() {
+            return Err(ScheduleError::MovingOrder);
+        }
+        let moving = law.is_moving().then(|| {
+            let steps = levels.windows(2).map(|pair| law.between(pair[0], pair[1]).into_owned()).collect();
+            [levels.iter().map(|&level| law.at(level).into_owned()).collect(), steps]
+        });
         let visit_levels = Vec::new();
-        let mut schedule = Self { curve, allow_residual, order, law, levels, visit_levels, final_signal: final_level };
+        let mut schedule =
+            Self { curve, allow_residual, order, law, moving, levels, visit_levels, final_signal: final_level };
         if !schedule.order.is_balanced() {
             schedule.visit_levels = (0..schedule.len()).map(|site| schedule.levels_of_visits(site)).collect();
         }
@@ -145,8 +156,29 @@ impl Schedule {
         self.order.len()
     }
 
-    /// The noise distribution `q`.
+    /// The noise distribution `q`, where it moves that of the horizon.
     pub fn law(&self) -> &NoiseLaw {
+        self.moving.as_ref().and_then(|[laws, _]| laws.last()).unwrap_or(&self.law)
+    }
+
+    /// `q` of a site at time `t`: what it shows there that is not signal. Times past the horizon count as the horizon.
+    ///
+    /// # Panics
+    /// When there is no such site.
+    pub fn law_at(&self, site: Site, t: Step) -> &NoiseLaw {
+        self.moving.as_ref().map_or(&self.law, |[laws, _]| &laws[self.order.touches(site, t)])
+    }
+
+    /// What a touch at step `t` draws that draws noise.
+    ///
+    /// # Panics
+    /// When `t ≥ T` and the law moves.
+    pub fn step_law(&self, t: Step) -> &NoiseLaw {
+        self.moving.as_ref().map_or(&self.law, |[_, steps]| &steps[self.order.touch_of(t)])
+    }
+
+    /// The noise law as it was given, for levels in continuous time: [`NoiseLaw::at`], [`NoiseLaw::rate`].
+    pub fn law_of_levels(&self) -> &NoiseLaw {
         &self.law
     }
 
@@ -193,7 +225,7 @@ impl Schedule {
     /// # Panics
     /// When `t ≥ T` or `a` is outside the vocabulary.
     pub fn noise_probability(&self, t: Step, a: Token) -> f64 {
-        self.beta(t) * self.law.probability(a)
+        self.beta(t) * self.step_law(t).probability(a)
     }
 
     /// `ln Π_t(a)` in nats, `−∞` where `q(a) = 0`.
@@ -201,7 +233,7 @@ impl Schedule {
     /// # Panics
     /// When `t ≥ T` or `a` is outside the vocabulary.
     pub fn log_noise_probability(&self, t: Step, a: Token) -> f64 {
-        self.beta(t).ln() + self.law.log_probability(a)
+        self.beta(t).ln() + self.step_law(t).log_probability(a)
     }
 
     /// `α_j(t)`: the probability that site `j` has drawn no noise in the steps `0..t` (equation (M)). Times past the horizon count

@@ -81,7 +81,7 @@ pub(crate) fn no_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), 
 
 impl Schedule {
     /// The schedule a configuration describes over `len` sites and `vocab` tokens. `counts`, shape `[token]`, is what unigram
-    /// noise needs, `mask` what absorbing noise needs.
+    /// noise needs, `mask` what absorbing and moving noise need.
     ///
     /// # Errors
     /// Those of [`SiteOrder::from_config`], [`NoiseLaw::from_config`], [`Schedule::new`] and
@@ -133,7 +133,7 @@ mod tests {
         for order in
             [OrderConfig::RoundRobin, permutation, scan, chromatic, spaced, strided, blocks, OrderConfig::AllAtOnce]
         {
-            for noise in [NoiseConfig::Uniform, mixture.clone()] {
+            for noise in [NoiseConfig::Uniform, NoiseConfig::Moving { share: 0.2 }, mixture.clone()] {
                 for shape in SHAPES {
                     let noise = noise.clone();
                     let config = ScheduleConfig { shape, order: order.clone(), noise, ..Default::default() };

@@ -5,10 +5,10 @@ use glauber_tokens::Token;
 
 /// What a site adds to the bound on `−ln p_θ(X_0)` where signal is lost, in nats for each unit of `−ln α`, with all sites equally noisy:
 ///
-/// `(q(a) / r_0(a)) [ KL(r_0 ‖ r_θ) + g(r_0(a) / r_θ(a)) ]`, `g(y) = y − ln y − 1`
+/// `(ρ(a) / r_0(a)) [ KL(r_0 ‖ r_θ) + g(r_0(a) / r_θ(a)) ]`, `g(y) = y − ln y − 1`
 ///
 /// (GIDD, von Rütte et al. 2025; `docs/math.md`, §8), where the site shows `a`, its clean token is `clean`, `r_0 = α 1{clean} + (1 − α) q`
-/// and `r_θ = α μ + (1 − α) q`. `log_mu` is `ln μ`, shape `[token]`. Its integral over `−ln α`, in expectation over (M) and summed over
+/// and `r_θ = α μ + (1 − α) q`; `ρ` is what noise draws at the level, `q` unless the law moves. `log_mu` is `ln μ`, shape `[token]`. Its integral over `−ln α`, in expectation over (M) and summed over
 /// the sites, is the bound (N) of infinitely many sweeps. So it is the loss of MDLM and MD4 under absorbing noise, of UDLM and Duo
 /// under uniform noise, and that of SEDD whose ratios are those of `r_θ`: the same number on every draw.
 ///
@@ -17,12 +17,13 @@ use glauber_tokens::Token;
 pub fn level_term(law: &NoiseLaw, level: f64, shown: Token, clean: Token, log_mu: &[f64]) -> f64 {
     assert_eq!(log_mu.len(), law.vocab(), "one probability for each token of the noise law");
     assert!(level > 0.0 && level < 1.0, "a signal level is {level}, expected one in (0, 1)");
-    let q = law.probabilities();
+    let (at, rate) = (law.at(level), law.rate(level));
+    let (q, rate) = (at.probabilities(), rate.probabilities());
     let noise = |b: usize| (1.0 - level) * q[b];
     let truth = |b: usize| noise(b) + if b == clean as usize { level } else { 0.0 };
     let model = |b: usize| noise(b) + level * log_mu[b].exp();
     let shown = shown as usize;
-    if q[shown] == 0.0 {
+    if rate[shown] == 0.0 {
         // Noise cannot have drawn it: nothing is lost here.
         return 0.0;
     }
@@ -32,7 +33,7 @@ pub fn level_term(law: &NoiseLaw, level: f64, shown: Token, clean: Token, log_mu
     };
     let divergence: f64 = (0..q.len()).map(term).sum();
     let ratio = truth(shown) / model(shown);
-    q[shown] / truth(shown) * (divergence + ratio - ratio.ln() - 1.0)
+    rate[shown] / truth(shown) * (divergence + ratio - ratio.ln() - 1.0)
 }
 
 /// `ln(noise + e^signal)` where either may be next to nothing.
@@ -64,16 +65,17 @@ mod tests {
     }
 
     /// SEDD's score entropy (Lou et al. 2024) with `s(b) = r_θ(b) / r_θ(a)`, a unit of `−ln α`:
-    /// `Σ_{b ≠ a} q(a) [s(b) − y ln s(b) + y ln y − y]`, `y = r_0(b) / r_0(a)`.
+    /// `Σ_{b ≠ a} ρ(a) [s(b) − y ln s(b) + y ln y − y]`, `y = r_0(b) / r_0(a)`.
     fn score_entropy(law: &NoiseLaw, level: f64, shown: usize, clean: usize, log_mu: &[f64]) -> f64 {
-        let q = law.probabilities();
+        let (at, rate) = (law.at(level), law.rate(level));
+        let q = at.probabilities();
         let truth = |b: usize| (1.0 - level) * q[b] + if b == clean { level } else { 0.0 };
         let model = |b: usize| (1.0 - level) * q[b] + level * log_mu[b].exp();
         let term = |b: usize| {
             let (s, y) = (model(b) / model(shown), truth(b) / truth(shown));
             s - y * s.ln() + if y > 0.0 { y * y.ln() } else { 0.0 } - y
         };
-        q[shown] * (0..q.len()).filter(|&b| b != shown).map(term).sum::<f64>()
+        rate.probabilities()[shown] * (0..q.len()).filter(|&b| b != shown).map(term).sum::<f64>()
     }
 
     #[test]
@@ -95,7 +97,8 @@ mod tests {
         let masks = NoiseLaw::absorbing(4, 3).unwrap();
         let mixture = NoiseLaw::mixture(&[(0.6, masks), (0.4, uniform.clone())]).unwrap();
         let mut rng = ChainRng::new(2, 0);
-        for law in [uniform, mixture, NoiseLaw::unigram(&[5, 1, 2, 4], 0.0).unwrap()] {
+        let moving = NoiseLaw::moving(4, 3, 0.3).unwrap();
+        for law in [uniform, mixture, NoiseLaw::unigram(&[5, 1, 2, 4], 0.0).unwrap(), moving] {
             for level in LEVELS {
                 let log_mu = log_mu(4, &mut rng);
                 for (shown, clean) in (0..4).flat_map(|a| (0..4).map(move |b| (a, b))) {

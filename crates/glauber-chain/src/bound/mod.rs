@@ -200,7 +200,15 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
     fn site_term(&self, touch: Touch<'_>, clean: Token, row: usize, log_model: &[f64]) -> Result<f64> {
         let (site, step) = (touch.site, touch.step);
         let infinite = |token| ChainError::InfiniteBound { row, site, token, step };
-        Posterior::new(touch, clean).divergence(&self.noise, log_model).map_err(infinite)
+        let moved;
+        let noise = match self.schedule.law_of_levels().is_moving() {
+            true => {
+                moved = Noise::new(self.schedule.law_at(site, step));
+                &moved
+            }
+            false => &self.noise,
+        };
+        Posterior::new(touch, clean).divergence(noise, log_model).map_err(infinite)
     }
 
     fn prior_of_row(&self, row: usize, clean: &[Token]) -> Result<f64> {

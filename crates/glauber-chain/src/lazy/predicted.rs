@@ -8,8 +8,8 @@ use crate::{ChainError, Result};
 /// reversal by [`Lazy`](crate::Lazy), replaces a token by another one.
 ///
 /// `marginals` are the laws of single sites of the data, shape `[site · token]`. Before step `t` site `i` shows `a` with probability
-/// `α_i(t) π_i(a) + (1 − α_i(t)) q(a)`, so the site's number is `Σ_t β_t (1 − Σ_a q(a) (α_i(t) π_i(a) + (1 − α_i(t)) q(a)))` over the
-/// steps that touch it. It is exact for single-site orders, exact conditionals and a start from the law of `X_T`.
+/// `α_i(t) π_i(a) + (1 − α_i(t)) q(a)`, so the site's number is `Σ_t β_t (1 − Σ_a q̃(a) (α_i(t) π_i(a) + (1 − α_i(t)) q(a)))` over the
+/// steps that touch it, `q̃` what they draw (`q`, unless it moves). It is exact for single-site orders, exact conditionals and a start from the law of `X_T`.
 ///
 /// With `T` the horizon and `K` the number of touches it is
 /// - `1 − α_i(T)` for absorbing noise on data without masks;
@@ -20,22 +20,22 @@ use crate::{ChainError, Result};
 /// # Errors
 /// When `marginals` has another size, or one of them does not sum to 1 within 1e-6.
 pub fn predicted_changes(schedule: &Schedule, marginals: &[f64]) -> Result<Vec<f64>> {
-    let q = schedule.law().probabilities();
+    let vocab = schedule.law().vocab();
     let what = "entries of the marginals, one for each site and token";
-    ChainError::unless_equal(what, marginals.len(), schedule.len() * q.len())?;
-    for (site, marginal) in marginals.chunks_exact(q.len()).enumerate() {
+    ChainError::unless_equal(what, marginals.len(), schedule.len() * vocab)?;
+    for (site, marginal) in marginals.chunks_exact(vocab).enumerate() {
         ChainError::unless_law(&format!("the marginal of site {site}"), marginal, 1e-6)?;
     }
-    // The chance that noise draws what stands there, when that is data and when it is noise.
-    let against = |law: &[f64]| law.iter().zip(q).map(|(p, q)| p * q).sum::<f64>();
-    let same_as_data: Vec<f64> = marginals.chunks_exact(q.len()).map(against).collect();
-    let same_as_noise = against(q);
     let mut changes = vec![0.0; schedule.len()];
     for t in 0..schedule.horizon() {
-        let beta = schedule.beta(t);
+        let (beta, drawn) = (schedule.beta(t), schedule.step_law(t).probabilities());
+        // The chance that noise draws what stands there, when that is data and when it is noise.
+        let against = |law: &[f64]| law.iter().zip(drawn).map(|(p, q)| p * q).sum::<f64>();
         for &site in schedule.sites(t) {
             let level = schedule.signal_level(site, t);
-            changes[site] += beta * (1.0 - level * same_as_data[site] - (1.0 - level) * same_as_noise);
+            let same_as_data = against(&marginals[site * vocab..][..vocab]);
+            let same_as_noise = against(schedule.law_at(site, t).probabilities());
+            changes[site] += beta * (1.0 - level * same_as_data - (1.0 - level) * same_as_noise);
         }
     }
     Ok(changes)

@@ -62,10 +62,9 @@ fn sequence_losses(source: &MarkovSource, schedule: &Schedule, mut rng: ChainRng
         denoising += mu.iter().map(|&m| weighted_log(m, m)).sum::<f64>();
         let level = schedule.signal_level(site, t);
         for (a, &m) in mu.iter().enumerate() {
-            let q = schedule.law().probability(a as u32);
-            let r = level * m + (1.0 - level) * q;
+            let r = level * m + (1.0 - level) * schedule.law_at(site, t).probability(a as u32);
             step += weighted_log(r, r);
-            let noise = schedule.beta(t) * q;
+            let noise = schedule.noise_probability(t, a as u32);
             let signal = schedule.keep_probability(t) * r;
             let shown = noise + signal;
             binary += weighted_log(noise, noise / shown) + weighted_log(signal, signal / shown);

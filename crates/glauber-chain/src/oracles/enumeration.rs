@@ -105,12 +105,13 @@ impl EnumeratedTable {
 
     /// A law of clean sequences after site `j` has kept its token with probability `level(j)` and else drawn noise.
     pub(crate) fn noised(&self, mut law: Vec<f64>, schedule: &Schedule, level: impl Fn(Site) -> f64) -> Vec<f64> {
-        let q = schedule.law().probabilities();
         for site in 0..self.len {
             let level = level(site);
             if level == 1.0 {
                 continue;
             }
+            let noise = schedule.law_of_levels().at(level);
+            let q = noise.probabilities();
             law = (0..law.len())
                 .map(|state| {
                     let context: f64 = (0..self.vocab).map(|a| law[self.with(state, site, a)]).sum();

@@ -168,8 +168,8 @@ impl SiteConditional for MarkovMixtureConditional<'_> {
                 if total == f64::NEG_INFINITY {
                     return Err(ChainError::Impossible { site, token: noisy[site], step });
                 }
-                let level = smoothers[0].level(site);
-                for ((r, q), a) in rate.iter_mut().zip(self.schedule.law().probabilities()).zip(0..) {
+                let (level, noise) = (smoothers[0].level(site), self.schedule.law_at(site, step));
+                for ((r, q), a) in rate.iter_mut().zip(noise.probabilities()).zip(0..) {
                     let mean: f64 =
                         logs.iter().enumerate().map(|(c, log)| (log - total).exp() * posteriors[c * vocab + a]).sum();
                     *r = level * mean + (1.0 - level) * q;

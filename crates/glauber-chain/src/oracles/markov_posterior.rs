@@ -152,7 +152,7 @@ impl<'a> Smoother<'a> {
 
     fn observation(&self, site: Site, token: Token) -> Observation {
         let level = self.levels[site];
-        let floor = (1.0 - level) * self.schedule.law().probability(token);
+        let floor = (1.0 - level) * self.schedule.law_of_levels().probability_at(level, token);
         Observation { token, level, floor }
     }
 }
@@ -220,15 +220,14 @@ impl SiteConditional for MarkovConditional<'_> {
             return Ok(());
         }
         let vocab = self.source.vocab();
-        let q = self.schedule.law().probabilities();
         let mut smoother = Smoother::new(self.source, self.schedule);
         for (row, rates) in out.chunks_exact_mut(sites.len() * vocab).enumerate() {
             let noisy = tokens.row(row);
             smoother.run(step, noisy, tokens.clamped(row), sites);
             for (&site, rate) in sites.iter().zip(rates.chunks_exact_mut(vocab)) {
                 smoother.known_posterior(step, noisy, site, rate)?;
-                let level = smoother.level(site);
-                for (r, q) in rate.iter_mut().zip(q) {
+                let (level, noise) = (smoother.level(site), self.schedule.law_at(site, step));
+                for (r, q) in rate.iter_mut().zip(noise.probabilities()) {
                     *r = level * *r + (1.0 - level) * q;
                 }
             }

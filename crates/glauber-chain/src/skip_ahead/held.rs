@@ -25,8 +25,9 @@ impl<'a> Held<'a> {
 
     /// `r` of a site at a step with signal level `level`, shape `[token]`: probabilities, or their logarithms.
     pub fn rates(&mut self, site: Site, level: f64, logs: bool, out: &mut [f64]) {
-        let q = self.schedule.law().probabilities();
-        let law = &mut self.laws[site * q.len()..][..q.len()];
+        let noise = self.schedule.law_of_levels();
+        let vocab = noise.vocab();
+        let law = &mut self.laws[site * vocab..][..vocab];
         if !self.unmixed[site] {
             let evaluated = self.schedule.signal_level(site, self.step);
             if evaluated == level {
@@ -37,10 +38,10 @@ impl<'a> Held<'a> {
                 }
                 return;
             }
-            unmix(law, evaluated, q);
+            unmix(law, evaluated, noise.at(evaluated).probabilities());
             self.unmixed[site] = true;
         }
-        for ((r, mu), q) in out.iter_mut().zip(&*law).zip(q) {
+        for ((r, mu), q) in out.iter_mut().zip(&*law).zip(noise.at(level).probabilities()) {
             *r = level * mu + (1.0 - level) * q;
         }
         if logs {
@@ -50,9 +51,9 @@ impl<'a> Held<'a> {
 
     /// The probability that a token drawn at a site with signal level `level` is signal: `1 − (1 − α) q / r`.
     pub fn signal(&self, site: Site, level: f64, token: Token) -> f64 {
-        let q = self.schedule.law().probabilities();
-        let law = self.laws[site * q.len() + token as usize];
-        let noise = (1.0 - level) * q[token as usize];
+        let noise = self.schedule.law_of_levels();
+        let law = self.laws[site * noise.vocab() + token as usize];
+        let noise = (1.0 - level) * noise.probability_at(level, token);
         let signal = if self.unmixed[site] { level * law } else { (law.exp() - noise).max(0.0) };
         // A draw has a positive rate; if it were 0, count the token in full.
         if signal + noise > 0.0 { signal / (signal + noise) } else { 1.0 }

@@ -16,7 +16,7 @@ const MASK: Token = 3;
 const PASSES: [usize; 5] = [4, 8, 16, 32, 64];
 
 /// `π(x) ∝ exp Σ_{i<j} sin(1 + i + 2j + 3 x_i + 5 x_j)`, and no mask.
-fn table(vocab: usize) -> EnumeratedTable {
+pub fn table(vocab: usize) -> EnumeratedTable {
     let any = EnumeratedTable::new(vocab, LEN, vec![1.0; vocab.pow(LEN as u32)]).unwrap();
     let weight = |state: usize| {
         let x: Vec<f64> = any.sequence(state).into_iter().map(f64::from).collect();
@@ -49,7 +49,7 @@ fn distance(law: &NoiseLaw, kernel: &dyn ReverseKernel, passes: usize) -> f64 {
 }
 
 /// The same of the steps of a schedule, by the sum over all paths.
-fn distance_down(schedule: &Schedule, conditional: &dyn SiteConditional, kernel: &dyn ReverseKernel) -> f64 {
+pub fn distance_down(schedule: &Schedule, conditional: &dyn SiteConditional, kernel: &dyn ReverseKernel) -> f64 {
     let (law, table) = (schedule.law(), table(schedule.law().vocab()));
     let (states, vocab) = (table.states(), table.vocab());
     let sequences: Vec<Vec<Token>> = (0..states).map(|state| table.sequence(state)).collect();
@@ -200,9 +200,9 @@ fn the_bound_over_all_levels_is_the_entropy() {
 }
 
 /// `E Σ_i` of the term of a level, over clean and noisy sequences.
-fn mean_term(table: &EnumeratedTable, schedule: &Schedule, exact: &dyn SiteConditional, step: usize) -> f64 {
-    let (law, level, vocab) = (schedule.law(), schedule.signal_level(0, step), table.vocab());
-    let shows = |x: Token, clean: Token| (1.0 - level) * law.probability(x) + if x == clean { level } else { 0.0 };
+pub fn mean_term(table: &EnumeratedTable, schedule: &Schedule, exact: &dyn SiteConditional, step: usize) -> f64 {
+    let (law, level, vocab) = (schedule.law_of_levels(), schedule.signal_level(0, step), table.vocab());
+    let shows = |x: Token, y: Token| (1.0 - level) * law.probability_at(level, x) + if x == y { level } else { 0.0 };
     let sequences: Vec<Vec<Token>> = (0..table.states()).map(|state| table.sequence(state)).collect();
     let clean: Vec<(&Vec<Token>, f64)> =
         sequences.iter().zip(table.probabilities().iter().copied()).filter(|(_, p)| *p > 0.0).collect();
@@ -215,7 +215,7 @@ fn mean_term(table: &EnumeratedTable, schedule: &Schedule, exact: &dyn SiteCondi
         // From `r` to `ln μ`.
         for row in laws.chunks_exact_mut(vocab) {
             for (b, value) in row.iter_mut().enumerate() {
-                *value = ((value.exp() - (1.0 - level) * law.probability(b as Token)).max(0.0) / level).ln();
+                *value = ((value.exp() - (1.0 - level) * law.probability_at(level, b as Token)).max(0.0) / level).ln();
             }
         }
         for (clean, mass) in &clean {

@@ -13,6 +13,7 @@ mod kernels;
 mod lazy;
 mod listed_sweeps;
 mod markov;
+mod moving;
 mod multi_spin;
 mod redenoise;
 mod significance;

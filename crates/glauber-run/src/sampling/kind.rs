@@ -193,7 +193,14 @@ pub(super) fn sampler(
             ensure!(window != Some(0), "`--conditioning-window` is 0, expected at least 1 step");
             return Ok(Box::new(SkipAheadSampler::new(schedule, SkipAhead::new(changes, window, controls)?)));
         }
-        SamplerKind::Flow => Box::new(Flow::new(controls)?),
+        SamplerKind::Flow => {
+            let moving = schedule.law_of_levels().is_moving();
+            ensure!(
+                !moving,
+                "`--sampler flow` undoes noise that stays the same: under noise of kind `moving` use `lazy`"
+            );
+            Box::new(Flow::new(controls)?)
+        }
         SamplerKind::Coupling => Box::new(MaximalCoupling::new(controls)?),
         SamplerKind::Blend => {
             let (heat_bath, lazy) = (HeatBath::new(controls)?, Lazy::new(controls)?);

@@ -13,6 +13,7 @@ use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token, TokenBatch, TokenError};
 
 use self::draws::{controlled, draw};
+use crate::objective::law_tensor;
 use crate::{DeviceLaw, Objective, TrainError, fit};
 
 /// Tokens that lie on the device at once, where [`DeviceSampler::undo`] takes chains up and down.
@@ -49,9 +50,7 @@ impl<'a> DeviceSampler<'a> {
     ) -> Result<Self, TrainError> {
         controls.validate()?;
         fit::check(network, objective, schedule)?;
-        let noise: Vec<f32> = schedule.law().probabilities().iter().map(|&q| q as f32).collect();
-        let shape = [1, 1, noise.len()];
-        let noise = Tensor::from_data(TensorData::new(noise, shape), device);
+        let noise = law_tensor(schedule.law(), device);
         Ok(Self { network, objective, schedule, controls, class: None, device, noise })
     }
 
@@ -204,16 +203,16 @@ impl<'a> DeviceSampler<'a> {
             let levels = sites.iter().map(|&site| levels.clone().narrow(1, site, 1)).collect();
             Tensor::cat(levels, 1).unsqueeze_dim::<3>(2)
         };
-        let law = |level| DeviceLaw { level, noise: self.noise.clone(), mask: self.mask() };
+        let law = |level, step| DeviceLaw { level, noise: self.noise_at(sites[0], step), mask: self.mask() };
         let before = of(levels);
         if self.schedule.order().is_single_site() || output.is_of_clean_token() {
-            return output.on_device(logits, &law(before));
+            return output.on_device(logits, &law(before, step));
         }
         // What was asked for is `r` at the level after the step. μ is the same: what is below 0 by rounding or by a network that has
         // learned little is 0, and the rest sums to 1. A NaN stays a NaN.
-        let noise = |level: &Tensor<3>| self.noise.clone() * level.clone().neg().add_scalar(1.0);
+        let noise = |level: &Tensor<3>, step| self.noise_at(sites[0], step) * level.clone().neg().add_scalar(1.0);
         let after = of(&self.levels(step + 1, step + 2));
-        let signal = output.on_device(logits, &law(after.clone())).exp() - noise(&after);
+        let signal = output.on_device(logits, &law(after.clone(), step + 1)).exp() - noise(&after, step + 1);
         let signal = signal.clone().mask_fill(signal.lower_elem(0.0), 0.0);
         let [rows, asked, _] = signal.dims();
         let signal = self.mask().map(|mask| mask as usize).into_iter().fold(signal, |signal, mask| {
@@ -222,7 +221,15 @@ impl<'a> DeviceSampler<'a> {
         });
         let mass = signal.clone().sum_dim(2);
         let mass = mass.clone().mask_fill(mass.equal_elem(0.0), 1.0);
-        (signal / mass * before.clone() + noise(&before)).log()
+        (signal / mass * before.clone() + noise(&before, step)).log()
+    }
+
+    /// `q` of a site at a time, `[1, 1, token]`. Where it moves, the sites of a step have been touched as often as each other.
+    fn noise_at(&self, site: Site, time: Step) -> Tensor<3> {
+        if !self.schedule.law_of_levels().is_moving() {
+            return self.noise.clone();
+        }
+        law_tensor(self.schedule.law_at(site, time), self.device)
     }
 
     fn mask(&self) -> Option<Token> {

@@ -125,7 +125,7 @@ pub fn excess_over_bayes(
     for examples in batches {
         fit::agree("sites of the examples, against those of the schedule", examples.len, schedule.len())?;
     }
-    let law = schedule.law().probabilities();
+    let vocab = schedule.law().vocab();
     // Of each row: the excess of the own loss, of the step cross-entropy, and the labels that they are over.
     let mut sums: Vec<[f64; 3]> = Vec::new();
     for examples in batches {
@@ -141,9 +141,10 @@ pub fn excess_over_bayes(
                 return;
             }
             let row = at / examples.asked();
-            let denoising = &posteriors[row][label.site * law.len()..][..law.len()];
+            let denoising = &posteriors[row][label.site * vocab..][..vocab];
             let alpha = schedule.signal_level(label.site, label.step);
             let mix = |(m, q): (&f64, &f64)| alpha * m + (1.0 - alpha) * q;
+            let law = schedule.law_at(label.site, label.step).probabilities();
             let conditional: Vec<f64> = denoising.iter().zip(law).map(mix).collect();
             let truth = Truth { place: place(&label), denoising, conditional: &conditional };
             let [own, step, count] = &mut sums[first + row];

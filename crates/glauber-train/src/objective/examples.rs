@@ -148,7 +148,7 @@ impl Examples {
                 let right_levels = &mut right.levels[here.clone()];
                 let step = drawing.sweep(schedule, u, [&mut *levels, &mut *right_levels], rng);
                 corrupt_at_levels(
-                    schedule.law(),
+                    schedule.law_of_levels(),
                     |site| right_levels[site],
                     clean,
                     rng,
@@ -158,7 +158,7 @@ impl Examples {
             }
         };
         match masked {
-            None => corrupt_at_levels(schedule.law(), |site| levels[site], clean, rng, context),
+            None => corrupt_at_levels(schedule.law_of_levels(), |site| levels[site], clean, rng, context),
             Some((mask, masked)) => {
                 for (site, token) in context.iter_mut().enumerate() {
                     *token = if masked[site] { mask } else { clean[site] };
@@ -182,7 +182,7 @@ impl Examples {
             let step = self.blocks.as_ref().map_or(step, |blocks| blocks.of(row, site, self.len));
             let noise = rng.uniform() < schedule.beta(step);
             let shown = match noise {
-                true => schedule.law().draw(rng.uniform()),
+                true => schedule.step_law(step).draw(rng.uniform()),
                 false => context[site],
             };
             self.shown.push(shown);
@@ -289,7 +289,7 @@ impl Examples {
         let mut says = vec![0f32; self.shown.len() * vocab];
         for (at, row) in says.chunks_exact_mut(vocab).enumerate() {
             let Label { level, noisy, .. } = self.label(schedule, at);
-            let noise = (1.0 - level) * schedule.law().probability(noisy);
+            let noise = (1.0 - level) * schedule.law_of_levels().probability_at(level, noisy);
             // Of a token that is signal for sure, enough that nothing else has a probability in single precision.
             row[noisy as usize] = (level / noise.max(LEAST_NOISE)).ln_1p() as f32;
         }
@@ -344,7 +344,7 @@ mod tests {
             let clean: Vec<Token> = (0..LEN).map(|j| (state / VOCAB.pow(j as u32) % VOCAB) as Token).collect();
             let shows = |j: usize| {
                 let alpha = schedule.signal_level(j, step);
-                alpha * f64::from(clean[j] == x[j]) + (1.0 - alpha) * schedule.law().probability(x[j])
+                alpha * f64::from(clean[j] == x[j]) + (1.0 - alpha) * schedule.law_at(j, step).probability(x[j])
             };
             law[clean[site] as usize] += source.log_probability(&clean).exp() * (0..LEN).map(shows).product::<f64>();
         }
@@ -360,7 +360,8 @@ mod tests {
         let masks = NoiseLaw::absorbing(VOCAB, 2).expect("a law");
         let uniform = NoiseLaw::uniform(VOCAB).expect("a law");
         let mixture = NoiseLaw::mixture(&[(0.6, masks), (0.4, uniform.clone())]).expect("a law");
-        for law in [uniform, NoiseLaw::unigram(&[1, 5, 2], 0.0).expect("a law"), mixture] {
+        let moving = NoiseLaw::moving(VOCAB, 2, 0.3).expect("a law");
+        for law in [uniform, NoiseLaw::unigram(&[1, 5, 2], 0.0).expect("a law"), mixture, moving] {
             let order = SiteOrder::round_robin(LEN, 3).expect("an order");
             let schedule = Schedule::new(SignalShape::Linear, order, law, 1e-3, true).expect("a schedule");
             let drawing = Drawing {

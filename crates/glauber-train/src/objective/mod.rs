@@ -20,7 +20,7 @@ use std::fmt::Debug;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use glauber_schedule::Schedule;
+use glauber_schedule::{NoiseLaw, Schedule};
 use glauber_tokens::{Site, Step, Token};
 
 use crate::TrainError;
@@ -157,7 +157,7 @@ impl Label<'_> {
     /// # Panics
     /// When the token is outside the vocabulary.
     pub fn truth(&self, b: usize) -> f64 {
-        let noise = (1.0 - self.level) * self.schedule.law().probabilities()[b];
+        let noise = (1.0 - self.level) * self.schedule.law_of_levels().probability_at(self.level, b as Token);
         noise + if b == self.clean as usize { self.level } else { 0.0 }
     }
 }
@@ -184,6 +184,12 @@ impl TargetList {
     }
 }
 
+/// A noise law on a device, `[1, 1, token]`.
+pub(crate) fn law_tensor(law: &NoiseLaw, device: &Device) -> Tensor<3> {
+    let noise: Vec<f32> = law.probabilities().iter().map(|&q| q as f32).collect();
+    Tensor::from_data(TensorData::new(noise, [1, 1, law.vocab()]), device)
+}
+
 /// What the losses of a batch look at, on a device. What labels have is of shape `[batch, asked site]`.
 #[derive(Debug, Clone)]
 pub struct Targets {
@@ -191,7 +197,7 @@ pub struct Targets {
     pub token: Tensor<2, Int>,
     /// Numbers of the objective's own, in the order in which they were pushed.
     pub numbers: Vec<Tensor<2>>,
-    /// The noise law `q`, `[1, 1, token]`.
+    /// The noise law `q`, `[1, 1, token]`; where it moves that at the level of each label, `[batch, asked site, token]`.
     pub noise: Tensor<3>,
     /// The mask token, where the noise law has one.
     pub mask: Option<Token>,
@@ -212,12 +218,20 @@ impl Targets {
         device: &Device,
     ) -> Self {
         let mut list = TargetList::default();
-        labels.into_iter().for_each(|label| objective.aim(&label, &mut list));
-        let law = schedule.law();
-        let noise: Vec<f32> = law.probabilities().iter().map(|&q| q as f32).collect();
+        let law = schedule.law_of_levels();
+        let mut moved: Vec<f32> = Vec::new();
+        for label in labels {
+            objective.aim(&label, &mut list);
+            if law.is_moving() {
+                moved.extend(law.at(label.level).probabilities().iter().map(|&q| q as f32));
+            }
+        }
         let float = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), device);
         Self {
-            noise: Tensor::from_data(TensorData::new(noise, [1, 1, law.vocab()]), device),
+            noise: match law.is_moving() {
+                true => Tensor::from_data(TensorData::new(moved, [shape[0], shape[1], law.vocab()]), device),
+                false => law_tensor(law, device),
+            },
             mask: law.mask(),
             token: Tensor::from_data(TensorData::new(list.tokens, shape), device),
             numbers: list.numbers.into_iter().map(float).collect(),

@@ -57,7 +57,7 @@ pub struct SignalLogits;
 
 impl Output for SignalLogits {
     fn log_conditional(&self, place: &Place<'_>, row: &mut [f64]) {
-        let law = place.schedule.law().probabilities();
+        let law = place.schedule.step_law(place.step).probabilities();
         check(law, row);
         row.iter_mut().zip(law).for_each(|(value, q)| *value += q.ln());
         normalise(row);
@@ -92,7 +92,7 @@ pub struct DenoisingLaw;
 
 impl Output for DenoisingLaw {
     fn log_conditional(&self, place: &Place<'_>, row: &mut [f64]) {
-        let law = place.schedule.law();
+        let law = place.schedule.law_at(place.site, place.step);
         check(law.probabilities(), row);
         // The mask stands for noise alone: no clean token is one.
         law.mask().into_iter().for_each(|mask| row[mask as usize] = f64::NEG_INFINITY);

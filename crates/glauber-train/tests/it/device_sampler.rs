@@ -212,6 +212,10 @@ fn host_and_device_agree_on_clamped_chains_blocks_and_masks() {
     agree(NetworkKind::MaskedQuery, &Binary, &schedule(uniform.clone(), blocks.clone()), DrawControls::default(), true);
     agree(NetworkKind::OwnEvidence, &Denoising, &schedule(uniform, blocks), DrawControls::default(), true);
     for order in [round_robin(), SiteOrder::strided(LEN, 3, 4).expect("an order")] {
+        let moving = schedule(NoiseLaw::moving(VOCAB, VOCAB as u32 - 1, 0.3).expect("a law"), order.clone());
+        for kind in [NetworkKind::Hollow, NetworkKind::OwnEvidence] {
+            agree(kind, &Denoising, &moving, DrawControls::default(), true);
+        }
         let absorbing = schedule(NoiseLaw::absorbing(VOCAB, VOCAB as u32 - 1).expect("a law"), order);
         for kind in [NetworkKind::Hollow, NetworkKind::Bidirectional] {
             agree(kind, &Denoising, &absorbing, DrawControls::default(), true);

@@ -72,6 +72,10 @@ fn networks_and_schedules_of_other_sizes_are_refused() {
         assert_eq!(refusals(&network, &Denoising, &schedule(uniform(VOCAB), LEN)), [""; 0]);
         let found = refusals(&network, &Binary, &schedule(absorbing(), LEN));
         assert!(found.len() == 3 && found.iter().all(|error| error.contains("`binary`")), "{found:?}");
+        let moving = schedule(NoiseLaw::moving(VOCAB, 0, 0.3).expect("a law"), LEN);
+        let found = refusals(&network, &Binary, &moving);
+        assert!(found.len() == 3 && found.iter().all(|error| error.contains("moves")), "{found:?}");
+        assert_eq!(refusals(&network, &Denoising, &moving), [""; 0]);
     }
     let network = network(NetworkKind::Bidirectional, 0);
     for law in [uniform(VOCAB), leaky] {

@@ -57,6 +57,13 @@ pub(super) fn binary_loss(signal_logits: Tensor<2>, targets: &Targets) -> Tensor
 /// That every token is drawn by noise: one that is not is always signal where it is shown, and its
 /// label teaches nothing about `r`.
 pub(super) fn check_binary(objective: &dyn Objective, schedule: &Schedule) -> Result<(), TrainError> {
+    if schedule.law_of_levels().is_moving() {
+        return Err(TrainError::Config {
+            key: "schedule.noise",
+            found: "a law that moves with the signal level".into(),
+            expected: format!("a law of another kind, which the objective `{}` needs", objective.name()),
+        });
+    }
     match schedule.law().probabilities().iter().position(|&q| q == 0.0) {
         Some(token) => Err(TrainError::NoiseLaw { objective: objective.name(), token: token as Token }),
         None => Ok(()),

@@ -1,6 +1,8 @@
 //! The likelihood bound itself, in continuous time.
 
-use crate::objective::{DenoisingLaw, DeviceLaw, Label, Objective, Output, OwnToken, TargetList, Targets, Truth, rate};
+use crate::objective::{
+    DenoisingLaw, DeviceLaw, Label, Objective, Output, OwnToken, Place, TargetList, Targets, Truth, rate,
+};
 use burn::tensor::Tensor;
 
 /// The largest `ln r_0(a) / r_θ(a)` that counts: beyond it single precision overflows.
@@ -15,6 +17,15 @@ const MOST: f64 = 30.0;
 #[derive(Debug)]
 pub struct LevelBound;
 
+impl LevelBound {
+    /// What its loss reads of a label, the bracket of the term `weight` times: for objectives that weigh it otherwise.
+    pub fn numbers(label: &Label<'_>, weight: f64) -> [f64; 5] {
+        let tokens = 0..label.schedule.law().vocab();
+        let entropy = tokens.map(|b| label.truth(b)).filter(|r| *r > 0.0).map(|r| r * r.ln()).sum();
+        [label.level, f64::from(label.noisy), weight, entropy, label.truth(label.noisy as usize).ln()]
+    }
+}
+
 impl Objective for LevelBound {
     fn name(&self) -> &'static str {
         "level-bound"
@@ -25,11 +36,9 @@ impl Objective for LevelBound {
     }
 
     fn aim(&self, label: &Label<'_>, targets: &mut TargetList) {
-        let q = label.schedule.law().probabilities();
-        let entropy: f64 = (0..q.len()).map(|b| label.truth(b)).filter(|r| *r > 0.0).map(|r| r * r.ln()).sum();
-        let shown = label.truth(label.noisy as usize);
-        let weight = label.rate() * q[label.noisy as usize] / shown;
-        targets.push(label.clean, [label.level, f64::from(label.noisy), weight, entropy, shown.ln()]);
+        let drawn = label.schedule.law_of_levels().rate(label.level).probability(label.noisy);
+        let weight = label.rate() * drawn / label.truth(label.noisy as usize);
+        targets.push(label.clean, Self::numbers(label, weight));
     }
 
     fn loss(&self, logits: Tensor<3>, targets: &Targets) -> Tensor<2> {
@@ -49,12 +58,13 @@ impl Objective for LevelBound {
     fn excess(&self, truth: &Truth<'_>, logits: &[f64]) -> f64 {
         let mut log_model = logits.to_vec();
         self.output().log_conditional(&truth.place, &mut log_model);
-        let (schedule, step) = (truth.place.schedule, truth.place.step);
+        let Place { schedule, step, site } = truth.place;
+        let drawn = schedule.law_of_levels().rate(schedule.signal_level(site, step));
         let term = |(a, &q): (usize, &f64)| {
             let ratio = truth.conditional[a].ln() - log_model[a];
             if q > 0.0 { q * (ratio.exp() - ratio - 1.0) } else { 0.0 }
         };
-        let jumps: f64 = schedule.law().probabilities().iter().enumerate().map(term).sum();
+        let jumps: f64 = drawn.probabilities().iter().enumerate().map(term).sum();
         rate(schedule, step) * (truth.step_excess(self.output(), logits) + jumps)
     }
 
@@ -93,7 +103,8 @@ mod tests {
         let uniform = NoiseLaw::uniform(VOCAB).expect("a law");
         let mixture = NoiseLaw::mixture(&[(0.7, masks.clone()), (0.3, uniform.clone())]).expect("a law");
         let mut rng = ChainRng::new(1, 0);
-        for law in [uniform, masks, mixture, NoiseLaw::unigram(&[4, 1, 0, 2, 3], 0.0).expect("a law")] {
+        let moving = NoiseLaw::moving(VOCAB, 4, 0.3).expect("a law");
+        for law in [uniform, masks, mixture, NoiseLaw::unigram(&[4, 1, 0, 2, 3], 0.0).expect("a law"), moving] {
             let order = SiteOrder::round_robin(3, 8).expect("an order");
             let schedule = Schedule::new(SignalShape::Linear, order, law.clone(), 1e-3, true).expect("a schedule");
             for step in 0..schedule.horizon() {
@@ -103,7 +114,7 @@ mod tests {
                 law.mask().into_iter().for_each(|mask| log_mu[mask as usize] = f64::NEG_INFINITY);
                 normalise(&mut log_mu);
                 for (clean, noisy) in (0..4).flat_map(|a| (0..VOCAB as u32).map(move |b| (a, b))) {
-                    if clean != noisy && law.probability(noisy) == 0.0 {
+                    if clean != noisy && law.probability_at(level, noisy) == 0.0 {
                         continue; // noise cannot have put it there
                     }
                     let label =

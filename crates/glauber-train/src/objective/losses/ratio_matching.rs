@@ -20,7 +20,7 @@ impl Objective for RatioMatching {
     }
 
     fn aim(&self, label: &Label<'_>, targets: &mut TargetList) {
-        let floor = (1.0 - label.level) * label.schedule.law().probability(label.noisy);
+        let floor = (1.0 - label.level) * label.schedule.law_of_levels().probability_at(label.level, label.noisy);
         targets.push(label.noisy, [label.level, floor]);
     }
 
