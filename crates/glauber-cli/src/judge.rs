@@ -107,6 +107,7 @@ fn panels(report: &Report, order: usize) -> [Panel; 2] {
             colour: PALETTE[at % PALETTE.len()],
             dashed: false,
             points: point(row).into_iter().collect(),
+            ..Curve::default()
         };
         Panel {
             title: title.into(),

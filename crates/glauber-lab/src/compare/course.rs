@@ -38,7 +38,7 @@ pub fn panel(rows: &[Row]) -> Option<Panel> {
     let level = |(row, grey): (&Row, u8)| {
         let bound = row.bound.as_ref()?.mean().mean;
         let points = ends.map(|minutes| (minutes, bound)).to_vec();
-        Some(Curve { name: row.name.clone(), colour: [grey; 3], dashed: true, points })
+        Some(Curve { name: row.name.clone(), colour: [grey; 3], dashed: true, points, ..Curve::default() })
     };
     let mut curves: Vec<Curve> = ngrams.zip([170, 110]).filter_map(level).collect();
     let mut names: Vec<&str> = Vec::new();
@@ -52,6 +52,7 @@ pub fn panel(rows: &[Row]) -> Option<Panel> {
             colour: PALETTE[at % PALETTE.len()],
             dashed: false,
             points: row.course.iter().map(|mark| (mark.minutes, mark.bound.mean)).collect(),
+            band: row.course.iter().map(|mark| mark.bound.reach()).collect(),
         });
     }
     Some(Panel {

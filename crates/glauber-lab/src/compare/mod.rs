@@ -6,6 +6,7 @@
 mod course;
 mod field;
 mod infills;
+mod passes;
 mod plan;
 mod report;
 

@@ -9,11 +9,12 @@ use glauber_chain::statistics::Estimate;
 use glauber_files::write_whole;
 use glauber_judge::Score;
 use glauber_program::screen;
-use glauber_run::{Curve, PALETTE, Panel, Scale, picture};
+use glauber_run::picture;
 use serde::{Deserialize, Serialize};
 
 use super::course::{self, Mark};
 use super::infills::Infill;
+use super::passes;
 
 /// A mean and its standard error over windows.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
@@ -26,6 +27,11 @@ impl Mean {
     pub fn of(values: &[f64]) -> Self {
         let Estimate { mean, standard_error } = Estimate::independent(values);
         Self { mean, error: standard_error }
+    }
+
+    /// Half the width of its 95 % interval, as of a normal law.
+    pub fn reach(&self) -> f64 {
+        1.96 * self.error
     }
 
     pub fn of_score(score: &Score) -> Self {
@@ -107,11 +113,7 @@ impl<'a> Measured<'a> {
     /// Writes `table.md`, `rows.json` and `passes.svg`, and `course.svg` where bounds were taken in the course of the training.
     pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let json = serde_json::to_string_pretty(self.0)?;
-        let panels = [
-            self.panel("judge gap, bits a character", &|judged| judged.bits.mean - self.held_out()),
-            self.panel("entropy, bits a character", &|judged| judged.entropy.mean),
-            self.panel("words spelled right, share", &|judged| judged.spelling.mean),
-        ];
+        let panels = passes::panels(self.0, self.held_out());
         let drawn = picture(&folder.join("passes.svg"), &panels)?;
         let course = course::panel(self.0).map(|panel| picture(&folder.join("course.svg"), &[panel])).transpose()?;
         let files = [("table.md", self.table()), ("rows.json", json), ("passes.svg", drawn)];
@@ -131,48 +133,6 @@ impl<'a> Measured<'a> {
     /// Bits of held-out text under the judge.
     fn held_out(&self) -> f64 {
         self.0.iter().find_map(|row| row.judged.as_ref()).map_or(0.0, |judged| judged.bits.mean)
-    }
-
-    /// What a judge says of the samples of every model and sampler against the passes of one, a mean over seeds; held-out text and n-grams
-    /// are broken lines.
-    fn panel(&self, y_label: &str, value: &dyn Fn(&Judged) -> f64) -> Panel {
-        let point = |row: &Row| Some((row.passes?, value(row.judged.as_ref()?)));
-        let trained: Vec<&Row> = self.0.iter().filter(|row| row.steps.is_some()).collect();
-        let all: Vec<f64> = trained.iter().filter_map(|row| row.passes).collect();
-        let [least, most] = [f64::min, f64::max].map(|of| all.iter().copied().reduce(of).unwrap_or(1.0));
-        let mut curves: Vec<Curve> = Vec::new();
-        let beside = ["held-out text", "order-3 n-gram", "order-5 n-gram"];
-        let levels = self.0.iter().filter(|row| beside.contains(&row.name.as_str()));
-        for (row, grey) in levels.zip([0, 170, 110]) {
-            let level = row.judged.as_ref().map(value);
-            let points = level.into_iter().flat_map(|level| [(least, level), (most, level)]);
-            curves.push(Curve { name: row.name.clone(), colour: [grey; 3], dashed: true, points: points.collect() });
-        }
-        let mut first = Vec::new();
-        for row in trained {
-            let sampler = row.sampler.as_deref().unwrap_or_default();
-            let key = (row.name.as_str(), sampler);
-            if row.passes.is_none() || first.contains(&key) {
-                continue;
-            }
-            first.push(key);
-            let same = |other: &&Row| (other.name.as_str(), other.sampler.as_deref().unwrap_or_default()) == key;
-            let points: Vec<(f64, f64)> = self.0.iter().filter(same).filter_map(point).collect();
-            curves.push(Curve {
-                name: format!("{}, {sampler}", row.name),
-                colour: PALETTE[curves.len() % PALETTE.len()],
-                dashed: false,
-                points: mean_by_passes(points),
-            });
-        }
-        Panel {
-            title: "samples".into(),
-            x_label: "passes of the network a sample".into(),
-            y_label: y_label.into(),
-            x_scale: Scale::Logarithmic,
-            scale: Scale::Fitted,
-            curves,
-        }
     }
 
     fn table(&self) -> String {
@@ -236,11 +196,4 @@ impl<'a> Measured<'a> {
         }
         table.push('\n');
     }
-}
-
-/// Points of the same number of passes joined to their mean, the fewest first.
-fn mean_by_passes(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
-    points.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mean = |same: &[(f64, f64)]| (same[0].0, same.iter().map(|point| point.1).sum::<f64>() / same.len() as f64);
-    points.chunk_by(|a, b| a.0 == b.0).map(mean).collect()
 }

@@ -32,7 +32,7 @@ pub const PALETTE: [[u8; 3]; 10] = [
 const MARKED: usize = 12;
 
 /// A named curve; one of few points has them marked.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Curve {
     /// What the legend says.
     pub name: String,
@@ -42,6 +42,8 @@ pub struct Curve {
     pub dashed: bool,
     /// What is drawn: `x`, value.
     pub points: Vec<(f64, f64)>,
+    /// How far a pale band reaches above and below each point; none where it is empty.
+    pub band: Vec<f64>,
 }
 
 /// How an axis of a [`Panel`] is laid out.
@@ -91,9 +93,18 @@ impl Panel {
         points.filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
     }
 
+    /// The outline of its band as it is drawn: there and back.
+    fn outline(&self, curve: &Curve) -> Vec<(f64, f64)> {
+        let reaches = curve.points.iter().zip(&curve.band);
+        let there = reaches.clone().map(|(point, reach)| (point.0, point.1 + reach));
+        let back = reaches.rev().map(|(point, reach)| (point.0, point.1 - reach));
+        let drawn = there.chain(back).map(|(x, value)| (self.x_scale.at(x), self.scale.at(value)));
+        drawn.filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
+    }
+
     /// The lowest and highest of both axes, with some room above.
     fn ranges(&self) -> [(f64, f64); 2] {
-        let points = || self.curves.iter().flat_map(|curve| self.drawn(curve));
+        let points = || self.curves.iter().flat_map(|curve| [self.drawn(curve), self.outline(curve)].concat());
         let range = |values: &mut dyn Iterator<Item = f64>| {
             values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)))
         };
@@ -135,6 +146,10 @@ impl Panel {
         for curve in &self.curves {
             let [red, green, blue] = curve.colour;
             let style = RGBColor(red, green, blue).stroke_width(2);
+            let outline = self.outline(curve);
+            if outline.len() > 2 {
+                chart.draw_series([Polygon::new(outline, RGBColor(red, green, blue).mix(0.15))])?;
+            }
             let drawn = match curve.dashed {
                 true => chart.draw_series(DashedLineSeries::new(self.drawn(curve), 6, 4, style))?,
                 false => chart.draw_series(LineSeries::new(self.drawn(curve), style))?,
@@ -202,7 +217,7 @@ mod tests {
 
     fn panel(scale: Scale, values: &[f64]) -> Panel {
         let points = values.iter().enumerate().map(|(x, &y)| (x as f64, y)).collect();
-        let curve = Curve { name: "a <curve>".into(), colour: [200, 60, 30], dashed: true, points };
+        let curve = Curve { name: "a <curve>".into(), colour: [200, 60, 30], dashed: true, points, ..Curve::default() };
         Panel {
             title: "t".into(),
             x_label: "x".into(),
@@ -226,6 +241,17 @@ mod tests {
                 assert!(svg.starts_with("<svg") && svg.matches("a &lt;curve&gt;").count() == 2, "{svg}");
             }
         }
+    }
+
+    #[test]
+    fn a_band_is_drawn_around_its_points() {
+        let mut panel = panel(Scale::Fitted, &[1.0, 2.0]);
+        let without = picture(Path::new("p.svg"), &[panel.clone()]).expect("a picture");
+        panel.curves[0].band = vec![0.5, 0.25];
+        assert_eq!(panel.outline(&panel.curves[0]), [(0.0, 1.5), (1.0, 2.25), (1.0, 1.75), (0.0, 0.5)]);
+        assert!(panel.ranges()[1].0 < 0.5 && panel.ranges()[1].1 > 2.25);
+        let with = picture(Path::new("p.svg"), &[panel]).expect("a picture");
+        assert_eq!((without.matches("<polygon").count(), with.matches("<polygon").count()), (0, 1));
     }
 
     #[test]

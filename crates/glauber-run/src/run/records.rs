@@ -144,7 +144,8 @@ impl RunFolder {
         self.write(METRICS, text)?;
         let curve = |name: &str, colour, value: fn(&MetricLine) -> Option<f64>| {
             let point = |line: &MetricLine| Some((line.step as f64, value(line)?));
-            Curve { name: name.into(), colour, dashed: false, points: lines.iter().filter_map(point).collect() }
+            let points = lines.iter().filter_map(point).collect();
+            Curve { name: name.into(), colour, points, ..Curve::default() }
         };
         let draw = |file: &str, unit: &str, curves| {
             let panel = Panel {

@@ -134,7 +134,7 @@ impl MetricLine {
 pub fn curves(path: &Path, title: &str, lines: &[MetricLine]) -> Result<String> {
     let curve = |name: &str, colour, value: fn(&MetricLine) -> f64| {
         let points = lines.iter().map(|line| (line.seconds, value(line))).collect();
-        Curve { name: name.into(), colour, dashed: false, points }
+        Curve { name: name.into(), colour, dashed: false, points, ..Curve::default() }
     };
     let panel = |y_label: &str, scale, curves| Panel {
         title: title.into(),

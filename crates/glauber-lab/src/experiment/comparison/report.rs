@@ -132,6 +132,7 @@ impl Section {
             colour: entry.contestant.colour,
             dashed: entry.contestant.dashed,
             points: mean_curve(&entry.runs, value),
+            ..Curve::default()
         };
         Panel {
             title: self.source.title.clone(),

@@ -145,7 +145,7 @@ impl Report {
                 true => lines.flat_map(|line| [low, high].map(|x| (x, value(&line.quality)))).collect(),
                 false => lines.map(|line| (x(line), value(&line.quality))).collect(),
             };
-            Curve { name: name.into(), colour, dashed, points }
+            Curve { name: name.into(), colour, dashed, points, ..Curve::default() }
         };
         let families =
             [Family::HeatBath, Family::Lazy, Family::OneChange, Family::Changes, Family::Signal, Family::Coupling];

@@ -90,6 +90,7 @@ impl Report {
             colour,
             dashed,
             points: self.solved.iter().map(|s| (s.clues as f64, 100.0 * rate(s).share())).collect(),
+            ..Curve::default()
         };
         let any = format!("any of {} chains", self.candidates);
         let (red, blue) = ([200, 60, 30], [30, 90, 180]);
