@@ -33,6 +33,11 @@ pub enum Plan {
     /// again, which is [`Confidence`](Self::Confidence). A search too. It asks for the sites that are written: of a hollow network that is
     /// the same pass.
     Path(f64),
+    /// Any masks, and what was written with little confidence is masked again (ReMDM, Wang et al. 2025, "confidence"): a token with
+    /// probability `s σ e^{−ψ} / Σ e^{−ψ}` over the tokens that are written, `s` this share, `σ = min(1, (1 − α') / α)` the most that
+    /// the chain allows and `ψ` the probability that the token had when it was drawn. It looks at what was drawn, so it is not exact either,
+    /// but near: on the table of `docs/math.md`, §7, at most .03 from the data in total variation, of the same entropy.
+    Remask(f64),
 }
 
 impl Plan {
@@ -81,17 +86,22 @@ impl<'a> PlannedSampler<'a> {
             let fits = (0.0..f64::INFINITY).contains(&number);
             ChainError::unless_in_range(fits, "the number of a plan", number, "a number of at least 0")?;
         }
+        if let Plan::Remask(share) = plan {
+            ChainError::unless_in_range((0.0..=1.0).contains(&share), "remasking", share, "a probability")?;
+        }
         let schedule = schedule.into();
         let mask = only_mask(schedule.law())?;
         Ok(Self { schedule, plan, controls, mask })
     }
 
-    /// One pass: asks for the sites of every row that the plan looks at, and writes some of them.
+    /// One pass: asks for the sites of every row that the plan looks at, and writes some of them. `drawn_at` are the probabilities that
+    /// tokens had when they were drawn, shape `[row, site]`.
     fn pass(
         &self,
         conditional: &dyn SiteConditional,
         view: &mut ChainsView<'_>,
         step: Step,
+        drawn_at: &mut [f64],
     ) -> Result<StepDiagnostics> {
         let (len, vocab) = (view.len, conditional.vocab());
         let free = |at: usize| !view.clamped.is_some_and(|clamped| clamped[at]);
@@ -112,21 +122,52 @@ impl<'a> PlannedSampler<'a> {
                 refusal.at(view.first_row + row, &Touch::new(&self.schedule, step, site, self.mask))
             })?;
             drawn.sort_by(|a, b| a.rank.total_cmp(&b.rank));
-            let count = self.count(&drawn, step);
+            let drawn_at = &mut drawn_at[row * len..][..len];
+            let again = match self.plan {
+                Plan::Remask(share) => {
+                    let written = (0..len).filter(|&site| free(row * len + site) && tokens[site] != self.mask);
+                    self.masked_again(share, step, written.collect(), drawn_at, &mut view.rngs[row])
+                }
+                _ => Vec::new(),
+            };
+            let free = (0..len).filter(|&site| free(row * len + site)).count();
+            let count = self.count(&drawn, step, free, again.len());
             for (at, Draw { site, token, .. }) in drawn.into_iter().enumerate() {
                 let new = if at < count { token } else { self.mask };
                 done.changes += u64::from(tokens[site] != new);
                 tokens[site] = new;
+                drawn_at[site] = laws[site * vocab + token as usize];
             }
+            done.changes += again.len() as u64;
+            again.into_iter().for_each(|site| tokens[site] = self.mask);
             done.evaluations += u64::from(!sites.is_empty());
             done.updates += count as u64;
         }
         Ok(done)
     }
 
-    /// How many of the draws, the first in the plan first, are written by a step.
-    fn count(&self, drawn: &[Draw], step: Step) -> usize {
+    /// The written sites that ReMDM masks again in a step.
+    fn masked_again(
+        &self,
+        share: f64,
+        step: Step,
+        mut written: Vec<Site>,
+        drawn_at: &[f64],
+        rng: &mut ChainRng,
+    ) -> Vec<Site> {
+        let [before, after] = [step, step + 1].map(|time| self.schedule.signal_level(0, time));
+        let most = if after > 1.0 - before { (1.0 - before) / after } else { 1.0 };
+        let mass: f64 = written.iter().map(|&site| (-drawn_at[site]).exp()).sum();
+        written.retain(|&site| rng.uniform() < share * most * (-drawn_at[site]).exp() / mass);
+        written
+    }
+
+    /// How many of the draws, the first in the plan first, are written by a step of a row with so many `free` sites that masks some of
+    /// them `again`.
+    fn count(&self, drawn: &[Draw], step: Step, free: usize, again: usize) -> usize {
         let each = drawn.len().div_ceil(step + 1);
+        // Masks of after the step, of as many steps as there are.
+        let left = free * step / self.schedule.horizon();
         match self.plan {
             Plan::EntropyBound(most) => {
                 // Of ascending entropies the last is the largest.
@@ -137,8 +178,7 @@ impl<'a> PlannedSampler<'a> {
                 });
                 sums.take_while(|sum| *sum <= most).count().max(each)
             }
-            // Masks of after the step, of as many steps as there are.
-            Plan::Path(_) => drawn.len() - drawn.len() * step / self.schedule.horizon(),
+            Plan::Path(_) | Plan::Remask(_) => drawn.len().saturating_sub(left.saturating_sub(again)),
             _ => each,
         }
     }
@@ -167,7 +207,7 @@ impl<'a> PlannedSampler<'a> {
             let [at, any] = [rng.uniform(), rng.uniform()];
             let token = draw(law, at).map_err(|mass| (Refusal::Mass(mass), site))?;
             let rank = match self.plan {
-                Plan::Random => any,
+                Plan::Random | Plan::Remask(_) => any,
                 Plan::InOrder => site as f64,
                 Plan::Entropy | Plan::EntropyBound(_) => law.iter().filter(|p| **p > 0.0).map(|p| -p * p.ln()).sum(),
                 Plan::Confidence => -law[token as usize],
@@ -201,8 +241,9 @@ impl Sampler for PlannedSampler<'_> {
     ) -> Result<StepDiagnostics> {
         check(&self.schedule, conditional, chains, (from, to))?;
         let mut diagnostics = StepDiagnostics::default();
+        let mut drawn_at = vec![1.0; chains.tokens().as_slice().len()];
         for now in (to..from).rev() {
-            diagnostics += self.pass(conditional, &mut chains.view(), now)?;
+            diagnostics += self.pass(conditional, &mut chains.view(), now, &mut drawn_at)?;
             let (sweep, times) = (self.schedule.order().sweep_of(now), vec![now; chains.rows()]);
             if watch(Progress { sweep, step: now, times: &times, chains, diagnostics }).is_break() {
                 break;

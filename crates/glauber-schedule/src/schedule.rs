@@ -77,6 +77,25 @@ impl Schedule {
         }
     }
 
+    /// The same chain through other levels, a sweep each, as in [`ending_at`](Self::ending_at). Neighbours may be equal: a kernel that
+    /// redraws where the level stays what it is corrects what was drawn before ([`HeatBath`], `Remask` of `glauber-chain`).
+    ///
+    /// [`HeatBath`]: https://docs.rs/glauber-chain
+    ///
+    /// # Errors
+    /// [`ScheduleError::SweepEnds`] when the levels fall, do not begin above the final level or do not end at 1. Those of
+    /// [`SiteOrder::with_sweeps`] and [`new`](Self::new).
+    pub fn through(&self, ends: &[f64]) -> Result<Self, ScheduleError> {
+        let final_level = self.levels[self.sweeps()];
+        let levels: Vec<f64> = ends.iter().rev().copied().chain([final_level]).collect();
+        let rises = levels.windows(2).all(|pair| pair[0] >= pair[1]);
+        if levels.first() != Some(&1.0) || !rises || ends.first().is_none_or(|first| *first <= final_level) {
+            return Err(ScheduleError::SweepEnds { found: ends.to_vec(), sweeps: ends.len(), final_level });
+        }
+        let order = self.order.with_sweeps(ends.len())?;
+        Self::along(Curve::Listed(levels), order, self.law.clone(), final_level, self.allow_residual)
+    }
+
     fn along(
         curve: Curve,
         order: SiteOrder,

@@ -251,7 +251,7 @@ fn sampled(sampler: &dyn Sampler, conditional: &(dyn SiteConditional + Sync)) ->
 }
 
 /// The same, of any number of evaluations, and that of a chain.
-fn drawn(sampler: &dyn Sampler, conditional: &(dyn SiteConditional + Sync)) -> ((f64, f64), f64) {
+pub fn drawn(sampler: &dyn Sampler, conditional: &(dyn SiteConditional + Sync)) -> ((f64, f64), f64) {
     let (rows, table) = (40_000, table(conditional.vocab()));
     let mut counts = vec![0.0; table.states()];
     let mut chains = sampler.start(rows, 9);

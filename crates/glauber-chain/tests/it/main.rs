@@ -16,6 +16,7 @@ mod markov;
 mod moving;
 mod multi_spin;
 mod redenoise;
+mod remasking;
 mod significance;
 mod skip_ahead;
 mod tabled;

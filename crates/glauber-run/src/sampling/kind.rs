@@ -32,6 +32,10 @@ pub enum SamplerKind {
     Remask,
     /// The same with a share of the largest probability that is allowed ([`Remasking::Rescale`]).
     RemaskRescaled,
+    /// The same as [`Remask`](Self::Remask), half of the passes at one signal level near the data ([`loop_levels`]).
+    RemaskLoop,
+    /// Under absorbing noise: masks what was written with little confidence again ([`Plan::Remask`]).
+    RemaskConfident,
     /// Under absorbing noise: writes as many masks a pass as there are for each pass left, any of them ([`Plan::Random`]).
     Random,
     /// The same, the first ones.
@@ -48,7 +52,7 @@ pub enum SamplerKind {
 
 impl SamplerKind {
     /// Every one.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::HeatBath,
         Self::Lazy,
         Self::SkipAhead,
@@ -57,6 +61,8 @@ impl SamplerKind {
         Self::Blend,
         Self::Remask,
         Self::RemaskRescaled,
+        Self::RemaskLoop,
+        Self::RemaskConfident,
         Self::Random,
         Self::InOrder,
         Self::Entropy,
@@ -76,6 +82,8 @@ impl SamplerKind {
             Self::Blend => "blend",
             Self::Remask => "remask",
             Self::RemaskRescaled => "remask-rescaled",
+            Self::RemaskLoop => "remask-loop",
+            Self::RemaskConfident => "remask-confident",
             Self::Random => "random",
             Self::InOrder => "in-order",
             Self::Entropy => "entropy",
@@ -98,6 +106,12 @@ impl SamplerKind {
             Self::Blend => "Heat bath with probability `--share`, else lazy: the sampler of Duo",
             Self::Remask => "Absorbing noise: masks written tokens again with probability `--share` at most (ReMDM)",
             Self::RemaskRescaled => "Absorbing noise: the same with a `--share` of the most that is allowed",
+            Self::RemaskLoop => {
+                "Absorbing noise: remask, with half of the passes where a tenth is noise (ReMDM's loop)"
+            }
+            Self::RemaskConfident => {
+                "Absorbing noise: masks what was improbable when it was written again, a `--share` of the most allowed"
+            }
             Self::Random => "Absorbing noise: writes some masks a pass, any of them",
             Self::InOrder => "Absorbing noise: writes some masks a pass, the first ones",
             Self::Entropy => "Absorbing noise: writes some masks a pass, those of the least entropy",
@@ -119,22 +133,24 @@ impl SamplerKind {
         if all_at_once || schedule.order().block().is_some() { Self::Lazy } else { Self::HeatBath }
     }
 
-    /// The plan, where it takes away masks; `strength` is its number.
-    fn plan(self, strength: f64) -> Option<Plan> {
+    /// The plan, where it takes away masks; `number` is what `--share` or `--strength` says.
+    fn plan(self, number: f64) -> Option<Plan> {
         match self {
             Self::Random => Some(Plan::Random),
             Self::InOrder => Some(Plan::InOrder),
             Self::Entropy => Some(Plan::Entropy),
             Self::Confidence => Some(Plan::Confidence),
-            Self::EntropyBound => Some(Plan::EntropyBound(strength)),
-            Self::Path => Some(Plan::Path(strength)),
+            Self::EntropyBound => Some(Plan::EntropyBound(number)),
+            Self::Path => Some(Plan::Path(number)),
+            Self::RemaskConfident => Some(Plan::Remask(number)),
             _ => None,
         }
     }
 
     /// Whether it has a probability to be chosen.
     fn has_share(self) -> bool {
-        matches!(self, Self::Blend | Self::Remask | Self::RemaskRescaled)
+        use SamplerKind as Is;
+        matches!(self, Is::Blend | Is::Remask | Is::RemaskRescaled | Is::RemaskLoop | Is::RemaskConfident)
     }
 
     /// Whether it has a number that is no probability.
@@ -146,6 +162,10 @@ impl SamplerKind {
 /// The chain that the settings ask of a run. A plan writes some masks of all sites a pass: by default in as many passes as sites.
 pub(super) fn schedule(trained: &Trained, settings: &SamplerSettings) -> Result<Schedule> {
     let &SamplerSettings { sampler, sweeps, blocks, .. } = settings;
+    if sampler == Some(SamplerKind::RemaskLoop) {
+        let of_all = trained.schedule_with(sweeps, blocks)?;
+        return of_all.through(&loop_levels(of_all.sweeps())).context("`--sampler remask-loop`");
+    }
     let Some(planned) = sampler.filter(|sampler| sampler.plan(0.0).is_some()) else {
         return trained.schedule_with(sweeps, blocks);
     };
@@ -155,6 +175,17 @@ pub(super) fn schedule(trained: &Trained, settings: &SamplerSettings) -> Result<
         "`--sampler {name}` looks at all sites: `--passes` in place of `--block` and `--apart`"
     );
     trained.schedule_with(sweeps.or(Some(trained.schedule.len())), Some(Blocks::All))
+}
+
+/// The levels that `sweeps` of ReMDM's loop end at: 45 % of them rise to .9, half stay there and the others rise to 1.
+fn loop_levels(sweeps: usize) -> Vec<f64> {
+    const LEVEL: f64 = 0.9;
+    let (rise, stay) = ((9 * sweeps).div_ceil(20), sweeps / 2);
+    let last = sweeps.saturating_sub(rise + stay).max(1);
+    let stay = sweeps.saturating_sub(rise + last);
+    let up = (1..=rise).map(|sweep| LEVEL * sweep as f64 / rise as f64).take(sweeps - last);
+    let rest = (1..=last).map(|sweep| LEVEL + (1.0 - LEVEL) * sweep as f64 / last as f64);
+    up.chain(std::iter::repeat_n(LEVEL, stay)).chain(rest).collect()
 }
 
 /// The sampler that the settings name.
@@ -180,7 +211,8 @@ pub(super) fn sampler(
     if sampler.has_strength() {
         strength.with_context(|| format!("`--sampler {name}` needs `--strength`: a number of at least 0"))?;
     }
-    if let Some(plan) = sampler.plan(strength.unwrap_or(0.0)) {
+    let number = if sampler.has_share() { share()? } else { strength.unwrap_or(0.0) };
+    if let Some(plan) = sampler.plan(number) {
         let planned = PlannedSampler::new(schedule, plan, controls);
         return Ok(Box::new(planned.with_context(|| format!("`--sampler {name}`"))?));
     }
@@ -206,7 +238,7 @@ pub(super) fn sampler(
             let (heat_bath, lazy) = (HeatBath::new(controls)?, Lazy::new(controls)?);
             Box::new(Blend::new(share()?, heat_bath, lazy).context("`--share`")?)
         }
-        SamplerKind::Remask => Box::new(remask(Remasking::Cap(share()?), &schedule)?),
+        SamplerKind::Remask | SamplerKind::RemaskLoop => Box::new(remask(Remasking::Cap(share()?), &schedule)?),
         SamplerKind::RemaskRescaled => Box::new(remask(Remasking::Rescale(share()?), &schedule)?),
         _ => unreachable!("the others have plans"),
     };
@@ -217,6 +249,16 @@ pub(super) fn sampler(
 mod tests {
     use super::*;
     use glauber_schedule::{NoiseLaw, SignalShape, SiteOrder};
+
+    #[test]
+    fn half_of_a_loop_stays_at_one_level() {
+        for sweeps in [1, 2, 3, 20, 64, 255] {
+            let levels = loop_levels(sweeps);
+            assert_eq!((levels.len(), levels[sweeps - 1]), (sweeps, 1.0), "{sweeps}");
+            assert!(levels[0] > 0.0 && levels.windows(2).all(|pair| pair[0] <= pair[1]), "{sweeps}: {levels:?}");
+        }
+        assert_eq!(loop_levels(20).iter().filter(|level| **level == 0.9).count(), 11);
+    }
 
     #[test]
     fn passes_of_all_sites_are_lazy_unless_told_otherwise() {
