@@ -32,7 +32,7 @@ pub enum SamplerKind {
     Remask,
     /// The same with a share of the largest probability that is allowed ([`Remasking::Rescale`]).
     RemaskRescaled,
-    /// The same as [`Remask`](Self::Remask), half of the passes at one signal level near the data ([`loop_levels`]).
+    /// The same as [`Remask`](Self::Remask), half of the passes where a tenth of the sites is noise.
     RemaskLoop,
     /// Under absorbing noise: masks what was written with little confidence again ([`Plan::Remask`]).
     RemaskConfident,
