@@ -1,22 +1,26 @@
 //! A transformer that sees its own block as it stands and clean blocks before it: block diffusion.
 
+use std::ops::Range;
+
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
 
-use crate::block::Block;
+use crate::block::{Block, Modulation};
+use crate::clean_blocks::CleanBlocks;
 use crate::conditions::RowCondition;
 use crate::constants::{BlockBiases, RotaryTables};
 use crate::embedding::{Logits, Vocabulary};
 use crate::network::Design;
 use crate::roles::Roles;
-use crate::{Asked, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
+use crate::{Asked, Conditions, ModelConfig, SiteClassifier, Sites, Sizes, States};
 
 /// The network of BD3-LM (Arriola et al. 2025): a site sees the noisy tokens of its own block, and the clean ones of all blocks before it.
 ///
 /// It runs over two sequences at once, the noisy one and behind it the clean one, of which a block sees itself and those before. So one
 /// pass trains all blocks, each in its own noise, where [`Conditions::right`] has the clean tokens. Without it both sequences are the same
-/// tokens: right for the first block that is not clean, which is what a chain of the order `block-by-block` asks for. Levels are not looked
-/// at: masks tell them.
+/// tokens: right for the first block that is not clean, which is what a chain of the order `block-by-block` asks for. [States] that are
+/// kept from question to question hold the clean blocks, so that a question costs a pass over a block. Levels are not looked at: masks
+/// tell them.
 #[derive(Module, Debug)]
 pub struct BlockCausal {
     rotary: RotaryTables,
@@ -26,6 +30,40 @@ pub struct BlockCausal {
     blocks: Vec<Block>,
     /// Sites of a block.
     block: usize,
+}
+
+impl BlockCausal {
+    pub(crate) fn width(&self) -> usize {
+        self.vocabulary.width()
+    }
+
+    /// What is known of the rows, `[batch, condition width]`.
+    pub(crate) fn condition(&self, conditions: &Conditions) -> Tensor<2> {
+        self.condition.forward(conditions)
+    }
+
+    /// What a condition makes of each layer.
+    pub(crate) fn modulations(&self, condition: &Tensor<2>) -> Vec<Modulation> {
+        self.blocks.iter().map(|block| block.modulation(condition.clone())).collect()
+    }
+
+    /// States of tokens `[batch, new site]` at whole blocks of sites, which see each other and the keys and values kept of those before,
+    /// `[batch, site, 2 · width]` of each layer; these take in the new ones.
+    pub(crate) fn extend(
+        &self,
+        tokens: Tensor<2, Int>,
+        sites: Range<usize>,
+        len: usize,
+        modulations: &[Modulation],
+        keys: &mut [Tensor<3>],
+    ) -> Tensor<3> {
+        let rotary = self.rotary.range(sites.start, sites.len());
+        let bias = self.biases.clean(sites.clone(), len);
+        let layers = self.blocks.iter().zip(modulations).zip(keys);
+        layers.fold(self.vocabulary.embed(tokens, sites.start), |x, ((block, modulation), keys)| {
+            block.extend(x, sites.start, keys, modulation, &rotary, bias.clone())
+        })
+    }
 }
 
 impl Design for BlockCausal {
@@ -86,6 +124,11 @@ impl SiteClassifier for BlockCausal {
 
     fn follows_time(&self) -> bool {
         self.condition.is_timed()
+    }
+
+    fn states<'a>(&'a self, tokens: Tensor<2, Int>, conditions: &Conditions) -> Option<Box<dyn States + 'a>> {
+        assert!((1..=self.rotary.len()).contains(&tokens.dims()[1]), "rows longer than the network, or empty");
+        Some(Box::new(CleanBlocks::new(self, tokens, conditions)))
     }
 
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {

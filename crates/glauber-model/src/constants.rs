@@ -1,5 +1,7 @@
 //! Tensors that depend on the sequence length alone: rotary tables and attention biases.
 
+use std::ops::Range;
+
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use glauber_fused::Rotary;
@@ -141,6 +143,12 @@ impl BlockBiases {
         let noisy = Tensor::cat(vec![same.clone(), before.clone()], 1);
         let clean = Tensor::cat(vec![none, same.max_pair(before)], 1);
         Tensor::cat(vec![noisy, clean], 0).unsqueeze_dims(&[0, 1])
+    }
+
+    /// What clean sites see of `len`, those of their blocks and before, `[1, 1, site, key site]`.
+    pub fn clean(&self, sites: Range<usize>, len: usize) -> Tensor<4> {
+        let part = |bias: &Tensor<2>| bias.clone().narrow(0, sites.start, sites.len()).narrow(1, 0, len);
+        part(&self.same).max_pair(part(&self.before)).unsqueeze_dims(&[0, 1])
     }
 }
 

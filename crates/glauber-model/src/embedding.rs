@@ -63,6 +63,11 @@ impl Vocabulary {
         self.vocab
     }
 
+    /// Numbers of an embedded token.
+    pub fn width(&self) -> usize {
+        self.table.weight.dims()[1]
+    }
+
     /// Tokens `[batch, site]`, the first of them at site `first`, to `[batch, site, width]`.
     pub fn embed(&self, tokens: Tensor<2, Int>, first: usize) -> Tensor<3> {
         let count = tokens.dims()[1];

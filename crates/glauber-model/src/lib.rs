@@ -32,6 +32,7 @@ mod bidirectional;
 mod block;
 mod block_causal;
 mod classifier;
+mod clean_blocks;
 mod conditions;
 mod config;
 mod constants;

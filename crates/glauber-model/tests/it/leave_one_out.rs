@@ -175,6 +175,32 @@ fn a_block_causal_network_sees_its_own_block_and_clean_ones_before() {
     assert_eq!(alone[3..6], before[3..6]);
 }
 
+#[test]
+fn a_block_causal_network_that_keeps_clean_blocks_says_the_same() {
+    let network = awake(&small(NetworkKind::BlockCausal), 3);
+    let mut rows = vec![vec![9, 8, 7, 4, 5, 6, 1, 1, 1], vec![2, 2, 3, 1, 0, 0, 4, 4, 4]];
+    let (tokens, conditions) = input(&rows, 0.5);
+    let mut kept = network.states(tokens, &conditions).expect("a network that keeps states");
+    // The first block, the last with both before it, one before again with another token in the first, and a part of the last.
+    for (change, asked) in [
+        (None, vec![0, 1, 2]),
+        (None, vec![6, 7, 8]),
+        (Some((1, 5)), vec![3, 5]),
+        (None, vec![8]),
+        (Some((7, 2)), vec![7, 6]),
+    ] {
+        if let Some((site, token)) = change {
+            rows.iter_mut().for_each(|row| row[site] = token);
+            let column = |value: i32| Tensor::from_data(TensorData::new(vec![value; 2], [2, 1]), &device());
+            kept.set(site, column(token), Tensor::ones([2, 1], &device()));
+        }
+        let found: Vec<f32> = kept.logits(&asked).into_data().iter::<f32>().collect();
+        let expected = logits(&network, &rows, 0.5, Sites::Block(&asked)).concat();
+        assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5), "{asked:?}: {found:?}, {expected:?}");
+        assert_eq!(found.len(), 2 * asked.len() * VOCAB);
+    }
+}
+
 /// A network that is not told about the noise says the same at any time and any level, and any other does not.
 #[test]
 fn a_network_that_is_told_nothing_of_the_noise_says_the_same_whatever_it_is() {

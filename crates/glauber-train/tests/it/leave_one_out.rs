@@ -138,3 +138,49 @@ fn the_score_of_a_gap_is_the_sum_of_its_sites_asked_alone() {
         assert!((together - alone).abs() < 1e-3, "{kind:?}: {together} together, {alone} alone");
     }
 }
+
+/// Block by block the network keeps the clean blocks before: the same laws down a chain as asked afresh, site by site.
+#[test]
+fn what_a_block_causal_network_keeps_changes_no_law() {
+    const BLOCK: usize = 4;
+    let sizes =
+        ModelConfig { width: 16, layers: 2, heads: 2, condition_width: 8, block: BLOCK, ..Preset::Tiny.config() };
+    let config = ModelConfig { network: NetworkKind::BlockCausal, conditioning: Conditioning::None, ..sizes };
+    let (device, mut rng) = (Device::flex(), ChainRng::new(5, 0));
+    let network =
+        Network::new(&config, VOCAB, LEN, 1, &device).expect("valid sizes").map(&mut Wake(ChainRng::new(5, 0)));
+    let order = SiteOrder::block_by_block(LEN, BLOCK, 3).expect("an order");
+    let law = NoiseLaw::absorbing(VOCAB, MASK).expect("a law");
+    let schedule = Schedule::new(SignalShape::Linear, order, law, 1e-3, false).expect("a schedule");
+    let kept = NetworkConditional::new(&network, &Denoising, &schedule, &device).expect("they fit");
+    let mut tokens = vec![MASK; ROWS * LEN];
+    let mut compared = 0;
+    for step in (0..schedule.horizon()).rev() {
+        let sites = schedule.sites(step);
+        let mut marked = vec![false; ROWS * LEN];
+        let places = (0..ROWS).flat_map(|row| sites.iter().map(move |site| row * LEN + site));
+        places.clone().for_each(|place| marked[place] = tokens[place] == MASK);
+        let (rows, steps) = (TokenRows::new(&tokens, LEN), [step; ROWS]);
+        let mut found = vec![0.0; ROWS * LEN * VOCAB];
+        kept.log_conditionals_at(rows, &steps, RowSites::Marked(&marked), &mut found).expect("conditionals");
+        for &site in sites {
+            let mut alone = vec![0.0; ROWS * VOCAB];
+            kept.clone()
+                .log_conditionals_at(rows, &steps, RowSites::Each(&[site; ROWS]), &mut alone)
+                .expect("conditionals");
+            for row in (0..ROWS).filter(|row| marked[row * LEN + site]) {
+                compared += 1;
+                let law = &found[(row * LEN + site) * VOCAB..][..VOCAB];
+                assert!(same(law, &alone[row * VOCAB..][..VOCAB]), "row {row}, site {site}, step {step}");
+            }
+        }
+        // A pass of the chain: some masks are written, the last pass of a block writes all.
+        let last = step == 0 || schedule.sites(step - 1) != sites;
+        for place in places.filter(|&place| marked[place]).collect::<Vec<_>>() {
+            if last || rng.uniform() < 0.4 {
+                tokens[place] = rng.below(MASK as usize) as Token;
+            }
+        }
+    }
+    assert!(2 * compared > 3 * ROWS * LEN, "{compared}");
+}

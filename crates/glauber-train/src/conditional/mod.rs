@@ -1,14 +1,17 @@
 //! A trained network behind the chain's seam.
 
+mod kept;
+
 use std::sync::{Mutex, PoisonError};
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
 use glauber_chain::{ChainError, RowSites, SiteConditional, TokenRows};
-use glauber_model::{Asked, Conditions, SiteClassifier, Sites, States};
+use glauber_model::{Asked, SiteClassifier, Sites};
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step};
 
+use self::kept::{Inputs, Kept};
 use crate::{Objective, Place, TrainError, fit};
 
 /// Rows that are evaluated at a time, so that memory does not grow with the number of chains.
@@ -22,7 +25,7 @@ const MOST_COPIES: usize = 1024;
 /// Sites that are clamped count as clean where the network is conditioned on signal levels.
 ///
 /// Asked for the same sites of every row, a hollow network keeps its streams' states for the next question ([`States`]): the same
-/// numbers but for the rounding of single precision. Of the other networks each site asked for costs a pass over its row, but for the sites
+/// numbers but for the rounding of single precision. So does a block-causal one the clean blocks before the one asked for. Of the other networks each site asked for costs a pass over its row, but for the sites
 /// at which a bidirectional one is shown the mask: these share one.
 pub struct NetworkConditional<'a> {
     network: &'a dyn SiteClassifier,
@@ -32,89 +35,6 @@ pub struct NetworkConditional<'a> {
     class: Option<usize>,
     /// For each stretch of [`MOST_ROWS`] rows, what the network computed last.
     kept: Mutex<Vec<Option<Kept<'a>>>>,
-}
-
-/// Rows, and what a network keeps of them.
-struct Kept<'a> {
-    inputs: Inputs,
-    states: Box<dyn States + 'a>,
-}
-
-/// What a network is told about some rows.
-struct Inputs {
-    /// Shape `[row, site]`.
-    tokens: Vec<i32>,
-    /// Shape `[row]`.
-    times: Vec<f32>,
-    /// Shape `[row, site]`.
-    levels: Vec<f32>,
-    class: Option<usize>,
-    len: usize,
-}
-
-impl Inputs {
-    fn rows(&self) -> usize {
-        self.times.len()
-    }
-
-    fn tokens(&self, device: &Device) -> Tensor<2, Int> {
-        Tensor::from_data(TensorData::new(self.tokens.clone(), [self.rows(), self.len]), device)
-    }
-
-    fn conditions(&self, device: &Device) -> Conditions {
-        let rows = self.rows();
-        let class = |class: usize| Tensor::from_data(TensorData::new(vec![class as i32; rows], [rows]), device);
-        Conditions {
-            time: Tensor::from_data(TensorData::new(self.times.clone(), [rows]), device),
-            levels: Tensor::from_data(TensorData::new(self.levels.clone(), [rows, self.len]), device),
-            classes: self.class.map(class),
-            parts: None,
-            right: None,
-        }
-    }
-
-    /// Some of the rows, each as often as it is named.
-    fn copies(&self, rows: &[usize]) -> Self {
-        let sites = |row: &usize| row * self.len..(row + 1) * self.len;
-        Self {
-            tokens: rows.iter().flat_map(|row| &self.tokens[sites(row)]).copied().collect(),
-            times: rows.iter().map(|&row| self.times[row]).collect(),
-            levels: rows.iter().flat_map(|row| &self.levels[sites(row)]).copied().collect(),
-            class: self.class,
-            len: self.len,
-        }
-    }
-
-    /// What stands at a site of every row, shape `[row]`.
-    fn column<T: Copy>(&self, values: &[T], site: Site) -> Vec<T> {
-        values.iter().skip(site).step_by(self.len).copied().collect()
-    }
-
-    /// Sites that are not as they were in every row.
-    fn changes_since(&self, old: &Self) -> Vec<Site> {
-        let differs = |at: usize| self.tokens[at] != old.tokens[at] || self.levels[at] != old.levels[at];
-        (0..self.len).filter(|&site| (site..self.tokens.len()).step_by(self.len).any(differs)).collect()
-    }
-}
-
-impl<'a> Kept<'a> {
-    /// Whether what was computed says something about these rows.
-    fn serves(&self, network: &dyn SiteClassifier, inputs: &Inputs) -> bool {
-        let old = &self.inputs;
-        let time = !network.follows_time() || old.times == inputs.times;
-        time && old.class == inputs.class && old.tokens.len() == inputs.tokens.len()
-    }
-
-    /// Takes in what has changed.
-    fn follow(&mut self, inputs: Inputs, device: &Device) {
-        let shape = [inputs.rows(), 1];
-        for site in inputs.changes_since(&self.inputs) {
-            let tokens = TensorData::new(inputs.column(&inputs.tokens, site), shape);
-            let levels = TensorData::new(inputs.column(&inputs.levels, site), shape);
-            self.states.set(site, Tensor::from_data(tokens, device), Tensor::from_data(levels, device));
-        }
-        self.inputs = inputs;
-    }
 }
 
 impl Clone for NetworkConditional<'_> {
@@ -225,6 +145,16 @@ impl<'a> NetworkConditional<'a> {
                 let asked = inputs.rows() * sites.per_row(inputs.len);
                 self.alone(&inputs, sites, &(0..asked).collect::<Vec<_>>(), |_, _, _| ())
             }
+            (Asked::Masked, _) if let Some(places) = self.of_one_block(&inputs, sites, marked) => {
+                let (rows, per_row, vocab) = (inputs.rows(), sites.per_row(inputs.len), self.vocab());
+                let block: Vec<Site> = places.iter().map(|&at| asked_site(sites, at, inputs.len)).collect();
+                let mut logits = vec![0.0; rows * per_row * vocab];
+                let places = (0..rows).flat_map(|row| places.iter().map(move |at| row * per_row + at));
+                for (place, own) in places.zip(self.kept_logits(chunk, inputs, &block).chunks_exact(vocab)) {
+                    logits[place * vocab..][..vocab].copy_from_slice(own);
+                }
+                logits
+            }
             (Asked::Masked, _) => {
                 // The constructor has seen that noise draws nothing else.
                 let mask = self.schedule.law().mask().map_or(0, |mask| mask as i32);
@@ -241,6 +171,26 @@ impl<'a> NetworkConditional<'a> {
                 self.hidden_logits(inputs, sites, marked, |inputs, place| inputs.levels[place] == 1.0, doubt)
             }
         }
+    }
+
+    /// The places in `[asked site]` that some row is asked for, where the network sees clean blocks before its own and they are masks of
+    /// one block.
+    fn of_one_block(&self, inputs: &Inputs, sites: Sites<'_>, marked: Option<&[bool]>) -> Option<Vec<usize>> {
+        let (block, mask) = (self.network.block()?, self.schedule.law().mask()? as i32);
+        if matches!(sites, Sites::Each(_)) {
+            return None;
+        }
+        let (len, per_row) = (inputs.len, sites.per_row(inputs.len));
+        let asked = |row: usize, at: usize| {
+            let place = row * len + asked_site(sites, at, len);
+            marked.is_none_or(|marked| marked[place]).then_some(place)
+        };
+        let asked = |at: usize| (0..inputs.rows()).filter_map(move |row| asked(row, at));
+        let places: Vec<usize> = (0..per_row).filter(|&at| asked(at).next().is_some()).collect();
+        let of = |at: &usize| asked_site(sites, *at, len) / block;
+        let one = places.windows(2).all(|pair| of(&pair[0]) == of(&pair[1]));
+        let masks = places.iter().copied().flat_map(asked).all(|place| inputs.tokens[place] == mask);
+        (one && masks && !places.is_empty()).then_some(places)
     }
 
     fn pass(&self, inputs: &Inputs, sites: Sites<'_>) -> Vec<f32> {
