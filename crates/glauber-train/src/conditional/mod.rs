@@ -24,7 +24,7 @@ const MOST_COPIES: usize = 1024;
 /// The schedule may have other sweeps than the one trained on: the network is told the time over the horizon and the signal levels.
 /// Sites that are clamped count as clean where the network is conditioned on signal levels.
 ///
-/// Asked for the same sites of every row, a hollow network keeps its streams' states for the next question ([`States`]): the same
+/// Asked for the same sites of every row, a hollow network keeps its streams' states for the next question ([`States`](glauber_model::States)): the same
 /// numbers but for the rounding of single precision. So does a block-causal one the clean blocks before the one asked for. Of the other networks each site asked for costs a pass over its row, but for the sites
 /// at which a bidirectional one is shown the mask: these share one.
 pub struct NetworkConditional<'a> {
