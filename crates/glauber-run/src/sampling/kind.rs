@@ -183,8 +183,8 @@ fn loop_levels(sweeps: usize) -> Vec<f64> {
     let (rise, stay) = ((9 * sweeps).div_ceil(20), sweeps / 2);
     let last = sweeps.saturating_sub(rise + stay).max(1);
     let stay = sweeps.saturating_sub(rise + last);
-    let up = (1..=rise).map(|sweep| LEVEL * sweep as f64 / rise as f64).take(sweeps - last);
-    let rest = (1..=last).map(|sweep| LEVEL + (1.0 - LEVEL) * sweep as f64 / last as f64);
+    let up = (1..=rise).map(|sweep| LEVEL * (sweep as f64 / rise as f64)).take(sweeps - last);
+    let rest = (1..=last).map(|sweep| LEVEL + (1.0 - LEVEL) * (sweep as f64 / last as f64));
     up.chain(std::iter::repeat_n(LEVEL, stay)).chain(rest).collect()
 }
 
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn half_of_a_loop_stays_at_one_level() {
-        for sweeps in [1, 2, 3, 20, 64, 255] {
+        for sweeps in 1..300 {
             let levels = loop_levels(sweeps);
             assert_eq!((levels.len(), levels[sweeps - 1]), (sweeps, 1.0), "{sweeps}");
             assert!(levels[0] > 0.0 && levels.windows(2).all(|pair| pair[0] <= pair[1]), "{sweeps}: {levels:?}");
