@@ -36,7 +36,7 @@ pub enum Plan {
     /// Any masks, and what was written with little confidence is masked again (ReMDM, Wang et al. 2025, "confidence"): a token with
     /// probability `s σ e^{−ψ} / Σ e^{−ψ}` over the tokens that are written, `s` this share, `σ = min(1, (1 − α') / α)` the most that
     /// the chain allows and `ψ` the probability that the token had when it was drawn. It looks at what was drawn, so it is not exact either,
-    /// but near: on the table of `docs/math.md`, §7, at most .03 from the data in total variation, of the same entropy.
+    /// but near: on the table of `docs/math.md`, §7, about .03 from the data in total variation, of the same entropy.
     Remask(f64),
 }
 

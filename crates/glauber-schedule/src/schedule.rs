@@ -78,9 +78,7 @@ impl Schedule {
     }
 
     /// The same chain through other levels, a sweep each, as in [`ending_at`](Self::ending_at). Neighbours may be equal: a kernel that
-    /// redraws where the level stays what it is corrects what was drawn before ([`HeatBath`], `Remask` of `glauber-chain`).
-    ///
-    /// [`HeatBath`]: https://docs.rs/glauber-chain
+    /// redraws where the level stays what it is corrects what was drawn before (`HeatBath` and `Remask` of `glauber-chain`).
     ///
     /// # Errors
     /// [`ScheduleError::SweepEnds`] when the levels fall, do not begin above the final level or do not end at 1. Those of
