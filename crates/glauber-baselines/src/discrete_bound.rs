@@ -2,7 +2,9 @@
 
 use burn::tensor::Tensor;
 use glauber_schedule::Schedule;
-use glauber_train::{DenoisingLaw, DeviceLaw, Label, Objective, Output, OwnToken, TargetList, Targets, TrainError};
+use glauber_train::{
+    DenoisingLaw, DeviceLaw, Label, Objective, Output, OwnToken, TargetList, Targets, TrainError, require_fixed_law,
+};
 
 /// How much of the clean token's cross-entropy is added.
 const SHARE: f64 = 1e-3;
@@ -60,14 +62,7 @@ impl Objective for DiscreteBound {
     }
 
     fn check(&self, schedule: &Schedule) -> Result<(), TrainError> {
-        match schedule.law_of_levels().is_moving() {
-            false => Ok(()),
-            true => Err(TrainError::Config {
-                key: "schedule.noise",
-                found: "a law that moves with the signal level".into(),
-                expected: "a law of another kind, which the objective `discrete-bound` needs".into(),
-            }),
-        }
+        require_fixed_law(self, schedule)
     }
 
     fn own_token(&self) -> OwnToken {

@@ -141,6 +141,21 @@ pub(crate) fn check_sweeps(
     })
 }
 
+/// That the noise law is the same at every signal level, for objectives whose labels need it.
+///
+/// # Errors
+/// [`TrainError::Config`] when it moves.
+pub fn require_fixed_law(objective: &dyn Objective, schedule: &Schedule) -> Result<(), TrainError> {
+    match schedule.law_of_levels().is_moving() {
+        false => Ok(()),
+        true => Err(TrainError::Config {
+            key: "schedule.noise",
+            found: "a law that moves with the signal level".into(),
+            expected: format!("a law of another kind, which the objective `{}` needs", objective.name()),
+        }),
+    }
+}
+
 /// That two sizes are the same.
 ///
 /// # Errors

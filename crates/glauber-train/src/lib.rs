@@ -49,6 +49,7 @@ pub use conditional::NetworkConditional;
 pub use config::{Extension, TrainConfig, WholeSweeps, require, within};
 pub use device_sampler::{DeviceChains, DeviceSampler};
 pub use error::TrainError;
+pub use fit::require_fixed_law;
 pub use glauber_descent::{
     Course, DescentError, ParamGroups, Settings, Step, Stream, Task, Trainer, UpdateRule, load_average, load_module,
     save_module,

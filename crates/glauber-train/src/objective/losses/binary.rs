@@ -7,6 +7,7 @@ use glauber_schedule::Schedule;
 use glauber_tokens::Token;
 
 use crate::TrainError;
+use crate::fit::require_fixed_law;
 use crate::objective::{Label, Objective, Output, SignalLogits, TargetList, Targets, Truth};
 
 /// (a) Binary classification with free signal logits: is the token shown signal or noise? The
@@ -57,13 +58,7 @@ pub(super) fn binary_loss(signal_logits: Tensor<2>, targets: &Targets) -> Tensor
 /// That every token is drawn by noise: one that is not is always signal where it is shown, and its
 /// label teaches nothing about `r`.
 pub(super) fn check_binary(objective: &dyn Objective, schedule: &Schedule) -> Result<(), TrainError> {
-    if schedule.law_of_levels().is_moving() {
-        return Err(TrainError::Config {
-            key: "schedule.noise",
-            found: "a law that moves with the signal level".into(),
-            expected: format!("a law of another kind, which the objective `{}` needs", objective.name()),
-        });
-    }
+    require_fixed_law(objective, schedule)?;
     match schedule.law().probabilities().iter().position(|&q| q == 0.0) {
         Some(token) => Err(TrainError::NoiseLaw { objective: objective.name(), token: token as Token }),
         None => Ok(()),
