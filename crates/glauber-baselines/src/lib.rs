@@ -1,5 +1,4 @@
-//! What other discrete diffusion models minimise, as objectives of the same networks on the same data.
-//!
+#![doc = include_str!("../README.md")]
 //! A model of this family is a noise law, an objective, a network and a sampler. Most of their losses are one number, the bound in
 //! continuous time (`glauber_train::LevelBound`, `docs/math.md`, §8); this crate has those that are not. With all sites of a sequence
 //! equally noisy (`schedule.order = { kind = "all-at-once" }`), peers are these settings of a run:
@@ -17,14 +16,6 @@
 //! | GIDD (von Rütte et al. 2025) | moving | `level-bound`, [`dynamic-bound`](DynamicBound) | `own-evidence`, `hollow` | `lazy` |
 //! | SDDM (Sun et al. 2023) | uniform | `ratio-matching` | `hollow` | `lazy` |
 //! | discrete flow matching (Gat et al. 2024) | uniform | `denoising` | `own-evidence` | `flow` |
-//!
-//! ```
-//! use glauber_train::objective;
-//!
-//! glauber_baselines::register()?;
-//! assert_eq!(objective("score-entropy")?.name(), "score-entropy");
-//! # Ok::<(), glauber_train::TrainError>(())
-//! ```
 
 mod discrete_bound;
 mod dynamic_bound;

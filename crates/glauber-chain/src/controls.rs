@@ -1,15 +1,14 @@
 //! Temperature, top-k and nucleus: how a conditional is sharpened before the draw.
 
 use glauber_tokens::Token;
-use serde::{Deserialize, Serialize};
 
 use crate::{ChainError, Refusal, Result};
 
 /// How the heat-bath draw departs from the conditional `r`. The default draws from `r` itself.
 ///
 /// The order is temperature, then top-k, then nucleus; ties go to the smaller token.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct DrawControls {
     /// Draw from `r^{1/temperature}`, normalised. 0 takes the most probable token. By default 1.
     pub temperature: f64,

@@ -1,25 +1,6 @@
-//! Forward noising, heat-bath kernels, the reverse sampler, and exact oracles. No tensor library.
-//!
+#![doc = include_str!("../README.md")]
 //! The seam is [`SiteConditional`]: something that knows the law of one site given all others. The [`HeatBath`] kernel redraws sites
 //! from it. With a conditional that ignores the step this is ordinary Markov-chain Monte Carlo:
-//!
-//! ```
-//! use glauber_chain::oracles::{Ising, Lattice, kaufman_energy};
-//! use glauber_chain::{Chains, HeatBath, ReverseKernel, statistics::Estimate};
-//! use glauber_schedule::Boundary;
-//! use glauber_tokens::TokenBatch;
-//!
-//! let ising = Ising::new(Lattice::new(16, 16, Boundary::Torus)?, 0.3, 0.0)?; // coupling 0.3, no field
-//! let order = ising.lattice().order(200)?; // 200 sweeps, one colour class at a step
-//! let mut chains = Chains::seeded(TokenBatch::filled(64, 256, 1), 7); // 64 chains, all spins up, seed 7
-//! let steps = 0..order.horizon();
-//! let done = HeatBath::default().run_parallel(&ising, &mut chains, &order, steps)?;
-//! let energies: Vec<f64> = chains.tokens().iter().map(|row| ising.bond_energy(row) / 256.0).collect();
-//! let exact = kaufman_energy(16, 16, 0.3)?;
-//! assert_eq!(done.updates, 64 * 256 * 200);
-//! assert!(Estimate::independent(&energies).deviation_from(exact).abs() < 4.0);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
 //!
 //! With the conditionals of a noised data distribution, [`ReverseSampler`] drives the same kernel down a
 //! [`Schedule`](glauber_schedule::Schedule), from noise to data:

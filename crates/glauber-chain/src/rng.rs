@@ -2,7 +2,6 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use serde::{Deserialize, Serialize};
 
 /// A portable stream of uniform numbers: ChaCha8 keyed by a seed, one stream per chain.
 ///
@@ -15,8 +14,8 @@ pub struct ChainRng {
 }
 
 /// Where a [`ChainRng`] stands; enough to go on from there on another machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct ChainRngState {
     /// The seed.
     pub seed: u64,

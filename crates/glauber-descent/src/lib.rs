@@ -1,5 +1,4 @@
-//! From gradients to weights, for any module of burn's.
-//!
+#![doc = include_str!("../README.md")]
 //! What is learned is a [`Task`]; a [`Trainer`] takes its steps. Below them, for loops of one's own:
 //! micro-batches are computed side by side ([`Replicas`]), their gradients are added up in a fixed order, over ranks as well ([`Exchange`]),
 //! and an [`Optimiser`] moves each parameter by the [rule](UpdateRule) that its caller gave it ([`ParamGroups`]). What comes out

@@ -15,43 +15,7 @@ pub struct Stream {
     pub number: u64,
 }
 
-/// What a module learns: where its batches come from, and its loss on one.
-///
-/// ```
-/// use burn::nn::{Linear, LinearConfig};
-/// use burn::tensor::{Device, Distribution, Tensor};
-/// use glauber_descent::{Course, DescentError, ParamGroups, Settings, Stream, Task, Trainer, UpdateRule};
-///
-/// /// Learns to double a number.
-/// struct Doubling;
-///
-/// impl Task for Doubling {
-///     type Model = Linear;
-///     type Batch = Vec<f32>;
-///     type Error = DescentError;
-///
-///     fn batch(&self, _: &Linear, stream: Stream) -> Result<Vec<f32>, DescentError> {
-///         Ok((0..8).map(|at| ((stream.number * 8 + at) % 13) as f32 - 6.0).collect())
-///     }
-///
-///     fn loss(&self, model: &Linear, batch: &Vec<f32>, device: &Device) -> Tensor<1> {
-///         let x = Tensor::<1>::from_floats(batch.as_slice(), device).reshape([8, 1]);
-///         (model.forward(x.clone()) - x * 2.0).square().mean()
-///     }
-/// }
-///
-/// let device = Device::flex();
-/// let model = LinearConfig::new(1, 1).init(&device);
-/// let groups = ParamGroups::all(&model, UpdateRule::AdamW);
-/// let course = Course { peak: 0.05, warmup_steps: 0, steps: 300, minimum: 0.1 };
-/// let mut trainer = Trainer::new(model, groups, Settings::new(course, 0), &device, 1);
-/// let mut loss = f64::INFINITY;
-/// for _ in 0..300 {
-///     loss = trainer.step(&Doubling)?.loss;
-/// }
-/// assert!(loss < 1e-3, "{loss}");
-/// # Ok::<(), DescentError>(())
-/// ```
+/// What a module learns: where its batches come from, and its loss on one. The head of the crate has an example.
 pub trait Task: Sync {
     /// What learns.
     type Model: Module + Sync;

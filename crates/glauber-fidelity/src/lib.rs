@@ -1,5 +1,4 @@
-//! How good image samples are, by the features of a network.
-//!
+#![doc = include_str!("../README.md")]
 //! A [`FeatureNetwork`] turns images into [`Features`] and, where it has them, classes. It is described by a [`NetworkConfig`]: a row of
 //! layers, and which of them gives the features. [`ClassifierTrainer`] trains one on labelled images; one of somebody else's is read from a
 //! folder of the same form. [`frechet_distance`] and [`precision_recall`] compare the features of two sets of images, in f64 on the host.

@@ -1,5 +1,4 @@
-//! Files and folders that are whole or not there, and inputs that can be read again.
-//!
+#![doc = include_str!("../README.md")]
 //! What is written gets its name once it is on the disk: whoever reads it meanwhile, or after a crash or a power cut, finds the old
 //! content or the new one. A writing that fails leaves nothing behind, and what was there as it was.
 //!

@@ -1,5 +1,4 @@
-//! Layers of transformers and of convolutional networks, each a single operation with its own backward on the CPU device.
-//!
+#![doc = include_str!("../README.md")]
 //! A layer composed of small tensor operations writes every intermediate result to fresh memory, on one thread, and keeps most of them
 //! for the backward pass. Here a layer norm with its modulation, an attention with its rotary positions, a feed-forward layer, a
 //! gated residual and the log-probability of a label are one pass each over contiguous arrays. On other devices, on other

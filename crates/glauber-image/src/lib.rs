@@ -1,26 +1,10 @@
+#![doc = include_str!("../README.md")]
 //! Image tokenizers: convolutional autoencoders with a quantiser in their middle turn images into grids of tokens and back.
 //!
 //! [`VqModel`] is the autoencoder, its own ([`VqConfig`]) or that of another project ([`import`]); [`TokenizerTrainer`] trains one;
 //! [`ImageTokenizer`] turns images of one size into [`TokenBatch`](glauber_tokens::TokenBatch)es and back, as tensors or, being a
 //! [`Codec`](glauber_tokens::Codec), as [`Image`](glauber_pixels::Image)s. On burn's CPU device layers are slow without the feature
 //! `cpu`, which fuses them.
-//!
-//! ```no_run
-//! use burn::tensor::Device;
-//! use glauber_image::{ImageTokenizer, import};
-//! use glauber_pixels::Image;
-//! use glauber_tokens::Codec;
-//!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let model = import::open("vqgan/".as_ref(), &Device::flex())?.model; // a folder of diffusers', or of our own
-//! let size = model.config().image_size;
-//! let tokenizer = ImageTokenizer::new(model, [size, size])?;
-//! let tokens = Codec::encode(&tokenizer, &Image::open("photo.png")?)?; // of that size
-//! println!("{} tokens of {}", tokens.len(), tokenizer.vocab_size());
-//! Codec::decode(&tokenizer, &tokens)?.save_png("back.png")?;
-//! # Ok(())
-//! # }
-//! ```
 
 mod error;
 mod fingerprint;

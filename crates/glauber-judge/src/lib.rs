@@ -1,27 +1,9 @@
-//! How good samples are, whatever drew them: judges of token sequences and of texts.
-//!
+#![doc = include_str!("../README.md")]
 //! A [`Judge`] reads samples and gives scores. A [`TextJudge`] reads [`Texts`], in characters, which
 //! generators with different tokens have in common; [`TextJudges`] joins them all in a table.
 //!
 //! No score alone is safe: constant text is likely under an n-gram, and noise is varied. What samples
 //! are worth is their distance to held-out data in each score.
-//!
-//! ```
-//! use glauber_chain::{ExactGenerator, Generator, oracles::MarkovSource};
-//! use glauber_judge::{CrossEntropy, Distinct, Judge, Ngram};
-//!
-//! let source = MarkovSource::random(5, 1, 2.0)?;
-//! let data = ExactGenerator::new(&source, 64);
-//! let ngram = Ngram::fit(2, 5, data.draw(200, 0)?.iter())?; // the two tokens before, 5 in all
-//! let judges: [Box<dyn Judge>; 2] = [Box::new(CrossEntropy(&ngram)), Box::new(Distinct { longest: 4 })];
-//! let (held_out, samples) = (data.draw(50, 1)?, ExactGenerator::new(&ngram, 64).draw(50, 2)?);
-//! for judge in judges {
-//!     for (real, found) in judge.judge(&held_out)?.iter().zip(judge.judge(&samples)?) {
-//!         assert!((found.value - real.value).abs() < 0.2, "{real:?}, {found:?}");
-//!     }
-//! }
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
 
 mod alphabet;
 mod bootstrap;

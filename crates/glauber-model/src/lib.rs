@@ -1,3 +1,4 @@
+#![doc = include_str!("../README.md")]
 //! Leave-one-out site classifiers: networks that look at a noisy sequence without one site and say, for every token of the
 //! vocabulary, how likely that token at that site is signal rather than noise (`docs/math.md`, §4 and §6).
 //!
@@ -7,21 +8,6 @@
 //! - [`MaskedQuery`]: a bidirectional transformer in which the site asked for is replaced by a query token. One pass gives one site.
 //! - [`Bidirectional`]: the same transformer without the query token, for absorbing noise: a site that shows the mask hides itself.
 //! - [`OwnEvidence`]: the same for any noise; the site's own token is in view, and training takes its say away.
-//!
-//! ```
-//! use burn::tensor::{Device, Int, Tensor};
-//! use glauber_model::{Conditions, ModelConfig, Network, Preset, SiteClassifier, Sites};
-//!
-//! let (device, vocab, length) = (Device::flex(), 5, 8);
-//! let model = ModelConfig { width: 16, heads: 2, ..Preset::Tiny.config() };
-//! let network = Network::new(&model, vocab, length, 0, &device)?; // seed 0
-//! let tokens: Tensor<2, Int> = Tensor::zeros([2, length], &device); // 2 rows of token 0
-//! // Halfway down the chain, where a tenth of the signal is left at every site.
-//! let (time, levels) = (Tensor::full([2], 0.5, &device), Tensor::full([2, length], 0.1, &device));
-//! let logits = network.logits(tokens, &Conditions { time, levels, classes: None, parts: None, right: None }, Sites::All);
-//! assert_eq!(logits.dims(), [2, length, vocab]);
-//! # Ok::<(), glauber_model::ModelError>(())
-//! ```
 //!
 //! The library holds no backend: every constructor takes a [`burn::tensor::Device`]. On burn's CPU
 //! device layers are slow without the feature `cpu`, which fuses them.

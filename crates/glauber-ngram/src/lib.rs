@@ -1,5 +1,4 @@
-//! Witten–Bell n-grams: what a table of counts knows of sequences.
-//!
+#![doc = include_str!("../README.md")]
 //! An [`Ngram`] is a law of sequences: a baseline that is fitted in seconds, and a judge. A
 //! [`Filter`] is one that reads noisy tokens. A [`NgramPrior`] joins two, from the left and from the
 //! right: what they say of a site is where a network may begin.

@@ -1,5 +1,4 @@
-//! Images in and out, without any network: an [`Image`] type, a codec of grey levels, data sources, metrics and pictures.
-//!
+#![doc = include_str!("../README.md")]
 //! | noun                                  | what it is                                                                       |
 //! |---------------------------------------|----------------------------------------------------------------------------------|
 //! | [`Image`]                             | height × width × channels of values in `0..=1`; planes in `-1..=1` for networks   |
@@ -9,24 +8,6 @@
 //! | [`psnr`], [`ssim`]                    | how like two images are                                                          |
 //! | [`contact_sheet`], [`comparison_sheet`], [`animate`] | many images in one file                                            |
 //! | [`read_mask`]                         | which pixels are to be painted                                                   |
-//!
-//! ```
-//! use glauber_chain::ChainRng;
-//! use glauber_pixels::{Colours, Extent, Image, ImageSource, PixelCodec, ShapeConfig, ShapeSource, psnr};
-//! use glauber_tokens::Codec;
-//!
-//! let extent = Extent::new(16, 16)?;
-//! let source = ShapeSource::new(ShapeConfig { extent, colours: Colours::Grey, count: 100, seed: 7 });
-//! let example = source.get(3, &mut ChainRng::new(0, 0));
-//! println!("a picture of {}", source.class_names()[example.class.unwrap()]);
-//!
-//! let codec = PixelCodec::new(extent, 4)?; // four grey levels
-//! let tokens = codec.encode(&example.image)?; // shape [site] = [16 · 16]
-//! let seen: Image = codec.decode(&tokens)?;
-//! assert!(psnr(&example.image, &seen)? > 15.0);
-//! assert_eq!(codec.encode(&seen)?, tokens); // what has four levels comes back as it was
-//! # Ok::<(), glauber_pixels::PixelError>(())
-//! ```
 
 mod codec;
 mod error;

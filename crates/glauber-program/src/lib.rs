@@ -1,5 +1,4 @@
-//! What the programs of the workspace share: the terminal, signals, devices by name, configurations in layers, checks of what is to be written.
-//!
+#![doc = include_str!("../README.md")]
 //! It belongs to programs: it prints, reads the environment and the clock, and its features choose backends.
 
 #![allow(clippy::disallowed_methods, reason = "programs read the clock and the environment")]

@@ -1,5 +1,4 @@
-//! Threads, processes and machines that work on one thing together.
-//!
+#![doc = include_str!("../README.md")]
 //! Each has a rank, counted from 0. What they add up is added in the order of their ranks, so that the sums are the same on all of them and in
 //! every run of the same number of ranks, whatever the network between them does.
 

@@ -1,20 +1,4 @@
-//! Runs in folders: begun on data of any [kind](DataKind), resumed bit for bit; then loaded, sampled, filled in, bounded and judged.
-//!
-//! ```no_run
-//! # fn main() -> glauber_run::Result<()> {
-//! # let device = burn::tensor::Device::default();
-//! use glauber_run::{Sampling, Trained};
-//!
-//! let trained = Trained::load("runs/mine".as_ref(), &device)?;
-//! let sampling = Sampling::heat_bath(&trained.schedule);
-//! let (sequences, _) = sampling.draw(&trained.conditional(&trained.schedule)?, 4, 42, &mut |_| {})?;
-//! for tokens in sequences.iter() {
-//!     println!("{}", trained.render(tokens)?);
-//! }
-//! # Ok(())
-//! # }
-//! ```
-//!
+#![doc = include_str!("../README.md")]
 //! The library prints nothing and reads no clock: whatever there is to say goes to a callback or an observer. On burn's CPU device layers are
 //! slow without the feature `cpu`, which fuses them.
 

@@ -1,11 +1,10 @@
 //! Proper colourings of a lattice: sites of one colour have no common bond and may be updated together.
 
 use glauber_tokens::Site;
-use serde::{Deserialize, Serialize};
 
 /// Which sites of a square lattice are neighbours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Neighbourhood {
     /// Left, right, up and down.
     #[default]
@@ -15,8 +14,8 @@ pub enum Neighbourhood {
 }
 
 /// What lies beyond the edge of a lattice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Boundary {
     /// The opposite edge.
     Torus,

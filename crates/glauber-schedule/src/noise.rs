@@ -1,28 +1,32 @@
 //! The noise distribution `q` over tokens.
 
 use glauber_tokens::Token;
-use serde::{Deserialize, Serialize};
 
 use crate::ScheduleError;
 use crate::moving::Moving;
+#[cfg(feature = "serde")]
 use crate::schedule_config::no_keys;
 
 /// Which noise distribution a run uses; the key `kind` picks the variant.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Default)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields)
+)]
 pub enum NoiseConfig {
     /// Every token alike.
     #[default]
-    #[serde(deserialize_with = "no_keys")]
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "no_keys"))]
     Uniform,
     /// The frequencies of the training data.
     Unigram {
         /// Added to each token's count, at least 0, by default 1.
-        #[serde(default = "one")]
+        #[cfg_attr(feature = "serde", serde(default = "one"))]
         pseudo_count: f64,
     },
     /// All mass on the mask token.
-    #[serde(deserialize_with = "no_keys")]
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "no_keys"))]
     Absorbing,
     /// Masks far from the data, other tokens near it ([`NoiseLaw::moving`]).
     Moving {
@@ -37,8 +41,8 @@ pub enum NoiseConfig {
 }
 
 /// One law of a mixture.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct MixturePart {
     /// Its weight, at least 0; the weights need not sum to one.
     pub weight: f64,
@@ -46,6 +50,7 @@ pub struct MixturePart {
     pub law: NoiseConfig,
 }
 
+#[cfg(feature = "serde")]
 fn one() -> f64 {
     1.0
 }

@@ -1,7 +1,6 @@
 //! A schedule as a run configuration states it.
 
 use glauber_tokens::Token;
-use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{NoiseConfig, NoiseLaw, OrderConfig, RESIDUAL_BOUND, Schedule, ScheduleError, SignalShape, SiteOrder};
 
@@ -15,8 +14,12 @@ use crate::{NoiseConfig, NoiseLaw, OrderConfig, RESIDUAL_BOUND, Schedule, Schedu
 /// assert_eq!(config.sweeps.count(), 3);
 /// # Ok::<(), toml::de::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a number of sweeps, or a list of the signal levels that they end at")]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(untagged, expecting = "expected a number of sweeps, or a list of the signal levels that they end at")
+)]
 pub enum Sweeps {
     /// So many, their levels those of the shape.
     Count(usize),
@@ -41,8 +44,8 @@ impl From<usize> for Sweeps {
 }
 
 /// A schedule as a run configuration states it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct ScheduleConfig {
     /// How the signal decays, by default `linear`.
     pub shape: SignalShape,
@@ -71,12 +74,13 @@ impl Default for ScheduleConfig {
     }
 }
 
-/// Reads a variant without keys. By itself serde passes over the keys that stand there.
-pub(crate) fn no_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
-    #[derive(Deserialize)]
+/// Reads a variant without keys. By itself serde ignores keys of such a variant.
+#[cfg(feature = "serde")]
+pub(crate) fn no_keys<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct NoKeys {}
-    NoKeys::deserialize(deserializer).map(|NoKeys {}| ())
+    <NoKeys as serde::Deserialize>::deserialize(deserializer).map(|NoKeys {}| ())
 }
 
 impl Schedule {

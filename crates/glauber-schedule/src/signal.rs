@@ -2,12 +2,10 @@
 
 use std::f64::consts::PI;
 
-use serde::{Deserialize, Serialize};
-
 /// The signal level `α(u)` after a fraction `u` of the sweeps. Every shape has `α(0) = 1` and `α(1) = ε` exactly, ε being the
 /// *final level*.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum SignalShape {
     /// `α = 1 − (1 − ε) u`: each sweep destroys the same share of the clean tokens. This is the noise that SEDD calls "log-linear".
     #[default]

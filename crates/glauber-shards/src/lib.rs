@@ -1,26 +1,7 @@
-//! Tokens on disk: written once into shards, mapped into memory by every later run.
-//!
+#![doc = include_str!("../README.md")]
 //! [`cached`] finds the folder of a key or has it written; a [`TokenWriter`] fills it, split by split; [`TokenData`] maps it. What the
 //! tokens are, text or images, is not known here: a split is one long stream, which may be divided into documents and may have a label
 //! for each of its items.
-//!
-//! ```
-//! use glauber_shards::{ShardError, Split, TokenWriter, cached};
-//!
-//! let cache = tempfile::tempdir()?;
-//! let write = |folder: &std::path::Path| -> Result<(), ShardError> {
-//!     let mut writer = TokenWriter::new(folder, 10, "");
-//!     for grid in [[1, 2, 3, 4], [5, 6, 7, 8]] {
-//!         writer.split(Split::Training).write(&grid)?;
-//!     }
-//!     writer.finish()
-//! };
-//! let data = cached(cache.path(), "two-grids", write)?;
-//! let mut grid = [0; 4];
-//! data.train().sequences(4)?.get(1, &mut grid);
-//! assert_eq!(grid, [5, 6, 7, 8]);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
 
 mod cache;
 mod error;

@@ -1,7 +1,5 @@
 //! A batch of equally long token sequences.
 
-use serde::{Deserialize, Serialize};
-
 use crate::{Site, Token, TokenError};
 
 /// Row-major tokens, shape `[row, site]`. Every row has the same length `L ≥ 1`.
@@ -14,7 +12,8 @@ use crate::{Site, Token, TokenError};
 /// assert_eq!(batch.row(1), [2, 1, 0]);
 /// # Ok::<(), glauber_tokens::TokenError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TokenBatch {
     tokens: Vec<Token>,
     len: usize,

@@ -1,7 +1,4 @@
-//! The nouns that every Glauber crate shares: [`Token`], [`Site`], [`Step`], the row-major [`TokenBatch`], and the [`Codec`]
-//! trait that turns an item (a text, an image) into tokens and back.
-//!
-//! The crate depends on nothing but `serde` and `thiserror`.
+#![doc = include_str!("../README.md")]
 
 mod batch;
 mod codec;

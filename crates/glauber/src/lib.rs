@@ -1,7 +1,5 @@
-//! Glauber generative models: discrete diffusion by heat bath.
-//!
-//! A facade: the crates of the project as modules, each behind the feature of its name. Depend on the single crates instead where you
-//! need one or two of them; the types are the same.
+#![doc = include_str!("../README.md")]
+//! Depend on the single crates instead where you need one or two of them: the types are the same.
 //!
 //! | module       | feature              | what is in it                                                              |
 //! |--------------|----------------------|----------------------------------------------------------------------------|
@@ -26,15 +24,6 @@
 //! `full` is all of them. With the default features nothing here links a tensor library. The features `model`, `train`, `run` and `image` turn on
 //! `cpu`: layers of networks are then single operations on burn's CPU device, which comes with it. The device is an argument all the same.
 //! A program chooses it, and adds what else it wants of one (`simd`, `rayon`, or a card such as `cuda`) to its own dependency on burn.
-//!
-//! ```
-//! use glauber::schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
-//!
-//! let order = SiteOrder::round_robin(16, 8)?; // 16 sites, 8 sweeps
-//! let schedule = Schedule::new(SignalShape::Cosine, order, NoiseLaw::uniform(27)?, 1e-3, false)?;
-//! assert_eq!(schedule.signal_level(5, schedule.horizon()), 1e-3); // what is left of the data after the last step
-//! # Ok::<(), glauber::schedule::ScheduleError>(())
-//! ```
 
 #[cfg(feature = "baselines")]
 pub use glauber_baselines as baselines;

@@ -46,13 +46,12 @@ fn is_burn(name: &str) -> bool {
     name == "burn" || name.starts_with("burn-")
 }
 
-/// burn's API moves between minor releases, and its default features bring a backend.
+/// A crate that pins burn exactly cannot be used beside another that does; burn's default features bring a backend.
 fn check_pins(package: &Package) -> Vec<String> {
     let mut violations = Vec::new();
     for Dependency { name: on, req, uses_default_features, .. } in of_burn(package) {
-        if !req.to_string().starts_with('=') {
-            violations
-                .push(format!("{} takes {on} in the version \"{req}\"; pin it exactly, as \"=X.Y.Z\"", package.name));
+        if req.to_string().starts_with('=') {
+            violations.push(format!("{} takes {on} in the version \"{req}\"; say \"X.Y.Z\" without =", package.name));
         }
         if *uses_default_features {
             violations
@@ -168,12 +167,12 @@ mod tests {
     }
 
     #[test]
-    fn every_member_pins_burn() {
+    fn no_member_pins_burn_exactly() {
         let mut bad = graph(&["glauber-cli -> burn, serde"]);
         for dependency in &mut package_mut(&mut bad, "glauber-cli").dependencies {
-            dependency.req = "0.22.1".parse().unwrap();
+            dependency.req = "=0.22.1".parse().unwrap();
         }
-        assert_eq!(check(&bad), ["glauber-cli takes burn in the version \"^0.22.1\"; pin it exactly, as \"=X.Y.Z\""]);
+        assert_eq!(check(&bad), ["glauber-cli takes burn in the version \"=0.22.1\"; say \"X.Y.Z\" without ="]);
     }
 
     #[test]

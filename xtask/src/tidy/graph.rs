@@ -66,7 +66,7 @@ pub mod sketch {
     /// Adds a declaration to a package.
     pub fn declare(graph: &mut Metadata, package: &str, on: &str, kind: DependencyKind, features: &[&str]) {
         let declared = json!({
-            "name": on, "req": "=1.0.0", "kind": kind, "optional": false, "uses_default_features": false, "features": features,
+            "name": on, "req": "1.0.0", "kind": kind, "optional": false, "uses_default_features": false, "features": features,
         });
         package_mut(graph, package).dependencies.push(from_value(declared).unwrap());
     }

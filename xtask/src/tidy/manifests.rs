@@ -9,7 +9,11 @@ use cargo_metadata::Metadata;
 use serde_json::{Map, Value};
 
 /// Keys of `[package]` that every member inherits.
-const INHERITED: [&str; 4] = ["version", "edition", "rust-version", "license"];
+const INHERITED: [&str; 3] = ["version", "edition", "license"];
+
+/// Keys of `[package]` and files that a published crate has.
+const PUBLISHED: [&str; 5] = ["description", "documentation", "readme", "keywords", "categories"];
+const FILES: [&str; 3] = ["README.md", "LICENSE-MIT", "LICENSE-APACHE"];
 
 /// Violations of the root manifest and of every member's.
 ///
@@ -23,7 +27,12 @@ pub fn check(root: &Path, graph: &Metadata) -> anyhow::Result<Vec<String>> {
     for package in members {
         let manifest = read(package.manifest_path.as_std_path())?;
         let has = |path: &str| package.manifest_path.with_file_name(path).is_file();
-        let found = check_member(&manifest, has("src/lib.rs"), has("src/main.rs"));
+        let mut found = check_member(&manifest, has("src/lib.rs"), has("src/main.rs"));
+        if manifest["package"]["publish"] != false {
+            found.extend(
+                FILES.into_iter().filter(|&file| !has(file)).map(|file| format!("a published crate has {file}")),
+            );
+        }
         violations.extend(found.into_iter().map(|violation| format!("{}: {violation}", package.name)));
     }
     Ok(violations)
@@ -44,10 +53,18 @@ fn unused(manifest: &Value, taken: &HashSet<&str>) -> Vec<String> {
 /// A member inherits its package keys, lints and dependencies; `cargo bench` leaves its library and program alone.
 fn check_member(manifest: &Value, has_library: bool, has_program: bool) -> Vec<String> {
     let mut violations = Vec::new();
+    let package = &manifest["package"];
     for key in INHERITED {
-        if !is_inherited(&manifest["package"][key]) {
+        if !is_inherited(&package[key]) {
             violations.push(format!("[package] must have `{key}.workspace = true`"));
         }
+    }
+    if !is_inherited(&package["rust-version"]) && !package["rust-version"].is_string() {
+        violations.push("[package] must have `rust-version.workspace = true`, or a lower version of its own".into());
+    }
+    if package["publish"] != false {
+        let lacking = PUBLISHED.into_iter().filter(|&key| package[key].is_null());
+        violations.extend(lacking.map(|key| format!("[package] of a published crate must have `{key}`")));
     }
     if !is_inherited(&manifest["lints"]) {
         violations.push("[lints] must have `workspace = true`".into());
@@ -71,7 +88,9 @@ fn foreign(place: &str, table: &Value) -> Vec<String> {
     let mut violations = Vec::new();
     for (key, entries, inner) in tables {
         if key.ends_with("dependencies") {
-            let names = entries.iter().filter(|(_, entry)| !is_inherited(entry)).map(|(name, _)| name);
+            // A crate turns on features of its own for its tests by its path, which publishing leaves out.
+            let own = |entry: &Value| entry["path"] == "." && entry["version"].is_null();
+            let names = entries.iter().filter(|(_, entry)| !is_inherited(entry) && !own(entry)).map(|(name, _)| name);
             violations.extend(names.map(|name| format!("[{place}{key}] {name} must come from the workspace table")));
         } else {
             violations.extend(foreign(&format!("{place}{key}."), inner));
@@ -89,7 +108,7 @@ mod tests {
     use super::*;
 
     const GOOD: &str = r#"
-        package = { name = "x", version.workspace = true, edition.workspace = true, rust-version.workspace = true, license.workspace = true }
+        package = { name = "x", version.workspace = true, edition.workspace = true, rust-version.workspace = true, license.workspace = true, publish = false }
         lints.workspace = true
         [lib]
         bench = false
@@ -99,6 +118,8 @@ mod tests {
         [dependencies]
         serde.workspace = true
         burn = { workspace = true, features = ["flex"] }
+        [dev-dependencies]
+        x = { path = ".", features = ["full"] }
     "#;
 
     fn member(manifest: &str) -> Vec<String> {
@@ -116,15 +137,13 @@ mod tests {
             ("version.workspace = true, ed", "version = \"1.0.0\", ed", "version.workspace"),
             ("edition.workspace = true", "edition = \"2021\"", "edition.workspace"),
             ("license.workspace = true", "license = \"MIT\"", "license.workspace"),
+            ("rust-version.workspace = true, ", "", "rust-version.workspace"),
+            ("path = \".\"", "path = \".\", version = \"1\"", "[dev-dependencies] x"),
             ("lints.workspace = true", "", "[lints]"),
             ("[lib]\n        bench = false", "[lib]\n        bench = true", "[lib]"),
             ("name = \"x\"\n        bench = false", "name = \"x\"", "[[bin]]"),
             ("serde.workspace = true", "serde = \"1\"", "[dependencies] serde"),
-            (
-                "[dependencies]",
-                "[dev-dependencies]\nrand = { version = \"1\" }\n[dependencies]",
-                "[dev-dependencies] rand",
-            ),
+            ("[dev-dependencies]", "[dev-dependencies]\nrand = { version = \"1\" }", "[dev-dependencies] rand"),
             (
                 "[dependencies]",
                 "[target.'cfg(unix)'.dependencies]\nlibc = \"1\"\n[dependencies]",
@@ -136,6 +155,11 @@ mod tests {
             assert_eq!(violations.len(), 1, "{about}: {violations:?}");
             assert!(violations[0].contains(about), "{violations:?}");
         }
+    }
+
+    #[test]
+    fn a_published_crate_says_what_it_is() {
+        assert_eq!(member(&GOOD.replace(", publish = false", "")).len(), PUBLISHED.len());
     }
 
     #[test]

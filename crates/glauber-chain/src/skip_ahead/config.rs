@@ -1,7 +1,6 @@
 //! How long an evaluation is held.
 
 use glauber_schedule::Schedule;
-use serde::{Deserialize, Serialize};
 
 use crate::{ChainError, DrawControls, Lazy, Result};
 
@@ -9,8 +8,12 @@ use crate::{ChainError, DrawControls, Lazy, Result};
 ///
 /// A changed token misleads the other sites only as far as it is signal: a token of noise in place of another says nothing. Given its
 /// context, the token `b` just drawn is signal with probability `α μ(b) / r(b)`, known from the held conditional.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case", deny_unknown_fields)
+)]
 pub enum ChangesPerEvaluation {
     /// After this many changes, at least 1.
     Fixed(usize),

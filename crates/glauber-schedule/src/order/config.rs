@@ -1,28 +1,31 @@
 //! The site order as a run configuration states it.
 
-use serde::{Deserialize, Serialize};
-
+#[cfg(feature = "serde")]
 use crate::schedule_config::no_keys;
 use crate::{Boundary, Neighbourhood, ScheduleError, SiteOrder};
 
 /// Which site order a run uses; the key `kind` picks the variant.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields)
+)]
 pub enum OrderConfig {
     /// Sites `0, 1, … L−1` in every sweep.
     #[default]
-    #[serde(deserialize_with = "no_keys")]
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "no_keys"))]
     RoundRobin,
     /// A fresh random permutation of the sites in every sweep.
     Permutation {
         /// Seed of the permutations, by default 0.
-        #[serde(default)]
+        #[cfg_attr(feature = "serde", serde(default))]
         seed: u64,
     },
     /// Sites drawn uniformly with replacement; a sweep is `L` draws.
     RandomScan {
         /// Seed of the draws, by default 0.
-        #[serde(default)]
+        #[cfg_attr(feature = "serde", serde(default))]
         seed: u64,
     },
     /// One colour class of a row-major lattice at a step.
@@ -32,10 +35,10 @@ pub enum OrderConfig {
         /// Columns of the lattice.
         width: usize,
         /// Which sites are neighbours, by default four.
-        #[serde(default)]
+        #[cfg_attr(feature = "serde", serde(default))]
         neighbourhood: Neighbourhood,
         /// What lies beyond the edge, by default nothing (open).
-        #[serde(default)]
+        #[cfg_attr(feature = "serde", serde(default))]
         boundary: Boundary,
     },
     /// Sites of a row-major lattice at least `spacing` rows or columns apart at a step: `spacing²` steps a sweep, and an approximation where
@@ -55,7 +58,7 @@ pub enum OrderConfig {
         block: usize,
     },
     /// All sites at every step: a sweep is a pass, as other discrete diffusion models have it.
-    #[serde(deserialize_with = "no_keys")]
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "no_keys"))]
     AllAtOnce,
     /// Blocks of consecutive sites one after the other, as many passes each as there are sweeps.
     BlockByBlock {
