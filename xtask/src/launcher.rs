@@ -26,7 +26,7 @@ pub const LAB: Program = Program { name: "glauber-lab", package: "glauber-lab" }
 /// stands between several.
 const DEVICES: [&str; 3] = ["cpu", "wgpu", "cuda"];
 /// Names that `glauber-lab experiment` takes.
-const EXPERIMENTS: [&str; 6] = ["objectives", "networks", "sudoku", "skip-ahead", "letters", "plane"];
+const EXPERIMENTS: [&str; 7] = ["objectives", "networks", "sudoku", "skip-ahead", "letters", "little-text", "plane"];
 /// The variable that names another profile than `release`, such as `dev` in the gate, which has that built for the tests.
 const PROFILE: &str = "GLAUBER_PROFILE";
 /// The device if no `--device` is given.

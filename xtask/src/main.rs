@@ -9,6 +9,7 @@
 mod bench;
 mod corpus;
 mod launcher;
+mod reference;
 mod screen;
 mod tidy;
 mod workspace;
@@ -61,6 +62,10 @@ fn command() -> Command {
             Command::new("tidy")
                 .about("Check the invariants of the workspace: layers, backends, manifests, sources, licences"),
         )
+        .subcommand(
+            Command::new("reference")
+                .about("Write docs/reference/configuration.md from the types of the configuration"),
+        )
         .subcommands(passed)
         .subcommand(bench)
 }
@@ -106,6 +111,7 @@ fn perform(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some(("tidy", _)) => tidy::run(),
+        Some(("reference", _)) => reference::run(),
         Some(("bench", what)) => bench::run(&bench::What::from_arg_matches(what)?),
         Some(("device", arguments)) => launcher::run_device(passed(arguments)),
         Some(("experiment", arguments)) => launcher::run_experiment(passed(arguments)),

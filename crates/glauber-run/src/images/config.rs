@@ -185,21 +185,29 @@ impl fmt::Display for ImagesConfig {
     }
 }
 
-/// What stands in a file: the kind of token by which of two keys is there.
+/// Images as sequences of tokens. Without `tokenizer` a token is a grey level of a pixel, or of a patch of pixels.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Keys {
+    /// Rows of pixels; images are resized.
     height: usize,
+    /// Columns of pixels.
     width: usize,
+    /// Grey levels of a pixel, by default 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     levels: Option<usize>,
+    /// Side of the square patch of pixels that is one token, by default 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     patch: Option<usize>,
+    /// Classes that the network is conditioned on; 0 for none.
     #[serde(default)]
     classes: usize,
+    /// Share of images held out, where the source does not divide them itself.
     #[serde(default = "held_out")]
     held_out: f64,
+    /// Where the images come from.
     images: ImagesConfig,
+    /// The image tokenizer, in place of `levels` and `patch`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tokenizer: Option<TokenizerConfig>,
 }
