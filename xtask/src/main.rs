@@ -24,7 +24,7 @@ use clap::{Arg, ArgMatches, Command, FromArgMatches, Subcommand, value_parser};
 use launcher::{GLAUBER, LAB};
 
 /// What the programs do, and what is said of it. Their arguments are passed on as they stand.
-const PASSED: [(&str, &str); 12] = [
+const PASSED: [(&str, &str); 13] = [
     ("train", "Train: `train text`, `train markov`, `train sudoku`, or whatever `glauber train --help` lists"),
     ("sample", "Draw samples from a run: `glauber sample`"),
     ("infill", "Fill the open sites of a text: `glauber infill`"),
@@ -39,6 +39,7 @@ const PASSED: [(&str, &str); 12] = [
         "experiment",
         "Run a named experiment, as `glauber-lab experiment --help` lists them; `experiment markov` is `glauber train markov`",
     ),
+    ("picture", "Draw chains of two runs as they denoise, text beside images: `glauber-lab picture`"),
     ("compare", "Train the models of a file alike and judge them alike: `glauber-lab compare FILE`"),
 ];
 const ARGUMENTS: &str = "arguments";
@@ -115,7 +116,7 @@ fn perform(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         Some(("bench", what)) => bench::run(&bench::What::from_arg_matches(what)?),
         Some(("device", arguments)) => launcher::run_device(passed(arguments)),
         Some(("experiment", arguments)) => launcher::run_experiment(passed(arguments)),
-        Some(("compare", arguments)) => launcher::run(LAB, "compare", passed(arguments)),
+        Some((name @ ("compare" | "picture"), arguments)) => launcher::run(LAB, name, passed(arguments)),
         Some((name, arguments)) => launcher::run(GLAUBER, name, passed(arguments)),
     }
 }

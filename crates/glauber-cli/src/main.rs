@@ -9,6 +9,7 @@ mod fidelity;
 mod infill;
 mod info;
 mod judge;
+mod manual;
 mod paint;
 mod ranks;
 mod sample;
@@ -52,6 +53,8 @@ fn perform(command: Command) -> anyhow::Result<()> {
         Command::Info(flags) => info::info(&flags),
         Command::Status(flags) => status::status(&flags),
         Command::Tokenize(flags) => tokenize::tokenize(&flags),
+        Command::Completions(flags) => manual::completions(&flags),
+        Command::Man(flags) => manual::man(&flags),
         Command::Device { what: DeviceWhat::List } => devices::list(),
     }
 }

@@ -6,6 +6,7 @@ mod bench;
 mod compare;
 mod devices;
 mod experiment;
+mod picture;
 mod pilot;
 
 use std::process::ExitCode;
@@ -46,6 +47,8 @@ enum Command {
     Compare(compare::CompareFlags),
     /// Compare a device with the CPU device: logits, loss, gradients, samples; time its steps
     Device(devices::DeviceFlags),
+    /// Draw chains of two runs as they denoise: a line of text beside images
+    Picture(picture::PictureFlags),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
     let done = expect_single().and_then(|()| match arguments.command {
         Command::Experiment { what } => experiment::run(what),
         Command::Bench { what } => bench::run(what),
+        Command::Picture(flags) => picture::picture(&flags),
         Command::Compare(flags) => outlive_terminal().and_then(|()| compare::compare(&flags)),
         Command::Device(flags) => devices::compare(&flags),
     });

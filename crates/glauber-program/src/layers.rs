@@ -29,6 +29,7 @@ pub fn sudoku(side: usize, flags: &TrainFlags) -> anyhow::Result<RunConfig> {
 }
 
 /// Layers of configuration, later ones over earlier ones.
+#[derive(Clone)]
 pub struct Layers {
     table: Table,
 }

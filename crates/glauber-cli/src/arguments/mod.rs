@@ -62,6 +62,25 @@ pub enum Command {
         #[command(subcommand)]
         what: DeviceWhat,
     },
+    /// Print completions for a shell
+    Completions(CompletionFlags),
+    /// Write manual pages of the program and of its commands
+    Man(ManFlags),
+}
+
+/// What `glauber completions` takes.
+#[derive(Debug, Args)]
+pub struct CompletionFlags {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// What `glauber man` takes.
+#[derive(Debug, Args)]
+pub struct ManFlags {
+    /// The folder for the pages
+    #[arg(long, value_name = "DIR", default_value = "man")]
+    pub out: PathBuf,
 }
 
 /// What `glauber device` does.

@@ -1,9 +1,11 @@
 //! `glauber train text`.
 
-use std::path::Path;
+use std::fs::create_dir_all;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use burn::tensor::Device;
+use glauber_files::write_whole;
 use glauber_program::Layers;
 use glauber_program::progress::say;
 use glauber_program::training::train as train_run;
@@ -19,6 +21,8 @@ use crate::arguments::TextFlags;
 use crate::tokenize::tokenizer;
 
 const DEFAULTS: &str = include_str!("../../configs/text.toml");
+/// Six novels of Jane Austen, 4 MB of text in the public domain: the corpus where none is named. `cargo xtask train text` names another.
+const NOVELS: &[u8] = include_bytes!("../../corpus/austen.txt.zst");
 
 /// Trains on text, then shows samples and an infill.
 pub fn train(flags: &TextFlags, ranks: &Rank) -> anyhow::Result<()> {
@@ -49,9 +53,24 @@ fn config(flags: &TextFlags) -> anyhow::Result<RunConfig> {
     if let Some(text) = &flags.tokenizer {
         layers.set("data.tokenizer", Value::try_from(tokenizer(text)?)?)?;
     }
-    let config = layers.finish()?;
+    let mut config = layers.clone().finish()?;
     check_kind(&config.data, "text")?;
+    let unnamed = config.data.get().is_some_and(|text: &TextData| text.corpus.paths.is_empty());
+    if unnamed && flags.column.is_none() {
+        layers.set("data.corpus.paths", vec![Value::from(novels(&flags.cache)?.display().to_string())])?;
+        config = layers.finish()?;
+    }
     Ok(config)
+}
+
+/// The novels as a file of the cache, written where it is not there yet.
+fn novels(cache: &Path) -> anyhow::Result<PathBuf> {
+    let path = cache.join("austen.txt.zst");
+    if !path.is_file() {
+        say("no `--data`: training on six novels of Jane Austen, which come with the program");
+        create_dir_all(cache).and_then(|()| write_whole(&path, NOVELS)).with_context(|| path.display().to_string())?;
+    }
+    Ok(path)
 }
 
 /// Samples and one infill from the finished run, as a user would draw them.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::program::{mistake, run};
+use crate::program::{mistake, run, said};
 
 const TINY: [&str; 12] = [
     "--set",
@@ -133,4 +133,26 @@ fn mistakes_with_runs(at: &Path) {
     fs::write(at.join("run/tokenizer.json"), ours).expect("a file");
     fs::copy(at.join("other/checkpoints/step-00000001/average.safetensors"), &average).expect("a file");
     mistake(at, &["sample", "--run", "run"], &["average.safetensors", "another network"]);
+}
+
+#[test]
+fn without_data_a_run_learns_the_novels_that_come_with_the_program() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let flags = ["train", "text", "--tokenizer", "characters", "--run", "run", "--steps", "1", "--length", "16"];
+    let sizes = ["--batch", "4", "--set", "train.sample_every=0", "--set", "model.prior=\"none\""];
+    let told = said(&run(folder.path(), &[&flags[..], &sizes, &TINY[..10]].concat()));
+    assert!(told.contains("six novels of Jane Austen") && told.contains("run folder: run"), "{told}");
+    let again = said(&run(folder.path(), &["train", "text", "--run", "run", "--resume", "--steps", "2"]));
+    assert!(again.contains("run folder: run"), "{again}");
+}
+
+#[test]
+fn shells_and_man_learn_the_flags() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let completions = said(&run(folder.path(), &["completions", "bash"]));
+    assert!(completions.contains("--temperature") && completions.contains("complete -F"), "{completions}");
+    mistake(folder.path(), &["completions", "dos"], &["dos", "bash"]);
+    run(folder.path(), &["man", "--out", "man"]);
+    let page = fs::read_to_string(folder.path().join("man/glauber-sample.1")).expect("a page of `glauber sample`");
+    assert!(page.contains("temperature"), "{page}");
 }

@@ -1,0 +1,159 @@
+//! `glauber-lab picture`: two chains as they denoise, text and images side by side.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use glauber_chain::ChainRng;
+use glauber_files::write_whole;
+use glauber_pixels::Image;
+use glauber_program::device::device;
+use glauber_program::progress::say;
+use glauber_run::{DrawPlace, Drawer, SamplerSettings, Sampling, Trained};
+use glauber_tokens::TokenBatch;
+
+/// Grey levels that are told apart.
+const GREYS: usize = 8;
+/// Sizes in units of the picture: a stage, a letter, an image, and the margin around all.
+const ROW: usize = 40;
+const LETTER: f64 = 8.4;
+const IMAGE: usize = 32;
+const MARGIN: usize = 16;
+
+/// Whose chains are drawn.
+#[derive(Debug, Args)]
+pub struct PictureFlags {
+    /// A run on text
+    #[arg(long, value_name = "DIR")]
+    text: PathBuf,
+    /// A run on images
+    #[arg(long, value_name = "DIR")]
+    images: PathBuf,
+    /// Images in a row
+    #[arg(short = 'n', long, default_value_t = 8)]
+    count: usize,
+    /// Rows between noise and the sample
+    #[arg(long, default_value_t = 8)]
+    stages: usize,
+    /// Seed of the chains
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// The picture, an SVG file
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Draws both chains and writes the picture.
+pub fn picture(flags: &PictureFlags) -> anyhow::Result<()> {
+    ensure!(flags.stages > 0 && flags.count > 0, "`--stages` and `--count` are at least 1");
+    let device = device("cpu")?;
+    let [text, images] = [&flags.text, &flags.images].map(|run| Trained::load(run, &device));
+    let (text, images) = (text?, images?);
+    let codec =
+        images.pictures().with_context(|| format!("`--images {}` is no run on images", flags.images.display()))?;
+    text.codec().context("`--text`")?;
+    let lines = stages(&text, 1, flags)?;
+    let lines = lines.iter().map(|tokens| text.render(tokens.row(0))).collect::<Result<Vec<_>, _>>()?;
+    let grids = stages(&images, flags.count, flags)?;
+    let grids = grids.iter().map(|tokens| codec.decode_all(tokens)).collect::<Result<Vec<_>, _>>()?;
+    write_whole(&flags.out, drawn(&lines, &grids)?).with_context(|| flags.out.display().to_string())?;
+    say(&format!("picture: {}", flags.out.display()));
+    Ok(())
+}
+
+/// Chains at noise, after each stage, and at the end.
+fn stages(trained: &Trained, count: usize, flags: &PictureFlags) -> anyhow::Result<Vec<TokenBatch>> {
+    let sampling = Sampling::of(trained, &SamplerSettings::default())?;
+    let drawer = Drawer::of(trained, &sampling, (None, None), DrawPlace::Host)?;
+    let mut chains = sampling.start_with(ChainRng::streams(flags.seed, count));
+    let mut seen = Vec::new();
+    sampling.run_watched(&drawer, &mut chains, flags.stages, &mut |chains| seen.push(chains.tokens().clone()))?;
+    Ok(seen)
+}
+
+/// The picture: a stage a row, noise on top. Letters that the sample keeps are black.
+fn drawn(lines: &[String], grids: &[Vec<Image>]) -> anyhow::Result<String> {
+    let sample: Vec<char> = lines.last().context("a chain has an end")?.chars().collect();
+    let rows = lines.len().max(grids.len());
+    let left = (sample.len() as f64 * LETTER) as usize + 2 * MARGIN;
+    let [width, height] = [left + grids[0].len() * (IMAGE + 4) + MARGIN, rows * ROW + 2 * MARGIN];
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\">\n\
+         <title>A heat-bath chain denoises a line of text and a row of images</title>\n\
+         <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n\
+         <g font-family=\"ui-monospace, Menlo, Consolas, monospace\" font-size=\"14\" xml:space=\"preserve\">\n"
+    );
+    for (row, line) in lines.iter().enumerate() {
+        let baseline = MARGIN + row * ROW + ROW / 2 + 5;
+        for kept in [false, true] {
+            let shown: String = line
+                .chars()
+                .enumerate()
+                .map(|(at, letter)| if (sample.get(at) == Some(&letter)) == kept { letter } else { ' ' })
+                .map(|letter| if letter.is_whitespace() { ' ' } else { letter })
+                .collect();
+            let colour = if kept { "#111" } else { "#b55" };
+            let length = shown.chars().count() as f64 * LETTER;
+            let shown = shown.replace('&', "&amp;").replace('<', "&lt;").replace(' ', "\u{a0}");
+            writeln!(
+                svg,
+                "<text x=\"{MARGIN}\" y=\"{baseline}\" textLength=\"{length:.1}\" fill=\"{colour}\">{shown}</text>"
+            )?;
+        }
+    }
+    svg += "</g>\n";
+    for (row, images) in grids.iter().enumerate() {
+        for (column, image) in images.iter().enumerate() {
+            let [x, y] = [left + column * (IMAGE + 4), MARGIN + row * ROW + (ROW - IMAGE) / 2];
+            let scale = IMAGE as f64 / image.height().max(image.width()) as f64;
+            writeln!(svg, "<g transform=\"translate({x} {y}) scale({scale:.4})\">{}</g>", pixels(image)?)?;
+        }
+    }
+    Ok(svg + "</svg>\n")
+}
+
+/// A path for each grey but the darkest, which is the ground: runs of pixels in a row.
+fn pixels(image: &Image) -> Result<String, std::fmt::Error> {
+    let grey = |row, column| {
+        let channels = image.pixel(row, column);
+        let mean = channels.iter().sum::<f32>() / channels.len() as f32;
+        (mean * (GREYS - 1) as f32).round() as usize
+    };
+    let mut out = format!("<path d=\"M0 0h{}v{}H0z\"/>", image.width(), image.height());
+    for level in 1..GREYS {
+        let mut path = String::new();
+        for row in 0..image.height() {
+            let mut column = 0;
+            while column < image.width() {
+                let end = (column..image.width()).find(|&at| grey(row, at) != level).unwrap_or(image.width());
+                if end > column {
+                    write!(path, "M{column} {row}h{length}v1h-{length}z", length = end - column)?;
+                }
+                column = end.max(column + 1);
+            }
+        }
+        if !path.is_empty() {
+            let share = level * 255 / (GREYS - 1);
+            write!(out, "<path fill=\"#{share:02x}{share:02x}{share:02x}\" d=\"{path}\"/>")?;
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_of_the_sample_are_black_from_the_stage_that_finds_them() {
+        let image = Image::new(1, 2, 1, vec![0.0, 1.0]).unwrap();
+        let lines = ["xb<".to_owned(), "ab&".to_owned()];
+        let svg = drawn(&lines, &[vec![image.clone()], vec![image]]).unwrap();
+        let texts: Vec<&str> = svg.lines().filter(|line| line.starts_with("<text")).collect();
+        assert_eq!(texts.len(), 4);
+        assert!(texts[0].contains("#b55") && texts[0].contains(">x\u{a0}&lt;<"), "{}", texts[0]);
+        assert!(texts[3].contains("#111") && texts[3].contains(">ab&amp;<"), "{}", texts[3]);
+        assert_eq!(svg.matches("<path fill=\"#ffffff\" d=\"M1 0h1v1h-1z\"/>").count(), 2);
+    }
+}
