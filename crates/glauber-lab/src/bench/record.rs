@@ -23,7 +23,7 @@ const ROWS: usize = 2;
 pub struct Flags {
     #[command(flatten)]
     shape: ShapeFlags,
-    /// A new folder
+    /// Output folder, which must not exist
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }
