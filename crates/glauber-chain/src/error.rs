@@ -46,7 +46,7 @@ pub enum ChainError {
         expected: usize,
     },
     /// A step beyond the horizon, or a start before the end.
-    #[error("steps {to}..{from} are not a stretch of the reverse chain 0..{horizon}")]
+    #[error("steps {to}..{from} are not a range within the reverse chain 0..{horizon}")]
     OutsideHorizon {
         /// Where the reverse chain was to start.
         from: Step,
@@ -116,7 +116,7 @@ pub enum ChainError {
     },
     /// A likelihood bound is infinite because the model forbids what the data calls for.
     #[error(
-        "the likelihood bound is infinite: at step {step} token {token} may stand at site {site} of row {row} given the data, \
+        "the likelihood bound is infinite: at step {step} token {token} is possible at site {site} of row {row} given the data, \
          but the conditional gives it probability 0"
     )]
     InfiniteBound {
@@ -131,8 +131,8 @@ pub enum ChainError {
     },
     /// A likelihood bound is infinite because the reverse chain cannot start where the forward chain may end.
     #[error(
-        "the likelihood bound is infinite: site {site} of row {row} still shows its token {token} with probability {level:.1e} at the \
-         horizon, but the start law gives that token probability 0; give the bound a law of that signal (`with_signal_law`)"
+        "the likelihood bound is infinite: site {site} of row {row} still keeps its token {token} with probability {level:.1e} at the \
+         horizon, but the start law gives that token probability 0; pass the bound a law of that signal with `with_signal_law`"
     )]
     StartForbids {
         /// Row of the data.

@@ -79,7 +79,7 @@ impl<'a> PlannedSampler<'a> {
     /// Joins a schedule, borrowed or owned, a plan and the controls of the draws.
     ///
     /// # Errors
-    /// When noise draws other tokens than the mask, or a control or the number of a plan is out of range.
+    /// When noise draws other tokens than the mask, or a control or the parameter of a plan is out of range.
     pub fn new(schedule: impl Into<Cow<'a, Schedule>>, plan: Plan, controls: DrawControls) -> Result<Self> {
         controls.validate()?;
         if let Plan::EntropyBound(number) | Plan::Path(number) = plan {

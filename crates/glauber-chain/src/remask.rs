@@ -42,7 +42,7 @@ impl Remask {
 /// The mask of a law that draws nothing else.
 pub(crate) fn only_mask(law: &NoiseLaw) -> Result<Token> {
     let drawn = law.mask().map_or(0.0, |mask| law.probability(mask));
-    ChainError::unless_in_range(drawn == 1.0, "the mask's probability", drawn, "1: noise that draws masks alone")?;
+    ChainError::unless_in_range(drawn == 1.0, "the mask's probability", drawn, "1: noise that draws only masks")?;
     Ok(law.mask().unwrap_or_default())
 }
 

@@ -28,7 +28,7 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     let codec = trained.codec()?;
     ensure!(
         flags.out.is_none(),
-        "`--out`: what fills a text is printed; leave it out, and redirect the output to a file"
+        "`--out` is for images; filled texts are printed: leave it out and redirect the output to a file"
     );
     let template = Template::parse(flags.text.as_deref().unwrap_or_default(), codec)?;
     let has_default_gap = template.pieces.contains(&Piece::Gap(None));

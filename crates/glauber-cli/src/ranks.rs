@@ -62,7 +62,7 @@ pub fn together(devices: &Devices, work: impl Fn(&Rank, &str) -> anyhow::Result<
     };
     ensure!(
         processes == 1,
-        "`--device {}` in each of {processes} processes: name one; `cuda` is another card for each process of a machine",
+        "`--device {}` names several devices for each of {processes} processes, expected one; `cuda` gives each process of a machine its own GPU",
         names.join(",")
     );
     devices.check()?;
@@ -85,11 +85,11 @@ fn join(processes: usize) -> anyhow::Result<Rc<dyn Ranks>> {
     if processes == 1 {
         return Ok(Rc::new(Alone));
     }
-    let Some(ranks) = glauber_ranks::Processes::join() else { anyhow::bail!("MPI was begun before in this process") };
+    let Some(ranks) = glauber_ranks::Processes::join() else { anyhow::bail!("MPI is already initialised in this process") };
     let size = ranks.size();
     ensure!(
         size == processes,
-        "the launcher began {processes} processes and MPI knows of {size}: use the `mpirun` of the MPI library that this binary was built with"
+        "the launcher started {processes} processes, but MPI reports a world of {size}: use the `mpirun` of the MPI library that this binary was built with"
     );
     Ok(Rc::new(ranks))
 }
@@ -98,7 +98,7 @@ fn join(processes: usize) -> anyhow::Result<Rc<dyn Ranks>> {
 fn join(processes: usize) -> anyhow::Result<Rc<dyn Ranks>> {
     ensure!(
         processes == 1,
-        "begun as {processes} processes, which this binary cannot bring together: {}, or begin a single process",
+        "started as {processes} processes, but this binary has no way to connect them: {}, or start a single process",
         glauber_program::device::build_with("mpi")
     );
     Ok(Rc::new(Alone))

@@ -30,7 +30,7 @@ fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn Ranks) -> an
     // A run that is still trained may have a newer checkpoint for a rank that looks later.
     let step = trained.state.step.to_le_bytes();
     let apart = ranks.any(ranks.broadcast(step.into()) != step);
-    ensure!(!apart, "{}: it is being trained, and ranks found different checkpoints: try again", flags.run.display());
+    ensure!(!apart, "{}: the ranks loaded different checkpoints, because the run is being trained: try again", flags.run.display());
     if let Some(codec) = trained.pictures() {
         return sheet(flags, controls, &trained, codec, ranks, device_name);
     }
@@ -88,8 +88,8 @@ fn sheet(
     device_name: &str,
 ) -> anyhow::Result<()> {
     let filmed = flags.animate.is_some() && ranks.size() > 1;
-    ensure!(!filmed, "`--animate`: a film is taken by one process on one device");
-    let out = flags.out.as_ref().context("images are written to a file: give `--out FILE.png`")?;
+    ensure!(!filmed, "`--animate` needs a single process on a single device");
+    let out = flags.out.as_ref().context("a run on images needs `--out FILE.png`")?;
     let read: Vec<_> = trained.config.data.reads().into_iter().map(|(_, images)| ("--run", images)).collect();
     outputs::check(out, flags.animate.as_deref(), &read)?;
     let groups = groups(flags, trained)?;

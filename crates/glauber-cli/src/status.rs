@@ -25,7 +25,7 @@ pub fn status(flags: &StatusFlags) -> anyhow::Result<()> {
     let standing = Standing::read(folder);
     ensure!(
         known || standing.is_some(),
-        "{}: not the folder of a run: there is no configuration and no journal",
+        "{}: not a run folder: it has no configuration and no journal",
         folder.display()
     );
     let (held, now) = (FolderLock::is_held(folder)?, now().since_1970);

@@ -20,10 +20,10 @@ pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
         check_file(("--out", out), flags.overwrite, &read(&config, flags))?;
     }
     let learns = matches!(config, TokenizerConfig::Bpe { .. } | TokenizerConfig::Characters { .. });
-    ensure!(!learns || !flags.data.is_empty(), "`--tokenizer {}` learns from a corpus: give `--data`", flags.tokenizer);
+    ensure!(!learns || !flags.data.is_empty(), "`--tokenizer {}` is trained on a corpus: give `--data`", flags.tokenizer);
     ensure!(
         learns || flags.data.is_empty(),
-        "`--data` has no effect: `--tokenizer {}` learns from no corpus; leave it out",
+        "`--data` has no effect: `--tokenizer {}` needs no training; leave it out",
         flags.tokenizer
     );
     let codec = match flags.data.is_empty() {
@@ -90,7 +90,7 @@ pub fn tokenizer(text: &str) -> anyhow::Result<TokenizerConfig> {
             Ok(TokenizerConfig::File { path: text.into() })
         }
         _ => bail!(
-            "`--tokenizer {text}`: neither a file nor one of bytes, characters, bpe:SIZE, gpt2:VOCAB.json,MERGES.txt"
+            "`--tokenizer {text}`: no such file; expected a file, bytes, characters, bpe:SIZE or gpt2:VOCAB.json,MERGES.txt"
         ),
     }
 }

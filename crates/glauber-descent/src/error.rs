@@ -21,7 +21,7 @@ pub enum DescentError {
         learning_rate: f64,
     },
     /// Ranks that train together do not stand at the same place.
-    #[error("{found}, the first at {expected}: all ranks must begin alike, and run on machines that compute alike")]
+    #[error("{found}, the first at {expected}: all ranks must start from the same state, on machines that compute identically")]
     Apart {
         /// A rank that is elsewhere, with its step and a hash of its weights.
         found: String,

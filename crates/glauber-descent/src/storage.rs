@@ -45,7 +45,7 @@ pub fn load_module<M: Module>(path: &Path, module: &mut M) -> Result<(), Descent
     }
     let applied = store.apply_to(module).map_err(|error| malformed(path, error))?;
     match applied.unused.first() {
-        Some(unused) => Err(malformed(path, format!("a tensor `{unused}` that this network has not"))),
+        Some(unused) => Err(malformed(path, format!("a tensor `{unused}` that this network does not have"))),
         None => Ok(()),
     }
 }

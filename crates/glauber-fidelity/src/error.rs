@@ -17,7 +17,7 @@ pub enum FidelityError {
         expected: String,
     },
     /// Two sets of vectors of different dimension.
-    #[error("features of dimension {found}, expected {expected}: take both sets from one network")]
+    #[error("features of dimension {found}, expected {expected}: compute both sets with the same network")]
     Dimension {
         /// Numbers of a vector.
         found: usize,

@@ -20,7 +20,7 @@ impl Features {
     pub fn new(values: Vec<f64>, dim: usize) -> Result<Self, FidelityError> {
         if dim == 0 || !values.len().is_multiple_of(dim) {
             let found = format!("{} numbers as vectors of {dim}", values.len());
-            return Err(FidelityError::Shape { found, expected: "vectors of one or more numbers, all whole".into() });
+            return Err(FidelityError::Shape { found, expected: "complete vectors of one or more numbers".into() });
         }
         if let Some(place) = values.iter().position(|value| !value.is_finite()) {
             return Err(FidelityError::NotFinite { image: place / dim, feature: place % dim, found: values[place] });

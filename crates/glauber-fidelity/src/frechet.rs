@@ -44,7 +44,7 @@ impl Gaussian {
     /// # Errors
     /// [`FidelityError::TooFew`] below two vectors.
     pub fn fit(features: &Features) -> Result<Self, FidelityError> {
-        features.check_count("to fit a normal law to", 2)?;
+        features.check_count("to fit a normal distribution to", 2)?;
         let (count, dim) = (features.len() as f64, features.dim());
         let mut mean = DVector::zeros(dim);
         for row in features.values().chunks_exact(dim) {

@@ -98,7 +98,7 @@ pub fn check_folder(folder: &Path) -> io::Result<()> {
 
 /// A hidden name in the same folder.
 fn beside(folder: &Path, purpose: &str) -> io::Result<PathBuf> {
-    let name = folder.file_name().ok_or_else(|| io::Error::other("a folder to be written needs a name"))?;
+    let name = folder.file_name().ok_or_else(|| io::Error::other("the path of an output folder must end in a name"))?;
     Ok(folder.with_file_name(format!(".{}.{purpose}", name.to_string_lossy())))
 }
 

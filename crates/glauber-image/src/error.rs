@@ -36,7 +36,7 @@ pub enum ImageError {
         expected: String,
     },
     /// A checkpoint lacks a tensor.
-    #[error("{}: no tensor `{key}` of shape {expected:?}: the checkpoint is of another model than the configuration, or incomplete", path.display())]
+    #[error("{}: no tensor `{key}` of shape {expected:?}: the checkpoint is incomplete, or does not match the configuration", path.display())]
     MissingTensor {
         /// The checkpoint.
         path: PathBuf,

@@ -12,7 +12,7 @@ impl VqModel {
     /// [`ImageError::Setting`] when the weights cannot be read from their device.
     pub fn fingerprint(&self) -> Result<String, ImageError> {
         let unreadable =
-            |error: String| ImageError::setting("weights", error, "weights that can be read from their device");
+            |error: String| ImageError::setting("weights", error, "weights that can be copied from their device");
         let mut store = SafetensorsStore::from_bytes(None).skip_enum_variants(true).clear_metadata();
         store.collect_from(&self.network).map_err(|error| unreadable(error.to_string()))?;
         let weights = store.get_bytes().map_err(|error| unreadable(error.to_string()))?;

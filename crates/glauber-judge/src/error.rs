@@ -28,13 +28,13 @@ pub enum JudgeError {
         expected: usize,
     },
     /// A line of JSON lines is no text.
-    #[error("line {number} is no text, expected a JSON string or an object with a string `text`")]
+    #[error("line {number} is neither a JSON string nor an object with a string `text`")]
     Line {
         /// Which line, from 1.
         number: usize,
     },
     /// Vectors of different lengths, or one that is not finite.
-    #[error("a feature vector has {found} numbers, expected {expected} as the first has, all of them finite")]
+    #[error("a feature vector has {found} numbers, expected {expected} finite numbers, as in the first vector")]
     Features {
         /// Numbers of the vector.
         found: usize,

@@ -106,7 +106,7 @@ impl TextJudges {
         let TextSettings { windows, len, resamples, seed, .. } = self.settings;
         let cut = |(name, texts): &(N, Texts)| {
             let texts = texts.cut(len).first(windows);
-            let short = JudgeError::TooFew { what: "samples of the length that is judged", found: 0, expected: 1 };
+            let short = JudgeError::TooFew { what: "samples of the requested length", found: 0, expected: 1 };
             if texts.rows() == 0 { Err(short) } else { Ok((name.as_ref().to_owned(), texts)) }
         };
         let samples = samples.iter().map(cut).collect::<Result<Vec<_>, _>>()?;

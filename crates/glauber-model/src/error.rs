@@ -6,7 +6,7 @@
 pub enum ModelError {
     /// The heads do not divide the width, or leave a width per head that cannot be rotated.
     #[error(
-        "width {width} does not divide into {heads} heads of a multiple of {multiple}: change `model.width` or `model.heads`"
+        "`model.width` is {width}, expected {heads} (`model.heads`) times a multiple of {multiple}: change `model.width` or `model.heads`"
     )]
     Heads {
         /// Width found.

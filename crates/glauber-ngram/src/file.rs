@@ -17,7 +17,7 @@ pub enum FileError {
     #[error("not a safetensors file: {0}")]
     Format(#[from] SafeTensorError),
     /// Something is missing, or does not fit to the rest.
-    #[error("`{name}` is missing, of another shape, or does not fit to the rest of the n-gram")]
+    #[error("`{name}` is missing, has another shape, or does not match the rest of the n-gram")]
     Content {
         /// The tensor or the number.
         name: String,

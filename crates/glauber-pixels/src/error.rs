@@ -58,7 +58,7 @@ pub enum PixelError {
     },
     /// A threshold that would make a level another one.
     #[error(
-        "the threshold between the levels {level} and {above} is {found}, expected more than {low} and at most {high}: each grey level must stay what it is",
+        "the threshold between the levels {level} and {above} is {found}, expected more than {low} and at most {high}, so that each grey level maps to itself",
         above = .level + 1
     )]
     Threshold {
@@ -155,7 +155,7 @@ pub enum PixelError {
     },
     /// Images outside the folders of the classes.
     #[error(
-        "{folder}: {count} images lie in no sub-folder, among them {first}; move them into the folder of their class"
+        "{folder}: {count} images are in no sub-folder, among them {first}; move them into the folder of their class"
     )]
     Unlabelled {
         /// The folder.
@@ -196,7 +196,7 @@ pub enum PixelError {
         expected: u64,
     },
     /// An IDX file that claims to be longer than memory.
-    #[error("{path}: its header promises {found} bytes of data, at most {most} are allowed")]
+    #[error("{path}: its header declares {found} bytes of data, at most {most} are allowed")]
     IdxHuge {
         /// The file.
         path: PathBuf,

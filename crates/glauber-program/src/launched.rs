@@ -15,7 +15,7 @@ pub fn expect_single() -> anyhow::Result<()> {
     let processes = processes();
     ensure!(
         processes == 1,
-        "begun as {processes} processes: only `sample`, and `train` on text, images, Sudoku grids or a Markov source, are shared; begin one"
+        "started as {processes} processes, expected one: only `sample`, and `train` on text, images, Sudoku grids or a Markov source, use several"
     );
     Ok(())
 }

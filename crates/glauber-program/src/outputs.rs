@@ -64,7 +64,7 @@ pub fn check_report((flag, folder): Named<'_>, name: &str, mark: &str) -> anyhow
     let found = if path.is_dir() { vec![b'/'] } else { fs::read(&path).unwrap_or_default() };
     ensure!(
         found.is_empty() || String::from_utf8_lossy(&found).contains(mark),
-        "`{flag} {}`: `{name}` is there and is not from this experiment; give another folder",
+        "`{flag} {}`: the folder contains `{name}`, which is not from this experiment; give another folder",
         folder.display()
     );
     Ok(())
@@ -83,7 +83,7 @@ pub fn check_apart((flag, path): Named<'_>, read: &[Named<'_>]) -> anyhow::Resul
         ensure!(!same || input.is_dir(), "`{flag} {shown}`: that is the file of `{other}`; give another name");
         ensure!(
             !input.is_dir() || !whole.starts_with(resolved(input)),
-            "`{flag} {shown}`: that lies in the folder {read} of `{other}`, where it would be taken for data; give a place outside of it"
+            "`{flag} {shown}`: the path is in the folder {read} of `{other}`, where it would be read as data; give a path outside of it"
         );
     }
     Ok(())
@@ -103,7 +103,7 @@ fn check_kind(flag: &str, path: &Path, kinds: &[Kind]) -> anyhow::Result<()> {
         read.with_context(|| format!("`{flag} {shown}`"))?;
         ensure!(
             found.is_empty() || found == **start,
-            "`{flag} {shown}`: the file that is there is no .{ending} picture; give another name"
+            "`{flag} {shown}`: the existing file is not a .{ending} picture; give another name"
         );
     }
     check_writable(flag, path)
@@ -111,7 +111,7 @@ fn check_kind(flag: &str, path: &Path, kinds: &[Kind]) -> anyhow::Result<()> {
 
 fn check_writable(flag: &str, path: &Path) -> anyhow::Result<()> {
     let (shown, folder) = (path.display(), folder_of(path));
-    ensure!(folder.is_dir(), "`{flag} {shown}`: cannot write there: there is no folder {}", folder.display());
+    ensure!(folder.is_dir(), "`{flag} {shown}`: cannot write there: the folder {} does not exist", folder.display());
     // A link is written through.
     let through = resolved(path);
     check_folder(folder_of(&through)).with_context(|| format!("`{flag} {shown}`: cannot write there"))
@@ -168,10 +168,10 @@ mod tests {
             ("new.png", Some("./new.png"), None, "file of `--out`"),
             ("a.png", None, Some("../NAME/a.png"), "file of `--image`"),
             ("hard.png", None, Some("pictures/b.png"), "file of `--image`"),
-            ("pictures/new.png", None, None, "taken for data"),
-            ("pictures/../pictures/b.png", None, None, "taken for data"),
+            ("pictures/new.png", None, None, "read as data"),
+            ("pictures/../pictures/b.png", None, None, "read as data"),
             #[cfg(unix)]
-            ("linked/b.png", None, None, "taken for data"),
+            ("linked/b.png", None, None, "read as data"),
         ] {
             let name = folder.path().file_name().unwrap().to_string_lossy().into_owned();
             let image = image.map(|image: &str| image.replace("NAME", &name));

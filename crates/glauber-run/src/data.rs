@@ -84,7 +84,7 @@ pub fn register_data_kind<K: DataKind + DeserializeOwned>(
         true => Err(TrainError::Config {
             key: "data.kind",
             found: format!("`{name}` registered twice"),
-            expected: "a name that no other kind of data has".into(),
+            expected: "a unique name of a kind of data".into(),
         }),
         false => {
             others.push(Registered::of::<K>(name, keeps));
@@ -183,7 +183,7 @@ pub trait DataKind: Any + Debug + Send + Sync {
     /// # Errors
     /// When the settings do not fit, or the data cannot be opened.
     fn evaluated(&self, trained: &Trained, settings: &EvaluationSettings, say: Say<'_>) -> Result<Evaluated> {
-        ensure!(settings.class.is_none(), "`--class`: {} are of all classes", self.held_out());
+        ensure!(settings.class.is_none(), "`--class` has no effect: {} are of all classes", self.held_out());
         let (config, device, cache) = (&trained.config, &trained.device, settings.cache.as_path());
         let opened =
             self.open(&mut Opening { config, begun: Some(trained.folder()), first: true, cache, device, say })?;
@@ -307,7 +307,7 @@ impl DataConfig {
         };
         let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let read = (kind.read)(keys).map_err(|error| RunError::Refused(one_line(error.to_string())))?;
-        ensure!(read.name() == name, "the kind of data `{name}` calls itself `{}`", read.name());
+        ensure!(read.name() == name, "the kind of data `{name}` has the name `{}`, expected the name it is registered under", read.name());
         Ok(Self(read))
     }
 

@@ -62,7 +62,7 @@ impl<'a> Drawer<'a> {
             }
             Err(why) if place == DrawPlace::Device => bail!("`--draw-on device`: {why}; leave one of the two out"),
             Err(why) => {
-                tracing::info!("{why}: the network's answer comes back from the device at every step");
+                tracing::info!("{why}: the logits are copied from the device at every step");
                 Ok(Self::Host(host))
             }
         }

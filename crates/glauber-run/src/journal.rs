@@ -78,7 +78,7 @@ impl Standing {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
             read => read.map_err(RunError::from).and_then(|text| Ok(serde_json::from_slice(&text)?)),
         };
-        read.inspect_err(|error| tracing::warn!("{}: passed over: {error}", path.display())).ok()
+        read.inspect_err(|error| tracing::warn!("{}: skipped: {error}", path.display())).ok()
     }
 
     /// Seconds to the last step at this rate.

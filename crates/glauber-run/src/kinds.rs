@@ -46,12 +46,10 @@ pub fn open_run(folder: &Path) -> Result<RunFolder> {
     match Kind::of(folder) {
         Kind::Run => RunFolder::open(folder).with_context(|| format!("`--run {shown}`")),
         Kind::TokenizerRun | Kind::Tokenizer => bail!(
-            "`--run {shown}`: that is an image tokenizer, not the run of a model: train one through it with \
-             `train image --tokenizer {shown}`"
+            "`--run {shown}` is an image tokenizer, expected the run of a model: train one on its tokens with `train image --tokenizer {shown}`"
         ),
         Kind::FeatureNetwork => bail!(
-            "`--run {shown}`: that is a classifier or feature network, not the run of a model: it is for `fidelity --classifier` or \
-             `--features`"
+            "`--run {shown}` is a classifier or feature network, expected the run of a model: pass it to `fidelity --classifier` or `--features`"
         ),
     }
 }

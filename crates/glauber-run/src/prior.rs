@@ -57,7 +57,7 @@ pub(crate) fn load(folder: &Path, law: &NoiseLaw) -> Result<Arc<dyn SitePrior>, 
     let damaged = |found: String| RunError::Damaged {
         path: path.clone(),
         found,
-        hint: "restore the file, or resume the run without it: it is made again",
+        hint: "restore the file, or delete it and resume the run, which rebuilds it",
     };
     let ngrams = from_bytes(&bytes).map_err(|error| damaged(error.to_string()))?;
     let found = ngrams.len();

@@ -67,7 +67,7 @@ impl Rank {
     /// # Errors
     /// When its name is no text.
     pub fn told(&self) -> Result<PathBuf> {
-        Ok(String::from_utf8(self.broadcast(Vec::new())).ok().context("the first rank told no folder")?.into())
+        Ok(String::from_utf8(self.broadcast(Vec::new())).ok().context("the first rank broadcast no run folder")?.into())
     }
 }
 

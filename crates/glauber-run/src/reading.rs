@@ -27,7 +27,7 @@ const DECODED: usize = 1 << 16;
 /// When the run is not on text, or its corpus cannot be read or has changed.
 pub fn corpus(trained: &Trained, cache: &Path, say: Say<'_>) -> Result<[Texts; 2]> {
     let config = &trained.config;
-    let text = config.data.get::<TextData>().context("judged are texts: this run is on something else")?;
+    let text = config.data.get::<TextData>().context("not a run on text, which `judge` needs")?;
     let (device, begun) = (&trained.device, Some(trained.folder()));
     let prepared = PreparedText::new(text, &mut Opening { config, begun, first: true, cache, device, say })?;
     Ok([decoded(prepared.data.train(), &prepared.codec)?, decoded(prepared.data.validation(), &prepared.codec)?])

@@ -113,7 +113,7 @@ impl Sampling {
         let horizon = schedule.horizon();
         let redenoise = match (settings.renoise_steps, settings.rounds) {
             (None, None) => None,
-            (None, Some(_)) => bail!("`--rounds` needs `--renoise-steps`: how far each round goes back"),
+            (None, Some(_)) => bail!("`--rounds` needs `--renoise-steps`, the number of steps that each round noises"),
             (Some(time), _) if !(1..=horizon).contains(&time) => {
                 bail!("`--renoise-steps` is {time}, expected a number in 1..={horizon}, the steps of the chain")
             }
@@ -199,7 +199,7 @@ impl Sampling {
         count: usize,
         seed: u64,
     ) -> Result<(TokenBatch, StepDiagnostics)> {
-        ensure!(self.redenoise.is_none() && self.repair.0 == 0, "several rounds are not run in parallel");
+        ensure!(self.redenoise.is_none() && self.repair.0 == 0, "several rounds cannot run in parallel");
         let mut chains = self.start(count, seed);
         let done = self.sampler.sample_parallel(conditional, &mut chains);
         Ok((chains.into_parts().0, with_passes(done.context("sampling")?, conditional.passes())))

@@ -109,5 +109,5 @@ impl RunCodec for Grids {
 pub fn size(config: &RunConfig) -> Result<Size> {
     config.validate()?;
     let sudoku = config.data.get::<SudokuData>();
-    sudoku.map(SudokuData::size).context("`data.kind` is not \"sudoku\": this run was trained on something else")
+    sudoku.map(SudokuData::size).context("`data.kind` is not \"sudoku\": give a run of `train sudoku`")
 }

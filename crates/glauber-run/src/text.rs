@@ -177,7 +177,7 @@ impl PreparedText {
         }
         ensure!(
             !text.corpus.paths.is_empty(),
-            "no corpus: give `--data FILE…` (`cargo xtask train text` has a default one)"
+            "no corpus: give `--data FILE…`, or use `cargo xtask train text`, which has a default corpus"
         );
         let corpus = Corpus::open(&text.corpus)?;
         let codec = match &begun {
@@ -216,7 +216,7 @@ impl PreparedText {
             && begun.corpus != vocabulary.corpus
         {
             bail!(
-                "{}: the corpus has changed since the run began, or how its tokenizer divides it: restore both, or begin a new run",
+                "{}: the corpus or its tokenization has changed since the run started: restore both, or start a new run",
                 run.path().display()
             );
         }
@@ -224,11 +224,11 @@ impl PreparedText {
     }
 
     fn found(run: &RunFolder, vocabulary: &Vocabulary, cache: &Path) -> Result<Self> {
-        let key = vocabulary.corpus.as_deref().context("a run on text without a corpus")?;
+        let key = vocabulary.corpus.as_deref().context("a text run without a corpus")?;
         let tokens = cache.join(key);
         ensure!(
             tokens.is_dir(),
-            "{}: no tokens there: `--cache` must be a folder that all ranks see",
+            "{}: this rank finds no tokens: `--cache` must be a folder that all ranks share",
             tokens.display()
         );
         let data = Arc::new(TokenData::open(&tokens)?);

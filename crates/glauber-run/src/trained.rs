@@ -111,7 +111,7 @@ impl Trained {
     /// When the run is on something else.
     pub fn codec(&self) -> Result<&TextCodec> {
         self.codec_as().with_context(|| {
-            format!("{}: this run was not trained on text; `glauber info` tells what it is", self.path().display())
+            format!("{}: this run was not trained on text; `glauber info` describes it", self.path().display())
         })
     }
 
@@ -161,7 +161,7 @@ impl Trained {
             }
             Blocks::Spaced(spacing) => {
                 let Some([height, width]) = self.config.data.shape().grid else {
-                    bail!("`--apart`: the sites of {} are no grid; `--block` is for any run", self.path().display());
+                    bail!("`--apart` needs sites on a grid, but {} has none; use `--block`", self.path().display());
                 };
                 let most = height.max(width);
                 ensure!((1..=most).contains(&spacing), "`--apart` is {spacing}, expected a number in 1..={most}");
@@ -196,7 +196,7 @@ impl Trained {
         let of_class = self.fitted(schedule)?.of_class(class).context("`--class`")?;
         Ok(match (guidance, class) {
             (None, _) => AfterStep::where_several(of_class, schedule),
-            (Some(_), None) => bail!("`--guidance` needs `--class`: the class to be emphasised"),
+            (Some(_), None) => bail!("`--guidance` needs `--class`, the class to emphasise"),
             (Some(weight), Some(_)) => {
                 let guided = Guided::new(of_class, self.fitted(schedule)?, weight).context("`--guidance`")?;
                 AfterStep::where_several(guided, schedule)

@@ -301,7 +301,7 @@ impl Run {
         if let (Some(config), false) = (&self.config.model.prior, self.has_prior) {
             ensure!(
                 !self.schedule.law_of_levels().is_moving(),
-                "`schedule.noise` is of kind `moving`, expected a law that stays the same under `model.prior`: set it to \"none\""
+                "`schedule.noise` is of kind `moving`, which `model.prior` does not support: set `model.prior` to \"none\""
             );
             let prior = crate::prior::count(config, source, self.schedule.len(), self.schedule.law())?;
             if self.trainer.ranks().is_first() {

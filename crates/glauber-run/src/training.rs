@@ -40,14 +40,14 @@ pub fn check_resumed(folder: &Path, kind: &str) -> Result<()> {
         Kind::Run => RunFolder::open(folder).and_then(|run| run.config()).map_or(kind, |config| config.data.name()),
         Kind::TokenizerRun => "image-tokenizer",
         Kind::FeatureNetwork => {
-            bail!("`--run {}`: that is a classifier, whose training is not resumed: train a new one", folder.display())
+            bail!("`--run {}` is a classifier, whose training cannot be resumed: train a new one", folder.display())
         }
         Kind::Tokenizer => kind,
     };
     let command = train_command(found);
     ensure!(
         found == kind,
-        "`--run {0}`: that is a run of `train {command}`; resume it with `glauber train {command} --resume --run {0}`",
+        "`--run {0}` is a run of `train {command}`; resume it with `glauber train {command} --resume --run {0}`",
         folder.display()
     );
     Ok(())
@@ -59,7 +59,7 @@ pub fn check_resumed(folder: &Path, kind: &str) -> Result<()> {
 /// When they are of another.
 pub fn check_kind(data: &DataConfig, kind: &str) -> Result<()> {
     let found = data.name();
-    ensure!(found == kind, "`data.kind` is \"{found}\": that is for `glauber train {}`", train_command(found));
+    ensure!(found == kind, "`data.kind` is \"{found}\": use `glauber train {}`", train_command(found));
     Ok(())
 }
 
@@ -135,7 +135,7 @@ impl Training<'_> {
             let same = (begun.size, begun.mask, &begun.codec) == (vocabulary.size, vocabulary.mask, &vocabulary.codec);
             ensure!(
                 same && begun.corpus.as_ref().is_none_or(|corpus| vocabulary.corpus.as_ref() == Some(corpus)),
-                "{}: the data have changed since the run began: restore them, or begin a new run",
+                "{}: the data have changed since the run started: restore them, or start a new run",
                 folder.display()
             );
         }

@@ -54,10 +54,10 @@ pub enum ScheduleError {
         fix: &'static str,
     },
     /// A law that moves as a part of another one.
-    #[error("a part of a mixture is of kind `moving`, expected laws that are the same at every signal level")]
+    #[error("a part of a mixture is of kind `moving`, expected laws that are constant over the signal levels")]
     MovingPart,
     /// A law that moves, with an order that has no levels for all sites alike.
-    #[error("noise of kind `moving` needs an order that touches each site once a sweep; set another `order`")]
+    #[error("noise of kind `moving` needs an order that touches each site once per sweep; set another `order`")]
     MovingOrder,
     /// A count that must be positive is zero.
     #[error("`{key}` is 0, expected at least 1")]
@@ -78,7 +78,7 @@ pub enum ScheduleError {
     Order(String),
     /// Levels that are no levels of reverse sweeps.
     #[error(
-        "`sweeps` lists {found:?}, expected {sweeps} levels that rise from above {final_level} (`final_signal`) to 1, one for each sweep"
+        "`sweeps` lists {found:?}, expected {sweeps} levels, one per sweep, that rise from above {final_level} (`final_signal`) to 1"
     )]
     SweepEnds {
         /// The levels found.
@@ -90,7 +90,7 @@ pub enum ScheduleError {
     },
     /// The chain does not forget the data.
     #[error(
-        "site {site} still carries its token with probability {level:.3e} after {sweeps} sweeps, more than the allowed {bound:.0e}; \
+        "site {site} still keeps its token with probability {level:.3e} after {sweeps} sweeps, more than the allowed {bound:.0e}; \
          raise `sweeps`, lower `final_signal`, or set `allow_residual_signal = true`"
     )]
     ResidualSignal {

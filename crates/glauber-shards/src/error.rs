@@ -20,7 +20,7 @@ pub enum ShardError {
     },
     /// A prepared shard or index is not what it should be.
     #[error(
-        "{path} is not a usable token cache: {reason}; delete the folder {folder}, and the data are prepared again",
+        "{path} is not a usable token cache: {reason}; delete the folder {folder} to prepare the data again",
         path = .path.display(), folder = .path.parent().unwrap_or(.path).display()
     )]
     Cache {
@@ -45,7 +45,7 @@ pub enum ShardError {
     },
     /// A token to be written lies outside the vocabulary.
     #[error(
-        "token {token} of the {split} split is outside the vocabulary 0..{vocab}; were these tokens made with another codec?"
+        "token {token} of the {split} split is outside the vocabulary 0..{vocab}; were these tokens encoded by another codec?"
     )]
     OutsideVocabulary {
         /// The token.

@@ -125,7 +125,7 @@ impl TokenStream {
             }
         })?;
         if !ordered || last > index.tokens as u64 {
-            return Err(ShardError::cache(&documents, "documents do not lie one behind the other"));
+            return Err(ShardError::cache(&documents, "documents are not contiguous"));
         }
         Ok(Self {
             split,

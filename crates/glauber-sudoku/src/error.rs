@@ -64,7 +64,7 @@ pub enum SudokuError {
         size: Size,
     },
     /// A blank where a complete grid is needed.
-    #[error("row {row}, column {column} is blank, and no token stands for a blank; read puzzles with `parse_clues`")]
+    #[error("row {row}, column {column} is blank, which no token represents; read puzzles with `parse_clues`")]
     Blank {
         /// The row, from 1.
         row: usize,
@@ -73,14 +73,14 @@ pub enum SudokuError {
     },
     /// A grid to make a puzzle of that breaks the rules.
     #[error(
-        "the solution to dig a puzzle out of has {violations} violations, expected none; take one of a SolutionSource"
+        "the solution of the puzzle has {violations} violations, expected none; draw it from a SolutionSource"
     )]
     InvalidSolution {
         /// Pairs of a house and a digit that it lacks.
         violations: usize,
     },
     /// A number of clues that no puzzle of this size has.
-    #[error("{found} clues asked for, but a {size} puzzle has {fewest} to {most}", fewest = .size.fewest_clues(), most = .size.sites() - 1)]
+    #[error("{found} clues requested, but a {size} puzzle has {fewest} to {most}", fewest = .size.fewest_clues(), most = .size.sites() - 1)]
     ClueCount {
         /// The number of clues asked for.
         found: usize,
@@ -89,7 +89,7 @@ pub enum SudokuError {
     },
     /// The number of clues was not reached.
     #[error(
-        "no puzzle with {clues} clues in {tries} tries; the fewest clues met were {fewest}; allow more tries or more clues"
+        "no puzzle with {clues} clues in {tries} tries; the fewest clues reached were {fewest}; allow more tries or more clues"
     )]
     NotReached {
         /// The number of clues asked for.

@@ -45,7 +45,7 @@ pub enum TextError {
     },
     /// The tokenizer leaves nothing of the corpus.
     #[error(
-        "the tokenizer has no token for anything in the corpus, {bytes} bytes of text; use one that was made for such text, or \
+        "the tokenizer has no token for any of the corpus, {bytes} bytes of text; use a tokenizer trained on such text, or \
          `kind = \"bpe\"` or \"bytes\""
     )]
     NoTokens {
@@ -54,8 +54,7 @@ pub enum TextError {
     },
     /// The tokenizer leaves too little of the corpus.
     #[error(
-        "the tokenizer cannot express the corpus: {coverage}, more than `data.prepare.max_lost` = {limit} lets pass; use one that was \
-         made for such text, or `kind = \"bpe\"` or \"bytes\", or raise `data.prepare.max_lost`"
+        "the tokenizer cannot express the corpus: {coverage}, more than `data.prepare.max_lost` = {limit} allows; use a tokenizer trained on such text, or `kind = \"bpe\"` or \"bytes\", or raise `data.prepare.max_lost`"
     )]
     Inexpressible {
         /// What is lost.
@@ -84,7 +83,7 @@ pub enum TextError {
         hint: String,
     },
     /// A file is of a kind that is not read.
-    #[error("{path} is {found}, which is not read: {cure}", path = .path.display())]
+    #[error("{path} is {found}, which is not supported: {cure}", path = .path.display())]
     NotText {
         /// The file.
         path: PathBuf,
@@ -94,7 +93,7 @@ pub enum TextError {
         cure: String,
     },
     /// A setting that no file of the corpus needs.
-    #[error("{key} is \"{value}\" without effect: {path} {reason}; leave it out", path = .path.display())]
+    #[error("{key} \"{value}\" has no effect: {path} {reason}; leave it out", path = .path.display())]
     WithoutEffect {
         /// The flag or key.
         key: &'static str,
@@ -136,7 +135,7 @@ pub enum TextError {
         found: String,
     },
     /// The text of one record is no text.
-    #[error("{path}{place}: {column} ({found}) is no string; mend it, or set `column` (`--column`) to one that holds strings", path = .path.display())]
+    #[error("{path}{place}: {column} ({found}) is not a string; correct it, or set `column` (`--column`) to one that holds strings", path = .path.display())]
     NotAString {
         /// The file.
         path: PathBuf,
@@ -157,8 +156,7 @@ pub enum TextError {
     },
     /// The text holds a character that the vocabulary lacks.
     #[error(
-        "the character {character:?} (U+{code:04X}) is not in the vocabulary of {size} characters; train the character vocabulary on text \
-         that has it, set `max_characters` to get an unknown token, or use `kind = \"bpe\"` or \"bytes\"", code = *character as u32
+        "the character {character:?} (U+{code:04X}) is not in the vocabulary of {size} characters; train the character vocabulary on text that contains it, set `max_characters` to get an unknown token, or use `kind = \"bpe\"` or \"bytes\"", code = *character as u32
     )]
     UnknownCharacter {
         /// The character.
@@ -186,7 +184,7 @@ pub enum TextError {
     },
     /// A token lies outside the vocabulary.
     #[error(
-        "token {token} at site {site} is outside the vocabulary 0..{vocab}; were these tokens made with another codec?"
+        "token {token} at site {site} is outside the vocabulary 0..{vocab}; were these tokens encoded by another codec?"
     )]
     OutsideVocabulary {
         /// The token.

@@ -144,7 +144,7 @@ impl Template {
         let end = known.saturating_add(gaps);
         if end > len {
             return Err(TextError::Template(format!(
-                "the template needs {end} tokens ({known} known, {gaps} in gaps) but a sequence has {len}; shorten the text or its gaps"
+                "the template needs {end} tokens ({known} known, {gaps} in gaps) but a sequence holds {len}; shorten the text or its gaps"
             )));
         }
         let mut tokens = Vec::with_capacity(len);

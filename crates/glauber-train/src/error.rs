@@ -29,7 +29,7 @@ pub enum TrainError {
     },
     /// Ranks that train together do not stand at the same place.
     #[error(
-        "{found}, the first at {expected}: all ranks must see the same run folder, be the same program, and run on machines that compute alike"
+        "{found}, the first at {expected}: all ranks must share the run folder, run the same program, and run on machines that compute identically"
     )]
     Apart {
         /// A rank that is elsewhere, with its step and a hash of its weights.
@@ -40,7 +40,7 @@ pub enum TrainError {
     /// The loss stopped being a number.
     #[error(
         "the loss of step {step} is {loss}, the norm of its gradient {norm}: lower `train.learning_rate` in the run's `config.toml` (the rate is now \
-         {learning_rate:e}) and resume it, or begin a new run"
+         {learning_rate:e}) and resume it, or start a new run"
     )]
     Diverged {
         /// The step.
@@ -62,7 +62,7 @@ pub enum TrainError {
     },
     /// A source gave a sequence that the network has no place for.
     #[error(
-        "a sequence that was drawn has {found}, expected {expected}: is this the data that the run is configured for?"
+        "a training sequence has {found}, expected {expected}: does the data match the run's configuration?"
     )]
     Sequence {
         /// What was found.

@@ -54,7 +54,7 @@ pub(crate) fn check_law(answers: Asked, schedule: &Schedule) -> Result<(), Train
     }
     Err(TrainError::Config {
         key: "schedule.noise",
-        found: "a law that draws other tokens than the mask".into(),
+        found: "a law that draws tokens other than the mask".into(),
         expected: "`{ kind = \"absorbing\" }`, which the network `bidirectional` needs, or another `model.network`"
             .into(),
     })
@@ -110,7 +110,7 @@ fn check_evidence(answers: Asked, objective: &dyn Objective) -> Result<(), Train
     Err(TrainError::Config {
         key: "train.objective",
         found: objective.name().into(),
-        expected: "`denoising` or `level-bound`, as the network `own-evidence` sees the token shown, or another `model.network`".into(),
+        expected: "`denoising` or `level-bound`, because the network `own-evidence` reads the site's own token, or another `model.network`".into(),
     })
 }
 

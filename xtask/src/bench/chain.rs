@@ -116,16 +116,16 @@ impl Programs<'_> {
     fn check(&self, row: [&str; 2]) -> anyhow::Result<()> {
         let mut means = Vec::new();
         for mut side in self.sides(row, CHECKED)? {
-            let energy = |_| side.block_with_energy()?.1.with_context(|| format!("{} tells no energy", side.name));
+            let energy = |_| side.block_with_energy()?.1.with_context(|| format!("{} reports no energy", side.name));
             let energies = (0..CHECKED_BLOCKS).map(energy).collect::<anyhow::Result<Vec<f64>>>()?;
             means.push((side.name.clone(), mean(&energies)));
         }
-        let [(ours, (a, a_error)), (theirs, (b, b_error))] = means.as_slice() else { bail!("two sides to compare") };
+        let [(ours, (a, a_error)), (theirs, (b, b_error))] = means.as_slice() else { bail!("expected two sides to compare") };
         let error = a_error.hypot(*b_error);
-        remark(&format!("{}: energy a site {a:.4} and {b:.4}, ± {error:.4}", row.join(" ")));
+        remark(&format!("{}: energy per site {a:.4} and {b:.4}, ± {error:.4}", row.join(" ")));
         ensure!(
             (a - b).abs() <= MOST * error,
-            "{}: not the same model: {ours} has energy {a} a site, {theirs} {b}, ± {error}",
+            "{}: not the same model: {ours} has energy {a} per site, {theirs} {b}, ± {error}",
             row.join(" ")
         );
         Ok(())

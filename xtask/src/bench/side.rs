@@ -53,7 +53,7 @@ impl Side {
     /// # Errors
     /// As [`block`](Self::block).
     pub fn block_with_energy(&mut self) -> anyhow::Result<(f64, Option<f64>)> {
-        writeln!(self.requests).with_context(|| format!("{} no longer listens", self.name))?;
+        writeln!(self.requests).with_context(|| format!("{} no longer reads its standard input", self.name))?;
         let block = self.reply()?;
         match (block["seconds"].as_f64(), block["steps"].as_f64()) {
             (Some(seconds), Some(steps)) if seconds > 0.0 && steps > 0.0 => {

@@ -42,7 +42,7 @@ impl ChangesPerEvaluation {
     fn validate(self) -> Result<()> {
         match self {
             Self::Fixed(changes) => {
-                ChainError::unless_in_range(changes > 0, "changes", 0.0, "at least 1 change for each evaluation")
+                ChainError::unless_in_range(changes > 0, "changes", 0.0, "at least 1 change per evaluation")
             }
             Self::Auto { signal } => {
                 let good = signal >= 0.0 && signal.is_finite();

@@ -63,7 +63,7 @@ fn data(flags: &ClassifierFlags) -> anyhow::Result<(ImagesConfig, usize)> {
     let path = || flags.path.clone().with_context(|| format!("`--data {data}` needs `--path DIR`"));
     Ok(match data {
         "shapes" => {
-            ensure!(flags.path.is_none(), "`--data shapes` are drawn: no `--path`");
+            ensure!(flags.path.is_none(), "`--path` has no effect: `--data shapes` generates its images; leave it out");
             (ImagesConfig::Shapes { count: SHAPES, seed: 0 }, 16)
         }
         "mnist" => (ImagesConfig::Mnist { path: path()? }, 28),

@@ -57,7 +57,7 @@ pub fn train(flags: &ImageFlags, ranks: &Rank) -> anyhow::Result<()> {
 }
 
 fn images_of(config: &RunConfig) -> anyhow::Result<&ImageConfig> {
-    config.data.get().context("`data.kind` is not \"image\": this run is of another kind than `train image`")
+    config.data.get().context("`data.kind` is not \"image\": resume the run with the command that started it")
 }
 
 /// The configuration of a new run, and its codec.

@@ -54,7 +54,7 @@ pub fn set_images(layers: &mut Layers, flags: &ImagesFlags, crops: Crops) -> any
     let mut table = Table::from_iter([("kind".to_owned(), data.into())]);
     match data {
         "shapes" => {
-            ensure!(flags.path.is_none(), "`--data shapes` are drawn: no `--path`");
+            ensure!(flags.path.is_none(), "`--path` has no effect: `--data shapes` generates its images; leave it out");
             table.insert("count".into(), 10_000.into());
         }
         "mnist" => {
@@ -77,7 +77,7 @@ pub fn set_crop_flags(layers: &mut Layers, flags: &ImagesFlags) -> anyhow::Resul
     let table = layers.get(IMAGES).and_then(Value::as_table);
     let folder = table.filter(|table| table.get("kind").and_then(Value::as_str) == Some("folder"));
     let mut table =
-        folder.context("`--flip` and `--crop-margin` are for the pictures of a folder: `--data folder`")?.clone();
+        folder.context("`--flip` and `--crop-margin` need `--data folder`")?.clone();
     set_crops(&mut table, flags.flip, flags.crop_margin);
     layers.set(IMAGES, table)
 }

@@ -265,8 +265,8 @@ impl LayerConfig {
             Shape::Map(sides) => Ok(sides),
             Shape::Vector(_) => Err(FidelityError::setting(
                 format!("layers[{at}].kind"),
-                "a layer on maps",
-                "a layer on vectors: what comes before it is flattened",
+                "a layer on feature maps",
+                "a layer on vectors, after a layer of kind \"flatten\"",
             )),
         };
         let slid = |key: &str, size: usize, stride: usize, padding: usize| {
@@ -290,7 +290,7 @@ impl LayerConfig {
                 }
                 Shape::Map(_) => Err(FidelityError::setting(
                     format!("layers[{at}].kind"),
-                    "\"linear\" on a map",
+                    "\"linear\" on a feature map",
                     "a layer of kind \"flatten\" before it",
                 )),
             },
@@ -364,10 +364,10 @@ mod tests {
             }),
             ("`layers[0].kernel` is 11, expected a number in 1..=10", &|c| c.layers[0] = convolution(11, 1, 1)),
             ("`layers[0].stride` is 0", &|c| c.layers[0] = convolution(3, 0, 1)),
-            ("`layers[0].kind` is \"linear\" on a map", &|c| {
+            ("`layers[0].kind` is \"linear\" on a feature map", &|c| {
                 c.layers[0] = LayerConfig::Linear { outputs: 3, bias: true }
             }),
-            ("`layers[1].kind` is a layer on maps", &|c| c.layers[0] = LayerConfig::Flatten {}),
+            ("`layers[1].kind` is a layer on feature maps", &|c| c.layers[0] = LayerConfig::Flatten {}),
             ("`layers[2].padding` is 2", &|c| c.layers[2] = LayerConfig::MaxPool { size: 2, stride: None, padding: 2 }),
             ("`input.mean` is [0.1, 0.2]", &|c| c.input.mean = vec![0.1, 0.2]),
             ("`input.deviation` is [0.0]", &|c| c.input.deviation = vec![0.0]),

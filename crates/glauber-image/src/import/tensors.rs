@@ -71,7 +71,7 @@ fn apply(network: &mut VqNetwork, path: &Path, tensors: Vec<StoredTensor>) -> Re
     let result = network.apply(tensors, None, None, true);
     match (result.errors.first(), result.missing.first()) {
         (Some(error), _) => Err(ImageError::malformed(path, error, HINT)),
-        (None, Some((name, _))) => Err(ImageError::malformed(path, format!("nothing was read for `{name}`"), HINT)),
+        (None, Some((name, _))) => Err(ImageError::malformed(path, format!("no tensor was loaded for `{name}`"), HINT)),
         (None, None) => Ok(()),
     }
 }

@@ -75,7 +75,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
     let ising = Ising::new(lattice.clone(), flags.coupling * critical_coupling(), 0.0)?;
     let mut chain: Box<dyn Sweeps> = match (flags.model, flags.order) {
         (Model::Ising, Order::Words) => Box::new(Words(MultiSpin::filled(&ising, 64, 1, 1)?, sites)),
-        (_, Order::Words) => anyhow::bail!("`--order words` is for `--model ising`"),
+        (_, Order::Words) => anyhow::bail!("`--order words` needs `--model ising`"),
         (Model::Ising, _) => Box::new(Single::new(ising, Ising::bond_energy, order)),
         (Model::Potts3, _) => Box::new(Single::new(potts(3)?, Potts::bond_energy, order)),
         (Model::Potts8, _) => Box::new(Single::new(potts(8)?, Potts::bond_energy, order)),

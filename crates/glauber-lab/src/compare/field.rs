@@ -93,7 +93,7 @@ impl<'a> Field<'a> {
         }
         let config = configuration(plan, &corpus, &plan.models[0].set, 0)?;
         let text =
-            config.data.get::<TextData>().context("`compare` reads text: `data.kind` is something else")?.clone();
+            config.data.get::<TextData>().context("`data.kind` is not \"text\", which `compare` needs")?.clone();
         let cache = flags.out.join("tokens");
         let ranks = Rank::alone();
         let (folder, threads) = (flags.out.as_path(), 1);
@@ -190,7 +190,7 @@ impl<'a> Field<'a> {
             let outcome: Outcome = serde_json::from_str(&text).with_context(|| kept.display().to_string())?;
             ensure!(
                 outcome.asked == asked,
-                "{}: rows of other settings or another text; choose another `--out` or `--rows`, or remove it",
+                "{}: rows with other settings or another text; choose another `--out` or `--rows`, or remove the folder",
                 kept.display()
             );
             return Ok(Some(outcome.rows));
@@ -203,7 +203,7 @@ impl<'a> Field<'a> {
         self.set_checkpoints(&mut config);
         ensure!(
             begun.as_ref().is_none_or(|begun| *begun == config),
-            "{}: a run with other settings; choose another `--out`, or remove it",
+            "{}: a run with other settings; choose another `--out`, or remove the run",
             folder.display()
         );
         self.train(config, begun.is_some(), &folder)?;
@@ -245,7 +245,7 @@ impl<'a> Field<'a> {
         }
         training::train(&self.training((&config, folder), begun, &ranks), &opened)?;
         let done = RunFolder::open(folder)?.latest_checkpoint()?.step;
-        ensure!(done == config.train.steps, "interrupted; the same command goes on with this run");
+        ensure!(done == config.train.steps, "interrupted; repeat the command to resume this run");
         Ok(())
     }
 

@@ -91,7 +91,7 @@ pub(crate) fn read(path: &Path) -> Result<DynamicImage, PixelError> {
 fn webp_length(bytes: &[u8]) -> Result<(), &'static str> {
     let length = bytes.get(4..8).and_then(|length| length.try_into().ok()).map(u32::from_le_bytes);
     let whole = length.is_some_and(|length| bytes.len() as u64 >= u64::from(length) + 8);
-    if whole { Ok(()) } else { Err("the file is cut off: its header tells of more bytes") }
+    if whole { Ok(()) } else { Err("the file is truncated: its header declares more bytes") }
 }
 
 /// What a reader decodes, turned upright. `check` is asked before more than the header is read.

@@ -36,7 +36,7 @@ impl Devices {
         for text in &self.names {
             device(text)?;
             let name: Name = text.parse()?;
-            ensure!(!cards.contains(&name), "`--device {}`: a card is named twice", self.names.join(","));
+            ensure!(!cards.contains(&name), "`--device {}`: the same GPU is named twice", self.names.join(","));
             if let Name::Cuda(_) = name {
                 cards.push(name);
             }
@@ -54,7 +54,7 @@ impl Devices {
         match self.tried() {
             Ok(devices) => devices,
             Err(why) => {
-                tracing::warn!("the host adds up the gradients, for the cards cannot do it themselves: {why}");
+                tracing::warn!("the host sums the gradients, because the GPUs cannot all-reduce: {why}");
                 Vec::new()
             }
         }
@@ -69,7 +69,7 @@ impl Devices {
         let devices: Vec<Device> = self.names.iter().filter_map(|name| device(name).ok()).collect();
         let models: Vec<_> = devices.iter().map(describe).collect();
         if models.windows(2).any(|two| two[0] != two[1]) {
-            return Err("they are of several models".into());
+            return Err("they are different models".into());
         }
         // One that cannot join would let the others wait for ever.
         let (done, waiting) = mpsc::channel();
@@ -77,7 +77,7 @@ impl Devices {
         std::thread::spawn(move || done.send(presence::check_sums(&cards)));
         match waiting.recv_timeout(PATIENCE) {
             Ok(sums) => sums.map(|()| devices),
-            Err(_) => Err(format!("they did not find each other in {} s", PATIENCE.as_secs())),
+            Err(_) => Err(format!("they did not connect within {} s", PATIENCE.as_secs())),
         }
     }
 }

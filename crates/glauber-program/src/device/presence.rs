@@ -19,7 +19,7 @@ pub fn check(name: Name, device: &Device) -> anyhow::Result<()> {
     let first = || Tensor::<1>::from_floats([1.0, 2.0], device).add_scalar(1.0).into_data().iter::<f32>().collect();
     match quietly::<Vec<f32>>(first) {
         Ok(values) if values == [2.0, 3.0] => Ok(()),
-        Ok(values) => bail!("`--device {name}`: 1 + 1 and 2 + 1 are {values:?} there: the driver is broken"),
+        Ok(values) => bail!("`--device {name}`: 1 + 1 and 2 + 1 are {values:?} on this device: its driver is broken"),
         Err(why) => {
             tracing::info!(why, "the device cannot be used");
             bail!("`--device {name}`: {}; or use `--device cpu`", reason(name, &why))
@@ -42,7 +42,7 @@ pub fn check_sums(devices: &[Device]) -> Result<(), String> {
     });
     match sums.map_err(|why| shortened(&why))? {
         sums if sums == vec![devices.len() as f32; devices.len()] => Ok(()),
-        sums => Err(format!("each gave 1, and the sums are {sums:?}")),
+        sums => Err(format!("each contributed 1, and the sums are {sums:?}")),
     }
 }
 

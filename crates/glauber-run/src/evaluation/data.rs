@@ -32,7 +32,7 @@ impl Evaluated {
         settings: &EvaluationSettings,
         draw: impl FnMut(&mut ChainRng) -> Result<Vec<Token>>,
     ) -> Result<Self> {
-        ensure!(settings.data.is_empty(), "`--data`: this run's data are draws of {from}: leave the flag out");
+        ensure!(settings.data.is_empty(), "`--data` has no effect: this run's data are samples of {from}; leave it out");
         // Not the seed itself: source and training may have used its streams.
         let mut rngs = ChainRng::streams(settings.seed ^ 0xE7A1_0000_0000_0000, settings.sequences);
         let clean = TokenBatch::from_rows(rngs.iter_mut().map(draw).collect::<Result<Vec<_>>>()?)?;
@@ -56,7 +56,7 @@ impl Evaluated {
             split.validation_fraction = 0.0;
         }
         let files = Corpus::open(&corpus).context(if own {
-            "the run's own corpus; `--data` names another"
+            "the run's own corpus; `--data` selects another"
         } else {
             "`--data`"
         })?;
@@ -70,15 +70,14 @@ impl Evaluated {
         let name = data.folder().file_name().map(|name| name.to_string_lossy().into_owned());
         ensure!(
             !own || name == trained.vocabulary.corpus,
-            "the run's corpus has changed since the run began, or how its tokenizer divides it, and with it what was held out: \
-             name files with `--data`"
+            "the run's corpus or its tokenization has changed since the run started, and with it the held-out part: name files with `--data`"
         );
         let [all, held_out] = coverage(&data, codec)?;
         let (stream, coverage) = if own { (data.validation(), held_out) } else { (data.train(), all) };
         let len = trained.schedule.len();
         ensure!(
             stream.tokens() >= len,
-            "`--data`: {} tokens, fewer than a sequence of the run has ({len}): give more text",
+            "`--data` has {} tokens, expected at least one sequence of the run ({len}): give more text",
             stream.tokens()
         );
         let clean = spread(&stream.sequences(len)?, settings.sequences);

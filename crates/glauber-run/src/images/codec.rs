@@ -56,13 +56,12 @@ impl PictureCodec {
         }
         let path = folder.path().join(TOKENIZER);
         let model = VqModel::load(&path, device).with_context(|| {
-            format!("{}: restore the run's own tokenizer, or begin a new run with `--tokenizer`", path.display())
+            format!("{}: restore the run's own tokenizer, or start a new run with `--tokenizer`", path.display())
         })?;
         let codec = Self::new(image, Some(model))?;
         ensure!(
             vocabulary.codec == codec.fingerprint()?,
-            "{}: a tokenizer of {} tokens, not the one this run was trained with ({} tokens): restore the run's own, or begin a new \
-             run with `--tokenizer`",
+            "{}: a tokenizer of {} tokens, not the one this run was trained with ({} tokens): restore the run's own, or start a new run with `--tokenizer`",
             path.display(),
             codec.vocab_size(),
             vocabulary.size

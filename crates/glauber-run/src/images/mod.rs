@@ -291,7 +291,7 @@ pub fn check(images: &str, begun: &Vocabulary, run: &Path) -> Result<()> {
 /// What is said of a run whose images are not those that it began with.
 pub fn changed(run: &Path) -> String {
     format!(
-        "{}: the images have changed since the run began, or the keys of `config.toml` that divide them: restore them, or begin a new run",
+        "{}: the images, or the keys of `config.toml` that split them, have changed since the run started: restore them, or start a new run",
         run.display()
     )
 }

@@ -24,7 +24,7 @@ pub fn sheet(images: &[Image], columns: usize) -> Result<Image> {
 /// When it is.
 pub fn check_sheet(flag: &str, extent: Extent, images: usize, columns: usize) -> Result<()> {
     let side = extent.height().max(extent.width());
-    style(side, columns).extent(extent, images).map(|_| ()).with_context(|| format!("`{flag}`: too large a sheet"))
+    style(side, columns).extent(extent, images).map(|_| ()).with_context(|| format!("`{flag}`: the sheet is too large"))
 }
 
 fn style(side: usize, columns: usize) -> SheetStyle {

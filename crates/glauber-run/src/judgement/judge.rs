@@ -91,7 +91,7 @@ fn check_classes(found: &[String], expected: &[String], path: &Path) -> Result<(
     let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     ensure!(
         expected.is_empty() || found == expected,
-        "`--classifier {}`: its classes are {}, those of the run's images {}",
+        "`--classifier {}`: its classes are {}, but the classes of the run's images are {}",
         path.display(),
         list(found),
         list(expected)

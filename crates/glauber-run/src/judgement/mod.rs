@@ -66,8 +66,7 @@ impl<'a> Jury<'a> {
         for (what, found) in [("to train on", counts[0]), ("held out", counts[1])] {
             ensure!(
                 found >= least,
-                "{shown}: {found} images {what}, expected at least {least}: train on more images, or hold out another share than \
-                 `data.held_out` = {}",
+                "{shown}: {found} images {what}, expected at least {least}: train on more images, or change `data.held_out`, which is {}",
                 image.held_out
             );
         }

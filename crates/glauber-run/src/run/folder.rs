@@ -136,7 +136,7 @@ impl RunFolder {
         // A file that cannot be read is told of by whoever needs it.
         match run.begun_with() {
             Some((format, version)) if format > FORMAT => refuse(
-                format!("a run in format {format}, begun with {version}"),
+                format!("a run in format {format}, started with {version}"),
                 format!("a format up to {FORMAT}: open it with {version}"),
             ),
             _ => Ok(run),
@@ -203,7 +203,7 @@ impl RunFolder {
             Some(Change { key, before, after, .. }) => Err(RunError::Mismatch {
                 path: self.path.join(CONFIG),
                 found: format!("`{key}` is {after}"),
-                expected: format!("{before}, with which the run was trained: set it back, or begin a new run"),
+                expected: format!("{before}, as in training: restore it, or start a new run"),
             }),
             None => Ok(found),
         }
@@ -247,7 +247,7 @@ impl RunFolder {
         let (found, expected) = match self.has_metrics() {
             true => (
                 "no checkpoint, though `metrics.jsonl` tells of one",
-                "the folder as the run left it: restore it, or begin a new run",
+                "the folder as the run left it: restore it, or start a new run",
             ),
             false => {
                 ("no checkpoint yet", "a run that has written one: let it train longer, or resume it if it was ended")
@@ -313,8 +313,8 @@ impl RunFolder {
             path: self.path.join(name),
             found: error.to_string().trim().replace('\n', " "),
             hint: match name {
-                CONFIG => "restore the file, of which a checkpoint holds a copy, or begin a new run",
-                _ => "restore the file, or begin a new run",
+                CONFIG => "restore the file from its copy in a checkpoint, or start a new run",
+                _ => "restore the file, or start a new run",
             },
         }
     }

@@ -135,7 +135,7 @@ fn check_empty(folder: &Path, first: &[&str]) -> Result<(), RunError> {
     match names.into_iter().find(|name| !left(name) && name != FolderLock::FILE && !is_unfinished(name)) {
         Some(other) => Err(RunError::Mismatch {
             path: folder.into(),
-            found: format!("the folder is not empty: it holds `{other}`"),
+            found: format!("the folder is not empty: it contains `{other}`"),
             expected: "a new folder: give another name".into(),
         }),
         None => Ok(()),
@@ -146,7 +146,7 @@ fn held(folder: &Path) -> RunError {
     RunError::Mismatch {
         path: folder.into(),
         found: "another process is training this run".into(),
-        expected: "one at a time: wait for it, or give another folder".into(),
+        expected: "a single process: wait for it to end, or give another folder".into(),
     }
 }
 

@@ -132,7 +132,7 @@ impl RunFolder {
             self.write_metrics(title, evaluations)?;
         }
         Ok((torn > 0)
-            .then(|| format!("{}: {torn} lines could not be read; written anew from the checkpoint", path.display())))
+            .then(|| format!("{}: {torn} unreadable lines; rewritten from the checkpoint", path.display())))
     }
 
     /// Replaces the evaluations, and redraws the curves.

@@ -173,7 +173,7 @@ pub(super) fn schedule(trained: &Trained, settings: &SamplerSettings) -> Result<
     let name = planned.name();
     ensure!(
         matches!(blocks, None | Some(Blocks::All)),
-        "`--sampler {name}` looks at all sites: `--passes` in place of `--block` and `--apart`"
+        "`--sampler {name}` needs all sites in every step: use `--passes` in place of `--block` and `--apart`"
     );
     trained.schedule_with(sweeps.or(Some(trained.schedule.len())), Some(Blocks::All))
 }
@@ -203,8 +203,8 @@ pub(super) fn sampler(
         ensure!(skips || !given, "`{flag}` needs `--sampler skip-ahead`");
     }
     let name = sampler.name();
-    ensure!(share.is_none() || sampler.has_share(), "`--share`: the sampler `{name}` has no probability to be chosen");
-    ensure!(strength.is_none() || sampler.has_strength(), "`--strength`: the sampler `{name}` has no such number");
+    ensure!(share.is_none() || sampler.has_share(), "`--share` has no effect on `--sampler {name}`: leave it out");
+    ensure!(strength.is_none() || sampler.has_strength(), "`--strength` has no effect on `--sampler {name}`: leave it out");
     let share = || share.with_context(|| format!("`--sampler {name}` needs `--share`: a probability"));
     let remask = |remasking, schedule: &Schedule| {
         Remask::new(schedule.law(), remasking, controls).with_context(|| format!("`--sampler {name}`, `--share`"))
@@ -230,7 +230,7 @@ pub(super) fn sampler(
             let moving = schedule.law_of_levels().is_moving();
             ensure!(
                 !moving,
-                "`--sampler flow` undoes noise that stays the same: under noise of kind `moving` use `lazy`"
+                "`--sampler flow` does not support noise of kind `moving`: use `--sampler lazy`"
             );
             Box::new(Flow::new(controls)?)
         }

@@ -96,7 +96,7 @@ impl TokenizerRunConfig {
         let (begin, steps) = (self.train.discriminator.as_ref().map(|config| config.begin), self.train.steps);
         ensure!(
             begin.is_none_or(|begin| begin < steps),
-            "`train.discriminator.begin` is {}, expected less than `train.steps` (`--steps`) = {steps}: it would never begin",
+            "`train.discriminator.begin` is {}, expected less than `train.steps` (`--steps`) = {steps}: the discriminator would never be used",
             begin.unwrap_or_default()
         );
         Ok(())

@@ -83,7 +83,7 @@ impl TokenizerRun {
     /// # Errors
     /// When more are done, or the configuration cannot be written.
     pub fn set_steps(&self, config: &mut TokenizerRunConfig, steps: usize, done: usize) -> Result<()> {
-        ensure!(steps >= done, "`--steps` is {steps}, expected at least {done}: so many steps are done");
+        ensure!(steps >= done, "`--steps` is {steps}, expected at least {done}, the number of finished steps");
         let of = config.train.steps;
         if steps != of {
             let mut longer = config.clone();
@@ -105,7 +105,7 @@ impl TokenizerRun {
         if path.is_file() {
             let begun = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
             let whole = begun.len() == images.len() && begun.bytes().all(|byte| byte.is_ascii_hexdigit());
-            ensure!(whole, "{}: damaged; remove it to go on with the images that are there", path.display());
+            ensure!(whole, "{}: damaged; remove it to resume with the images in the folder", path.display());
             ensure!(begun == images, "{}", changed(self.folder.path()));
         }
         Ok(())
@@ -129,7 +129,7 @@ impl TokenizerRun {
             tracing::warn!("`{key}` is {after} from here on, {before} before");
         }
         let cure = match checkpoint::list(&checkpoints)?.first() {
-            Some(first) if first.path == newest.path => "restore this folder, or begin a new run",
+            Some(first) if first.path == newest.path => "restore this folder, or start a new run",
             _ => "remove this folder to go on from the checkpoint before it",
         };
         let training = newest.path.join(TRAINING);
@@ -137,7 +137,7 @@ impl TokenizerRun {
             .with_context(|| format!("{}: {cure}", newest.path.display()))?;
         for (damaged, error) in newest.torn {
             checkpoint::set_aside(&damaged)?;
-            tracing::warn!("{}; going on from step {}, the checkpoint before", one_line(&error), trainer.steps());
+            tracing::warn!("{}; resuming from step {}, the previous checkpoint", one_line(&error), trainer.steps());
         }
         // What is torn of the evaluations is left out: the training is whole.
         let evaluations = Evaluations::parse(&checkpoint::load_metrics(&newest.path).unwrap_or_default());

@@ -28,7 +28,7 @@ impl Run {
         let (mut run, torn) = Self::load(folder, Some(lock), device, threads)?;
         for (checkpoint, error) in torn {
             checkpoint::set_aside(&checkpoint)?;
-            run.notes.push(format!("{error}; going on from step {}, the checkpoint before", run.state.step));
+            run.notes.push(format!("{error}; resuming from step {}, the previous checkpoint", run.state.step));
         }
         let Self { evaluations, state, folder, .. } = &run;
         let mended = folder.go_back(&run.title(), evaluations, state.step)?;

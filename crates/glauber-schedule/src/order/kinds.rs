@@ -185,8 +185,7 @@ impl SiteOrder {
             Origin::RandomScan { seed } => Self::random_scan(self.len, sweeps, seed),
             Origin::BlockByBlock { block } => Self::block_by_block(self.len, block, sweeps),
             Origin::Listed => Err(ScheduleError::Order(format!(
-                "a user-made order of {} sweeps cannot be given {sweeps}: nothing tells how its blocks go on; list the blocks of all \
-                 sweeps with `from_blocks`, or use another order",
+                "a user-made order of {} sweeps cannot be extended to {sweeps}, because its further blocks are unknown; list the blocks of all sweeps with `from_blocks`, or use another order",
                 self.sweeps()
             ))),
         }

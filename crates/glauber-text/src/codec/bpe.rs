@@ -50,7 +50,7 @@ pub(super) fn train(vocab_size: usize, sample: &[String]) -> Result<Tokenizer, T
         return Err(TextError::tokenizer(setting, format!("found {vocab_size}, expected less than 2³²")));
     }
     if sample.is_empty() {
-        return Err(TextError::tokenizer("kind = \"bpe\"", "there is no text to learn from; the corpus is empty"));
+        return Err(TextError::tokenizer("kind = \"bpe\"", "there is no text to train on; the corpus is empty"));
     }
     let words = words(sample).map_err(|e| TextError::tokenizer("training BPE", e))?;
     let learned = merges::learn(words, ByteLevel::alphabet().into_iter().collect(), vocab_size - 1, LEAST);
@@ -134,7 +134,7 @@ pub(super) fn make_deterministic(tokenizer: &mut Tokenizer, subject: &str) -> Re
 pub(super) fn add_special(tokenizer: &mut Tokenizer, name: &str) -> Result<Token, TextError> {
     let refused = |e: String| TextError::tokenizer(format!("the special token {name}"), e);
     tokenizer.add_special_tokens([AddedToken::from(name, true)]).map_err(|e| refused(e.to_string()))?;
-    tokenizer.token_to_id(name).ok_or_else(|| refused("the tokenizer did not take it".to_owned()))
+    tokenizer.token_to_id(name).ok_or_else(|| refused("the tokenizer rejected it".to_owned()))
 }
 
 /// Refuses two tokens of one id: ids are handed to new tokens by counting, which meets an id in use where a file leaves holes.

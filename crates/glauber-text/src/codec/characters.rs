@@ -40,7 +40,7 @@ impl Characters {
         if found.is_empty() {
             return Err(TextError::tokenizer(
                 "kind = \"characters\"",
-                "there is no text to take the characters from; the corpus is empty",
+                "there is no text to collect characters from; the corpus is empty",
             ));
         }
         if let Some(limit) = limit {

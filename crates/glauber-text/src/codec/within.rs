@@ -110,7 +110,7 @@ impl TextCodec {
                  use another tokenizer"
             ),
             Err(_) => {
-                "a regular expression of it gives up on a text; simplify the expression, or divide the text".into()
+                "one of its regular expressions fails on a text; simplify the expression, or split the text".into()
             }
         };
         Err(TextError::tokenizer(&self.subject, reason))

@@ -90,7 +90,7 @@ impl DeviceChains {
         match lawless {
             0 => Ok(changes as u64),
             _ => Err(TrainError::Sampling(format!(
-                "{lawless} conditionals of sweep {sweep} contain a NaN or leave no token possible; drawn on the host, the sites would be named"
+                "{lawless} conditionals of sweep {sweep} contain a NaN or allow no token; draw on the host to see their sites"
             ))),
         }
     }

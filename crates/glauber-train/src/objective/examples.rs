@@ -93,8 +93,8 @@ impl Examples {
         match examples.classes.len() {
             told if told == 0 || told == rows => Ok(examples),
             told => Err(TrainError::Sequence {
-                found: format!("no class, where {told} of {rows} have one"),
-                expected: "a class of every sequence, or of none".into(),
+                found: format!("no class, but {told} of {rows} have one"),
+                expected: "a class for every sequence, or for none".into(),
             }),
         }
     }

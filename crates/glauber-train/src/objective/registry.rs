@@ -71,7 +71,7 @@ pub fn register_objective(objective: &'static dyn Objective) -> Result<(), Train
         true => Err(TrainError::Config {
             key: "train.objective",
             found: format!("`{}` registered twice", objective.name()),
-            expected: "a name that no other objective has".into(),
+            expected: "a unique name".into(),
         }),
         false => {
             others.push(objective);

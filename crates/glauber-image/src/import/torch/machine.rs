@@ -195,7 +195,7 @@ impl<R: BufRead> Machine<R> {
             }
             b'g' | b'h' | b'j' => {
                 let place = self.place(code, [b'g', b'h', b'j'])?;
-                let value = *self.memo.get(&place).ok_or_else(|| format!("nothing was kept as {place}"))?;
+                let value = *self.memo.get(&place).ok_or_else(|| format!("no object was stored as {place}"))?;
                 self.push(value)
             }
             _ => self.call_something(code),
@@ -213,7 +213,7 @@ impl<R: BufRead> Machine<R> {
                 let (name, module) = (self.pop()?, self.pop()?);
                 match (self.text(module), self.text(name)) {
                     (Some(module), Some(name)) => self.make(Object::Name(format!("{module}.{name}"))),
-                    _ => Err("a class whose name is no text".into()),
+                    _ => Err("a class whose name is not text".into()),
                 }
             }
             b'R' | 0x81 => {
@@ -250,7 +250,7 @@ impl<R: BufRead> Machine<R> {
                     None => self.push(Value::Other),
                 }
             }
-            code => Err(format!("{code:#04x} is no instruction of a pickle")),
+            code => Err(format!("{code:#04x} is not a pickle instruction")),
         }
     }
 

@@ -131,9 +131,9 @@ fn row(file: File) -> Result<(Machine<BufReader<File>>, Value, Container), Strin
         let storage: &Storage = storages.get(&key).ok_or_else(|| format!("a storage `{key}` of unknown size"))?;
         let bytes = storage.bytes().ok_or_else(|| format!("a storage `{key}` of {} numbers", storage.count))?;
         // The number of numbers comes first.
-        at = at.checked_add(8).ok_or("storages beyond any file")?;
+        at = at.checked_add(8).ok_or("storages larger than any file")?;
         places.insert(key, (at, bytes));
-        at = at.checked_add(bytes).ok_or("storages beyond any file")?;
+        at = at.checked_add(bytes).ok_or("storages larger than any file")?;
     }
     let file = machine.input().get_ref().try_clone().map_err(|error| error.to_string())?;
     Ok((machine, root, Container::Row { file: Mutex::new(file), places }))
@@ -145,7 +145,7 @@ fn placed<R: BufRead>(
     root: Value,
     container: Container,
 ) -> Result<BTreeMap<String, StoredTensor>, String> {
-    let entries = machine.table(root).ok_or("something else than a dictionary")?;
+    let entries = machine.table(root).ok_or("a top-level object that is not a dictionary")?;
     let tensor = |(name, value): (&String, &Value)| match machine.object(*value) {
         Some(Object::Tensor(tensor)) => Some((name.clone(), tensor.clone())),
         _ => None,

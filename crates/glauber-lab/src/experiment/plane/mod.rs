@@ -61,7 +61,7 @@ pub struct Flags {
 
 /// Trains the missing runs, evaluates all, and prints the table.
 pub fn run(flags: &Flags) -> anyhow::Result<()> {
-    ensure!(flags.repetitions > 1, "`--repetitions` is {}, expected at least 2, for errors", flags.repetitions);
+    ensure!(flags.repetitions > 1, "`--repetitions` is {}, expected at least 2, for standard errors", flags.repetitions);
     let device = device(&flags.device)?;
     let sets = if flags.sets.is_empty() { PlaneSet::ALL.to_vec() } else { flags.sets.clone() };
     let (mut rows, mut densities) = (Vec::new(), Densities::default());
@@ -104,12 +104,12 @@ fn trained(flags: &Flags, set: PlaneSet, device: &Device) -> anyhow::Result<Trai
     let run = Training { config, folder: &folder, device, resume, steps: None, threads, ranks: &ranks };
     training::train(&run, &training::open(&run, Path::new(""))?)?;
     let done = RunFolder::open(&folder)?.latest_checkpoint()?.step;
-    ensure!(done == config.train.steps, "interrupted; the same command goes on with this run");
+    ensure!(done == config.train.steps, "interrupted; repeat the command to resume this run");
     Ok(Trained::load(&folder, device)?)
 }
 
 fn data(trained: &Trained) -> anyhow::Result<&PlaneData> {
-    trained.config.data.get().context("`experiment plane` reads points: `data.kind` is something else")
+    trained.config.data.get().context("`data.kind` is not \"plane\", which `experiment plane` needs")
 }
 
 /// A run, the density of its set, and the run's samples.
