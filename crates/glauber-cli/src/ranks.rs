@@ -8,7 +8,7 @@ use glauber_program::device::Devices;
 use glauber_program::progress::be_silent;
 use glauber_program::screen::remark;
 use glauber_program::{is_broken_pipe, processes};
-use glauber_ranks::{Alone, Ranks, Threads};
+use glauber_ranks::{Alone, Threads, World};
 use glauber_run::{Rank, RunError, one_line};
 use glauber_train::TrainError;
 
@@ -66,26 +66,28 @@ pub fn together(devices: &Devices, work: impl Fn(&Rank, &str) -> anyhow::Result<
         names.join(",")
     );
     devices.check()?;
-    let adding_up = if devices.add_up { devices.adding_up() } else { Vec::new() };
+    let reducing_devices = if devices.all_reduce { devices.reducing_devices() } else { Vec::new() };
     std::thread::scope(|scope| {
         let here = devices.on_the_cpu().max(1);
         let begin = |(ranks, name)| {
-            let (work, devices) = (&work, adding_up.clone());
+            let (work, devices) = (&work, reducing_devices.clone());
             scope.spawn(move || perform(&Rank::new(Rc::new(ranks), here, devices), name, work))
         };
         let ranks: Vec<_> =
-            Threads::group(names.len()).into_iter().zip(names.iter().map(String::as_str)).map(begin).collect();
+            Threads::world(names.len()).into_iter().zip(names.iter().map(String::as_str)).map(begin).collect();
         // One that fails, or panics, has ended the process.
         ranks.into_iter().try_for_each(|rank| rank.join().unwrap_or(Ok(())))
     })
 }
 
 #[cfg(feature = "mpi")]
-fn join(processes: usize) -> anyhow::Result<Rc<dyn Ranks>> {
+fn join(processes: usize) -> anyhow::Result<Rc<dyn World>> {
     if processes == 1 {
         return Ok(Rc::new(Alone));
     }
-    let Some(ranks) = glauber_ranks::Processes::join() else { anyhow::bail!("MPI is already initialised in this process") };
+    let Some(ranks) = glauber_ranks::Processes::join() else {
+        anyhow::bail!("MPI is already initialised in this process")
+    };
     let size = ranks.size();
     ensure!(
         size == processes,
@@ -95,7 +97,7 @@ fn join(processes: usize) -> anyhow::Result<Rc<dyn Ranks>> {
 }
 
 #[cfg(not(feature = "mpi"))]
-fn join(processes: usize) -> anyhow::Result<Rc<dyn Ranks>> {
+fn join(processes: usize) -> anyhow::Result<Rc<dyn World>> {
     ensure!(
         processes == 1,
         "started as {processes} processes, but this binary has no way to connect them: {}, or start a single process",
@@ -105,9 +107,9 @@ fn join(processes: usize) -> anyhow::Result<Rc<dyn Ranks>> {
 }
 
 /// The device for a process: of several cards on a machine, `cuda` is another one for each rank.
-fn device(name: &str, ranks: &dyn Ranks) -> String {
+fn device(name: &str, ranks: &dyn World) -> String {
     match name {
-        "cuda" => format!("cuda:{}", ranks.rank_on_machine()),
+        "cuda" => format!("cuda:{}", ranks.local_rank()),
         _ => name.into(),
     }
 }

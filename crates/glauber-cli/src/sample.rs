@@ -8,9 +8,9 @@ use glauber_program::device::{Devices, device};
 use glauber_program::outputs;
 use glauber_program::progress::bar;
 use glauber_program::screen::{self, remark};
-use glauber_ranks::Ranks;
+use glauber_ranks::World;
 use glauber_run::images::{PictureCodec, check_sheet, write_sheet};
-use glauber_run::{Drawer, Film, Sampling, Trained, check_count, gathered, summary};
+use glauber_run::{Drawer, Film, Sampling, Trained, check_count, gather_samples, summary};
 use glauber_tokens::TokenBatch;
 
 use crate::arguments::SampleFlags;
@@ -23,14 +23,18 @@ pub fn sample(flags: &SampleFlags) -> anyhow::Result<()> {
 }
 
 /// What is printed comes after the last exchange: a reader that goes away leaves no rank waiting.
-fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn Ranks) -> anyhow::Result<()> {
+fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn World) -> anyhow::Result<()> {
     let controls = flags.draw.controls()?;
     check_count("--count", flags.count)?;
     let trained = Trained::load(&flags.run, &device(device_name)?)?;
     // A run that is still trained may have a newer checkpoint for a rank that looks later.
     let step = trained.state.step.to_le_bytes();
     let apart = ranks.any(ranks.broadcast(step.into()) != step);
-    ensure!(!apart, "{}: the ranks loaded different checkpoints, because the run is being trained: try again", flags.run.display());
+    ensure!(
+        !apart,
+        "{}: the ranks loaded different checkpoints, because the run is being trained: try again",
+        flags.run.display()
+    );
     if let Some(codec) = trained.pictures() {
         return sheet(flags, controls, &trained, codec, ranks, device_name);
     }
@@ -64,7 +68,7 @@ fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn Ranks) -> an
 fn drawn(
     sampling: &Sampling,
     streams: Vec<ChainRng>,
-    ranks: &dyn Ranks,
+    ranks: &dyn World,
     run: impl FnOnce(&mut Chains) -> anyhow::Result<StepDiagnostics>,
 ) -> anyhow::Result<Option<(TokenBatch, StepDiagnostics)>> {
     let share = ranks.share(streams.len());
@@ -75,7 +79,7 @@ fn drawn(
         done = run(&mut chains)?;
         tokens = chains.into_parts().0.into_vec();
     }
-    Ok(gathered(ranks, &tokens, sampling.schedule().len(), done)?)
+    Ok(gather_samples(ranks, &tokens, sampling.schedule().len(), done)?)
 }
 
 /// Draws images and writes them on one sheet.
@@ -84,7 +88,7 @@ fn sheet(
     controls: DrawControls,
     trained: &Trained,
     codec: &PictureCodec,
-    ranks: &dyn Ranks,
+    ranks: &dyn World,
     device_name: &str,
 ) -> anyhow::Result<()> {
     let filmed = flags.animate.is_some() && ranks.size() > 1;

@@ -20,7 +20,11 @@ pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
         check_file(("--out", out), flags.overwrite, &read(&config, flags))?;
     }
     let learns = matches!(config, TokenizerConfig::Bpe { .. } | TokenizerConfig::Characters { .. });
-    ensure!(!learns || !flags.data.is_empty(), "`--tokenizer {}` is trained on a corpus: give `--data`", flags.tokenizer);
+    ensure!(
+        !learns || !flags.data.is_empty(),
+        "`--tokenizer {}` is trained on a corpus: give `--data`",
+        flags.tokenizer
+    );
     ensure!(
         learns || flags.data.is_empty(),
         "`--data` has no effect: `--tokenizer {}` needs no training; leave it out",

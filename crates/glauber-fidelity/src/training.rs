@@ -3,7 +3,9 @@
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use glauber_chain::ChainRng;
-use glauber_descent::{Course, OptimiserConstants, ParamGroups, Settings, Stream, Task, Trainer, UpdateRule};
+use glauber_descent::{
+    LearningRateSchedule, OptimiserConstants, ParamGroups, Settings, Stream, Task, Trainer, UpdateRule,
+};
 use glauber_pixels::{Example, ImageSource};
 use serde::{Deserialize, Serialize};
 
@@ -59,18 +61,18 @@ impl ClassifierTrainConfig {
     fn rate(&self, step: usize) -> f64 {
         let warmup = (self.steps / 20).max(1);
         let warmth = ((step + 1) as f64 / warmup as f64).min(1.0);
-        warmth * self.course().rate(step)
+        warmth * self.schedule().rate(step)
     }
 
     /// The learning rate but for the warm-up, which goes on beside it.
-    fn course(&self) -> Course {
-        Course { peak: self.learning_rate, warmup_steps: 0, steps: self.steps, minimum: 0.0 }
+    fn schedule(&self) -> LearningRateSchedule {
+        LearningRateSchedule { peak: self.learning_rate, warmup_steps: 0, steps: self.steps, minimum: 0.0 }
     }
 
     /// How weights follow their gradients.
     fn settings(&self, seed: u64) -> Settings {
         let constants = OptimiserConstants { beta_1: 0.9, beta_2: 0.999, weight_decay: self.weight_decay };
-        Settings { clip_norm: f64::INFINITY, average_decay: None, constants, ..Settings::new(self.course(), seed) }
+        Settings { clip_norm: f64::INFINITY, average_decay: None, constants, ..Settings::new(self.schedule(), seed) }
     }
 }
 

@@ -62,7 +62,8 @@ fn refuse_stranger(folder: &Path, names: &[&str]) -> Result<(), ImageError> {
     for entry in fs::read_dir(folder).map_err(ImageError::io(folder))? {
         let name = entry.map_err(ImageError::io(folder))?.file_name();
         if !names.iter().any(|own| name == *own) {
-            let message = format!("contains `{}`, which is not part of a tokenizer: give another name", name.to_string_lossy());
+            let message =
+                format!("contains `{}`, which is not part of a tokenizer: give another name", name.to_string_lossy());
             return Err(ImageError::io(folder)(std::io::Error::other(message)));
         }
     }

@@ -14,7 +14,7 @@ use crate::error::{Context, Result, ensure};
 use crate::images::ImagesConfig;
 use crate::images::{Source, parts};
 use crate::journal::PROGRESS;
-use crate::{Event, Flow, FolderLock, Observer, Say};
+use crate::{Event, Flow, FolderLock, Hook, Say};
 
 /// What a training leaves beside the network.
 const REPORT: &str = "training.json";
@@ -93,11 +93,11 @@ impl ClassifierTraining {
     ///
     /// # Errors
     /// When the loss is no number.
-    pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Flow> {
+    pub fn run(&mut self, hook: &mut dyn Hook) -> Result<Flow> {
         let mut flow = Flow::Continue;
         while self.trainer.steps() < self.settings.training.steps && flow == Flow::Continue {
             let loss = self.trainer.step(self.parts[0].as_ref())?;
-            flow = observer.notice(Event::Step { step: self.trainer.steps(), loss });
+            flow = hook.on_event(Event::Step { step: self.trainer.steps(), loss });
         }
         Ok(flow)
     }

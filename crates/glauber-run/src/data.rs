@@ -21,7 +21,7 @@ use crate::plane::PlaneData;
 use crate::run::{Numbers, RunCodec, RunFolder, Vocabulary};
 use crate::sudoku::SudokuData;
 use crate::text::TextData;
-use crate::{Draw, Flow, Observer, Run, RunConfig, RunError, Sampling, Say, Surroundings, Trained};
+use crate::{Draw, Flow, Hook, Run, RunConfig, RunError, Sampling, Say, Surroundings, Trained};
 
 /// The kinds of this crate: a line each.
 static OURS: &[Registered] = &[
@@ -244,7 +244,7 @@ impl Opened {
     ///
     /// # Errors
     /// As [`Run::run`].
-    pub fn train(&self, run: &mut Run, observer: &mut dyn Observer) -> Result<Flow> {
+    pub fn train(&self, run: &mut Run, hook: &mut dyn Hook) -> Result<Flow> {
         let (schedule, objective) = (run.schedule().clone(), run.config().train.objective);
         let (device, folder) = (run.device().clone(), run.folder().path().to_owned());
         let sample = |network: &Network, Draw { count, seed, step }: Draw| {
@@ -252,7 +252,7 @@ impl Opened {
             self.codec.show(&samples, &folder, step)
         };
         let (train, validation, excess) = (&*self.train, &*self.held_out, self.excess.as_deref());
-        run.run(&Surroundings { train, validation, sample: Some(&sample), excess }, observer)
+        run.run(&Surroundings { train, validation, sample: Some(&sample), excess }, hook)
     }
 }
 
@@ -307,7 +307,11 @@ impl DataConfig {
         };
         let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let read = (kind.read)(keys).map_err(|error| RunError::Refused(one_line(error.to_string())))?;
-        ensure!(read.name() == name, "the kind of data `{name}` has the name `{}`, expected the name it is registered under", read.name());
+        ensure!(
+            read.name() == name,
+            "the kind of data `{name}` has the name `{}`, expected the name it is registered under",
+            read.name()
+        );
         Ok(Self(read))
     }
 

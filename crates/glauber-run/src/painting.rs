@@ -39,7 +39,11 @@ impl<'a> Painting<'a> {
     /// When the file is no picture, or nothing of it is white.
     pub fn new(codec: &'a PictureCodec, mask: &Path) -> Result<Self> {
         let hidden = read_mask(mask, codec.extent())?;
-        ensure!(hidden.contains(&true), "{}: the mask has no white pixel, expected the part to repaint in white", mask.display());
+        ensure!(
+            hidden.contains(&true),
+            "{}: the mask has no white pixel, expected the part to repaint in white",
+            mask.display()
+        );
         let painted = codec.sites(&hidden);
         Ok(Self { codec, covered: codec.pixels(&painted), painted, canvases: Vec::new() })
     }
@@ -115,6 +119,9 @@ pub fn held_out(count: usize, trained: &Trained, codec: &PictureCodec, say: Say<
     check(&identity(image, codec, &parts)?, &trained.vocabulary, trained.path())?;
     let [_, source] = parts;
     let most = source.len();
-    ensure!((1..=most).contains(&count), "`--held-out` is {count}, expected 1 to {most}, the number of held-out images");
+    ensure!(
+        (1..=most).contains(&count),
+        "`--held-out` is {count}, expected 1 to {most}, the number of held-out images"
+    );
     Ok((0..count).map(|place| source.get(place * most / count, &mut ChainRng::new(seed, place as u64)).image).collect())
 }

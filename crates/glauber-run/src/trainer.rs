@@ -1,7 +1,7 @@
 //! A run in memory: the loop, with what it writes.
 
-mod among;
 mod resuming;
+mod world;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::error::{Result, ensure};
 use crate::run::checkpoint;
 use crate::run::folder::schedule;
 use crate::run::records::Evaluations;
-use crate::{Event, Flow, FolderLock, MetricLine, Observer, RunCodec, RunConfig, RunFolder, TrainingState, Vocabulary};
+use crate::{Event, Flow, FolderLock, Hook, MetricLine, RunCodec, RunConfig, RunFolder, TrainingState, Vocabulary};
 
 /// Sequences evaluated at a time.
 const EVALUATION_ROWS: usize = 32;
@@ -40,12 +40,12 @@ enum Purpose {
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = tempfile::tempdir()?;
 /// use burn::tensor::Device;
-/// use glauber_run::{Event, Flow, Observer, Opening, Run, RunConfig};
+/// use glauber_run::{Event, Flow, Hook, Opening, Run, RunConfig};
 ///
 /// struct Silent;
 ///
-/// impl Observer for Silent {
-///     fn notice(&mut self, _: Event<'_>) -> Flow {
+/// impl Hook for Silent {
+///     fn on_event(&mut self, _: Event<'_>) -> Flow {
 ///         Flow::Continue
 ///     }
 ///     fn seconds(&self) -> f64 {
@@ -213,23 +213,23 @@ impl Run {
         &self.folder
     }
 
-    /// Trains until the last step of the configuration, or until the observer asks to stop; a checkpoint is written either way. Several ranks stop when
-    /// the observer of any asks to; only that of the first is told of evaluations, samples and checkpoints.
+    /// Trains until the last step of the configuration, or until the hook asks to stop; a checkpoint is written either way. Several ranks stop when
+    /// the hook of any asks to; only that of the first is told of evaluations, samples and checkpoints.
     ///
     /// # Errors
     /// [`TrainError::Diverged`] when the loss is no longer a number, and whatever writing to the folder or sampling can meet.
-    pub fn run(&mut self, around: &Surroundings<'_>, observer: &mut dyn Observer) -> Result<Flow> {
+    pub fn run(&mut self, around: &Surroundings<'_>, hook: &mut dyn Hook) -> Result<Flow> {
         self.prepare_prior(around.train)?;
         self.draw_validation(around.validation)?;
         let before = self.state.seconds;
-        let started = observer.seconds();
+        let started = hook.seconds();
         while self.state.step < self.config.train.steps {
             let (loss, rate) = self.train_step(around.train)?;
             let step = self.state.step;
-            self.state.seconds = before + observer.seconds() - started;
-            let mut flow = observer.notice(Event::Step { step, loss });
+            self.state.seconds = before + hook.seconds() - started;
+            let mut flow = hook.on_event(Event::Step { step, loss });
             let last = step == self.config.train.steps;
-            let first = self.trainer.ranks().is_first();
+            let first = self.trainer.world().is_first();
             let train = &self.config.train;
             let validates = last || step.is_multiple_of(train.validate_every);
             let samples = train.sample_every > 0 && step.is_multiple_of(train.sample_every);
@@ -240,15 +240,15 @@ impl Run {
             let held_out = validates.then(|| self.evaluate(rate)).transpose()?;
             if let Some(held_out) = held_out.filter(|_| first) {
                 let line = self.validate(held_out, rate, around)?;
-                flow = flow.and(observer.notice(Event::Validation(&line)));
+                flow = flow.and(hook.on_event(Event::Validation(&line)));
                 self.evaluations.push(line);
             }
             if let (true, true, Some(sample)) = (first, samples, around.sample) {
                 let texts = sample(self.trainer.average(), self.draw())?;
                 self.folder.append_samples(step, &texts)?;
-                flow = flow.and(observer.notice(Event::Samples { step, texts: &texts }));
+                flow = flow.and(hook.on_event(Event::Samples { step, texts: &texts }));
             }
-            let stop = self.trainer.ranks().any(flow == Flow::Stop);
+            let stop = self.trainer.world().any(flow == Flow::Stop);
             if stop || checkpoints {
                 self.trainer.check_agreement()?;
                 if !(validates || samples) {
@@ -257,7 +257,7 @@ impl Run {
                 self.trainer.complete_optimiser();
                 if first {
                     self.write()?;
-                    observer.notice(Event::Checkpoint { step });
+                    hook.on_event(Event::Checkpoint { step });
                 }
             }
             if stop {
@@ -304,7 +304,7 @@ impl Run {
                 "`schedule.noise` is of kind `moving`, which `model.prior` does not support: set `model.prior` to \"none\""
             );
             let prior = crate::prior::count(config, source, self.schedule.len(), self.schedule.law())?;
-            if self.trainer.ranks().is_first() {
+            if self.trainer.world().is_first() {
                 crate::prior::keep(&prior, self.folder.path())?;
             }
             self.network().set_prior(Arc::new(prior));

@@ -145,7 +145,7 @@ impl Training<'_> {
             (true, false) => Run::begin(config.clone(), vocabulary, codec, folder, device, threads)?,
         };
         if ranks.size() > 1 && ranks.is_first() {
-            ranks.tell(folder)?;
+            ranks.broadcast_folder(folder)?;
             let (size, micro_batches) = (ranks.size(), config.train.micro_batches);
             if !micro_batches.is_multiple_of(size) {
                 tracing::warn!(
@@ -154,7 +154,7 @@ impl Training<'_> {
                 );
             }
         }
-        ranks.share(run)
+        ranks.join(run)
     }
 }
 

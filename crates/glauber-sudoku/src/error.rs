@@ -72,9 +72,7 @@ pub enum SudokuError {
         column: usize,
     },
     /// A grid to make a puzzle of that breaks the rules.
-    #[error(
-        "the solution of the puzzle has {violations} violations, expected none; draw it from a SolutionSource"
-    )]
+    #[error("the solution of the puzzle has {violations} violations, expected none; draw it from a SolutionSource")]
     InvalidSolution {
         /// Pairs of a house and a digit that it lacks.
         violations: usize,

@@ -61,9 +61,7 @@ pub enum TrainError {
         classes: usize,
     },
     /// A source gave a sequence that the network has no place for.
-    #[error(
-        "a training sequence has {found}, expected {expected}: does the data match the run's configuration?"
-    )]
+    #[error("a training sequence has {found}, expected {expected}: does the data match the run's configuration?")]
     Sequence {
         /// What was found.
         found: String,

@@ -1,7 +1,7 @@
 //! What a configuration makes of optimisers: which weights they step how, and the learning rate's course.
 
 use burn::tensor::Device;
-use glauber_descent::{Course, OptimiserConstants, ParamGroups, Settings, Trainer, UpdateRule};
+use glauber_descent::{LearningRateSchedule, OptimiserConstants, ParamGroups, Settings, Trainer, UpdateRule};
 use glauber_model::{Network, Role};
 use serde::{Deserialize, Serialize};
 
@@ -42,16 +42,16 @@ impl TrainConfig {
     pub fn settings(&self, seed: u64) -> Settings {
         let &Self { beta_1, beta_2, weight_decay, micro_batches, clip_norm, average_decay, .. } = self;
         let (peak, warmup_steps, steps) = (self.learning_rate, self.warmup_steps, self.steps);
-        let course = Course { peak, warmup_steps, steps, minimum: self.minimum_rate };
+        let learning_rate = LearningRateSchedule { peak, warmup_steps, steps, minimum: self.minimum_rate };
         let constants = OptimiserConstants { beta_1, beta_2, weight_decay };
         let average_decay = Some(average_decay);
-        Settings { course, micro_batches, clip_norm, average_decay, constants, seed }
+        Settings { learning_rate, micro_batches, clip_norm, average_decay, constants, seed }
     }
 }
 
 /// Learning rate of a step: linear warm-up, then half a cosine down to `minimum_rate` of the peak.
 pub fn learning_rate(config: &TrainConfig, step: usize) -> f64 {
-    config.settings(0).course.rate(step)
+    config.settings(0).learning_rate.rate(step)
 }
 
 #[cfg(test)]

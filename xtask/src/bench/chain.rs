@@ -120,7 +120,9 @@ impl Programs<'_> {
             let energies = (0..CHECKED_BLOCKS).map(energy).collect::<anyhow::Result<Vec<f64>>>()?;
             means.push((side.name.clone(), mean(&energies)));
         }
-        let [(ours, (a, a_error)), (theirs, (b, b_error))] = means.as_slice() else { bail!("expected two sides to compare") };
+        let [(ours, (a, a_error)), (theirs, (b, b_error))] = means.as_slice() else {
+            bail!("expected two sides to compare")
+        };
         let error = a_error.hypot(*b_error);
         remark(&format!("{}: energy per site {a:.4} and {b:.4}, ± {error:.4}", row.join(" ")));
         ensure!(

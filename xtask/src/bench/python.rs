@@ -41,7 +41,11 @@ impl Needs {
         let here = |program: PathBuf| Python { program, scripts: root.join(self.scripts) };
         if let Some(asked) = asked {
             if !self.are_met(asked) {
-                bail!("`--python {}`: `import {}` fails in this interpreter; install the package, or name another interpreter", asked.display(), self.module);
+                bail!(
+                    "`--python {}`: `import {}` fails in this interpreter; install the package, or name another interpreter",
+                    asked.display(),
+                    self.module
+                );
             }
             return Ok(Some(here(asked.into())));
         }

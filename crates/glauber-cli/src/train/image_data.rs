@@ -76,8 +76,7 @@ pub fn set_crop_flags(layers: &mut Layers, flags: &ImagesFlags) -> anyhow::Resul
     }
     let table = layers.get(IMAGES).and_then(Value::as_table);
     let folder = table.filter(|table| table.get("kind").and_then(Value::as_str) == Some("folder"));
-    let mut table =
-        folder.context("`--flip` and `--crop-margin` need `--data folder`")?.clone();
+    let mut table = folder.context("`--flip` and `--crop-margin` need `--data folder`")?.clone();
     set_crops(&mut table, flags.flip, flags.crop_margin);
     layers.set(IMAGES, table)
 }

@@ -74,7 +74,7 @@ fn train_what(what: &TrainWhat, ranks: &Rank) -> anyhow::Result<()> {
 fn take_part(flags: &mut TrainFlags, device: &str, ranks: &Rank) -> anyhow::Result<()> {
     flags.device = device.into();
     if !ranks.is_first() {
-        flags.run = Some(ranks.told()?);
+        flags.run = Some(ranks.receive_folder()?);
         flags.resume = true;
     }
     Ok(())

@@ -168,7 +168,11 @@ fn scalar_quantisation_greys_and_folders() {
     Image::filled(extent, Colours::Grey, 0.5).save_png(at.join("pictures/2.png")).expect("written");
     let changed = run(at, &["train", "image-tokenizer", "--resume", "--run", "run"]);
     let text = String::from_utf8_lossy(&changed.stderr).into_owned();
-    assert!(changed.status.code() == Some(2) && text.contains("run: the images, or the keys of `config.toml` that split them, have changed"), "{text}");
+    assert!(
+        changed.status.code() == Some(2)
+            && text.contains("run: the images, or the keys of `config.toml` that split them, have changed"),
+        "{text}"
+    );
 }
 
 fn start(folder: &Path, words: &[String]) -> Child {

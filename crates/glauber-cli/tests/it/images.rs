@@ -274,7 +274,10 @@ fn mistakes_with_images_are_one_line_that_names_the_cure() {
         let output = run(at, &words);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
-        assert!(said.contains("run: the images, or the keys of `config.toml` that split them, have changed"), "{words:?}: {said}");
+        assert!(
+            said.contains("run: the images, or the keys of `config.toml` that split them, have changed"),
+            "{words:?}: {said}"
+        );
     }
 }
 

@@ -17,7 +17,7 @@ fn a_binary_without_mpi_says_how_to_build_one_with_it() {
         let output = glauber(words).env("OMPI_COMM_WORLD_SIZE", "2").output().expect("the program starts");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.starts_with("error: begun as 2 processes") && said.contains("--features mpi`"), "{said}");
+        assert!(said.starts_with("error: started as 2 processes") && said.contains("--features mpi`"), "{said}");
     }
 }
 
@@ -162,7 +162,10 @@ mod devices {
         let mut processes = glauber(several("markov"));
         processes.env("OMPI_COMM_WORLD_SIZE", "2");
         let said = failed(processes);
-        assert!(said.starts_with("error: `--device cpu,cpu` names several devices for each of 2 processes, expected one"), "{said}");
+        assert!(
+            said.starts_with("error: `--device cpu,cpu` names several devices for each of 2 processes, expected one"),
+            "{said}"
+        );
         let said = failed(glauber(["train", "markov", "--run", text(&run), "--device", "cpu,gpu"]));
         assert!(said.starts_with("error: `--device gpu`: expected cpu,"), "{said}");
         let said = failed(glauber(["train", "markov", "--run", text(&run), "--device", "cpu,cuda:60000"]));

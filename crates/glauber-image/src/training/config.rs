@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::Device;
-use glauber_descent::{Course, OptimiserConstants, ParamGroups, Settings, Trainer, UpdateRule};
+use glauber_descent::{LearningRateSchedule, OptimiserConstants, ParamGroups, Settings, Trainer, UpdateRule};
 use serde::{Deserialize, Serialize};
 
 use crate::ImageError;
@@ -92,7 +92,7 @@ impl TokenizerTrainConfig {
     /// Trains a network by Adam, whose gradients are not clipped; no average of its weights is kept.
     pub(super) fn trainer<M: Module + Sync>(&self, network: M, device: &Device) -> Trainer<M> {
         let &Self { learning_rate: peak, warmup_steps, steps, minimum_rate: minimum, micro_batches, .. } = self;
-        let course = Course { peak, warmup_steps, steps, minimum };
+        let course = LearningRateSchedule { peak, warmup_steps, steps, minimum };
         let constants = OptimiserConstants { beta_1: self.beta_1, beta_2: self.beta_2, weight_decay: 0.0 };
         let plain = Settings { clip_norm: f64::INFINITY, average_decay: None, ..Settings::new(course, 0) };
         let groups = ParamGroups::all(&network, UpdateRule::AdamW);

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use glauber_chain::ChainRng;
-use glauber_descent::{Course, Trainer};
+use glauber_descent::{LearningRateSchedule, Trainer};
 
 use crate::model::VqNetwork;
 use crate::quantiser::Quantiser;
@@ -122,7 +122,7 @@ impl TokenizerTrainer {
         let mut found = task.found();
         let mut losses = summary(step, total, &found);
         if let Some((config, opponent)) = opponent {
-            let course = Course { peak: config.learning_rate, ..self.trainer.settings().course };
+            let course = LearningRateSchedule { peak: config.learning_rate, ..self.trainer.settings().learning_rate };
             let task = Judging(found.iter().map(|part| part.pair.clone()).collect());
             // It counts its own steps, from when it began.
             let judged = opponent.step_at(&task, course.rate(step)).map_err(|error| match error {

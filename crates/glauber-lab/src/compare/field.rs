@@ -92,8 +92,7 @@ impl<'a> Field<'a> {
             configuration(plan, &corpus, &model.set, 0).with_context(|| format!("the model `{}`", model.name))?;
         }
         let config = configuration(plan, &corpus, &plan.models[0].set, 0)?;
-        let text =
-            config.data.get::<TextData>().context("`data.kind` is not \"text\", which `compare` needs")?.clone();
+        let text = config.data.get::<TextData>().context("`data.kind` is not \"text\", which `compare` needs")?.clone();
         let cache = flags.out.join("tokens");
         let ranks = Rank::alone();
         let (folder, threads) = (flags.out.as_path(), 1);

@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use burn::module::Module;
-use glauber_run::{Event, Flow, Journal, MetricLine, Moment, Observer, Opened, Outcome, Rank, Run, train_command};
+use glauber_run::{Event, Flow, Hook, Journal, MetricLine, Moment, Opened, Outcome, Rank, Run, train_command};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::screen;
@@ -168,8 +168,8 @@ impl Progress {
     }
 }
 
-impl Observer for Progress {
-    fn notice(&mut self, event: Event<'_>) -> Flow {
+impl Hook for Progress {
+    fn on_event(&mut self, event: Event<'_>) -> Flow {
         match event {
             Event::Step { step, loss } => {
                 self.bar.set_position(step as u64);

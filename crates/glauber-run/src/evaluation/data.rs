@@ -32,7 +32,10 @@ impl Evaluated {
         settings: &EvaluationSettings,
         draw: impl FnMut(&mut ChainRng) -> Result<Vec<Token>>,
     ) -> Result<Self> {
-        ensure!(settings.data.is_empty(), "`--data` has no effect: this run's data are samples of {from}; leave it out");
+        ensure!(
+            settings.data.is_empty(),
+            "`--data` has no effect: this run's data are samples of {from}; leave it out"
+        );
         // Not the seed itself: source and training may have used its streams.
         let mut rngs = ChainRng::streams(settings.seed ^ 0xE7A1_0000_0000_0000, settings.sequences);
         let clean = TokenBatch::from_rows(rngs.iter_mut().map(draw).collect::<Result<Vec<_>>>()?)?;

@@ -131,8 +131,7 @@ impl RunFolder {
         if fs::read(&path).unwrap_or_default() != evaluations.text.as_bytes() {
             self.write_metrics(title, evaluations)?;
         }
-        Ok((torn > 0)
-            .then(|| format!("{}: {torn} unreadable lines; rewritten from the checkpoint", path.display())))
+        Ok((torn > 0).then(|| format!("{}: {torn} unreadable lines; rewritten from the checkpoint", path.display())))
     }
 
     /// Replaces the evaluations, and redraws the curves.

@@ -204,7 +204,10 @@ pub(super) fn sampler(
     }
     let name = sampler.name();
     ensure!(share.is_none() || sampler.has_share(), "`--share` has no effect on `--sampler {name}`: leave it out");
-    ensure!(strength.is_none() || sampler.has_strength(), "`--strength` has no effect on `--sampler {name}`: leave it out");
+    ensure!(
+        strength.is_none() || sampler.has_strength(),
+        "`--strength` has no effect on `--sampler {name}`: leave it out"
+    );
     let share = || share.with_context(|| format!("`--sampler {name}` needs `--share`: a probability"));
     let remask = |remasking, schedule: &Schedule| {
         Remask::new(schedule.law(), remasking, controls).with_context(|| format!("`--sampler {name}`, `--share`"))
@@ -228,10 +231,7 @@ pub(super) fn sampler(
         }
         SamplerKind::Flow => {
             let moving = schedule.law_of_levels().is_moving();
-            ensure!(
-                !moving,
-                "`--sampler flow` does not support noise of kind `moving`: use `--sampler lazy`"
-            );
+            ensure!(!moving, "`--sampler flow` does not support noise of kind `moving`: use `--sampler lazy`");
             Box::new(Flow::new(controls)?)
         }
         SamplerKind::Coupling => Box::new(MaximalCoupling::new(controls)?),

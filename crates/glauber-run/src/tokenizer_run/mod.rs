@@ -14,7 +14,7 @@ use glauber_pixels::{Image, ImageSource};
 
 use crate::error::Result;
 use crate::run::records::Evaluations;
-use crate::{Event, Flow, Observer, RunFolder};
+use crate::{Event, Flow, Hook, RunFolder};
 
 pub use config::{DataTable, RunTable, TokenizerRunConfig};
 pub use data::held_out;
@@ -38,7 +38,7 @@ pub fn look(folder: &Path) -> Result<(TokenizerRunConfig, Option<MetricLine>)> {
 }
 
 /// Told how the training of a tokenizer goes.
-pub trait TokenizerObserver: Observer {
+pub trait TokenizerHook: Hook {
     /// Held-out images were sent through tokens and back; the tokenizer has so many tokens.
     fn evaluated(&mut self, line: &MetricLine, entries: usize);
 }
@@ -121,7 +121,7 @@ impl TokenizerTraining {
     ///
     /// # Errors
     /// When the loss is no number, an image cannot be read, or the folder cannot be written.
-    pub fn run(&mut self, images: &dyn ImageSource, progress: &mut dyn TokenizerObserver) -> Result<Flow> {
+    pub fn run(&mut self, images: &dyn ImageSource, hook: &mut dyn TokenizerHook) -> Result<Flow> {
         let (table, steps) = (self.config.run.clone(), self.config.train.steps);
         let before = self.state.seconds;
         let mut flow = Flow::Continue;
@@ -130,11 +130,11 @@ impl TokenizerTraining {
             let losses = self.trainer.step(data::tensor(&batch, &self.device))?;
             let step = self.trainer.steps();
             self.state.sums.add(&losses);
-            self.state.seconds = before + progress.seconds();
-            flow = progress.notice(Event::Step { step, loss: losses.total });
+            self.state.seconds = before + hook.seconds();
+            flow = hook.on_event(Event::Step { step, loss: losses.total });
             let last = step == steps;
             if last || step.is_multiple_of(table.evaluate_every) {
-                self.evaluate(progress)?;
+                self.evaluate(hook)?;
             }
             if last || flow == Flow::Stop || step.is_multiple_of(table.checkpoint_every) {
                 self.run.save(&mut self.config, &self.trainer, &self.state, &self.evaluations)?;
@@ -145,7 +145,7 @@ impl TokenizerTraining {
     }
 
     /// Sends the held-out images through tokens and back, and shows some of them.
-    fn evaluate(&mut self, progress: &mut dyn TokenizerObserver) -> Result<()> {
+    fn evaluate(&mut self, hook: &mut dyn TokenizerHook) -> Result<()> {
         let (step, sizes) = (self.trainer.steps(), &self.config.model);
         let tokenizer = ImageTokenizer::new(self.trainer.model(), [sizes.image_size; 2])?;
         let (quality, back) = evaluation::evaluate(&tokenizer, &self.held_out)?;
@@ -153,7 +153,7 @@ impl TokenizerTraining {
         self.state.sums = metrics::Sums::default();
         let sheet = evaluation::sheet(&self.held_out, &back, self.config.run.shown)?;
         self.run.folder.write(&format!("reconstructions-{step}.png"), sheet.to_png()?)?;
-        progress.evaluated(&line, sizes.vocab_size());
+        hook.evaluated(&line, sizes.vocab_size());
         self.evaluations.push(line);
         Ok(())
     }

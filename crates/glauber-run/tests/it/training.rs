@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use glauber_chain::oracles::MarkovSource;
 use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Positions};
 use glauber_run::markov::MarkovData;
-use glauber_run::{DataConfig, Event, Flow, Observer, Run, RunConfig, RunError, RunFolder, Surroundings, Vocabulary};
+use glauber_run::{DataConfig, Event, Flow, Hook, Run, RunConfig, RunError, RunFolder, Surroundings, Vocabulary};
 use glauber_schedule::{NoiseConfig, ScheduleConfig};
 use glauber_train::{
     Denoising, Examples, Extension, Objective, TrainConfig, excess_over_bayes, learning_rate, objectives,
@@ -64,8 +64,8 @@ struct Silent {
     stop_after: usize,
 }
 
-impl Observer for Silent {
-    fn notice(&mut self, event: Event<'_>) -> Flow {
+impl Hook for Silent {
+    fn on_event(&mut self, event: Event<'_>) -> Flow {
         match event {
             Event::Step { step, .. } if step == self.stop_after => Flow::Stop,
             _ => Flow::Continue,

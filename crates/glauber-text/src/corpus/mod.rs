@@ -160,7 +160,11 @@ impl Corpus {
             true => Ok(()),
             false => {
                 let value = format!("{:?}", self.split).to_lowercase();
-                Err(self.without_effect("`split_documents`", value, "is not plain text: each of its rows is a document"))
+                Err(self.without_effect(
+                    "`split_documents`",
+                    value,
+                    "is not plain text: each of its rows is a document",
+                ))
             }
         }
     }

@@ -61,7 +61,11 @@ pub struct Flags {
 
 /// Trains the missing runs, evaluates all, and prints the table.
 pub fn run(flags: &Flags) -> anyhow::Result<()> {
-    ensure!(flags.repetitions > 1, "`--repetitions` is {}, expected at least 2, for standard errors", flags.repetitions);
+    ensure!(
+        flags.repetitions > 1,
+        "`--repetitions` is {}, expected at least 2, for standard errors",
+        flags.repetitions
+    );
     let device = device(&flags.device)?;
     let sets = if flags.sets.is_empty() { PlaneSet::ALL.to_vec() } else { flags.sets.clone() };
     let (mut rows, mut densities) = (Vec::new(), Densities::default());
