@@ -123,7 +123,7 @@ impl Subject {
     }
 }
 
-/// The logits of the sites that examples ask for, `[row, asked site, token]`.
+/// The logits of the sites that examples ask for, `[row, requested site, token]`.
 pub fn logits(network: &Network, examples: &Examples, device: &Device) -> Vec<f32> {
     let (context, conditions) = examples.inputs(device);
     network.logits(context, &conditions, examples.query()).into_data().iter::<f32>().collect()

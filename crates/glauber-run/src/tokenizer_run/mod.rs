@@ -1,4 +1,4 @@
-//! Runs of image tokenizers: their folder, their training, and a look at them from outside.
+//! Runs of image tokenizers: folder, training and inspection.
 
 mod config;
 mod data;
@@ -23,27 +23,27 @@ pub use metrics::MetricLine;
 
 use metrics::State;
 
-/// Whether a folder is that of a tokenizer's run.
+/// Whether a folder is a tokenizer's run.
 pub fn is_run(folder: &Path) -> bool {
     RunFolder::open(folder).and_then(|run| run.read_config::<TokenizerRunConfig>()).is_ok()
 }
 
-/// The configuration of a run, which may be training, and its last evaluation; a line that is torn is passed over.
+/// The configuration and the last evaluation of a run, which may be training. Damaged lines are skipped.
 ///
 /// # Errors
-/// When it is the folder of something else.
+/// If the folder is not a tokenizer's run.
 pub fn look(folder: &Path) -> Result<(TokenizerRunConfig, Option<MetricLine>)> {
     let run = RunFolder::open(folder)?;
     Ok((run.read_config()?, run.evaluations()?.lines.pop()))
 }
 
-/// Told how the training of a tokenizer goes.
+/// Hook of a tokenizer's training.
 pub trait TokenizerHook: Hook {
-    /// Held-out images were sent through tokens and back; the tokenizer has so many tokens.
+    /// Called after an evaluation on held-out images, with the size of the vocabulary.
     fn evaluated(&mut self, line: &MetricLine, entries: usize);
 }
 
-/// A run under way.
+/// A running training.
 pub struct TokenizerTraining {
     run: TokenizerRun,
     config: TokenizerRunConfig,
@@ -55,8 +55,8 @@ pub struct TokenizerTraining {
 }
 
 impl TokenizerTraining {
-    /// Goes on where the newest checkpoint stands, or begins with the fresh trainer where there is none. What is made of the checkpoint is
-    /// made again: a kill may have come between the two.
+    /// Resumes from the newest checkpoint, or starts with the fresh trainer without one. The checkpoint's exports are
+    /// written again, because a killed process may have missed them.
     ///
     /// # Errors
     /// When a checkpoint is damaged, or the folder cannot be written.
@@ -76,28 +76,28 @@ impl TokenizerTraining {
         Ok(Self { run, config, trainer, state, evaluations, held_out, device: device.clone() })
     }
 
-    /// The same as a training of so many steps in all.
+    /// Sets the total number of steps.
     ///
     /// # Errors
-    /// When more are done, or the configuration cannot be written.
+    /// If more steps are finished, or the configuration cannot be written.
     pub fn of_steps(mut self, steps: usize) -> Result<Self> {
         self.run.set_steps(&mut self.config, steps, self.trainer.steps())?;
         self.trainer = self.trainer.of_steps(steps);
         Ok(self)
     }
 
-    /// The same with so many micro-batches computed side by side.
+    /// Sets the number of micro-batches computed in parallel.
     pub fn with_threads(mut self, threads: usize) -> Self {
         self.trainer = self.trainer.with_threads(threads);
         self
     }
 
-    /// What it is made of.
+    /// The configuration.
     pub fn config(&self) -> &TokenizerRunConfig {
         &self.config
     }
 
-    /// Where it is.
+    /// The run folder.
     pub fn path(&self) -> &Path {
         self.run.folder.path()
     }
@@ -117,10 +117,10 @@ impl TokenizerTraining {
         self.evaluations.lines.last()
     }
 
-    /// Trains until the last step, or until it is to stop; a checkpoint is written either way.
+    /// Trains until the last step, or until the hook stops it; both write a checkpoint.
     ///
     /// # Errors
-    /// When the loss is no number, an image cannot be read, or the folder cannot be written.
+    /// If the loss is not finite, an image cannot be read, or the folder cannot be written.
     pub fn run(&mut self, images: &dyn ImageSource, hook: &mut dyn TokenizerHook) -> Result<Flow> {
         let (table, steps) = (self.config.run.clone(), self.config.train.steps);
         let before = self.state.seconds;
@@ -144,7 +144,7 @@ impl TokenizerTraining {
         Ok(flow)
     }
 
-    /// Sends the held-out images through tokens and back, and shows some of them.
+    /// Encodes and decodes the held-out images, and writes some to a sheet.
     fn evaluate(&mut self, hook: &mut dyn TokenizerHook) -> Result<()> {
         let (step, sizes) = (self.trainer.steps(), &self.config.model);
         let tokenizer = ImageTokenizer::new(self.trainer.model(), [sizes.image_size; 2])?;
