@@ -12,7 +12,7 @@ use glauber_text::{Coverage, Piece, Template, TextCodec};
 use crate::arguments::InfillFlags;
 use crate::paint::paint;
 
-/// Tokens in a gap `____`, unless `--gap-tokens` says otherwise.
+/// Default tokens in a gap `____`.
 const GAP_TOKENS: usize = 4;
 
 /// Fills the gaps and prints the best alternatives.
@@ -57,7 +57,7 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says what of the known text the chain does not see.
+/// Reports known text that has no tokens.
 fn tell_lost(template: &Template, codec: &TextCodec) -> anyhow::Result<()> {
     let mut coverage = Coverage::default();
     for piece in &template.pieces {

@@ -1,4 +1,5 @@
-//! Ranks that work together: processes on one machine or several, which `mpirun` or `srun` begins, or threads of this process with a device each.
+//! Ranks: processes on one or more machines, started by `mpirun` or `srun`, or threads of this process with one device
+//! each.
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,8 @@ use glauber_ranks::{Alone, Threads, World};
 use glauber_run::{Rank, RunError, one_line};
 use glauber_train::TrainError;
 
-/// Does a rank's part of some work on its device. Only the first speaks; one that fails says who it is and ends all.
+/// Runs a rank's part of some work on its device. Only the first rank prints. A failing rank prints its name and ends
+/// all ranks.
 fn perform(rank: &Rank, device: &str, work: &impl Fn(&Rank, &str) -> anyhow::Result<()>) -> anyhow::Result<()> {
     if !rank.is_first() {
         be_silent();
@@ -24,9 +26,9 @@ fn perform(rank: &Rank, device: &str, work: &impl Fn(&Rank, &str) -> anyhow::Res
     }
 }
 
-/// Says what went wrong, and ends all.
+/// Prints the error, and ends all ranks.
 fn fail(rank: &Rank, error: &anyhow::Error) -> anyhow::Result<()> {
-    /// Set by the first thread that speaks.
+    /// Set by the first thread that prints an error.
     static SAID: AtomicBool = AtomicBool::new(false);
     if meets_all(error) && !rank.is_first() {
         return Ok(()); // the first tells it, and writes it down
@@ -41,7 +43,7 @@ fn fail(rank: &Rank, error: &anyhow::Error) -> anyhow::Result<()> {
     rank.abort(2)
 }
 
-/// Whether an error comes to all ranks at the same time.
+/// Whether all ranks get an error at the same time.
 fn meets_all(error: &anyhow::Error) -> bool {
     let of_run = error.downcast_ref().and_then(|error| match error {
         RunError::Train(error) => Some(error),
@@ -50,7 +52,7 @@ fn meets_all(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref().or(of_run), Some(TrainError::Apart { .. } | TrainError::Diverged { .. }))
 }
 
-/// Does some work with the processes that were begun together, or with as many threads as `--device` names devices. Every rank is told its own.
+/// Runs some work on all started processes, or on one thread per device of `--device`. Each rank receives its device.
 pub fn together(devices: &Devices, work: impl Fn(&Rank, &str) -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
     let processes = processes();
     let names = match &devices.names[..] {
@@ -106,7 +108,7 @@ fn join(processes: usize) -> anyhow::Result<Rc<dyn World>> {
     Ok(Rc::new(Alone))
 }
 
-/// The device for a process: of several cards on a machine, `cuda` is another one for each rank.
+/// The device of a process: `cuda` selects a different GPU for each rank of a machine.
 fn device(name: &str, ranks: &dyn World) -> String {
     match name {
         "cuda" => format!("cuda:{}", ranks.local_rank()),

@@ -16,13 +16,13 @@ use glauber_tokens::TokenBatch;
 use crate::arguments::SampleFlags;
 use crate::ranks;
 
-/// Draws sequences and prints them. Processes that were begun together draw a part each; whichever draws it, a sequence is the same.
+/// Draws sequences and prints them. Ranks divide the sequences; a sequence does not depend on its rank.
 pub fn sample(flags: &SampleFlags) -> anyhow::Result<()> {
     let devices = Devices::of(&flags.draw.device, false);
     ranks::together(&devices, |ranks, device| sample_among(flags, device, &**ranks))
 }
 
-/// What is printed comes after the last exchange: a reader that goes away leaves no rank waiting.
+/// Prints only after the last exchange, so that a closed pipe leaves no rank waiting.
 fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn World) -> anyhow::Result<()> {
     let controls = flags.draw.controls()?;
     check_count("--count", flags.count)?;
@@ -64,7 +64,7 @@ fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn World) -> an
     Ok(())
 }
 
-/// A sequence for each stream, at the first rank: every stream is run by one rank alone.
+/// Draws a sequence for each stream; the first rank receives all. Each stream runs on one rank.
 fn drawn(
     sampling: &Sampling,
     streams: Vec<ChainRng>,
@@ -82,7 +82,7 @@ fn drawn(
     Ok(gather_samples(ranks, &tokens, sampling.schedule().len(), done)?)
 }
 
-/// Draws images and writes them on one sheet.
+/// Draws images and writes them to one sheet.
 fn sheet(
     flags: &SampleFlags,
     controls: DrawControls,
@@ -139,7 +139,7 @@ fn sheet(
     Ok(writeln!(screen::out(), "{}", out.display())?)
 }
 
-/// The class of each group of images: one group, or one for each class.
+/// The class of each group of images: a single group, or one per class.
 fn groups(flags: &SampleFlags, trained: &Trained) -> anyhow::Result<Vec<Option<usize>>> {
     if !flags.each_class {
         return Ok(vec![trained.class(flags.class.class.as_deref())?]);

@@ -12,7 +12,7 @@ use glauber_tokens::Codec;
 
 use crate::arguments::TokenizeFlags;
 
-/// Trains or loads a tokenizer; saves it, or shows how it divides a text.
+/// Trains or loads a tokenizer; saves it, or shows how it splits a text.
 pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
     ensure!(flags.text.is_some() || flags.out.is_some(), "nothing to do: give `--text` or `--out`");
     let config = tokenizer(&flags.tokenizer)?;
@@ -63,7 +63,7 @@ pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the flags say is to be read.
+/// The corpus of the flags.
 fn read<'a>(config: &'a TokenizerConfig, flags: &'a TokenizeFlags) -> Vec<Named<'a>> {
     let files: Vec<&Path> = match config {
         TokenizerConfig::File { path } => vec![path],
@@ -74,7 +74,7 @@ fn read<'a>(config: &'a TokenizerConfig, flags: &'a TokenizeFlags) -> Vec<Named<
     tokenizer.chain(flags.data.iter().map(|path| ("--data", path.as_path()))).collect()
 }
 
-/// Reads the `--tokenizer` flag.
+/// Parses the `--tokenizer` flag.
 pub fn tokenizer(text: &str) -> anyhow::Result<TokenizerConfig> {
     match text.split_once(':') {
         None if text == "bytes" => Ok(TokenizerConfig::Bytes {}),

@@ -98,7 +98,7 @@ fn run_training(training: &mut TokenizerTraining, images: &dyn ImageSource) -> a
     Ok(flow?)
 }
 
-/// Shows how a training goes.
+/// Prints the progress of a training.
 struct Told {
     progress: Progress,
     steps: usize,
