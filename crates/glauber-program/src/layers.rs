@@ -176,7 +176,7 @@ impl Layers {
     /// The configuration; unknown keys are an error.
     ///
     /// # Errors
-    /// Names the key that is wrong.
+    /// Names the invalid key.
     pub fn finish(self) -> anyhow::Result<RunConfig> {
         self.parse()
     }
@@ -184,7 +184,7 @@ impl Layers {
     /// The configuration of another kind of run; unknown keys are an error.
     ///
     /// # Errors
-    /// Names the key that is wrong.
+    /// Names the invalid key.
     pub fn parse<T: DeserializeOwned>(self) -> anyhow::Result<T> {
         self.table.try_into().context("configuration (`--config`, `--set` or a flag)")
     }

@@ -20,7 +20,7 @@ pub type Named<'a> = (&'a str, &'a Path);
 /// from each other and from the files in `read`, and may replace only a picture of their kind.
 ///
 /// # Errors
-/// Names the flag that is wrong.
+/// Names the invalid flag.
 pub fn check(out: &Path, animate: Option<&Path>, read: &[Named<'_>]) -> anyhow::Result<()> {
     let mut taken = read.to_vec();
     let outputs = [("--out", Some(out), SHEETS), ("--animate", animate, FILMS)];
@@ -36,7 +36,7 @@ pub fn check(out: &Path, animate: Option<&Path>, read: &[Named<'_>]) -> anyhow::
 /// (`--overwrite`). Devices and pipes are allowed.
 ///
 /// # Errors
-/// Names the flag that is wrong.
+/// Names the invalid flag.
 pub fn check_file((flag, path): Named<'_>, replace: bool, read: &[Named<'_>]) -> anyhow::Result<()> {
     let shown = path.display();
     // A new file beside those that are read is nobody's.
@@ -73,7 +73,7 @@ pub fn check_report((flag, folder): Named<'_>, name: &str, mark: &str) -> anyhow
 /// read as data.
 ///
 /// # Errors
-/// Names the flag that is wrong.
+/// Names the invalid flag.
 pub fn check_apart((flag, path): Named<'_>, read: &[Named<'_>]) -> anyhow::Result<()> {
     let whole = resolved(path);
     for (other, input) in read {

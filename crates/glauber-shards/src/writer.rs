@@ -56,7 +56,7 @@ impl TokenWriter {
     /// Completes all files, the index last.
     ///
     /// # Errors
-    /// [`ShardError::Io`] when the disk refuses.
+    /// [`ShardError::Io`] when writing fails.
     pub fn finish(self) -> Result<(), ShardError> {
         let (train, counts) = self.train.finish()?;
         let (validation, _) = self.validation.finish()?;
@@ -120,7 +120,7 @@ impl SplitWriter {
     /// Starts a document at the next token.
     ///
     /// # Errors
-    /// [`ShardError::Io`] when the disk refuses.
+    /// [`ShardError::Io`] when writing fails.
     pub fn begin_document(&mut self) -> Result<(), ShardError> {
         let starts = match &mut self.starts {
             Some(starts) => starts,
@@ -133,7 +133,7 @@ impl SplitWriter {
     /// Appends the label of the next item.
     ///
     /// # Errors
-    /// [`ShardError::Io`] when the disk refuses.
+    /// [`ShardError::Io`] when writing fails.
     pub fn write_label(&mut self, label: u32) -> Result<(), ShardError> {
         let labels = match &mut self.labels {
             Some(labels) => labels,
@@ -146,7 +146,7 @@ impl SplitWriter {
     /// Appends tokens.
     ///
     /// # Errors
-    /// [`ShardError::OutsideVocabulary`] before anything is written, [`ShardError::Io`] when the disk refuses.
+    /// [`ShardError::OutsideVocabulary`] before anything is written, [`ShardError::Io`] when writing fails.
     pub fn write(&mut self, mut tokens: &[Token]) -> Result<(), ShardError> {
         if let Some(&token) = tokens.iter().find(|&&token| token as usize >= self.counts.len()) {
             let (split, vocab) = (self.split.name(), self.counts.len());

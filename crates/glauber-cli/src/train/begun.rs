@@ -1,4 +1,4 @@
-//! A run that flags begin or resume.
+//! A run that flags start or resume.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Whether a device is there.
+//! Availability of devices.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe, resume_unwind};

@@ -18,7 +18,7 @@ pub fn terminal_gone() -> bool {
 /// Lets the program outlive its terminal: SIGHUP only removes the progress bar.
 ///
 /// # Errors
-/// When the system lets no signal be caught.
+/// If signals cannot be caught.
 pub fn outlive_terminal() -> anyhow::Result<()> {
     #[cfg(unix)]
     signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&TERMINAL_GONE))?;
@@ -45,7 +45,7 @@ impl Drop for StopGuard {
 /// Defers stopping until the guard is dropped.
 ///
 /// # Errors
-/// When the system lets no signal be caught.
+/// If signals cannot be caught.
 pub fn stop_on_interrupt() -> anyhow::Result<StopGuard> {
     static STOP: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
     let mut known = STOP.lock().unwrap_or_else(PoisonError::into_inner);
