@@ -1,12 +1,12 @@
-//! Which tokenizer made some tokens.
+//! Fingerprints of tokenizers.
 
 use burn_store::{ModuleStore, SafetensorsStore};
 
 use crate::{ImageError, VqModel};
 
 impl VqModel {
-    /// A blake3 hash of sizes and weights, in hexadecimal digits: equal for equal models, on whatever device, before and after
-    /// [`save`](Self::save).
+    /// A blake3 hash of sizes and weights, in hexadecimal digits: equal for equal models on any device, before and
+    /// after [`save`](Self::save).
     ///
     /// # Errors
     /// [`ImageError::Setting`] when the weights cannot be read from their device.

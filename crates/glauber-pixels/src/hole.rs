@@ -1,4 +1,4 @@
-//! Images with a part that is not to be looked at.
+//! Images with a hidden part.
 
 use crate::{Extent, Image};
 
@@ -7,7 +7,8 @@ impl Image {
     /// the mean of its neighbours (left, right, above, below) in the layers before, so that nothing is left of what it was. Where
     /// everything is hidden the image becomes the middle grey.
     ///
-    /// For encoders that look at more than one pixel at a time: what they make of the seen part shall not tell of the hidden one.
+    /// For encoders with a receptive field of several pixels: the encoding of the visible part must not depend on the
+    /// hidden one.
     ///
     /// # Panics
     /// When there is not one entry for each pixel.

@@ -1,4 +1,4 @@
-//! What can be wrong with grids, clues and their text.
+//! Errors of grids, clues and their text.
 
 use glauber_tokens::Token;
 
@@ -32,7 +32,7 @@ pub enum SudokuError {
     OutsideVocabulary {
         /// The token.
         token: Token,
-        /// Where it stands.
+        /// Its site.
         site: usize,
         /// The size.
         size: Size,
@@ -71,7 +71,7 @@ pub enum SudokuError {
         /// The column, from 1.
         column: usize,
     },
-    /// A grid to make a puzzle of that breaks the rules.
+    /// The solution of a puzzle breaks the rules.
     #[error("the solution of the puzzle has {violations} violations, expected none; draw it from a SolutionSource")]
     InvalidSolution {
         /// Pairs of a house and a digit that it lacks.
@@ -103,7 +103,7 @@ pub enum SudokuError {
         /// Number of clues.
         clues: usize,
     },
-    /// Clues that leave a choice.
+    /// Clues with more than one solution.
     #[error("more than one grid agrees with the {clues} clues, expected exactly one; add clues")]
     ManySolutions {
         /// Number of clues.

@@ -1,4 +1,4 @@
-//! What other projects call the layers of the autoencoder.
+//! Names of the autoencoder's layers in other projects.
 
 /// The names of one project.
 pub(crate) struct Naming {

@@ -1,4 +1,4 @@
-//! An autoencoder, whoever wrote it.
+//! Opens autoencoders of any supported format.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use super::{Imported, diffusers, taming};
 
 /// A folder that `VqModel::save` wrote has this file.
 const OWN: &str = "tokenizer.toml";
-/// Where a run folder keeps its tokenizer.
+/// Folder of the tokenizer in a run folder.
 const IN_RUN: &str = "tokenizer";
 /// A folder of diffusers has this file.
 const DIFFUSERS: &str = "config.json";
@@ -27,7 +27,7 @@ const CONFIGS: [&str; 2] = ["yaml", "yml"];
 /// in `configs/` beside the checkpoint's folder.
 ///
 /// # Errors
-/// [`ImageError::NoTokenizer`] when there is nothing of the kind, and those of the function that reads what is there.
+/// [`ImageError::NoTokenizer`] when no format matches, and those of the matching reader.
 pub fn open(path: &Path, device: &Device) -> Result<Imported, ImageError> {
     let own = |folder: &Path| Ok(Imported { model: VqModel::load(folder, device)?, ignored: Vec::new() });
     if path.is_file() {

@@ -16,7 +16,7 @@ use super::naming::{AUTOENCODER, Naming};
 
 const HINT: &str = "the checkpoint is damaged, or of a kind that cannot be read";
 
-/// Loads every weight of the model; gives the names that are not the autoencoder's.
+/// Loads every weight of the model; returns the names of unused tensors.
 ///
 /// A tensor is looked for under each naming in turn.
 pub(crate) fn load(

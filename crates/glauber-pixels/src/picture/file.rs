@@ -9,11 +9,12 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, LumaA, Rgba};
 use super::jpeg;
 use crate::{Colours, Extent, Image, PixelError};
 
-/// Bytes of a decoded image at most: 85 million pixels of three channels.
+/// Maximal bytes of a decoded image: 85 million pixels of three channels.
 const MOST_BYTES: u64 = 256 << 20;
 
 impl Image {
-    /// Reads a PNG, JPEG, WebP or GIF file; of an animation, the first frame. The content says what it is, not the name.
+    /// Reads a PNG, JPEG, WebP or GIF file; of an animation, the first frame. The content decides the format, not the
+    /// name.
     ///
     /// Values are taken as eight bits, transparent pixels laid over white, and pictures turned as their EXIF entry says. An image
     /// without colours has one channel.

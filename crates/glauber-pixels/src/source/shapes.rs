@@ -1,4 +1,4 @@
-//! Drawn shapes and textures.
+//! Generated shapes and textures.
 
 use glauber_chain::ChainRng;
 use serde::{Deserialize, Serialize};
