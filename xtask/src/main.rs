@@ -1,8 +1,8 @@
 //! `cargo xtask`: the front door of the workspace.
 //!
-//! A launcher and a policeman. It builds the `glauber` or the `glauber-lab` program in release for the device asked for and hands over to it, and it
-//! checks the invariants of `docs/ARCHITECTURE.md` from the sources and `cargo metadata`. It never links the tensor library, so
-//! that it is ready within seconds.
+//! Launcher and invariant checks. It builds `glauber` or `glauber-lab` in release mode for the requested device, and
+//! runs it. It checks the invariants of `docs/ARCHITECTURE.md` from the sources and `cargo metadata`. It does not link
+//! the tensor library, so it builds within seconds.
 
 #![allow(clippy::disallowed_methods, reason = "programs read the clock and the environment")]
 

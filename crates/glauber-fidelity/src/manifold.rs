@@ -16,8 +16,8 @@ pub struct PrecisionRecall {
     pub recall: f64,
 }
 
-/// Precision and recall of samples, where a set's manifold is the union of balls around its vectors, each reaching to the `neighbours`-th
-/// nearest other vector of the set; the rim belongs to it.
+/// Precision and recall of samples. A set's manifold is the union of closed balls around its vectors, each with the
+/// distance to the `neighbours`-th nearest other vector as radius.
 ///
 /// T. Kynkäänniemi, T. Karras, S. Laine, J. Lehtinen, T. Aila, *Improved precision and recall metric for assessing
 /// generative models*, 2019: equations (1) and (2). Radii depend on the number of vectors, so use sets of equal size.

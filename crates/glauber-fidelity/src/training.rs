@@ -64,7 +64,7 @@ impl ClassifierTrainConfig {
         warmth * self.schedule().rate(step)
     }
 
-    /// The learning rate but for the warm-up, which goes on beside it.
+    /// The learning-rate schedule without the warm-up, which overlaps with it.
     fn schedule(&self) -> LearningRateSchedule {
         LearningRateSchedule { peak: self.learning_rate, warmup_steps: 0, steps: self.steps, minimum: 0.0 }
     }
@@ -195,7 +195,7 @@ pub struct Recognition {
 }
 
 impl Recognition {
-    /// None yet, of so many classes.
+    /// Empty counts of `classes` classes.
     #[must_use]
     pub fn none(classes: usize) -> Self {
         Self { right: vec![0; classes], count: vec![0; classes] }

@@ -40,7 +40,7 @@ pub fn feed_forward(x: Tensor<3>, up: (Tensor<2>, Tensor<1>), down: (Tensor<2>, 
     fused_or!(feed_forward(x, up, down))
 }
 
-/// Layer norm without weights of its own, then `· (1 + scale) + shift` (adaLN; Peebles and Xie, 2023).
+/// Layer norm without own weights, then `· (1 + scale) + shift` (adaLN; Peebles and Xie, 2023).
 ///
 /// # Shapes
 /// - x: `[batch, site, width]`; shift and scale: `[batch, width]`

@@ -15,9 +15,9 @@ use crate::{Asked, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
 
 /// The autoregressive baseline: the logits of a site depend only on the sites after it.
 ///
-/// A single reverse sweep from complete noise goes from the last site to the first, so the sites after the current one
-/// are clean and those before are noise. The chain is then autoregression, and the bound (N) the exact likelihood. The
-/// network is not conditioned on time or signal levels. It trains on clean sequences, all sites at once.
+/// A single reverse sweep from complete noise goes from the last site to the first. Sites after the current one are
+/// then clean, and those before are noise. The chain is then autoregression, and the bound (N) the exact likelihood.
+/// The network is not conditioned on time or signal levels. It trains on clean sequences, all sites at once.
 #[derive(Module, Debug)]
 pub struct Autoregressive {
     rotary: RotaryTables,

@@ -78,8 +78,8 @@ pub trait SiteClassifier: Send + Sync {
     /// - output: `[batch, requested site, token]`
     ///
     /// # Panics
-    /// If rows are empty or longer than the network allows, a token, class or site is out of range, conditions do not
-    /// cover every row and site, or [`Sites::Each`] does not have one site per row.
+    /// If rows are empty or too long, or a token, class or site is out of range. If conditions do not cover every row
+    /// and site, or [`Sites::Each`] does not have one site per row.
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3>;
 
     /// Logits for training, from one pass. Without a prior the only entry is [`logits`](Self::logits). With a prior

@@ -35,8 +35,8 @@ impl Schedule {
     /// Builds a schedule. `final_level` is the signal level after one touch in each sweep.
     ///
     /// # Errors
-    /// If `final_level` is not in `(0, 1)`, if a site ends above [`RESIDUAL_BOUND`] and `allow_residual` is false, or
-    /// if the law moves and the sites of a sweep have different levels.
+    /// If `final_level` is not in `(0, 1)`. If a site ends above [`RESIDUAL_BOUND`] and `allow_residual` is false. If
+    /// the law moves and the sites of a sweep have different levels.
     pub fn new(
         shape: SignalShape,
         order: SiteOrder,

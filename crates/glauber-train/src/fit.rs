@@ -118,8 +118,8 @@ fn check_evidence(answers: Asked, objective: &dyn Objective) -> Result<(), Train
 /// Checks that sequences can have the labels of a whole sweep.
 ///
 /// # Errors
-/// [`TrainError::Config`] when the network does not separate both sides or is conditioned on the step, a sweep does not
-/// touch sites in their order, or time is continuous.
+/// [`TrainError::Config`] when the network does not separate both sides or is conditioned on the step. Also when a
+/// sweep does not touch sites in their order, or time is continuous.
 pub(crate) fn check_sweeps(
     network: &dyn SiteClassifier,
     objective: &dyn Objective,

@@ -1,4 +1,4 @@
-//! One side of the yardstick: a process that does a block of steps whenever it is told to.
+//! One side of a benchmark: a process that runs a block of steps on request.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};

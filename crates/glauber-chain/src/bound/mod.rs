@@ -35,11 +35,11 @@ impl Default for BoundSampling {
 ///
 /// `E Σ_t KL(P(X_t | X_{t+1}, X_0) ‖ p_θ(X_t | X_{t+1})) + KL(P(X_T | X_0) ‖ p(X_T))`.
 ///
-/// The model is the chain that starts from independent draws of the noise law and goes down the schedule with a
-/// [`ReverseKernel`] fed by a [`SiteConditional`] `r_θ`. Each term of a step is a sum over tokens in closed form. With
-/// [`Lazy`](crate::Lazy) and exact conditionals, the mean of the bound is the entropy of the data plus the prior term,
-/// for any number of sweeps. With [`HeatBath`](crate::HeatBath) the bound is loose: every touch forgets a token at a
-/// cost, so it grows with the number of sweeps.
+/// The model is a reverse chain. It starts from independent draws of the noise law, and uses a [`ReverseKernel`] fed by
+/// a [`SiteConditional`] `r_θ`. Each term of a step is a sum over tokens in closed form. With [`Lazy`](crate::Lazy) and
+/// exact conditionals, the mean of the bound is the entropy of the data plus the prior term, for any number of sweeps.
+/// With [`HeatBath`](crate::HeatBath) the bound is loose: every touch forgets a token at a cost, so it grows with the
+/// number of sweeps.
 ///
 /// A step that touches a block sums over its sites, each with its own `r_θ(· | X_{t+1,-i})`. The bound thus also holds
 /// for a chain that redraws the block from one evaluation.
@@ -79,9 +79,9 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
         Self { schedule, kernel, noise: Noise::new(schedule.law()), signal_law: None }
     }
 
-    /// The bound for a chain that starts site `j` from `α_j(T) u + (1 − α_j(T)) q` instead of the noise law `q`, with
-    /// `u` a law of tokens, shape `[token]`, for example the frequencies of the training data. To draw such a start,
-    /// fill the chains with draws of `u` and noise them to the horizon ([`Chains::renoise`](crate::Chains::renoise)).
+    /// The bound for a chain that starts site `j` from `α_j(T) u + (1 − α_j(T)) q` instead of the noise law `q`. `u` is
+    /// a law of tokens, shape `[token]`, for example the frequencies of the training data. To draw such a start, fill
+    /// the chains with draws of `u` and noise them to the horizon ([`Chains::renoise`](crate::Chains::renoise)).
     ///
     /// # Errors
     /// When `u` has another vocabulary, is negative or does not sum to 1 within 1e-9.

@@ -54,7 +54,7 @@ impl MultiSpin {
     /// Chains at given tokens, shape `[chain, site]`.
     ///
     /// # Errors
-    /// When the lattice is not a torus with even sides, the number of chains is not a multiple of 64, or the tokens do not fit the
+    /// If the lattice is not a torus with even sides, the chains are not a multiple of 64, or the tokens do not fit the
     /// model.
     pub fn new(ising: &Ising, tokens: &TokenBatch, seed: u64) -> Result<Self> {
         let shape = shape(ising)?;

@@ -10,8 +10,8 @@ impl MarkovSource {
     /// The leave-one-out posteriors `μ_i(b) = P(X_{0,i} = b | X_{t,-i} = x_{-i})` of the requested sites, shape
     /// `[requested site, token]`.
     ///
-    /// Given `X_0` each noisy site is an independent observation of its clean token with the law of equation (M), so one forward
-    /// and one backward recursion give all sites in `O(L V²)`.
+    /// Given `X_0` each noisy site is an independent observation of its clean token with the law of equation (M), so
+    /// two recursions (forward and backward) give all sites in `O(L V²)`.
     ///
     /// # Errors
     /// When the schedule does not fit, a site is outside the sequence or a token outside the vocabulary, or the noisy tokens have

@@ -29,8 +29,8 @@ use crate::{Chains, Lazy, Result, ReverseKernel, RowSites, SiteConditional, Step
 /// Rows advance independently: a round evaluates all unfinished rows in one call of
 /// [`SiteConditional::log_conditionals_at`], each at its own step `t`. The evaluation reads the tokens of time `t + 1`
 /// at the levels of time `t`, which later steps need if the site of step `t` is kept. If it cannot be kept, as a mask
-/// at level 1, the context of the other sites is impossible, and a conditional that rejects such contexts stops the
-/// run. [`run`](Sampler::run) calls its watcher after every round.
+/// at level 1, the context of the other sites is impossible. A conditional that rejects such contexts stops the run.
+/// [`run`](Sampler::run) calls its watcher after every round.
 ///
 /// ```
 /// use glauber_chain::oracles::MarkovSource;

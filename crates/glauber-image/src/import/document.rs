@@ -92,8 +92,8 @@ impl Document {
         self.refused(format!("`{key}` is {found}"), expected)
     }
 
-    /// An error about the configuration made from this document, with this document's keys in place of ours, also where a key between
-    /// backticks is part of what was expected.
+    /// Converts an error about the configuration: replaces our keys by this document's keys, also between backticks in
+    /// the expectation.
     pub fn in_its_words(&self, error: ImageError, foreign: impl Fn(&str) -> String) -> ImageError {
         match error {
             ImageError::Setting { key, found, expected } => {

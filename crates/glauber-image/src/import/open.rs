@@ -21,10 +21,10 @@ const EXPECTED: &str = "the folder of a tokenizer, a run folder with `tokenizer/
 const CHECKPOINTS: [&str; 3] = ["ckpt", "pt", "pth"];
 const CONFIGS: [&str; 2] = ["yaml", "yml"];
 
-/// Opens the autoencoder at a path: a folder that [`VqModel::save`] wrote, a folder that has such a one as `tokenizer/`, a folder of
-/// [`diffusers`](super::diffusers()), or a checkpoint of [`taming`](super::taming()), alone or in a folder, of which `last.ckpt` is the one
-/// that counts. Its YAML is that of the same name in the same folder, or the only one there; or else, as Lightning lays it out, the one
-/// in `configs/` beside the checkpoint's folder.
+/// Opens the autoencoder at a path. It may be a folder of [`VqModel::save`], a folder with one as `tokenizer/`, or a
+/// folder of [`diffusers`](super::diffusers()). It may also be a checkpoint of [`taming`](super::taming()), or a folder
+/// with one, preferably `last.ckpt`. The checkpoint's YAML has the same name in the same folder, or is the only one
+/// there, or is in `configs/` beside the checkpoint's folder (Lightning's layout).
 ///
 /// # Errors
 /// [`ImageError::NoTokenizer`] when no format matches, and those of the matching reader.

@@ -1,4 +1,4 @@
-//! What is measured: sizes, and what is built of them.
+//! Sizes of benchmarks, and the networks and trainers built from them.
 
 use std::path::{Path, PathBuf};
 

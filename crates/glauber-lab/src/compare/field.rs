@@ -34,12 +34,12 @@ use crate::pilot::steps_within;
 const BASE: &str = include_str!("../../configs/letters-base.toml");
 /// The order of the n-gram that judges.
 const JUDGE: usize = 5;
-/// Windows that conditionals are asked about with every token at a site.
+/// Number of windows for conditionals with every token at a site.
 const LEAKED: usize = 64;
 /// Seed of samples and infills.
 const SEED: u64 = 1;
 
-/// What a finished run was asked, and what it came to.
+/// Settings and results of a finished run.
 #[derive(Serialize, Deserialize)]
 struct Outcome {
     asked: Asked,
@@ -78,7 +78,7 @@ pub struct Field<'a> {
     /// Against other windows of the held-out text.
     two_sample: TwoSample,
     gaps: Gaps,
-    /// Windows that conditionals are asked about.
+    /// Windows for conditionals.
     leaked: TokenBatch,
     codec: TextCodec,
 }
@@ -172,8 +172,8 @@ impl<'a> Field<'a> {
         })
     }
 
-    /// The rows of a run of a model: those that are kept, or else it is trained, where it is not yet, and judged. None where another
-    /// process is at it.
+    /// The rows of a model's run: loaded if stored, otherwise the run is trained and evaluated. `None` if another
+    /// process works on it.
     pub fn rows_of(&self, model: &Model, seed: u64) -> anyhow::Result<Option<Vec<Row>>> {
         let name = format!("{}-{seed}", model.name);
         let work = self.flags.out.join("work").join(&name);
@@ -321,7 +321,7 @@ impl<'a> Field<'a> {
         Ok(Mean::of(&own_token_leak(&conditional, &trained.schedule, &self.leaked, &mut rng)?))
     }
 
-    /// The bound at the checkpoints of a run, where it is asked for.
+    /// The bound at the checkpoints of a run, if requested.
     fn course(&self, model: &Model, folder: &Path) -> anyhow::Result<Vec<Mark>> {
         if self.plan.budget().checkpoints == 0 {
             return Ok(Vec::new());

@@ -1,7 +1,8 @@
 //! `glauber-lab compare`: models of one plan, trained alike and judged alike.
 //!
-//! A plan lists models: a name, what is set of the configuration, and the samplers. Each is trained for the same steps or time, and its
-//! bound, its samples and its infills are judged on the same held-out windows, beside n-grams. What is finished is kept as rows.
+//! A plan lists models, each with a name, configuration keys and samplers. All are trained for the same steps or time.
+//! Bounds, samples and infills are evaluated on the same held-out windows, next to n-grams. Finished runs are stored as
+//! rows.
 
 mod course;
 mod field;

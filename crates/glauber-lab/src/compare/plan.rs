@@ -200,7 +200,7 @@ impl SamplerEntry {
         }
     }
 
-    /// What it is called in tables and pictures, whatever its passes.
+    /// Its name in tables and plots, without its passes.
     pub fn name(&self) -> String {
         let mut name = self.sampler.name().to_owned();
         self.share.iter().for_each(|share| name.push_str(&format!(" {share}")));

@@ -20,8 +20,8 @@ impl Image {
     /// without colours has one channel.
     ///
     /// # Errors
-    /// When the file cannot be read, is no such image or a damaged one (also where a decoder would fill in what is missing), has a side of more than [`Extent::LONGEST`] pixels, or takes more
-    /// than 256 MiB decoded.
+    /// If the file cannot be read, is not such an image, or is damaged or incomplete. If a side is longer than
+    /// [`Extent::LONGEST`] pixels, or the decoded image takes more than 256 MiB.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, PixelError> {
         Self::try_from(read(path.as_ref())?)
     }

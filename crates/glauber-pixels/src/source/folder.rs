@@ -140,8 +140,8 @@ impl FolderSource {
     /// [`report`](Self::report).
     ///
     /// # Errors
-    /// When the folder cannot be searched, not one picture in it can be read, a picture lies in no sub-folder although they are the
-    /// classes, or the margin of the crop is not 0 to 31.
+    /// If the folder cannot be searched, has no readable picture, or the crop margin is not 0 to 31. If sub-folders are
+    /// the classes, and a picture is in none.
     pub fn open(folder: impl AsRef<Path>, config: FolderConfig) -> Result<Self, PixelError> {
         let folder = folder.as_ref();
         config.crop.check()?;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Extent, PixelError};
 
-/// A picture is kept at most so many times longer than it need be; the ends of a longer one are cut off.
+/// Maximal length of a stored picture relative to the needed one; the ends of longer ones are cropped.
 const LONGEST: usize = 4;
 /// With more, memory is spent on what no crop of a training is likely to meet twice.
 const WIDEST_MARGIN: f64 = 31.0;

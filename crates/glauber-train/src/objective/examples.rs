@@ -55,7 +55,7 @@ impl Examples {
     ///
     /// # Errors
     /// [`TrainError::Sequence`] when the source returns a token outside the vocabulary, an unknown class, or classes
-    /// for only some sequences, and when masked sites are requested without a mask token. Those of the source.
+    /// for only some sequences. Also when masked sites are requested without a mask token. Those of the source.
     pub fn draw(
         source: &dyn SequenceSource,
         schedule: &Schedule,

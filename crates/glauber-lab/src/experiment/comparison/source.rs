@@ -117,7 +117,7 @@ impl Source {
         }
     }
 
-    /// The text codec of these tokens; none where there is no text, or where the mask stands in the place of its end of text.
+    /// The text codec of these tokens; `None` without text, or if the mask replaces its end of text.
     pub fn codec(&self, masked: bool) -> Result<Option<TextCodec>, TextError> {
         if masked || self.is_markov() {
             return Ok(None);

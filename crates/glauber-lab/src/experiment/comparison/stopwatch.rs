@@ -1,4 +1,4 @@
-//! A clock that stands still while a run is evaluated.
+//! A clock that pauses during evaluations.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use glauber_run::{Event, Flow, Hook};
 pub struct Stopwatch {
     /// Seconds before the clock was last started.
     before: f64,
-    /// When it was; none while it stands.
+    /// The start time; `None` while paused.
     running: Option<Instant>,
     limit: f64,
     validate_every: usize,

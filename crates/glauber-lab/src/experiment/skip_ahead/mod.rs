@@ -1,7 +1,7 @@
 //! `glauber-lab experiment skip-ahead`: how few evaluations can a reverse chain do with?
 //!
-//! On a Markov source whose conditionals are exact, whatever is wrong with the samples is the sampler's doing; on a trained run it is
-//! seen what that is worth in practice.
+//! On a Markov source with exact conditionals, all errors of samples are the sampler's. A trained run shows their size
+//! in practice.
 
 mod judge;
 mod report;
@@ -27,7 +27,7 @@ use serde_json::Value;
 use self::judge::{Judge, pseudo_log_likelihoods};
 use self::report::{Family, Line, Report};
 
-/// The Markov source that stands in for a run.
+/// The default Markov source.
 const ORACLE: MarkovData = MarkovData { length: 64, vocab: 27, source_seed: 1, classes: 1 };
 /// Signal level at the horizon of its schedule.
 const FINAL_SIGNAL: f64 = 1e-3;
@@ -140,8 +140,8 @@ fn trained(path: &Path, flags: &Flags, count: usize) -> anyhow::Result<Report> {
 /// A sampler, its name and its group.
 type Setting = (String, Family, Box<dyn Sampler>);
 
-/// The reference that evaluates every step, and skip-ahead of the lazy and the least-changing kernel: one change per
-/// evaluation under several windows, more changes, and the adaptive rule.
+/// All settings. Heat bath, lazy and coupling evaluate every step. Skip-ahead has one change per evaluation under
+/// several windows, more changes, and the adaptive rule.
 fn settings(schedule: &Schedule) -> anyhow::Result<Vec<Setting>> {
     let len = schedule.len();
     let heat_bath = ReverseSampler::new(schedule.clone(), HeatBath::default());

@@ -1,4 +1,4 @@
-//! `glauber-lab experiment sudoku`: does the chain respect constraints that nobody told it of?
+//! `glauber-lab experiment sudoku`: does the chain learn constraints from examples alone?
 //!
 //! A network is trained on complete grids. Free chains should then draw valid grids, and chains with the clues of a puzzle clamped
 //! should solve it. Both are counted exactly; a solution needs no judge.
