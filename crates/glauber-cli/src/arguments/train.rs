@@ -33,7 +33,7 @@ pub struct TextFlags {
     /// Vocabulary: bytes, characters, bpe:SIZE, a tokenizer.json, or gpt2:VOCAB.json,MERGES.txt
     #[arg(long, conflicts_with = "resume")]
     pub tokenizer: Option<String>,
-    /// Where prepared tokens are kept between runs
+    /// Cache of tokenized data, shared between runs
     #[arg(long, value_name = "DIR", default_value = "runs/cache")]
     pub cache: PathBuf,
 }
@@ -125,7 +125,7 @@ pub struct ImageFlags {
 pub struct DataFlags {
     #[command(flatten)]
     pub train: TrainFlags,
-    /// Where prepared tokens are kept between runs
+    /// Cache of tokenized data, shared between runs
     #[arg(long, value_name = "DIR", default_value = "runs/cache")]
     pub cache: PathBuf,
 }
