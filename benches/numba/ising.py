@@ -164,7 +164,7 @@ class Chain:
         probability = 1 / (1 + np.exp(-2 * coupling * (2.0 * np.arange(5) - 4)))
         self.spins = np.ones((side, side), dtype=np.uint8)
         if self.words:
-            assert model == "ising", "`--order words` is for `--model ising`"
+            assert model == "ising", "`--order words` needs `--model ising`"
             fractions = [min(int(p * 2.0**64), 2**64 - 1) for p in probability]
             bits = [[2**64 - 1 if fraction >> (63 - digit) & 1 else 0 for fraction in fractions] for digit in range(64)]
             digits = np.array(bits, dtype=np.uint64)

@@ -18,12 +18,12 @@ pub struct Program {
     package: &'static str,
 }
 
-/// What trains, samples and tells.
+/// The program that trains, samples and reports.
 pub const GLAUBER: Program = Program { name: "glauber", package: "glauber-cli" };
 /// What experiments and measures.
 pub const LAB: Program = Program { name: "glauber-lab", package: "glauber-lab" };
-/// What `--device` names, and the features of the packages that build it. An index follows a name after a colon, as in `cuda:1`; a comma
-/// stands between several.
+/// Device names of `--device`, and the package features that build them. A name may have an index, as in `cuda:1`;
+/// commas separate several devices.
 const DEVICES: [&str; 3] = ["cpu", "wgpu", "cuda"];
 /// Names that `glauber-lab experiment` takes.
 const EXPERIMENTS: [&str; 7] = ["objectives", "networks", "sudoku", "skip-ahead", "letters", "little-text", "plane"];
@@ -97,7 +97,7 @@ fn device(arguments: &[OsString]) -> Result<String, Usage> {
     Ok(device)
 }
 
-/// Every binary has the CPU device, for whatever takes no part in the computing.
+/// Every binary includes the CPU device, for work outside the main computation.
 fn features_of(devices: &str) -> Result<String, Usage> {
     let mut features = vec![DEFAULT_DEVICE];
     for device in devices.split(',') {
@@ -126,7 +126,7 @@ fn wants_default_corpus(command_line: &[OsString]) -> bool {
     !flags.iter().any(|flag| settles(flag))
 }
 
-/// The features of both packages, so that what they share is built once.
+/// The features of both packages, so that common dependencies are built once.
 fn of_the_packages(features: &str) -> String {
     let of = |program: Program| features.split(',').map(move |feature| format!("{}/{feature}", program.package));
     [GLAUBER, LAB].into_iter().flat_map(of).collect::<Vec<_>>().join(",")

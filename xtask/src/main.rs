@@ -1,8 +1,8 @@
 //! `cargo xtask`: the front door of the workspace.
 //!
-//! A launcher and a policeman. It builds the `glauber` or the `glauber-lab` program in release for the device asked for and hands over to it, and it
-//! checks the invariants of `docs/ARCHITECTURE.md` from the sources and `cargo metadata`. It never links the tensor library, so
-//! that it is ready within seconds.
+//! Launcher and invariant checks. It builds `glauber` or `glauber-lab` in release mode for the requested device, and
+//! runs it. It checks the invariants of `docs/ARCHITECTURE.md` from the sources and `cargo metadata`. It does not link
+//! the tensor library, so it builds within seconds.
 
 #![allow(clippy::disallowed_methods, reason = "programs read the clock and the environment")]
 
@@ -23,37 +23,37 @@ use clap::{Arg, ArgMatches, Command, FromArgMatches, Subcommand, value_parser};
 
 use launcher::{GLAUBER, LAB};
 
-/// What the programs do, and what is said of it. Their arguments are passed on as they stand.
+/// Commands passed on to the programs with their arguments unchanged, and their help.
 const PASSED: [(&str, &str); 13] = [
-    ("train", "Train: `train text`, `train markov`, `train sudoku`, or whatever `glauber train --help` lists"),
+    ("train", "Train a model: `train text`, `train markov`, `train sudoku` and others; see `glauber train --help`"),
     ("sample", "Draw samples from a run: `glauber sample`"),
-    ("infill", "Fill the open sites of a text: `glauber infill`"),
-    ("eval", "Bound the likelihood of data under a run: `glauber eval`"),
-    ("fidelity", "Judge the samples of a run on images: `glauber fidelity`"),
-    ("judge", "Judge texts beside held-out text and n-grams: `glauber judge`"),
+    ("infill", "Fill the gaps in a text, or repaint part of an image: `glauber infill`"),
+    ("eval", "Compute a likelihood bound of data under a run: `glauber eval`"),
+    ("fidelity", "Measure the quality of sampled images: `glauber fidelity`"),
+    ("judge", "Measure the quality of sampled texts: `glauber judge`"),
     ("info", "Describe a run: `glauber info`"),
-    ("status", "Tell where a run stands: `glauber status`"),
+    ("status", "Print the progress of a run: `glauber status`"),
     ("device", "List devices: `glauber device list`; compare one with the CPU device: `device compare`"),
-    ("tokenize", "Train a tokenizer, or show how one divides a text: `glauber tokenize`"),
+    ("tokenize", "Train a tokenizer, or show how a tokenizer splits a text: `glauber tokenize`"),
     (
         "experiment",
-        "Run a named experiment, as `glauber-lab experiment --help` lists them; `experiment markov` is `glauber train markov`",
+        "Run an experiment; see `glauber-lab experiment --help`. `experiment markov` is `glauber train markov`",
     ),
     ("picture", "Draw chains of two runs as they denoise, text beside images: `glauber-lab picture`"),
-    ("compare", "Train the models of a file alike and judge them alike: `glauber-lab compare FILE`"),
+    ("compare", "Train and evaluate the models of a plan under equal conditions: `glauber-lab compare FILE`"),
 ];
 const ARGUMENTS: &str = "arguments";
 
 fn command() -> Command {
     let arguments = Arg::new(ARGUMENTS)
-        .help("Arguments of the program; `--device` also decides which backend is built")
+        .help("Arguments of the program; `--device` also selects the backend to build")
         .num_args(0..)
         .value_parser(value_parser!(OsString))
         .trailing_var_arg(true)
         .allow_hyphen_values(true);
     let passed = PASSED.map(|(name, about)| Command::new(name).about(about).disable_help_flag(true).arg(&arguments));
     let bench = bench::What::augment_subcommands(Command::new("bench"))
-        .about("Measure steps beside PyTorch's, sweeps beside numba's, and memory")
+        .about("Benchmark steps against PyTorch, sweeps against numba, and memory")
         .subcommand_required(true)
         .arg_required_else_help(true);
     Command::new("cargo xtask")
@@ -76,7 +76,7 @@ fn passed(matches: &ArgMatches) -> Vec<OsString> {
     matches.get_many(ARGUMENTS).unwrap_or_default().cloned().collect()
 }
 
-/// The caller asked for something that does not exist: exit code 2, as clap has it.
+/// A command line error: exit code 2, as in clap.
 #[derive(Debug)]
 struct Usage(String);
 
@@ -100,7 +100,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What kept something from being printed.
+/// The error that prevented printing.
 fn unprinted(error: &anyhow::Error) -> Option<ErrorKind> {
     error.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
 }

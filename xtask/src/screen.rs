@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-/// Prints a line of what was asked for.
+/// Prints a line of output.
 ///
 /// # Errors
 /// When stdout does not take it.
@@ -10,7 +10,7 @@ pub fn say(text: &str) -> io::Result<()> {
     writeln!(io::stdout(), "{text}")
 }
 
-/// Says something on stderr. Nobody may be there to hear it: that is no failure.
+/// Prints to stderr, and ignores failures.
 pub fn remark(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }

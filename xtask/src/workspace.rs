@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use cargo_metadata::{CargoOpt, Metadata, MetadataCommand};
 
-/// How much of the dependency graph to ask for.
+/// The requested part of the dependency graph.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
     /// The workspace members alone: quick, needs nothing on disk but the manifests.

@@ -6,7 +6,7 @@ use glauber_train::{
     DenoisingLaw, DeviceLaw, Label, Objective, Output, OwnToken, TargetList, Targets, TrainError, require_fixed_law,
 };
 
-/// How much of the clean token's cross-entropy is added.
+/// Weight of the added cross-entropy of the clean token.
 const SHARE: f64 = 1e-3;
 
 /// The bound of D3PM (Austin et al. 2021, eq. 1 and 5), a step of all sites at a time, and a thousandth of the clean token's cross-entropy:

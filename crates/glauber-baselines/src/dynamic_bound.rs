@@ -50,7 +50,7 @@ impl Objective for DynamicBound {
             true => Ok(()),
             false => Err(TrainError::Config {
                 key: "schedule.noise",
-                found: "a law that stays the same at every signal level".into(),
+                found: "a law that is constant over the signal levels".into(),
                 expected: "`{ kind = \"moving\", share = 0.2 }`, which the objective `dynamic-bound` needs".into(),
             }),
         }

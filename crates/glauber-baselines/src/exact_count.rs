@@ -38,7 +38,7 @@ impl Objective for ExactCount {
             true => Ok(()),
             false => Err(TrainError::Config {
                 key: "schedule.noise",
-                found: "a law that draws other tokens than the mask".into(),
+                found: "a law that draws tokens other than the mask".into(),
                 expected: "`{ kind = \"absorbing\" }`, which the objective `exact-count` needs".into(),
             }),
         }

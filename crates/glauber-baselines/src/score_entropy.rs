@@ -20,7 +20,7 @@ pub struct ScoreEntropy;
 #[derive(Debug)]
 pub struct Ratios;
 
-/// What is added to the logits of all tokens but the mask, at a level.
+/// The shift of the logits of all tokens except the mask, at a level.
 fn shift(level: f64, vocab: usize) -> f64 {
     (level / ((1.0 - level) * (vocab - 1) as f64)).ln()
 }

@@ -6,13 +6,14 @@ use glauber_tokens::{Site, Step};
 use crate::skip_ahead::unmix;
 use crate::{Result, RowSites, SiteConditional, TokenRows};
 
-/// Conditionals in the context that a step leaves, of sites that it is to take back to the time before it.
+/// Conditionals of a step's sites before the step, given the tokens after the step.
 ///
-/// A step that touches one site finds all others at their levels of before it, which is what a [`SiteConditional`] is asked for. One that
-/// touches a whole sequence finds them at the levels of after it: the clean token is `μ` given those, and `r = α μ + (1 − α) q` at the
-/// site's level before the step. With a [`ReverseSampler`](crate::ReverseSampler) over blocks of all sites
-/// (`SiteOrder::strided(len, len, K)`) this makes the samplers of other discrete diffusion models, `K` passes a sample. By
-/// [`Lazy`](crate::Lazy) it is the ancestral sampler of D3PM, MDLM and UDLM; its law differs from the data's by `O(1/K)`.
+/// If a step touches one site, all others have their levels before the step, as in a [`SiteConditional`]. If it touches
+/// the whole sequence, all have their levels after the step. The clean token then has the law `μ` given those, and `r =
+/// α μ + (1 − α) q` at the site's level before the step. With a [`ReverseSampler`](crate::ReverseSampler) over blocks
+/// of all sites (`SiteOrder::strided(len, len, K)`) this gives the samplers of other discrete diffusion models, with
+/// `K` passes per sample. With [`Lazy`](crate::Lazy) it is the ancestral sampler of D3PM, MDLM and UDLM; its law
+/// differs from the data's by `O(1/K)`.
 ///
 /// ```
 /// use glauber_chain::oracles::EnumeratedTable;
@@ -36,13 +37,13 @@ pub struct AfterStep<'a, C> {
 }
 
 impl<'a, C: SiteConditional> AfterStep<'a, C> {
-    /// Of conditionals of the same schedule, which answer at its horizon too.
+    /// Wraps conditionals of the same schedule that are defined at its horizon too.
     pub fn new(conditional: C, schedule: &'a Schedule) -> Self {
         Self { conditional, schedule }
     }
 
-    /// Conditionals as the steps of a schedule need them: as they are where each touches one site, in the context that it leaves where
-    /// some touch several.
+    /// Conditionals for the steps of a schedule: unchanged if each step touches one site, [`AfterStep`] if some touch
+    /// several.
     pub fn where_several(conditional: C, schedule: &'a Schedule) -> Box<dyn SiteConditional + 'a>
     where
         C: 'a,
@@ -53,7 +54,7 @@ impl<'a, C: SiteConditional> AfterStep<'a, C> {
         }
     }
 
-    /// From `log r` at the level after a step to that at the level before it, shape `[token]`, in place.
+    /// Converts `log r` at the level after a step to the level before it, shape `[token]`, in place.
     fn take_back(&self, step: Step, site: Site, law: &mut [f64]) {
         let after = self.schedule.law_at(site, step + 1).probabilities();
         unmix(law, self.schedule.signal_level(site, step + 1), after);

@@ -1,12 +1,12 @@
-//! One kernel or another, by chance.
+//! A random mixture of two kernels.
 
 use crate::{ChainError, Refusal, Result, ReverseKernel, Touch};
 
-/// Draws by the first kernel with probability `share`, else by the second.
+/// Draws from the first kernel with probability `share`, otherwise from the second.
 ///
-/// If both take the law of after a step to that of before it, so does this. Heat bath and the lazy kernel blended are the `Ψ` sampler of
-/// Duo (Sahoo et al. 2025). Where a step touches all sites at once, a share of heat bath that does not fall with the number of steps
-/// never gives the law of the data.
+/// If both kernels take the law after a step to the law before it, so does the mixture. A mixture of heat bath and the
+/// lazy kernel is the `Ψ` sampler of Duo (Sahoo et al. 2025). If steps touch all sites at once, the share of heat bath
+/// must decrease with the number of steps to reach the law of the data.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Blend<A, B> {
     share: f64,
@@ -18,7 +18,7 @@ impl<A: ReverseKernel, B: ReverseKernel> Blend<A, B> {
     /// Joins two kernels.
     ///
     /// # Errors
-    /// When the share is no probability.
+    /// If `share` is not a probability.
     pub fn new(share: f64, first: A, second: B) -> Result<Self> {
         ChainError::unless_in_range((0.0..=1.0).contains(&share), "share", share, "a probability")?;
         Ok(Self { share, first, second })

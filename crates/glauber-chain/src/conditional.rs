@@ -1,4 +1,4 @@
-//! The seam between a chain and what it samples.
+//! The interface between a chain and its target.
 
 use std::ops::Deref;
 
@@ -6,7 +6,7 @@ use glauber_tokens::{Site, Step, Token, TokenBatch, TokenError};
 
 use crate::{ChainError, LawTable, Result};
 
-/// A borrowed stretch of rows, shape `[row, site]`, and which of their sites are known to be clean.
+/// Borrowed rows, shape `[row, site]`, and a mask of the sites known to be clean.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenRows<'a> {
     tokens: &'a [Token],
@@ -14,20 +14,20 @@ pub struct TokenRows<'a> {
     len: usize,
 }
 
-/// The sites asked of a batch whose rows stand at steps of their own.
+/// The sites requested from a batch whose rows have different steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowSites<'a> {
     /// Every site of every row.
     All,
-    /// Every site of every row, of which the marked ones alone are looked at, shape `[row, site]`. What is written for the others may be
-    /// anything but NaN: a conditional for which a site costs extra can leave them out.
+    /// Every site of every row, of which only the marked ones are read, shape `[row, site]`. The numbers of the others
+    /// may be anything but NaN, so a conditional with a cost per site can skip them.
     Marked(&'a [bool]),
-    /// One site a row, shape `[row]`.
+    /// One site per row, shape `[row]`.
     Each(&'a [Site]),
 }
 
 impl RowSites<'_> {
-    /// Sites asked of one row, given the sequence length.
+    /// The number of sites requested per row, for a sequence length.
     pub fn per_row(&self, len: usize) -> usize {
         match self {
             Self::All | Self::Marked(_) => len,
@@ -46,8 +46,8 @@ impl<'a> TokenRows<'a> {
         Self { tokens, clamped: None, len }
     }
 
-    /// Marks the sites whose tokens are known, shape `[row · site]`: they are data (`α = 1`), whatever the step. A conditional
-    /// that can use this knowledge conditions on them as clean.
+    /// Marks the sites whose tokens are known, shape `[row · site]`: they are clean (`α = 1`) at every step. A
+    /// conditional may use this.
     ///
     /// # Panics
     /// When the mask does not have one entry for each token.
@@ -59,7 +59,7 @@ impl<'a> TokenRows<'a> {
         Self { clamped, ..self }
     }
 
-    /// Which sites of a row are known to be clean, shape `[site]`; `None` when none is.
+    /// The mask of clean sites of a row, shape `[site]`; `None` if there are none.
     ///
     /// # Panics
     /// When there is no such row.
@@ -70,7 +70,7 @@ impl<'a> TokenRows<'a> {
     /// Some consecutive rows.
     ///
     /// # Panics
-    /// When they are not all there.
+    /// If the range exceeds the rows.
     pub fn slice(&self, rows: std::ops::Range<usize>) -> Self {
         let tokens = rows.start * self.len..rows.end * self.len;
         Self { tokens: &self.tokens[tokens.clone()], clamped: self.clamped.map(|mask| &mask[tokens]), len: self.len }
@@ -79,7 +79,7 @@ impl<'a> TokenRows<'a> {
     /// Checks that rows have `len` sites, and tokens below `vocab`.
     ///
     /// # Errors
-    /// [`ChainError::Mismatch`], or [`ChainError::Tokens`] with the first token that is not.
+    /// [`ChainError::Mismatch`], or [`ChainError::Tokens`] with the first token outside the vocabulary.
     pub fn check(&self, len: usize, vocab: usize) -> Result<()> {
         ChainError::unless_equal("sites of a row", self.len, len)?;
         match self.tokens.iter().position(|&token| token as usize >= vocab) {
@@ -127,10 +127,10 @@ impl<'a> From<&'a TokenBatch> for TokenRows<'a> {
     }
 }
 
-/// The conditional law of one site given all others: exact in the oracles, a network in production.
+/// The conditional law of one site given all others: exact in the oracles, or given by a network.
 ///
-/// Rows do not influence each other, and neither do the sites asked for: the same row gives the same numbers in any batch.
-/// The token that stands at a site does not influence that site's own row.
+/// The law of a site depends only on the other sites of its row: not on other rows, the other requested sites, or the
+/// site's own token.
 #[allow(clippy::len_without_is_empty)] // `len` is the number of sites of a sequence
 pub trait SiteConditional {
     /// Number of tokens `V`.
@@ -140,7 +140,7 @@ pub trait SiteConditional {
     fn len(&self) -> usize;
 
     /// Writes `log P(X_{t,i} = · | x_{-i})` in nats for every row and every site `i` of `sites`, with `t = step`. `out` has shape
-    /// `[row, asked site, token]`; each of its rows is normalised, and `−∞` is allowed.
+    /// `[row, requested site, token]`; each of its rows is normalised, and `−∞` is allowed.
     ///
     /// # Errors
     /// When the conditional cannot be evaluated.
@@ -150,7 +150,8 @@ pub trait SiteConditional {
     /// another size than stated. The kernels of this crate check before they call.
     fn log_conditionals(&self, tokens: TokenRows<'_>, step: Step, sites: &[Site], out: &mut [f64]) -> Result<()>;
 
-    /// The same as probabilities. Override it where they are cheaper than their logarithms.
+    /// [`log_conditionals`](Self::log_conditionals) as probabilities. Override it if they are cheaper than their
+    /// logarithms.
     ///
     /// # Errors
     /// As [`log_conditionals`](Self::log_conditionals).
@@ -165,8 +166,8 @@ pub trait SiteConditional {
         Ok(())
     }
 
-    /// [`log_conditionals`](Self::log_conditionals) where each row stands at a step of its own, `steps` of shape `[row]`. Override it
-    /// where one evaluation of many rows is cheaper than many of one.
+    /// [`log_conditionals`](Self::log_conditionals) with a step for each row, `steps` of shape `[row]`. Override it if
+    /// one evaluation of many rows is cheaper than many of one row.
     ///
     /// # Errors
     /// As [`log_conditionals`](Self::log_conditionals).
@@ -194,13 +195,13 @@ pub trait SiteConditional {
         Ok(())
     }
 
-    /// How often a row passes through a network at one evaluation; more than once where several conditionals are combined.
+    /// Network passes per row and evaluation; more than one if several conditionals are combined.
     fn passes(&self) -> u64 {
         1
     }
 
-    /// The same laws listed beforehand, where they take few values and do not depend on the step. [`HeatBath`](crate::HeatBath) then
-    /// draws from the table, which gives the same tokens from the same uniform numbers, faster.
+    /// A precomputed table of the laws, if they take few values and do not depend on the step.
+    /// [`HeatBath`](crate::HeatBath) then draws from the table: the same tokens from the same uniform numbers, faster.
     fn law_table(&self) -> Option<&LawTable> {
         None
     }

@@ -1,20 +1,20 @@
-//! Temperature, top-k and nucleus: how a conditional is sharpened before the draw.
+//! Temperature, top-k and nucleus sampling.
 
 use glauber_tokens::Token;
 
 use crate::{ChainError, Refusal, Result};
 
-/// How the heat-bath draw departs from the conditional `r`. The default draws from `r` itself.
+/// Controls that modify the conditional `r` before a draw. The default draws from `r` itself.
 ///
 /// The order is temperature, then top-k, then nucleus; ties go to the smaller token.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct DrawControls {
-    /// Draw from `r^{1/temperature}`, normalised. 0 takes the most probable token. By default 1.
+    /// Draw from `r^{1/temperature}`, normalised. 0 takes the most probable token. Default: 1.
     pub temperature: f64,
-    /// Keep only the `k ≥ 1` most probable tokens. By default all.
+    /// Keep only the `k ≥ 1` most probable tokens. Default: all.
     pub top_k: Option<usize>,
-    /// Keep only the nucleus: the fewest most probable tokens whose mass is at least `p`, in `(0, 1]`. By default all.
+    /// Keep only the nucleus: the fewest most probable tokens whose mass is at least `p`, in `(0, 1]`. Default: all.
     pub top_p: Option<f64>,
 }
 
@@ -70,8 +70,8 @@ impl DrawControls {
         }
     }
 
-    /// Turns log-probabilities, shape `[token]`, into those of the law that draws under these controls come from, in place: they sum to 1.
-    /// The default controls normalise.
+    /// Applies the controls to log-probabilities, shape `[token]`, in place, and normalises them. The default controls
+    /// only normalise.
     ///
     /// # Errors
     /// When the total mass is not a positive finite number.
@@ -110,7 +110,7 @@ impl DrawControls {
     }
 }
 
-/// Makes log-probabilities, shape `[token]`, sum to 1 in place.
+/// Normalises log-probabilities, shape `[token]`, in place.
 ///
 /// # Errors
 /// The total mass, when it is not a positive finite number.

@@ -2,14 +2,15 @@
 
 use crate::{DrawControls, Refusal, Result, ReverseKernel, Touch};
 
-/// Redraws a site only as far as its law changes over the step.
+/// The maximal coupling: redraws a site with the lowest probability that an exact kernel can have.
 ///
-/// With `r` the conditional before the step and `s = Π_t(φ) r + Π_t` the one after it, the token shown, `a`, stays with probability
-/// `min(1, r(a) / s(a))`. Otherwise one is drawn from the excess of `r` over `s`, which is proportional to `(r − q)₊`. This takes `s` to
-/// `r` exactly, as [`HeatBath`](crate::HeatBath) and [`Lazy`](crate::Lazy) do. No kernel that does so changes a token with a lower
-/// probability, `TV(r, s)`. Over a whole chain that is less than one change a site.
+/// Let `r` be the conditional before the step and `s = Π_t(φ) r + Π_t` the one after it. The current token `a` stays
+/// with probability `min(1, r(a) / s(a))`. Otherwise a token is drawn from the excess of `r` over `s`, which is
+/// proportional to `(r − q)₊`. This takes `s` to `r` exactly, as [`HeatBath`](crate::HeatBath) and
+/// [`Lazy`](crate::Lazy) do. The probability of a change, `TV(r, s)`, is the lowest possible. Over a whole chain that
+/// is less than one change per site.
 ///
-/// Few changes have a price: an error made in the noise stays where the other kernels would have redrawn it.
+/// Few changes have a cost: other kernels would redraw an error made among noise, this one keeps it.
 ///
 /// Draw controls act on `log r` first. A token that the noise law cannot have drawn stays.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -1,9 +1,9 @@
-//! What can go wrong while a chain runs.
+//! Errors of chains.
 
 use glauber_schedule::Boundary;
 use glauber_tokens::{Site, Step, Token, TokenError};
 
-/// The result of whatever is done with a chain, a conditional or an oracle.
+/// The result type of this crate.
 pub type Result<T, E = ChainError> = std::result::Result<T, E>;
 
 /// An error about a chain, a conditional or an oracle.
@@ -20,7 +20,7 @@ pub enum ChainError {
         /// Step asked for.
         step: Step,
     },
-    /// A conditional leaves no token possible, or has infinite mass.
+    /// A conditional has zero or infinite mass.
     #[error(
         "the conditional of row {row}, site {site} at step {step} has total mass {mass}, expected 1; \
          the tokens around the site may be impossible under the model"
@@ -38,7 +38,7 @@ pub enum ChainError {
     /// Two sizes that must agree differ.
     #[error("{what}: found {found}, expected {expected}")]
     Mismatch {
-        /// What was measured.
+        /// The measured quantity.
         what: &'static str,
         /// The size found.
         found: usize,
@@ -46,16 +46,16 @@ pub enum ChainError {
         expected: usize,
     },
     /// A step beyond the horizon, or a start before the end.
-    #[error("steps {to}..{from} are not a stretch of the reverse chain 0..{horizon}")]
+    #[error("steps {to}..{from} are not a range within the reverse chain 0..{horizon}")]
     OutsideHorizon {
-        /// Where the reverse chain was to start.
+        /// The requested start.
         from: Step,
-        /// Where it was to end.
+        /// The requested end.
         to: Step,
         /// The horizon.
         horizon: Step,
     },
-    /// A site that the sequences lack.
+    /// A site outside the sequences.
     #[error("site {site} is outside the sequence 0..{len}")]
     OutsideSequence {
         /// The site.
@@ -76,7 +76,7 @@ pub enum ChainError {
     /// Probabilities that do not sum to one, or are negative or not finite.
     #[error("{what} sums to {sum}, expected non-negative numbers that sum to 1")]
     NotADistribution {
-        /// What was summed.
+        /// The summed quantity.
         what: String,
         /// The sum.
         sum: f64,
@@ -101,7 +101,7 @@ pub enum ChainError {
         height: usize,
         /// Columns.
         width: usize,
-        /// What lies beyond the edge.
+        /// The boundary condition.
         boundary: Boundary,
     },
     /// Observed tokens that a source cannot produce.
@@ -114,9 +114,9 @@ pub enum ChainError {
         /// The step.
         step: Step,
     },
-    /// A likelihood bound is infinite because the model forbids what the data calls for.
+    /// A likelihood bound is infinite because the model gives probability 0 to a possible token.
     #[error(
-        "the likelihood bound is infinite: at step {step} token {token} may stand at site {site} of row {row} given the data, \
+        "the likelihood bound is infinite: at step {step} token {token} is possible at site {site} of row {row} given the data, \
          but the conditional gives it probability 0"
     )]
     InfiniteBound {
@@ -129,10 +129,11 @@ pub enum ChainError {
         /// The step.
         step: Step,
     },
-    /// A likelihood bound is infinite because the reverse chain cannot start where the forward chain may end.
+    /// A likelihood bound is infinite because the start of the reverse chain gives probability 0 to a possible end of
+    /// the forward chain.
     #[error(
-        "the likelihood bound is infinite: site {site} of row {row} still shows its token {token} with probability {level:.1e} at the \
-         horizon, but the start law gives that token probability 0; give the bound a law of that signal (`with_signal_law`)"
+        "the likelihood bound is infinite: site {site} of row {row} still keeps its token {token} with probability {level:.1e} at the \
+         horizon, but the start law gives that token probability 0; pass the bound a law of that signal with `with_signal_law`"
     )]
     StartForbids {
         /// Row of the data.
@@ -144,39 +145,39 @@ pub enum ChainError {
         /// The signal level at the horizon.
         level: f64,
     },
-    /// There is no such schedule.
+    /// The schedule is invalid.
     #[error(transparent)]
     Schedule(#[from] glauber_schedule::ScheduleError),
-    /// The tokens themselves are wrong.
+    /// The tokens are invalid.
     #[error(transparent)]
     Tokens(#[from] TokenError),
-    /// A conditional failed for a reason of its own.
+    /// A conditional failed.
     #[error("the conditional failed: {0}")]
     Conditional(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A generator failed for a reason of its own.
+    /// A generator failed.
     #[error("the generator failed: {0}")]
     Generator(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl ChainError {
-    /// That a parameter is in its range.
+    /// Checks that a parameter is in its range.
     pub(crate) fn unless_in_range(good: bool, key: &'static str, found: f64, expected: &'static str) -> Result<()> {
         if good { Ok(()) } else { Err(Self::OutOfRange { key, found, expected }) }
     }
 
-    /// That two sizes agree.
+    /// Checks that two sizes agree.
     pub(crate) fn unless_equal(what: &'static str, found: usize, expected: usize) -> Result<()> {
         if found == expected { Ok(()) } else { Err(Self::Mismatch { what, found, expected }) }
     }
 
-    /// That probabilities, shape `[token]`, sum to 1 within a tolerance.
+    /// Checks that probabilities, shape `[token]`, sum to 1 within a tolerance.
     pub(crate) fn unless_law(what: &str, law: &[f64], tolerance: f64) -> Result<()> {
         let sum: f64 = law.iter().sum();
         let good = law.iter().all(|&p| p >= 0.0) && (sum - 1.0).abs() <= tolerance;
         if good { Ok(()) } else { Err(Self::NotADistribution { what: what.into(), sum }) }
     }
 
-    /// A conditional of a mass that is no positive finite number.
+    /// The error of a conditional whose mass is not a positive finite number.
     pub(crate) fn of_mass(row: usize, site: Site, step: Step, mass: f64) -> Self {
         if mass.is_nan() { Self::NotANumber { row, site, step } } else { Self::NoMass { row, site, step, mass } }
     }

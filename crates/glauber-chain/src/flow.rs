@@ -1,13 +1,13 @@
-//! The flow kernel: what stands there stays, or is replaced by a guess of the clean token.
+//! The flow kernel: keeps a token, or replaces it by a draw of the clean token.
 
 use crate::{DrawControls, Refusal, Result, ReverseKernel, Touch};
 
-/// Replaces a token by a draw of the clean one, as often as the signal level rises.
+/// Replaces a token by a draw of the clean one, at the rate at which the signal level rises.
 ///
-/// Over a step from level `α` to `α'` the token shown, `a`, stays with probability `1 − (α' − α) / (1 − α)`. Otherwise the site is given a
-/// draw of `F(b) = P(X_0 = b | a, the others) ∝ μ(b) (α 1{a = b} + (1 − α) q(a))`. It is the Euler step of discrete flow matching (Gat et
-/// al. 2024) on a path of mixtures, and takes the law of after the step to that of before it exactly. Each site is replaced at most once on
-/// average. The noise law is to be the same at every level.
+/// Over a step from level `α` to `α'` the current token `a` stays with probability `1 − (α' − α) / (1 − α)`. Otherwise
+/// the site receives a draw of `F(b) = P(X_0 = b | a, the others) ∝ μ(b) (α 1{a = b} + (1 − α) q(a))`. This is the
+/// Euler step of discrete flow matching (Gat et al. 2024) on a path of mixtures. It takes the law after the step
+/// exactly to the law before it. Each site is replaced at most once on average. The noise law must be constant.
 ///
 /// Draw controls act on `log r` first. A token that the noise law cannot have drawn stays.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -6,7 +6,8 @@ use rayon::prelude::*;
 
 use crate::{ChainError, ChainRng, Result};
 
-/// Draws `X_t` given `X_0` by equation (M): site `j` keeps its token with probability `α_j(t)`, else shows a draw of `q`.
+/// Draws `X_t` given `X_0` by equation (M): site `j` keeps its token with probability `α_j(t)`, and otherwise receives
+/// a draw of `q`.
 ///
 /// Uses one uniform number for each site, and another for each site noised. `clean` and `out` have shape `[site]`.
 ///
@@ -17,7 +18,7 @@ pub fn corrupt(schedule: &Schedule, clean: &[Token], t: Step, rng: &mut ChainRng
     corrupt_at_levels(schedule.law_of_levels(), |site| schedule.signal_level(site, t), clean, rng, out);
 }
 
-/// Draws each site's noisy token given its signal level: equation (M) for levels of any origin. The law may move with the level.
+/// Draws each site's noisy token given its signal level: equation (M) for any levels. The law may move with the level.
 ///
 /// # Panics
 /// When `clean` and `out`, both `[site]`, differ in length.

@@ -1,4 +1,4 @@
-//! The seam for whatever sequences are drawn from: chains, exact sources and baselines alike.
+//! The interface of sequence generators: chains, exact sources and baselines.
 
 use std::ops::Deref;
 
@@ -6,12 +6,11 @@ use glauber_tokens::{Token, TokenBatch};
 
 use crate::{BoundSampling, BoundTerms, ChainError, ChainRng, LikelihoodBound, Result, Sampler, SiteConditional};
 
-/// Draws token sequences of one length, and may bound how likely it is to draw given ones:
-/// [`ChainGenerator`], [`ExactGenerator`], or one of your own
-/// (`crates/glauber/examples/own_generator.rs`).
+/// Draws token sequences of one length, and may bound the likelihood of given ones: [`ChainGenerator`],
+/// [`ExactGenerator`], or your own (`crates/glauber/examples/own_generator.rs`).
 #[allow(clippy::len_without_is_empty)] // `len` is the number of sites of a sequence
 pub trait Generator {
-    /// What tables call it.
+    /// The name in tables.
     fn name(&self) -> String;
 
     /// Number of tokens `V`.
@@ -20,15 +19,14 @@ pub trait Generator {
     /// Sites of a sequence, `L`.
     fn len(&self) -> usize;
 
-    /// Independent sequences, shape `[row, site]`, `count` of them. Row `i` follows from `seed` and
-    /// `i`: asked for more, it draws the same and further ones.
+    /// Draws `count` independent sequences, shape `[row, site]`. Row `i` depends only on `seed` and `i`.
     ///
     /// # Errors
-    /// When drawing fails; [`ChainError::Generator`] holds a reason of the generator's own.
+    /// If drawing fails; [`ChainError::Generator`] wraps a generator's own error.
     fn draw(&self, count: usize, seed: u64) -> Result<TokenBatch>;
 
-    /// Upper bounds on `−ln p(x)` in nats for each row of `data`, shape `[row, site]`, exact or
-    /// estimated with random numbers of `seed`. `None` where none is known.
+    /// Upper bounds on `−ln p(x)` in nats for each row of `data`, shape `[row, site]`, exact or estimated with random
+    /// numbers of `seed`. `None` if no bound is known.
     ///
     /// # Errors
     /// When the data have another length or a token outside the vocabulary, or the bound cannot be
@@ -39,8 +37,8 @@ pub trait Generator {
     }
 }
 
-/// The reverse chain of a model as a generator: a conditional, the sampler that takes chains of
-/// noise down its schedule, and the likelihood bound of such a chain where one is given.
+/// The reverse chain of a model as a generator: a conditional, a sampler, and optionally the likelihood bound of the
+/// chain.
 ///
 /// ```
 /// use glauber_chain::{
@@ -70,7 +68,7 @@ pub struct ChainGenerator<'a> {
 }
 
 impl<'a> ChainGenerator<'a> {
-    /// Joins a conditional and a sampler, without a bound.
+    /// A generator without a bound.
     pub fn new(
         name: impl Into<String>,
         conditional: Box<dyn SiteConditional + 'a>,
@@ -79,8 +77,8 @@ impl<'a> ChainGenerator<'a> {
         Self { name: name.into(), conditional, sampler, bound: None }
     }
 
-    /// With the bound of a chain down the same schedule. It is that of the sampler if their kernels
-    /// are the same; row `i` of the data takes stream `i` of the seed.
+    /// Adds the likelihood bound of a chain on the same schedule. It is the sampler's bound if their kernels are equal.
+    /// Row `i` of the data uses stream `i` of the seed.
     pub fn bounded_by(self, bound: LikelihoodBound<'a>, sampling: BoundSampling) -> Self {
         Self { bound: Some((bound, sampling)), ..self }
     }
@@ -112,10 +110,9 @@ impl Generator for ChainGenerator<'_> {
     }
 }
 
-/// A law of sequences of any length whose probabilities are known: a source, or a baseline such as
-/// an n-gram.
+/// A law of sequences of any length with known probabilities: a source, or a baseline such as an n-gram.
 pub trait SequenceLaw {
-    /// What tables call it.
+    /// The name in tables.
     fn name(&self) -> String;
 
     /// Number of tokens `V`.
@@ -130,7 +127,7 @@ pub trait SequenceLaw {
     /// When a token is outside the vocabulary.
     fn log_probability(&self, tokens: &[Token]) -> f64;
 
-    /// `−ln p(x)` of each row, shape `[row, site]`: a bound with no slack.
+    /// `−ln p(x)` of each row, shape `[row, site]`: an exact bound.
     ///
     /// # Errors
     /// When a token is outside the vocabulary.

@@ -7,12 +7,12 @@ use crate::{ChainError, Result, RowSites, SiteConditional, TokenRows};
 
 /// `log r = (1 + w) log r_cond − w log r_uncond`, normalised.
 ///
-/// A weight of 0 is the conditional one bit for bit, and the other is then not evaluated; −1 is the unconditional one where both allow
-/// the same tokens. Larger weights favour tokens that the condition makes more probable. The result is in general the conditional of
-/// no joint law, so a chain driven by it samples nothing exactly; that is the price of the emphasis.
+/// A weight of 0 gives `r_cond` bit for bit, without evaluating `r_uncond`. −1 gives `r_uncond` if both allow the same
+/// tokens. Larger weights favour tokens that the condition makes more probable. In general no joint law has these
+/// conditionals, so a guided chain samples no law exactly.
 ///
-/// A token that `r_cond` forbids stays forbidden. One that `r_uncond` alone forbids would have infinite weight where `w > 0`: that
-/// contradicts what an unconditional law is, and is an error.
+/// Tokens of probability 0 under `r_cond` keep probability 0. A token of probability 0 only under `r_uncond` would have
+/// infinite weight for `w > 0`; this is an error.
 #[derive(Debug, Clone, Copy)]
 pub struct Guided<C, U> {
     conditional: C,
@@ -21,7 +21,7 @@ pub struct Guided<C, U> {
 }
 
 impl<C: SiteConditional, U: SiteConditional> Guided<C, U> {
-    /// Joins the two at a weight `w`.
+    /// Combines the two with weight `w`.
     ///
     /// # Errors
     /// When they differ in vocabulary or length, or `weight` is below −1 or not finite.

@@ -5,11 +5,12 @@ use glauber_tokens::Token;
 use crate::controls::draw;
 use crate::{DrawControls, Refusal, Result, ReverseKernel, Touch};
 
-/// Redraws sites from their conditional law given all others, whatever stands there now.
+/// Redraws sites from their conditional law given all others, independently of their current tokens.
 ///
-/// With a conditional that ignores the step this is ordinary Glauber dynamics; [`ReverseSampler`](crate::ReverseSampler) drives it
-/// down a schedule. The sites of a block are redrawn from one evaluation: exact where the block's sites are independent given the
-/// rest (a colour class of a lattice), an approximation otherwise.
+/// With a conditional that ignores the step this is ordinary Glauber dynamics;
+/// [`ReverseSampler`](crate::ReverseSampler) runs it down a schedule. The sites of a block are redrawn from one
+/// evaluation. This is exact if they are conditionally independent (a colour class of a lattice), and otherwise an
+/// approximation.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct HeatBath {
     controls: DrawControls,
@@ -25,7 +26,7 @@ impl HeatBath {
         Ok(Self { controls })
     }
 
-    /// How draws depart from the conditional.
+    /// The controls of the draws.
     pub fn controls(&self) -> DrawControls {
         self.controls
     }

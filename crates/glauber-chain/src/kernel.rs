@@ -1,4 +1,4 @@
-//! The seam for reverse kernels: how a site is drawn that a step has touched.
+//! The interface of reverse kernels: how a touched site is redrawn.
 
 use std::fmt::Debug;
 use std::ops::Deref;
@@ -10,8 +10,8 @@ use rayon::prelude::*;
 use crate::controls::draw;
 use crate::{ChainError, Chains, Result, SiteConditional, StepDiagnostics, update};
 
-/// One touch of one site, to be undone: step `t` drew from the noise law `Π_t`, and the site shows
-/// a token now.
+/// One touch of one site: step `t` drew from the noise law `Π_t`, and the site shows a token after it. A kernel undoes
+/// the touch.
 #[derive(Debug, Clone, Copy)]
 pub struct Touch<'a> {
     /// The step `t`: conditionals are those of `X_t`, before it.
@@ -22,7 +22,7 @@ pub struct Touch<'a> {
     pub shown: Token,
     /// `Π_t(φ)`, the probability that the step left the token alone.
     pub keep: f64,
-    /// What the step draws that draws noise, shape `[token]`.
+    /// The law of the step's noise, shape `[token]`.
     pub(crate) noise: &'a [f64],
     pub(crate) schedule: Option<&'a Schedule>,
 }
@@ -50,7 +50,7 @@ impl<'a> Touch<'a> {
         self.schedule.map_or(1.0, |schedule| schedule.signal_level(self.site, self.step))
     }
 
-    /// The touch of a step that leaves nothing of its sites.
+    /// The touch of a step without signal, `Π_t(φ) = 0`.
     pub(crate) fn forgetful(step: Step, noise: &'a [f64]) -> Self {
         Self { step, site: 0, shown: 0, keep: 0.0, noise, schedule: None }
     }
@@ -60,11 +60,10 @@ impl<'a> Touch<'a> {
     }
 }
 
-/// The sites that each step touches and what it draws there: those of a [`Schedule`], or of a
-/// [`SiteOrder`] alone.
+/// The sites and the noise law of each step: from a [`Schedule`], or from a [`SiteOrder`] alone.
 ///
-/// An order alone is for a target that stays what it is, as in Markov-chain Monte Carlo. Its steps
-/// leave nothing of a site, `Π_t(φ) = 0`, and draw every token alike.
+/// An order alone is for a fixed target, as in Markov-chain Monte Carlo. Its steps have no signal, `Π_t(φ) = 0`, and
+/// uniform noise.
 #[derive(Debug, Clone, Copy)]
 pub struct Steps<'a> {
     pub(crate) order: &'a SiteOrder,
@@ -83,10 +82,10 @@ impl<'a> From<&'a SiteOrder> for Steps<'a> {
     }
 }
 
-/// Why no token could be drawn.
+/// The reason that no token can be drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Refusal {
-    /// The total weight of the conditional is this, not a positive finite number.
+    /// The total weight of the conditional, which is not a positive finite number.
     Mass(f64),
     /// The token shown has probability 0.
     Shown,
@@ -102,13 +101,12 @@ impl Refusal {
     }
 }
 
-/// How a reverse chain draws a site anew, given the conditional `r` of the site at the time before
-/// the step.
+/// How a reverse chain redraws a site, given the conditional `r` of the site before the step.
 ///
-/// A kernel is its law, [`log_probabilities`](Self::log_probabilities): samplers draw from it with
-/// one uniform number, and likelihood bounds sum over it. A chain down a schedule is exact, with
-/// exact conditionals and single sites, if the law takes `Π_t(φ) r + Π_t`, what a site shows after
-/// the step, to `r`. [`HeatBath`](crate::HeatBath) and [`Lazy`](crate::Lazy) do.
+/// A kernel is defined by its law, [`log_probabilities`](Self::log_probabilities). Samplers draw from it with one
+/// uniform number, and likelihood bounds sum over it. With exact conditionals and single sites, a chain is exact if the
+/// law takes `Π_t(φ) r + Π_t`, the law after the step, to `r`. [`HeatBath`](crate::HeatBath) and [`Lazy`](crate::Lazy)
+/// do.
 ///
 /// ```
 /// use glauber_chain::{DrawControls, Refusal, ReverseKernel, ReverseSampler, Sampler, Touch, oracles::MarkovSource};
@@ -134,44 +132,42 @@ impl Refusal {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait ReverseKernel: Debug + Send + Sync {
-    /// Turns `log r` of a site, shape `[token]`, into the logarithms of the probabilities that a
-    /// draw gives each token, in nats, in place. `r` may have any positive mass; the law sums to 1.
+    /// Converts `log r` of a site, shape `[token]`, to the log-probabilities of the kernel's draw, in nats, in place.
+    /// `r` may have any positive mass; the law sums to 1.
     ///
     /// # Errors
-    /// When `r` has no positive finite mass, or the site shows what it cannot show.
+    /// If `r` has no positive finite mass, or the current token is impossible.
     ///
     /// # Panics
-    /// An implementation may panic when `rates` is of another vocabulary than the touch.
+    /// May panic if `rates` and the touch have different vocabularies.
     fn log_probabilities(&self, touch: &Touch<'_>, rates: &mut [f64]) -> Result<(), Refusal>;
 
-    /// What people call the kernel; by default the name of its type.
+    /// The name of the kernel; by default its type name.
     fn name(&self) -> &'static str {
         let path = std::any::type_name::<Self>().split('<').next().unwrap_or_default();
         path.rsplit("::").next().unwrap_or(path)
     }
 
-    /// Whether the law of a touch depends on the conditional. Where it does not, the site need not be asked for, and `rates` are those of an
-    /// even law.
+    /// Whether the law of a touch depends on the conditional. If not, the site need not be requested, and `rates` are
+    /// uniform.
     fn asks(&self, touch: &Touch<'_>) -> bool {
         let _ = touch;
         true
     }
 
-    /// Whether [`draw`](Self::draw) reads log-probabilities, as the default does, instead of
-    /// probabilities.
+    /// Whether [`draw`](Self::draw) reads log-probabilities (the default) instead of probabilities.
     fn reads_logs(&self) -> bool {
         true
     }
 
-    /// Whether a draw is plain inversion of the conditional, whatever stands there, so that it may
-    /// come from a [`LawTable`](crate::LawTable).
+    /// Whether a draw is plain inversion of the conditional, independent of the current token, so that a
+    /// [`LawTable`](crate::LawTable) can replace it.
     fn is_plain(&self) -> bool {
         false
     }
 
-    /// The draw at a uniform number in `[0, 1)`. `rates` is the conditional, shape `[token]`, as
-    /// [`reads_logs`](Self::reads_logs) asks for it; it is overwritten. Override both where a draw
-    /// is cheaper than the whole law.
+    /// Draws at a uniform number in `[0, 1)`. `rates` is the conditional, shape `[token]`, in the form of
+    /// [`reads_logs`](Self::reads_logs); it is overwritten. Override both if a draw is cheaper than the whole law.
     ///
     /// # Errors
     /// As [`log_probabilities`](Self::log_probabilities).
@@ -184,14 +180,13 @@ pub trait ReverseKernel: Debug + Send + Sync {
         draw(rates, uniform).map_err(Refusal::Mass)
     }
 
-    /// Redraws the free sites of `sites` in every chain, from one evaluation, for a target that
-    /// stays what it is. Uses one uniform number for each redraw; evaluates nothing where all the
-    /// sites are clamped.
+    /// Redraws the free sites of `sites` in every chain, from one evaluation, for a fixed target. Uses one uniform
+    /// number per redraw. Evaluates nothing if all sites are clamped.
     ///
     /// # Errors
-    /// When the conditional fails, writes a NaN or leaves no token possible, or has another number
-    /// of sites than the chains, or when a chain shows a token outside the vocabulary, or one that
-    /// it cannot show. Chains before the one at fault have been updated.
+    /// If the conditional fails, writes a NaN, has zero mass, or has another number of sites than the chains. If a
+    /// chain shows a token that is impossible or outside the vocabulary. Chains before the failing one have been
+    /// updated.
     fn update<C: SiteConditional + ?Sized>(
         &self,
         conditional: &C,
@@ -205,9 +200,8 @@ pub trait ReverseKernel: Debug + Send + Sync {
         update::update(self, conditional, chains, step, sites)
     }
 
-    /// Updates the sites of `steps` in turn, all chains in one evaluation a step. A sweep of
-    /// Markov-chain Monte Carlo takes the steps `0..order.horizon()` of an order; a reverse chain
-    /// takes those of a schedule backwards.
+    /// Updates the sites of `steps` in sequence, with one evaluation per step for all chains. A sweep of Markov-chain
+    /// Monte Carlo has the steps `0..order.horizon()` of an order; a reverse chain has those of a schedule in reverse.
     ///
     /// # Errors
     /// As [`update`](Self::update), and when schedule and conditional do not fit.
@@ -229,8 +223,8 @@ pub trait ReverseKernel: Debug + Send + Sync {
         update::run_view(self, conditional, chains.view(), of, steps)
     }
 
-    /// [`run`](Self::run) with the chains shared out over the threads of the rayon pool: for
-    /// conditionals that are cheap to evaluate. The result is the same, bit by bit.
+    /// [`run`](Self::run) with the chains divided over the rayon pool, for conditionals that are cheap to evaluate. The
+    /// result is equal bit for bit.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -255,8 +249,7 @@ pub trait ReverseKernel: Debug + Send + Sync {
     }
 }
 
-/// Kernels behind pointers: `&K`, and `Box<dyn ReverseKernel>` where the kernel is chosen at run
-/// time.
+/// Kernels behind pointers: `&K`, and `Box<dyn ReverseKernel>` for a kernel chosen at run time.
 impl<P: Deref<Target: ReverseKernel> + Debug + Send + Sync> ReverseKernel for P {
     fn log_probabilities(&self, touch: &Touch<'_>, rates: &mut [f64]) -> Result<(), Refusal> {
         (**self).log_probabilities(touch, rates)

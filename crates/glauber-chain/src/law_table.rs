@@ -1,4 +1,4 @@
-//! Laws of lattice models listed beforehand, so that a redraw is a look-up and some comparisons of integers.
+//! Precomputed laws of lattice models: a redraw is a look-up and a few integer comparisons.
 
 use std::collections::HashMap;
 
@@ -13,22 +13,22 @@ const DEGREE: usize = 4;
 /// Above every uniform number, and less than `2⁶³` from any.
 const UNREACHED: u64 = 1 << 62;
 
-/// The conditionals of a nearest-neighbour model on a [`Lattice`], listed for every set of neighbours' tokens.
+/// The conditionals of a nearest-neighbour model on a [`Lattice`], precomputed for every set of neighbours' tokens.
 ///
-/// A law is kept as the uniform numbers at which inversion goes from one token to the next, in units of `2⁻⁵³`, the spacing of the
-/// numbers that [`ChainRng`](crate::ChainRng) gives. They are found with the very function that inverts a law written out in full, so
-/// a draw from the table is the same token from the same number, rounding included.
+/// A law is stored as thresholds: the uniform numbers at which inversion moves to the next token, in units of `2⁻⁵³`,
+/// the spacing of [`ChainRng`](crate::ChainRng). They are computed with the function that inverts a full law, so the
+/// table draws the same token from the same number, rounding included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LawTable {
     vocab: usize,
-    /// Shape `[site, 4]`; entries past a site's degree are the site itself, and count nothing.
+    /// Shape `[site, 4]`; entries past a site's degree are the site itself, and have no effect.
     neighbours: Vec<[u32; DEGREE]>,
     degrees: Vec<u8>,
     /// Whether every site has four neighbours.
     complete: bool,
-    /// Where the places of each degree start, shape `[degree]`. A place has the neighbours' tokens as its digits.
+    /// The first place of each degree, shape `[degree]`. The digits of a place are the neighbours' tokens.
     starts: [usize; DEGREE + 1],
-    /// Which law holds, shape `[place]`. Not used where laws are short: then each place has its own copy.
+    /// The index of the law, shape `[place]`. Unused for short laws, of which each place has its own copy.
     laws: Vec<u16>,
     /// Shape `[law, width]`: the least number that gives at least token 1, 2, ... `vocab − 1`, padded with numbers never reached.
     thresholds: Vec<u64>,
@@ -39,11 +39,11 @@ impl LawTable {
     /// The largest vocabulary that a table lists.
     pub const LARGEST_VOCAB: usize = 16;
 
-    /// Lists the laws of a model. `law` writes the probabilities of a site (shape `[token]`) given its neighbours' tokens, which come
-    /// in ascending order, one for each bond.
+    /// Computes the table of a model. `law` writes the probabilities of a site (shape `[token]`) given its neighbours'
+    /// tokens, in ascending order, one per bond.
     ///
     /// # Errors
-    /// When there is no token, or more than [`LARGEST_VOCAB`](Self::LARGEST_VOCAB), or a law has no positive finite mass.
+    /// If there is no token, or more than [`LARGEST_VOCAB`](Self::LARGEST_VOCAB), or a law has no positive finite mass.
     pub fn new(lattice: &Lattice, vocab: usize, mut law: impl FnMut(&[Token], &mut [f64])) -> Result<Self> {
         let listed = (1..=Self::LARGEST_VOCAB).contains(&vocab);
         ChainError::unless_in_range(listed, "vocab", vocab as f64, "1 to 16 tokens in a table of laws")?;
@@ -119,7 +119,8 @@ impl LawTable {
         self.thresholds.as_chunks().0
     }
 
-    /// Which law holds at a site. `WIDTH` must be [`width`](Self::width) and `COMPLETE` [`is_complete`](Self::is_complete).
+    /// The index of the law at a site. `WIDTH` must be [`width`](Self::width) and `COMPLETE`
+    /// [`is_complete`](Self::is_complete).
     #[inline(always)]
     pub(crate) fn law<const WIDTH: usize, const COMPLETE: bool>(&self, row: &[Token], site: Site) -> u16 {
         let bits = WIDTH.count_ones();
@@ -130,13 +131,13 @@ impl LawTable {
     }
 }
 
-/// Whether laws are so short that a copy for each place is better than a list of which place has which.
+/// Whether laws are short enough to store a copy for each place.
 const fn is_short(width: usize) -> bool {
     width <= 3
 }
 
-/// The least `k` in `0..=2⁵³` such that inverting `law` at `k · 2⁻⁵³` gives `token` or one after it. Inversion is monotone in the
-/// uniform number, rounded as it is: a look around the place where exact arithmetic puts it finds it.
+/// The least `k` in `0..=2⁵³` such that inverting `law` at `k · 2⁻⁵³` gives `token` or a later one. Rounded inversion
+/// is monotone in the uniform number, so a search near the exact value finds it.
 fn threshold(law: &[f64], token: Token) -> Result<u64> {
     const END: u64 = 1 << 53;
     let refuse = |sum| ChainError::NotADistribution { what: format!("a listed law, {law:?},"), sum };

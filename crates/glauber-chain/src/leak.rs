@@ -1,15 +1,15 @@
-//! What conditionals say of the token that they are not to see.
+//! Measures how much a conditional reveals of the site's own token.
 
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token, TokenBatch};
 
 use crate::{ChainRng, Result, RowSites, SiteConditional, TokenRows, corrupt};
 
-/// How much of a site's own token shows in its conditional, in bits: for each row `I(a; b)` where `a`, uniform among the tokens that
-/// sequences have, stands at the site and `b` is drawn from the conditional. The row is noised to a step, and the site is one of its own; both are drawn.
+/// The mutual information `I(a; b)` in bits for each row. `a` is the site's own token, uniform over the tokens of the
+/// sequences, and `b` is drawn from the conditional. Step and site of each row are random.
 ///
-/// 0 for every conditional that leaves the site out: the oracles, and networks that are blind by their design. A network that has the
-/// token in view and has learned to leave it out (`docs/math.md`, §6) says a little.
+/// It is 0 for conditionals that cannot read the site: oracles and leave-one-out networks. It is small for a network
+/// that reads the token and has learned to ignore it (`docs/math.md`, §6).
 ///
 /// ```
 /// use glauber_chain::oracles::EnumeratedTable;

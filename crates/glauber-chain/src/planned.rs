@@ -1,4 +1,4 @@
-//! Masks taken away a few a pass, at sites that a plan chooses.
+//! Samplers that unmask a few sites per pass, chosen by a plan.
 
 use std::borrow::Cow;
 
@@ -13,44 +13,47 @@ use crate::{
     ChainError, ChainRng, Chains, DrawControls, Refusal, Result, RowSites, SiteConditional, StepDiagnostics, Touch,
 };
 
-/// Which of the masked sites a pass writes.
+/// How a pass chooses the masked sites to write.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Plan {
-    /// Any, all alike. One a pass is the first-hitting sampler (Zheng et al. 2024).
+    /// At random, uniformly. One site per pass is the first-hitting sampler (Zheng et al. 2024).
     Random,
-    /// The first ones.
+    /// From left to right.
     InOrder,
-    /// Those whose laws have the least entropy, whatever is drawn there.
+    /// The sites with the lowest entropy, independently of the draws.
     Entropy,
-    /// Every site is drawn, and the draws of the highest probability are kept (MaskGIT, Chang et al. 2022; LLaDA). It looks at what was
-    /// drawn before it chooses, so it is a search for probable sequences and no sampler of the model, even with one site a pass.
+    /// Draws every site, and keeps the most probable draws (MaskGIT, Chang et al. 2022; LLaDA). The choice depends on
+    /// the draws, so this is a search for probable sequences, not a sampler of the model, even with one site per pass.
     Confidence,
-    /// Those of the least entropy, in as few passes as the bound allows: as many as have a summed entropy, without the largest, of at most
-    /// so many nats, and one at least (Ben-Hamu et al. 2025). That sum bounds what drawing them as if they were independent costs.
+    /// The sites with the lowest entropy, as many as a bound allows: at least one, and their summed entropy without the
+    /// largest is at most this many nats (Ben-Hamu et al. 2025). The sum bounds the cost of drawing them as if
+    /// independent.
     EntropyBound(f64),
-    /// Every site is drawn or, where it is written, scored, and those of the highest probability stay or are written; the others are masked
-    /// (P2, Peng et al. 2025, planned by the network itself). The log-probability of what is written counts so many times: 0 never masks
-    /// again, which is [`Confidence`](Self::Confidence). A search too. It asks for the sites that are written: of a hollow network that is
-    /// the same pass.
+    /// Draws every masked site and scores every written one. The most probable are kept or written, and the others
+    /// masked (P2, Peng et al. 2025, planned by the network itself). The number is the weight of a written token's
+    /// log-probability; 0 never masks again, which is [`Confidence`](Self::Confidence). This is a search. It also
+    /// requests the written sites, which a hollow network evaluates in the same pass.
     Path(f64),
-    /// Any masks, and what was written with little confidence is masked again (ReMDM, Wang et al. 2025, "confidence"): a token with
-    /// probability `s σ e^{−ψ} / Σ e^{−ψ}` over the tokens that are written, `s` this share, `σ = min(1, (1 − α') / α)` the most that
-    /// the chain allows and `ψ` the probability that the token had when it was drawn. It looks at what was drawn, so it is not exact either,
-    /// but near: on the table of `docs/math.md`, §7, about .03 from the data in total variation, of the same entropy.
+    /// Random sites, and tokens written with low confidence are masked again (ReMDM, Wang et al. 2025, "confidence"). A
+    /// written token is masked with probability `s σ e^{−ψ} / Σ e^{−ψ}`, the sum over written tokens. `s` is this
+    /// share, `σ = min(1, (1 − α') / α)` the largest probability that the chain allows, and `ψ` the token's probability
+    /// when drawn. The choice depends on the draws, so it is not exact, but close: on the table of `docs/math.md`, §7,
+    /// about .03 from the data in total variation, at the same entropy.
     Remask(f64),
 }
 
 impl Plan {
-    /// Whether sites that are written already are looked at.
+    /// Whether the plan reads sites that are already written.
     fn revises(self) -> bool {
         matches!(self, Self::Path(_))
     }
 }
 
-/// Writes masked sequences, as many sites a pass as there are masks for each step left, or as the plan says.
+/// Writes masked sequences. Each pass writes the number of masks divided by the steps left, or as many as the plan
+/// says.
 ///
-/// With exact conditionals, one site a pass and a plan that does not look at what was drawn, it is exact in as many passes as there are
-/// sites, whatever the plan. Several sites of a pass are drawn as if they were independent.
+/// With exact conditionals and as many passes as sites, it is exact for any plan that does not depend on the draws.
+/// Several sites of a pass are drawn as if independent.
 ///
 /// ```
 /// use glauber_chain::oracles::EnumeratedTable;
@@ -76,10 +79,10 @@ pub struct PlannedSampler<'a> {
 }
 
 impl<'a> PlannedSampler<'a> {
-    /// Joins a schedule, borrowed or owned, a plan and the controls of the draws.
+    /// A sampler from a schedule (borrowed or owned), a plan and the controls of the draws.
     ///
     /// # Errors
-    /// When noise draws other tokens than the mask, or a control or the number of a plan is out of range.
+    /// If noise draws tokens other than the mask, or a control or the parameter of a plan is out of range.
     pub fn new(schedule: impl Into<Cow<'a, Schedule>>, plan: Plan, controls: DrawControls) -> Result<Self> {
         controls.validate()?;
         if let Plan::EntropyBound(number) | Plan::Path(number) = plan {
@@ -94,8 +97,8 @@ impl<'a> PlannedSampler<'a> {
         Ok(Self { schedule, plan, controls, mask })
     }
 
-    /// One pass: asks for the sites of every row that the plan looks at, and writes some of them. `drawn_at` are the probabilities that
-    /// tokens had when they were drawn, shape `[row, site]`.
+    /// One pass: evaluates the sites that the plan reads, and writes some of them. `drawn_at` are the probabilities
+    /// that tokens had when they were drawn, shape `[row, site]`.
     fn pass(
         &self,
         conditional: &dyn SiteConditional,
@@ -162,8 +165,8 @@ impl<'a> PlannedSampler<'a> {
         written
     }
 
-    /// How many of the draws, the first in the plan first, are written by a step of a row with so many `free` sites that masks some of
-    /// them `again`.
+    /// The number of draws that a step writes, in the order of the plan, for a row with `free` sites that masks `again`
+    /// some of them.
     fn count(&self, drawn: &[Draw], step: Step, free: usize, again: usize) -> usize {
         let each = drawn.len().div_ceil(step + 1);
         // Masks of after the step, of as many steps as there are.
@@ -183,7 +186,8 @@ impl<'a> PlannedSampler<'a> {
         }
     }
 
-    /// A draw at each site, or what is written there, and its place in the plan. `laws` is `log r` of the row, shape `[site, token]`.
+    /// For each site, a draw or its written token, and its rank in the plan. `laws` is `log r` of the row, shape
+    /// `[site, token]`.
     fn drawn(
         &self,
         sites: &[Site],
@@ -219,7 +223,7 @@ impl<'a> PlannedSampler<'a> {
     }
 }
 
-/// A token drawn at a site. Those of the lowest ranks are written.
+/// A token drawn at a site. The lowest ranks are written.
 struct Draw {
     site: Site,
     token: Token,

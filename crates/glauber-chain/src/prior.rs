@@ -1,24 +1,23 @@
-//! What is known of a site beforehand.
+//! Priors of sites.
 
 use std::fmt::Debug;
 
 use glauber_tokens::{Site, Token};
 
-/// What a rule of thumb says of a site's token, given noisy tokens at the others: a network may begin
-/// there and learn the rest.
+/// A simple estimate of a site's token given the noisy tokens of the others. A network adds a learned correction.
 ///
-/// A site's own token and level must not matter to what is said of it: then conditionals stay
-/// leave-one-out, and every sampler and bound exact.
+/// The estimate must not depend on the site's own token and level. Conditionals then stay leave-one-out, and samplers
+/// and bounds stay valid.
 pub trait SitePrior: Debug + Send + Sync {
     /// Terms that a network weighs and adds.
     fn terms(&self) -> usize;
 
-    /// Writes the terms for some sites of a sequence, in nats: `out` of shape `[term, asked site,
+    /// Writes the terms for some sites of a sequence, in nats: `out` of shape `[term, requested site,
     /// token]`.
     ///
-    /// Of a site, `left` is seen at the sites before and `right` at those after: mostly they are the
-    /// same sequence. A sequence that the rule was made of belongs to a `part` of the data: the rule
-    /// then speaks as if it had not seen that part.
+    /// The estimate at a site reads `left` at the sites before and `right` at the sites after; usually both are the
+    /// same sequence. A sequence that the prior was counted on belongs to a `part` of the data, and the estimate
+    /// excludes that part.
     ///
     /// # Panics
     /// When there is no such site, or a token lies outside the vocabulary.

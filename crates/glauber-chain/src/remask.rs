@@ -1,24 +1,24 @@
-//! Masks that come back: ReMDM.
+//! ReMDM: tokens can be masked again.
 
 use glauber_schedule::NoiseLaw;
 use glauber_tokens::Token;
 
 use crate::{ChainError, DrawControls, Refusal, Result, ReverseKernel, Touch};
 
-/// How often a token that is shown is masked again, at most as often as the law of the chain allows.
+/// The probability of masking a token again, limited by the law of the chain.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Remasking {
-    /// With this probability, where it is allowed.
+    /// This probability, or the largest allowed one.
     Cap(f64),
-    /// With this share of the largest probability that is allowed.
+    /// This share of the largest allowed probability.
     Rescale(f64),
 }
 
-/// The kernel of ReMDM (Wang et al. 2025), under absorbing noise: what has been written can be masked and written again.
+/// The kernel of ReMDM (Wang et al. 2025), under absorbing noise: written tokens can be masked and written again.
 ///
-/// Over a step from level `α` to `α'` a token shown is masked with probability `σ ≤ min(1, (1 − α') / α)`, and a mask becomes `b` with
-/// probability `(α' − (1 − σ) α) / (1 − α) μ(b)`. It takes the law of after the step to that of before it exactly, whatever `σ`. With
-/// `σ = 0` it is [`Lazy`](crate::Lazy): nothing is masked again.
+/// Over a step from level `α` to `α'` a token shown is masked with probability `σ ≤ min(1, (1 − α') / α)`, and a mask
+/// becomes `b` with probability `(α' − (1 − σ) α) / (1 − α) μ(b)`. For any `σ` it takes the law after the step exactly
+/// to the law before it. With `σ = 0` it is [`Lazy`](crate::Lazy).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Remask {
     mask: Token,
@@ -27,10 +27,10 @@ pub struct Remask {
 }
 
 impl Remask {
-    /// A kernel that masks again as `remasking` says.
+    /// A kernel with the given remasking.
     ///
     /// # Errors
-    /// When noise draws other tokens than the mask, the number is no probability or a control is out of range.
+    /// If noise draws tokens other than the mask, the number is not a probability, or a control is out of range.
     pub fn new(law: &NoiseLaw, remasking: Remasking, controls: DrawControls) -> Result<Self> {
         controls.validate()?;
         let (Remasking::Cap(share) | Remasking::Rescale(share)) = remasking;
@@ -39,10 +39,10 @@ impl Remask {
     }
 }
 
-/// The mask of a law that draws nothing else.
+/// The mask token, if the law draws only masks.
 pub(crate) fn only_mask(law: &NoiseLaw) -> Result<Token> {
     let drawn = law.mask().map_or(0.0, |mask| law.probability(mask));
-    ChainError::unless_in_range(drawn == 1.0, "the mask's probability", drawn, "1: noise that draws masks alone")?;
+    ChainError::unless_in_range(drawn == 1.0, "the mask's probability", drawn, "1: noise that draws only masks")?;
     Ok(law.mask().unwrap_or_default())
 }
 

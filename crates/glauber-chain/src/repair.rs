@@ -1,4 +1,4 @@
-//! Heat bath among clean tokens: what is left of the errors of a chain is mended one site at a time.
+//! Heat bath on clean tokens: repairs remaining errors of a chain, one site at a time.
 
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Site, Step};
@@ -8,7 +8,7 @@ use crate::{
     TokenRows, Watch,
 };
 
-/// Conditionals at time 0, whatever the step: every other site counts as clean.
+/// Conditionals at time 0 for every step: all other sites count as clean.
 struct Finished<'a>(&'a dyn SiteConditional);
 
 impl SiteConditional for Finished<'_> {
@@ -45,15 +45,15 @@ impl SiteConditional for Finished<'_> {
     }
 }
 
-/// Redraws every site of finished chains `sweeps` times from `P(X_{0,i} = · | x_{-i})`, each sweep in a random order of its own from
-/// `seed`, clamped sites excepted. The order is blind to the tokens: chosen by them, heat bath would be biased even with exact
-/// conditionals. The watcher is told of every sweep, and may stop there.
+/// Redraws every site of finished chains `sweeps` times from `P(X_{0,i} = · | x_{-i})`, except clamped sites. Each
+/// sweep has its own random order from `seed`. The order does not depend on the tokens, because heat bath would then be
+/// biased even with exact conditionals. `watch` is called after every sweep, and may stop the run.
 ///
-/// With exact conditionals and the default controls the data distribution is invariant. With those of a network, whose errors are smallest
-/// near the data, it mends what was written among noise.
+/// With exact conditionals and the default controls the data distribution is invariant. A network has its smallest
+/// errors near the data, so its repair corrects tokens drawn among noise.
 ///
 /// # Errors
-/// When the conditional does not fit to the chains, or an evaluation fails.
+/// If the conditional does not fit the chains, or an evaluation fails.
 pub fn repair(
     conditional: &dyn SiteConditional,
     chains: &mut Chains,

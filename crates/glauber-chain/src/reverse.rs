@@ -1,4 +1,4 @@
-//! The reverse chain: a kernel down a schedule, every step evaluated.
+//! The reverse chain: a kernel run down a schedule, with an evaluation at every step.
 
 use std::borrow::Cow;
 
@@ -8,9 +8,9 @@ use glauber_tokens::Step;
 use crate::sampler::{Progress, Sampler, Watch, check};
 use crate::{Chains, Result, ReverseKernel, SiteConditional, StepDiagnostics};
 
-/// Samples `X_0` by undoing the steps `T−1, …, 0` of a schedule: step `t` redraws its sites from
-/// `P(X_{t,i} = · | x_{-i})`, or from their posterior, as the kernel says. [`run`](Sampler::run)
-/// tells its watcher of every sweep.
+/// Samples `X_0` by undoing the steps `T−1, …, 0` of a schedule: step `t` redraws its sites from `P(X_{t,i} = · |
+/// x_{-i})`, or from their posterior, depending on the kernel. [`run`](Sampler::run) calls its watcher after every
+/// sweep.
 ///
 /// Exact for [`HeatBath`](crate::HeatBath) and [`Lazy`](crate::Lazy), with exact conditionals, an
 /// order of single sites, and a start from the law of `X_T`.
@@ -21,8 +21,7 @@ pub struct ReverseSampler<'a, K = Box<dyn ReverseKernel>> {
 }
 
 impl<'a, K: ReverseKernel> ReverseSampler<'a, K> {
-    /// Joins a schedule, borrowed or owned, and a kernel: a `Box<dyn ReverseKernel>` where that is
-    /// decided at run time.
+    /// A sampler from a schedule (borrowed or owned) and a kernel, which may be a `Box<dyn ReverseKernel>`.
     pub fn new(schedule: impl Into<Cow<'a, Schedule>>, kernel: K) -> Self {
         Self { schedule: schedule.into(), kernel }
     }

@@ -5,7 +5,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// A portable stream of uniform numbers: ChaCha8 keyed by a seed, one stream per chain.
 ///
-/// Streams of one seed never overlap, so chains may run in any order, batch or thread and still see the same numbers.
+/// Streams of one seed never overlap, so chains use the same numbers in any order, batch or thread.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChainRng {
     seed: u64,
@@ -13,7 +13,7 @@ pub struct ChainRng {
     chacha: ChaCha8Rng,
 }
 
-/// Where a [`ChainRng`] stands; enough to go on from there on another machine.
+/// The state of a [`ChainRng`], from which any machine can continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(deny_unknown_fields))]
 pub struct ChainRngState {
@@ -63,12 +63,12 @@ impl ChainRng {
         ((self.uniform() * bound as f64) as usize).min(bound - 1)
     }
 
-    /// Where the stream stands.
+    /// The current state.
     pub fn state(&self) -> ChainRngState {
         ChainRngState { seed: self.seed, stream: self.stream, word_pos: self.chacha.get_word_pos() as u64 }
     }
 
-    /// The stream at a state.
+    /// Restores a stream from a state.
     pub fn from_state(state: ChainRngState) -> Self {
         let mut rng = Self::new(state.seed, state.stream);
         rng.chacha.set_word_pos(u128::from(state.word_pos));

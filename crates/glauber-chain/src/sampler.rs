@@ -1,4 +1,4 @@
-//! The seam for samplers: what takes chains down a schedule, however it goes about it.
+//! The interface of samplers, which take chains down a schedule.
 
 use std::fmt::Debug;
 use std::ops::ControlFlow;
@@ -9,28 +9,26 @@ use glauber_tokens::Step;
 use crate::update::check_steps;
 use crate::{ChainError, ChainRng, Chains, Result, SiteConditional, StepDiagnostics};
 
-/// What a watcher of a run is shown.
+/// The progress of a run, passed to its watcher.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress<'a> {
-    /// The sweep that the slowest chain stands in; the last one has number 0, and as many are left.
+    /// The current sweep of the slowest chain, counted down: the number of sweeps left.
     pub sweep: usize,
-    /// The time the chains stand at, a mean where they go at their own pace.
+    /// The current time of the chains; their mean if times differ.
     pub step: Step,
-    /// The time each chain stands at, shape `[row]`: row `i` is a sample of the law of `X_t` with
-    /// `t = times[i]`.
+    /// The current time of each chain, shape `[row]`: row `i` is a sample of `X_t` with `t = times[i]`.
     pub times: &'a [Step],
     /// The chains.
     pub chains: &'a Chains,
-    /// What was done since the start of the call.
+    /// Work done since the start of the call.
     pub diagnostics: StepDiagnostics,
 }
 
-/// Watches a run, and may stop it.
+/// A callback that watches a run, and may stop it.
 pub type Watch<'w> = dyn FnMut(Progress<'_>) -> ControlFlow<()> + 'w;
 
-/// Takes chains down a schedule by the conditionals of whatever is sampled:
-/// [`ReverseSampler`](crate::ReverseSampler), [`SkipAheadSampler`](crate::SkipAheadSampler), or one
-/// of your own.
+/// Takes chains down a schedule using the conditionals of the target: [`ReverseSampler`](crate::ReverseSampler),
+/// [`SkipAheadSampler`](crate::SkipAheadSampler), or your own.
 ///
 /// ```
 /// use glauber_chain::{HeatBath, ReverseSampler, Sampler, SkipAhead, SkipAheadSampler, oracles::MarkovSource};
@@ -54,14 +52,12 @@ pub trait Sampler: Debug + Send + Sync {
     /// The schedule.
     fn schedule(&self) -> &Schedule;
 
-    /// The reverse chain from time `from` to time `to`. The watcher is told of every sweep, or of
-    /// every round of evaluations; it may stop the run, which leaves the chains at the times that
-    /// it was shown.
+    /// Runs the reverse chain from time `from` to time `to`. The watcher is called after every sweep or round of
+    /// evaluations. It may stop the run; the chains then stay at the reported times.
     ///
     /// # Errors
-    /// When the conditional does not fit the schedule or the chains, `to ≤ from ≤ T` does not hold,
-    /// an evaluation fails, writes a NaN or leaves no token possible, or a site shows a token that
-    /// it cannot show.
+    /// If the conditional does not fit the schedule or the chains, or `to ≤ from ≤ T` does not hold. If an evaluation
+    /// fails, writes a NaN or has zero mass, or a site shows an impossible token.
     fn run(
         &self,
         conditional: &dyn SiteConditional,
@@ -71,9 +67,8 @@ pub trait Sampler: Debug + Send + Sync {
         watch: &mut Watch<'_>,
     ) -> Result<StepDiagnostics>;
 
-    /// The whole reverse chain with the chains shared out over the threads of the rayon pool, where
-    /// the sampler can: for conditionals that are cheap to evaluate. The tokens are the same, bit
-    /// by bit.
+    /// Runs the whole reverse chain with the chains divided over the rayon pool, if the sampler supports it. For
+    /// conditionals that are cheap to evaluate. The tokens are the same.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -85,14 +80,12 @@ pub trait Sampler: Debug + Send + Sync {
         self.sample(conditional, chains)
     }
 
-    /// `rows` chains at the noise law, row `i` with stream `i` of `seed`: where a reverse chain
-    /// starts.
+    /// `rows` chains drawn from the noise law, row `i` with stream `i` of `seed`: the start of a reverse chain.
     fn start(&self, rows: usize, seed: u64) -> Chains {
         Chains::from_noise(self.schedule(), ChainRng::streams(seed, rows))
     }
 
-    /// The whole reverse chain, from the horizon to time 0, all chains in one evaluation a step or
-    /// round.
+    /// Runs the whole reverse chain, from the horizon to time 0, with one evaluation per step or round for all chains.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -100,14 +93,12 @@ pub trait Sampler: Debug + Send + Sync {
         self.run(conditional, chains, self.schedule().horizon(), 0, &mut |_| ControlFlow::Continue(()))
     }
 
-    /// ReDeNoise: takes finished chains, which stand at time 0, forward to time `time` by equation
-    /// (M) and back to 0 by the reverse chain, `rounds` times over. Clamped sites stay.
+    /// ReDeNoise: noises finished chains from time 0 to time `time` by equation (M), and runs the reverse chain back to
+    /// 0, `rounds` times. Clamped sites stay.
     ///
-    /// With exact conditionals, single sites and a sampler that is exact, each round leaves the
-    /// data distribution invariant whatever the `time`, also where much signal is left. A time
-    /// before the end of the first sweep touches only the sites that are noised by then. The
-    /// watcher of [`run`](Self::run) is also told the round, from 0; where it stops the run, no
-    /// further round is begun.
+    /// With exact conditionals, single sites and an exact sampler, each round leaves the data distribution invariant
+    /// for any `time`. A time before the end of the first sweep touches only the sites noised by then. The watcher also
+    /// receives the round, from 0; if it stops the run, no further round starts.
     ///
     /// # Errors
     /// As [`run`](Self::run), and when `time > T` or the schedule has another number of sites than
@@ -139,8 +130,7 @@ pub trait Sampler: Debug + Send + Sync {
     }
 }
 
-/// That `from` down to `to` is a stretch of the reverse chain, and that schedule, conditional and
-/// chains fit.
+/// Checks that `to ≤ from ≤ T`, and that schedule, conditional and chains fit.
 pub(crate) fn check(
     schedule: &Schedule,
     conditional: &dyn SiteConditional,

@@ -1,4 +1,4 @@
-//! Means with honest errors, autocorrelation times, and the chi-square statistic.
+//! Means with standard errors, autocorrelation times, and the chi-square statistic.
 
 /// A mean and the standard error of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,7 +25,7 @@ impl Estimate {
     }
 }
 
-/// What a stationary, correlated series says about its mean.
+/// The mean of a stationary, correlated series.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SeriesEstimate {
     /// The mean, with a standard error that accounts for the correlation.

@@ -1,4 +1,4 @@
-//! Heat bath from a [`LawTable`]: the redraws of the written-out path, number by number, without writing laws out.
+//! Heat bath from a [`LawTable`]: the same draws as with full laws, without computing them.
 
 use glauber_schedule::SiteOrder;
 use glauber_tokens::{Site, Step, Token};
@@ -8,7 +8,7 @@ use crate::{ChainRng, LawTable, StepDiagnostics};
 
 /// Uniform numbers drawn at a time.
 const DRAWS: usize = 256;
-/// Sites of consecutive steps that are listed at a time, about; every row goes through them before the next are listed.
+/// Approximate number of sites of consecutive steps per list; every row is updated with a list before the next.
 const SITES: usize = 1024;
 
 /// Some consecutive steps.
@@ -19,10 +19,10 @@ struct Stretch {
     runs: Vec<Run>,
 }
 
-/// Sites of a stretch, up to an end.
+/// Sites of a range of steps, up to an end.
 struct Run {
     end: usize,
-    /// Redrawn from one evaluation, against one after the other.
+    /// Redrawn from one evaluation, not one after another.
     together: bool,
 }
 

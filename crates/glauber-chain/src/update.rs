@@ -1,4 +1,4 @@
-//! Evaluating the conditionals of a step's sites and redrawing them, whatever the kernel.
+//! Evaluates the conditionals of a step's sites and redraws them, for any kernel.
 
 use std::iter::Sum;
 use std::ops::AddAssign;
@@ -11,21 +11,21 @@ use crate::{
     ChainError, Chains, LawTable, Result, ReverseKernel, RowSites, SiteConditional, Steps, TokenRows, Touch, tabled,
 };
 
-/// What some updates did, summed over the chains.
+/// Counts of work, summed over the chains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StepDiagnostics {
     /// Sites redrawn.
     pub updates: u64,
-    /// Redraws that gave another token than stood there.
+    /// Redraws that changed the token.
     pub changes: u64,
-    /// Sequences whose conditional was evaluated: one for each chain and step with a free site.
+    /// Evaluated sequences: one per chain and step with a free site.
     pub evaluations: u64,
-    /// Batches of evaluations, each for all chains that had something to draw. Where the chains were shared out over threads, the most
-    /// that any share took.
+    /// Batches of evaluations, each for all chains with a free site. If chains are divided over threads, the maximum
+    /// over the threads.
     pub rounds: u64,
 }
 
-/// What is done later comes on top.
+/// Adds later work.
 impl AddAssign for StepDiagnostics {
     fn add_assign(&mut self, other: Self) {
         self.updates += other.updates;
@@ -35,7 +35,7 @@ impl AddAssign for StepDiagnostics {
     }
 }
 
-/// Shares of the chains run side by side: their rounds are the same rounds.
+/// Merges counts of chains that ran in parallel; rounds take the maximum.
 impl Sum for StepDiagnostics {
     fn sum<I: Iterator<Item = Self>>(shares: I) -> Self {
         shares.fold(Self::default(), |mut sum, share| {
@@ -78,7 +78,7 @@ pub(crate) fn update<K: ReverseKernel, C: SiteConditional + ?Sized>(
     update_view(kernel, conditional, &mut view, touch, sites, &mut Scratch::default())
 }
 
-/// Updates the sites of each step, all rows in one evaluation a step.
+/// Updates the sites of each step, with one evaluation per step for all rows.
 pub(crate) fn run_view<K: ReverseKernel, C: SiteConditional + ?Sized>(
     kernel: &K,
     conditional: &C,
@@ -99,12 +99,12 @@ pub(crate) fn run_view<K: ReverseKernel, C: SiteConditional + ?Sized>(
     Ok(sum)
 }
 
-/// The law that draws every token alike, shape `[token]`.
+/// The uniform law, shape `[token]`.
 fn even(vocab: usize) -> Vec<f64> {
     vec![1.0 / vocab as f64; vocab]
 }
 
-/// The table that gives the same draws, where there is one.
+/// The table that gives the same draws, if there is one.
 fn listed<'c, K: ReverseKernel, C: SiteConditional + ?Sized>(
     kernel: &K,
     conditional: &'c C,
@@ -146,7 +146,7 @@ fn update_view<K: ReverseKernel, C: SiteConditional + ?Sized>(
     redraw(kernel, view, rows.iter().copied(), touch, sites, conditionals)
 }
 
-/// Draws from the evaluated rows, shape `[row, asked site, token]`.
+/// Draws from the evaluated rows, shape `[row, requested site, token]`.
 fn redraw<K: ReverseKernel>(
     kernel: &K,
     view: &mut ChainsView<'_>,
@@ -192,9 +192,9 @@ fn free_part(view: &ChainsView<'_>, sites: &[Site], scratch: &mut Scratch) {
     scratch.sites.extend(sites.iter().copied().filter(asked));
 }
 
-/// Writes the conditionals of the sites of a step, shape `[row, site, token]`. Where it touches several, those that the kernel does not ask
-/// for are left out, and where it touches every one, those that are clamped too: a network that sees the tokens shown hides each in a pass
-/// of its own.
+/// Writes the conditionals of a step's sites, shape `[row, site, token]`. If the step touches several sites, it skips
+/// those that the kernel does not need; if it touches all, also clamped ones. A network that reads the current tokens
+/// needs one pass per requested site.
 fn evaluate<K: ReverseKernel, C: SiteConditional + ?Sized>(
     kernel: &K,
     conditional: &C,

@@ -5,7 +5,7 @@ use std::io::Write;
 use glauber_program::device::{Name, describe, device};
 use glauber_program::screen;
 
-/// Lists devices: whether they are built in, and whether they are here.
+/// Lists devices: whether they are built in, and whether they are available.
 pub fn list() -> anyhow::Result<()> {
     let mut out = screen::out();
     for name in Name::FIRST {

@@ -49,9 +49,9 @@ struct Report {
     nats: Estimate,
     bits: Estimate,
     bits_per_character: Option<Estimate>,
-    /// Of images whose tokens are patches of greys; of single greys it is that of a token.
+    /// For images whose tokens are patches of grey pixels; for single pixels it equals that per token.
     bits_per_pixel: Option<Estimate>,
-    /// Why there are none.
+    /// The reason for their absence.
     withheld: Option<String>,
     prior: Estimate,
     truth: Option<Truth>,
@@ -136,7 +136,7 @@ impl Report {
         Ok(())
     }
 
-    /// One line for programs; nats a token where no unit is named.
+    /// One line for programs; numbers without a unit are nats per token.
     fn print_json(&self) -> anyhow::Result<()> {
         let mut object = Map::new();
         let mut put = |key: &str, value: Value| object.insert(key.into(), value);

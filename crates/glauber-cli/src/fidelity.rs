@@ -1,4 +1,4 @@
-//! `glauber fidelity`: how good the samples of a run on images are.
+//! `glauber fidelity`: quality of an image run's samples.
 
 use std::io::Write;
 use std::time::Instant;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::FidelityFlags;
 
-/// Draws samples, judges them beside held-out images and independent pixels, and prints the figures.
+/// Draws samples, compares them with held-out images and independent pixels, and prints the results.
 pub fn fidelity(flags: &FidelityFlags) -> anyhow::Result<()> {
     let controls = flags.draw.controls()?;
     let settings = JudgementSettings {
@@ -49,14 +49,14 @@ pub fn fidelity(flags: &FidelityFlags) -> anyhow::Result<()> {
     if flags.json { report.print_json() } else { report.print() }
 }
 
-/// A finished judgement.
+/// Finished results.
 struct Report<'a> {
     flags: &'a FidelityFlags,
     step: usize,
     classes: usize,
     sampler: String,
     steps: usize,
-    /// Of the network, for one sample.
+    /// Network passes per sample.
     evaluations: f64,
     /// For one sample.
     seconds: f64,

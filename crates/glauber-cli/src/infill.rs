@@ -12,7 +12,7 @@ use glauber_text::{Coverage, Piece, Template, TextCodec};
 use crate::arguments::InfillFlags;
 use crate::paint::paint;
 
-/// Tokens in a gap `____`, unless `--gap-tokens` says otherwise.
+/// Default tokens in a gap `____`.
 const GAP_TOKENS: usize = 4;
 
 /// Fills the gaps and prints the best alternatives.
@@ -28,7 +28,7 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     let codec = trained.codec()?;
     ensure!(
         flags.out.is_none(),
-        "`--out`: what fills a text is printed; leave it out, and redirect the output to a file"
+        "`--out` is for images; filled texts are printed: leave it out and redirect the output to a file"
     );
     let template = Template::parse(flags.text.as_deref().unwrap_or_default(), codec)?;
     let has_default_gap = template.pieces.contains(&Piece::Gap(None));
@@ -57,7 +57,7 @@ pub fn infill(flags: &InfillFlags) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says what of the known text the chain does not see.
+/// Reports known text that has no tokens.
 fn tell_lost(template: &Template, codec: &TextCodec) -> anyhow::Result<()> {
     let mut coverage = Coverage::default();
     for piece in &template.pieces {

@@ -14,7 +14,7 @@ use glauber_run::{Kind, RunFolder, classifier, tokenizer_run};
 
 use crate::arguments::InfoFlags;
 
-/// Tells of a run folder, of the run that a checkpoint belongs to, of a tokenizer, a feature network, or a preset.
+/// Describes a run folder, the run of a checkpoint, a tokenizer, a feature network, or a preset.
 pub fn info(flags: &InfoFlags) -> anyhow::Result<()> {
     match (&flags.preset, &flags.path) {
         (Some(preset), _) => preset_info(&preset.parse()?, flags),

@@ -1,4 +1,4 @@
-//! `glauber judge`: how good texts are, beside held-out text and n-grams.
+//! `glauber judge`: quality of texts, compared with held-out text and n-grams.
 
 use std::fs;
 use std::io::Write;
@@ -17,7 +17,7 @@ use glauber_run::{Curve, Drawer, PALETTE, Panel, Sampling, Scale, Trained, check
 
 use crate::arguments::JudgeFlags;
 
-/// Characters of a line of the table.
+/// Line width of the table.
 const WIDTH: usize = 160;
 
 /// Judges and prints a table.
@@ -97,7 +97,7 @@ fn drawn_with(flags: &JudgeFlags, trained: &Trained, controls: DrawControls) -> 
     Ok(texts(trained, chains.tokens())?)
 }
 
-/// What the picture shows: two scores of every row against each other, a point a row.
+/// A panel of the plot: two scores against each other, one point per row.
 fn panels(report: &Report, order: usize) -> [Panel; 2] {
     let panel = |title: &str, x: &str, y: &str| {
         let unit = |name: &str| report.rows[0].score(name).map_or("", |score| score.unit);
@@ -124,7 +124,7 @@ fn panels(report: &Report, order: usize) -> [Panel; 2] {
     ]
 }
 
-/// The bound of the run on what it held out, bits a character.
+/// The bound of the run on its held-out text, in bits per character.
 fn bounded(flags: &JudgeFlags, trained: &Trained) -> anyhow::Result<Option<Score>> {
     if flags.draws == 0 {
         return Ok(None);
@@ -145,7 +145,7 @@ fn bounded(flags: &JudgeFlags, trained: &Trained) -> anyhow::Result<Option<Score
     Ok(Some(Score::of("bound", evaluation.terms.bits_per_unit(characters)?, "bits/character")))
 }
 
-/// Texts of a file: JSON lines where its name says so, else one a line.
+/// Texts of a file: JSON lines if its name ends so, else one per line.
 fn read(path: &Path) -> anyhow::Result<Texts> {
     let text = fs::read_to_string(path).with_context(|| format!("--texts {}", path.display()))?;
     match path.extension().is_some_and(|extension| extension == "jsonl") {

@@ -1,4 +1,4 @@
-//! The `glauber` program: trains Glauber generative models, samples from them, fills in gaps.
+//! The `glauber` program: trains, samples, infills and evaluates Glauber generative models.
 
 #![allow(clippy::disallowed_methods, reason = "programs read the clock and the environment")]
 
@@ -24,7 +24,7 @@ use glauber_program::{begin, ended, expect_single, explained, log, screen};
 
 use arguments::{Arguments, Command, DeviceWhat};
 
-/// Training allocates and frees large tensors all the time; this allocator keeps their pages, see [`begin`].
+/// Training frequently allocates and frees large tensors; this allocator keeps their pages, see [`begin`].
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -14,11 +14,11 @@ use glauber_run::{Drawer, Film, Painting, Sampling, Trained, check_count, held_o
 
 use crate::arguments::InfillFlags;
 
-/// Images in a row of a sheet at most.
+/// Maximal number of images per row of a sheet.
 const COLUMNS: usize = 8;
 
-/// Paints the masked part of images, `--count` times each, and writes a sheet: the image without the part, then what was painted; or, where
-/// one painting of one file is asked for, the image with its part painted. Pixels outside the part stay those of the image.
+/// Repaints the masked part of images, `--count` times each, and writes a sheet: the masked image, then the repainted
+/// ones. For one repainting of one file, it writes only the repainted image. Pixels outside the part are unchanged.
 pub fn paint(
     flags: &InfillFlags,
     controls: DrawControls,

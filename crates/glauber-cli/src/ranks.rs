@@ -1,4 +1,5 @@
-//! Ranks that work together: processes on one machine or several, which `mpirun` or `srun` begins, or threads of this process with a device each.
+//! Ranks: processes on one or more machines, started by `mpirun` or `srun`, or threads of this process with one device
+//! each.
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,11 +9,12 @@ use glauber_program::device::Devices;
 use glauber_program::progress::be_silent;
 use glauber_program::screen::remark;
 use glauber_program::{is_broken_pipe, processes};
-use glauber_ranks::{Alone, Ranks, Threads};
+use glauber_ranks::{Alone, Threads, World};
 use glauber_run::{Rank, RunError, one_line};
 use glauber_train::TrainError;
 
-/// Does a rank's part of some work on its device. Only the first speaks; one that fails says who it is and ends all.
+/// Runs a rank's part of some work on its device. Only the first rank prints. A failing rank prints its name and ends
+/// all ranks.
 fn perform(rank: &Rank, device: &str, work: &impl Fn(&Rank, &str) -> anyhow::Result<()>) -> anyhow::Result<()> {
     if !rank.is_first() {
         be_silent();
@@ -24,9 +26,9 @@ fn perform(rank: &Rank, device: &str, work: &impl Fn(&Rank, &str) -> anyhow::Res
     }
 }
 
-/// Says what went wrong, and ends all.
+/// Prints the error, and ends all ranks.
 fn fail(rank: &Rank, error: &anyhow::Error) -> anyhow::Result<()> {
-    /// Set by the first thread that speaks.
+    /// Set by the first thread that prints an error.
     static SAID: AtomicBool = AtomicBool::new(false);
     if meets_all(error) && !rank.is_first() {
         return Ok(()); // the first tells it, and writes it down
@@ -41,7 +43,7 @@ fn fail(rank: &Rank, error: &anyhow::Error) -> anyhow::Result<()> {
     rank.abort(2)
 }
 
-/// Whether an error comes to all ranks at the same time.
+/// Whether all ranks get an error at the same time.
 fn meets_all(error: &anyhow::Error) -> bool {
     let of_run = error.downcast_ref().and_then(|error| match error {
         RunError::Train(error) => Some(error),
@@ -50,7 +52,7 @@ fn meets_all(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref().or(of_run), Some(TrainError::Apart { .. } | TrainError::Diverged { .. }))
 }
 
-/// Does some work with the processes that were begun together, or with as many threads as `--device` names devices. Every rank is told its own.
+/// Runs some work on all started processes, or on one thread per device of `--device`. Each rank receives its device.
 pub fn together(devices: &Devices, work: impl Fn(&Rank, &str) -> anyhow::Result<()> + Sync) -> anyhow::Result<()> {
     let processes = processes();
     let names = match &devices.names[..] {
@@ -62,52 +64,54 @@ pub fn together(devices: &Devices, work: impl Fn(&Rank, &str) -> anyhow::Result<
     };
     ensure!(
         processes == 1,
-        "`--device {}` in each of {processes} processes: name one; `cuda` is another card for each process of a machine",
+        "`--device {}` names several devices for each of {processes} processes, expected one; `cuda` gives each process of a machine its own GPU",
         names.join(",")
     );
     devices.check()?;
-    let adding_up = if devices.add_up { devices.adding_up() } else { Vec::new() };
+    let reducing_devices = if devices.all_reduce { devices.reducing_devices() } else { Vec::new() };
     std::thread::scope(|scope| {
         let here = devices.on_the_cpu().max(1);
         let begin = |(ranks, name)| {
-            let (work, devices) = (&work, adding_up.clone());
+            let (work, devices) = (&work, reducing_devices.clone());
             scope.spawn(move || perform(&Rank::new(Rc::new(ranks), here, devices), name, work))
         };
         let ranks: Vec<_> =
-            Threads::group(names.len()).into_iter().zip(names.iter().map(String::as_str)).map(begin).collect();
+            Threads::world(names.len()).into_iter().zip(names.iter().map(String::as_str)).map(begin).collect();
         // One that fails, or panics, has ended the process.
         ranks.into_iter().try_for_each(|rank| rank.join().unwrap_or(Ok(())))
     })
 }
 
 #[cfg(feature = "mpi")]
-fn join(processes: usize) -> anyhow::Result<Rc<dyn Ranks>> {
+fn join(processes: usize) -> anyhow::Result<Rc<dyn World>> {
     if processes == 1 {
         return Ok(Rc::new(Alone));
     }
-    let Some(ranks) = glauber_ranks::Processes::join() else { anyhow::bail!("MPI was begun before in this process") };
+    let Some(ranks) = glauber_ranks::Processes::join() else {
+        anyhow::bail!("MPI is already initialised in this process")
+    };
     let size = ranks.size();
     ensure!(
         size == processes,
-        "the launcher began {processes} processes and MPI knows of {size}: use the `mpirun` of the MPI library that this binary was built with"
+        "the launcher started {processes} processes, but MPI reports a world of {size}: use the `mpirun` of the MPI library that this binary was built with"
     );
     Ok(Rc::new(ranks))
 }
 
 #[cfg(not(feature = "mpi"))]
-fn join(processes: usize) -> anyhow::Result<Rc<dyn Ranks>> {
+fn join(processes: usize) -> anyhow::Result<Rc<dyn World>> {
     ensure!(
         processes == 1,
-        "begun as {processes} processes, which this binary cannot bring together: {}, or begin a single process",
+        "started as {processes} processes, but this binary has no way to connect them: {}, or start a single process",
         glauber_program::device::build_with("mpi")
     );
     Ok(Rc::new(Alone))
 }
 
-/// The device for a process: of several cards on a machine, `cuda` is another one for each rank.
-fn device(name: &str, ranks: &dyn Ranks) -> String {
+/// The device of a process: `cuda` selects a different GPU for each rank of a machine.
+fn device(name: &str, ranks: &dyn World) -> String {
     match name {
-        "cuda" => format!("cuda:{}", ranks.rank_on_machine()),
+        "cuda" => format!("cuda:{}", ranks.local_rank()),
         _ => name.into(),
     }
 }

@@ -8,29 +8,33 @@ use glauber_program::device::{Devices, device};
 use glauber_program::outputs;
 use glauber_program::progress::bar;
 use glauber_program::screen::{self, remark};
-use glauber_ranks::Ranks;
+use glauber_ranks::World;
 use glauber_run::images::{PictureCodec, check_sheet, write_sheet};
-use glauber_run::{Drawer, Film, Sampling, Trained, check_count, gathered, summary};
+use glauber_run::{Drawer, Film, Sampling, Trained, check_count, gather_samples, summary};
 use glauber_tokens::TokenBatch;
 
 use crate::arguments::SampleFlags;
 use crate::ranks;
 
-/// Draws sequences and prints them. Processes that were begun together draw a part each; whichever draws it, a sequence is the same.
+/// Draws sequences and prints them. Ranks divide the sequences; a sequence does not depend on its rank.
 pub fn sample(flags: &SampleFlags) -> anyhow::Result<()> {
     let devices = Devices::of(&flags.draw.device, false);
     ranks::together(&devices, |ranks, device| sample_among(flags, device, &**ranks))
 }
 
-/// What is printed comes after the last exchange: a reader that goes away leaves no rank waiting.
-fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn Ranks) -> anyhow::Result<()> {
+/// Prints only after the last exchange, so that a closed pipe leaves no rank waiting.
+fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn World) -> anyhow::Result<()> {
     let controls = flags.draw.controls()?;
     check_count("--count", flags.count)?;
     let trained = Trained::load(&flags.run, &device(device_name)?)?;
     // A run that is still trained may have a newer checkpoint for a rank that looks later.
     let step = trained.state.step.to_le_bytes();
     let apart = ranks.any(ranks.broadcast(step.into()) != step);
-    ensure!(!apart, "{}: it is being trained, and ranks found different checkpoints: try again", flags.run.display());
+    ensure!(
+        !apart,
+        "{}: the ranks loaded different checkpoints, because the run is being trained: try again",
+        flags.run.display()
+    );
     if let Some(codec) = trained.pictures() {
         return sheet(flags, controls, &trained, codec, ranks, device_name);
     }
@@ -60,11 +64,11 @@ fn sample_among(flags: &SampleFlags, device_name: &str, ranks: &dyn Ranks) -> an
     Ok(())
 }
 
-/// A sequence for each stream, at the first rank: every stream is run by one rank alone.
+/// Draws a sequence for each stream; the first rank receives all. Each stream runs on one rank.
 fn drawn(
     sampling: &Sampling,
     streams: Vec<ChainRng>,
-    ranks: &dyn Ranks,
+    ranks: &dyn World,
     run: impl FnOnce(&mut Chains) -> anyhow::Result<StepDiagnostics>,
 ) -> anyhow::Result<Option<(TokenBatch, StepDiagnostics)>> {
     let share = ranks.share(streams.len());
@@ -75,21 +79,21 @@ fn drawn(
         done = run(&mut chains)?;
         tokens = chains.into_parts().0.into_vec();
     }
-    Ok(gathered(ranks, &tokens, sampling.schedule().len(), done)?)
+    Ok(gather_samples(ranks, &tokens, sampling.schedule().len(), done)?)
 }
 
-/// Draws images and writes them on one sheet.
+/// Draws images and writes them to one sheet.
 fn sheet(
     flags: &SampleFlags,
     controls: DrawControls,
     trained: &Trained,
     codec: &PictureCodec,
-    ranks: &dyn Ranks,
+    ranks: &dyn World,
     device_name: &str,
 ) -> anyhow::Result<()> {
     let filmed = flags.animate.is_some() && ranks.size() > 1;
-    ensure!(!filmed, "`--animate`: a film is taken by one process on one device");
-    let out = flags.out.as_ref().context("images are written to a file: give `--out FILE.png`")?;
+    ensure!(!filmed, "`--animate` needs a single process on a single device");
+    let out = flags.out.as_ref().context("a run on images needs `--out FILE.png`")?;
     let read: Vec<_> = trained.config.data.reads().into_iter().map(|(_, images)| ("--run", images)).collect();
     outputs::check(out, flags.animate.as_deref(), &read)?;
     let groups = groups(flags, trained)?;
@@ -135,7 +139,7 @@ fn sheet(
     Ok(writeln!(screen::out(), "{}", out.display())?)
 }
 
-/// The class of each group of images: one group, or one for each class.
+/// The class of each group of images: a single group, or one per class.
 fn groups(flags: &SampleFlags, trained: &Trained) -> anyhow::Result<Vec<Option<usize>>> {
     if !flags.each_class {
         return Ok(vec![trained.class(flags.class.class.as_deref())?]);

@@ -1,4 +1,4 @@
-//! `glauber status`: where a run stands, from its folder alone.
+//! `glauber status`: the progress of a run, from its folder.
 
 use std::fs;
 use std::io::Write;
@@ -15,17 +15,17 @@ use serde_json::{Value, json};
 
 use crate::arguments::StatusFlags;
 
-/// Seconds without a step after which a process that holds its run is said to be silent.
+/// Seconds without a step after which a running process is reported as silent.
 const SILENT: u64 = 60;
 
-/// Tells where a run stands, whichever process trains it.
+/// Prints the progress of a run, even if another process trains it.
 pub fn status(flags: &StatusFlags) -> anyhow::Result<()> {
     let folder = &flags.run;
     let known = ["config.toml", "network.toml"].iter().any(|name| folder.join(name).is_file());
     let standing = Standing::read(folder);
     ensure!(
         known || standing.is_some(),
-        "{}: not the folder of a run: there is no configuration and no journal",
+        "{}: not a run folder: it has no configuration and no journal",
         folder.display()
     );
     let (held, now) = (FolderLock::is_held(folder)?, now().since_1970);
@@ -73,7 +73,7 @@ fn lines(
     lines
 }
 
-/// What a journal tells.
+/// The report of a journal.
 fn told(folder: &Path, standing: &Standing, held: Option<bool>, now: u64) -> Vec<String> {
     let &Standing { step, steps, .. } = standing;
     let share = 100.0 * step as f64 / steps.max(1) as f64;
@@ -116,7 +116,7 @@ fn state(folder: &Path, standing: &Standing, held: Option<bool>, now: u64) -> St
     }
 }
 
-/// The last line of `metrics.jsonl`, of whatever kind of run.
+/// The last line of `metrics.jsonl` of any kind of run.
 fn last_evaluation(folder: &Path) -> Option<Value> {
     let lines = fs::read(folder.join("metrics.jsonl")).ok()?;
     // A line that is torn is passed over.

@@ -12,7 +12,7 @@ use glauber_tokens::Codec;
 
 use crate::arguments::TokenizeFlags;
 
-/// Trains or loads a tokenizer; saves it, or shows how it divides a text.
+/// Trains or loads a tokenizer; saves it, or shows how it splits a text.
 pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
     ensure!(flags.text.is_some() || flags.out.is_some(), "nothing to do: give `--text` or `--out`");
     let config = tokenizer(&flags.tokenizer)?;
@@ -20,10 +20,14 @@ pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
         check_file(("--out", out), flags.overwrite, &read(&config, flags))?;
     }
     let learns = matches!(config, TokenizerConfig::Bpe { .. } | TokenizerConfig::Characters { .. });
-    ensure!(!learns || !flags.data.is_empty(), "`--tokenizer {}` learns from a corpus: give `--data`", flags.tokenizer);
+    ensure!(
+        !learns || !flags.data.is_empty(),
+        "`--tokenizer {}` is trained on a corpus: give `--data`",
+        flags.tokenizer
+    );
     ensure!(
         learns || flags.data.is_empty(),
-        "`--data` has no effect: `--tokenizer {}` learns from no corpus; leave it out",
+        "`--data` has no effect: `--tokenizer {}` needs no training; leave it out",
         flags.tokenizer
     );
     let codec = match flags.data.is_empty() {
@@ -59,7 +63,7 @@ pub fn tokenize(flags: &TokenizeFlags) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What the flags say is to be read.
+/// The corpus of the flags.
 fn read<'a>(config: &'a TokenizerConfig, flags: &'a TokenizeFlags) -> Vec<Named<'a>> {
     let files: Vec<&Path> = match config {
         TokenizerConfig::File { path } => vec![path],
@@ -70,7 +74,7 @@ fn read<'a>(config: &'a TokenizerConfig, flags: &'a TokenizeFlags) -> Vec<Named<
     tokenizer.chain(flags.data.iter().map(|path| ("--data", path.as_path()))).collect()
 }
 
-/// Reads the `--tokenizer` flag.
+/// Parses the `--tokenizer` flag.
 pub fn tokenizer(text: &str) -> anyhow::Result<TokenizerConfig> {
     match text.split_once(':') {
         None if text == "bytes" => Ok(TokenizerConfig::Bytes {}),
@@ -90,7 +94,7 @@ pub fn tokenizer(text: &str) -> anyhow::Result<TokenizerConfig> {
             Ok(TokenizerConfig::File { path: text.into() })
         }
         _ => bail!(
-            "`--tokenizer {text}`: neither a file nor one of bytes, characters, bpe:SIZE, gpt2:VOCAB.json,MERGES.txt"
+            "`--tokenizer {text}`: no such file; expected a file, bytes, characters, bpe:SIZE or gpt2:VOCAB.json,MERGES.txt"
         ),
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong when a module learns.
+//! Errors of training.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DescentError {
-    /// The loss stopped being a number.
+    /// The loss or the gradient is not finite.
     #[error(
         "the loss of step {step} is {loss}, the norm of its gradient {norm}: lower the learning rate, which is {learning_rate:e}"
     )]
@@ -20,12 +20,14 @@ pub enum DescentError {
         /// The learning rate of the step.
         learning_rate: f64,
     },
-    /// Ranks that train together do not stand at the same place.
-    #[error("{found}, the first at {expected}: all ranks must begin alike, and run on machines that compute alike")]
+    /// Ranks differ in their step or their weights.
+    #[error(
+        "{found}, the first at {expected}: all ranks must start from the same state, on machines that compute identically"
+    )]
     Apart {
-        /// A rank that is elsewhere, with its step and a hash of its weights.
+        /// The first rank that differs, with its step and a hash of its weights.
         found: String,
-        /// Those of the first rank.
+        /// Step and hash of the first rank.
         expected: String,
     },
     /// A file could not be read or written.
@@ -41,10 +43,10 @@ pub enum DescentError {
     NotFinite {
         /// The file.
         path: PathBuf,
-        /// Which tensor holds what.
+        /// The tensor and its value.
         found: String,
     },
-    /// A file does not hold the tensors that are wanted.
+    /// A file does not contain the expected tensors.
     #[error("{path}: {found}; expected the tensors of this module")]
     Malformed {
         /// The file.

@@ -1,4 +1,4 @@
-//! Gradients of micro-batches, side by side, summed in a fixed order.
+//! Gradients of micro-batches, computed in parallel and summed in a fixed order.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
@@ -13,42 +13,42 @@ pub struct StepGradients {
     pub loss: f64,
     /// Global norm of the mean gradient, before clipping.
     pub norm: f64,
-    /// The mean gradient, scaled down to the clipping norm where it was longer.
+    /// The mean gradient, clipped to the maximal norm.
     pub gradients: GradientsParams,
 }
 
-/// One replica of forward and backward per thread.
+/// Threads that each run the forward and backward pass of one micro-batch.
 ///
-/// Each replica's operations stay on its own thread, so the serial parts of several micro-batches run side by side. The sum
-/// runs in the order of the micro-batches: the result does not depend on the number of threads.
+/// The operations of a replica stay on its thread, so the serial parts of several micro-batches run in parallel.
+/// Gradients are summed in the order of the micro-batches, so the result does not depend on the number of threads.
 pub struct Replicas {
     lanes: Lanes,
     exchange: Exchange,
 }
 
 impl Replicas {
-    /// At most `threads` replicas; one replica leaves the parallelism within its operations as it is.
+    /// At most `threads` replicas. A single replica keeps the parallelism within operations.
     pub fn new(threads: usize) -> Self {
         Self { lanes: Lanes::new(threads), exchange: Exchange::none() }
     }
 
-    /// From here on at most `threads` replicas.
+    /// Sets the maximal number of replicas.
     pub fn set_threads(&mut self, threads: usize) {
         self.lanes = Lanes::new(threads);
     }
 
-    /// From here on the micro-batches of other ranks count as well.
-    pub fn share(&mut self, exchange: Exchange) {
+    /// Sets how steps are shared with other ranks.
+    pub fn set_exchange(&mut self, exchange: Exchange) {
         self.exchange = exchange;
     }
 
-    /// How steps are shared with other ranks.
+    /// How steps are shared.
     pub fn exchange(&self) -> &Exchange {
         &self.exchange
     }
 
-    /// What `pass` finds at every micro-batch, loss and gradients by the module's parameters, averaged over those of all ranks; the gradient's
-    /// global norm is clipped to `clip`. Of the parameters that other ranks step, no gradient.
+    /// Runs `pass` (loss and gradients) on every micro-batch, and averages over all ranks. The global norm of the
+    /// gradient is clipped to `clip`. Parameters that other ranks step have no gradient.
     pub fn step<M: Module, B: Sync>(
         &self,
         module: &M,
@@ -59,7 +59,7 @@ impl Replicas {
         let (losses, parts): (Vec<f64>, Vec<_>) = self.lanes.run(batches.iter().collect(), &pass).into_iter().unzip();
         let parts = self.exchange.gradients(module, parts);
         let mut totals = [losses.iter().sum::<f64>(), losses.len() as f64];
-        self.exchange.add_up(&mut totals);
+        self.exchange.all_reduce(&mut totals);
         let [loss, count] = totals;
         let mut gradients = mean_gradients(module, parts, count);
         let mut squares = squares(module, &gradients);
@@ -73,7 +73,7 @@ impl Replicas {
     }
 }
 
-/// The mean of a module's gradients over `count` micro-batches, of which `parts` are added up in their order.
+/// The mean of a module's gradients over `count` micro-batches. `parts` are summed in their order.
 pub fn mean_gradients<M: Module>(module: &M, parts: Vec<GradientsParams>, count: f64) -> GradientsParams {
     struct Means<'a>(Vec<GradientsParams>, f64, Vec<Job<'a, GradientsParams>>);
     impl ModuleVisitor for Means<'_> {
@@ -94,7 +94,7 @@ pub fn mean_gradients<M: Module>(module: &M, parts: Vec<GradientsParams>, count:
     gradients
 }
 
-/// The sum of squares of the gradient by each parameter of a module, in their order; 0 where there is none.
+/// The sum of squares of each parameter's gradient, in order; 0 without a gradient.
 fn squares<M: Module>(module: &M, gradients: &GradientsParams) -> Vec<f64> {
     struct Squares<'a>(&'a GradientsParams, Vec<Job<'a, Vec<f64>>>);
     impl ModuleVisitor for Squares<'_> {
@@ -113,7 +113,7 @@ fn squares<M: Module>(module: &M, gradients: &GradientsParams) -> Vec<f64> {
     squares
 }
 
-/// Row by row on the device, then in order in f64: a device may add up a large tensor in whatever order its threads finish.
+/// Sums rows on the device, then row sums in order in f64, because a device may sum a large tensor in any order.
 pub(crate) fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> f64 {
     tensor.square().sum_dim(D - 1).into_data().iter::<f64>().sum()
 }

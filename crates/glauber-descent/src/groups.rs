@@ -1,22 +1,22 @@
-//! Which parameters follow their gradients in which way.
+//! The update rule of each parameter.
 
 use std::collections::HashMap;
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
 
-/// How a parameter follows its gradient.
+/// The update rule of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UpdateRule {
-    /// AdamW without decay (Loshchilov and Hutter, 2019).
+    /// AdamW without weight decay (Loshchilov and Hutter, 2019).
     AdamW,
-    /// AdamW with decoupled decay.
+    /// AdamW with decoupled weight decay.
     DecayedAdamW,
-    /// Muon with decoupled decay, for matrices alone.
+    /// Muon with decoupled weight decay, for matrices only.
     Muon,
 }
 
-/// The rule of every parameter of a module, by its identifier.
+/// The update rule of every parameter of a module, by parameter id.
 #[derive(Debug, Clone)]
 pub struct ParamGroups(HashMap<ParamId, UpdateRule>);
 
@@ -34,14 +34,14 @@ impl ParamGroups {
         all.0
     }
 
-    /// The same, but for some parameters.
+    /// Sets the rule of some parameters.
     #[must_use]
     pub fn with(mut self, parameters: impl IntoIterator<Item = ParamId>, rule: UpdateRule) -> Self {
         self.0.extend(parameters.into_iter().map(|parameter| (parameter, rule)));
         self
     }
 
-    /// The rule of a parameter; none where it is of another module.
+    /// The rule of a parameter; `None` if it belongs to another module.
     pub fn rule(&self, parameter: ParamId) -> Option<UpdateRule> {
         self.0.get(&parameter).copied()
     }

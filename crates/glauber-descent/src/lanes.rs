@@ -1,19 +1,20 @@
-//! Work side by side.
+//! Parallel work on single-threaded pools.
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// Threads of one each: the operations of a piece of work stay on its thread, so that the serial parts of several run at the same time.
+/// Pools of one thread each. The operations of a piece of work stay on its thread, so the serial parts of several
+/// pieces run in parallel.
 pub struct Lanes(Vec<ThreadPool>);
 
 impl Lanes {
-    /// `threads` lanes; one lane leaves the parallelism within operations as it is.
+    /// `threads` lanes. A single lane keeps the parallelism within operations.
     pub fn new(threads: usize) -> Self {
         let name = |at| move |_| format!("lane-{at}");
         let pool = |at: usize| ThreadPoolBuilder::new().num_threads(1).thread_name(name(at)).build().ok();
         Self(if threads > 1 { (0..threads).filter_map(pool).collect() } else { Vec::new() })
     }
 
-    /// What every piece comes to, in their order. The first lane takes the first piece, the first after a round of all, and so on.
+    /// Runs `work` on every piece, and returns the results in order. Pieces are assigned to lanes round-robin.
     pub fn run<T: Send, R: Send>(&self, pieces: Vec<T>, work: &(impl Fn(T) -> R + Sync)) -> Vec<R> {
         if pieces.len() < 2 || self.0.len() < 2 {
             return pieces.into_iter().map(work).collect();

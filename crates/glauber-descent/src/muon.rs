@@ -1,10 +1,11 @@
-//! Muon: momentum whose matrices are made orthogonal (Jordan et al., "Muon: An optimizer for hidden layers in neural networks", 2024).
+//! Muon: momentum with orthogonalised matrices (Jordan et al., "Muon: An optimizer for hidden layers in neural
+//! networks", 2024).
 
 use burn::tensor::Tensor;
 
 use crate::gradients::sum_of_squares;
 
-/// Decay of the gradient's sum.
+/// Decay of the momentum.
 const MOMENTUM: f64 = 0.95;
 
 /// Coefficients of the quintic iteration, from the source named above.
@@ -13,11 +14,12 @@ const QUINTIC: [f64; 3] = [3.4445, -4.7750, 2.0315];
 /// Steps of the iteration.
 const ITERATIONS: usize = 5;
 
-/// Root mean square of an update over the learning rate: AdamW's, so that one learning rate serves both (Liu et al., "Muon is Scalable
-/// for LLM Training", 2025, §2.2).
+/// Root mean square of an update divided by the learning rate. It equals AdamW's, so that both share one learning rate
+/// (Liu et al., "Muon is Scalable for LLM Training", 2025, §2.2).
 const UPDATE_SIZE: f64 = 0.2;
 
-/// One step of a matrix: the matrix after it, and its momentum. burn's own Muon adds the norm up in an order that is not fixed.
+/// One step of a matrix; returns the matrix and its momentum. burn's Muon is not used, because it sums the norm in no
+/// fixed order.
 pub(crate) fn step<const D: usize>(
     matrix: Tensor<D>,
     gradient: Tensor<D>,
@@ -32,7 +34,7 @@ pub(crate) fn step<const D: usize>(
     (matrix.mul_scalar(1.0 - rate * decay) - update.mul_scalar(size), momentum)
 }
 
-/// A matrix with singular values near 1 and the singular vectors of the one given.
+/// The matrix with its singular values moved near 1.
 fn orthogonal<const D: usize>(matrix: Tensor<D>) -> Tensor<D> {
     let dims = matrix.dims();
     let transposed = |x: Tensor<D>| x.swap_dims(D - 2, D - 1);

@@ -11,31 +11,31 @@ use crate::{Exchange, ParamGroups, UpdateRule, muon};
 /// Constants of the update rules.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct OptimiserConstants {
-    /// AdamW's decay of the mean gradient.
+    /// AdamW's decay of the first moment.
     pub beta_1: f64,
-    /// AdamW's decay of the mean square of the gradient.
+    /// AdamW's decay of the second moment.
     pub beta_2: f64,
-    /// Decoupled decay of the weights that are decayed, per unit of learning rate.
+    /// Decoupled weight decay per unit of learning rate, for rules with decay.
     pub weight_decay: f64,
 }
 
-/// An optimiser over a module, its state in two modules' worth of moments that are saved and loaded like any other.
+/// An optimiser of a module. Its state is two modules of moments, saved and loaded like any module.
 pub struct Optimiser<M> {
     groups: ParamGroups,
     decay: f64,
     decayed: burn::optim::AdamW,
     undecayed: burn::optim::AdamW,
-    /// Moving averages of the gradient and of its square; of a parameter that follows [Muon](UpdateRule::Muon), the momentum and zeros.
+    /// First and second moments of the gradient; for [Muon](UpdateRule::Muon), the momentum and zeros.
     pub moments: [M; 2],
     /// Steps taken.
     pub time: usize,
 }
 
 impl<M: Module> Optimiser<M> {
-    /// Moments at zero.
+    /// An optimiser with zero moments.
     ///
     /// # Panics
-    /// When a parameter of the module has no rule, or one that is no matrix is to follow Muon.
+    /// If a parameter has no rule, or a parameter that is not a matrix has the rule Muon.
     pub fn new(module: &M, groups: ParamGroups, constants: OptimiserConstants) -> Self {
         module.visit(&mut Check(&groups));
         let build = |decay: f64| {
@@ -57,10 +57,10 @@ impl<M: Module> Optimiser<M> {
         }
     }
 
-    /// One step: the weights after it. A parameter without a gradient stays.
+    /// One step; returns the updated module. Parameters without a gradient are unchanged.
     ///
     /// # Panics
-    /// When the module is not the one that the optimiser was made for, or what became of it.
+    /// If the module's parameters are not those that the optimiser was created for.
     pub fn step(&mut self, module: M, gradients: GradientsParams, rate: f64) -> M {
         let mut after = After { weights: GradientsParams::new(), moments: [(); 2].map(|()| GradientsParams::new()) };
         jobs::run(self.jobs(&module, gradients, rate), &mut after);
@@ -71,10 +71,10 @@ impl<M: Module> Optimiser<M> {
         replace(&module, &mut after.weights)
     }
 
-    /// Takes in what other ranks know of the moments.
+    /// All-gathers the moments from the ranks that step them.
     pub fn complete(&mut self, exchange: &Exchange) {
         let [first, second] = &self.moments;
-        self.moments = [first, second].map(|moments| exchange.whole(moments.clone()));
+        self.moments = [first, second].map(|moments| exchange.all_gather(moments.clone()));
     }
 
     /// The steps of all parameters that have a gradient.
@@ -86,7 +86,7 @@ impl<M: Module> Optimiser<M> {
     }
 }
 
-/// That every parameter has a rule that can be followed.
+/// Checks that every parameter has an applicable rule.
 struct Check<'a>(&'a ParamGroups);
 
 impl ModuleVisitor for Check<'_> {

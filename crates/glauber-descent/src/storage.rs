@@ -1,4 +1,4 @@
-//! Modules and trainings on disk, as safetensors.
+//! Modules and training states on disk, as safetensors.
 
 use std::fs::{self, OpenOptions};
 use std::path::Path;
@@ -16,7 +16,7 @@ const WEIGHTS: &str = TRAINER_FILES[0];
 const AVERAGE: &str = TRAINER_FILES[1];
 const MOMENTS: [&str; 2] = [TRAINER_FILES[2], TRAINER_FILES[3]];
 
-/// Writes the tensors of a module, in place of a file that is there. Equal modules make equal files.
+/// Writes the tensors of a module; overwrites an existing file. Equal modules give equal files.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -31,11 +31,11 @@ pub fn save_module<M: Module>(path: &Path, module: &M) -> Result<(), DescentErro
     fs::set_permissions(path, permissions).map_err(DescentError::io(path))
 }
 
-/// Reads the tensors of a module into one of the same sizes.
+/// Loads tensors into a module of the same shapes.
 ///
 /// # Errors
-/// [`DescentError::Io`] when the file is missing, [`DescentError::Malformed`] when it is damaged or of
-/// another module; [`DescentError::NotFinite`] names a tensor that holds NaN or infinity.
+/// [`DescentError::Io`] when the file is missing, [`DescentError::Malformed`] when it is damaged or from another
+/// module, [`DescentError::NotFinite`] when a tensor contains NaN or infinity.
 pub fn load_module<M: Module>(path: &Path, module: &mut M) -> Result<(), DescentError> {
     fs::metadata(path).map_err(DescentError::io(path))?;
     let mut store = SafetensorsStore::from_file(path).skip_enum_variants(true).map_indices_contiguous(false);
@@ -45,7 +45,7 @@ pub fn load_module<M: Module>(path: &Path, module: &mut M) -> Result<(), Descent
     }
     let applied = store.apply_to(module).map_err(|error| malformed(path, error))?;
     match applied.unused.first() {
-        Some(unused) => Err(malformed(path, format!("a tensor `{unused}` that this network has not"))),
+        Some(unused) => Err(malformed(path, format!("a tensor `{unused}` that this network does not have"))),
         None => Ok(()),
     }
 }
@@ -56,8 +56,8 @@ fn malformed(path: &Path, found: impl ToString) -> DescentError {
 }
 
 impl<M: Module + Sync> Trainer<M> {
-    /// Writes weights, average and optimiser into a folder that exists, a file each. The number of
-    /// [steps](Self::steps) is the caller's to keep.
+    /// Writes weights, average and optimiser into an existing folder, one file each. The caller must store the number
+    /// of [steps](Self::steps).
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -68,8 +68,8 @@ impl<M: Module + Sync> Trainer<M> {
         files.try_for_each(|(name, module)| save_module(&folder.join(name), module))
     }
 
-    /// Goes on where [`save`](Self::save) was called after so many steps, with the same settings: on
-    /// the CPU device bit for bit.
+    /// Resumes the training that [`save`](Self::save) wrote after `steps` steps. With the same settings on the CPU
+    /// device, it continues bit for bit.
     ///
     /// # Errors
     /// Those of [`load_module`].
@@ -85,8 +85,8 @@ impl<M: Module + Sync> Trainer<M> {
         Ok(())
     }
 
-    /// Goes on where a training stood that was kept otherwise: its weights, of which the average is
-    /// begun anew if one is kept, its optimiser's moments, and its steps.
+    /// Resumes a training from weights, moments and steps that the caller loaded. The average, if kept, restarts from
+    /// the weights.
     pub fn restore(&mut self, model: M, moments: [M; 2], steps: usize) {
         self.average = self.average.as_ref().map(|_| model.clone());
         self.model = model;
@@ -95,7 +95,7 @@ impl<M: Module + Sync> Trainer<M> {
     }
 }
 
-/// Reads the average that [`Trainer::save`] wrote: what one samples from.
+/// Loads the averaged weights that [`Trainer::save`] wrote, which are used for sampling.
 ///
 /// # Errors
 /// As [`load_module`].

@@ -1,4 +1,4 @@
-//! What is trained.
+//! Training tasks.
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
@@ -6,36 +6,35 @@ use burn::tensor::{Device, Tensor};
 
 use crate::DescentError;
 
-/// Where a draw takes its random numbers from: equal streams, equal numbers.
+/// The random stream of a draw: equal streams give equal numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stream {
-    /// The seed of the purpose.
+    /// The seed.
     pub seed: u64,
-    /// The number of the stream: of training, step × micro-batches + micro-batch.
+    /// The number of the stream; in training, step × micro-batches + micro-batch.
     pub number: u64,
 }
 
-/// What a module learns: where its batches come from, and its loss on one. The head of the crate has an example.
+/// A training task: draws batches and computes the loss. The head of the crate has an example.
 pub trait Task: Sync {
-    /// What learns.
+    /// The module to train.
     type Model: Module + Sync;
-    /// What a micro-batch is.
+    /// A micro-batch.
     type Batch: Sync;
-    /// What drawing a batch can meet, and a step.
+    /// Errors of drawing a batch and of a step.
     type Error: From<DescentError>;
 
-    /// Draws a micro-batch. A task that learns from its own samples draws them from `model`, which
-    /// is on the plain device.
+    /// Draws a micro-batch. A task that trains on its own samples draws them from `model`, which is on the plain (not
+    /// autodiff) device.
     ///
     /// # Errors
-    /// When it cannot be drawn.
+    /// If the batch cannot be drawn.
     fn batch(&self, model: &Self::Model, stream: Stream) -> Result<Self::Batch, Self::Error>;
 
-    /// The mean loss of a batch, a scalar `[1]`. Model and device are autodiff ones where gradients
-    /// are wanted.
+    /// The mean loss of a batch, a scalar `[1]`. Model and device are autodiff ones if gradients are needed.
     fn loss(&self, model: &Self::Model, batch: &Self::Batch, device: &Device) -> Tensor<1>;
 
-    /// Loss and gradients of a batch; for tasks whose gradients are not those of one loss.
+    /// Loss and gradients of a batch. Override it if the gradients are not those of a single loss.
     fn gradients(&self, model: &Self::Model, batch: &Self::Batch, device: &Device) -> (f64, GradientsParams) {
         let loss = self.loss(model, batch, device);
         let gradients = GradientsParams::from_grads(loss.backward(), model);

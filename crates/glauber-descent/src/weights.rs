@@ -1,4 +1,4 @@
-//! All weights of a module: their hash, and their moving average.
+//! Hash and moving average of a module's weights.
 
 use std::hash::{DefaultHasher, Hasher};
 
@@ -35,7 +35,7 @@ pub(crate) fn collect<M: Module>(module: &M) -> GradientsParams {
     values.0
 }
 
-/// The module with the values given in place of its own.
+/// The module with the given values.
 pub(crate) fn replace<M: Module>(module: &M, values: &mut GradientsParams) -> M {
     struct Replace<'a>(&'a mut GradientsParams);
     impl ModuleMapper for Replace<'_> {
@@ -49,8 +49,8 @@ pub(crate) fn replace<M: Module>(module: &M, values: &mut GradientsParams) -> M 
     module.clone().map(&mut Replace(values))
 }
 
-/// The average after a step, `decay · average + (1 − decay) · module`; early on the decay is smaller, `(1 + step)/(10 + step)`, so that the
-/// first weights are forgotten. Of the parameters that this rank steps; the others stay.
+/// The moving average after a step: `decay · average + (1 − decay) · module`. Early steps use the smaller decay `(1 +
+/// step)/(10 + step)`, which forgets the initial weights. Only the parameters that this rank steps are updated.
 pub fn moving_average<M: Module>(average: M, module: &M, exchange: &Exchange, decay: f64, step: usize) -> M {
     struct Blend<'a> {
         weights: GradientsParams,

@@ -1,4 +1,4 @@
-//! What can be wrong with features, a network, its files, or its training.
+//! Errors of features, networks, their files and their training.
 
 use std::path::{Path, PathBuf};
 
@@ -8,23 +8,23 @@ use glauber_descent::DescentError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FidelityError {
-    /// Numbers that are no set of vectors.
+    /// Numbers that do not form a set of vectors.
     #[error("{found}, expected {expected}")]
     Shape {
-        /// What they are.
+        /// What was found.
         found: String,
-        /// What they should be.
+        /// What was expected.
         expected: String,
     },
     /// Two sets of vectors of different dimension.
-    #[error("features of dimension {found}, expected {expected}: take both sets from one network")]
+    #[error("features of dimension {found}, expected {expected}: compute both sets with the same network")]
     Dimension {
-        /// Numbers of a vector.
+        /// Dimension of a vector.
         found: usize,
-        /// Those of the other set.
+        /// Dimension in the other set.
         expected: usize,
     },
-    /// A feature that is infinite or no number.
+    /// A feature that is not finite.
     #[error(
         "feature {feature} of image {image} is {found}, expected a finite number: the network's weights are damaged"
     )]
@@ -36,7 +36,7 @@ pub enum FidelityError {
         /// What it is.
         found: f64,
     },
-    /// Too few vectors for what is asked.
+    /// Too few vectors.
     #[error("{found} images {what}, expected at least {least}")]
     TooFew {
         /// Which set it is.
@@ -46,13 +46,13 @@ pub enum FidelityError {
         /// The least size.
         least: usize,
     },
-    /// A matrix that is the covariance of nothing.
+    /// A matrix that is not a covariance.
     #[error("a covariance {found}, expected a symmetric matrix without negative eigenvalues")]
     Covariance {
-        /// What is wrong.
+        /// The reason.
         found: String,
     },
-    /// A number of a configuration cannot be.
+    /// A number of a configuration is out of range.
     #[error("`{key}` is {found}, expected {expected}")]
     Setting {
         /// The key.
@@ -62,15 +62,15 @@ pub enum FidelityError {
         /// What it may be.
         expected: String,
     },
-    /// A network was asked for classes and has none.
+    /// A network without classes.
     #[error("this network has no classes: list them in order as `classes` of its `network.toml`")]
     NoClasses,
-    /// A file is not what it should be, or does not fit the description of its network.
+    /// A file is malformed, or does not fit the description of its network.
     #[error("{}: {found}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What was found, by the name of its tensor, and what was expected or mends it.
+        /// What was found, with the name of its tensor, and the expectation or the fix.
         found: String,
     },
     /// A file cannot be read or written.
@@ -81,7 +81,7 @@ pub enum FidelityError {
         /// Why.
         source: std::io::Error,
     },
-    /// Training ran away.
+    /// Training diverged.
     #[error(transparent)]
     Training(#[from] DescentError),
 }

@@ -15,12 +15,12 @@ impl Features {
     /// Vectors of `dim` numbers each, one after the other, shape `[image, feature]`.
     ///
     /// # Errors
-    /// [`FidelityError::Shape`] when `dim` is 0 or the numbers are no whole number of vectors; [`FidelityError::NotFinite`] names the first
-    /// number that is infinite or none.
+    /// [`FidelityError::Shape`] when `dim` is 0 or the numbers are not complete vectors; [`FidelityError::NotFinite`]
+    /// names the first number that is not finite.
     pub fn new(values: Vec<f64>, dim: usize) -> Result<Self, FidelityError> {
         if dim == 0 || !values.len().is_multiple_of(dim) {
             let found = format!("{} numbers as vectors of {dim}", values.len());
-            return Err(FidelityError::Shape { found, expected: "vectors of one or more numbers, all whole".into() });
+            return Err(FidelityError::Shape { found, expected: "complete vectors of one or more numbers".into() });
         }
         if let Some(place) = values.iter().position(|value| !value.is_finite()) {
             return Err(FidelityError::NotFinite { image: place / dim, feature: place % dim, found: values[place] });
@@ -46,7 +46,7 @@ impl Features {
         Ok(())
     }
 
-    /// So many different vectors, chosen at random, or all where there are no more.
+    /// A random subset of `count` vectors, or all if there are fewer.
     #[must_use]
     pub fn chosen(&self, count: usize, rng: &mut ChainRng) -> Self {
         let mut images: Vec<usize> = (0..self.len()).collect();

@@ -38,13 +38,13 @@ impl Gaussian {
 
     /// The law with the mean and the covariance of features, the covariance divided by one less than their number.
     ///
-    /// Fewer vectors than dimensions are allowed: the covariance is then singular, which the distance does not mind. The estimate of the
-    /// distance is biased upward by any finite number, the more so the fewer there are; compare figures of equal numbers only.
+    /// Fewer vectors than dimensions are allowed: the distance supports a singular covariance. The estimate of the
+    /// distance is biased upward, more for fewer vectors, so compare only sets of equal size.
     ///
     /// # Errors
     /// [`FidelityError::TooFew`] below two vectors.
     pub fn fit(features: &Features) -> Result<Self, FidelityError> {
-        features.check_count("to fit a normal law to", 2)?;
+        features.check_count("to fit a normal distribution to", 2)?;
         let (count, dim) = (features.len() as f64, features.dim());
         let mut mean = DVector::zeros(dim);
         for row in features.values().chunks_exact(dim) {

@@ -7,20 +7,20 @@ use crate::{Features, FidelityError};
 /// Neighbours that decide the radius around a vector, in the paper and by default.
 pub const NEIGHBOURS: usize = 3;
 
-/// How much of the samples is like the data, and how much of the data is like some sample.
+/// Precision and recall.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PrecisionRecall {
-    /// Share of the samples within the data's manifold.
+    /// Precision: the share of samples within the data's manifold.
     pub precision: f64,
-    /// Share of the data within the samples' manifold.
+    /// Recall: the share of the data within the samples' manifold.
     pub recall: f64,
 }
 
-/// Precision and recall of samples, where a set's manifold is the union of balls around its vectors, each reaching to the `neighbours`-th
-/// nearest other vector of the set; the rim belongs to it.
+/// Precision and recall of samples. A set's manifold is the union of closed balls around its vectors, each with the
+/// distance to the `neighbours`-th nearest other vector as radius.
 ///
-/// T. Kynkäänniemi, T. Karras, S. Laine, J. Lehtinen, T. Aila, *Improved precision and recall metric for assessing generative models*,
-/// 2019: equations (1) and (2). Radii depend on how many vectors there are: take sets of equal size.
+/// T. Kynkäänniemi, T. Karras, S. Laine, J. Lehtinen, T. Aila, *Improved precision and recall metric for assessing
+/// generative models*, 2019: equations (1) and (2). Radii depend on the number of vectors, so use sets of equal size.
 ///
 /// All pairs are compared, over threads; memory does not grow with their number.
 ///

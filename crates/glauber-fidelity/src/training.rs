@@ -3,7 +3,9 @@
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use glauber_chain::ChainRng;
-use glauber_descent::{Course, OptimiserConstants, ParamGroups, Settings, Stream, Task, Trainer, UpdateRule};
+use glauber_descent::{
+    LearningRateSchedule, OptimiserConstants, ParamGroups, Settings, Stream, Task, Trainer, UpdateRule,
+};
 use glauber_pixels::{Example, ImageSource};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +13,7 @@ use crate::network::Stack;
 use crate::network::config::LayerConfig;
 use crate::{FeatureNetwork, FidelityError};
 
-/// How a classifier is trained.
+/// Configuration of a classifier's training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ClassifierTrainConfig {
@@ -59,24 +61,24 @@ impl ClassifierTrainConfig {
     fn rate(&self, step: usize) -> f64 {
         let warmup = (self.steps / 20).max(1);
         let warmth = ((step + 1) as f64 / warmup as f64).min(1.0);
-        warmth * self.course().rate(step)
+        warmth * self.schedule().rate(step)
     }
 
-    /// The learning rate but for the warm-up, which goes on beside it.
-    fn course(&self) -> Course {
-        Course { peak: self.learning_rate, warmup_steps: 0, steps: self.steps, minimum: 0.0 }
+    /// The learning-rate schedule without the warm-up, which overlaps with it.
+    fn schedule(&self) -> LearningRateSchedule {
+        LearningRateSchedule { peak: self.learning_rate, warmup_steps: 0, steps: self.steps, minimum: 0.0 }
     }
 
     /// How weights follow their gradients.
     fn settings(&self, seed: u64) -> Settings {
         let constants = OptimiserConstants { beta_1: 0.9, beta_2: 0.999, weight_decay: self.weight_decay };
-        Settings { clip_norm: f64::INFINITY, average_decay: None, constants, ..Settings::new(self.course(), seed) }
+        Settings { clip_norm: f64::INFINITY, average_decay: None, constants, ..Settings::new(self.schedule(), seed) }
     }
 }
 
 /// Trains a classifier by cross-entropy on a source with classes.
 ///
-/// What a step sees is a function of the seed and the step: equal runs on one machine give equal networks.
+/// The batch of a step is a function of seed and step, so equal runs on one machine give equal networks.
 pub struct ClassifierTrainer {
     config: ClassifierTrainConfig,
     network: FeatureNetwork,
@@ -87,8 +89,8 @@ impl ClassifierTrainer {
     /// Begins with a network, drawn or loaded, on the plain device.
     ///
     /// # Errors
-    /// [`FidelityError::Setting`] when a number is out of range, or the network has layers that training would treat otherwise than
-    /// evaluation: batch normalisation, and what stands for dropout. [`FidelityError::NoClasses`] when it has no classes.
+    /// [`FidelityError::Setting`] when a number is out of range, or the network has layers that differ between training
+    /// and evaluation: batch normalisation and dropout. [`FidelityError::NoClasses`] when it has no classes.
     pub fn new(
         network: FeatureNetwork,
         config: &ClassifierTrainConfig,
@@ -123,15 +125,16 @@ impl ClassifierTrainer {
     /// One step; gives the loss before it, nats an image.
     ///
     /// # Errors
-    /// [`FidelityError::TooFew`] for a source without images, [`FidelityError::NoClasses`] for an image without a class, or of a class that
-    /// the network has not; [`FidelityError::Training`] when the loss is no longer a number, no weight changed.
+    /// [`FidelityError::TooFew`] for a source without images, [`FidelityError::NoClasses`] for an image without a
+    /// class, or of a class that the network has not; [`FidelityError::Training`] when the loss is not finite; the
+    /// weights are then unchanged.
     pub fn step(&mut self, source: &dyn ImageSource) -> Result<f64, FidelityError> {
         let task = Recognising { config: &self.config, network: &self.network, source };
         Ok(self.trainer.step_at(&task, self.config.rate(self.steps()))?.loss)
     }
 }
 
-/// A network is to tell the classes of images.
+/// Trains a network to classify images.
 struct Recognising<'a> {
     config: &'a ClassifierTrainConfig,
     network: &'a FeatureNetwork,
@@ -182,17 +185,17 @@ fn shifted(planes: &[f32], [height, width]: [usize; 2], [down, right]: [isize; 2
     (0..planes.len()).map(moved).collect()
 }
 
-/// How many images a network recognises.
+/// The number of images that a network recognises, per class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recognition {
-    /// Images of each class that are taken for it, shape `[class]`.
+    /// Correctly classified images per class, shape `[class]`.
     pub right: Vec<usize>,
     /// Images of each class, shape `[class]`.
     pub count: Vec<usize>,
 }
 
 impl Recognition {
-    /// None yet, of so many classes.
+    /// Empty counts of `classes` classes.
     #[must_use]
     pub fn none(classes: usize) -> Self {
         Self { right: vec![0; classes], count: vec![0; classes] }
@@ -221,8 +224,9 @@ impl Recognition {
 
     /// The 95 % interval of the share, of none 0 to 1: all `p` with `|share − p| ≤ z √(p (1 − p) / n)`, `z = 1.96`.
     ///
-    /// E. B. Wilson, *Probable inference, the law of succession, and statistical inference*, Journal of the American Statistical
-    /// Association 22(158), 1927. Unlike share ± error it says something of few images, and where all or none are recognised.
+    /// E. B. Wilson, *Probable inference, the law of succession, and statistical inference*, Journal of the American
+    /// Statistical Association 22(158), 1927. Unlike share ± error, it is valid for few images, and if all or none are
+    /// recognised.
     #[must_use]
     pub fn interval(&self) -> [f64; 2] {
         const Z: f64 = 1.959_963_984_540_054;

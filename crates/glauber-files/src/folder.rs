@@ -10,7 +10,7 @@ use crate::{Unfinished, folder_of, is_unfinished, sync_folder};
 /// the disk. A kill while the old folder makes place leaves none of that name; [`remove_unfinished`] clears away what is left then.
 ///
 /// # Errors
-/// Those of `write`, and `refused` of what the system says; then a folder of that name is as it was.
+/// Those of `write`, and `refused` of I/O errors; an existing folder is then unchanged.
 pub fn write_folder<E>(
     folder: &Path,
     refused: impl Fn(io::Error) -> E,
@@ -39,7 +39,7 @@ pub fn write_folder<E>(
     written
 }
 
-/// Gives a folder its name once all in it is on the disk.
+/// Renames a folder after syncing its content.
 ///
 /// # Errors
 /// When the system refuses, as where there is a folder of that name that is not empty.
@@ -86,7 +86,7 @@ pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
 /// Checks that files can be written into a folder, or where it is to be made; leaves nothing.
 ///
 /// # Errors
-/// What a file written there would meet.
+/// The error that writing a file there gives.
 pub fn check_folder(folder: &Path) -> io::Result<()> {
     let there = folder.ancestors().map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
     let there = there.into_iter().find(|above| above.exists()).unwrap_or(folder);
@@ -98,7 +98,7 @@ pub fn check_folder(folder: &Path) -> io::Result<()> {
 
 /// A hidden name in the same folder.
 fn beside(folder: &Path, purpose: &str) -> io::Result<PathBuf> {
-    let name = folder.file_name().ok_or_else(|| io::Error::other("a folder to be written needs a name"))?;
+    let name = folder.file_name().ok_or_else(|| io::Error::other("the path of an output folder must end in a name"))?;
     Ok(folder.with_file_name(format!(".{}.{purpose}", name.to_string_lossy())))
 }
 
@@ -109,7 +109,7 @@ fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Waits until all that a folder holds is on the disk.
+/// Syncs the content of a folder.
 fn sync(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

@@ -61,7 +61,7 @@ fn replaceable(path: &Path) -> io::Result<Option<PathBuf>> {
             Err(error) => return Err(error),
         }
     }
-    Err(io::Error::other("its symbolic links lead nowhere"))
+    Err(io::Error::other("its symbolic links have no target"))
 }
 
 /// Whether a name is one of a file or folder that is being written or removed.

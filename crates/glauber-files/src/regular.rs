@@ -4,11 +4,10 @@ use std::fs::{File, FileType};
 use std::io::{Error, ErrorKind, Read, Result};
 use std::path::Path;
 
-/// Looks at what a path leads to, without opening it.
+/// Checks a path's file type, without opening it.
 ///
 /// # Errors
-/// When there is nothing, or something else than a regular file. The message says what it is and what to do; it leaves out the path,
-/// which callers put before it.
+/// If there is no regular file. The message states what was found and the fix, without the path, which callers add.
 pub fn check(path: impl AsRef<Path>) -> Result<()> {
     let kind = std::fs::metadata(path)?.file_type();
     if kind.is_file() {

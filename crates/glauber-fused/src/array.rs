@@ -6,15 +6,15 @@ use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{DType, Shape, Tensor, TensorData};
 
-/// What burn keeps behind a float tensor of the CPU device.
+/// burn's storage of a float tensor on the CPU device.
 pub(crate) type FlexTensor = FloatTensor<Flex>;
 
-/// A tensor of the CPU device that lies without gaps; clones share it.
+/// A contiguous tensor on the CPU device; clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Array(FlexTensor);
 
 impl Array {
-    /// None where the tensor is not of f32.
+    /// `None` if the tensor is not f32.
     pub fn new(tensor: FlexTensor) -> Option<Self> {
         if tensor.dtype() != DType::F32 {
             return None;
@@ -22,7 +22,7 @@ impl Array {
         Some(Self(if tensor.is_contiguous() { tensor } else { tensor.to_contiguous() }))
     }
 
-    /// The values of a tensor that takes no gradient, wherever it is.
+    /// The values of a tensor without gradient, on any device.
     pub fn constant<const D: usize>(tensor: Tensor<D>) -> Option<Self> {
         let tensor = match tensor.clone().try_into_primitive::<Flex>() {
             Ok(plain) => plain,

@@ -1,7 +1,7 @@
 //! The layers composed of burn's operations: for every device and number type, and the reference of the fused path.
 //!
-//! Linear layers compute in the number type of their weights, attention's products in that of what it is given, and so are the outputs. Norms and residual
-//! streams are of the type of the states, whatever the branches are of; rotations and softmax are made in single precision at least.
+//! Linear layers compute in the number type of their weights, and attention in that of its inputs; outputs have that
+//! type. Norms and residual streams have the type of the states. Rotations and softmax use at least single precision.
 
 use burn::tensor::activation::{log_softmax, relu, silu, softmax};
 use burn::tensor::module::{conv2d, layer_norm, linear as affine};

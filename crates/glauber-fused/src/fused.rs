@@ -1,4 +1,4 @@
-//! The layers on the CPU device; each gives `None` where its inputs are not of f32 or not there.
+//! The layers on the CPU device; each returns `None` if its inputs are not f32 or on another device.
 
 use burn::tensor::{Int, Shape, Tensor};
 

@@ -1,4 +1,4 @@
-//! The layers: fused where they can be, composed elsewhere.
+//! The layers: fused on the CPU device, composed elsewhere.
 
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
@@ -8,7 +8,7 @@ use crate::{Padding, Rotary, composed};
 #[cfg(feature = "cpu")]
 use crate::fused;
 
-/// Takes the fused path where there is one.
+/// Uses the fused path if there is one.
 macro_rules! fused_or {
     ($function:ident($($argument:expr),*)) => {{
         #[cfg(feature = "cpu")]
@@ -26,7 +26,7 @@ macro_rules! fused_or {
 /// - output: `[batch, site, output]`
 ///
 /// # Panics
-/// When shapes do not fit; so do all functions here.
+/// If shapes do not fit, as all functions here.
 pub fn linear(x: Tensor<3>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<3> {
     fused_or!(linear(x, weight, bias))
 }
@@ -40,7 +40,7 @@ pub fn feed_forward(x: Tensor<3>, up: (Tensor<2>, Tensor<1>), down: (Tensor<2>, 
     fused_or!(feed_forward(x, up, down))
 }
 
-/// Layer norm without weights of its own, then `· (1 + scale) + shift` (adaLN; Peebles and Xie, 2023).
+/// Layer norm without own weights, then `· (1 + scale) + shift` (adaLN; Peebles and Xie, 2023).
 ///
 /// # Shapes
 /// - x: `[batch, site, width]`; shift and scale: `[batch, width]`
@@ -60,7 +60,7 @@ pub fn gated_residual(x: Tensor<3>, y: Tensor<3>, gate: Tensor<2>) -> Tensor<3> 
 
 /// Multi-head softmax attention of sites over each other, with rotary positions.
 ///
-/// A key whose bias is −∞ weighs exactly nothing; each query must see some key.
+/// A key whose bias is −∞ has weight exactly 0. Each query must see at least one key.
 ///
 /// # Shapes
 /// - projected: `[batch, site, 3 · width]`, queries, keys and values side by side, each head after head
@@ -70,7 +70,7 @@ pub fn self_attention(projected: Tensor<3>, heads: usize, rotary: &Rotary, bias:
     fused_or!(self_attention(projected, heads, rotary, bias))
 }
 
-/// The first heads of every site rotated by its place, what stands after them as it is.
+/// Rotates the first heads of every site by its position, and leaves the rest unchanged.
 ///
 /// # Shapes
 /// - x: `[batch, site, width]`, of at least so many heads, each as wide as the tables
@@ -81,7 +81,7 @@ pub fn rotated(x: Tensor<3>, heads: usize, rotary: &Rotary) -> Tensor<3> {
 
 /// Multi-head softmax attention of queries over the sites of a stream, queries and keys [`rotated`] already.
 ///
-/// Keys that a bias of −∞ hides from queries next to each other cost nothing where they are the first of the stream or the last.
+/// Leading or trailing keys that a bias of −∞ hides from a block of queries cost nothing.
 ///
 /// # Shapes
 /// - queries: `[batch, query, width]`; stream: `[batch, site, 2 · width]`, keys and values side by side
@@ -134,15 +134,15 @@ pub fn group_norm_silu(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, groups:
     fused_or!(group_norm_silu(x, scale, shift, groups, epsilon))
 }
 
-/// What `part` makes of a module and some inputs, its intermediate results computed again for the backward pass in place of kept (Chen et al.,
-/// "Training Deep Nets with Sublinear Memory Cost", 2016).
+/// Activation checkpointing: runs `part` on a module and inputs, and recomputes intermediate results in the backward
+/// pass instead of storing them (Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016).
 ///
-/// The output and all gradients are those of `part` alone, bit for bit, as long as what it computes depends on its arguments and on nothing
-/// that changes. Where nothing is recorded, on other devices, on other number types than f32, and without the feature `cpu` it is `part`
-/// alone. What it captures must not take gradients.
+/// Output and gradients equal those of `part` bit for bit, provided that `part` depends only on its arguments and
+/// constants. Without gradients, on other devices, with number types other than f32, and without the feature `cpu`, it
+/// just calls `part`. Captured tensors must not require gradients.
 ///
 /// # Shapes
-/// - inputs and output: whatever `part` takes and gives
+/// - inputs and output: those of `part`
 pub fn recomputed<M, F, const N: usize>(module: &M, inputs: [Tensor<3>; N], part: F) -> Tensor<3>
 where
     M: Module + 'static,

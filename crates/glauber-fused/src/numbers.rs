@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bytes, DType, TensorData};
 
-/// The numbers of a tensor in f32, in which networks are computed, where all of them are finite.
+/// The numbers of a tensor as f32, the type that networks compute in, if all are finite.
 ///
 /// ```
 /// use burn::tensor::TensorData;

@@ -1,4 +1,4 @@
-//! Operations with a backward of their own, recorded with burn's autodiff.
+//! Operations with their own backward pass, recorded with burn's autodiff.
 
 use std::fmt::Debug;
 
@@ -12,16 +12,16 @@ use burn::tensor::{Shape, Tensor};
 
 use crate::array::Array;
 
-/// What an operation gives.
+/// The output of an operation.
 pub(crate) struct Output {
     pub values: Vec<f32>,
-    /// What its backward wants besides the inputs.
+    /// State for the backward pass besides the inputs.
     pub kept: Vec<f32>,
 }
 
 /// An operation on `N` contiguous arrays.
 pub(crate) trait Operation<const N: usize>: Debug + Clone + Send + 'static {
-    /// The result, and what to keep of the way there when `keep` says that a backward may follow.
+    /// The result, and if `keep` is set, the state for the backward pass.
     fn forward(&self, inputs: [&[f32]; N], keep: bool) -> Output;
 
     /// The gradient by each input.
@@ -31,12 +31,12 @@ pub(crate) trait Operation<const N: usize>: Debug + Clone + Send + 'static {
 /// An input on the CPU device.
 pub(crate) struct Input {
     array: Array,
-    /// The tensor itself, where burn records what becomes of it.
+    /// The tensor itself, if burn records its operations.
     recorded: Option<FloatTensor<Autodiff<Flex>>>,
 }
 
 impl Input {
-    /// None where the tensor is on another device or of another type than f32.
+    /// `None` if the tensor is on another device or not f32.
     pub fn new<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
         if let Ok(plain) = tensor.clone().try_into_primitive::<Flex>() {
             return Some(Self { array: Array::new(plain)?, recorded: None });
@@ -45,7 +45,7 @@ impl Input {
         Some(Self { array: Array::new(recorded.primitive().clone())?, recorded: Some(recorded) })
     }
 
-    /// An input of no numbers, for one that is not there.
+    /// An empty input, for an absent one.
     pub fn none() -> Self {
         Self { array: Array::from_values(Vec::new(), Shape::from([0])), recorded: None }
     }

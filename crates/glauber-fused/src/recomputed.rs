@@ -1,4 +1,4 @@
-//! Parts of a network whose intermediate results are computed again for the backward pass.
+//! Activation checkpointing: intermediate results are recomputed in the backward pass.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use burn::tensor::Tensor;
 
 use crate::array::{Array, FlexTensor};
 
-/// None where nothing is recorded, or not on the CPU device in f32.
+/// `None` without gradients, or not on the CPU device in f32.
 pub fn recomputed<M, F, const N: usize>(module: &M, inputs: &[Tensor<3>; N], part: &F) -> Option<Tensor<3>>
 where
     M: Module + 'static,
@@ -41,7 +41,7 @@ where
 
 /// A part of a network as one node of burn's graph.
 ///
-/// Its weights are no parents of the node: they are leaves, whose gradients burn finds by their ids alone.
+/// The weights are not parents of the node: they are leaves, whose gradients burn finds by id.
 struct Recomputed<M, F, const N: usize> {
     module: M,
     part: F,

@@ -1,21 +1,21 @@
-//! What can be wrong with a tokenizer, its files, or what it is given.
+//! Errors of tokenizers, their files and their inputs.
 
 use std::path::{Path, PathBuf};
 
 use glauber_descent::DescentError;
 use glauber_tokens::TokenError;
 
-/// What to do where weights are no numbers.
+/// The fix for weights that are not finite.
 pub(crate) const DIVERGED: &str = "its training has diverged, or the file is damaged: take another checkpoint";
 
-/// What to do where they are not there, or others.
+/// The fix for missing or different weights.
 pub(crate) const UNFIT: &str = "expected what a network of this configuration or its training wrote: restore the file";
 
 /// An error of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
-    /// A size or weight of a configuration cannot be.
+    /// A size or weight of a configuration is out of range.
     #[error("`{key}` is {found}, expected {expected}")]
     Setting {
         /// The key.
@@ -25,18 +25,18 @@ pub enum ImageError {
         /// What it may be.
         expected: String,
     },
-    /// A foreign configuration asks for something that cannot be imported, or lacks a key.
+    /// A foreign configuration has an unsupported value, or lacks a key.
     #[error("{}: {found}, expected {expected}", path.display())]
     Unsupported {
         /// The configuration file.
         path: PathBuf,
         /// The key, with the tables it lies in, and what it is.
         found: String,
-        /// What can be imported.
+        /// The supported values.
         expected: String,
     },
     /// A checkpoint lacks a tensor.
-    #[error("{}: no tensor `{key}` of shape {expected:?}: the checkpoint is of another model than the configuration, or incomplete", path.display())]
+    #[error("{}: no tensor `{key}` of shape {expected:?}: the checkpoint is incomplete, or does not match the configuration", path.display())]
     MissingTensor {
         /// The checkpoint.
         path: PathBuf,
@@ -45,12 +45,12 @@ pub enum ImageError {
         /// The shape that the configuration gives it.
         expected: Vec<usize>,
     },
-    /// A file is not what it should be, or does not fit its configuration.
+    /// A file is malformed, or does not fit its configuration.
     #[error("{}: {found}", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What was found, by the name of its tensor, and what was expected or mends it.
+        /// What was found, with the name of its tensor, and the expectation or the fix.
         found: String,
     },
     /// A file cannot be read or written.
@@ -64,11 +64,11 @@ pub enum ImageError {
     /// Images, latents or indices of the wrong shape.
     #[error("{what} of shape {found:?}, expected {expected}")]
     Shape {
-        /// What has the shape.
+        /// The tensor's meaning.
         what: &'static str,
         /// The shape.
         found: Vec<usize>,
-        /// What it should be.
+        /// The expected shape.
         expected: String,
     },
     /// Tokens that this tokenizer cannot decode.
@@ -79,15 +79,15 @@ pub enum ImageError {
     NoTokenizer {
         /// The path.
         path: PathBuf,
-        /// What is there.
+        /// What was found.
         found: String,
-        /// What could be.
+        /// What was expected.
         expected: &'static str,
     },
-    /// An image to be encoded, or one that was decoded, is not what images are.
+    /// An invalid image in encoding or decoding.
     #[error(transparent)]
     Pixels(#[from] glauber_pixels::PixelError),
-    /// Training ran away.
+    /// Training diverged.
     #[error("the loss is {loss} at step {step}: lower `learning_rate`, or the weight of the discriminator")]
     Diverged {
         /// The step, from 0.
@@ -95,7 +95,7 @@ pub enum ImageError {
         /// The loss.
         loss: f64,
     },
-    /// Training refused.
+    /// An error of training.
     #[error(transparent)]
     Descent(DescentError),
 }

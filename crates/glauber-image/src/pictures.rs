@@ -1,4 +1,4 @@
-//! Pictures to rows of tokens and back, without a tensor in sight.
+//! Pictures to rows of tokens and back, without tensors in the interface.
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -64,7 +64,7 @@ impl Codec for ImageTokenizer {
         Ok(ImageTokenizer::encode(self, self.planes(&[item])?)?.into_vec())
     }
 
-    /// An image; what the decoder makes lighter than white or darker than black is cut off.
+    /// Decodes an image; values beyond white and black are clipped.
     ///
     /// # Errors
     /// Those of [`ImageTokenizer::decode`], and [`ImageError::Setting`] when the model decodes to neither one nor three channels.

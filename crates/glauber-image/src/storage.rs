@@ -1,4 +1,4 @@
-//! Autoencoders on disk: a folder of one TOML file and one of safetensors, whole or absent.
+//! Autoencoders on disk: a folder with a TOML and a safetensors file, written atomically.
 
 use std::fs;
 use std::path::Path;
@@ -13,9 +13,9 @@ const WEIGHTS: &str = "weights.safetensors";
 const HINT: &str = "expected the folder of a tokenizer as `VqModel::save` writes it";
 
 impl VqModel {
-    /// Writes configuration and weights into a folder of this name, in place of one that is there.
+    /// Writes configuration and weights to a folder, and replaces an existing one.
     ///
-    /// Everything is written beside it first and renamed when it is whole.
+    /// The folder is written under a temporary name and renamed when complete.
     ///
     /// # Errors
     /// [`ImageError::Io`] when a file cannot be written, or a folder of this name is there that holds anything but a tokenizer.
@@ -62,7 +62,8 @@ fn refuse_stranger(folder: &Path, names: &[&str]) -> Result<(), ImageError> {
     for entry in fs::read_dir(folder).map_err(ImageError::io(folder))? {
         let name = entry.map_err(ImageError::io(folder))?.file_name();
         if !names.iter().any(|own| name == *own) {
-            let message = format!("holds `{}`, which does not belong there: give another name", name.to_string_lossy());
+            let message =
+                format!("contains `{}`, which is not part of a tokenizer: give another name", name.to_string_lossy());
             return Err(ImageError::io(folder)(std::io::Error::other(message)));
         }
     }

@@ -1,16 +1,16 @@
-//! Errors by resampling.
+//! Bootstrap standard errors.
 
 use glauber_chain::ChainRng;
 use glauber_chain::statistics::Estimate;
 
-/// Standard errors by the bootstrap: whole rows are drawn anew with replacement, never parts of one.
+/// Standard errors by the bootstrap: whole rows are resampled with replacement.
 ///
 /// B. Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979. Equal seeds draw equal rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bootstrap {
-    /// How often all rows are drawn anew.
+    /// Number of resamples.
     pub resamples: usize,
-    /// Seed of what is drawn.
+    /// Seed of the resamples.
     pub seed: u64,
 }
 
@@ -22,8 +22,8 @@ impl Default for Bootstrap {
 }
 
 impl Bootstrap {
-    /// The deviation of a statistic over resamples; it is given the numbers of the rows drawn, shape
-    /// `[row]`. Resamples where it is not finite are left out; the error of one row is infinite.
+    /// The standard deviation of a statistic over resamples. The statistic receives the indices of the drawn rows,
+    /// shape `[row]`. Resamples with a non-finite value are omitted. The error of a single row is infinite.
     pub fn standard_error(&self, rows: usize, mut statistic: impl FnMut(&[usize]) -> f64) -> f64 {
         if rows < 2 {
             return f64::INFINITY;
@@ -39,7 +39,7 @@ impl Bootstrap {
         Estimate::independent(&values).standard_error * (values.len() as f64).sqrt()
     }
 
-    /// The sum of what is counted over the sum of what it is counted in, both per row.
+    /// The ratio of two sums of values per row.
     pub fn ratio(&self, rows: &[(f64, f64)]) -> Estimate {
         let of = |rows: &mut dyn Iterator<Item = (f64, f64)>| {
             let (counted, all) = rows.fold((0.0, 0.0), |sum, row| (sum.0 + row.0, sum.1 + row.1));
@@ -51,15 +51,15 @@ impl Bootstrap {
         }
     }
 
-    /// The mean of one value a row.
+    /// The mean of one value per row.
     pub fn mean(&self, values: &[f64]) -> Estimate {
         self.ratio(&values.iter().map(|&value| (value, 1.0)).collect::<Vec<_>>())
     }
 
-    /// The mean of `a − b`, two values of each row: of two models on the same windows, say.
+    /// The mean of `a − b`, two values per row, for instance of two models on the same windows.
     ///
     /// # Panics
-    /// When they have not as many rows.
+    /// If their numbers of rows differ.
     pub fn paired_difference(&self, a: &[f64], b: &[f64]) -> Estimate {
         assert_eq!(a.len(), b.len(), "a pair of values for each row");
         self.mean(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>())

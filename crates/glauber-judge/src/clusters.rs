@@ -3,11 +3,11 @@
 use glauber_chain::ChainRng;
 use nalgebra::{DMatrix, DVectorView};
 
-/// Rounds at most.
+/// Maximal number of rounds.
 const ROUNDS: usize = 500;
 
-/// The cluster of each vector, a column each: Lloyd's algorithm from centres as k-means++ draws them
-/// (D. Arthur and S. Vassilvitskii, 2007).
+/// The cluster of each vector (one column each): Lloyd's algorithm with k-means++ centres (D. Arthur and S.
+/// Vassilvitskii, 2007).
 ///
 /// A clustering takes the stream of its number.
 pub(crate) fn cluster(vectors: &DMatrix<f64>, clusters: usize, seed: u64, stream: u64) -> Vec<usize> {

@@ -1,4 +1,4 @@
-//! How much of a text is copied from the training text.
+//! Text copied from the training text.
 
 use glauber_tokens::Token;
 
@@ -7,19 +7,19 @@ use crate::{Bootstrap, JudgeError, Score, TextJudge, Texts};
 
 /// Characters of a run that counts as copied.
 const RUN: usize = 20;
-/// Longer runs are not told apart.
+/// Maximal length of runs; longer runs count as this.
 const LONGEST: usize = 512;
 
-/// Runs of characters that stand in the training text too: the longest of all texts, the longest of
-/// each on average, and the share of 20-grams that do.
+/// Runs of characters that also occur in the training text: the longest over all texts, the mean longest per text, and
+/// the share of 20-grams.
 ///
-/// Held-out text has some: phrases of the language. Runs longer than 512 characters count as 512.
+/// Held-out text also has some, such as common phrases. Runs longer than 512 characters count as 512.
 #[derive(Debug, Clone)]
 pub struct Copies {
     alphabet: Alphabet,
-    /// The training texts, each with a token after it that no text has.
+    /// The training texts, each followed by a separator token.
     text: Vec<Token>,
-    /// Where the suffixes of the text begin, sorted by their first [`LONGEST`] tokens.
+    /// Suffix array of the text, sorted by the first [`LONGEST`] tokens.
     suffixes: Vec<u32>,
 }
 
@@ -37,7 +37,7 @@ impl Copies {
         Self { alphabet, text, suffixes }
     }
 
-    /// How many of the first tokens stand somewhere in the training text.
+    /// Length of the longest prefix that occurs in the training text.
     fn copied(&self, tokens: &[Token]) -> usize {
         let sought = &tokens[..tokens.len().min(LONGEST)];
         let at = self.suffixes.partition_point(|&start| self.suffix(start) < sought);

@@ -1,15 +1,14 @@
-//! How surprised a known law is by samples.
+//! Cross-entropy of samples under a known law.
 
 use glauber_chain::SequenceLaw;
 use glauber_tokens::TokenBatch;
 
 use crate::{Judge, JudgeError, Score};
 
-/// The cross-entropy of samples under a law, `−log₂ p` in bits a token: an [`Ngram`](crate::Ngram)
-/// that was fitted on training data, or the source itself.
+/// The cross-entropy of samples under a law, `−log₂ p` in bits per token: an [`Ngram`](crate::Ngram) fitted on training
+/// data, or the source itself.
 ///
-/// It is infinite where a sample is impossible. Below that of held-out data the samples are too
-/// tame, or copied.
+/// It is infinite if a sample is impossible. A value below that of held-out data means too probable or copied samples.
 #[derive(Debug, Clone, Copy)]
 pub struct CrossEntropy<L>(pub L);
 

@@ -1,4 +1,4 @@
-//! How varied samples are.
+//! Diversity of samples.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -8,17 +8,16 @@ use glauber_tokens::TokenBatch;
 
 use crate::{Bootstrap, Judge, JudgeError, Score, TextJudge, Texts};
 
-/// Distinct-1, distinct-2 and so on: of all n-grams in the samples, the share that differs from
-/// each other.
+/// Distinct-1, distinct-2 and so on: the number of different n-grams divided by that of all n-grams in the samples.
 ///
-/// The shares fall with the number of samples and with their length: compare equal sets. Noise has
-/// more of them than data, samples that repeat themselves have fewer. The errors are the
-/// jackknife's, as a sample that is drawn twice has no n-gram of its own.
+/// The shares fall with the number and length of samples, so compare sets of equal size. Noise has higher shares than
+/// data, and repetitive samples lower ones. Errors are the jackknife's, because bootstrap duplicates would add no
+/// n-grams.
 ///
 /// J. Li and others, "A Diversity-Promoting Objective Function for Neural Conversation Models", 2016.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Distinct {
-    /// Tokens or characters of the longest n-grams that are counted.
+    /// Length of the longest n-grams, in tokens or characters.
     pub longest: usize,
 }
 
@@ -48,7 +47,7 @@ impl TextJudge for Distinct {
     }
 }
 
-/// The share of distinct n-grams, and its jackknife error: what it becomes without each row.
+/// The share of distinct n-grams, and its jackknife error from leaving out each row.
 fn share<T: Eq + Hash>(rows: &[&[T]], n: usize) -> Estimate {
     let grams = |row: usize| rows[row].windows(n);
     // How many rows have an n-gram, and the first of them.

@@ -1,4 +1,4 @@
-//! Why a judge cannot tell.
+//! Errors of judges.
 
 use glauber_chain::ChainError;
 
@@ -6,45 +6,45 @@ use glauber_chain::ChainError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JudgeError {
-    /// Sequences are shorter than what is counted in them.
+    /// Sequences are shorter than the n-grams.
     #[error("samples have {len} tokens, expected at least {longest}: judge longer samples, or shorter n-grams")]
     Short {
         /// Tokens of a sample.
         len: usize,
-        /// Tokens of the longest n-gram that is counted.
+        /// Tokens of the longest n-gram.
         longest: usize,
     },
-    /// There is nothing to judge.
+    /// There are no samples.
     #[error("there are no samples, expected at least one")]
     Empty,
-    /// There is less than a judge needs.
+    /// There are too few items.
     #[error("found {found} {what}, expected at least {expected}")]
     TooFew {
-        /// What there is too little of.
+        /// The name of the items.
         what: &'static str,
-        /// How much of it there is.
+        /// The number found.
         found: usize,
-        /// How much a judge needs.
+        /// The number needed.
         expected: usize,
     },
-    /// A line of JSON lines is no text.
-    #[error("line {number} is no text, expected a JSON string or an object with a string `text`")]
+    /// A line of JSON lines is not a text.
+    #[error("line {number} is neither a JSON string nor an object with a string `text`")]
     Line {
-        /// Which line, from 1.
+        /// The line, from 1.
         number: usize,
     },
     /// Vectors of different lengths, or one that is not finite.
-    #[error("a feature vector has {found} numbers, expected {expected} as the first has, all of them finite")]
+    #[error("a feature vector has {found} numbers, expected {expected} finite numbers, as in the first vector")]
     Features {
-        /// Numbers of the vector.
+        /// Dimension of the vector.
         found: usize,
-        /// Numbers of the first one.
+        /// Dimension of the first vector.
         expected: usize,
     },
-    /// What judges the tokens fails.
+    /// An error of the law or conditional.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// A judge failed for a reason of its own.
+    /// A judge failed.
     #[error("the judge failed: {0}")]
     Own(#[source] Box<dyn std::error::Error + Send + Sync>),
 }

@@ -1,4 +1,4 @@
-//! How varied the characters within a text are.
+//! Entropy of characters within texts.
 
 use std::collections::BTreeMap;
 
@@ -7,8 +7,8 @@ use crate::{Bootstrap, JudgeError, Score, TextJudge, Texts};
 /// The entropy of a text's own characters, `−Σ f log₂ f` over their frequencies within it, in bits;
 /// averaged over texts.
 ///
-/// A judge by likelihood means little without it: low temperature pleases both. It depends on the
-/// length of the texts.
+/// Read it together with likelihoods, because a low temperature improves them and lowers this entropy. It depends on
+/// the length of the texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LetterEntropy;
 

@@ -48,7 +48,7 @@ pub use two_sample::TwoSample;
 
 /// Tells how good samples are.
 pub trait Judge {
-    /// What tables call it.
+    /// The name in tables.
     fn name(&self) -> String;
 
     /// Scores of samples, shape `[row, site]`: the same ones, in the same order, for any samples.

@@ -1,11 +1,11 @@
 //! Logistic regression on sparse rows.
 
-/// A row: columns that are not 0, and what stands there.
+/// A sparse row: nonzero columns and their values.
 pub(crate) type SparseRow = Vec<(u32, f64)>;
 
-/// Newton steps at most, and steps to solve for one.
+/// Maximal Newton steps, and conjugate-gradient steps per Newton step.
 const STEPS: usize = 50;
-/// The part of its first length that the gradient may keep.
+/// The relative gradient norm at which to stop.
 const TOLERANCE: f64 = 1e-4;
 
 /// Weights, shape `[column]`, that minimise the mean of `ln(1 + e^(−y w·x))` with labels `y = ±1`,
@@ -38,12 +38,12 @@ pub(crate) fn fit(rows: &[&SparseRow], labels: &[f64], columns: usize, ridge: f6
     weights
 }
 
-/// What the weights say of a row: positive where its label is more likely 1.
+/// The margin of a row: positive if label 1 is more likely.
 pub(crate) fn score(weights: &[f64], row: &SparseRow) -> f64 {
     row.iter().map(|&(column, value)| weights[column as usize] * value).sum()
 }
 
-/// `ln(1 + e^−m)`, the nats lost at a margin.
+/// `ln(1 + e^−m)`, the loss in nats at a margin.
 pub(crate) fn loss(margin: f64) -> f64 {
     (-margin).max(0.0) + (-margin.abs()).exp().ln_1p()
 }
@@ -73,7 +73,7 @@ impl Problem<'_> {
         self.weighted(weights, share)
     }
 
-    /// `ridge · vector` and the mean of rows, each times a number.
+    /// `ridge · vector` plus the mean of rows, each times a number.
     fn weighted(&self, vector: &[f64], share: impl Fn(usize) -> f64) -> Vec<f64> {
         let mut sum: Vec<f64> = vector.iter().map(|value| self.ridge * value).collect();
         for (number, row) in self.rows.iter().enumerate() {
@@ -83,7 +83,7 @@ impl Problem<'_> {
         sum
     }
 
-    /// The step at whose end a quadratic with this gradient is least, by conjugate gradients.
+    /// The minimising step of a quadratic with this gradient, by conjugate gradients.
     fn newton(&self, gradient: &[f64], margins: &[f64], precision: f64) -> Vec<f64> {
         let mut step = vec![0.0; gradient.len()];
         let mut rest: Vec<f64> = gradient.iter().map(|value| -value).collect();

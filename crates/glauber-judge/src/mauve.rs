@@ -1,64 +1,62 @@
-//! Whether vectors of samples lie where those of real data do.
+//! MAUVE: compares the feature distributions of samples and real data.
 
 use nalgebra::{DMatrix, SymmetricEigen};
 
 use crate::JudgeError;
 use crate::clusters::cluster;
 
-/// How MAUVE is computed.
+/// Settings of MAUVE.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MauveSettings {
     /// Share of the variance that the principal components keep.
     pub variance: f64,
-    /// Vectors of the smaller set for each cluster.
+    /// Vectors of the smaller set per cluster.
     pub vectors_per_cluster: usize,
-    /// Clusterings, each begun elsewhere.
+    /// Number of clusterings, with different starts.
     pub clusterings: usize,
-    /// What divergences are multiplied by.
+    /// Scale of the divergences.
     pub scale: f64,
-    /// Mixtures of the two laws, at least 2.
+    /// Number of mixtures of the two laws, at least 2.
     pub mixtures: usize,
     /// Seed of the clusterings.
     pub seed: u64,
 }
 
 impl Default for MauveSettings {
-    /// Those of the paper: 90 % of the variance, a cluster for ten vectors, 5 clusterings, scale 5, 25
-    /// mixtures.
+    /// The paper's: 90 % of the variance, one cluster per ten vectors, 5 clusterings, scale 5, 25 mixtures.
     fn default() -> Self {
         Self { variance: 0.9, vectors_per_cluster: 10, clusterings: 5, scale: 5.0, mixtures: 25, seed: 0 }
     }
 }
 
-/// MAUVE, and what it was computed from: figures of other numbers of clusters do not compare.
+/// MAUVE with its parameters. Values with different numbers of clusters are not comparable.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mauve {
-    /// The mean over the clusterings, between 0 and 1: 1 where the laws are equal.
+    /// The mean over the clusterings, between 0 and 1: 1 if the laws are equal.
     pub value: f64,
-    /// That of each clustering.
+    /// The value of each clustering.
     pub clusterings: Vec<f64>,
-    /// Clusters of each.
+    /// Clusters per clustering.
     pub clusters: usize,
-    /// Principal components that were kept.
+    /// Number of principal components.
     pub components: usize,
 }
 
-/// MAUVE of the vectors of real texts `p` and of samples `q`, both of shape `[row][feature]`: the last
-/// states of an autoregressive network, say.
+/// MAUVE of the vectors of real texts `p` and of samples `q`, both of shape `[row][feature]`, for instance the last
+/// states of an autoregressive network.
 ///
-/// All vectors are scaled to norm 1 (but for zeros), turned to their principal components and
-/// clustered together; `P` and `Q` are the shares of the clusters. With `R = w P + (1 − w) Q` it is the area under the
-/// curve of `(e^(−c KL(Q|R)), e^(−c KL(P|R)))` over the mixtures `w`, with its ends `(1, 0)` and
-/// `(0, 1)`.
+/// All vectors are scaled to norm 1 (except zeros), projected on their principal components and clustered together. `P`
+/// and `Q` are the shares of the clusters. With `R = w P + (1 − w) Q` it is the area under the curve of `(e^(−c
+/// KL(Q|R)), e^(−c KL(P|R)))` over the mixtures `w`, with its ends `(1, 0)` and `(0, 1)`.
 ///
-/// It is biased upward for few vectors: give held-out text against held-out text beside it. Counts
-/// of n-grams are no features for it.
+/// It is biased upward for few vectors, so compare it with held-out text against held-out text. Do not use n-gram
+/// counts as features.
 ///
 /// K. Pillutla and others, "MAUVE: Measuring the Gap Between Neural Text and Human Text", 2021.
 ///
 /// # Errors
-/// [`JudgeError::TooFew`] for a set of fewer than two vectors or settings of 0;
-/// [`JudgeError::Features`] for vectors of other lengths than the first, or not finite.
+/// [`JudgeError::TooFew`] for a set of fewer than two vectors or settings of 0; [`JudgeError::Features`] for vectors of
+/// different lengths, or not finite.
 pub fn mauve(p: &[Vec<f32>], q: &[Vec<f32>], settings: &MauveSettings) -> Result<Mauve, JudgeError> {
     let smaller = p.len().min(q.len());
     let needed = [

@@ -1,14 +1,14 @@
-//! Texts that samples are read beside.
+//! Reference texts.
 
 use glauber_chain::ChainRng;
 
 use crate::{JudgeError, TextNgram, TextSettings, Texts};
 
-/// Contexts of the n-grams that write reference rows, in characters.
+/// Context lengths of the n-grams that generate reference rows, in characters.
 const ORDERS: [usize; 3] = [5, 3, 1];
 
-/// What samples are judged beside: rows by name, of windows of equal length, held-out text first;
-/// and real texts, none of them in a row, for judges that learn to tell samples from them.
+/// References for samples: named rows of windows of equal length, held-out text first. Also further real texts, for
+/// judges that train a classifier against samples.
 pub(crate) struct References {
     pub rows: Vec<(String, Texts)>,
     pub real: Texts,
@@ -33,7 +33,7 @@ impl References {
     }
 }
 
-/// Windows of a running text of the training text's words, each drawn alone.
+/// Windows of a text of independently drawn words of the training text.
 fn shuffled_words(training: &Texts, count: usize, len: usize, seed: u64) -> Result<Texts, JudgeError> {
     let runs = training.iter().flat_map(|text| text.split(|character| character.is_whitespace()));
     let words: Vec<&[char]> = runs.filter(|word| !word.is_empty()).collect();

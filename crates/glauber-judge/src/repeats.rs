@@ -1,11 +1,10 @@
-//! Whether texts repeat themselves.
+//! Repetition within texts.
 
 use std::collections::HashSet;
 
 use crate::{Bootstrap, JudgeError, Score, TextJudge, Texts};
 
-/// The share of a text's n-grams of characters that stood in the same text before; all texts
-/// together.
+/// The share of character n-grams that occurred earlier in the same text, over all texts.
 ///
 /// It grows with the length of the texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,26 +1,26 @@
-//! Scores side by side.
+//! Reports of scores.
 
 use serde::Serialize;
 
 use crate::Score;
 
-/// Scores of several sets of texts, those that samples are read beside first.
+/// Scores of several sets of texts, reference rows first.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
-    /// A set of texts each.
+    /// One row per set of texts.
     pub rows: Vec<Row>,
 }
 
 /// Scores of a set of texts.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
-    /// Whose texts.
+    /// Name of the set.
     pub name: String,
-    /// How many texts.
+    /// Number of texts.
     pub texts: usize,
     /// Characters of each.
     pub characters: usize,
-    /// What judges say; those of other sources may be added, a bound for instance.
+    /// Scores of judges, and possibly of other sources, for instance a bound.
     pub scores: Vec<Score>,
 }
 
@@ -35,11 +35,9 @@ impl Row {
 const GAP: &str = "  ";
 
 impl Report {
-    /// A table in plain text, a row a line and a score a column, headed by names and units, with the
-    /// errors after `±`.
+    /// A plain-text table with one line per row and one column per score, with names, units, and errors after `±`.
     ///
-    /// Columns that do not fit in `width` characters go on below. A score that a row does not have
-    /// leaves a dash.
+    /// Columns beyond `width` characters continue below. A missing score is a dash.
     pub fn table(&self, width: usize) -> String {
         let mut heads: Vec<&Score> = Vec::new();
         for score in self.rows.iter().flat_map(|row| &row.scores) {

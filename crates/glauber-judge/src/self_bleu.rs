@@ -1,4 +1,4 @@
-//! How like each other texts are.
+//! Similarity between texts.
 
 use std::collections::HashMap;
 
@@ -6,19 +6,18 @@ use crate::{Bootstrap, JudgeError, Score, TextJudge, Texts};
 
 /// Self-BLEU-4: BLEU of each text against all others, by n-grams of 1 to 4 characters, averaged.
 ///
-/// BLEU is the geometric mean of the four shares of n-grams that another text has, each counted at
-/// most as often as the text that has most of it, times `e^(1 − r/c)` where the text of `c`
-/// characters is shorter than the `r` of the next in length. It is 0 where a share is. High values
-/// mean that texts are all alike; it grows with their number and length.
+/// BLEU is the geometric mean of the four shares of n-grams that another text has, each clipped at its maximal count in
+/// one text. It is multiplied by `e^(1 − r/c)` if the text of `c` characters is shorter than `r`, the nearest length.
+/// It is 0 if a share is 0. High values mean similar texts; it grows with their number and length.
 ///
 /// K. Papineni and others, "BLEU", 2002; Y. Zhu and others, "Texygen", 2018.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SelfBleu {
-    /// The first texts that are compared, at most.
+    /// Maximal number of compared texts.
     pub texts: usize,
 }
 
-/// Characters of the longest n-grams.
+/// Length of the longest n-grams, in characters.
 const LONGEST: usize = 4;
 
 impl Default for SelfBleu {
@@ -74,7 +73,7 @@ fn shared(rows: &[&[char]], n: usize) -> Vec<f64> {
     counts.iter().enumerate().map(share).collect()
 }
 
-/// The logarithm of what a text loses that is shorter than the one next to it in length.
+/// The logarithm of the brevity penalty.
 fn brevity(rows: &[&[char]], row: usize) -> f64 {
     let length = rows[row].len();
     let others = rows.iter().enumerate().filter(|(other, _)| *other != row).map(|(_, other)| other.len());

@@ -1,21 +1,21 @@
-//! Whether words are words.
+//! Spelling of words.
 
 use std::collections::HashSet;
 
 use crate::{Bootstrap, JudgeError, Score, TextJudge, Texts};
 
-/// The share of words that the training text has too: by words, and by their letters, which counts
-/// long inventions more.
+/// The share of words that occur in the training text: by words, and by letters, which weights long invented words
+/// more.
 ///
-/// A word is a run of letters and digits, whatever their case. Words that touch an end of a text may
-/// be cut there and are left out. Shuffled words are spelled without a fault.
+/// A word is a run of letters and digits, ignoring case. Words at the ends of a text may be cut and are omitted.
+/// Shuffled words are spelled perfectly.
 #[derive(Debug, Clone)]
 pub struct Spelling {
     vocabulary: HashSet<String>,
 }
 
 impl Spelling {
-    /// Learns the words of training texts.
+    /// Collects the words of training texts.
     pub fn new(training: &Texts) -> Self {
         Self { vocabulary: training.iter().flat_map(|text| words(text).map(|(_, word)| word)).collect() }
     }

@@ -6,18 +6,18 @@ use crate::{
     TextNgram, Texts, TwoSample,
 };
 
-/// Of what size texts are judged.
+/// Settings of text judges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextSettings {
-    /// Texts of a row. The held-out text must have twice as many windows.
+    /// Texts per row. The held-out text must have twice as many windows.
     pub windows: usize,
-    /// Characters of a text.
+    /// Characters per text.
     pub len: usize,
-    /// Characters of the longest contexts of the n-gram that judges.
+    /// Maximal context of the judging n-gram, in characters.
     pub order: usize,
     /// Resamples for the errors.
     pub resamples: usize,
-    /// Seed of all that is drawn.
+    /// Seed of all draws.
     pub seed: u64,
 }
 
@@ -28,7 +28,7 @@ impl Default for TextSettings {
     }
 }
 
-/// Judges of texts, and the texts that samples are read beside.
+/// Judges of texts, with reference texts.
 ///
 /// ```
 /// use glauber_judge::{TextJudges, TextSettings, Texts};
@@ -51,16 +51,16 @@ pub struct TextJudges {
 }
 
 impl TextJudges {
-    /// Reference rows of texts, without a judge.
+    /// Reference rows without judges.
     ///
     /// # Errors
-    /// [`JudgeError::TooFew`] when a text has too few windows, or the training text no word.
+    /// [`JudgeError::TooFew`] when a text has too few windows, or the training text has no words.
     pub fn new(training: &Texts, held_out: &Texts, settings: &TextSettings) -> Result<Self, JudgeError> {
         let references = References::new(training, held_out, settings)?;
         Ok(Self { settings: *settings, references, judges: Vec::new() })
     }
 
-    /// Reference rows of texts, and all judges of this crate.
+    /// Reference rows with all judges of this crate.
     ///
     /// # Errors
     /// As [`new`](Self::new); those of [`TextNgram::fit`].
@@ -78,27 +78,25 @@ impl TextJudges {
             .with(Copies::new(training)))
     }
 
-    /// With a judge more: its columns are the last.
+    /// Adds a judge, with the last columns.
     pub fn with(mut self, judge: impl TextJudge + 'static) -> Self {
         self.judges.push(Box::new(judge));
         self
     }
 
-    /// What samples are judged beside: texts by name, those of held-out text first.
+    /// The named reference rows, held-out text first.
     pub fn references(&self) -> &[(String, Texts)] {
         &self.references.rows
     }
 
-    /// Held-out texts that stand in no row, as many and as long: for judges that learn to tell samples
-    /// from real ones.
+    /// Further held-out texts, equal in number and length, for judges that train a classifier against samples.
     pub fn real(&self) -> &Texts {
         &self.references.real
     }
 
-    /// Judges samples, by name, beside the reference rows, which come first.
+    /// Scores named samples after the reference rows.
     ///
-    /// Samples are cut as the settings say, so that all rows are alike; a row tells how many were
-    /// long enough.
+    /// Samples are cut to the length of the settings. A row states how many were long enough.
     ///
     /// # Errors
     /// [`JudgeError::TooFew`] when no sample is long enough; those of the judges.
@@ -106,7 +104,7 @@ impl TextJudges {
         let TextSettings { windows, len, resamples, seed, .. } = self.settings;
         let cut = |(name, texts): &(N, Texts)| {
             let texts = texts.cut(len).first(windows);
-            let short = JudgeError::TooFew { what: "samples of the length that is judged", found: 0, expected: 1 };
+            let short = JudgeError::TooFew { what: "samples of the requested length", found: 0, expected: 1 };
             if texts.rows() == 0 { Err(short) } else { Ok((name.as_ref().to_owned(), texts)) }
         };
         let samples = samples.iter().map(cut).collect::<Result<Vec<_>, _>>()?;
@@ -125,9 +123,8 @@ impl TextJudges {
         Ok(Report { rows: rows.iter().enumerate().map(row).collect() })
     }
 
-    /// Scores of a row, shape `[judge][score]`, in one list, with their distances to those of held-out
-    /// text.
-    /// The distance of the first row is 0: it is held-out text itself.
+    /// Scores of a row, shape `[judge][score]`, in one list, with their differences to held-out text. The first row is
+    /// held-out text, with difference 0.
     fn with_gaps(&self, scores: &[Vec<Score>], held_out: Option<&Vec<Vec<Score>>>) -> Vec<Score> {
         let mut all = Vec::new();
         for (number, judge) in self.judges.iter().enumerate() {

@@ -1,15 +1,15 @@
-//! How surprised an n-gram is by texts.
+//! Cross-entropy of texts under an n-gram.
 
 use glauber_chain::{ChainRng, SequenceLaw};
 
 use crate::alphabet::Alphabet;
 use crate::{Bootstrap, JudgeError, Ngram, Score, TextJudge, Texts};
 
-/// The cross-entropy of texts under a Witten–Bell n-gram of characters, in bits a character: all
-/// bits of all texts by all their characters.
+/// The cross-entropy of texts under a Witten–Bell n-gram of characters, in bits per character: total bits divided by
+/// total characters.
 ///
-/// Its alphabet is that of the training text, and one character for all others. Texts begin without
-/// a context. Below held-out text a text is too tame, or copied: what matters is the gap to it.
+/// Its alphabet is that of the training text, plus one character for all others. Texts start without a context. Values
+/// below held-out text mean too probable or copied texts; compare the difference to held-out text.
 #[derive(Debug, Clone)]
 pub struct TextNgram {
     alphabet: Alphabet,
@@ -28,15 +28,15 @@ impl TextNgram {
         Ok(Self { alphabet, ngram })
     }
 
-    /// The bits of each text, shape `[row]`: for paired differences.
+    /// The bits of each text, shape `[row]`, for paired differences.
     pub fn bits(&self, texts: &Texts) -> Vec<f64> {
         let nats = texts.iter().map(|text| -self.ngram.log_probability(&self.alphabet.encode(text)));
         nats.map(|nats| nats / std::f64::consts::LN_2).collect()
     }
 
-    /// Windows of `len` characters of its own running text: it has written as many before each.
+    /// Windows of `len` characters of its own running text, each after as many discarded characters.
     ///
-    /// Window `i` takes stream `i` of the seed.
+    /// Window `i` uses stream `i` of the seed.
     pub fn sample(&self, count: usize, len: usize, seed: u64) -> Texts {
         let window = |mut rng: ChainRng| {
             let tokens = self.ngram.sample(2 * len, &mut rng);
@@ -45,7 +45,7 @@ impl TextNgram {
         Texts::from_characters(ChainRng::streams(seed, count).into_iter().map(window).collect())
     }
 
-    /// What it writes after some characters, so many more.
+    /// Generates a number of characters after a context.
     pub fn continued(&self, before: &[char], count: usize, rng: &mut ChainRng) -> Vec<char> {
         self.alphabet.decode(&self.ngram.continued(&self.alphabet.encode(before), count, rng))
     }

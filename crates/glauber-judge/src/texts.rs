@@ -4,11 +4,10 @@ use serde::Deserialize;
 
 use crate::JudgeError;
 
-/// Texts to be judged or learned from, each a row of characters.
+/// Texts for scoring or fitting, each a row of characters.
 ///
-/// Characters are what all vocabularies have in common: letters, bytes and pieces of words are
-/// decoded first. Many scores depend on how many texts there are and on how long they are: compare
-/// [cut](Self::cut) texts.
+/// Characters are common to all vocabularies: letters, bytes and pieces of words are decoded first. Many scores depend
+/// on the number and length of texts, so compare [cut](Self::cut) texts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Texts(Vec<Vec<char>>);
 
@@ -24,12 +23,12 @@ impl Texts {
         Self(rows)
     }
 
-    /// One text a line; empty lines are left out.
+    /// One text per line; skips empty lines.
     pub fn from_lines(lines: &str) -> Self {
         lines.lines().filter(|line| !line.is_empty()).collect()
     }
 
-    /// One JSON value a line: a string, or an object with a string `text`. Empty lines are left out.
+    /// One JSON value per line: a string, or an object with a string `text`. Skips empty lines.
     ///
     /// # Errors
     /// [`JudgeError::Line`] for a line that is neither.
@@ -49,10 +48,10 @@ impl Texts {
         texts.collect()
     }
 
-    /// Disjoint windows of `len` characters, spread evenly over the texts.
+    /// Disjoint windows of `len` characters, evenly spaced over the texts.
     ///
     /// # Errors
-    /// [`JudgeError::TooFew`] when the texts have not so many windows.
+    /// [`JudgeError::TooFew`] when the texts have fewer windows.
     ///
     /// # Panics
     /// When `len` is 0.
@@ -64,7 +63,7 @@ impl Texts {
         Ok(Self((0..count).map(|window| all[(2 * window + 1) * all.len() / (2 * count)].to_vec()).collect()))
     }
 
-    /// Texts of `len` characters: the beginnings of those that are long enough, without the others.
+    /// The first `len` characters of all texts that are long enough.
     pub fn cut(&self, len: usize) -> Self {
         Self(self.iter().filter_map(|text| text.get(..len)).map(<[char]>::to_vec).collect())
     }

@@ -1,4 +1,4 @@
-//! Whether a classifier tells texts from real ones.
+//! A classifier two-sample test.
 
 use glauber_chain::ChainRng;
 use rayon::prelude::*;
@@ -6,9 +6,9 @@ use rayon::prelude::*;
 use crate::logistic::{self, SparseRow};
 use crate::{Bootstrap, JudgeError, Score, TextJudge, Texts};
 
-/// Characters of the n-grams that are counted.
+/// Lengths of the n-grams, in characters.
 const LENGTHS: [usize; 8] = [1, 2, 3, 4, 5, 6, 8, 10];
-/// `log₂` of the numbers that an n-gram may get.
+/// `log₂` of the number of hash values of n-grams.
 const BUCKET_BITS: u32 = 15;
 const BUCKETS: usize = 1 << BUCKET_BITS;
 /// The length that rows are scaled to.
@@ -16,18 +16,18 @@ const NORM: f64 = 8.0;
 const RIDGE: f64 = 1e-2;
 const FOLDS: usize = 3;
 
-/// A classifier two-sample test (C2ST): how often a logistic regression tells texts from real ones
-/// that it was not fitted on.
+/// A classifier two-sample test (C2ST): the held-out accuracy of a logistic regression that separates texts from real
+/// ones.
 ///
-/// Its columns are `ln(1 + count)` of n-grams of 1–6, 8 and 10 characters, hashed to 2¹⁵ numbers;
-/// rows are scaled to norm 8. The fit minimises the mean loss in nats plus `10⁻² |w|² / 2`, and each
-/// of 3 folds is told by a fit on the others. As many texts are taken as there are of the fewer.
+/// Its columns are `ln(1 + count)` of n-grams of 1–6, 8 and 10 characters, hashed to 2¹⁵ values; rows are scaled to
+/// norm 8. The fit minimises the mean loss in nats plus `10⁻² |w|² / 2`. Each of 3 folds is predicted by a fit on the
+/// others. Both classes have equally many texts.
 ///
-/// An accuracy of 1/2 finds nothing. The second score, `1 −` cross-entropy in bits, bounds the
-/// Jensen–Shannon divergence from below; negative values find nothing.
+/// An accuracy of 1/2 means no detected difference. The second score, `1 −` cross-entropy in bits, is a lower bound on
+/// the Jensen–Shannon divergence; negative values mean no detected difference.
 ///
-/// It means little without its control: other real texts in place of the samples. Their length tells
-/// texts apart too: cut them.
+/// Compare it with a control: other real texts in place of the samples. Cut texts to equal lengths, because the
+/// classifier also detects length.
 ///
 /// D. Lopez-Paz and M. Oquab, "Revisiting Classifier Two-Sample Tests", 2017.
 #[derive(Debug, Clone)]
@@ -37,7 +37,7 @@ pub struct TwoSample {
 }
 
 impl TwoSample {
-    /// Counts in real texts. The seed says which texts make a fold.
+    /// Counts n-grams in real texts. The seed assigns texts to folds.
     pub fn new(real: &Texts, seed: u64) -> Self {
         Self { real: real.iter().map(features).collect(), seed }
     }
@@ -73,7 +73,7 @@ impl TextJudge for TwoSample {
     }
 }
 
-/// What a text has of each n-gram.
+/// The features of a text.
 fn features(text: &[char]) -> SparseRow {
     let mut found: Vec<u32> = LENGTHS.iter().flat_map(|&n| text.windows(n)).map(bucket).collect();
     found.sort_unstable();
@@ -83,7 +83,7 @@ fn features(text: &[char]) -> SparseRow {
     row.into_iter().map(|(column, value)| (column, value * NORM / norm)).collect()
 }
 
-/// The number of an n-gram: FNV-1a of its characters, its upper bits mixed.
+/// The hash of an n-gram: FNV-1a of its characters, with its upper bits mixed.
 fn bucket(gram: &[char]) -> u32 {
     let hash = gram.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, &character| {
         (hash ^ u64::from(u32::from(character))).wrapping_mul(0x0000_0100_0000_01b3)

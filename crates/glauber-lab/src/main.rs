@@ -19,13 +19,13 @@ use glauber_program::{begin, ended, expect_single, explained, log, screen};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Experiments with Glauber generative models, and measurements of them.
+/// Experiments with and benchmarks of Glauber generative models.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// Say more on stderr (twice for everything)
+    /// Log more to stderr; repeat the flag to log everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     verbose: u8,
 }
@@ -33,7 +33,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant)] // one value a program
 enum Command {
-    /// Run a named experiment: a table, a picture and the runs behind them
+    /// Run an experiment; writes a table, a plot and the runs
     Experiment {
         #[command(subcommand)]
         what: experiment::ExperimentWhat,
@@ -43,9 +43,9 @@ enum Command {
         #[command(subcommand)]
         what: bench::BenchWhat,
     },
-    /// Train the models of a plan alike, and judge them alike: a table, a picture and the runs behind them
+    /// Train and evaluate the models of a plan under equal conditions; writes a table, a plot and the runs
     Compare(compare::CompareFlags),
-    /// Compare a device with the CPU device: logits, loss, gradients, samples; time its steps
+    /// Compare a device with the CPU: logits, loss, gradients, samples and speed
     Device(devices::DeviceFlags),
     /// Draw chains of two runs as they denoise: a line of text beside images
     Picture(picture::PictureFlags),

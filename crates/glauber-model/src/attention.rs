@@ -9,7 +9,7 @@ use glauber_fused::{Rotary, merging_attention, rotated, self_attention, stream_a
 
 use crate::roles::{Role, Roles};
 
-/// A linear layer whose weights are drawn later, by [`crate::initialise`].
+/// A linear layer whose weights [`crate::initialise`] draws later.
 pub(crate) fn linear(input: usize, output: usize, bias: bool, device: &Device) -> Linear {
     LinearConfig::new(input, output).with_bias(bias).with_initializer(burn::nn::Initializer::Zeros).init(device)
 }
@@ -42,8 +42,9 @@ impl SelfAttention {
         apply(&self.out, attended)
     }
 
-    /// The same for a part of the sites, `[batch, new site, width]`, whose rotary tables are given, over keys, rotated, and values kept of
-    /// all, `[batch, site, 2 · width]`, which take in those of the part, from site `first` on. The bias hides keys that do not hold.
+    /// [`forward`](Self::forward) for some new sites, `[batch, new site, width]`, with their rotary tables. Writes
+    /// their rotated keys and values to the cache `[batch, site, 2 · width]`, from site `first`, and attends over it.
+    /// The bias hides invalid keys.
     pub fn extend(
         &self,
         x: Tensor<3>,
@@ -61,7 +62,7 @@ impl SelfAttention {
     }
 }
 
-/// Writes a part of a tensor, in place where nothing else holds it.
+/// Writes a part of a tensor, in place if it is not shared.
 pub(crate) fn assign(tensor: &mut Tensor<3>, part: [Range<usize>; 3], values: Tensor<3>) {
     tensor.inplace(|tensor| tensor.slice_assign(part, values));
 }

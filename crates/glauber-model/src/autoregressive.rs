@@ -1,4 +1,4 @@
-//! A causal transformer: each site given those after it.
+//! A causal transformer: predicts each site from the sites after it.
 
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
@@ -13,25 +13,25 @@ use crate::prior::PriorTerms;
 use crate::roles::{Role, Roles};
 use crate::{Asked, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
 
-/// A transformer whose logits of a site depend on the sites after it alone: the autoregressive baseline.
+/// The autoregressive baseline: the logits of a site depend only on the sites after it.
 ///
-/// One reverse sweep of complete noise goes from the last site to the first, with clean tokens behind it and noise ahead: there this network
-/// misses nothing, its chain is autoregression, and the bound (N) its exact likelihood. It is told neither time nor signal levels, and it
-/// trains on clean sequences, all sites at once.
+/// A single reverse sweep from complete noise goes from the last site to the first. Sites after the current one are
+/// then clean, and those before are noise. The chain is then autoregression, and the bound (N) the exact likelihood.
+/// The network is not conditioned on time or signal levels. It trains on clean sequences, all sites at once.
 #[derive(Module, Debug)]
 pub struct Autoregressive {
     rotary: RotaryTables,
     biases: StreamBiases,
     vocabulary: Vocabulary,
     condition: RowCondition,
-    /// What stands after the last site, `[1, width]`.
+    /// Embedding of the position after the last site, `[1, width]`.
     end: Param<Tensor<2>>,
     blocks: Vec<Block>,
 }
 
 impl Autoregressive {
-    /// Logits of all sites, `[batch, site, token]`, and the states that they are read out of, `[batch, site, width]`. The state of the
-    /// first site has seen all others.
+    /// Logits of all sites, `[batch, site, token]`, and their states, `[batch, site, width]`. The state of the first
+    /// site depends on all others.
     ///
     /// # Panics
     /// As [`logits`](SiteClassifier::logits).
@@ -42,7 +42,7 @@ impl Autoregressive {
         [self.vocabulary.with_prior(logits, &tokens, conditions, Sites::All), states]
     }
 
-    /// The rows' condition, which no time enters.
+    /// The rows' condition, without time.
     fn timeless(&self, conditions: &Conditions) -> Tensor<2> {
         self.condition.forward(&Conditions { time: conditions.time.zeros_like(), ..conditions.clone() })
     }

@@ -1,4 +1,4 @@
-//! A plain bidirectional transformer: leave-one-out where the token shown says nothing.
+//! A plain bidirectional transformer: leave-one-out at masked sites.
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
@@ -11,10 +11,10 @@ use crate::network::Design;
 use crate::roles::Roles;
 use crate::{Asked, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
 
-/// A bidirectional transformer that sees every token as it stands; one pass gives the logits of every site.
+/// A bidirectional transformer that reads every token; one pass gives the logits of every site.
 ///
-/// Logits of a site ignore its token only where the token is one that every site shows alike, such as the mask of absorbing noise:
-/// the caller asks for masked sites, or masks the sites asked for.
+/// The logits of a site are independent of its clean token only if the site shows the mask. The caller must request
+/// masked sites, or mask the requested sites.
 #[derive(Module, Debug)]
 pub struct Bidirectional {
     rotary: RotaryTables,

@@ -10,7 +10,7 @@ use crate::ModelConfig;
 use crate::attention::{MergingAttention, SelfAttention, linear};
 use crate::roles::{Role, Roles};
 
-/// Splits the modulation's output into `N` vectors, each `[batch, width]`.
+/// Splits the output of the modulation into `N` vectors, each `[batch, width]`.
 pub(crate) fn modulations<const N: usize>(layer: &Linear, condition: Tensor<2>) -> [Tensor<2>; N] {
     split(layer.forward(condition))
 }
@@ -21,7 +21,7 @@ fn split<const N: usize>(all: Tensor<2>) -> [Tensor<2>; N] {
     std::array::from_fn(|i| all.clone().narrow(1, i * width, width))
 }
 
-/// A feed-forward layer, with ReLU: squared, it learned faster at first and ended worse (`docs/results.md`).
+/// A feed-forward layer with ReLU. Squared ReLU learned faster at first and ended worse (`docs/results.md`).
 #[derive(Module, Debug)]
 pub(crate) struct FeedForward {
     up: Linear,
@@ -49,7 +49,7 @@ impl FeedForward {
     }
 }
 
-/// Shifts, scales and gates that the rows' condition makes of a block, side by side: `[batch, 6 · width]`.
+/// Shifts, scales and gates of a block from the rows' condition, concatenated: `[batch, 6 · width]`.
 #[derive(Debug, Clone)]
 pub(crate) struct Modulation(Tensor<2>);
 
@@ -75,7 +75,7 @@ impl Modulation {
     }
 }
 
-/// What a layer makes of normalised, modulated states is added behind a gate.
+/// A layer on normalised, modulated states, added through a gate.
 fn residual(
     x: Tensor<3>,
     [shift, scale, gate]: [Tensor<2>; 3],
@@ -91,7 +91,7 @@ pub(crate) struct Block {
     attention: SelfAttention,
     feed_forward: FeedForward,
     modulation: Linear,
-    /// Whether a backward pass computes the block again.
+    /// Whether to checkpoint the activations of the block.
     recomputed: bool,
 }
 
@@ -105,12 +105,12 @@ impl Block {
         }
     }
 
-    /// The same, keeping its inputs alone for a backward pass, which computes the rest again.
+    /// Enables activation checkpointing: only inputs are stored, and the backward pass recomputes the rest.
     pub fn recomputing(self, on: bool) -> Self {
         Self { recomputed: on, ..self }
     }
 
-    /// What a condition `[batch, condition width]` makes of the block.
+    /// The modulation of the block from a condition `[batch, condition width]`.
     pub fn modulation(&self, condition: Tensor<2>) -> Modulation {
         Modulation::new(&self.modulation, condition)
     }
@@ -159,17 +159,18 @@ impl Block {
     }
 }
 
-/// A block of the read-out: its queries attend over both streams, never over each other, so none learns of its own site.
+/// A block of the read-out. Its queries attend over both streams and not over each other, so a query cannot read its
+/// own site.
 #[derive(Module, Debug)]
 pub(crate) struct MergingBlock {
     attention: MergingAttention,
     feed_forward: FeedForward,
     modulation: Linear,
-    /// Whether a backward pass computes the block again.
+    /// Whether to checkpoint the activations of the block.
     recomputed: bool,
 }
 
-/// What the read-out's blocks share: where queries lie, and which keys a query sees.
+/// Shared inputs of the read-out's blocks: positions of queries, and the keys that a query sees.
 #[derive(Clone)]
 pub(crate) struct Merging {
     pub rotary: Rotary,
@@ -186,12 +187,12 @@ impl MergingBlock {
         }
     }
 
-    /// The same, keeping its inputs alone for a backward pass, which computes the rest again.
+    /// Enables activation checkpointing: only inputs are stored, and the backward pass recomputes the rest.
     pub fn recomputing(self, on: bool) -> Self {
         Self { recomputed: on, ..self }
     }
 
-    /// What a condition `[batch, condition width]` makes of the block.
+    /// The modulation of the block from a condition `[batch, condition width]`.
     pub fn modulation(&self, condition: Tensor<2>) -> Modulation {
         Modulation::new(&self.modulation, condition)
     }
@@ -202,7 +203,8 @@ impl MergingBlock {
         roles.linear(&self.modulation, Role::Modulation);
     }
 
-    /// Keys and values of one stream's states, as [`forward`](Self::forward) wants them; 0 the forward stream, 1 the backward one.
+    /// Keys and values of one stream's states for [`forward`](Self::forward); 0 is the forward stream, 1 the backward
+    /// one.
     pub fn keys_of(&self, direction: usize, states: Tensor<3>, rotary: &Rotary) -> Tensor<3> {
         self.attention.keys_of(direction, states, rotary)
     }

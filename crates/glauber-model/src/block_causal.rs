@@ -1,4 +1,4 @@
-//! A transformer that sees its own block as it stands and clean blocks before it: block diffusion.
+//! Block diffusion: a transformer that reads its own noisy block and the clean blocks before it.
 
 use std::ops::Range;
 
@@ -14,13 +14,14 @@ use crate::network::Design;
 use crate::roles::Roles;
 use crate::{Asked, Conditions, ModelConfig, SiteClassifier, Sites, Sizes, States};
 
-/// The network of BD3-LM (Arriola et al. 2025): a site sees the noisy tokens of its own block, and the clean ones of all blocks before it.
+/// The network of BD3-LM (Arriola et al. 2025): a site reads the noisy tokens of its own block, and the clean tokens of
+/// all earlier blocks.
 ///
-/// It runs over two sequences at once, the noisy one and behind it the clean one, of which a block sees itself and those before. So one
-/// pass trains all blocks, each in its own noise, where [`Conditions::right`] has the clean tokens. Without it both sequences are the same
-/// tokens: right for the first block that is not clean, which is what a chain of the order `block-by-block` asks for. [States] that are
-/// kept from question to question hold the clean blocks, so that a question costs a pass over a block. Levels are not looked at: masks
-/// tell them.
+/// It runs over the noisy sequence followed by the clean one, in which a block reads itself and earlier blocks. One
+/// pass trains all blocks, each with its own noise, if [`Conditions::right`] has the clean tokens. Otherwise both
+/// sequences are equal, which is right for the first block that is not clean, the one that an order `block-by-block`
+/// redraws. [States] cache the clean blocks, so that an evaluation costs a pass over one block. Signal levels are not
+/// used, because masks show them.
 #[derive(Module, Debug)]
 pub struct BlockCausal {
     rotary: RotaryTables,
@@ -37,18 +38,18 @@ impl BlockCausal {
         self.vocabulary.width()
     }
 
-    /// What is known of the rows, `[batch, condition width]`.
+    /// The condition of the rows, `[batch, condition width]`.
     pub(crate) fn condition(&self, conditions: &Conditions) -> Tensor<2> {
         self.condition.forward(conditions)
     }
 
-    /// What a condition makes of each layer.
+    /// The modulation of each layer.
     pub(crate) fn modulations(&self, condition: &Tensor<2>) -> Vec<Modulation> {
         self.blocks.iter().map(|block| block.modulation(condition.clone())).collect()
     }
 
-    /// States of tokens `[batch, new site]` at whole blocks of sites, which see each other and the keys and values kept of those before,
-    /// `[batch, site, 2 · width]` of each layer; these take in the new ones.
+    /// States of tokens `[batch, new site]` of whole blocks. They attend to each other and to the cached keys and
+    /// values of earlier blocks, `[batch, site, 2 · width]` per layer, and are added to the cache.
     pub(crate) fn extend(
         &self,
         tokens: Tensor<2, Int>,

@@ -7,19 +7,19 @@ use glauber_tokens::Site;
 use crate::Conditions;
 use crate::constants::indices;
 
-/// The sites whose logits are asked for.
+/// The sites whose logits are requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sites<'a> {
     /// Every site of every row.
     All,
     /// The same sites in every row.
     Block(&'a [Site]),
-    /// One site a row, shape `[batch]`.
+    /// One site per row, shape `[batch]`.
     Each(&'a [Site]),
 }
 
 impl Sites<'_> {
-    /// Sites asked for in one row, given the sequence length.
+    /// The number of requested sites per row, for a sequence length.
     pub fn per_row(&self, len: usize) -> usize {
         match self {
             Self::All => len,
@@ -28,10 +28,10 @@ impl Sites<'_> {
         }
     }
 
-    /// What stands at the sites asked for: `[batch, site, width]` to `[batch, asked site, width]`.
+    /// Selects the requested sites: `[batch, site, width]` to `[batch, requested site, width]`.
     ///
     /// # Panics
-    /// When there is no such site, or [`Sites::Each`] does not name one site a row.
+    /// If there is no such site, or [`Sites::Each`] does not have one site per row.
     pub fn pick(&self, states: Tensor<3>) -> Tensor<3> {
         let device = states.device();
         match self {
@@ -46,45 +46,45 @@ impl Sites<'_> {
     }
 }
 
-/// Which sites one pass of a network answers for.
+/// The sites that one pass of a network predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    /// All of them, each without its own token: a hollow network.
+    /// All sites, each without its own token: a hollow network.
     All,
-    /// One site a row: a masked-query network.
+    /// One site per row: a masked-query network.
     OneSite,
-    /// Those that show the mask: a bidirectional network does not see their tokens. At other sites
-    /// the mask must be put in place of the token.
+    /// Masked sites: a bidirectional network. Other sites must be masked first.
     Masked,
-    /// All of them, each with its own token in view: training adds what that token says to the logits, so that they learn to leave it out.
+    /// All sites, each with its own token visible. Training adds the evidence of that token to the logits, so that they
+    /// learn to ignore it.
     InView,
-    /// All of them, each given those after it: an autoregressive network. It learns from clean sequences, and redraws sites from the last
-    /// to the first.
+    /// All sites, each given the sites after it: an autoregressive network. It trains on clean sequences, and redraws
+    /// sites from last to first.
     After,
 }
 
-/// A network that sees `x_{-i}`, the conditions and `i`, never `x_i`, and gives `V` logits for site `i`.
+/// A leave-one-out network: computes `V` logits for site `i` from `x_{-i}`, the conditions and `i`, without `x_i`.
 ///
-/// What the logits mean (signal logits of equation (R), or denoising log-probabilities) is the training objective's choice.
+/// The training objective decides what the logits mean: signal logits of equation (R), or denoising log-probabilities.
 pub trait SiteClassifier: Send + Sync {
-    /// What the network was built for.
+    /// The sizes that the network was built for.
     fn sizes(&self) -> Sizes;
 
-    /// Logits of the sites asked for.
+    /// Logits of the requested sites.
     ///
     /// # Shapes
     /// - tokens: `[batch, site]`
     /// - conditions: of every row and site
-    /// - output: `[batch, asked site, token]`
+    /// - output: `[batch, requested site, token]`
     ///
     /// # Panics
-    /// When the rows are longer than the network was built for or empty, a token, class or site lies outside, conditions are not those of
-    /// every row and site, or [`Sites::Each`] does not name one site a row.
+    /// If rows are empty or too long, or a token, class or site is out of range. If conditions do not cover every row
+    /// and site, or [`Sites::Each`] does not have one site per row.
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3>;
 
-    /// Logits that training takes the loss of, from one pass. A network without a prior has one entry, its [`logits`](Self::logits).
-    /// With a prior it has two: its own logits, then the sum with the prior. A network that is trained on the sum alone adds little
-    /// to the prior (`docs/math.md`, §6).
+    /// Logits for training, from one pass. Without a prior the only entry is [`logits`](Self::logits). With a prior
+    /// there are two: the network's own logits, then the sum with the prior. A network trained on the sum alone adds
+    /// little to the prior (`docs/math.md`, §6).
     ///
     /// # Panics
     /// As [`logits`](Self::logits).
@@ -92,29 +92,29 @@ pub trait SiteClassifier: Send + Sync {
         vec![self.logits(tokens, conditions, sites)]
     }
 
-    /// Which sites one pass answers for: what training asks, and what sampling must hide.
+    /// The sites that one pass predicts. It decides which sites training requests and which tokens sampling must hide.
     fn answers(&self) -> Asked {
         Asked::All
     }
 
-    /// Whether it can be shown [another sequence](Conditions::right) to the right of each site than to the left.
+    /// Whether it accepts [another sequence](Conditions::right) to the right of each site than to the left.
     fn has_two_views(&self) -> bool {
         false
     }
 
-    /// Sites of a block, where it sees its own block as it stands and clean ones before it: then [the other sequence](Conditions::right) is
-    /// the clean one, and the chain is one of the order `block-by-block`.
+    /// Sites per block, for a network that reads its own noisy block and earlier clean blocks. [The other
+    /// sequence](Conditions::right) is then the clean one, and the chain needs the order `block-by-block`.
     fn block(&self) -> Option<usize> {
         None
     }
 
-    /// Whether states that are [kept](Self::states) stop to hold when the time of the rows changes.
+    /// Whether cached [states](Self::states) become invalid when the time of the rows changes.
     fn follows_time(&self) -> bool {
         true
     }
 
-    /// States kept from question to question about rows that change little: tokens `[batch, site]`.
-    /// `None` where each question costs a pass.
+    /// A cache of states for repeated evaluations of rows that change little: tokens `[batch, site]`. `None` if each
+    /// evaluation needs a full pass.
     ///
     /// # Panics
     /// As [`logits`](Self::logits).
@@ -124,29 +124,28 @@ pub trait SiteClassifier: Send + Sync {
     }
 }
 
-/// What a network keeps of rows from question to question: the same logits as
-/// [`SiteClassifier::logits`], but for the rounding of single precision.
+/// A network's cached states of rows. Logits equal [`SiteClassifier::logits`] up to single-precision rounding.
 pub trait States: Send {
-    /// Sets what stands at a site of every row: tokens and signal levels, each `[batch, 1]`.
+    /// Sets a site of every row: tokens and signal levels, each `[batch, 1]`.
     ///
     /// # Panics
-    /// When there is no such site, or the rows are of another number.
+    /// If there is no such site, or the number of rows differs.
     fn set(&mut self, site: Site, tokens: Tensor<2, Int>, levels: Tensor<2>);
 
-    /// Logits of some sites of every row, `[batch, asked site, token]`.
+    /// Logits of some sites of every row, `[batch, requested site, token]`.
     ///
     /// # Panics
     /// When there is no such site.
     fn logits(&mut self, sites: &[Site]) -> Tensor<3>;
 }
 
-/// What a network was built for: rows, schedules and labels must fit it.
+/// The sizes that a network was built for. Rows, schedules and labels must fit them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
     /// Number of tokens `V`.
     pub vocab: usize,
-    /// Most sites of a row.
+    /// Maximal number of sites per row.
     pub longest: usize,
-    /// Classes that rows may belong to; 0 for none.
+    /// Number of classes; 0 for none.
     pub classes: usize,
 }

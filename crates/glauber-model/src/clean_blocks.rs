@@ -1,4 +1,4 @@
-//! A block-causal network asked again and again about a block, with the clean blocks before it kept.
+//! Repeated evaluations of a block by a block-causal network, with cached clean blocks.
 
 use std::ops::Range;
 
@@ -10,23 +10,23 @@ use crate::block_causal::BlockCausal;
 use crate::network::Design;
 use crate::{Conditions, SiteClassifier, Sites, States};
 
-/// A [`BlockCausal`] network that keeps the keys and values of clean blocks between questions (Arriola et al. 2025, §4): a question about
-/// a block costs a pass over that block alone, where the whole network takes one over two sequences. A block that has changed is taken in
-/// when one behind it is asked for.
+/// A [`BlockCausal`] network with cached keys and values of clean blocks (Arriola et al. 2025, §4). An evaluation costs
+/// a pass over one block, and not over two sequences. A changed block is added to the cache when a later block is
+/// requested.
 pub(crate) struct CleanBlocks<'a> {
     network: &'a BlockCausal,
     condition: Tensor<2>,
     modulations: Vec<Modulation>,
-    /// What stands at every site, `[batch, site]`.
+    /// The tokens, `[batch, site]`.
     tokens: Tensor<2, Int>,
     /// Keys, rotated, and values of each layer, `[batch, site, 2 · width]`.
     keys: Vec<Tensor<3>>,
-    /// Blocks, the first ones, whose keys hold.
+    /// The number of leading blocks with valid keys.
     held: usize,
 }
 
 impl<'a> CleanBlocks<'a> {
-    /// Begins with rows of tokens `[batch, site]`; nothing is computed yet.
+    /// Starts with rows of tokens `[batch, site]`, without any computation.
     pub fn new(network: &'a BlockCausal, tokens: Tensor<2, Int>, conditions: &Conditions) -> Self {
         let ([batch, len], device) = (tokens.dims(), tokens.device());
         let condition = network.condition(conditions);
@@ -35,7 +35,7 @@ impl<'a> CleanBlocks<'a> {
         Self { network, condition, modulations, tokens, keys, held: 0 }
     }
 
-    /// States of some sites, `[batch, site, width]`, which see those of their blocks and those before; `keys` take them in.
+    /// States of some sites, `[batch, site, width]`, which attend to their own and earlier blocks; `keys` is updated.
     fn pass(&self, sites: Range<usize>, keys: &mut [Tensor<3>]) -> Tensor<3> {
         let tokens = self.tokens.clone().narrow(1, sites.start, sites.len());
         self.network.extend(tokens, sites, self.tokens.dims()[1], &self.modulations, keys)

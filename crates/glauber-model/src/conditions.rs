@@ -1,4 +1,4 @@
-//! What a network is told besides the tokens, and the vectors made of it.
+//! The conditioning of a network: time, signal levels and class, and their embeddings.
 
 use burn::module::{Module, Param};
 use burn::nn::{Initializer, Linear};
@@ -9,35 +9,36 @@ use crate::ModelConfig;
 use crate::attention::{apply, linear};
 use crate::roles::{Role, Roles};
 
-/// Where the chain stands when a network is asked, and which class its rows belong to.
+/// The conditioning of rows: time, signal levels, class and part.
 #[derive(Debug, Clone)]
 pub struct Conditions {
-    /// The step over the horizon, `t / T` in `0..=1`, shape `[batch]`. A network conditioned on signal levels only does not look at it.
+    /// The step over the horizon, `t / T` in `0..=1`, shape `[batch]`. Ignored by a network conditioned only on signal
+    /// levels.
     pub time: Tensor<1>,
-    /// The signal level `α` of every site, shape `[batch, site]`; 1 where a site is known to be clean. A network conditioned on the
-    /// step alone does not look at them.
+    /// The signal level `α` of every site, shape `[batch, site]`; 1 for a site known to be clean. Ignored by a network
+    /// conditioned only on the step.
     pub levels: Tensor<2>,
-    /// The class of each row, shape `[batch]`, in `0..=classes`; `classes` itself, or `None`, stands for any.
+    /// The class of each row, shape `[batch]`, in `0..=classes`; `classes` itself, or `None`, means any class.
     pub classes: Option<Tensor<1, Int>>,
-    /// The part of the data that each row belongs to, shape `[batch]`, where its prior was made of the row as well
-    /// ([`SitePrior::write`](glauber_chain::SitePrior::write)); `None` for rows that it has not seen.
+    /// The part of the data that each row belongs to, shape `[batch]`, if the prior was counted on the row
+    /// ([`SitePrior::write`](glauber_chain::SitePrior::write)); `None` for unseen rows.
     pub parts: Option<Vec<Option<usize>>>,
-    /// What stands right of a site, where that is another sequence than left of it: a hollow network sees the tokens that it is asked
-    /// about to the left, and these to the right.
+    /// The sequence to the right of each site, if it differs from that to the left. A hollow network reads the row's
+    /// tokens to the left of a site, and these to the right.
     pub right: Option<RightView>,
 }
 
-/// What stands right of each site.
+/// The tokens and levels to the right of each site.
 #[derive(Debug, Clone)]
 pub struct RightView {
     /// Shape `[batch, site]`.
     pub tokens: Tensor<2, Int>,
-    /// Their signal levels, shape `[batch, site]`; that of a site also tells of the site itself.
+    /// Their signal levels, shape `[batch, site]`; a site's own level is taken from here.
     pub levels: Tensor<2>,
 }
 
 impl Conditions {
-    /// Each row's conditions `copies` times over, copies of a row side by side.
+    /// Repeats the conditions of each row `copies` times; copies of a row are adjacent.
     pub(crate) fn repeat(&self, copies: usize) -> Self {
         let [batch, len] = self.levels.dims();
         let levels = self.levels.clone().unsqueeze_dim::<3>(1).expand([batch, copies, len]);
@@ -68,10 +69,10 @@ const LEVEL_FREQUENCIES: usize = 16;
 /// Highest angular frequency, in radians over [`MOST_LOG_SNR`].
 const HIGHEST_OF_LEVEL: f64 = 60.0;
 
-/// Log signal-to-noise ratios are told apart up to this, in nats: signal levels from 3e-4 to 1 − 3e-4.
+/// Log signal-to-noise ratios are clipped at this, in nats: signal levels from 3e-4 to 1 − 3e-4.
 const MOST_LOG_SNR: f64 = 8.0;
 
-/// Width of the hidden layer behind a site's signal level.
+/// Width of the hidden layer of the signal-level embedding.
 const LEVEL_HIDDEN: usize = 64;
 
 fn geometric(count: usize, highest: f64, device: &Device) -> Tensor<1> {
@@ -80,16 +81,16 @@ fn geometric(count: usize, highest: f64, device: &Device) -> Tensor<1> {
     Tensor::from_data(TensorData::new(frequencies, [count]), device)
 }
 
-/// The vector that conditions every block: sinusoidal features of the time, two layers, and the class.
+/// The condition vector of every block: sinusoidal features of the time, two layers, and the class embedding.
 #[derive(Module, Debug)]
 pub(crate) struct RowCondition {
     /// `[frequency]`.
     frequencies: Tensor<1>,
     first: Linear,
     second: Linear,
-    /// `[class + 1, width]`, the last row for any class; none where there are no classes.
+    /// `[class + 1, width]`, the last row for any class; `None` without classes.
     class_table: Option<Param<Tensor<2>>>,
-    /// Whether the time is told; else it stands still.
+    /// Whether to use the time; otherwise it is constant.
     timed: bool,
 }
 
@@ -111,7 +112,7 @@ impl RowCondition {
         self.class_table.iter().for_each(|table| roles.add(table, Role::Table));
     }
 
-    /// Classes that are told apart.
+    /// Number of classes.
     pub fn classes(&self) -> usize {
         self.class_table.as_ref().map_or(0, |table| table.shape()[0] - 1)
     }
@@ -120,7 +121,7 @@ impl RowCondition {
         self.timed
     }
 
-    /// The condition `[batch, width]`, its activation already applied.
+    /// The condition `[batch, width]`, after its activation.
     pub fn forward(&self, conditions: &Conditions) -> Tensor<2> {
         let time = if self.timed { conditions.time.clone() } else { conditions.time.zeros_like() };
         let angles = time.unsqueeze_dim::<2>(1) * self.frequencies.clone().unsqueeze();
@@ -141,17 +142,17 @@ impl RowCondition {
     }
 }
 
-/// The signal level of every site as vectors: a scale and a shift of the site's embedding, and a shift of its query.
+/// Embedding of each site's signal level: a scale and a shift of the site's embedding, and a shift of its query.
 #[derive(Module, Debug)]
 pub(crate) struct LevelEmbedding {
     /// `[frequency]`.
     frequencies: Tensor<1>,
     first: Linear,
-    /// Starts at zero, as the blocks' modulations do.
+    /// Starts at zero, like the blocks' modulations.
     modulation: Linear,
 }
 
-/// What a site's signal level says, each `[batch, site, width]`.
+/// The embedded signal levels, each `[batch, site, width]`.
 pub(crate) struct LevelVectors {
     scale: Tensor<3>,
     shift: Tensor<3>,
@@ -159,7 +160,7 @@ pub(crate) struct LevelVectors {
 }
 
 impl LevelEmbedding {
-    /// None where the network is not told the levels.
+    /// `None` if the network does not use signal levels.
     pub fn new(config: &ModelConfig, device: &Device) -> Option<Self> {
         config.conditioning.has_levels().then(|| Self {
             frequencies: geometric(LEVEL_FREQUENCIES, HIGHEST_OF_LEVEL, device),
@@ -187,7 +188,7 @@ impl LevelEmbedding {
 }
 
 impl LevelVectors {
-    /// Scales and shifts embedded tokens `[batch, site, width]`: how far each is to be trusted.
+    /// Scales and shifts embedded tokens `[batch, site, width]` by their signal levels.
     pub fn mark(&self, embedded: Tensor<3>) -> Tensor<3> {
         embedded * self.scale.clone().add_scalar(1.0) + self.shift.clone()
     }

@@ -6,88 +6,89 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{ModelError, NetworkKind, PriorConfig};
 
-/// A size above this is taken for a slip of the keyboard.
+/// Sizes above this are rejected as typing errors.
 const LARGEST: usize = 1 << 15;
 
-/// What a network is told about the noise.
+/// The conditioning of a network on the noise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Conditioning {
-    /// The step alone, as in the paper.
+    /// Only the step, as in the paper.
     #[default]
     Step,
     /// The step, and the log signal-to-noise ratio of every site; a clamped site is marked clean.
     SignalLevel,
-    /// The log signal-to-noise ratio of every site and nothing else: then a site that changes is all that changes from step to step, and a
-    /// hollow network can keep what it computed ([`Incremental`](crate::Incremental)).
+    /// Only the log signal-to-noise ratio of every site. Between steps, then, only touched sites change, and a hollow
+    /// network can cache its states ([`Incremental`](crate::Incremental)).
     SignalLevelOnly,
-    /// Nothing. Enough where tokens tell which of them are noise: under absorbing noise.
+    /// None. Sufficient under absorbing noise, where tokens show which sites are noise.
     None,
 }
 
 impl Conditioning {
-    /// Whether the network is told the step.
+    /// Whether the network is conditioned on the step.
     pub(crate) fn has_step(self) -> bool {
         matches!(self, Self::Step | Self::SignalLevel)
     }
 
-    /// Whether it is told the signal level of every site.
+    /// Whether the network is conditioned on the signal level of every site.
     pub(crate) fn has_levels(self) -> bool {
         matches!(self, Self::SignalLevel | Self::SignalLevelOnly)
     }
 }
 
-/// How the sites of a sequence lie, which is what rotary positions tell.
+/// Geometry of the sites, for rotary positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Positions {
-    /// One after another.
+    /// A line.
     #[default]
     Line,
-    /// In rows, one row after another, as the pixels of an image: half of each head rotates with the row, half with the column.
+    /// A grid in row-major order, like the pixels of an image: half of each head rotates with the row, half with the
+    /// column.
     Grid {
         /// Sites of a row.
         columns: usize,
     },
 }
 
-/// The sizes of a network, apart from vocabulary and sequence length, which the data decide.
+/// The architecture of a network, without vocabulary and sequence length, which depend on the data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
-    /// Which design.
+    /// The architecture.
     pub network: NetworkKind,
     /// Width of the residual streams, `d`.
     pub width: usize,
-    /// Transformer blocks: per stream in the hollow network, in all in the others.
+    /// Transformer blocks: per stream in the hollow network, in total in the others.
     pub layers: usize,
-    /// Merging blocks of the hollow network's read-out; 0 joins both streams' states at the site without attention. The other
-    /// networks have none and ignore it.
+    /// Merging blocks of the hollow network's read-out; 0 joins both streams' states at the site without attention.
+    /// Ignored by other networks.
     pub merge_layers: usize,
     /// Attention heads.
     pub heads: usize,
     /// Width of the conditioning vector that modulates every block.
     pub condition_width: usize,
-    /// How the sites lie, by default one after another.
+    /// Geometry of the sites; default: a line.
     #[serde(default)]
     pub positions: Positions,
-    /// Whether each site also has a learnt vector, added to its token's: for sequences whose sites mean different things, such as the bits of
-    /// numbers. Rotary positions tell distances alone.
+    /// Whether to add a learned embedding per site. For sequences whose sites have different meanings, such as the bits
+    /// of numbers; rotary positions encode only distances.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub site_vectors: bool,
-    /// What the network is told about the noise, by default the step alone.
+    /// Conditioning on the noise; default: only the step.
     #[serde(default)]
     pub conditioning: Conditioning,
-    /// Classes that rows may belong to; 0 for none.
+    /// Number of classes for class conditioning; 0 for none.
     #[serde(default)]
     pub classes: usize,
-    /// Whether the read-out uses the embedding table in place of weights of its own.
+    /// Whether the read-out is tied to the embedding table.
     pub tied: bool,
-    /// Sites of a block of the network `block-causal`, those of the order `block-by-block`; the other networks ignore it.
+    /// Sites per block of the network `block-causal`, as in the order `block-by-block`. Ignored by other networks.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub block: usize,
-    /// What is known of a site's token beforehand: n-grams of the training text, whose terms the network weighs and adds to its logits;
-    /// `"none"` for nothing, where a configuration below has some.
+    /// Prior under the network: n-grams of the training text, whose terms the network weights and adds to its logits.
+    /// `"none"` disables the prior of an underlying configuration.
     #[serde(default, deserialize_with = "prior_or_none", skip_serializing_if = "Option::is_none")]
     pub prior: Option<PriorConfig>,
 }
@@ -122,13 +123,14 @@ pub enum Preset {
     Tiny,
     /// A few times larger; hours on a CPU, minutes on a GPU.
     Small,
-    /// The size of the text model of the paper, which gives the total (387 M parameters); its division into layers is ours.
+    /// The size of the text model of the paper, which gives the total (387 M parameters); the division into layers is
+    /// our choice.
     #[serde(rename = "ggm-387m")]
     Ggm387m,
 }
 
 impl Preset {
-    /// Every preset.
+    /// All presets.
     pub const ALL: [Self; 3] = [Self::Tiny, Self::Small, Self::Ggm387m];
 
     /// The name in files and flags.
@@ -213,7 +215,7 @@ impl ModelConfig {
     /// Checks that the sizes fit each other.
     ///
     /// # Errors
-    /// [`ModelError`] names the key at fault.
+    /// [`ModelError`] names the invalid key.
     pub fn validate(&self) -> Result<(), ModelError> {
         let sizes = [
             ("model.width", self.width),

@@ -1,4 +1,4 @@
-//! Tensors that depend on the sequence length alone: rotary tables and attention biases.
+//! Tensors that depend only on the sequence length: rotary tables and attention biases.
 
 use std::ops::Range;
 
@@ -27,10 +27,10 @@ pub(crate) struct StreamBiases {
     anticausal: Tensor<2>,
 }
 
-/// What the wavelengths of a line's positions go up to, over 2π.
+/// The longest wavelength of positions on a line, divided by 2π.
 const LINE_BASE: f64 = 10_000.0;
 
-/// The same of each axis of a grid: grids are short.
+/// The longest wavelength for each axis of a grid, divided by 2π; grids are short.
 const GRID_BASE: f64 = 100.0;
 
 /// Angular frequency `i` of `count`, falling from 1 to near `1 / base`.
@@ -113,12 +113,12 @@ impl StreamBiases {
     }
 }
 
-/// Additive attention biases over a noisy sequence and, behind it, the clean one, in blocks.
+/// Additive attention biases over a noisy sequence followed by the clean one, in blocks.
 #[derive(Module, Debug)]
 pub(crate) struct BlockBiases {
     /// 0 where the key is in the block of the query, −∞ elsewhere, `[query site, key site]`.
     same: Tensor<2>,
-    /// 0 where it is in a block before.
+    /// 0 where the key is in an earlier block, −∞ elsewhere.
     before: Tensor<2>,
     /// −∞ everywhere.
     none: Tensor<2>,
@@ -135,8 +135,8 @@ impl BlockBiases {
         Self { same: of(|query, key| query == key), before: of(|query, key| key < query), none: of(|_, _| false) }
     }
 
-    /// Of sequences of `len` sites, `[1, 1, 2 · site, 2 · site]`. A noisy site sees the noisy ones of its block and clean ones before; a
-    /// clean site sees the clean ones of its block and before.
+    /// Of sequences of `len` sites, `[1, 1, 2 · site, 2 · site]`. A noisy site sees the noisy sites of its block and
+    /// the clean sites of earlier blocks. A clean site sees the clean sites of its own and earlier blocks.
     pub fn of(&self, len: usize) -> Tensor<4> {
         let part = |bias: &Tensor<2>| bias.clone().narrow(0, 0, len).narrow(1, 0, len);
         let [same, before, none] = [&self.same, &self.before, &self.none].map(part);
@@ -145,7 +145,7 @@ impl BlockBiases {
         Tensor::cat(vec![noisy, clean], 0).unsqueeze_dims(&[0, 1])
     }
 
-    /// What clean sites see of `len`, those of their blocks and before, `[1, 1, site, key site]`.
+    /// For clean sites of a sequence of `len`: they see their own and earlier blocks, `[1, 1, site, key site]`.
     pub fn clean(&self, sites: Range<usize>, len: usize) -> Tensor<4> {
         let part = |bias: &Tensor<2>| bias.clone().narrow(0, sites.start, sites.len()).narrow(1, 0, len);
         part(&self.same).max_pair(part(&self.before)).unsqueeze_dims(&[0, 1])
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
     use crate::Preset;
 
-    /// What a rotated query and key see of each other, frequency by frequency.
+    /// The product of a rotated query and key, per frequency.
     fn offsets(config: &ModelConfig, len: usize, a: usize, b: usize) -> Vec<f32> {
         let device = Device::flex();
         let tables = RotaryTables::new(len, config, &device);

@@ -1,4 +1,4 @@
-//! Tokens in, logits out.
+//! Embedding and read-out.
 
 use burn::module::{Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, Initializer, Linear};
@@ -11,23 +11,24 @@ use crate::prior::{PriorTerms, Told};
 use crate::roles::{Role, Roles};
 use crate::{Conditions, ModelConfig, Sites};
 
-/// What a read-out gives: logits `[batch, site, token]`, and weights of it and of the prior's terms `[batch, site, weight]`, if there is one.
+/// Output of a read-out: logits `[batch, site, token]`, and with a prior the weights of logits and terms `[batch, site,
+/// weight]`.
 pub(crate) struct Logits {
     pub logits: Tensor<3>,
     pub weights: Option<Tensor<3>>,
 }
 
-/// The embedding table, and the read-out from states to logits: with weights of its own, or the table's when tied.
+/// The embedding table, and the read-out from states to logits: with its own weights, or tied to the table.
 #[derive(Module, Debug)]
 pub(crate) struct Vocabulary {
     table: Embedding,
-    /// What is added at each site, `[site, width]`.
+    /// Learned embedding of each site, `[site, width]`.
     sites: Option<Param<Tensor<2>>>,
     modulation: Linear,
     head: Option<Linear>,
     /// Bias of a tied read-out, `[token]`.
     tied_bias: Option<Param<Tensor<1>>>,
-    /// What is known of a site's token beforehand.
+    /// The prior of the sites.
     pub prior: Option<PriorTerms>,
     vocab: usize,
 }
@@ -58,7 +59,7 @@ impl Vocabulary {
         self.prior.iter().for_each(|prior| prior.roles(roles));
     }
 
-    /// Number of tokens that there are logits of.
+    /// Number of tokens with logits.
     pub fn size(&self) -> usize {
         self.vocab
     }
@@ -78,7 +79,7 @@ impl Vocabulary {
         }
     }
 
-    /// Shift and scale that a condition `[batch, condition width]` makes of the read-out, each `[batch, width]`.
+    /// Shift and scale of the read-out from a condition `[batch, condition width]`, each `[batch, width]`.
     pub fn modulation(&self, condition: Tensor<2>) -> [Tensor<2>; 2] {
         modulations(&self.modulation, condition)
     }
@@ -95,7 +96,7 @@ impl Vocabulary {
         Logits { logits, weights }
     }
 
-    /// Logits with the prior of the sites, if there is one, added.
+    /// Adds the prior of the sites, if there is one, to logits.
     pub fn with_prior(
         &self,
         logits: Logits,
@@ -106,12 +107,12 @@ impl Vocabulary {
         self.add_prior(logits, self.told(tokens, conditions).as_ref(), sites)
     }
 
-    /// What the prior, if there is one, is told of rows.
+    /// The prior's inputs of the rows, if there is a prior.
     pub fn told(&self, tokens: &Tensor<2, Int>, conditions: &Conditions) -> Option<Told> {
         self.prior.as_ref().map(|_| Told::of(tokens, conditions))
     }
 
-    /// Logits with what the prior says of rows added.
+    /// Adds the prior of the rows to logits.
     pub fn add_prior(&self, logits: Logits, told: Option<&Told>, sites: Sites<'_>) -> Tensor<3> {
         match self.prior.as_ref().zip(told) {
             Some((prior, told)) => prior.add(logits, told, sites),

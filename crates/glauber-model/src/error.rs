@@ -1,4 +1,4 @@
-//! What can be wrong with a model's configuration.
+//! Errors of a model's configuration.
 
 /// An error about a network's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -6,14 +6,14 @@
 pub enum ModelError {
     /// The heads do not divide the width, or leave a width per head that cannot be rotated.
     #[error(
-        "width {width} does not divide into {heads} heads of a multiple of {multiple}: change `model.width` or `model.heads`"
+        "`model.width` is {width}, expected {heads} (`model.heads`) times a multiple of {multiple}: change `model.width` or `model.heads`"
     )]
     Heads {
         /// Width found.
         width: usize,
         /// Heads found.
         heads: usize,
-        /// What a head's width must be a multiple of: 2 on a line, 4 on a grid.
+        /// The required divisor of a head's width: 2 on a line, 4 on a grid.
         multiple: usize,
     },
     /// A size is zero.
@@ -22,7 +22,7 @@ pub enum ModelError {
         /// The key of the size.
         key: &'static str,
     },
-    /// A size is beyond anything sensible.
+    /// A size is too large.
     #[error("`{key}` is {found}, expected at most {most}")]
     TooLarge {
         /// The key of the size.
@@ -32,7 +32,7 @@ pub enum ModelError {
         /// The most that is accepted.
         most: usize,
     },
-    /// A network sees the two sides of a site in a way that no prior knows of.
+    /// A network does not support a prior.
     #[error(
         "`model.prior` with the network `{network}`, expected none: leave the key out, or use another `model.network`"
     )]
@@ -40,12 +40,12 @@ pub enum ModelError {
         /// The network's name.
         network: &'static str,
     },
-    /// A preset's name is not known.
+    /// An unknown preset.
     #[error("unknown preset `{found}`, expected one of {expected}: change `--preset`")]
     UnknownPreset {
         /// The name found.
         found: String,
-        /// The names that exist.
+        /// The known names.
         expected: String,
     },
 }

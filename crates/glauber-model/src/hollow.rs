@@ -1,4 +1,4 @@
-//! The hollow network: two streams that never see the site they speak of, and a read-out that merges them.
+//! The hollow network: two streams that exclude the predicted site, and a read-out that merges them.
 //!
 //! The idea of a hollow transformer is that of Sun et al., "Score-based Continuous-time Discrete Diffusion Models" (2023), §5.
 
@@ -21,9 +21,10 @@ use crate::{Conditions, Incremental, ModelConfig, SiteClassifier, Sites, Sizes, 
 
 /// All leave-one-out logits in one pass.
 ///
-/// The forward stream is shifted by one site, so its state at `i` depends on `x_0 … x_{i−1}` alone; the backward stream's on
-/// `x_{i+1} … x_{L−1}`. The read-out's query at `i` is made of both states at `i` and attends over forward states at sites
-/// `≤ i` and backward states at sites `≥ i`. Nothing on the way to the logits of `i` has seen `x_i`.
+/// The forward stream is shifted by one site, so its state at `i` depends only on `x_0 … x_{i−1}`; that of the backward
+/// stream depends only on `x_{i+1} … x_{L−1}`. The read-out's query at `i` is computed from both states at `i`. It
+/// attends over forward states at sites `≤ i` and backward states at sites `≥ i`. The logits of `i` thus never depend
+/// on `x_i`.
 #[derive(Module, Debug)]
 pub struct Hollow {
     rotary: RotaryTables,
@@ -31,7 +32,7 @@ pub struct Hollow {
     vocabulary: Vocabulary,
     condition: RowCondition,
     levels: Option<LevelEmbedding>,
-    /// What stands before the first site and after the last, `[2, width]`.
+    /// Embeddings of the positions before the first site and after the last, `[2, width]`.
     ends: Param<Tensor<2>>,
     forward_stream: Vec<Block>,
     backward_stream: Vec<Block>,
@@ -39,7 +40,7 @@ pub struct Hollow {
     merge: Vec<MergingBlock>,
 }
 
-/// What the rows' condition makes of the network.
+/// The modulation of the network by the rows' condition.
 pub(crate) struct Modulations {
     /// Of each block of the forward stream, and of the backward one.
     pub streams: [Vec<Modulation>; 2],
@@ -50,7 +51,7 @@ pub(crate) struct Modulations {
 }
 
 impl Hollow {
-    /// Both streams' states of the embedded tokens that each sees, all `[batch, site, width]`.
+    /// Both streams' states from embedded tokens, all `[batch, site, width]`.
     fn streams(&self, embedded: [Tensor<3>; 2], modulations: &Modulations) -> [Tensor<3>; 2] {
         let len = embedded[0].dims()[1];
         let rotary = self.rotary.first(len);
@@ -62,7 +63,7 @@ impl Hollow {
         })
     }
 
-    /// What the rows' condition makes of every block.
+    /// The modulation of every block by the rows' condition.
     pub(crate) fn modulations(&self, conditions: &Conditions) -> Modulations {
         let condition = self.condition.forward(conditions);
         let of_stream =
@@ -74,7 +75,7 @@ impl Hollow {
         }
     }
 
-    /// Tokens and signal levels `[batch, site]` from site `first` on, embedded, and what the levels add to queries; both
+    /// Embedded tokens and signal levels `[batch, site]` from site `first` on, and the levels' shift of queries; both
     /// `[batch, site, width]`.
     pub(crate) fn embed(
         &self,
@@ -110,8 +111,8 @@ impl Hollow {
         &self.merge
     }
 
-    /// What a stream is given at some sites, of embedded tokens `[batch, site, width]`: the neighbour on the side that it comes from, or an
-    /// end. Direction 0 is the forward stream, 1 the backward one.
+    /// Inputs of a stream at some sites, from embedded tokens `[batch, site, width]`: the previous neighbour in its
+    /// direction, or an end. Direction 0 is the forward stream, 1 the backward one.
     pub(crate) fn seen(&self, direction: usize, embedded: &Tensor<3>, sites: Range<usize>) -> Tensor<3> {
         let [batch, len, width] = embedded.dims();
         let end = || self.ends.val().narrow(0, direction, 1).unsqueeze_dim::<3>(0).expand([batch, 1, width]);
@@ -126,7 +127,7 @@ impl Hollow {
         }
     }
 
-    /// The read-out of both streams' states at the sites asked for, `[batch, asked site, width]`.
+    /// The read-out of both streams' states at the requested sites, `[batch, requested site, width]`.
     pub(crate) fn read_out(
         &self,
         states: [Tensor<3>; 2],

@@ -1,4 +1,4 @@
-//! The hollow network asked again and again about rows of which little changes in between.
+//! Repeated evaluations of slowly changing rows by the hollow network.
 
 use std::ops::Range;
 
@@ -11,28 +11,28 @@ use crate::network::Design;
 use crate::prior::Told;
 use crate::{Conditions, SiteClassifier, Sites, States};
 
-/// A [`Hollow`] network that keeps its streams' states between questions.
+/// A [`Hollow`] network with cached states of its streams.
 ///
-/// A forward state depends on earlier sites alone and a backward state on later ones, so a change at site `s` leaves forward states
-/// up to `s` and backward states from `s` on as they are. Where a question asks for site `i`, the states that no longer hold are
-/// computed again up to `i` from the left and down to `i` from the right, and no others: exactly the logits of the whole network, up to
-/// the rounding of matrix products of another shape. A sweep that redraws site after site costs as much as one pass over the
-/// sequence, and read-outs of single sites, where the row's condition stands still
-/// ([`Conditioning::SignalLevelOnly`](crate::Conditioning)).
+/// A forward state depends only on earlier sites, and a backward state only on later ones. A change at site `s` thus
+/// keeps forward states up to `s` and backward states from `s` valid. A request for site `i` recomputes invalid states
+/// up to `i` from the left and down to `i` from the right. The logits equal those of the whole network, up to rounding
+/// in matrix products of another shape. If the row's condition is constant
+/// ([`Conditioning::SignalLevelOnly`](crate::Conditioning)), a sweep over the sites costs one pass over the sequence
+/// and the read-outs of single sites.
 pub struct Incremental<'a> {
     network: &'a Hollow,
     modulations: Modulations,
-    /// Tokens embedded and marked with their levels, `[batch, site, width]`.
+    /// Embedded tokens with their levels, `[batch, site, width]`.
     embedded: Tensor<3>,
-    /// What levels add to queries, `[batch, site, width]`.
+    /// The levels' shift of queries, `[batch, site, width]`.
     level_queries: Option<Tensor<3>>,
     /// The forward stream and the backward one.
     streams: [Stream; 2],
-    /// What the prior is told of the rows.
+    /// The prior's inputs of the rows.
     told: Option<Told>,
 }
 
-/// What is kept of a stream, as far as it holds.
+/// The cache of a stream, with its valid range.
 struct Stream {
     /// Keys, rotated, and values of each block, `[batch, site, 2 · width]`.
     keys: Vec<Tensor<3>>,
@@ -40,12 +40,12 @@ struct Stream {
     merging_keys: Vec<Tensor<3>>,
     /// States, `[batch, site, width]`.
     states: Tensor<3>,
-    /// Of the forward stream sites before this one hold, of the backward stream this one and those after it.
+    /// Valid sites: before this one in the forward stream, from this one on in the backward stream.
     border: usize,
 }
 
 impl<'a> Incremental<'a> {
-    /// Begins with rows of tokens `[batch, site]`; nothing is computed yet but embeddings.
+    /// Starts with rows of tokens `[batch, site]`; computes only embeddings.
     ///
     /// # Panics
     /// When the rows are longer than the network was built for, or empty.
@@ -69,7 +69,7 @@ impl<'a> Incremental<'a> {
         Self { network, modulations: network.modulations(conditions), embedded, level_queries, streams, told }
     }
 
-    /// Computes a stream's states at some sites, next to those that hold.
+    /// Computes a stream's states at some sites adjacent to the valid ones.
     fn compute(&mut self, direction: usize, sites: Range<usize>) {
         if sites.is_empty() {
             return;

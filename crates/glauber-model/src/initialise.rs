@@ -24,7 +24,7 @@ struct Draw {
 }
 
 impl Draw {
-    /// Uniform with standard deviation `deviation`: bounded, and one draw an entry.
+    /// Uniform with standard deviation `deviation`: bounded, with one draw per entry.
     fn values(&mut self, count: usize, deviation: f64) -> Vec<f32> {
         let bound = 3f64.sqrt() * deviation;
         let mut entry = || ((2.0 * self.rng.uniform() - 1.0) * bound) as f32;

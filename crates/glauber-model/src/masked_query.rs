@@ -1,4 +1,4 @@
-//! The masked-query network of the paper: the site asked for is replaced by a query token.
+//! The masked-query network of the paper: a query token replaces the requested site.
 
 use burn::module::Module;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
@@ -10,7 +10,7 @@ use crate::{Asked, Bidirectional, Conditions, ModelConfig, SiteClassifier, Sites
 
 /// A bidirectional transformer; one pass gives the logits of one site of each row.
 ///
-/// Asked for several sites of a row, it runs one copy of the row for each.
+/// For several sites of a row, it runs one copy of the row per site.
 #[derive(Module, Debug)]
 pub struct MaskedQuery {
     transformer: Bidirectional,
@@ -19,7 +19,7 @@ pub struct MaskedQuery {
 }
 
 impl MaskedQuery {
-    /// Logits of one site a row: `[batch, 1, token]`.
+    /// Logits of one site per row: `[batch, 1, token]`.
     fn one_site_a_row(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: &[usize]) -> Logits {
         let device = tokens.device();
         let [batch, len] = tokens.dims();

@@ -1,4 +1,4 @@
-//! The networks that configurations can name: what each of them is, and the choice among them.
+//! The networks that configurations can name, and the choice between them.
 
 use std::sync::Arc;
 
@@ -10,12 +10,12 @@ use crate::embedding::{Logits, Vocabulary};
 use crate::roles::Roles;
 use crate::{Asked, Conditions, ModelConfig, ModelError, Network, SiteClassifier, Sites, Sizes, States};
 
-/// A design of ours: it is built from a configuration, and tells what its parameters are to it.
+/// An architecture: built from a configuration, it lists the roles of its parameters.
 ///
-/// A further one is a file with a type that implements this, and a line in the list of [`networks`].
+/// To add one, implement this trait in a new file, and add a line to the list of [`networks`].
 pub(crate) trait Design: SiteClassifier {
-    /// For `vocab` tokens and up to `len` sites, of sizes that fit each other. Every weight is zero: those that do not start so are
-    /// drawn afterwards, by their roles.
+    /// Builds the network for `vocab` tokens and up to `len` sites, with valid sizes. Every weight is zero;
+    /// `initialise` then draws weights by their roles.
     fn new(config: &ModelConfig, vocab: usize, len: usize, device: &Device) -> Self
     where
         Self: Sized;
@@ -25,7 +25,8 @@ pub(crate) trait Design: SiteClassifier {
     where
         Self: Sized;
 
-    /// What it gives without a prior: logits of the sites asked for, `[batch, asked site, token]`, and the prior's weights.
+    /// Output without the prior: logits of the requested sites, `[batch, requested site, token]`, and the prior's
+    /// weights.
     fn plain(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Logits;
 
     /// Its embedding and read-out.
@@ -35,12 +36,12 @@ pub(crate) trait Design: SiteClassifier {
     fn roles(&self, roles: &mut Roles);
 }
 
-/// Makes the choice among designs out of a list of them: module, type and the name in files and flags.
+/// Generates the choice between architectures from a list of module, type and name in files and flags.
 macro_rules! networks {
     ($($module:ident::$design:ident = $name:literal,)+) => {
         $(pub use $module::$design;)+
 
-        /// The designs of a leave-one-out network (`docs/math.md`, §6).
+        /// The architectures of leave-one-out networks (`docs/math.md`, §6).
         #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         pub enum NetworkKind {
             $(
@@ -51,7 +52,7 @@ macro_rules! networks {
         }
 
         impl NetworkKind {
-            /// Every design.
+            /// All architectures.
             pub const ALL: &[Self] = &[$(Self::$design),+];
 
             /// The name in files and flags.
@@ -73,7 +74,7 @@ macro_rules! networks {
         }
 
         impl Network {
-            /// The design that the configuration names, its weights not drawn.
+            /// The configured architecture, before its weights are drawn.
             fn undrawn(config: &ModelConfig, vocab: usize, len: usize, device: &burn::tensor::Device) -> Self {
                 match config.network {
                     $(NetworkKind::$design => Self::$design(network::Design::new(config, vocab, len, device)),)+
@@ -86,10 +87,11 @@ macro_rules! networks {
                 }
             }
 
-            /// The same network, whose blocks keep their inputs alone for a backward pass and compute the rest again in it: a
-            /// third more operations a training step, and the memory of one block's intermediate results in place of all blocks'.
+            /// Enables activation checkpointing: blocks store only their inputs, and recompute the rest in the backward
+            /// pass. A training step has a third more operations, and stores the intermediate results of one block
+            /// instead of all.
             ///
-            /// Logits and gradients do not change. It holds on the CPU device; elsewhere intermediate results are kept as ever.
+            /// Logits and gradients do not change. It has an effect only on the CPU device.
             pub fn recomputing(self, on: bool) -> Self {
                 match self {
                     $(Self::$design(design) => Self::$design(network::Design::recomputing(design, on)),)+
@@ -101,10 +103,10 @@ macro_rules! networks {
 pub(crate) use networks;
 
 impl Network {
-    /// Builds the network for `vocab` tokens and sequences of up to `len` sites, its weights drawn from `seed`.
+    /// Builds the network for `vocab` tokens and sequences of up to `len` sites, with weights drawn from `seed`.
     ///
-    /// The weights do not depend on the device. Modulations start at zero, and so does a read-out with weights of its own: an
-    /// untrained network gives uniform conditionals, or nearly so where the read-out is tied to the embeddings.
+    /// The weights do not depend on the device. Modulations and untied read-outs start at zero: an untrained network
+    /// gives uniform conditionals, or nearly uniform ones with a tied read-out.
     ///
     /// # Errors
     /// [`ModelError`] when the sizes do not fit each other.
@@ -113,19 +115,19 @@ impl Network {
         Ok(crate::initialise::draw_weights(Self::undrawn(config, vocab, len, device), seed))
     }
 
-    /// Gives a network whose configuration has a prior what says it; of other networks nothing changes.
+    /// Sets the prior of a network whose configuration has one; other networks are unchanged.
     ///
-    /// Its clones have it too, those made before included. Until then such a network cannot be asked: its logits panic.
+    /// All clones share it, including earlier ones. Before this call, `logits` of such a network panics.
     ///
     /// # Panics
-    /// When it has been given one, or the prior has another number of terms than an n-gram's.
+    /// If the prior is already set, or has another number of terms than an n-gram prior.
     pub fn set_prior(&self, prior: Arc<dyn SitePrior>) {
         if let Some(terms) = &self.design().vocabulary().prior {
             terms.set(prior);
         }
     }
 
-    /// Number of weights of the network that [`new`](Self::new) builds, without drawing any of them.
+    /// Number of weights of the network that [`new`](Self::new) builds, without drawing them.
     ///
     /// # Errors
     /// [`ModelError`] when the sizes do not fit each other.

@@ -1,4 +1,4 @@
-//! A bidirectional network that sees the site's own token, and learns what is left when that token's say is taken away.
+//! A bidirectional network that reads the site's own token, and learns logits without that token's evidence.
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor};
@@ -8,10 +8,10 @@ use crate::network::Design;
 use crate::roles::Roles;
 use crate::{Asked, Bidirectional, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
 
-/// A bidirectional transformer whose every block sees both sides of a site, and the site's own token too.
+/// A bidirectional transformer that reads both sides of a site and the site's own token.
 ///
-/// Training adds to the logits what that token says of the clean one (`docs/math.md`, §6), so that the least loss has logits that do not
-/// depend on it. Only a trained network is leave-one-out, as nearly as it has learned to be.
+/// Training adds that token's evidence about the clean token to the logits (`docs/math.md`, §6). The logits of least
+/// loss then do not depend on it. Only a trained network is leave-one-out, and only approximately.
 #[derive(Module, Debug)]
 pub struct OwnEvidence {
     transformer: Bidirectional,

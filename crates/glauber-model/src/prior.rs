@@ -1,4 +1,4 @@
-//! What a network adds of a rule of thumb about each site.
+//! Priors under networks.
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,38 +16,38 @@ use crate::{Conditions, RightView, Sites};
 
 /// Terms of an n-gram prior: the token alone, from the left, from the right.
 const NGRAM_TERMS: usize = 3;
-/// Which of them speaks of the sites before.
+/// The index of the term from the left.
 const BEFORE: usize = 1;
-/// Weights of a site: of the network's own logits, and of each term.
+/// Number of weights per site: the network's own logits, and each term.
 const WEIGHTS: usize = 1 + NGRAM_TERMS;
 
-/// The prior under a network, as a configuration states it.
+/// Configuration of the prior under a network.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PriorConfig {
-    /// Most tokens of a context of the n-grams.
+    /// Maximal context length of the n-grams, in tokens.
     pub order: usize,
 }
 
-/// Terms of a prior: what weighs them at each site, and what says them.
+/// A prior's terms, and their weights at each site.
 #[derive(Module, Debug)]
 pub(crate) struct PriorTerms {
-    /// What is added to the weight 1 of the network's own logits and of each term; it starts at zero.
+    /// Added to the weight 1 of the network's own logits and of each term; starts at zero.
     weights: Linear,
-    /// The same in all clones of a network: its average, its replicas.
+    /// Shared by all clones of a network: its average and its replicas.
     #[module(skip)]
     source: Arc<OnceLock<Arc<dyn SitePrior>>>,
-    /// Whether the network sees the sites after one alone: it adds nothing of those before.
+    /// Whether the network reads only the sites after the requested one; the term from the left is then not added.
     after: bool,
 }
 
-/// What a prior is told of rows: tokens and levels `[row, site]`, and parts `[row]`.
+/// A prior's inputs: tokens and levels `[row, site]`, and parts `[row]`.
 #[derive(Debug)]
 pub(crate) struct Told {
     pub tokens: Vec<Token>,
     pub levels: Vec<f32>,
     parts: Option<Vec<Option<usize>>>,
-    /// Tokens and levels to the right of a site, where they are others.
+    /// Tokens and levels to the right of a site, if they differ.
     right: Option<(Vec<Token>, Vec<f32>)>,
     len: usize,
 }
@@ -67,7 +67,7 @@ impl Told {
 }
 
 impl PriorTerms {
-    /// None where the configuration has none.
+    /// `None` if the configuration has no prior.
     pub fn new(config: Option<&PriorConfig>, width: usize, device: &Device) -> Option<Self> {
         config.map(|_| Self { weights: linear(width, WEIGHTS, true, device), source: Arc::default(), after: false })
     }
@@ -85,12 +85,13 @@ impl PriorTerms {
         roles.linear(&self.weights, Role::ReadOut);
     }
 
-    /// Weights of the network's own logits and of the terms, of states as they are read out, `[row, asked site, weight]`.
+    /// Weights of the network's own logits and of the terms, from the states of the read-out, `[row, requested site,
+    /// weight]`.
     pub fn weigh(&self, states: Tensor<3>) -> Tensor<3> {
         apply(&self.weights, states).add_scalar(1.0)
     }
 
-    /// The weighed sum of logits `[row, asked site, token]` and of the terms.
+    /// The weighted sum of logits `[row, requested site, token]` and terms.
     pub fn add(&self, Logits { logits, weights }: Logits, told: &Told, sites: Sites<'_>) -> Tensor<3> {
         let source = self.source.get().expect("a network with a prior is given it before it is asked");
         let [rows, asked, vocab] = logits.dims();

@@ -1,4 +1,4 @@
-//! What each parameter is to a network, told by the network itself: initialisation, optimisers and mixed precision go by it.
+//! Roles of parameters, listed by the network. Initialisation, optimisers and mixed precision depend on them.
 
 use burn::module::{Param, ParamId};
 use burn::nn::Linear;
@@ -6,27 +6,27 @@ use burn::tensor::Tensor;
 
 use crate::Network;
 
-/// What a parameter is to its network.
+/// The role of a parameter in its network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// A matrix of an attention or feed-forward layer: between states of a stream.
+    /// A matrix of an attention or feed-forward layer.
     Hidden,
     /// The matrix that joins a hollow network's streams.
     Join,
-    /// The matrix of a read-out with weights of its own.
+    /// The matrix of an untied read-out.
     ReadOut,
-    /// A matrix that makes shifts, scales and gates of a condition.
+    /// A matrix that computes shifts, scales and gates from a condition.
     Modulation,
-    /// A matrix of another linear layer, such as those that make the condition.
+    /// A matrix of another linear layer, such as those that compute the condition.
     Linear,
-    /// Vectors that are looked up: embeddings of tokens and classes, and what stands beyond the ends.
+    /// Embeddings of tokens, classes and the ends of sequences.
     Table,
     /// The bias of a layer.
     Bias,
 }
 
 impl Role {
-    /// Whether it is the matrix of a linear layer: neither a table nor a bias.
+    /// Whether it is the matrix of a linear layer, and not an embedding or a bias.
     pub fn is_matrix(self) -> bool {
         !matches!(self, Self::Table | Self::Bias)
     }
@@ -41,7 +41,7 @@ impl Network {
     }
 }
 
-/// Parameters with their roles, as the parts of a network tell them.
+/// Parameters with their roles, collected from the parts of a network.
 #[derive(Default)]
 pub(crate) struct Roles(Vec<(ParamId, Role)>);
 

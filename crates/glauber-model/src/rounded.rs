@@ -1,4 +1,4 @@
-//! Mixed precision: large layers in a shorter number type.
+//! Mixed precision: large layers in a smaller number type.
 
 use std::collections::HashSet;
 
@@ -8,12 +8,13 @@ use burn::tensor::{FloatDType, Tensor};
 use crate::{Network, Role};
 
 impl Network {
-    /// The same network, its large layers in another number type: the linear layers and products of attention, the feed-forward layers, the join of a hollow
-    /// network's streams, and a read-out with weights of its own. What goes into them and comes out of them is rounded to it. Norms, softmax, residual
-    /// streams, conditions and a tied read-out stay as they are, and logits are of the type of the states (mixed precision; Micikevicius et al., 2018).
+    /// The network with its large layers in another number type (mixed precision; Micikevicius et al., 2018). These are
+    /// attention's linear layers and products, feed-forward layers, the join of a hollow network's streams, and an
+    /// untied read-out. Their inputs and outputs are rounded. Norms, softmax, residual streams, conditions and a tied
+    /// read-out keep their type, and logits have the type of the states.
     ///
-    /// For forward and backward passes: gradients by the weights of the network that this was made of come in their own number type, rounded as the
-    /// products that they are.
+    /// For forward and backward passes. Gradients by the original network's weights have the weights' own type, with
+    /// the rounding of the smaller one.
     pub fn rounded(self, dtype: FloatDType) -> Self {
         // The matrices that most of its operations go into.
         let is_large = |role: &Role| matches!(role, Role::Hidden | Role::Join | Role::ReadOut);

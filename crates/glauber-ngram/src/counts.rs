@@ -1,25 +1,25 @@
-//! What was seen after which context.
+//! Counts of tokens after contexts.
 
 use glauber_tokens::Token;
 
-/// A context, by its number: those of one length stand side by side, the shortest first.
+/// A context by index, sorted by length.
 pub(crate) type Node = u32;
 
 /// The empty context.
 pub(crate) const ROOT: Node = 0;
 
-/// Counts of the tokens after each context, and where they lead.
+/// Counts of the tokens after each context, and their next contexts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// The context without its first token, shape `[node]`.
     shorter: Vec<Node>,
-    /// Where the followers of a context begin, shape `[node + 1]`.
+    /// The start of a context's followers, shape `[node + 1]`.
     starts: Vec<u32>,
-    /// How many tokens were seen after a context, shape `[node]`.
+    /// Number of tokens seen after a context, shape `[node]`.
     totals: Vec<u32>,
-    /// Tokens seen after a context, in order, shape `[follower]`.
+    /// Tokens seen after a context, ascending, shape `[follower]`.
     tokens: Vec<Token>,
-    /// How often each, shape `[follower]`.
+    /// Their counts, shape `[follower]`.
     seen: Vec<u32>,
     /// The longest context seen that ends with the follower, shape `[follower]`.
     next: Vec<Node>,
@@ -29,12 +29,12 @@ pub(crate) struct Counts {
 pub(crate) const ARRAYS: [&str; 6] = ["shorter", "starts", "totals", "tokens", "seen", "next"];
 
 impl Counts {
-    /// All that is counted, in the order of [`ARRAYS`].
+    /// All counts, in the order of [`ARRAYS`].
     pub fn arrays(&self) -> [&[u32]; 6] {
         [&self.shorter, &self.starts, &self.totals, &self.tokens, &self.seen, &self.next]
     }
 
-    /// The counts of such arrays, or the name of the first that cannot be.
+    /// Counts from such arrays, or the name of the first invalid one.
     pub fn of_arrays(arrays: Vec<Vec<u32>>, vocab: usize) -> Result<Self, &'static str> {
         let Ok([shorter, starts, totals, tokens, seen, next]) = <[Vec<u32>; 6]>::try_from(arrays) else {
             return Err(ARRAYS[0]);
@@ -66,7 +66,7 @@ impl Counts {
         (vocab.max(2) - 1).ilog2() + 1
     }
 
-    /// Most tokens that are told apart in 128 bits.
+    /// Maximal number of tokens that fit in 128 bits.
     pub fn longest(vocab: usize) -> usize {
         (128 / Self::bits(vocab)) as usize
     }
@@ -108,7 +108,7 @@ impl Counts {
         counts
     }
 
-    /// Finds where each follower leads.
+    /// Computes the next context of each follower.
     fn link(&mut self, order: usize, bits: u32, keys: &[(Node, Vec<u128>)], followers: &[u128]) {
         self.next.reserve(followers.len());
         let mut length = 0;
@@ -132,7 +132,7 @@ impl Counts {
         std::iter::successors(Some(node), |&node| self.shorter(node))
     }
 
-    /// Tokens seen after a context, and how many different ones.
+    /// Number of tokens seen after a context, and of different ones.
     pub fn size(&self, node: Node) -> (f64, f64) {
         (f64::from(self.totals[node as usize]), self.range(node).len() as f64)
     }
@@ -141,7 +141,7 @@ impl Counts {
         self.starts[node as usize] as usize..self.starts[node as usize + 1] as usize
     }
 
-    /// Tokens seen after a context, and how often.
+    /// Tokens seen after a context, and their counts.
     pub fn followers(&self, node: Node) -> impl Iterator<Item = (Token, u32)> {
         let range = self.range(node);
         self.tokens[range.clone()].iter().copied().zip(self.seen[range].iter().copied())
@@ -152,12 +152,12 @@ impl Counts {
         self.tokens[range.clone()].binary_search(&token).ok().map(|at| range.start + at)
     }
 
-    /// How often a token was seen after a context.
+    /// The count of a token after a context.
     pub fn count(&self, node: Node, token: Token) -> u32 {
         self.follower(node, token).map_or(0, |at| self.seen[at])
     }
 
-    /// The longest context that ends with a token seen after this one; `None` where it was never seen.
+    /// The longest context that ends with a token seen after this one; `None` if it was never seen.
     pub fn next(&self, node: Node, token: Token) -> Option<Node> {
         self.follower(node, token).map(|at| self.next[at])
     }

@@ -10,25 +10,25 @@ use crate::counts::{ARRAYS, Counts};
 /// The entry of the metadata that lists orders and vocabularies.
 const SIZES: &str = "ngrams";
 
-/// Why bytes are no n-grams.
+/// Errors of reading n-grams.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// They are no safetensors file.
+    /// Not a safetensors file.
     #[error("not a safetensors file: {0}")]
     Format(#[from] SafeTensorError),
-    /// Something is missing, or does not fit to the rest.
-    #[error("`{name}` is missing, of another shape, or does not fit to the rest of the n-gram")]
+    /// An entry is missing or inconsistent.
+    #[error("`{name}` is missing, has another shape, or does not match the rest of the n-gram")]
     Content {
-        /// The tensor or the number.
+        /// The tensor or number.
         name: String,
     },
 }
 
-/// Some n-grams as a safetensors file: their counts as unsigned integers, orders and vocabulary in
-/// its metadata. [`from_bytes`] reads it.
+/// Writes n-grams as a safetensors file: counts as unsigned integers, orders and vocabulary as metadata. [`from_bytes`]
+/// reads it.
 ///
 /// # Errors
-/// When there is too much of it for one file.
+/// If the counts are too large for one file.
 pub fn to_bytes(ngrams: &[&Ngram]) -> Result<Vec<u8>, FileError> {
     // One entry: several would be written in another order every time.
     let sizes: Vec<String> = ngrams.iter().map(|ngram| format!("{} {}", ngram.order, ngram.vocab)).collect();
@@ -48,10 +48,10 @@ pub fn to_bytes(ngrams: &[&Ngram]) -> Result<Vec<u8>, FileError> {
     Ok(safetensors::serialize(views, Some(metadata))?)
 }
 
-/// The n-grams of [`to_bytes`], as they were.
+/// Reads the n-grams of [`to_bytes`].
 ///
 /// # Errors
-/// [`FileError`] when the bytes are damaged, or of something else.
+/// [`FileError`] when the bytes are damaged or not n-grams.
 pub fn from_bytes(bytes: &[u8]) -> Result<Vec<Ngram>, FileError> {
     let (_, header) = SafeTensors::read_metadata(bytes)?;
     let tensors = SafeTensors::deserialize(bytes)?;

@@ -1,25 +1,25 @@
-//! An n-gram that reads noisy tokens.
+//! Filtering: an n-gram on noisy tokens.
 
 use glauber_tokens::Token;
 
 use crate::Ngram;
 use crate::counts::{Node, ROOT};
 
-/// Contexts that a filter follows, unless told otherwise.
+/// Default number of contexts in a filter.
 pub(crate) const BEAM: usize = 8;
 
-/// What is so much less likely than the best of its context is not followed where there is no room for all.
+/// Followers this much less likely than the best of their context are dropped if there are too many.
 const FAINT: f64 = 1e-3;
-/// A share of all weight that goes to the empty context rather than cost a context of its own, where there is no room for all.
+/// Contexts with a smaller share of the weight are merged into the empty one if there are too many.
 const SMALL: f64 = 1e-2;
 
-/// What an n-gram expects next, after tokens that may be noise: the law of the true context, as a
-/// few of its likeliest values.
+/// An n-gram's prediction of the next token after noisy tokens. It follows the law of the true context, by its most
+/// likely values.
 ///
-/// After a token `x` at signal level `α` under the noise distribution `q`, each context `h` and true
-/// token `b` has the weight `w(h) p(b | h) (α 1{b = x} + (1 − α) q(x))` (equations (M) and Bayes).
-/// The `beam` likeliest contexts that follow are kept, and the weight of the others falls to the
-/// empty one. Where every token is clean one context has all weight, and nothing is approximate.
+/// After a token `x` at signal level `α` under the noise distribution `q`, each context `h` and true token `b` has the
+/// weight `w(h) p(b | h) (α 1{b = x} + (1 − α) q(x))` (equations (M) and Bayes). The `beam` most likely next contexts
+/// are kept, and the weight of the others moves to the empty one. If every token is clean, one context has all weight,
+/// and the result is exact.
 #[derive(Debug, Clone)]
 pub struct Filter<'a> {
     ngram: &'a Ngram,
@@ -27,12 +27,12 @@ pub struct Filter<'a> {
     /// Contexts and their weights, which sum to 1.
     states: Vec<(Node, f64)>,
     law: Vec<f64>,
-    /// What follows the present contexts.
+    /// The next contexts.
     next: Vec<(Node, f64)>,
 }
 
 impl<'a> Filter<'a> {
-    /// At the beginning of a sequence, with up to `beam` contexts.
+    /// A filter at the start of a sequence, with up to `beam` contexts.
     pub fn new(ngram: &'a Ngram, beam: usize) -> Self {
         let law = vec![0.0; glauber_chain::SequenceLaw::vocab(ngram)];
         Self { ngram, beam: beam.max(1), states: vec![(ROOT, 1.0)], law, next: Vec::new() }
@@ -50,7 +50,7 @@ impl<'a> Filter<'a> {
         }
     }
 
-    /// Reads the next token at signal level `level`, where noise shows it with probability `noise`.
+    /// Reads the next token at signal level `level`; noise has it with probability `noise`.
     pub fn read(&mut self, token: Token, level: f64, noise: f64) {
         let hidden = (1.0 - level) * noise;
         if hidden == 0.0 {
@@ -102,7 +102,7 @@ impl<'a> Filter<'a> {
         self.keep(total);
     }
 
-    /// Goes to the likeliest contexts that follow.
+    /// Moves to the most likely next contexts.
     fn keep(&mut self, total: f64) {
         let next = &mut self.next;
         next.sort_unstable_by_key(|(node, _)| *node);

@@ -1,20 +1,20 @@
-//! The n-gram of Witten and Bell, as an automaton over the contexts that were seen.
+//! The Witten–Bell n-gram, as an automaton over seen contexts.
 
 use glauber_chain::{ChainError, ChainRng, SequenceLaw};
 use glauber_tokens::{Token, TokenError};
 
 use crate::counts::{Counts, Node, ROOT};
 
-/// The law of each token given the `order` tokens before it, from counts that are interpolated as
-/// Witten and Bell do ("The Zero-Frequency Problem", 1991, method C).
+/// The law of each token given the `order` tokens before it, with Witten–Bell interpolation of counts ("The
+/// Zero-Frequency Problem", 1991, method C).
 ///
-/// With `c(h)` tokens seen after the context `h`, `t(h)` of them different, and `h'` the context
+/// Let `c(h)` be the number of tokens seen after the context `h`, `t(h)` that of different ones, and `h'` the context
 /// without its first token:
 ///
 /// `p(a | h) = (c(h, a) + t(h) p(a | h')) / (c(h) + t(h))`,
 ///
-/// and `1 / V` below the empty context. A context never seen leaves the law of the shorter one.
-/// Sequences begin without a context: their first tokens have shorter contexts.
+/// and `1 / V` below the empty context. An unseen context has the law of the shorter one. The first tokens of a
+/// sequence have shorter contexts.
 ///
 /// ```
 /// use glauber_chain::SequenceLaw;
@@ -37,8 +37,7 @@ impl Ngram {
     /// tokens.
     ///
     /// # Errors
-    /// When the vocabulary is empty, a token lies outside, or contexts are too long to be told apart
-    /// in 128 bits.
+    /// If the vocabulary is empty, a token is outside, or contexts do not fit in 128 bits.
     pub fn fit<R: AsRef<[Token]>>(
         order: usize,
         vocab: usize,
@@ -61,12 +60,12 @@ impl Ngram {
         Ok(Self { vocab, order, counts: Counts::of(order, vocab, &sequences) })
     }
 
-    /// Most tokens of a context.
+    /// Maximal context length, in tokens.
     pub fn order(&self) -> usize {
         self.order
     }
 
-    /// The node of the longest context seen that ends `before`.
+    /// The node of the longest seen context at the end of `before`.
     fn after(&self, before: &[Token]) -> Node {
         let last = &before[before.len() - self.order.min(before.len())..];
         last.iter().fold(ROOT, |node, &token| self.next(node, token))
@@ -111,7 +110,7 @@ impl Ngram {
         }
     }
 
-    /// So many tokens that go on after others.
+    /// Generates a number of tokens after others.
     ///
     /// # Panics
     /// When a token lies outside the vocabulary.
@@ -125,7 +124,7 @@ impl Ngram {
         (0..count).map(draw).collect()
     }
 
-    /// A token after a context: from its counts, or else from those of the next shorter.
+    /// Draws a token after a context, from its counts or those of shorter contexts.
     fn draw(&self, node: Node, rng: &mut ChainRng) -> Token {
         for node in self.counts.chain(node) {
             let (total, kinds) = self.counts.size(node);

@@ -1,15 +1,14 @@
-//! Parts of a text, each of which n-grams are also counted without.
+//! Parts of a text for leave-one-part-out counts.
 
 use std::ops::Range;
 
-/// Fewest tokens of a stretch, where a text has enough of them.
+/// Minimal number of tokens of a range, if the text is long enough.
 const SHORTEST: usize = 4096;
-/// Most stretches of a part.
+/// Maximal number of ranges per part.
 const MOST: usize = 32;
 
-/// Parts of a text. It is cut into stretches of equal length that belong to the parts in turn: each
-/// part has some of every chapter, so that n-grams without it still know the whole book, as they know
-/// that of held-out blocks.
+/// Parts of a text. The text is cut into ranges of equal length, assigned to the parts round-robin. Each part thus
+/// covers the whole text, and n-grams without it still cover all chapters, as for held-out blocks.
 ///
 /// ```
 /// use glauber_ngram::Parts;
@@ -20,25 +19,25 @@ const MOST: usize = 32;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Parts {
-    /// How many there are, at least 1.
+    /// Number of parts, at least 1.
     pub count: usize,
-    /// Most tokens of a passage. One that begins in a part lies in it whole.
+    /// Maximal passage length, in tokens. A passage that starts in a part is counted as within it.
     pub passage: usize,
 }
 
 impl Parts {
-    /// Stretches that a text of `len` tokens is cut into.
+    /// Number of ranges of a text of `len` tokens.
     fn stretches(&self, len: usize) -> usize {
         self.count * (len / (self.count * SHORTEST.max(self.passage))).clamp(1, MOST)
     }
 
-    /// The part of a passage that begins at a token of a text of `len`; `None` behind its end.
+    /// The part of a passage that starts at a token of a text of `len`; `None` after its end.
     pub fn of(&self, start: usize, len: usize) -> Option<usize> {
         // Stretch `i` ends before the token `(i + 1) len / n`, rounded down.
         (start < len).then(|| ((start + 1) * self.stretches(len) - 1) / len % self.count)
     }
 
-    /// What is left of a text of `len` tokens without the passages of a part.
+    /// The ranges of a text of `len` tokens without the passages of a part.
     pub(crate) fn others(&self, part: usize, len: usize) -> Vec<Range<usize>> {
         let stretches = self.stretches(len);
         let start = |stretch: usize| stretch * len / stretches;

@@ -1,4 +1,4 @@
-//! What n-grams of both directions say of a site among noisy ones.
+//! A prior from n-grams of both directions on noisy tokens.
 
 use std::ops::Range;
 
@@ -11,24 +11,23 @@ use crate::Parts;
 use crate::filter::BEAM;
 use crate::{Filter, Ngram};
 
-/// The law of a site's token given noisy tokens at the others, by an n-gram that reads from the left
-/// and one that reads from the right.
+/// The law of a site's token given the noisy tokens of the others, from a left-to-right and a right-to-left n-gram.
 ///
-/// Its terms are `ln p(b)`, `ln p(b | left) / p(b)` and `ln p(b | right) / p(b)`; their sum is the
-/// law given both sides where these are independent given the token. In one sweep of complete noise
-/// one side is clean and the other says nothing: then the sum *is* the n-gram of that direction.
+/// Its terms are `ln p(b)`, `ln p(b | left) / p(b)` and `ln p(b | right) / p(b)`; their sum is the law given both sides
+/// if these are independent given the token. In one sweep from complete noise, one side is clean and the other carries
+/// no information: the sum then equals the n-gram of that direction.
 #[derive(Debug, Clone)]
 pub struct NgramPrior {
-    /// Of the whole text, from the left and from the right.
+    /// N-grams of the whole text, from the left and from the right.
     whole: [Ngram; 2],
-    /// Those of the text without a part each: they have not seen the passages of that part.
+    /// N-grams of the text without each part.
     without: Vec<[Ngram; 2]>,
     noise: Vec<f64>,
 }
 
 impl NgramPrior {
-    /// Counts a text with contexts of up to `order` tokens, once whole and once without each of its
-    /// `parts`, for tokens under a noise law.
+    /// Counts a text with contexts of up to `order` tokens, as a whole and without each of its `parts`, for tokens
+    /// under a noise law.
     ///
     /// # Errors
     /// Those of [`Ngram::fit`].
@@ -51,11 +50,10 @@ impl NgramPrior {
         })
     }
 
-    /// One that has not seen any of the data that it will be asked about: n-grams from the left and
-    /// from the right.
+    /// A prior without parts, for data it was not counted on: n-grams from the left and from the right.
     ///
     /// # Errors
-    /// When the n-grams are of other tokens than the noise law.
+    /// If the n-grams and the noise law have different vocabularies.
     pub fn new(ngrams: [Ngram; 2], law: &NoiseLaw) -> Result<Self, ChainError> {
         for ngram in &ngrams {
             let (what, found, expected) = ("tokens of the n-gram, against the noise law", ngram.vocab, law.vocab());
@@ -66,7 +64,7 @@ impl NgramPrior {
         Ok(Self { whole: ngrams, without: Vec::new(), noise: law.probabilities().to_vec() })
     }
 
-    /// The laws from the left and from the right: of the whole text, or without a part of it.
+    /// The n-grams from the left and from the right, of the whole text or without a part.
     pub fn ngrams(&self, part: Option<usize>) -> &[Ngram; 2] {
         part.and_then(|part| self.without.get(part)).unwrap_or(&self.whole)
     }

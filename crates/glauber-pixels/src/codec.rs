@@ -7,8 +7,9 @@ use crate::{Colours, Extent, Image, PixelError};
 /// Between grey images of one extent and token grids: one token for each pixel, row by row; token `t` of `k` shows the grey
 /// `t / (k − 1)`. With `k = 2` images are black and white.
 ///
-/// An image whose greys are all of this form comes back exactly, also through a file of eight bits. Any other loses what lies between
-/// the levels; a colour image is first turned grey. A token may also be a patch of pixels ([`in_patches`](Self::in_patches)).
+/// An image whose greys are all of this form comes back exactly, also through a file of eight bits. Other images are
+/// rounded to the levels; a colour image is first converted to grey. A token may also be a patch of pixels
+/// ([`in_patches`](Self::in_patches)).
 ///
 /// ```
 /// use glauber_pixels::{Colours, Extent, Image, PixelCodec};
@@ -29,7 +30,7 @@ pub struct PixelCodec {
     patch: usize,
 }
 
-/// More tokens than this would be learned from no images.
+/// Maximal number of tokens.
 const MOST_TOKENS: usize = 1 << 12;
 
 impl PixelCodec {

@@ -1,4 +1,4 @@
-//! What can be wrong with images, files and data sets.
+//! Errors of images, files and data sets.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub enum PixelError {
     /// Images that do not belong together, or do not fit the codec.
     #[error("{what} has {found} pixels (height x width), expected {expected}; resize or crop it first")]
     OtherExtent {
-        /// What was measured.
+        /// The measured quantity.
         what: &'static str,
         /// The extent found.
         found: Extent,
@@ -58,7 +58,7 @@ pub enum PixelError {
     },
     /// A threshold that would make a level another one.
     #[error(
-        "the threshold between the levels {level} and {above} is {found}, expected more than {low} and at most {high}: each grey level must stay what it is",
+        "the threshold between the levels {level} and {above} is {found}, expected more than {low} and at most {high}, so that each grey level maps to itself",
         above = .level + 1
     )]
     Threshold {
@@ -93,7 +93,7 @@ pub enum PixelError {
         /// Number of reconstructions.
         reconstructions: usize,
     },
-    /// A style that no sheet can have.
+    /// An impossible style of a sheet.
     #[error("a sheet of {columns} columns, images enlarged {scale} times; both must be at least 1")]
     Style {
         /// Columns asked for.
@@ -119,10 +119,10 @@ pub enum PixelError {
         /// The longest delay.
         most: u128,
     },
-    /// The operating system refused.
+    /// An I/O error.
     #[error("cannot {action} {path}: {source}")]
     Io {
-        /// What was tried.
+        /// The action.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -142,7 +142,7 @@ pub enum PixelError {
     Unusable {
         /// The file or folder.
         path: PathBuf,
-        /// What was found, what was expected, and what mends it.
+        /// What was found, what was expected, and the fix.
         found: String,
     },
     /// An image could not be put into a file format.
@@ -155,7 +155,7 @@ pub enum PixelError {
     },
     /// Images outside the folders of the classes.
     #[error(
-        "{folder}: {count} images lie in no sub-folder, among them {first}; move them into the folder of their class"
+        "{folder}: {count} images are in no sub-folder, among them {first}; move them into the folder of their class"
     )]
     Unlabelled {
         /// The folder.
@@ -165,7 +165,7 @@ pub enum PixelError {
         /// One of them.
         first: PathBuf,
     },
-    /// A margin for crops that makes no sense.
+    /// A crop margin out of range.
     #[error("a crop margin of {found}, expected 0 to 31")]
     Margin {
         /// The margin.
@@ -180,7 +180,7 @@ pub enum PixelError {
         found: u32,
         /// The number of the kind needed.
         expected: u32,
-        /// What the file should hold.
+        /// The expected content.
         kind: &'static str,
     },
     /// An IDX file that is cut off or too long.
@@ -196,7 +196,7 @@ pub enum PixelError {
         expected: u64,
     },
     /// An IDX file that claims to be longer than memory.
-    #[error("{path}: its header promises {found} bytes of data, at most {most} are allowed")]
+    #[error("{path}: its header declares {found} bytes of data, at most {most} are allowed")]
     IdxHuge {
         /// The file.
         path: PathBuf,

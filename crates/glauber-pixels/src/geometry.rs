@@ -25,7 +25,7 @@ impl Image {
         Ok(Self::of_values(extent, self.colours(), values))
     }
 
-    /// The middle of the image, as large as fits in the proportions of an extent: what a folder of pictures shows of one.
+    /// The largest centre crop of the image with the aspect ratio of an extent.
     #[must_use]
     pub fn middle(&self, like: Extent) -> Self {
         let placed = Crop::Centre.placement(self.extent(), like);

@@ -1,13 +1,14 @@
-//! Images with a part that is not to be looked at.
+//! Images with a hidden part.
 
 use crate::{Extent, Image};
 
 impl Image {
-    /// The image without its hidden part, shape `[pixel]` row by row: from the edges of what is seen inwards, every hidden pixel becomes
-    /// the mean of its neighbours (left, right, above, below) in the layers before, so that nothing is left of what it was. Where
-    /// everything is hidden the image becomes the middle grey.
+    /// The image without its hidden part, shape `[pixel]` row by row: layer by layer from the edge inwards, every
+    /// hidden pixel becomes the mean of its known neighbours (left, right, above, below). Nothing of its value remains.
+    /// Where everything is hidden the image becomes the middle grey.
     ///
-    /// For encoders that look at more than one pixel at a time: what they make of the seen part shall not tell of the hidden one.
+    /// For encoders with a receptive field of several pixels: the encoding of the visible part must not depend on the
+    /// hidden one.
     ///
     /// # Panics
     /// When there is not one entry for each pixel.

@@ -1,4 +1,4 @@
-//! How like two images are.
+//! Similarity of two images.
 
 use crate::{Extent, Image, PixelError};
 

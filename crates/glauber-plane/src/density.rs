@@ -1,4 +1,4 @@
-//! The densities, by sums over what is hidden of a point.
+//! The densities, by sums over the latent variables of a point.
 
 use std::f64::consts::PI;
 

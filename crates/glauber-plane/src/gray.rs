@@ -37,7 +37,7 @@ impl GrayCode {
         Self { scale, bits: 1 }
     }
 
-    /// The same words in tokens of so many bits; none unless these divide a coordinate: 1, 2, 4, 8 or 16.
+    /// The same words in tokens of `bits` bits; `None` unless this is 1, 2, 4, 8 or 16.
     pub fn with_bits(self, bits: usize) -> Option<Self> {
         [1, 2, 4, 8, 16].contains(&bits).then_some(Self { bits, ..self })
     }

@@ -1,8 +1,8 @@
-//! How far apart two sets of words are.
+//! Maximum mean discrepancy of two sets of words.
 
 use rayon::prelude::*;
 
-/// What a bit that differs takes off the kernel, in nats.
+/// Decrease of the log-kernel per differing bit, in nats.
 const BANDWIDTH: f64 = 0.1;
 
 /// The unbiased squared maximum mean discrepancy of two sets of 32-bit words, with the kernel `exp(−0.1 · Hamming)` of the published rows. 0

@@ -1,26 +1,26 @@
-//! What a launcher of several processes says.
+//! Detects launchers of several processes.
 
 use anyhow::ensure;
 
-/// Where launchers say how many processes they began: Open MPI, then MPICH and its kin.
+/// Environment variables with the number of processes: Open MPI, then MPICH and derivatives.
 const SIZES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
-/// Where Slurm says it, which is no job of several processes unless PMIx is there to bring them together.
+/// Slurm's variable. It counts only if PMIx is present to connect the processes.
 const SLURM: [&str; 2] = ["PMIX_RANK", "SLURM_STEP_NUM_TASKS"];
 
-/// Refuses to do what each of several processes would do anew.
+/// Rejects several processes for commands that cannot share work.
 ///
 /// # Errors
-/// When a launcher began several.
+/// If a launcher started several.
 pub fn expect_single() -> anyhow::Result<()> {
     let processes = processes();
     ensure!(
         processes == 1,
-        "begun as {processes} processes: only `sample`, and `train` on text, images, Sudoku grids or a Markov source, are shared; begin one"
+        "started as {processes} processes, expected one: only `sample`, and `train` on text, images, Sudoku grids or a Markov source, use several"
     );
     Ok(())
 }
 
-/// How many processes a launcher says it began.
+/// The number of processes that a launcher started.
 pub fn processes() -> usize {
     told(|name| std::env::var(name).ok())
 }

@@ -16,10 +16,10 @@ pub const MARKOV: &str = include_str!("../configs/markov.toml");
 const SUDOKU: [(usize, &str); 2] =
     [(4, include_str!("../configs/sudoku.toml")), (9, include_str!("../configs/sudoku-9.toml"))];
 
-/// The configuration of a new run on complete Sudoku grids of a side.
+/// The configuration of a new run on complete Sudoku grids with side length `side`.
 ///
 /// # Errors
-/// When there is no such side, or as [`Layers::new`] and [`Layers::finish`].
+/// If the side is not supported, or as [`Layers::new`] and [`Layers::finish`].
 pub fn sudoku(side: usize, flags: &TrainFlags) -> anyhow::Result<RunConfig> {
     let defaults = SUDOKU.iter().find(|(known, _)| *known == side);
     let (_, defaults) = defaults.with_context(|| format!("`--side` is {side}, expected 4 or 9"))?;
@@ -28,7 +28,7 @@ pub fn sudoku(side: usize, flags: &TrainFlags) -> anyhow::Result<RunConfig> {
     Ok(config)
 }
 
-/// Layers of configuration, later ones over earlier ones.
+/// Layers of configuration; later ones override earlier ones.
 #[derive(Clone)]
 pub struct Layers {
     table: Table,
@@ -43,7 +43,7 @@ impl Layers {
         Self::with_data(default, flags, |_| Ok(()))
     }
 
-    /// As [`new`](Self::new), with `data` right under `--set`: what it sets are defaults of the data that the user named.
+    /// As [`new`](Self::new), with the layer `data` below `--set`: defaults of the selected data.
     ///
     /// # Errors
     /// As [`new`](Self::new), and those of `data`.
@@ -68,7 +68,7 @@ impl Layers {
         Ok(layers)
     }
 
-    /// The same of whatever is trained in a folder, where `batch` is the key of `--batch`.
+    /// Layers of any training in a folder; `batch` is the key of `--batch`.
     ///
     /// # Errors
     /// As [`with_data`](Self::with_data).
@@ -93,15 +93,15 @@ impl Layers {
         Ok(layers)
     }
 
-    /// Starts from a default that is part of the program, with nothing over it.
+    /// Starts from a built-in default, without further layers.
     ///
     /// # Errors
-    /// When it is no TOML.
+    /// If it is not TOML.
     pub fn built_in(default: &str) -> anyhow::Result<Self> {
         Ok(Self { table: default.parse().context("the built-in configuration")? })
     }
 
-    /// Puts a configuration file over what is there.
+    /// Overrides with a configuration file.
     fn read(&mut self, path: &Path) -> anyhow::Result<()> {
         let text = std::fs::read_to_string(path).with_context(|| format!("--config {}", path.display()))?;
         let table: Table = text.parse().with_context(|| format!("--config {}", path.display()))?;
@@ -109,7 +109,7 @@ impl Layers {
         Ok(())
     }
 
-    /// Sets the sizes of a preset. How sites lie and which classes there are is the data's to say.
+    /// Sets the sizes of a preset, except the geometry of sites and the classes, which depend on the data.
     fn preset(&mut self, preset: &Preset) -> anyhow::Result<()> {
         let mut model = Table::try_from(preset.config())?;
         for key in ["positions", "classes"] {
@@ -121,17 +121,17 @@ impl Layers {
         self.set("model", model)
     }
 
-    /// What is set, dots between tables.
+    /// The value of a dotted key.
     pub fn get(&self, key: &str) -> Option<&Value> {
         let mut parts = key.split('.');
         let first = self.table.get(parts.next()?)?;
         parts.try_fold(first, |value, part| value.get(part))
     }
 
-    /// Sets what a `--set` flag says.
+    /// Applies a `--set` flag.
     ///
     /// # Errors
-    /// When it is no `KEY=VALUE`.
+    /// If it is not `KEY=VALUE`.
     pub fn set_text(&mut self, setting: &str) -> anyhow::Result<()> {
         let Some((key, text)) = setting.split_once('=') else {
             bail!("`--set {setting}`: expected KEY=VALUE, for instance `--set train.steps=100`");
@@ -142,10 +142,10 @@ impl Layers {
         self.set(key, value.unwrap_or_else(|| text.into()))
     }
 
-    /// Sets one key, dots between tables.
+    /// Sets a dotted key.
     ///
     /// # Errors
-    /// When one of the tables is something else.
+    /// If a part of the key is not a table.
     pub fn set(&mut self, key: &str, value: impl Into<Value>) -> anyhow::Result<()> {
         let mut table = &mut self.table;
         let mut parts: Vec<&str> = key.split('.').collect();
@@ -161,10 +161,10 @@ impl Layers {
         Ok(())
     }
 
-    /// Sets the numbers that are given, each under its key.
+    /// Sets the given numbers, each under its key.
     ///
     /// # Errors
-    /// When one is 2^63 or more, or as [`set`](Self::set).
+    /// If a number is 2^63 or more, or as [`set`](Self::set).
     pub fn set_numbers<const N: usize>(&mut self, numbers: [(&str, Option<usize>); N]) -> anyhow::Result<()> {
         for (key, number) in numbers {
             if let Some(number) = number {
@@ -174,24 +174,24 @@ impl Layers {
         Ok(())
     }
 
-    /// The configuration; unknown keys are refused.
+    /// The configuration; unknown keys are an error.
     ///
     /// # Errors
-    /// Names the key that is wrong.
+    /// Names the invalid key.
     pub fn finish(self) -> anyhow::Result<RunConfig> {
         self.parse()
     }
 
-    /// The configuration of another kind of run; unknown keys are refused.
+    /// The configuration of another kind of run; unknown keys are an error.
     ///
     /// # Errors
-    /// Names the key that is wrong.
+    /// Names the invalid key.
     pub fn parse<T: DeserializeOwned>(self) -> anyhow::Result<T> {
         self.table.try_into().context("configuration (`--config`, `--set` or a flag)")
     }
 }
 
-/// Puts one table over another. A table that names another `kind` replaces the old one whole: their keys do not mix.
+/// Merges one table over another. A table with another `kind` replaces the old one, so that their keys do not mix.
 fn merge(under: &mut Table, over: Table) {
     for (key, value) in over {
         match (under.get_mut(&key), value) {

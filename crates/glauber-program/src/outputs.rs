@@ -1,5 +1,4 @@
-//! The files that a command is to write, checked before its work: that they are none of those that it reads, and that nothing of the user's
-//! is replaced.
+//! Checks of output files before the work: they must not be input files, and must not replace the user's files.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -8,20 +7,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use glauber_files::{check_folder, folder_of};
 
-/// Endings of the names of a kind of files, and how they begin.
+/// File name endings of a kind of files, and their first bytes.
 type Kind = (&'static [&'static str], &'static [u8]);
 
 const SHEETS: &[Kind] = &[(&["png"], b"\x89PNG")];
 const FILMS: &[Kind] = &[(&["gif"], b"GIF8"), (&["png", "apng"], b"\x89PNG")];
 
-/// A flag, and the file or folder that it names.
+/// A flag with its file or folder.
 pub type Named<'a> = (&'a str, &'a Path);
 
-/// Checks `--out` and `--animate`: that their names say what is written into them, that they can be written, that they are neither one file
-/// nor among those that are `read`, and that there is nothing yet but a picture of this kind.
+/// Checks `--out` and `--animate`. Their endings must match the format, and they must be writable. They must differ
+/// from each other and from the files in `read`, and may replace only a picture of their kind.
 ///
 /// # Errors
-/// Names the flag that is wrong.
+/// Names the invalid flag.
 pub fn check(out: &Path, animate: Option<&Path>, read: &[Named<'_>]) -> anyhow::Result<()> {
     let mut taken = read.to_vec();
     let outputs = [("--out", Some(out), SHEETS), ("--animate", animate, FILMS)];
@@ -33,11 +32,11 @@ pub fn check(out: &Path, animate: Option<&Path>, read: &[Named<'_>]) -> anyhow::
     Ok(())
 }
 
-/// Checks a file of any kind: that it can be written, that it is none of those that are `read`, and that none of its name is there, unless
-/// that may be replaced (`--overwrite`). Devices and pipes are written into.
+/// Checks an output file of any kind: it must be writable, not in `read`, and new, unless it may be replaced
+/// (`--overwrite`). Devices and pipes are allowed.
 ///
 /// # Errors
-/// Names the flag that is wrong.
+/// Names the invalid flag.
 pub fn check_file((flag, path): Named<'_>, replace: bool, read: &[Named<'_>]) -> anyhow::Result<()> {
     let shown = path.display();
     // A new file beside those that are read is nobody's.
@@ -55,26 +54,26 @@ pub fn check_file((flag, path): Named<'_>, replace: bool, read: &[Named<'_>]) ->
     check_writable(flag, path)
 }
 
-/// Checks a report that an experiment writes anew each time: that what is there is one, as its `mark` says.
+/// Checks a report that an experiment rewrites: an existing file must contain its `mark`.
 ///
 /// # Errors
-/// When it is something else.
+/// If it does not.
 pub fn check_report((flag, folder): Named<'_>, name: &str, mark: &str) -> anyhow::Result<()> {
     let path = folder.join(name);
     let found = if path.is_dir() { vec![b'/'] } else { fs::read(&path).unwrap_or_default() };
     ensure!(
         found.is_empty() || String::from_utf8_lossy(&found).contains(mark),
-        "`{flag} {}`: `{name}` is there and is not from this experiment; give another folder",
+        "`{flag} {}`: the folder contains `{name}`, which is not from this experiment; give another folder",
         folder.display()
     );
     Ok(())
 }
 
-/// Checks that what is written is none of the files that are read, under whichever name, and lies in none of the folders: what is written
-/// there would be taken for data.
+/// Checks that an output is not one of the input files, under any name, and not in an input folder, where it would be
+/// read as data.
 ///
 /// # Errors
-/// Names the flag that is wrong.
+/// Names the invalid flag.
 pub fn check_apart((flag, path): Named<'_>, read: &[Named<'_>]) -> anyhow::Result<()> {
     let whole = resolved(path);
     for (other, input) in read {
@@ -83,7 +82,7 @@ pub fn check_apart((flag, path): Named<'_>, read: &[Named<'_>]) -> anyhow::Resul
         ensure!(!same || input.is_dir(), "`{flag} {shown}`: that is the file of `{other}`; give another name");
         ensure!(
             !input.is_dir() || !whole.starts_with(resolved(input)),
-            "`{flag} {shown}`: that lies in the folder {read} of `{other}`, where it would be taken for data; give a place outside of it"
+            "`{flag} {shown}`: the path is in the folder {read} of `{other}`, where it would be read as data; give a path outside of it"
         );
     }
     Ok(())
@@ -103,7 +102,7 @@ fn check_kind(flag: &str, path: &Path, kinds: &[Kind]) -> anyhow::Result<()> {
         read.with_context(|| format!("`{flag} {shown}`"))?;
         ensure!(
             found.is_empty() || found == **start,
-            "`{flag} {shown}`: the file that is there is no .{ending} picture; give another name"
+            "`{flag} {shown}`: the existing file is not a .{ending} picture; give another name"
         );
     }
     check_writable(flag, path)
@@ -111,13 +110,13 @@ fn check_kind(flag: &str, path: &Path, kinds: &[Kind]) -> anyhow::Result<()> {
 
 fn check_writable(flag: &str, path: &Path) -> anyhow::Result<()> {
     let (shown, folder) = (path.display(), folder_of(path));
-    ensure!(folder.is_dir(), "`{flag} {shown}`: cannot write there: there is no folder {}", folder.display());
+    ensure!(folder.is_dir(), "`{flag} {shown}`: cannot write there: the folder {} does not exist", folder.display());
     // A link is written through.
     let through = resolved(path);
     check_folder(folder_of(&through)).with_context(|| format!("`{flag} {shown}`: cannot write there"))
 }
 
-/// A path that all names of a file share, whether it is there or not; links that are there are followed.
+/// A canonical path of a file that may not exist; follows existing links.
 fn resolved(path: &Path) -> PathBuf {
     let whole = std::path::absolute(path).unwrap_or_else(|_| path.into());
     let there = whole.ancestors().find_map(|above| Some((above, above.canonicalize().ok()?)));
@@ -168,10 +167,10 @@ mod tests {
             ("new.png", Some("./new.png"), None, "file of `--out`"),
             ("a.png", None, Some("../NAME/a.png"), "file of `--image`"),
             ("hard.png", None, Some("pictures/b.png"), "file of `--image`"),
-            ("pictures/new.png", None, None, "taken for data"),
-            ("pictures/../pictures/b.png", None, None, "taken for data"),
+            ("pictures/new.png", None, None, "read as data"),
+            ("pictures/../pictures/b.png", None, None, "read as data"),
             #[cfg(unix)]
-            ("linked/b.png", None, None, "taken for data"),
+            ("linked/b.png", None, None, "read as data"),
         ] {
             let name = folder.path().file_name().unwrap().to_string_lossy().into_owned();
             let image = image.map(|image: &str| image.replace("NAME", &name));

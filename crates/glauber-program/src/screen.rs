@@ -1,4 +1,4 @@
-//! What people see: stdout and stderr, where control characters of files and samples do no harm to a terminal.
+//! Output to stdout and stderr, with control characters of files and samples escaped on terminals.
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, IsTerminal, Stderr, StdoutLock, Write};
@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 
 use anyhow::Context;
 
-/// What kept something from being printed that was not waited for.
+/// A deferred printing error.
 static UNSAID: OnceLock<ErrorKind> = OnceLock::new();
 
-/// Stdout: text on a terminal is [`shown`], elsewhere it stays as it is.
+/// Stdout: text is escaped by [`shown`] on a terminal, and unchanged elsewhere.
 pub fn out() -> Screen<StdoutLock<'static>> {
     let to = io::stdout().lock();
     Screen { terminal: to.is_terminal(), to }
@@ -21,17 +21,17 @@ pub fn err() -> Screen<Stderr> {
     Screen { terminal: to.is_terminal(), to }
 }
 
-/// Prints a line on stdout. Work goes on when nobody listens any more; [`finish`] tells of it.
+/// Prints a line to stdout. A closed pipe does not stop the work; [`finish`] reports it.
 pub fn line(text: &str) {
     if let Err(error) = writeln!(out(), "{text}") {
         UNSAID.get_or_init(|| error.kind());
     }
 }
 
-/// Checks that all that was printed has reached stdout.
+/// Checks that all output has reached stdout.
 ///
 /// # Errors
-/// When it has not.
+/// If it has not.
 pub fn finish() -> anyhow::Result<()> {
     let unsaid = UNSAID.get().map_or(Ok(()), |&kind| Err(io::Error::from(kind)));
     let kept = unsaid.and_then(|()| io::stdout().flush());
@@ -42,12 +42,12 @@ pub fn finish() -> anyhow::Result<()> {
     }
 }
 
-/// Says something on stderr. Nobody may be there to hear it: that is no failure.
+/// Prints to stderr, and ignores failures.
 pub fn remark(text: &str) {
     let _ = writeln!(err(), "{text}");
 }
 
-/// Where text is written that people may look at.
+/// A text output that may be a terminal.
 pub struct Screen<W> {
     to: W,
     terminal: bool,
@@ -67,8 +67,8 @@ impl<W: Write> Write for Screen<W> {
     }
 }
 
-/// A text whose control characters are written out, but for the ends of lines and tabs: those of ASCII and of C1, which move the cursor or
-/// change colours, and those that turn the direction of reading.
+/// Escapes control characters, except line ends and tabs: ASCII and C1 controls, which move the cursor or change
+/// colours, and those that change the reading direction.
 pub fn shown(text: &str) -> Cow<'_, str> {
     let harms = |c: char| {
         (c.is_control() && c != '\n' && c != '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

@@ -1,4 +1,4 @@
-//! How a program begins, what it logs, and how it ends.
+//! Start, logging and end of a program.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -10,10 +10,10 @@ use tracing_subscriber::prelude::*;
 use crate::device::built_as;
 use crate::screen::{self, remark};
 
-/// `mi_option_purge_delay`, in milliseconds; −1 for never. The binding does not name it, but the option behind it.
+/// `mi_option_purge_delay`, in milliseconds; −1 for never. The binding does not name this option, but the one after it.
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = libmimalloc_sys::mi_option_use_numa_nodes - 1;
 
-/// Freed pages are kept for the next tensor, where the allocator would hand them back and have the system clear new ones.
+/// Freed pages are kept for the next tensor; otherwise the allocator returns them, and the system clears new ones.
 ///
 /// A quarter more training steps in the same time (`docs/performance.md`).
 #[allow(unsafe_code)]
@@ -23,7 +23,7 @@ fn keep_freed_pages() {
     unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, -1) }
 }
 
-/// A writer whose failures are let be: a terminal that was closed must not end a training that has something to log.
+/// A writer that ignores failures, so that a closed terminal does not end a training that logs.
 struct Unheard<W>(W);
 
 impl<W: Write> Write for Unheard<W> {
@@ -38,7 +38,7 @@ impl<W: Write> Write for Unheard<W> {
     }
 }
 
-/// What the regular expressions of tokenizers panic of is caught where they are used, and said in one line there.
+/// Panics of tokenizers' regular expressions are caught where they are used, and reported there in one line.
 fn leave_caught_panics_unsaid() {
     let say = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -48,7 +48,8 @@ fn leave_caught_panics_unsaid() {
     }));
 }
 
-/// What a program of the workspace does first, once; `package` is the one to be built for other devices. Its allocator must be mimalloc.
+/// Initialises a program of the workspace; call it once, at the start. `package` is the one to build for other devices.
+/// The program's allocator must be mimalloc.
 pub fn begin(package: &'static str) {
     keep_freed_pages();
     leave_caught_panics_unsaid();
@@ -57,7 +58,7 @@ pub fn begin(package: &'static str) {
     glauber_baselines::register().expect("names of their own, registered once");
 }
 
-/// The exit code, and the error where there is one.
+/// The exit code; prints the error, if any.
 pub fn ended(done: anyhow::Result<()>, code: ExitCode) -> ExitCode {
     match done {
         Ok(()) => code,
@@ -70,7 +71,7 @@ pub fn ended(done: anyhow::Result<()>, code: ExitCode) -> ExitCode {
     }
 }
 
-/// Prints help, or what is wrong with the arguments.
+/// Prints help, or the error of the arguments.
 pub fn explained(error: &clap::Error) -> ExitCode {
     let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
     let styled = !std::env::args_os().any(|argument| argument.to_string_lossy().contains(char::is_control));
@@ -84,7 +85,7 @@ pub fn explained(error: &clap::Error) -> ExitCode {
     ended(printed.map_err(Into::into).and_then(|()| screen::finish()), code)
 }
 
-/// Logs to stderr: warnings, with one `-v` what is done, with two everything.
+/// Logs to stderr: warnings, with `-v` also progress, with `-vv` everything.
 pub fn log(verbose: u8) {
     let level = match verbose {
         0 => LevelFilter::WARN,
@@ -101,7 +102,7 @@ pub fn log(verbose: u8) {
     tracing_subscriber::registry().with(lines).with(shown).init();
 }
 
-/// Whether an error is that of a reader that went away.
+/// Whether an error is a closed pipe.
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
     kind == Some(io::ErrorKind::BrokenPipe)

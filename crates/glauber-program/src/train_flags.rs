@@ -10,34 +10,35 @@ use glauber_train::objectives;
 /// Folder, configuration, steps and devices: flags of whatever is trained in a folder and resumed.
 #[derive(Debug, Clone, Args)]
 pub struct FolderFlags {
-    /// Run folder; by default the next free one of `runs/`
+    /// Run folder. Default: the next free folder in `runs/`
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
-    /// Continue the run in `--run` from its last checkpoint, with its own configuration
+    /// Resume the run in `--run` from its last checkpoint, with the configuration stored there
     #[arg(long, requires = "run")]
     pub resume: bool,
-    /// Configuration file, read over the defaults
+    /// Configuration file (TOML); its keys override the defaults
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub config: Option<PathBuf>,
-    /// Set a configuration key, for instance `--set train.learning_rate=1e-3`; over `--config` and `--data`, under the other flags
+    /// Set a configuration key, e.g. `--set train.learning_rate=1e-3`. Overrides `--config` and `--data`; the other
+    /// flags override `--set`
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "resume")]
     pub set: Vec<String>,
-    /// Optimiser steps in all; with `--resume` it makes the run longer, or shorter: what is done stays, and the learning rate follows the course
-    /// of a run of so many steps from here on
+    /// Total number of optimiser steps. With `--resume`, the new total: finished steps are kept, and the learning-rate
+    /// schedule is recomputed for the new total
     #[arg(long)]
     pub steps: Option<usize>,
     /// Sequences or images per optimiser step
     #[arg(long, conflicts_with = "resume")]
     pub batch: Option<usize>,
-    /// Seed of everything random
+    /// Random seed: the same seed repeats the run
     #[arg(long, conflicts_with = "resume")]
     pub seed: Option<u64>,
-    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX, or for sequences several that share the work, as in cuda:0,cuda:1; `glauber device list`
-    /// tells which are here
+    /// Device: cpu, wgpu, cuda or cuda:INDEX. Several devices share the training of a sequence model, e.g.
+    /// cuda:0,cuda:1. `glauber device list` lists those available
     #[arg(long, default_value = "cpu")]
     pub device: String,
-    /// Micro-batches that a rank computes side by side; by default as many as it has cores on the CPU device, one on others. The result does not
-    /// depend on it
+    /// Micro-batches that each rank computes in parallel. Default: one per core on the CPU, one on other devices. The
+    /// result does not depend on it
     #[arg(long)]
     pub threads: Option<usize>,
 }
@@ -50,7 +51,7 @@ pub struct TrainFlags {
     /// Size of the network: tiny, small or ggm-387m
     #[arg(long, conflicts_with = "resume")]
     pub preset: Option<String>,
-    /// Design of the network
+    /// Network architecture
     #[arg(long, conflicts_with = "resume", help = networks())]
     pub network: Option<String>,
     /// Loss
@@ -59,7 +60,7 @@ pub struct TrainFlags {
     /// Tokens per sequence
     #[arg(long, conflicts_with = "resume")]
     pub length: Option<usize>,
-    /// Sweeps of the forward chain
+    /// Number of sweeps of the forward chain
     #[arg(long, conflicts_with = "resume")]
     pub sweeps: Option<usize>,
 }
@@ -81,11 +82,11 @@ impl DerefMut for TrainFlags {
 /// What the objectives are called.
 fn losses() -> String {
     let names: Vec<&str> = objectives().iter().map(|objective| objective.name()).collect();
-    format!("Loss: one of {}", names.join(", "))
+    format!("Training objective: one of {}", names.join(", "))
 }
 
 /// What the designs of a network are called.
 fn networks() -> String {
     let names: Vec<&str> = NetworkKind::ALL.iter().map(|kind| kind.name()).collect();
-    format!("Design of the network: one of {}", names.join(", "))
+    format!("Network architecture: one of {}", names.join(", "))
 }

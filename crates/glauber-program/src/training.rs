@@ -1,4 +1,4 @@
-//! How flags train a run.
+//! Training a run from flags.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use crate::progress::{run, say};
 use crate::train_flags::TrainFlags;
 
 impl TrainFlags {
-    /// The run that these flags begin or resume.
+    /// The run that these flags start or resume.
     pub fn training<'a>(
         &self,
         config: &'a RunConfig,
@@ -24,18 +24,18 @@ impl TrainFlags {
     }
 }
 
-/// Opens the data of a run; what is prepared is kept in `cache`.
+/// Opens the data of a run; prepared data are stored in `cache`.
 ///
 /// # Errors
-/// When they cannot be read, or are not those that the run began with.
+/// If they cannot be read, or have changed since the run started.
 pub fn open(training: &Training<'_>, cache: &Path) -> anyhow::Result<Opened> {
     Ok(training.open(cache, &mut say, |opening| training.config.data.open(opening))?)
 }
 
-/// Trains a run on opened data, with a progress bar; says how it ended.
+/// Trains a run on opened data, with a progress bar; prints the outcome.
 ///
 /// # Errors
-/// When the parts do not fit together, the folder cannot be written or read, or those of the training.
+/// If the parts do not fit each other, the folder cannot be written or read, or training fails.
 pub fn train(training: &Training<'_>, opened: &Opened) -> anyhow::Result<Flow> {
     opened.notes.iter().for_each(|note| say(note));
     run(&mut training.run(opened, &mut say)?, opened, training.ranks)

@@ -14,73 +14,75 @@ use std::ops::Range;
 pub use processes::Processes;
 pub use threads::Threads;
 
-/// One rank of several, as it sees the others.
+/// A rank's handle to its world: all ranks that work together.
 ///
-/// Every method that exchanges anything waits for all ranks: all must call the same methods in the same order.
-pub trait Ranks {
+/// Collective methods block until every rank has called them. All ranks must call the same methods in the same order.
+pub trait World {
     /// This rank, from 0.
     fn rank(&self) -> usize;
 
-    /// How many there are.
+    /// The number of ranks.
     fn size(&self) -> usize;
 
-    /// Adds up what all ranks give, entry by entry, in the order of the ranks: ((v₀ + v₁) + v₂) + …, rounded at each step. All must give as many
-    /// entries. Every rank is left with the sums.
-    fn sum(&self, values: &mut [f32]);
+    /// All-reduce: sums `values` over all ranks, entry by entry. The order is fixed, ((v₀ + v₁) + v₂) + …, rounded
+    /// after each addition. All ranks must pass as many entries; all receive the sums.
+    fn all_reduce(&self, values: &mut [f32]);
 
-    /// [`sum`](Self::sum) in double precision.
-    fn sum_doubles(&self, values: &mut [f64]);
+    /// [`all_reduce`](Self::all_reduce) of `f64`.
+    fn all_reduce_f64(&self, values: &mut [f64]);
 
-    /// [`sum`](Self::sum) whose result is divided: this rank is left with the sums of the entries `borders[rank]..borders[rank + 1]`. All must give the same
-    /// borders, one more than there are ranks, from 0 to the number of entries.
-    fn sum_parts(&self, values: Vec<f32>, borders: &[usize]) -> Vec<f32>;
+    /// Reduce-scatter: sums as [`all_reduce`](Self::all_reduce), and returns the entries `borders[rank]..borders[rank +
+    /// 1]` to each rank. All ranks must pass the same `borders`: one more than ranks, from 0 to the number of entries.
+    fn reduce_scatter(&self, values: Vec<f32>, borders: &[usize]) -> Vec<f32>;
 
-    /// The parts of all ranks one after the other, for all; each gives one as long as the `borders` of [`sum_parts`](Self::sum_parts) say.
-    fn join_parts(&self, part: Vec<f32>, borders: &[usize]) -> Vec<f32>;
+    /// All-gather: concatenates the parts of all ranks and returns them to all. Part lengths follow the `borders` of
+    /// [`reduce_scatter`](Self::reduce_scatter).
+    fn all_gather(&self, part: Vec<f32>, borders: &[usize]) -> Vec<f32>;
 
-    /// What the first rank gives, for all; what the others give is dropped.
+    /// Broadcast: returns the bytes of the first rank to all ranks, and ignores those of the others.
     fn broadcast(&self, bytes: Vec<u8>) -> Vec<u8>;
 
-    /// What all ranks give, in their order, for the first; nothing for the others.
+    /// Gather: returns the bytes of all ranks, in their order, to the first rank, and nothing to the others.
     fn gather(&self, bytes: Vec<u8>) -> Vec<Vec<u8>>;
 
-    /// Ends all ranks at once, with an exit code, for one that cannot go on: the others would wait for it for ever.
+    /// Ends all ranks at once with an exit code. A failing rank calls it, because the others would wait for it forever.
     fn abort(&self, code: i32) -> !;
 
-    /// This rank among those of the same machine, from 0: which of its cards to take.
-    fn rank_on_machine(&self) -> usize {
+    /// This rank among those of its machine, from 0. It selects the GPU.
+    fn local_rank(&self) -> usize {
         self.rank()
     }
 
-    /// What to call it where something went wrong.
+    /// A name for error messages.
     fn name(&self) -> String {
         format!("rank {} of {}", self.rank(), self.size())
     }
 
-    /// Whether this is the one that speaks and writes.
+    /// Whether this is the first rank, which prints and writes.
     fn is_first(&self) -> bool {
         self.rank() == 0
     }
 
-    /// Whether any rank says so.
+    /// Whether `yes` is true at any rank.
     fn any(&self, yes: bool) -> bool {
         let mut votes = [f64::from(u8::from(yes))];
-        self.sum_doubles(&mut votes);
+        self.all_reduce_f64(&mut votes);
         votes[0] > 0.0
     }
 
-    /// This rank's part of so many things: parts follow each other by rank, and differ by one at most.
+    /// This rank's share of `count` items: contiguous ranges in the order of the ranks, whose lengths differ by at most
+    /// one.
     fn share(&self, count: usize) -> Range<usize> {
         let border = |rank: usize| rank * (count / self.size()) + rank.min(count % self.size());
         border(self.rank())..border(self.rank() + 1)
     }
 }
 
-/// The only rank there is.
+/// A world of one rank.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Alone;
 
-impl Ranks for Alone {
+impl World for Alone {
     fn rank(&self) -> usize {
         0
     }
@@ -89,15 +91,15 @@ impl Ranks for Alone {
         1
     }
 
-    fn sum(&self, _: &mut [f32]) {}
+    fn all_reduce(&self, _: &mut [f32]) {}
 
-    fn sum_doubles(&self, _: &mut [f64]) {}
+    fn all_reduce_f64(&self, _: &mut [f64]) {}
 
-    fn sum_parts(&self, values: Vec<f32>, _: &[usize]) -> Vec<f32> {
+    fn reduce_scatter(&self, values: Vec<f32>, _: &[usize]) -> Vec<f32> {
         values
     }
 
-    fn join_parts(&self, part: Vec<f32>, _: &[usize]) -> Vec<f32> {
+    fn all_gather(&self, part: Vec<f32>, _: &[usize]) -> Vec<f32> {
         part
     }
 

@@ -1,18 +1,18 @@
-//! What is exchanged at a time, and by whom.
+//! How long exchanges are split into pieces.
 
 use std::ops::Range;
 
-/// Entries of all ranks' parts that are exchanged at a time: of each part a piece in proportion to its length, so that all ranks send
-/// and receive in each exchange.
+/// Entries of one exchange: a piece of each rank's part in proportion to its length, so that all ranks send and receive
+/// in each exchange.
 pub(crate) struct Pieces {
-    /// Of each rank's part, among all entries.
+    /// Each rank's piece, as a range of all entries.
     pub ranges: Vec<Range<usize>>,
-    /// Where they begin and end, laid one after the other.
+    /// The borders of the concatenated pieces.
     pub borders: Vec<usize>,
 }
 
 impl Pieces {
-    /// All entries, by the borders of the parts, `block` at a time or nearly so many.
+    /// Splits all entries into exchanges of about `block` entries.
     pub fn of(borders: &[usize], block: usize) -> impl Iterator<Item = Self> {
         let count = borders.last().map_or(0, |entries| entries.div_ceil(block));
         let pieces = move |at| {
@@ -34,21 +34,21 @@ impl Pieces {
         self.borders[self.ranges.len()]
     }
 
-    /// The borders of an equal share for each rank.
+    /// The borders of equal shares, one per rank.
     pub fn shares(&self) -> Vec<usize> {
         let share = self.len().div_ceil(self.ranges.len());
         (0..self.borders.len()).map(|rank| (rank * share).min(self.len())).collect()
     }
 }
 
-/// The entries of which both have some, counted from the beginning of the first.
+/// The overlap of two ranges, relative to the start of the first.
 fn overlap(range: &Range<usize>, other: &Range<usize>) -> Range<usize> {
     let start = other.start.clamp(range.start, range.end);
     let end = other.end.clamp(start, range.end);
     start - range.start..end - range.start
 }
 
-/// How many entries of a range each rank has, by the borders of their parts.
+/// The number of entries of a range that each rank owns, by the borders of the parts.
 pub(crate) fn lengths(range: &Range<usize>, borders: &[usize]) -> Vec<usize> {
     borders.windows(2).map(|ends| overlap(range, &(ends[0]..ends[1])).len()).collect()
 }

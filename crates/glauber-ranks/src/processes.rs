@@ -8,38 +8,40 @@ use mpi::environment::Universe;
 use mpi::topology::SimpleCommunicator;
 use mpi::traits::{Communicator, CommunicatorCollectives, Destination, Equivalence, Root, Source};
 
-use crate::Ranks;
+use crate::World;
 use crate::pieces::{Pieces, lengths};
 
-/// Entries, or nearly so many, that are exchanged at a time: two buffers of so many, however large a gradient is and however many ranks there are.
+/// Approximate number of entries per exchange. It limits the two buffers, whatever the size of a gradient and the
+/// number of ranks.
 const BLOCK: usize = 1 << 22;
 /// The exit code of a process that panicked.
 const PANICKED: i32 = 101;
 
-/// A process among those that `mpirun` or `srun` began.
+/// A process started by `mpirun` or `srun`.
 ///
-/// Every rank adds up an equal share of the entries: it is sent that share by all others, adds up in order, and sends the sums to all, or to the rank
-/// whose part they belong to. Each rank sends and receives about twice its entries, or once and its part, however many ranks there are; parts are
-/// joined in the same way backwards. The library's own sum is not used: in which order it adds is its own affair.
+/// Every rank sums an equal share of the entries: it receives that share from all ranks, sums in order, and sends the
+/// sums on. An all-reduce sends them to all ranks, a reduce-scatter to the owner of the part. A rank sends and receives
+/// about twice its entries in an all-reduce, for any number of ranks; in a reduce-scatter, its entries once and its
+/// part. All-gather works in reverse. MPI's own sum is not used, because its order of additions is unspecified.
 pub struct Processes {
     world: SimpleCommunicator,
-    /// Among the ranks of this machine.
-    rank_on_machine: usize,
+    /// This rank among those of this machine.
+    local_rank: usize,
     /// Ends MPI when it is dropped.
     _universe: Universe,
 }
 
 impl Processes {
-    /// Joins the others; `None` where this process has done so before. Exchanges are for the thread that calls this. A process that no launcher
-    /// began, or that of another MPI library, is alone.
+    /// Joins the world; `None` if this process has joined before. Only the calling thread may use the result. Without a
+    /// launcher, or with one of another MPI library, the world is this process alone.
     pub fn join() -> Option<Self> {
         let (universe, _) = mpi::initialize_with_threading(Threading::Funneled)?;
         let world = universe.world();
-        let rank_on_machine = index(world.split_shared(world.rank()).rank());
-        Some(Self { world, rank_on_machine, _universe: universe })
+        let local_rank = index(world.split_shared(world.rank()).rank());
+        Some(Self { world, local_rank, _universe: universe })
     }
 
-    /// The sums of a share of some entries: as long for every rank, and past the end of the entries nought.
+    /// Sums of this rank's share of the entries. Shares have equal lengths; entries past the end are 0.
     fn share_of_sums<T: Equivalence + Copy + Default + AddAssign>(&self, mut block: Vec<T>) -> Vec<T> {
         let size = self.size();
         let share = block.len().div_ceil(size);
@@ -54,7 +56,7 @@ impl Processes {
         received
     }
 
-    /// The shares of all ranks, all of the same length, one after the other.
+    /// Concatenates the shares of all ranks, which have equal lengths.
     fn all_shares<T: Equivalence + Copy + Default>(&self, share: &[T]) -> Vec<T> {
         let mut all = vec![T::default(); share.len() * self.size()];
         self.world.all_gather_into(share, &mut all[..]);
@@ -68,7 +70,8 @@ impl Processes {
         }
     }
 
-    /// Entries divided in one way, divided in another: `own` are this rank's of all, by the borders `from`; what comes back is, by the borders `to`.
+    /// Redistributes entries: `own` is this rank's part by the borders `from`; the result is its part by the borders
+    /// `to`.
     fn divide_again(&self, own: &[f32], from: &[usize], to: &[usize]) -> Vec<f32> {
         let part = |borders: &[usize]| borders[self.rank()]..borders[self.rank() + 1];
         let [sent, sent_from] = side_by_side(&lengths(&part(from), to));
@@ -80,7 +83,7 @@ impl Processes {
     }
 }
 
-/// Where messages of some lengths lie in a buffer, one after the other: lengths and beginnings.
+/// Lengths and offsets of consecutive messages in a buffer.
 fn side_by_side(lengths: &[usize]) -> [Vec<i32>; 2] {
     let lengths: Vec<i32> = lengths.iter().map(|&length| length as i32).collect();
     let beginnings = lengths.iter().scan(0, |end, length| Some(std::mem::replace(end, *end + length)));
@@ -88,12 +91,12 @@ fn side_by_side(lengths: &[usize]) -> [Vec<i32>; 2] {
     [lengths, beginnings]
 }
 
-/// A number of MPI's that is never negative.
+/// Converts an MPI number that is never negative.
 fn index(number: i32) -> usize {
     usize::try_from(number).unwrap_or(0)
 }
 
-impl Ranks for Processes {
+impl World for Processes {
     fn rank(&self) -> usize {
         index(self.world.rank())
     }
@@ -102,15 +105,15 @@ impl Ranks for Processes {
         index(self.world.size())
     }
 
-    fn sum(&self, values: &mut [f32]) {
+    fn all_reduce(&self, values: &mut [f32]) {
         self.add(values);
     }
 
-    fn sum_doubles(&self, values: &mut [f64]) {
+    fn all_reduce_f64(&self, values: &mut [f64]) {
         self.add(values);
     }
 
-    fn sum_parts(&self, values: Vec<f32>, borders: &[usize]) -> Vec<f32> {
+    fn reduce_scatter(&self, values: Vec<f32>, borders: &[usize]) -> Vec<f32> {
         let own_sums = |pieces: Pieces| {
             let block = pieces.ranges.iter().flat_map(|range| &values[range.clone()]).copied().collect();
             let (mut sums, shares) = (self.share_of_sums(block), pieces.shares());
@@ -120,7 +123,7 @@ impl Ranks for Processes {
         Pieces::of(borders, BLOCK).flat_map(own_sums).collect()
     }
 
-    fn join_parts(&self, part: Vec<f32>, borders: &[usize]) -> Vec<f32> {
+    fn all_gather(&self, part: Vec<f32>, borders: &[usize]) -> Vec<f32> {
         let (rank, start) = (self.rank(), borders[self.rank()]);
         let mut all = vec![0.0; borders.last().copied().unwrap_or(0)];
         for pieces in Pieces::of(borders, BLOCK) {
@@ -158,8 +161,8 @@ impl Ranks for Processes {
         self.world.abort(code)
     }
 
-    fn rank_on_machine(&self) -> usize {
-        self.rank_on_machine
+    fn local_rank(&self) -> usize {
+        self.local_rank
     }
 
     fn name(&self) -> String {
@@ -169,7 +172,7 @@ impl Ranks for Processes {
 }
 
 impl Drop for Processes {
-    /// A rank that panics ends all: MPI would wait for the others, and they for it.
+    /// A panic ends all ranks, because MPI and the other ranks would wait forever.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.world.abort(PANICKED);

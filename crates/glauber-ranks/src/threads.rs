@@ -3,21 +3,23 @@
 use std::ops::{AddAssign, Range};
 use std::sync::{Arc, Barrier, PoisonError, RwLock};
 
-use crate::Ranks;
+use crate::World;
 
-/// A rank that is a thread: for several devices in one process, and for tests of what ranks do together.
+/// A rank that is a thread: for several devices in one process, and for tests.
 ///
-/// Every rank must come to every exchange: the others wait for one that does not. A rank that panics therefore ends the process.
+/// Every rank must take part in every exchange, or the others wait forever. A rank that panics therefore ends the
+/// process.
 ///
 /// # Panics
-/// [`sum`](Ranks::sum), [`sum_doubles`](Ranks::sum_doubles) and [`sum_parts`](Ranks::sum_parts), when ranks give different numbers of entries.
+/// [`all_reduce`](World::all_reduce), [`all_reduce_f64`](World::all_reduce_f64) and
+/// [`reduce_scatter`](World::reduce_scatter), if ranks pass different numbers of entries.
 #[derive(Debug)]
 pub struct Threads {
     rank: usize,
     table: Arc<Table>,
 }
 
-/// Where ranks put what the others are to see.
+/// Shared memory through which ranks exchange values.
 #[derive(Debug)]
 struct Table {
     barrier: Barrier,
@@ -27,11 +29,11 @@ struct Table {
 }
 
 impl Threads {
-    /// So many ranks, to be handed to as many threads.
+    /// A world of `size` ranks, one for each thread.
     ///
     /// # Panics
-    /// When `size` is 0.
-    pub fn group(size: usize) -> Vec<Self> {
+    /// If `size` is 0.
+    pub fn world(size: usize) -> Vec<Self> {
         assert!(size > 0, "a group has at least one rank");
         let table = Arc::new(Table {
             barrier: Barrier::new(size),
@@ -42,7 +44,7 @@ impl Threads {
         (0..size).map(|rank| Self { rank, table: Arc::clone(&table) }).collect()
     }
 
-    /// Lays something on the table, and looks at what all have laid there.
+    /// Publishes `values`, then passes those of all ranks to `look`.
     fn exchange<T, R>(&self, place: &RwLock<Vec<Vec<T>>>, values: Vec<T>, look: impl FnOnce(&[Vec<T>]) -> R) -> R {
         place.write().unwrap_or_else(PoisonError::into_inner)[self.rank] = values;
         self.table.barrier.wait();
@@ -60,7 +62,7 @@ impl Threads {
     }
 }
 
-/// The sums of some entries of all ranks.
+/// Sums some entries over all ranks, in order.
 fn sum_in_order<T: Copy + AddAssign>(all: &[Vec<T>], entries: Range<usize>) -> Vec<T> {
     let mut sums = all[0][entries.clone()].to_vec();
     for one in &all[1..] {
@@ -78,7 +80,7 @@ impl Drop for Threads {
     }
 }
 
-impl Ranks for Threads {
+impl World for Threads {
     fn rank(&self) -> usize {
         self.rank
     }
@@ -87,20 +89,20 @@ impl Ranks for Threads {
         self.table.singles.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    fn sum(&self, values: &mut [f32]) {
+    fn all_reduce(&self, values: &mut [f32]) {
         self.add(&self.table.singles, values);
     }
 
-    fn sum_doubles(&self, values: &mut [f64]) {
+    fn all_reduce_f64(&self, values: &mut [f64]) {
         self.add(&self.table.doubles, values);
     }
 
-    fn sum_parts(&self, values: Vec<f32>, borders: &[usize]) -> Vec<f32> {
+    fn reduce_scatter(&self, values: Vec<f32>, borders: &[usize]) -> Vec<f32> {
         let own = borders[self.rank]..borders[self.rank + 1];
         self.exchange(&self.table.singles, values, |all| sum_in_order(all, own))
     }
 
-    fn join_parts(&self, part: Vec<f32>, _: &[usize]) -> Vec<f32> {
+    fn all_gather(&self, part: Vec<f32>, _: &[usize]) -> Vec<f32> {
         self.exchange(&self.table.singles, part, |all| all.concat())
     }
 

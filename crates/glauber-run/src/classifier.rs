@@ -1,4 +1,4 @@
-//! Classifiers of images: their training, and what it leaves.
+//! Training of image classifiers, and the resulting files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,46 +14,46 @@ use crate::error::{Context, Result, ensure};
 use crate::images::ImagesConfig;
 use crate::images::{Source, parts};
 use crate::journal::PROGRESS;
-use crate::{Event, Flow, FolderLock, Observer, Say};
+use crate::{Event, Flow, FolderLock, Hook, Say};
 
-/// What a training leaves beside the network.
+/// File that a training writes beside the network.
 const REPORT: &str = "training.json";
-/// What a training that was ended may leave.
+/// Files that an interrupted training may leave.
 const FIRST: [&str; 3] = [PROGRESS, REPORT, "weights.safetensors"];
-/// Share of the images that is held out, where the data are not divided already: as in a run.
+/// Share of held-out images, if the data have no split of their own; the same as in a run.
 const HELD_OUT: f64 = 0.05;
-/// Images that are recognised at a time.
+/// Images classified per batch.
 const BATCH: usize = 256;
 
-/// What a classifier is trained on, and how.
+/// Settings of a classifier's training.
 #[derive(Debug, Clone)]
 pub struct ClassifierSettings {
-    /// Where the images are.
+    /// The source of the images.
     pub images: ImagesConfig,
-    /// What people call that.
+    /// Its name for people.
     pub data: String,
-    /// What the network sees.
+    /// Size of the network's input.
     pub extent: Extent,
-    /// In colour, or in greys.
+    /// Colour or grey.
     pub colours: Colours,
     /// The training.
     pub training: ClassifierTrainConfig,
-    /// Decides everything random.
+    /// Random seed.
     pub seed: u64,
 }
 
-/// The training of a classifier, and the folder that it holds.
+/// The training of a classifier, with its locked folder.
 pub struct ClassifierTraining {
     settings: ClassifierSettings,
     folder: PathBuf,
     lock: FolderLock,
     trainer: ClassifierTrainer,
-    /// To train on, and held out.
+    /// Training and held-out images.
     parts: [Source; 2],
 }
 
 impl ClassifierTraining {
-    /// Opens the images and takes the folder, which is not there yet or empty. What was read is said.
+    /// Opens the images and locks the folder, which must be new or empty. Reports what it reads.
     ///
     /// # Errors
     /// When images cannot be read or have fewer than two classes, a setting is out of range, or the folder is not free.
@@ -89,20 +89,20 @@ impl ClassifierTraining {
         self.trainer.steps()
     }
 
-    /// Trains until the last step, or until it is to stop.
+    /// Trains until the last step, or until the hook stops it.
     ///
     /// # Errors
-    /// When the loss is no number.
-    pub fn run(&mut self, observer: &mut dyn Observer) -> Result<Flow> {
+    /// If the loss is not finite.
+    pub fn run(&mut self, hook: &mut dyn Hook) -> Result<Flow> {
         let mut flow = Flow::Continue;
         while self.trainer.steps() < self.settings.training.steps && flow == Flow::Continue {
             let loss = self.trainer.step(self.parts[0].as_ref())?;
-            flow = observer.notice(Event::Step { step: self.trainer.steps(), loss });
+            flow = hook.on_event(Event::Step { step: self.trainer.steps(), loss });
         }
         Ok(flow)
     }
 
-    /// Writes network and report, after so many seconds; how many of the images held out it recognises.
+    /// Writes network and report, and returns the recognition of held-out images. `seconds` is the training time.
     ///
     /// # Errors
     /// When the folder cannot be written.
@@ -125,12 +125,12 @@ impl ClassifierTraining {
     }
 }
 
-/// What the training of a network left; none of a network of somebody else's.
+/// The report of a network's training; `None` for a network from elsewhere.
 fn report(network: &Path) -> Option<Value> {
     fs::read(network.join(REPORT)).ok().and_then(|text| serde_json::from_slice(&text).ok())
 }
 
-/// How a network was trained and how good it is, in words, where that is known.
+/// A description of a network's training and accuracy, if known.
 pub fn training_of(network: &Path) -> Option<String> {
     let report = report(network)?;
     let [accuracy, held_out, steps, seed] = ["accuracy", "held_out", "steps", "seed"].map(|key| &report[key]);
@@ -141,8 +141,8 @@ pub fn training_of(network: &Path) -> Option<String> {
     ))
 }
 
-/// Warns where a network was trained on the images of a run, divided otherwise than by the run, so that it may have seen what the run holds
-/// out. `counts`: the images that the run trains on, and those that it holds out.
+/// A warning if a network was trained on a run's images with another split, so that it may have seen the held-out ones.
+/// `counts`: the run's numbers of training and held-out images.
 pub fn warn_of_another_division(network: &Path, images: &ImagesConfig, seed: u64, counts: [usize; 2]) {
     let Some(report) = report(network) else { return };
     let kind = match images {
@@ -168,7 +168,7 @@ pub fn warn_of_another_division(network: &Path, images: &ImagesConfig, seed: u64
     }
 }
 
-/// How many of the images the network recognises.
+/// The network's recognition of the images.
 fn recognised(network: &FeatureNetwork, source: &dyn ImageSource) -> Result<Recognition> {
     let mut recognition = Recognition::none(source.class_names().len());
     let mut rng = ChainRng::new(0, 0);
@@ -182,7 +182,7 @@ fn recognised(network: &FeatureNetwork, source: &dyn ImageSource) -> Result<Reco
     Ok(recognition)
 }
 
-/// The shares recognised, class by class.
+/// The recognised share of each class.
 pub fn by_class(recognition: &Recognition, names: &[String]) -> String {
     let shares = recognition.right.iter().zip(&recognition.count);
     let shares = shares.zip(names).filter(|((_, count), _)| **count > 0);

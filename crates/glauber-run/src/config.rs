@@ -1,4 +1,4 @@
-//! Everything that decides a run.
+//! The configuration of a run.
 
 use glauber_model::{Conditioning, ModelConfig, Positions, Preset};
 use glauber_schedule::ScheduleConfig;
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::DataConfig;
 
-/// A run's configuration: what `config.toml` of a run folder holds.
+/// A run's configuration: the content of `config.toml` in a run folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunConfig {
-    /// Seed of everything random: weights, data, noise, samples.
+    /// Random seed of weights, data, noise and samples.
     #[serde(default)]
     pub seed: u64,
     /// The sequences.
@@ -35,7 +35,7 @@ impl RunConfig {
     /// Checks the numbers.
     ///
     /// # Errors
-    /// [`TrainError`] names the first key that is out of range.
+    /// [`TrainError`] names the first key out of range.
     pub fn validate(&self) -> Result<(), TrainError> {
         self.data.validate()?;
         let shape = self.data.shape();

@@ -1,4 +1,4 @@
-//! Kinds of data that runs can be on.
+//! Kinds of data.
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -21,9 +21,9 @@ use crate::plane::PlaneData;
 use crate::run::{Numbers, RunCodec, RunFolder, Vocabulary};
 use crate::sudoku::SudokuData;
 use crate::text::TextData;
-use crate::{Draw, Flow, Observer, Run, RunConfig, RunError, Sampling, Say, Surroundings, Trained};
+use crate::{Draw, Flow, Hook, Run, RunConfig, RunError, Sampling, Say, Surroundings, Trained};
 
-/// The kinds of this crate: a line each.
+/// The kinds of this crate.
 static OURS: &[Registered] = &[
     Registered::of::<TextData>("text", &["tokenizer.json"]),
     Registered::of::<MarkovData>("markov", &[]),
@@ -31,14 +31,14 @@ static OURS: &[Registered] = &[
     Registered::of::<SudokuData>("sudoku", &[]),
     Registered::of::<PlaneData>("plane", &[]),
 ];
-/// Those of others.
+/// Registered kinds.
 static OTHERS: RwLock<Vec<Registered>> = RwLock::new(Vec::new());
 
 /// A kind that configurations can name.
 #[derive(Clone, Copy)]
 struct Registered {
     name: &'static str,
-    /// Files and folders that its codecs keep in the folder of a run.
+    /// Files and folders that its codecs write into a run folder.
     keeps: &'static [&'static str],
     read: fn(Table) -> Result<Arc<dyn DataKind>, toml::de::Error>,
 }
@@ -59,13 +59,13 @@ pub fn data_kinds() -> Vec<&'static str> {
     registered().iter().map(|kind| kind.name).collect()
 }
 
-/// What follows `glauber train` for a kind of run: kinds of data without a command of their own have `data`.
+/// The `glauber train` command for a kind of data; `data` for kinds without their own command.
 pub fn train_command(kind: &str) -> &str {
     const OWN: [&str; 5] = ["text", "markov", "image", "sudoku", "image-tokenizer"];
     if OWN.contains(&kind) { kind } else { "data" }
 }
 
-/// What codecs may have left in the folder of a run that was killed while it began.
+/// Files that codecs may leave in the folder of a run killed at its start.
 pub(crate) fn kept() -> Vec<&'static str> {
     registered().iter().flat_map(|kind| kind.keeps).copied().collect()
 }
@@ -74,7 +74,7 @@ pub(crate) fn kept() -> Vec<&'static str> {
 /// codecs write into the folder of a run.
 ///
 /// # Errors
-/// [`TrainError::Config`] when there is one of its name.
+/// [`TrainError::Config`] when the name exists.
 pub fn register_data_kind<K: DataKind + DeserializeOwned>(
     name: &'static str,
     keeps: &'static [&'static str],
@@ -84,7 +84,7 @@ pub fn register_data_kind<K: DataKind + DeserializeOwned>(
         true => Err(TrainError::Config {
             key: "data.kind",
             found: format!("`{name}` registered twice"),
-            expected: "a name that no other kind of data has".into(),
+            expected: "a unique name of a kind of data".into(),
         }),
         false => {
             others.push(Registered::of::<K>(name, keeps));
@@ -93,69 +93,69 @@ pub fn register_data_kind<K: DataKind + DeserializeOwned>(
     }
 }
 
-/// How the sequences of a run lie.
+/// The shape of a run's sequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DataShape {
     /// Sites per sequence, `L`.
     pub length: usize,
-    /// Rows and columns, where sequences are grids.
+    /// Rows and columns, if sequences are grids.
     pub grid: Option<[usize; 2]>,
-    /// Classes of the sequences; 0 where they have none.
+    /// Number of classes of the sequences; 0 for none.
     pub classes: usize,
 }
 
 impl DataShape {
-    /// Sites in a line, no classes.
+    /// Sites on a line, without classes.
     pub fn line(length: usize) -> Self {
         Self { length, grid: None, classes: 0 }
     }
 
-    /// Sites in rows, one row after another, no classes. A number too large to count is one that no run has.
+    /// A grid in row-major order, without classes. The number of sites saturates.
     pub fn grid([rows, columns]: [usize; 2]) -> Self {
         Self { length: rows.saturating_mul(columns), grid: Some([rows, columns]), classes: 0 }
     }
 }
 
-/// A kind of data: the keys of a configuration's table `[data]`, and what a run asks of them.
+/// A kind of data: the keys of a configuration's table `[data]`, and the methods that a run needs.
 ///
-/// A kind of your own is a type that implements this trait and serde's, and a call of [`register_data_kind`]: `examples/outside` of
-/// the repository has one.
+/// For your own kind, implement this trait and serde's traits, and call [`register_data_kind`]; see `examples/outside`
+/// in the repository.
 pub trait DataKind: Any + Debug + Send + Sync {
-    /// The name in files, and what `glauber train` calls a run on it: the one that it is registered by.
+    /// The name in files and of the `glauber train` command, equal to the registered name.
     fn name(&self) -> &'static str;
 
-    /// The keys but `kind`.
+    /// The keys except `kind`.
     ///
     /// # Errors
     /// When they cannot be written as TOML.
     fn keys(&self) -> Result<Table, toml::ser::Error>;
 
-    /// How its sequences lie.
+    /// The shape of its sequences.
     fn shape(&self) -> DataShape;
 
-    /// One line for people.
+    /// A one-line description.
     fn describe(&self) -> String;
 
     /// Opens the data for training.
     ///
     /// # Errors
-    /// When they cannot be read, or are not those that the run began with.
+    /// If they cannot be read, or have changed since the run started.
     fn open(&self, opening: &mut Opening<'_>) -> Result<Opened>;
 
     /// Checks the keys.
     ///
     /// # Errors
-    /// [`TrainError::Config`] names the first that is out of range.
+    /// [`TrainError::Config`] names the first key out of range.
     fn validate(&self) -> Result<(), TrainError> {
         Ok(())
     }
 
-    /// The files and folders that are read, each with the flag that names it.
+    /// The input files and folders, each with its flag.
     fn reads(&self) -> Vec<(&'static str, &Path)> {
         Vec::new()
     }
 
-    /// The same for a new run: paths that hold in any folder, keys that other files decide. `None` where nothing changes.
+    /// Resolves the keys for a new run: absolute paths, and values read from other files. `None` if nothing changes.
     ///
     /// # Errors
     /// When such a file cannot be read.
@@ -164,26 +164,26 @@ pub trait DataKind: Any + Debug + Send + Sync {
         Ok(None)
     }
 
-    /// The codec of a run that has begun, checked against what it was trained with. By default tokens are shown as numbers.
+    /// The codec of an existing run, checked against its training. By default it shows tokens as numbers.
     ///
     /// # Errors
-    /// When it is not there, or is another.
+    /// If it is missing or different.
     fn codec(&self, run: &RunFolder, vocabulary: &Vocabulary, device: &Device) -> Result<Box<dyn RunCodec>> {
         let _ = (run, vocabulary, device);
         Ok(Box::new(Numbers))
     }
 
-    /// What held-out sequences are called.
+    /// The name of held-out sequences.
     fn held_out(&self) -> &'static str {
         "held-out sequences"
     }
 
-    /// The sequences that the bound of a finished run is estimated on. By default draws of those held out.
+    /// The sequences for the likelihood bound of a finished run. By default draws from the held-out ones.
     ///
     /// # Errors
     /// When the settings do not fit, or the data cannot be opened.
     fn evaluated(&self, trained: &Trained, settings: &EvaluationSettings, say: Say<'_>) -> Result<Evaluated> {
-        ensure!(settings.class.is_none(), "`--class`: {} are of all classes", self.held_out());
+        ensure!(settings.class.is_none(), "`--class` has no effect: {} are of all classes", self.held_out());
         let (config, device, cache) = (&trained.config, &trained.device, settings.cache.as_path());
         let opened =
             self.open(&mut Opening { config, begun: Some(trained.folder()), first: true, cache, device, say })?;
@@ -194,7 +194,7 @@ pub trait DataKind: Any + Debug + Send + Sync {
         })
     }
 
-    /// The Markov source that sequences are drawn from, or that of a class. No other kind of data has one.
+    /// The Markov source of the sequences, or of a class; `None` for other kinds of data.
     ///
     /// # Errors
     /// When there is no such class.
@@ -204,47 +204,47 @@ pub trait DataKind: Any + Debug + Send + Sync {
     }
 }
 
-/// What data are opened with.
+/// Arguments for opening data.
 pub struct Opening<'a> {
     /// The configuration of the run.
     pub config: &'a RunConfig,
-    /// The folder of a run that goes on, or that the first rank has begun.
+    /// The folder of a resumed run, or of one that the first rank started.
     pub begun: Option<&'a RunFolder>,
-    /// Whether this is the first rank; the others find what it has prepared.
+    /// Whether this is the first rank, which prepares the data for the others.
     pub first: bool,
-    /// Where prepared tokens are kept.
+    /// Cache folder of prepared tokens.
     pub cache: &'a Path,
-    /// Where networks are that make tokens.
+    /// Device of networks that compute tokens.
     pub device: &'a Device,
-    /// Takes lines about what is done.
+    /// Receives progress messages.
     pub say: Say<'a>,
 }
 
 /// Computes a run's excess over the Bayes loss on its held-out examples.
 pub type ExcessFn<'a> = dyn Fn(&Network, &[Examples]) -> Result<Excess, TrainError> + 'a;
 
-/// Data that are ready to be trained on.
+/// Data that are ready for training.
 pub struct Opened {
     /// Training sequences.
     pub train: Box<dyn SequenceSource>,
     /// Held-out sequences.
     pub held_out: Box<dyn SequenceSource>,
-    /// What the data decide of a run.
+    /// Properties of a run that depend on the data.
     pub vocabulary: Vocabulary,
-    /// What turns tokens into what people look at.
+    /// Decodes tokens for display.
     pub codec: Box<dyn RunCodec>,
-    /// The distance to the Bayes loss, where it is known.
+    /// The excess over the Bayes loss, if it is known.
     pub excess: Option<Box<ExcessFn<'static>>>,
-    /// What there is to say before training.
+    /// Messages before training.
     pub notes: Vec<String>,
 }
 
 impl Opened {
-    /// Trains a run on these data; it draws samples by heat bath as it goes.
+    /// Trains a run on these data, and draws samples during training.
     ///
     /// # Errors
     /// As [`Run::run`].
-    pub fn train(&self, run: &mut Run, observer: &mut dyn Observer) -> Result<Flow> {
+    pub fn train(&self, run: &mut Run, hook: &mut dyn Hook) -> Result<Flow> {
         let (schedule, objective) = (run.schedule().clone(), run.config().train.objective);
         let (device, folder) = (run.device().clone(), run.folder().path().to_owned());
         let sample = |network: &Network, Draw { count, seed, step }: Draw| {
@@ -252,11 +252,11 @@ impl Opened {
             self.codec.show(&samples, &folder, step)
         };
         let (train, validation, excess) = (&*self.train, &*self.held_out, self.excess.as_deref());
-        run.run(&Surroundings { train, validation, sample: Some(&sample), excess }, observer)
+        run.run(&Surroundings { train, validation, sample: Some(&sample), excess }, hook)
     }
 }
 
-/// The data of a configuration: one of the [kinds](DataKind) that it can name.
+/// The data of a configuration: one of the known [kinds](DataKind).
 ///
 /// ```
 /// use glauber_run::markov::MarkovData;
@@ -276,13 +276,13 @@ impl DataConfig {
         Self(Arc::new(kind))
     }
 
-    /// The keys, where the data are of this kind.
+    /// The keys, if the data have this kind.
     pub fn get<K: DataKind>(&self) -> Option<&K> {
         let kind: &dyn Any = &*self.0;
         kind.downcast_ref()
     }
 
-    /// The keys to be changed, where the data are of this kind.
+    /// The mutable keys, if the data have this kind.
     pub fn get_mut<K: DataKind + Clone>(&mut self) -> Option<&mut K> {
         self.0 = Arc::new(self.get::<K>()?.clone());
         let kind: &mut dyn Any = Arc::get_mut(&mut self.0)?;
@@ -307,7 +307,11 @@ impl DataConfig {
         };
         let one_line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let read = (kind.read)(keys).map_err(|error| RunError::Refused(one_line(error.to_string())))?;
-        ensure!(read.name() == name, "the kind of data `{name}` calls itself `{}`", read.name());
+        ensure!(
+            read.name() == name,
+            "the kind of data `{name}` has the name `{}`, expected the name it is registered under",
+            read.name()
+        );
         Ok(Self(read))
     }
 

@@ -1,4 +1,4 @@
-//! Who draws: the host, or the device that holds the network.
+//! Drawing on the host, or on the network's device.
 
 use glauber_chain::SiteConditional;
 use glauber_train::DeviceSampler;
@@ -10,20 +10,21 @@ use crate::trained::Trained;
 /// Where heat bath draws tokens. Guidance and the other samplers draw on the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum DrawPlace {
-    /// In double precision on the host: the network's answer comes back at every step.
+    /// On the host, in double precision; logits are copied back at every step.
     #[default]
     Host,
-    /// In single precision on the device that holds the network: tokens stay there. What only the host can do is refused.
+    /// On the network's device, in single precision; tokens stay on the device. Settings that need the host are an
+    /// error.
     Device,
-    /// On the device, but for what only the host can do.
+    /// On the device, except for settings that need the host.
     DeviceWherePossible,
 }
 
-/// What undoes the steps of a chain.
+/// The executor of a reverse chain.
 pub enum Drawer<'a> {
-    /// Conditionals, which the host draws from.
+    /// Conditionals, with draws on the host.
     Host(Box<dyn SiteConditional + 'a>),
-    /// A network that draws on its device.
+    /// A network with draws on its device.
     Device(Box<DeviceSampler<'a>>),
 }
 
@@ -33,10 +34,10 @@ impl<'a> Drawer<'a> {
         Self::Host(Box::new(conditional))
     }
 
-    /// Draws of a run in a place.
+    /// Draws of a run in the given place.
     ///
     /// # Errors
-    /// When the network knows no such class, or draws on the device are asked for that only the host can make.
+    /// If the network lacks the class, or the settings need the host but the place is the device.
     pub fn of(
         trained: &'a Trained,
         sampling: &'a Sampling,
@@ -62,7 +63,7 @@ impl<'a> Drawer<'a> {
             }
             Err(why) if place == DrawPlace::Device => bail!("`--draw-on device`: {why}; leave one of the two out"),
             Err(why) => {
-                tracing::info!("{why}: the network's answer comes back from the device at every step");
+                tracing::info!("{why}: the logits are copied from the device at every step");
                 Ok(Self::Host(host))
             }
         }

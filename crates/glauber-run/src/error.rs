@@ -1,4 +1,4 @@
-//! What can go wrong with a run.
+//! Errors of runs.
 
 use std::error::Error;
 use std::io::ErrorKind;
@@ -9,20 +9,20 @@ use glauber_train::TrainError;
 
 use crate::run::HINT;
 
-/// The result of whatever is done with a run.
+/// The result type of this crate.
 pub type Result<T, E = RunError> = std::result::Result<T, E>;
 
-/// An error of whatever is done with a run. With its sources it says what was found, what was expected, and what mends it.
+/// An error of a run. With its sources it states what was found, what was expected, and the fix.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
-    /// Something is not as it must be.
+    /// A failed check.
     #[error("{0}")]
     Refused(String),
-    /// What an error is of: a file, a flag, a key, or what was done.
+    /// An error with context: a file, a flag, a key or an action.
     #[error("{of}")]
     Of {
-        /// Its name, for people.
+        /// The context.
         of: String,
         /// The error.
         source: Box<RunError>,
@@ -38,14 +38,14 @@ pub enum RunError {
         /// The reason.
         source: std::io::Error,
     },
-    /// A file of a run is not what it should be.
+    /// A file of a run is malformed.
     #[error("{path}: {found}; {hint}")]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What was found.
         found: String,
-        /// What to do.
+        /// The fix.
         hint: &'static str,
     },
     /// A file or folder belongs to something else.
@@ -55,43 +55,43 @@ pub enum RunError {
         path: PathBuf,
         /// What was found.
         found: String,
-        /// What was expected, and which flag changes it.
+        /// What was expected, and the flag to change.
         expected: String,
     },
-    /// A text is no JSON or TOML, or not what it should be.
+    /// Invalid JSON or TOML.
     #[error(transparent)]
     Malformed(Box<dyn Error + Send + Sync>),
-    /// Training refused.
+    /// An error of training.
     #[error(transparent)]
     Train(#[from] TrainError),
-    /// The network refused.
+    /// An error of the network.
     #[error(transparent)]
     Model(#[from] glauber_model::ModelError),
-    /// The chain refused.
+    /// An error of the chain.
     #[error(transparent)]
     Chain(#[from] glauber_chain::ChainError),
-    /// The schedule refused.
+    /// An error of the schedule.
     #[error(transparent)]
     Schedule(#[from] glauber_schedule::ScheduleError),
-    /// Tokens do not fit together.
+    /// An error of tokens.
     #[error(transparent)]
     Token(#[from] glauber_tokens::TokenError),
-    /// Tokens on disk refused.
+    /// An error of token shards.
     #[error(transparent)]
     Shard(#[from] glauber_shards::ShardError),
-    /// A text or its tokenizer refused.
+    /// An error of text or its tokenizer.
     #[error(transparent)]
     Text(#[from] glauber_text::TextError),
-    /// A Sudoku grid refused.
+    /// An error of Sudoku grids.
     #[error(transparent)]
     Sudoku(#[from] glauber_sudoku::SudokuError),
-    /// An image refused.
+    /// An error of images.
     #[error(transparent)]
     Pixel(#[from] glauber_pixels::PixelError),
-    /// An image tokenizer refused.
+    /// An error of an image tokenizer.
     #[error(transparent)]
     Image(#[from] glauber_image::ImageError),
-    /// A feature network refused.
+    /// An error of a feature network.
     #[error(transparent)]
     Fidelity(#[from] glauber_fidelity::FidelityError),
 }
@@ -104,7 +104,7 @@ impl RunError {
 }
 
 impl From<DescentError> for RunError {
-    /// What is on disk belongs to a checkpoint, which can be deleted.
+    /// The hint for a damaged checkpoint, which can be deleted.
     fn from(error: DescentError) -> Self {
         match error {
             DescentError::Io { path, source } if source.kind() == ErrorKind::NotFound => {
@@ -137,7 +137,7 @@ impl From<toml::ser::Error> for RunError {
     }
 }
 
-/// An error and its sources on one line, each said once, whatever the libraries below put into their messages.
+/// An error and its sources on one line, without repetitions.
 pub fn one_line(error: &(dyn Error + 'static)) -> String {
     let mut said = String::new();
     for cause in std::iter::successors(Some(error), |&error| error.source()) {
@@ -153,7 +153,7 @@ pub fn one_line(error: &(dyn Error + 'static)) -> String {
     said
 }
 
-/// Says what an error is of, or what is missing.
+/// Adds context to an error or a missing value.
 pub(crate) trait Context<T> {
     fn context(self, of: impl Into<String>) -> Result<T>;
 
@@ -180,12 +180,12 @@ impl<T> Context<T> for Option<T> {
     }
 }
 
-/// Refuses what is not as it must be.
+/// Returns an error.
 macro_rules! bail {
     ($($words:tt)*) => { return Err($crate::error::RunError::Refused(format!($($words)*))) };
 }
 
-/// Refuses unless something holds.
+/// Returns an error unless a condition holds.
 macro_rules! ensure {
     ($holds:expr, $($words:tt)*) => { if !$holds { $crate::error::bail!($($words)*) } };
 }

@@ -1,4 +1,4 @@
-//! A film of chains as they denoise.
+//! Animations of denoising chains.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,13 +16,13 @@ use crate::sampling::Sampling;
 /// Frames of a film, besides the first and the rest at the end.
 const FRAMES: usize = 48;
 
-/// How long each frame is shown.
+/// Duration of a frame.
 const DELAY: Duration = Duration::from_millis(80);
 
-/// How often the last frame is repeated, so that it can be looked at.
+/// Repetitions of the last frame, as a pause.
 const REST: usize = 20;
 
-/// Sheets of all chains at one stage after another. Chains may be shot in several groups; they end up on the same sheets.
+/// An animation: a sheet of all chains at each stage. Chains may be recorded in several groups.
 pub struct Film {
     path: PathBuf,
     columns: usize,
@@ -31,10 +31,10 @@ pub struct Film {
 }
 
 impl Film {
-    /// An empty film of so many chains, to be written to a file that ends in `.gif` or `.png`.
+    /// An empty film of `count` chains, for a file that ends in `.gif` or `.png`.
     ///
     /// # Errors
-    /// When its frames would be too large.
+    /// If its frames are too large.
     pub fn new(path: &Path, extent: Extent, chains: usize, columns: usize) -> Result<Self> {
         check_sheet("--animate", extent, chains, columns)?;
         Ok(Self { path: path.into(), columns, stages: Vec::new() })
@@ -45,10 +45,10 @@ impl Film {
         self.stages[stage].extend_from_slice(chains.tokens().as_slice());
     }
 
-    /// Runs chains down to time 0, before the camera where there is one. `progress` is told the steps done.
+    /// Runs chains down to time 0, and records them if there is a film. `progress` receives the number of steps done.
     ///
     /// # Errors
-    /// When the chains do not fit to what draws, or that fails.
+    /// If the chains do not fit the drawer, or drawing fails.
     pub fn shoot(
         film: Option<&mut Self>,
         sampling: &Sampling,

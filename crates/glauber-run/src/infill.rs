@@ -1,4 +1,4 @@
-//! Gaps of a text, filled in many ways and ranked.
+//! Infilling: fills the gaps of a text in many ways, and ranks the results.
 
 use std::collections::HashSet;
 
@@ -15,11 +15,11 @@ use crate::trained::Trained;
 pub struct Alternative {
     /// Mean over the gaps' tokens of `log P(x_i | everything else)`, nats.
     pub score: f64,
-    /// The text, what was generated between markers.
+    /// The text, with generated parts between markers.
     pub text: String,
 }
 
-/// What fills the gaps of texts.
+/// Fills the gaps of texts.
 ///
 /// ```no_run
 /// # fn main() -> glauber_run::Result<()> {
@@ -40,15 +40,15 @@ pub struct Infill<'a> {
     codec: &'a TextCodec,
     sampling: &'a Sampling,
     drawer: Drawer<'a>,
-    /// What the results are ranked by.
+    /// The conditional that ranks the results.
     conditional: Box<dyn SiteConditional + 'a>,
 }
 
 impl<'a> Infill<'a> {
-    /// A run on text, for a class and the guidance towards it, if any.
+    /// Infilling with a text run, with optional class and guidance.
     ///
     /// # Errors
-    /// When the run is on something else, knows no such class, or cannot draw there.
+    /// If the run is not on text, lacks the class, or cannot draw in this place.
     pub fn of(
         trained: &'a Trained,
         sampling: &'a Sampling,
@@ -60,11 +60,11 @@ impl<'a> Infill<'a> {
         Ok(Self { codec: trained.codec()?, sampling, drawer, conditional })
     }
 
-    /// Runs `candidates` chains with the known text clamped, chain `i` with stream `i` of `seed`: the distinct results, best first by the
-    /// conditional. `progress` is told the steps done.
+    /// Runs `candidates` chains with the known text clamped, chain `i` with stream `i` of `seed`. Returns the distinct
+    /// results, best first by the conditional. `progress` receives the number of steps done.
     ///
     /// # Errors
-    /// When the layout is of other sites, or the conditional fails.
+    /// If the layout has another number of sites, or the conditional fails.
     pub fn alternatives(
         &self,
         layout: &Layout,
@@ -101,7 +101,7 @@ fn clamp(chains: &mut Chains, layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// One row for each distinct text.
+/// One row per distinct text.
 fn distinct(sequences: &TokenBatch, end: usize) -> Vec<&[Token]> {
     let mut rows: Vec<&[Token]> = sequences.iter().collect();
     rows.sort_by_key(|row| &row[..end]);

@@ -1,4 +1,4 @@
-//! Where a run stands, in a file that other processes can read.
+//! The journal: a run's progress in a file that other processes can read.
 
 use std::collections::VecDeque;
 use std::error::Error;
@@ -14,27 +14,27 @@ use crate::error::{RunError, one_line};
 
 /// The file in a run folder.
 pub const PROGRESS: &str = "progress.json";
-/// How long the file may be behind the run, if steps do not take longer.
+/// Maximal age of the file, unless steps take longer.
 const INTERVAL: Duration = Duration::from_secs(2);
-/// Writings that the rate is taken over: about a minute, or as many steps where a step takes longer.
+/// Number of writes for the rate: about a minute, or as many steps if they take longer.
 const RATE_WINDOW: usize = 30;
-/// Steps that the loss is a mean of.
+/// Number of steps in the mean loss.
 const LOSS_WINDOW: usize = 100;
 
-/// How a process ended its training.
+/// How a training process ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The last step is done.
     Finished,
-    /// It was asked to stop.
+    /// It was stopped.
     Stopped,
-    /// An error ended it.
+    /// It failed.
     Failed(String),
 }
 
 impl Outcome {
-    /// Of a loop that ended so.
+    /// The outcome of a training loop.
     pub fn of<E: Error + 'static>(flow: &Result<Flow, E>) -> Self {
         match flow {
             Ok(Flow::Continue) => Self::Finished,
@@ -44,73 +44,72 @@ impl Outcome {
     }
 }
 
-/// Where a run stands, by the word of the process that trains it.
+/// A run's progress, as its training process reported it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
-    /// What is trained, as `glauber train` calls it.
+    /// The `glauber train` command.
     pub kind: String,
     /// Steps done.
     pub step: usize,
-    /// Steps that it is to have.
+    /// Total number of steps.
     pub steps: usize,
-    /// Steps a second of late, everything between them included.
+    /// Recent steps per second, including evaluations and checkpoints.
     pub rate: Option<f64>,
     /// Mean training loss of the last steps.
     pub loss: Option<f64>,
-    /// How many steps these are.
+    /// The number of these steps.
     pub loss_steps: usize,
-    /// The last evaluation of this process: its step, and what it said.
+    /// The last evaluation of this process: its step and result.
     pub evaluation: Option<(usize, String)>,
-    /// The process.
+    /// The process id.
     pub process: u32,
-    /// When this was written, in seconds since 1970.
+    /// Time of writing, in seconds since 1970.
     pub written: u64,
-    /// How it ended, once it has.
+    /// How the process ended, if it has.
     pub outcome: Option<Outcome>,
 }
 
 impl Standing {
-    /// What the folder of a run says; `None` where nobody has written there. What cannot be read is said to be so, and is no failure: a run is
-    /// worth more than its journal.
+    /// Reads the journal of a run folder; `None` if there is none. An unreadable journal is a warning and not an error.
     pub fn read(folder: &Path) -> Option<Self> {
         let path = folder.join(PROGRESS);
         let read = match fs::read(&path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
             read => read.map_err(RunError::from).and_then(|text| Ok(serde_json::from_slice(&text)?)),
         };
-        read.inspect_err(|error| tracing::warn!("{}: passed over: {error}", path.display())).ok()
+        read.inspect_err(|error| tracing::warn!("{}: skipped: {error}", path.display())).ok()
     }
 
-    /// Seconds to the last step at this rate.
+    /// Estimated seconds to the last step.
     pub fn seconds_left(&self) -> Option<f64> {
         self.rate.filter(|&rate| rate > 0.0).map(|rate| self.steps.saturating_sub(self.step) as f64 / rate)
     }
 }
 
-/// A point of time, which the program tells: the library reads no clock.
+/// A point in time. The program supplies it, because the library reads no clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     /// Seconds since 1970.
     pub since_1970: u64,
-    /// By a clock that is never set, from wherever it began.
+    /// Seconds of a monotonic clock.
     pub elapsed: Duration,
 }
 
-/// What tells the time.
+/// A source of the time.
 pub type Clock = fn() -> Moment;
 
-/// Writes [`Standing`] every now and then. What cannot be written is let be: a run is worth more than its journal.
+/// Writes [`Standing`] periodically. A failure to write is a warning and not an error.
 pub struct Journal {
     path: PathBuf,
     standing: Standing,
     losses: VecDeque<f64>,
-    /// When the last writings were, and at which steps.
+    /// Times and steps of the last writes.
     writings: VecDeque<(Duration, usize)>,
     clock: Clock,
 }
 
 impl Journal {
-    /// For a run that stands at `step` of `steps`, and that this `process` begins to train now.
+    /// The journal of a run at `step` of `steps` that `process` starts to train.
     pub fn begin(folder: &Path, kind: &str, [step, steps]: [usize; 2], process: u32, clock: Clock) -> Self {
         let standing = Standing {
             kind: kind.into(),
@@ -149,7 +148,7 @@ impl Journal {
         self.write();
     }
 
-    /// The process trains no more.
+    /// The process has stopped training.
     pub fn close(&mut self, outcome: Outcome) {
         self.standing.outcome = Some(outcome);
         self.write();
@@ -183,7 +182,7 @@ mod tests {
 
     use super::*;
 
-    /// A clock that goes on by a second each time it is looked at.
+    /// A clock that advances by a second at each reading.
     fn clock() -> Moment {
         static SECONDS: AtomicU64 = AtomicU64::new(1000);
         let since_1970 = SECONDS.fetch_add(1, Ordering::Relaxed);

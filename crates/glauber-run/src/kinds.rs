@@ -1,4 +1,4 @@
-//! What a folder holds that a command was given.
+//! Kinds of folders that commands receive.
 
 use std::path::Path;
 
@@ -6,21 +6,21 @@ use crate::RunFolder;
 use crate::error::{Context, Result, bail};
 use crate::tokenizer_run;
 
-/// Kinds of folders that this program writes.
+/// Kinds of folders that the program writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The run of an image tokenizer.
     TokenizerRun,
-    /// An image tokenizer itself.
+    /// An image tokenizer.
     Tokenizer,
-    /// A feature network, perhaps a classifier.
+    /// A feature network or classifier.
     FeatureNetwork,
-    /// The run of a model, or nothing known.
+    /// The run of a model, or unknown.
     Run,
 }
 
 impl Kind {
-    /// What a folder holds.
+    /// The kind of a folder.
     pub fn of(folder: &Path) -> Self {
         let has = |name: &str| folder.join(name).is_file();
         if has("vocabulary.json") {
@@ -40,18 +40,16 @@ impl Kind {
 /// Opens the folder of a model's run.
 ///
 /// # Errors
-/// When it is none; then what else it is.
+/// If it is not a run; the error names its kind.
 pub fn open_run(folder: &Path) -> Result<RunFolder> {
     let shown = folder.display();
     match Kind::of(folder) {
         Kind::Run => RunFolder::open(folder).with_context(|| format!("`--run {shown}`")),
         Kind::TokenizerRun | Kind::Tokenizer => bail!(
-            "`--run {shown}`: that is an image tokenizer, not the run of a model: train one through it with \
-             `train image --tokenizer {shown}`"
+            "`--run {shown}` is an image tokenizer, expected the run of a model: train one on its tokens with `train image --tokenizer {shown}`"
         ),
         Kind::FeatureNetwork => bail!(
-            "`--run {shown}`: that is a classifier or feature network, not the run of a model: it is for `fidelity --classifier` or \
-             `--features`"
+            "`--run {shown}` is a classifier or feature network, expected the run of a model: pass it to `fidelity --classifier` or `--features`"
         ),
     }
 }

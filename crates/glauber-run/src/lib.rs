@@ -9,13 +9,13 @@ mod drawer;
 mod error;
 pub mod evaluation;
 mod film;
+mod hook;
 pub mod images;
 mod infill;
 mod journal;
 pub mod judgement;
 mod kinds;
 pub mod markov;
-mod observer;
 mod painting;
 pub mod plane;
 mod prior;
@@ -37,12 +37,12 @@ pub use data::{
 pub use drawer::{DrawPlace, Drawer};
 pub use error::{Result, RunError, one_line};
 pub use film::Film;
+pub use hook::{Advance, Event, Flow, Hook, Say};
 pub use infill::{Alternative, Infill};
 pub use journal::{Clock, Journal, Moment, Outcome, PROGRESS, Standing};
 pub use kinds::{Kind, open_run};
-pub use observer::{Advance, Event, Flow, Observer, Say};
 pub use painting::{Painting, held_out};
-pub use ranks::{Rank, gathered};
+pub use ranks::{Rank, gather_samples};
 pub use run::{
     Change, CheckpointInfo, Curve, FolderLock, MetricLine, Numbers, PALETTE, Panel, RunCodec, RunFolder, Scale,
     TrainingState, Vocabulary, changes, picture,

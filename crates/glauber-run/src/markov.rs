@@ -1,4 +1,4 @@
-//! Draws of a Markov source as the data of a run.
+//! Samples of a Markov source as data of a run.
 
 use std::sync::Arc;
 
@@ -19,16 +19,16 @@ use crate::run::folder::schedule;
 use crate::run::{Numbers, Vocabulary};
 use crate::trained::Trained;
 
-/// Sequences of the Markov source that its unigram counts come from.
+/// Number of sequences for unigram counts.
 const COUNTED: usize = 4096;
 
-/// How uneven the source's laws are: weights of independent exponential variables to this power.
+/// Peakedness of the source's laws: the power of independent exponential weights.
 const PEAKEDNESS: f64 = 3.0;
 
-/// Sequences that the Bayes losses are a mean of.
+/// Number of sequences for the Bayes losses.
 const BAYES_SEQUENCES: usize = 2048;
 
-/// Draws of a random first-order Markov chain, whose Bayes loss is known, or of one of several.
+/// Samples of a random first-order Markov chain with known Bayes loss, or of a mixture of several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MarkovData {
@@ -38,7 +38,7 @@ pub struct MarkovData {
     pub vocab: usize,
     /// Seed of the chain's transition matrix; class `c` has the seed `source_seed + c`.
     pub source_seed: u64,
-    /// Classes, equally probable, each a chain of its own. By default 1: sequences have no class.
+    /// Number of equally probable classes, each with its own chain. Default: 1, sequences without classes.
     #[serde(default = "one")]
     pub classes: usize,
 }
@@ -48,7 +48,7 @@ fn one() -> usize {
 }
 
 impl MarkovData {
-    /// The source, each class a part of it.
+    /// The source, a mixture of its classes.
     ///
     /// # Errors
     /// When its sizes are out of range.
@@ -59,7 +59,7 @@ impl MarkovData {
         Ok(MarkovMixture::new(vec![1.0 / classes as f64; classes], sources)?)
     }
 
-    /// What the source decides of a run: how often each token stands in some of its draws.
+    /// Properties of a run that depend on the source: token counts of some samples.
     pub fn vocabulary(&self, mixture: &MarkovMixture) -> Vocabulary {
         let mut counts = vec![0; mixture.vocab()];
         // Not the seed itself: the transition matrix was drawn from it.
@@ -161,7 +161,7 @@ impl Source {
         Ok(Self { class: class.or((classes == 1).then_some(0)), mixture })
     }
 
-    /// The one class that sequences are drawn from; `None` where all are.
+    /// The class to draw from; `None` for all.
     fn single(&self) -> Option<&MarkovSource> {
         self.class.map(|class| &self.mixture.classes()[class])
     }
@@ -187,7 +187,7 @@ impl Source {
         }
     }
 
-    /// The entropy of a sequence in nats, where it has a closed form.
+    /// The entropy of a sequence in nats, if it has a closed form.
     pub fn entropy(&self, len: usize) -> Option<f64> {
         self.single().map(|source| source.entropy(len))
     }
@@ -208,7 +208,7 @@ impl Source {
     /// The exact conditionals under the forward chain of a schedule.
     ///
     /// # Errors
-    /// When the schedule is over other tokens.
+    /// If the schedule has another vocabulary.
     pub fn conditional<'a>(&'a self, schedule: &'a Schedule) -> Result<Box<dyn SiteConditional + Send + Sync + 'a>> {
         Ok(match self.single() {
             Some(source) => Box::new(source.conditional(schedule)?),

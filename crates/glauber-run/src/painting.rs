@@ -1,4 +1,4 @@
-//! Images painted in part: what is known is clamped, the rest drawn.
+//! Repainting of image parts: known sites are clamped, and the rest is drawn.
 
 use std::path::Path;
 
@@ -12,39 +12,43 @@ use crate::images::{ImageConfig, PictureCodec, check, divided, identity};
 use crate::sampling::Sampling;
 use crate::trained::Trained;
 
-/// Images of which the same part is to be painted.
+/// Images with the same part to repaint.
 pub struct Painting<'a> {
     codec: &'a PictureCodec,
-    /// Which sites are to be painted, shape `[site]`: those of which one pixel is.
+    /// Mask of the sites to repaint, shape `[site]`: those with at least one masked pixel.
     painted: Vec<bool>,
     /// The pixels of these sites, shape `[pixel]`.
     covered: Vec<bool>,
     canvases: Vec<Canvas>,
 }
 
-/// An image of which a part is to be painted.
+/// An image to repaint.
 struct Canvas {
-    /// The image as it was, on the sheet before the one without the part.
+    /// The original image, if it is shown on the sheet.
     whole: Option<Image>,
-    /// The image of the codec's extent without the part, which is filled from around it.
+    /// The image at the codec's extent, with the masked part filled from its surroundings.
     seen: Image,
     /// Its tokens, shape `[site]`.
     known: Vec<Token>,
 }
 
 impl<'a> Painting<'a> {
-    /// No image yet; the part is what is white in a file.
+    /// Starts without images; the part is white in the mask file.
     ///
     /// # Errors
-    /// When the file is no picture, or nothing of it is white.
+    /// If the file is not a picture, or has no white pixel.
     pub fn new(codec: &'a PictureCodec, mask: &Path) -> Result<Self> {
         let hidden = read_mask(mask, codec.extent())?;
-        ensure!(hidden.contains(&true), "{}: nothing is white, so nothing is to be painted", mask.display());
+        ensure!(
+            hidden.contains(&true),
+            "{}: the mask has no white pixel, expected the part to repaint in white",
+            mask.display()
+        );
         let painted = codec.sites(&hidden);
         Ok(Self { codec, covered: codec.pixels(&painted), painted, canvases: Vec::new() })
     }
 
-    /// Adds an image of any extent, whose middle is painted; `whole`: whether it is on the sheet as it was, too.
+    /// Adds an image of any extent, cropped to its centre. `whole`: whether the sheet also shows the original.
     ///
     /// # Errors
     /// When it cannot be encoded.
@@ -59,15 +63,15 @@ impl<'a> Painting<'a> {
         Ok(())
     }
 
-    /// How many images there are.
+    /// The number of images.
     pub fn images(&self) -> usize {
         self.canvases.len()
     }
 
-    /// Chains at the noise law, `count` of them for each image one after the other, what is known of it clamped.
+    /// Chains at the noise law, `count` per image in order, with known sites clamped.
     ///
     /// # Errors
-    /// When the sampler is of other sites.
+    /// If the sampler has another number of sites.
     pub fn start(&self, sampling: &Sampling, count: usize, seed: u64) -> Result<Chains> {
         let rows = self.canvases.len() * count;
         let mut chains = sampling.start(rows, seed);
@@ -80,10 +84,11 @@ impl<'a> Painting<'a> {
         Ok(chains)
     }
 
-    /// The images with their part painted, of grids in the order of the [chains](Self::start). Pixels outside the part stay those of the image.
+    /// The repainted images, from grids in the order of the [chains](Self::start). Pixels outside the part are
+    /// unchanged.
     ///
     /// # Errors
-    /// When the grids are none of the codec's.
+    /// If the grids do not fit the codec.
     pub fn finish(&self, grids: &TokenBatch) -> Result<Vec<Image>> {
         let count = grids.rows() / self.canvases.len();
         let images = self.codec.decode_all(grids)?.into_iter().enumerate();
@@ -91,7 +96,7 @@ impl<'a> Painting<'a> {
         Ok(images.map(finished).collect())
     }
 
-    /// For a sheet: each image, where it is to be seen, without its part, and with the part painted.
+    /// The images of a sheet: for each image the original (if shown), the masked image, and the repainted ones.
     pub fn tiled(&self, results: &[Image]) -> Vec<Image> {
         let mut images = Vec::new();
         for (canvas, results) in self.canvases.iter().zip(results.chunks(results.len() / self.canvases.len())) {
@@ -103,10 +108,10 @@ impl<'a> Painting<'a> {
     }
 }
 
-/// So many of the images that a run did not train on, evenly spaced.
+/// Evenly spaced held-out images of a run.
 ///
 /// # Errors
-/// When the run is not on images, these have changed, or there are not so many.
+/// If the run is not on images, images have changed, or there are too few.
 pub fn held_out(count: usize, trained: &Trained, codec: &PictureCodec, say: Say<'_>) -> Result<Vec<Image>> {
     let image: Option<&ImageConfig> = trained.config.data.get();
     let image = image.with_context(|| format!("{} was not trained on images", trained.path().display()))?;
@@ -115,6 +120,9 @@ pub fn held_out(count: usize, trained: &Trained, codec: &PictureCodec, say: Say<
     check(&identity(image, codec, &parts)?, &trained.vocabulary, trained.path())?;
     let [_, source] = parts;
     let most = source.len();
-    ensure!((1..=most).contains(&count), "`--held-out` is {count}, expected 1 to {most}: so many images are held out");
+    ensure!(
+        (1..=most).contains(&count),
+        "`--held-out` is {count}, expected 1 to {most}, the number of held-out images"
+    );
     Ok((0..count).map(|place| source.get(place * most / count, &mut ChainRng::new(seed, place as u64)).image).collect())
 }

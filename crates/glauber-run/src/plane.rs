@@ -1,4 +1,4 @@
-//! Points of the plane as bits, the data of a run.
+//! Points of the plane, encoded as bits, as data of a run.
 
 use glauber_chain::ChainRng;
 use glauber_plane::{GrayCode, PlaneSet};
@@ -11,13 +11,13 @@ use crate::data::{DataKind, DataShape, Opened, Opening};
 use crate::error::Result;
 use crate::{RunCodec, RunFolder, Vocabulary};
 
-/// Points of one of the seven sets of `glauber-plane`, 32 bits each, drawn anew for every batch.
+/// Points of one of the seven sets of `glauber-plane`, 32 bits each, sampled for every batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlaneData {
     /// The name of the set, such as `moons`.
     pub set: String,
-    /// Bits of a token, by default 1: the same words in fewer sites, of more tokens.
+    /// Bits per token; default 1. More bits give fewer sites with more tokens.
     #[serde(default = "one_bit")]
     pub bits: usize,
 }
@@ -30,7 +30,7 @@ impl PlaneData {
     /// The set.
     ///
     /// # Errors
-    /// When there is none of the name.
+    /// If the name is unknown.
     pub fn set(&self) -> Result<PlaneSet, TrainError> {
         PlaneSet::ALL.into_iter().find(|set| set.name() == self.set).ok_or_else(|| TrainError::Config {
             key: "data.set",
@@ -44,7 +44,7 @@ impl PlaneData {
     /// The code of the points.
     ///
     /// # Errors
-    /// When there is no set of the name, or tokens have another number of bits than a power of 2 up to 16.
+    /// If the set is unknown, or the bits per token are not 1, 2, 4, 8 or 16.
     pub fn code(&self) -> Result<GrayCode, TrainError> {
         GrayCode::of(self.set()?).with_bits(self.bits).ok_or_else(|| TrainError::Config {
             key: "data.bits",

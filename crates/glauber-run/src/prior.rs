@@ -14,18 +14,18 @@ use glauber_train::{SequenceSource, require};
 use crate::RunError;
 use crate::error::Result;
 
-/// Where a run keeps the n-grams.
+/// File of a run's n-grams.
 pub(crate) const PRIOR: &str = "prior.safetensors";
 
-/// Parts of training data, for passages of so many tokens.
+/// Splits training data into parts, for passages of `len` tokens.
 pub(crate) fn parts(passage: usize) -> Parts {
     Parts { count: 8, passage }
 }
 
-/// Counts the n-grams of training data, for passages of so many tokens.
+/// Counts the n-grams of training data, for passages of `len` tokens.
 ///
 /// # Errors
-/// When the data are no text, or the order is too long for their vocabulary.
+/// If the data are not text, or the order is too large for their vocabulary.
 pub(crate) fn count(
     config: &PriorConfig,
     source: &dyn SequenceSource,
@@ -39,7 +39,7 @@ pub(crate) fn count(
     Ok(NgramPrior::fit(config.order, &text, &parts(passage), law)?)
 }
 
-/// Keeps the n-grams of the whole data in the folder of a run, unless it has them.
+/// Writes the n-grams of all data to the run folder, unless it has them.
 pub(crate) fn keep(prior: &NgramPrior, folder: &Path) -> Result<()> {
     let path = folder.join(PRIOR);
     if path.exists() {
@@ -50,14 +50,14 @@ pub(crate) fn keep(prior: &NgramPrior, folder: &Path) -> Result<()> {
     write_whole(&path, bytes).map_err(RunError::file(&path))
 }
 
-/// The prior of a run that has begun.
+/// The prior of an existing run.
 pub(crate) fn load(folder: &Path, law: &NoiseLaw) -> Result<Arc<dyn SitePrior>, RunError> {
     let path = folder.join(PRIOR);
     let bytes = fs::read(&path).map_err(RunError::file(&path))?;
     let damaged = |found: String| RunError::Damaged {
         path: path.clone(),
         found,
-        hint: "restore the file, or resume the run without it: it is made again",
+        hint: "restore the file, or delete it and resume the run, which rebuilds it",
     };
     let ngrams = from_bytes(&bytes).map_err(|error| damaged(error.to_string()))?;
     let found = ngrams.len();

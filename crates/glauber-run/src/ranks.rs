@@ -1,4 +1,4 @@
-//! Ranks that work on a run together.
+//! Ranks that share a run.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -6,23 +6,23 @@ use std::rc::Rc;
 
 use burn::tensor::Device;
 use glauber_chain::StepDiagnostics;
-use glauber_ranks::{Alone, Ranks};
+use glauber_ranks::{Alone, World};
 use glauber_tokens::{Token, TokenBatch};
 
 use crate::Run;
 use crate::error::{Context, Result};
 
-/// A rank, with what this process knows of the others.
+/// A rank and its world.
 pub struct Rank {
-    ranks: Rc<dyn Ranks>,
-    /// How many threads of this process share its cores.
+    ranks: Rc<dyn World>,
+    /// The number of rank threads that share the cores of this process.
     pub here: usize,
-    /// Of all ranks, where these can add up gradients among themselves.
+    /// The devices of all ranks, if they can all-reduce gradients.
     devices: Vec<Device>,
 }
 
 impl Deref for Rank {
-    type Target = dyn Ranks;
+    type Target = dyn World;
 
     fn deref(&self) -> &Self::Target {
         &*self.ranks
@@ -30,59 +30,61 @@ impl Deref for Rank {
 }
 
 impl Rank {
-    /// One of several, of which `here` are threads of this process. `devices`: those of all ranks, where these can add up gradients among
-    /// themselves, else none.
-    pub fn new(ranks: Rc<dyn Ranks>, here: usize, devices: Vec<Device>) -> Self {
+    /// A rank in a world with `here` threads in this process. `devices` are those of all ranks if they can all-reduce,
+    /// else empty.
+    pub fn new(ranks: Rc<dyn World>, here: usize, devices: Vec<Device>) -> Self {
         Self { ranks, here, devices }
     }
 
-    /// For work that is not shared.
+    /// A world of one rank.
     pub fn alone() -> Self {
         Self::new(Rc::new(Alone), 1, Vec::new())
     }
 
-    /// A training that this rank shares with the others.
+    /// Lets this rank take part in the training of a run.
     ///
     /// # Errors
-    /// When they do not stand at the same place.
-    pub fn share(&self, trainer: Run) -> Result<Run> {
+    /// If the ranks have different steps or weights.
+    pub fn join(&self, trainer: Run) -> Result<Run> {
         let ranks = Rc::clone(&self.ranks);
         Ok(match self.devices[..] {
-            [] => trainer.among(ranks)?,
-            _ => trainer.among_devices(ranks, self.devices.clone())?,
+            [] => trainer.with_world(ranks)?,
+            _ => trainer.with_world_on_devices(ranks, self.devices.clone())?,
         })
     }
 
-    /// Tells the other ranks which folder the first has begun or resumed; they wait for it in [`told`](Self::told).
+    /// Broadcasts the run folder that the first rank started or resumed; the others wait for it in
+    /// [`receive_folder`](Self::receive_folder).
     ///
     /// # Errors
-    /// When it has no absolute path.
-    pub fn tell(&self, folder: &Path) -> Result<()> {
+    /// If it has no absolute path.
+    pub fn broadcast_folder(&self, folder: &Path) -> Result<()> {
         self.broadcast(std::path::absolute(folder)?.to_string_lossy().into_owned().into_bytes());
         Ok(())
     }
 
-    /// The folder that the first rank has begun or resumed.
+    /// The run folder that the first rank started or resumed.
     ///
     /// # Errors
-    /// When its name is no text.
-    pub fn told(&self) -> Result<PathBuf> {
-        Ok(String::from_utf8(self.broadcast(Vec::new())).ok().context("the first rank told no folder")?.into())
+    /// If its name is not Unicode.
+    pub fn receive_folder(&self) -> Result<PathBuf> {
+        Ok(String::from_utf8(self.broadcast(Vec::new())).ok().context("the first rank broadcast no run folder")?.into())
     }
 }
 
-/// The sequences that all ranks drew, in the order of the ranks, and what they took; at the first. None at the others.
+/// Gathers the samples of all ranks, in their order, and the summed step counts at the first rank; `None` at the
+/// others.
 ///
 /// # Errors
-/// When they are of different lengths.
-pub fn gathered(
-    ranks: &dyn Ranks,
+/// If the sequences have different lengths.
+pub fn gather_samples(
+    ranks: &dyn World,
     own: &[Token],
     sites: usize,
     done: StepDiagnostics,
 ) -> Result<Option<(TokenBatch, StepDiagnostics)>> {
     let mut counts = [done.updates, done.changes, done.evaluations].map(|count| count as f64);
-    ranks.sum_doubles(&mut counts);
+    ranks.all_reduce_f64(&mut counts);
     let all = ranks.gather(own.iter().flat_map(|token| token.to_le_bytes()).collect());
     if !ranks.is_first() {
         return Ok(None);
@@ -100,6 +102,6 @@ mod tests {
     fn one_alone_gathers_its_own() {
         let batch = TokenBatch::new(vec![1, 2, 70_000, 4], 2).unwrap();
         let done = StepDiagnostics { updates: 3, changes: 2, evaluations: 1, rounds: 1 };
-        assert_eq!(gathered(&Alone, batch.as_slice(), 2, done).unwrap(), Some((batch, done)));
+        assert_eq!(gather_samples(&Alone, batch.as_slice(), 2, done).unwrap(), Some((batch, done)));
     }
 }

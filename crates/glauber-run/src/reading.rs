@@ -1,4 +1,4 @@
-//! Texts of runs on text, ready to be judged.
+//! Texts of text runs, for judges.
 
 use std::path::Path;
 
@@ -14,26 +14,26 @@ use crate::error::{Context, Result, ensure};
 use crate::text::{PreparedText, TextData};
 use crate::trained::Trained;
 
-/// Rows that a network judges at a time.
+/// Rows per network evaluation.
 const ROWS: usize = 64;
-/// The score that compares with real texts by itself.
+/// The score that already compares with real texts.
 const MAUVE: &str = "MAUVE";
-/// Tokens that are decoded at a time.
+/// Tokens decoded per batch.
 const DECODED: usize = 1 << 16;
 
-/// The training text of a run and what it held out, decoded.
+/// The decoded training and held-out texts of a run.
 ///
 /// # Errors
 /// When the run is not on text, or its corpus cannot be read or has changed.
 pub fn corpus(trained: &Trained, cache: &Path, say: Say<'_>) -> Result<[Texts; 2]> {
     let config = &trained.config;
-    let text = config.data.get::<TextData>().context("judged are texts: this run is on something else")?;
+    let text = config.data.get::<TextData>().context("not a run on text, which `judge` needs")?;
     let (device, begun) = (&trained.device, Some(trained.folder()));
     let prepared = PreparedText::new(text, &mut Opening { config, begun, first: true, cache, device, say })?;
     Ok([decoded(prepared.data.train(), &prepared.codec)?, decoded(prepared.data.validation(), &prepared.codec)?])
 }
 
-/// A stream as one text for each of its documents.
+/// Decodes a stream to one text per document.
 fn decoded(stream: &TokenStream, codec: &TextCodec) -> Result<Texts> {
     let document = |number: usize| -> Result<String> {
         let range = stream.document(number);
@@ -60,24 +60,24 @@ pub fn texts(trained: &Trained, samples: &TokenBatch) -> Result<Texts> {
     Ok(rows.collect::<Result<Vec<String>>>()?.into_iter().collect())
 }
 
-/// What an autoregressive run says of texts: a judge that no n-gram flatters. How surprised it is by them, and, once it has
-/// [read real ones](Self::beside), MAUVE on its last states.
+/// An autoregressive run as a judge: its surprisal of texts and, [given real texts](Self::beside), MAUVE on its last
+/// states. Unlike n-gram judges, it does not favour n-gram samples.
 pub struct AutoregressiveJudge {
     trained: Trained,
     /// States of real texts.
     real: Vec<Vec<f32>>,
 }
 
-/// What a run says of a text.
+/// A run's score of a text.
 #[derive(Default)]
 struct Read {
     bits: f64,
     characters: f64,
-    /// The state that has read the whole text.
+    /// The state after the whole text.
     state: Vec<f32>,
 }
 
-/// States of texts that have a token.
+/// States of nonempty texts.
 fn states(read: Vec<Read>) -> Vec<Vec<f32>> {
     read.into_iter().map(|read| read.state).filter(|state| !state.is_empty()).collect()
 }
@@ -86,7 +86,7 @@ impl AutoregressiveJudge {
     /// A run as a judge.
     ///
     /// # Errors
-    /// When it is not on text, or its network not autoregressive.
+    /// If it is not on text, or its network is not autoregressive.
     pub fn new(trained: Trained) -> Result<Self> {
         trained.codec()?;
         ensure!(
@@ -98,7 +98,7 @@ impl AutoregressiveJudge {
         Ok(Self { trained, real: Vec::new() })
     }
 
-    /// The same, which also says whether texts lie where these real ones do.
+    /// Adds a comparison with these real texts (MAUVE).
     ///
     /// # Errors
     /// When they cannot be read.
@@ -107,7 +107,7 @@ impl AutoregressiveJudge {
         Ok(Self { real, ..self })
     }
 
-    /// What is said of rows of tokens, all of one length: nats, and the state that has read all sites but the first.
+    /// Scores rows of tokens of equal length: nats, and the state after all sites except the first.
     fn rows(&self, rows: &[&[Token]]) -> (Vec<f64>, Vec<Vec<f32>>) {
         let Trained { network, device, .. } = &self.trained;
         let (count, len) = (rows.len(), rows[0].len());
@@ -137,7 +137,7 @@ impl AutoregressiveJudge {
         (nats, states.chunks_exact(width).map(<[f32]>::to_vec).collect())
     }
 
-    /// What is said of each text; of one that has more tokens than the network has sites the first ones are read.
+    /// Scores each text; texts longer than the network's sites are truncated.
     fn read(&self, texts: &Texts) -> Result<Vec<Read>> {
         let codec = self.trained.codec()?;
         let mut rows = Vec::with_capacity(texts.rows());

@@ -1,4 +1,4 @@
-//! How sequences are drawn.
+//! Sampling.
 
 mod kind;
 
@@ -21,46 +21,47 @@ use crate::trained::{Blocks, Trained};
 
 pub use kind::SamplerKind;
 
-/// Chains that run at once: each holds its tokens and a row of conditionals.
+/// Maximal number of chains at once; each stores its tokens and a row of conditionals.
 pub const MOST_CHAINS: usize = 4096;
 
-/// Seed of the orders in which repairs go through the sites: what is drawn there depends on the chains' own seeds alone.
+/// Seed of the site orders of repairs; draws use the chains' own seeds.
 const REPAIR_ORDER: u64 = 0x5EED;
 
 /// Checks a number of chains.
 ///
 /// # Errors
-/// When there are none or too many; `flag` is the one to change.
+/// If it is 0 or too large; the error names `flag`.
 pub fn check_count(flag: &str, count: usize) -> Result<()> {
     ensure!((1..=MOST_CHAINS).contains(&count), "`{flag}` is {count}, expected a number in 1..={MOST_CHAINS}");
     Ok(())
 }
 
-/// What is asked of a sampler. The default is heat bath down the chain of the training, or the lazy kernel where its steps touch all sites at once.
+/// Settings of a sampler. The default is heat bath on the chain of training, or the lazy kernel if steps touch all
+/// sites at once.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct SamplerSettings {
-    /// How the steps are undone; by default by heat bath, and where they touch all sites at once by the lazy kernel: there heat bath never
-    /// gives the law of the model, however many passes there are (`docs/math.md`, §7).
+    /// The sampler; default heat bath, or the lazy kernel if steps touch all sites at once. Heat bath then does not
+    /// give the law of the model for any number of passes (`docs/math.md`, §7).
     pub sampler: Option<SamplerKind>,
     /// Temperature and truncation of the draws.
     pub controls: DrawControls,
-    /// With skip-ahead: changes until the network is evaluated again; by default 1, the reference.
+    /// skip-ahead: changes until the network is re-evaluated; default 1, the reference.
     pub changes_per_eval: Option<ChangesPerEvaluation>,
-    /// With skip-ahead: steps after which it is evaluated again in any case; by default a 32nd of those of the chain.
+    /// skip-ahead: maximal steps until re-evaluation; default 1/32 of the steps of the chain.
     pub conditioning_window: Option<usize>,
-    /// Sweeps of the chain; by default those of the training.
+    /// Sweeps of the chain; default: as in training.
     pub sweeps: Option<usize>,
-    /// Sites that are redrawn together; by default as in training.
+    /// Sites redrawn together; default: as in training.
     pub blocks: Option<Blocks>,
-    /// Where the sampler has one: the probability of heat bath, or of masking again.
+    /// The probability of heat bath, or of masking again, for samplers with such a parameter.
     pub share: Option<f64>,
-    /// Where the sampler has one: the summed entropy of a pass in nats, or how readily tokens are masked again.
+    /// The summed entropy of a pass in nats, or the rate of masking again, for samplers with such a parameter.
     pub strength: Option<f64>,
-    /// ReDeNoise: steps that finished sequences are taken forward by.
+    /// ReDeNoise: number of steps to noise finished sequences.
     pub renoise_steps: Option<usize>,
-    /// Rounds of it; by default 1.
+    /// Rounds of ReDeNoise; default 1.
     pub rounds: Option<usize>,
-    /// Sweeps of heat bath among clean tokens at the end ([`repair`]); by default none.
+    /// Final heat-bath sweeps over clean tokens ([`repair`]); default none.
     pub repair: usize,
 }
 
@@ -68,18 +69,18 @@ pub struct SamplerSettings {
 #[derive(Debug)]
 pub struct Sampling {
     sampler: Box<dyn Sampler>,
-    /// What people call it.
+    /// Its name.
     name: &'static str,
-    /// The controls of heat bath, where that is the kernel: the device draws by no other.
+    /// The controls of heat bath, if that is the kernel; the device supports no other.
     heat_bath: Option<DrawControls>,
-    /// ReDeNoise: the time to go back to, and how often.
+    /// ReDeNoise: the time to noise to, and the number of rounds.
     redenoise: Option<(Step, usize)>,
-    /// Sweeps at the end, and the controls of their draws.
+    /// Final sweeps, and the controls of their draws.
     repair: (usize, DrawControls),
 }
 
 impl Sampling {
-    /// A sampler, once.
+    /// A sampler without rounds.
     pub fn new(sampler: Box<dyn Sampler>) -> Self {
         Self {
             sampler,
@@ -97,10 +98,10 @@ impl Sampling {
         Self { name: SamplerKind::HeatBath.name(), heat_bath: Some(kernel.controls()), ..Self::new(sampler) }
     }
 
-    /// What the settings ask of a run.
+    /// The sampling of a run with the given settings.
     ///
     /// # Errors
-    /// When a setting is out of range, or is for another sampler.
+    /// If a setting is out of range, or belongs to another sampler.
     pub fn of(trained: &Trained, settings: &SamplerSettings) -> Result<Self> {
         let schedule = kind::schedule(trained, settings)?;
         let sampler = settings.sampler.unwrap_or_else(|| SamplerKind::of(&schedule));
@@ -113,7 +114,7 @@ impl Sampling {
         let horizon = schedule.horizon();
         let redenoise = match (settings.renoise_steps, settings.rounds) {
             (None, None) => None,
-            (None, Some(_)) => bail!("`--rounds` needs `--renoise-steps`: how far each round goes back"),
+            (None, Some(_)) => bail!("`--rounds` needs `--renoise-steps`, the number of steps that each round noises"),
             (Some(time), _) if !(1..=horizon).contains(&time) => {
                 bail!("`--renoise-steps` is {time}, expected a number in 1..={horizon}, the steps of the chain")
             }
@@ -126,7 +127,7 @@ impl Sampling {
         Ok(Self { sampler: kind::sampler(schedule, sampler, settings)?, name, heat_bath, redenoise, repair })
     }
 
-    /// Draws of a network while it is trained: [`draw`](Self::draw) by the default sampler of its chain.
+    /// Samples a network during training: [`draw`](Self::draw) with the default sampler of its chain.
     ///
     /// # Errors
     /// When the network does not fit to the schedule.
@@ -147,17 +148,17 @@ impl Sampling {
         Ok(sampling.draw(&conditional, count, seed, &mut |_| {}).context("drawing samples")?.0)
     }
 
-    /// What people call the sampler.
+    /// The name of the sampler.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The controls of heat bath, where that is the method.
+    /// The controls of heat bath, if that is the method.
     pub fn heat_bath_controls(&self) -> Option<DrawControls> {
         self.heat_bath
     }
 
-    /// Whether sweeps among clean tokens end the chain.
+    /// Whether the chain ends with repair sweeps.
     pub fn repairs(&self) -> bool {
         self.repair.0 > 0
     }
@@ -167,16 +168,17 @@ impl Sampling {
         self.sampler.schedule()
     }
 
-    /// Steps that each chain goes down, all rounds together.
+    /// Steps per chain, over all rounds.
     pub fn steps(&self) -> usize {
         let repair = self.repair.0 * self.schedule().len();
         self.schedule().horizon() + self.redenoise.map_or(0, |(time, rounds)| time * rounds) + repair
     }
 
-    /// Draws sequences from noise, row `i` with stream `i` of `seed`. `progress` is told the steps done, a mean over the chains.
+    /// Draws sequences from noise, row `i` with stream `i` of `seed`. `progress` receives the number of steps done, a
+    /// mean over the chains.
     ///
     /// # Errors
-    /// When the conditional is of other sites or tokens, or fails.
+    /// If the conditional has other sites or tokens, or fails.
     pub fn draw(
         &self,
         conditional: &dyn SiteConditional,
@@ -189,17 +191,17 @@ impl Sampling {
         Ok((chains.into_parts().0, done))
     }
 
-    /// [`draw`](Self::draw) over threads, for conditionals that are cheap to evaluate.
+    /// [`draw`](Self::draw) in parallel, for conditionals that are cheap to evaluate.
     ///
     /// # Errors
-    /// As [`draw`](Self::draw), and when ReDeNoise is asked for.
+    /// As [`draw`](Self::draw), and with ReDeNoise.
     pub fn draw_parallel(
         &self,
         conditional: &(dyn SiteConditional + Sync),
         count: usize,
         seed: u64,
     ) -> Result<(TokenBatch, StepDiagnostics)> {
-        ensure!(self.redenoise.is_none() && self.repair.0 == 0, "several rounds are not run in parallel");
+        ensure!(self.redenoise.is_none() && self.repair.0 == 0, "several rounds cannot run in parallel");
         let mut chains = self.start(count, seed);
         let done = self.sampler.sample_parallel(conditional, &mut chains);
         Ok((chains.into_parts().0, with_passes(done.context("sampling")?, conditional.passes())))
@@ -218,7 +220,7 @@ impl Sampling {
     /// Runs chains at the noise law down to time 0, and through the rounds of ReDeNoise.
     ///
     /// # Errors
-    /// When the chains do not fit to what draws, or that fails.
+    /// If the chains do not fit the drawer, or drawing fails.
     pub fn run(&self, drawer: &Drawer<'_>, chains: &mut Chains, progress: Advance<'_>) -> Result<StepDiagnostics> {
         let horizon = self.schedule().horizon();
         let mut done = self.down(drawer, chains, horizon, &mut |time| progress(horizon - time))?;
@@ -231,7 +233,7 @@ impl Sampling {
         Ok(done)
     }
 
-    /// The sweeps among clean tokens, where they are asked for.
+    /// The repair sweeps, if any.
     fn repair(&self, drawer: &Drawer<'_>, chains: &mut Chains, progress: Advance<'_>) -> Result<StepDiagnostics> {
         let ((sweeps, controls), all) = (self.repair, self.steps());
         match drawer {
@@ -249,7 +251,8 @@ impl Sampling {
         }
     }
 
-    /// [`run`](Self::run) in about so many stages: `watch` sees the chains at noise, after each stage and at the end.
+    /// [`run`](Self::run) in about `stages` stages. `watch` receives the chains at noise, after each stage and at the
+    /// end.
     ///
     /// # Errors
     /// As [`run`](Self::run).
@@ -284,7 +287,7 @@ impl Sampling {
         Ok(done)
     }
 
-    /// From a time down to time 0; `progress` is told the mean time of the chains.
+    /// Runs from a time down to time 0; `progress` receives the mean time of the chains.
     fn down(
         &self,
         drawer: &Drawer<'_>,
@@ -315,12 +318,12 @@ impl Sampling {
     }
 }
 
-/// Counts as evaluations how often a sequence passed through the network: guidance asks it twice, with the class and without.
+/// Counts network passes as evaluations: guidance needs two, with and without the class.
 fn with_passes(done: StepDiagnostics, passes: u64) -> StepDiagnostics {
     StepDiagnostics { evaluations: done.evaluations * passes, ..done }
 }
 
-/// What drawing `count` sequences took, for stderr.
+/// The cost of drawing `count` sequences, for stderr.
 pub fn summary(done: StepDiagnostics, count: usize) -> String {
     let each = |number: u64| number as f64 / count as f64;
     format!(

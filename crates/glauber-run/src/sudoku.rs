@@ -1,4 +1,4 @@
-//! Sudoku grids as the data of a run.
+//! Sudoku grids as data of a run.
 
 use std::path::Path;
 
@@ -13,10 +13,10 @@ use crate::data::{DataKind, DataShape, Opened, Opening};
 use crate::error::{Context, Result};
 use crate::{RunCodec, RunConfig, RunFolder, Vocabulary};
 
-/// Samples shown as grids; the others only count.
+/// Maximal number of samples shown as grids.
 const SHOWN: usize = 1;
 
-/// Complete Sudoku grids, row by row.
+/// Complete Sudoku grids, in row-major order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SudokuData {
@@ -102,12 +102,12 @@ impl RunCodec for Grids {
     }
 }
 
-/// The size of the grids that a configuration trains on.
+/// The grid size of a configuration.
 ///
 /// # Errors
-/// When it is of something else, or out of range.
+/// If it has other data, or is out of range.
 pub fn size(config: &RunConfig) -> Result<Size> {
     config.validate()?;
     let sudoku = config.data.get::<SudokuData>();
-    sudoku.map(SudokuData::size).context("`data.kind` is not \"sudoku\": this run was trained on something else")
+    sudoku.map(SudokuData::size).context("`data.kind` is not \"sudoku\": give a run of `train sudoku`")
 }

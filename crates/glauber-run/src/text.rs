@@ -1,4 +1,4 @@
-//! A run's text as tokens.
+//! Text as data of a run.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use crate::evaluation::{Evaluated, EvaluationSettings};
 use crate::prior::parts;
 use crate::{RunCodec, RunConfig, RunFolder, Trained, Vocabulary};
 
-/// Where a run keeps its tokenizer.
+/// File of a run's tokenizer.
 const TOKENIZER: &str = "tokenizer.json";
 
-/// Tokens that n-grams are counted in at most.
+/// Maximal number of tokens for counting n-grams.
 const MOST_COUNTED: usize = 1 << 23;
 
 /// A text corpus, in windows.
@@ -107,17 +107,17 @@ pub struct TextWindows {
 }
 
 impl TextWindows {
-    /// For sequences of up to `length` tokens.
+    /// Windows for sequences of up to `length` tokens.
     ///
     /// # Errors
-    /// When the part has fewer.
+    /// If the part has fewer tokens.
     pub fn new(data: Arc<TokenData>, split: Split, length: usize) -> Result<Self> {
         let windows = Self { data, split };
         windows.stream().sequences(length)?;
         Ok(windows)
     }
 
-    /// Tokens that n-grams are counted in, from the beginning on.
+    /// The leading tokens, for counting n-grams.
     fn counted(&self) -> usize {
         self.stream().tokens().min(MOST_COUNTED)
     }
@@ -159,16 +159,16 @@ pub struct PreparedText {
     pub codec: TextCodec,
     /// Training and held-out tokens.
     pub data: Arc<TokenData>,
-    /// What the text decides of a run.
+    /// Properties of a run that depend on the text.
     pub vocabulary: Vocabulary,
 }
 
 impl PreparedText {
-    /// Learns the vocabulary, or takes that of the run that goes on, and encodes the corpus. What is done is said. A rank but the first
-    /// finds what that has prepared: the corpus is not read again.
+    /// Trains the tokenizer, or loads that of a resumed run, and encodes the corpus. Reports progress. Ranks after the
+    /// first use the tokens that the first has prepared.
     ///
     /// # Errors
-    /// When there is no text, it cannot be read or encoded, or has changed since the run began.
+    /// If there is no text, or it cannot be read or encoded, or has changed since the run started.
     pub fn new(text: &TextData, opening: &mut Opening<'_>) -> Result<Self> {
         let Opening { config, begun, first, cache, ref mut say, .. } = *opening;
         let begun = begun.map(|run| Ok::<_, crate::RunError>((run, run.vocabulary()?))).transpose()?;
@@ -177,7 +177,7 @@ impl PreparedText {
         }
         ensure!(
             !text.corpus.paths.is_empty(),
-            "no corpus: give `--data FILE…` (`cargo xtask train text` has a default one)"
+            "no corpus: give `--data FILE…`, or use `cargo xtask train text`, which has a default corpus"
         );
         let corpus = Corpus::open(&text.corpus)?;
         let codec = match &begun {
@@ -216,7 +216,7 @@ impl PreparedText {
             && begun.corpus != vocabulary.corpus
         {
             bail!(
-                "{}: the corpus has changed since the run began, or how its tokenizer divides it: restore both, or begin a new run",
+                "{}: the corpus or its tokenization has changed since the run started: restore both, or start a new run",
                 run.path().display()
             );
         }
@@ -224,21 +224,21 @@ impl PreparedText {
     }
 
     fn found(run: &RunFolder, vocabulary: &Vocabulary, cache: &Path) -> Result<Self> {
-        let key = vocabulary.corpus.as_deref().context("a run on text without a corpus")?;
+        let key = vocabulary.corpus.as_deref().context("a text run without a corpus")?;
         let tokens = cache.join(key);
         ensure!(
             tokens.is_dir(),
-            "{}: no tokens there: `--cache` must be a folder that all ranks see",
+            "{}: this rank finds no tokens: `--cache` must be a folder that all ranks share",
             tokens.display()
         );
         let data = Arc::new(TokenData::open(&tokens)?);
         Ok(Self { codec: load_codec(run, vocabulary)?, data, vocabulary: vocabulary.clone() })
     }
 
-    /// Ready to be trained on, in windows of `length` tokens.
+    /// Data for training, in windows of `length` tokens.
     ///
     /// # Errors
-    /// When a part has fewer tokens.
+    /// If a part has fewer tokens.
     pub fn opened(self, length: usize) -> Result<Opened> {
         let part = |split| TextWindows::new(Arc::clone(&self.data), split, length).map(Box::new);
         Ok(Opened {
@@ -252,7 +252,7 @@ impl PreparedText {
     }
 }
 
-/// The text codec of a run, checked against the vocabulary that the run was trained with.
+/// The text codec of a run, checked against the vocabulary of its training.
 fn load_codec(folder: &RunFolder, vocabulary: &Vocabulary) -> Result<TextCodec> {
     let path = folder.path().join(TOKENIZER);
     let codec = TextCodec::load(&path)?;
@@ -294,7 +294,7 @@ fn describe_data(data: &TokenData, say: &mut dyn FnMut(&str)) {
     ));
 }
 
-/// Says what of the text the tokenizer cannot express.
+/// Reports the text that the tokenizer cannot express.
 fn describe_coverage(data: &TokenData, codec: &TextCodec, say: &mut dyn FnMut(&str)) -> Result<()> {
     let [mut all, validation] = coverage(data, codec)?;
     all += validation;

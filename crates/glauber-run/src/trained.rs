@@ -1,4 +1,4 @@
-//! A trained run, loaded to be sampled and evaluated.
+//! Trained runs, loaded for sampling and evaluation.
 
 use std::any::Any;
 use std::path::Path;
@@ -19,31 +19,31 @@ use crate::images::PictureCodec;
 use crate::kinds::open_run;
 use crate::{CheckpointInfo, RunCodec, RunConfig, RunFolder, TrainingState, Vocabulary};
 
-/// Sites that are redrawn together. Exact where they are independent given the rest; with a network an approximation, the worse the
-/// nearer they are.
+/// Sites redrawn together. Exact if they are conditionally independent; for a network an approximation, worse for
+/// closer sites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blocks {
-    /// All: a step is a pass over the sequence (`--passes`).
+    /// All sites: each step is a pass over the sequence (`--passes`).
     All,
-    /// At most so many, spread over the sequence (`--block`).
+    /// At most this many sites, spread over the sequence (`--block`).
     Strided(usize),
-    /// Those of a grid that are so many rows or columns apart (`--apart`).
+    /// Sites of a grid at least this many rows or columns apart (`--apart`).
     Spaced(usize),
 }
 
-/// A network with all it needs to be sampled.
+/// A trained network with everything needed for sampling.
 pub struct Trained {
     /// The averaged weights.
     pub network: Network,
-    /// Where its training stands.
+    /// The progress of its training.
     pub state: TrainingState,
-    /// What it was trained with.
+    /// Its configuration.
     pub config: RunConfig,
-    /// What the data decided.
+    /// Properties that depend on the data.
     pub vocabulary: Vocabulary,
-    /// The forward chain that the network was trained on.
+    /// The forward chain of training.
     pub schedule: Schedule,
-    /// Where the network is.
+    /// The network's device.
     pub device: Device,
     folder: RunFolder,
     codec: Box<dyn RunCodec>,
@@ -53,7 +53,7 @@ impl Trained {
     /// Loads the averaged weights of a run's newest checkpoint.
     ///
     /// # Errors
-    /// When the folder is no run's, has no checkpoint yet, or a file in it is damaged.
+    /// If the folder is not a run, has no checkpoint, or a file is damaged.
     pub fn load(run: &Path, device: &Device) -> Result<Self> {
         let folder = open_run(run)?;
         let vocabulary = folder.vocabulary()?;
@@ -76,7 +76,7 @@ impl Trained {
         })
     }
 
-    /// The same run as it was at a checkpoint of it.
+    /// The same run at another checkpoint.
     ///
     /// # Errors
     /// When a file of the checkpoint is damaged.
@@ -85,13 +85,13 @@ impl Trained {
         Ok(Self { network, state, ..self })
     }
 
-    /// The codec of the run, where it is one of this type.
+    /// The codec of the run, if it has this type.
     fn codec_as<C: RunCodec>(&self) -> Option<&C> {
         let codec: &dyn Any = &*self.codec;
         codec.downcast_ref()
     }
 
-    /// What encodes and decodes the images of a run on images; `None` for other runs.
+    /// The image codec of an image run; `None` for other runs.
     pub fn pictures(&self) -> Option<&PictureCodec> {
         self.codec_as()
     }
@@ -108,32 +108,32 @@ impl Trained {
     /// The text codec of a run on text.
     ///
     /// # Errors
-    /// When the run is on something else.
+    /// If the run is not on text.
     pub fn codec(&self) -> Result<&TextCodec> {
         self.codec_as().with_context(|| {
-            format!("{}: this run was not trained on text; `glauber info` tells what it is", self.path().display())
+            format!("{}: this run was not trained on text; `glauber info` describes it", self.path().display())
         })
     }
 
-    /// A sequence as text, as a grid, or as the numbers of its tokens.
+    /// Formats a sequence as text, a grid, or token numbers.
     ///
     /// # Errors
-    /// When a token is none of the run's.
+    /// If a token is outside the vocabulary.
     pub fn render(&self, tokens: &[Token]) -> Result<String> {
         self.codec.render(tokens)
     }
 
-    /// How often each token stands in the training data, as a law, shape `[token]`.
+    /// The token frequencies of the training data, shape `[token]`.
     pub fn frequencies(&self) -> Vec<f64> {
         let counts = &self.vocabulary.counts;
         let total: u64 = counts.iter().sum();
         counts.iter().map(|&count| count as f64 / total as f64).collect()
     }
 
-    /// The forward chain in another number of sweeps (`--sweeps`), or with blocks of sites far apart at a step.
+    /// The forward chain with another number of sweeps (`--sweeps`), or with blocks of distant sites per step.
     ///
     /// # Errors
-    /// When there is no such chain of the run's sites.
+    /// If the run's sites have no such chain.
     pub fn schedule_with(&self, sweeps: Option<usize>, blocks: Option<Blocks>) -> Result<Schedule> {
         let mut schedule = self.schedule.clone();
         if let Some(blocks) = blocks {
@@ -161,7 +161,7 @@ impl Trained {
             }
             Blocks::Spaced(spacing) => {
                 let Some([height, width]) = self.config.data.shape().grid else {
-                    bail!("`--apart`: the sites of {} are no grid; `--block` is for any run", self.path().display());
+                    bail!("`--apart` needs sites on a grid, but {} has none; use `--block`", self.path().display());
                 };
                 let most = height.max(width);
                 ensure!((1..=most).contains(&spacing), "`--apart` is {spacing}, expected a number in 1..={most}");
@@ -170,10 +170,11 @@ impl Trained {
         }
     }
 
-    /// The seam of the network under a schedule, all classes together, in the context that its steps leave ([`AfterStep`]).
+    /// The network's unconditional (all-class) conditional under a schedule, as [`AfterStep`] if steps touch several
+    /// sites.
     ///
     /// # Errors
-    /// When the schedule is of other sites or tokens.
+    /// If the schedule has other sites or tokens.
     pub fn conditional<'a>(&'a self, schedule: &'a Schedule) -> Result<Box<dyn SiteConditional + 'a>> {
         self.conditional_of_class(schedule, None, None)
     }
@@ -183,10 +184,10 @@ impl Trained {
         fitted.with_context(|| self.path().display().to_string())
     }
 
-    /// The seam of the network under a schedule, for a class by its number and the guidance towards it.
+    /// The network's conditional under a schedule, with optional class number and guidance weight.
     ///
     /// # Errors
-    /// When the network knows no such class, or there is guidance towards none.
+    /// If the network lacks the class, or guidance has no class.
     pub fn conditional_of_class<'a>(
         &'a self,
         schedule: &'a Schedule,
@@ -196,7 +197,7 @@ impl Trained {
         let of_class = self.fitted(schedule)?.of_class(class).context("`--class`")?;
         Ok(match (guidance, class) {
             (None, _) => AfterStep::where_several(of_class, schedule),
-            (Some(_), None) => bail!("`--guidance` needs `--class`: the class to be emphasised"),
+            (Some(_), None) => bail!("`--guidance` needs `--class`, the class to emphasise"),
             (Some(weight), Some(_)) => {
                 let guided = Guided::new(of_class, self.fitted(schedule)?, weight).context("`--guidance`")?;
                 AfterStep::where_several(guided, schedule)
@@ -204,10 +205,10 @@ impl Trained {
         })
     }
 
-    /// The run as what judges compare: chains of the lazy kernel under a schedule, with their bound (N).
+    /// The run as a generator: chains of the lazy kernel under a schedule, with their bound (N).
     ///
     /// # Errors
-    /// When the schedule is of other sites or tokens.
+    /// If the schedule has other sites or tokens.
     pub fn generator<'a>(&'a self, schedule: &'a Schedule) -> Result<ChainGenerator<'a>> {
         let sampler = ReverseSampler::new(schedule, Lazy::default());
         let kernel: Box<dyn ReverseKernel> = Box::new(Lazy::default());
@@ -217,7 +218,8 @@ impl Trained {
         Ok(chain.bounded_by(bound, BoundSampling::default()))
     }
 
-    /// The number of the class that `--class` names or numbers. A name that is also the number of another class counts as the number.
+    /// The class number of `--class`, a name or a number. A name that is also another class's number counts as the
+    /// number.
     ///
     /// # Errors
     /// When there is no such class.
@@ -241,7 +243,7 @@ impl Trained {
     }
 }
 
-/// The classes of a run in words, of many only the first.
+/// A list of a run's classes, truncated if long.
 fn known(names: &[String], classes: usize) -> String {
     const NAMED: usize = 20;
     match names.len() {

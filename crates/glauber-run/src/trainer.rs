@@ -1,7 +1,7 @@
-//! A run in memory: the loop, with what it writes.
+//! A run in memory: the training loop and its output files.
 
-mod among;
 mod resuming;
+mod world;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,12 +18,12 @@ use crate::error::{Result, ensure};
 use crate::run::checkpoint;
 use crate::run::folder::schedule;
 use crate::run::records::Evaluations;
-use crate::{Event, Flow, FolderLock, MetricLine, Observer, RunCodec, RunConfig, RunFolder, TrainingState, Vocabulary};
+use crate::{Event, Flow, FolderLock, Hook, MetricLine, RunCodec, RunConfig, RunFolder, TrainingState, Vocabulary};
 
 /// Sequences evaluated at a time.
 const EVALUATION_ROWS: usize = 32;
 
-/// What a stream of random numbers is for: each purpose has a seed of its own. Weights are drawn from the run's seed itself.
+/// Purposes of random streams, each with its own seed. Weights are drawn from the run's seed itself.
 #[derive(Clone, Copy)]
 #[repr(u64)]
 enum Purpose {
@@ -32,20 +32,21 @@ enum Purpose {
     Samples = 3,
 }
 
-/// A run in memory: network, average, optimiser, and where it stands.
+/// A run in memory: network, average, optimiser and progress.
 ///
-/// Every draw is addressed by seed, purpose, step and micro-batch, so a run that is resumed draws what an unbroken one would have.
+/// Every draw is a function of seed, purpose, step and micro-batch, so a resumed run draws the same as an uninterrupted
+/// one.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let folder = tempfile::tempdir()?;
 /// use burn::tensor::Device;
-/// use glauber_run::{Event, Flow, Observer, Opening, Run, RunConfig};
+/// use glauber_run::{Event, Flow, Hook, Opening, Run, RunConfig};
 ///
 /// struct Silent;
 ///
-/// impl Observer for Silent {
-///     fn notice(&mut self, _: Event<'_>) -> Flow {
+/// impl Hook for Silent {
+///     fn on_event(&mut self, _: Event<'_>) -> Flow {
 ///         Flow::Continue
 ///     }
 ///     fn seconds(&self) -> f64 {
@@ -75,29 +76,29 @@ pub struct Run {
     trainer: Trainer<Network>,
     state: TrainingState,
     evaluations: Evaluations,
-    /// What was not as it should be in the folder, and how it was mended.
+    /// Repairs of the folder, in words.
     notes: Vec<String>,
     folder: RunFolder,
-    /// Keeps other processes out of the folder; only the first rank holds it.
+    /// Lock of the folder, held by the first rank.
     _lock: Option<FolderLock>,
     validation: Vec<Examples>,
-    /// Whether the network has been given the prior that its configuration asks for.
+    /// Whether the configured prior has been set.
     has_prior: bool,
 }
 
-/// What a run is given besides its configuration.
+/// Inputs of a run besides its configuration.
 pub struct Surroundings<'a> {
     /// Training sequences.
     pub train: &'a dyn SequenceSource,
     /// Held-out sequences.
     pub validation: &'a dyn SequenceSource,
-    /// Draws from the averaged weights, and shows what came of it; none for no samples.
+    /// Draws and formats samples of the averaged weights; `None` for no samples.
     pub sample: Option<&'a SampleFn<'a>>,
-    /// A number to record beside each evaluation, such as the excess over the Bayes loss.
+    /// An additional number per evaluation, such as the excess over the Bayes loss.
     pub excess: Option<&'a ExcessFn<'a>>,
 }
 
-/// Samples that a run asks for.
+/// A request for samples during training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Draw {
     /// Sequences.
@@ -108,16 +109,17 @@ pub struct Draw {
     pub step: usize,
 }
 
-/// Draws samples from a network and tells people of them.
+/// Draws samples from a network, and formats them.
 pub type SampleFn<'a> = dyn Fn(&Network, Draw) -> Result<Vec<String>> + 'a;
 
 impl Run {
-    /// Begins a run in a new folder.
+    /// Starts a run in a new folder.
     ///
-    /// `device` is the plain device; gradients are taken on its autodiff counterpart. `threads` micro-batches run side by side.
+    /// `device` is the plain device; gradients are taken on its autodiff counterpart. `threads` micro-batches run in
+    /// parallel.
     ///
     /// # Errors
-    /// When the configuration does not hold together or the folder cannot be written.
+    /// If the configuration is inconsistent, or the folder cannot be written.
     pub fn begin(
         config: RunConfig,
         vocabulary: &Vocabulary,
@@ -133,7 +135,7 @@ impl Run {
         Self::assemble(config, vocabulary, create, device, threads)
     }
 
-    /// Builds and checks everything before the folder is made.
+    /// Builds and checks everything before the folder is created.
     fn assemble(
         config: RunConfig,
         vocabulary: &Vocabulary,
@@ -183,17 +185,17 @@ impl Run {
         self.trainer.model()
     }
 
-    /// The moving average of the weights; of several ranks each has it whole after an evaluation or a checkpoint.
+    /// The moving average of the weights. With several ranks, it is complete after an evaluation or a checkpoint.
     pub fn average(&self) -> &Network {
         self.trainer.average()
     }
 
-    /// The plain device that it is trained on.
+    /// The plain device of the training.
     pub fn device(&self) -> &Device {
         self.trainer.device()
     }
 
-    /// Where the run stands.
+    /// The progress of the run.
     pub fn state(&self) -> TrainingState {
         self.state
     }
@@ -203,7 +205,7 @@ impl Run {
         &self.evaluations.lines
     }
 
-    /// What was damaged in the folder of a resumed run, and what of its configuration was changed, in words.
+    /// Damage found in the folder of a resumed run, and changes of its configuration, in words.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
@@ -213,23 +215,23 @@ impl Run {
         &self.folder
     }
 
-    /// Trains until the last step of the configuration, or until the observer asks to stop; a checkpoint is written either way. Several ranks stop when
-    /// the observer of any asks to; only that of the first is told of evaluations, samples and checkpoints.
+    /// Trains until the last step of the configuration, or until the hook stops it; both write a checkpoint. Ranks stop
+    /// if the hook of any rank does. Only the first rank's hook receives evaluations, samples and checkpoints.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`] when the loss is no longer a number, and whatever writing to the folder or sampling can meet.
-    pub fn run(&mut self, around: &Surroundings<'_>, observer: &mut dyn Observer) -> Result<Flow> {
+    /// [`TrainError::Diverged`] when the loss is not finite, and errors of writing and sampling.
+    pub fn run(&mut self, around: &Surroundings<'_>, hook: &mut dyn Hook) -> Result<Flow> {
         self.prepare_prior(around.train)?;
         self.draw_validation(around.validation)?;
         let before = self.state.seconds;
-        let started = observer.seconds();
+        let started = hook.seconds();
         while self.state.step < self.config.train.steps {
             let (loss, rate) = self.train_step(around.train)?;
             let step = self.state.step;
-            self.state.seconds = before + observer.seconds() - started;
-            let mut flow = observer.notice(Event::Step { step, loss });
+            self.state.seconds = before + hook.seconds() - started;
+            let mut flow = hook.on_event(Event::Step { step, loss });
             let last = step == self.config.train.steps;
-            let first = self.trainer.ranks().is_first();
+            let first = self.trainer.world().is_first();
             let train = &self.config.train;
             let validates = last || step.is_multiple_of(train.validate_every);
             let samples = train.sample_every > 0 && step.is_multiple_of(train.sample_every);
@@ -240,15 +242,15 @@ impl Run {
             let held_out = validates.then(|| self.evaluate(rate)).transpose()?;
             if let Some(held_out) = held_out.filter(|_| first) {
                 let line = self.validate(held_out, rate, around)?;
-                flow = flow.and(observer.notice(Event::Validation(&line)));
+                flow = flow.and(hook.on_event(Event::Validation(&line)));
                 self.evaluations.push(line);
             }
             if let (true, true, Some(sample)) = (first, samples, around.sample) {
                 let texts = sample(self.trainer.average(), self.draw())?;
                 self.folder.append_samples(step, &texts)?;
-                flow = flow.and(observer.notice(Event::Samples { step, texts: &texts }));
+                flow = flow.and(hook.on_event(Event::Samples { step, texts: &texts }));
             }
-            let stop = self.trainer.ranks().any(flow == Flow::Stop);
+            let stop = self.trainer.world().any(flow == Flow::Stop);
             if stop || checkpoints {
                 self.trainer.check_agreement()?;
                 if !(validates || samples) {
@@ -257,7 +259,7 @@ impl Run {
                 self.trainer.complete_optimiser();
                 if first {
                     self.write()?;
-                    observer.notice(Event::Checkpoint { step });
+                    hook.on_event(Event::Checkpoint { step });
                 }
             }
             if stop {
@@ -267,11 +269,11 @@ impl Run {
         Ok(Flow::Continue)
     }
 
-    /// One optimiser step, for a loop of one's own: its mean loss, nats a site asked for, and its learning rate. Nothing is written. Of ranks, each keeps
-    /// up its own part of the average alone.
+    /// One optimiser step, for your own loop: its mean loss, in nats per requested site, and its learning rate. It
+    /// writes nothing. Each rank updates only its own part of the average.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`] when loss or gradient are no longer numbers, and those of [`Examples::draw`].
+    /// [`TrainError::Diverged`] when the loss or the gradient is not finite, and those of [`Examples::draw`].
     pub fn train_step(&mut self, source: &dyn SequenceSource) -> Result<(f64, f64), TrainError> {
         self.prepare_prior(source).map_err(|error| TrainError::Source(Box::new(error)))?;
         let task = SiteTask::configured(self.trainer.model(), source, &self.schedule, &self.config.train);
@@ -283,7 +285,7 @@ impl Run {
         Ok((step.loss, step.rate))
     }
 
-    /// The micro-batches of the step to come, those of all ranks, as [`train_step`](Self::train_step) draws them.
+    /// The micro-batches of the next step of all ranks, as [`train_step`](Self::train_step) draws them.
     ///
     /// # Errors
     /// Those of [`Examples::draw`].
@@ -292,19 +294,18 @@ impl Run {
         self.trainer.next_batches(&task)
     }
 
-    /// Counts the prior under the network in training data and keeps it in the folder, where the configuration has one: before the
-    /// first step, once.
+    /// Counts the configured prior on training data and stores it in the folder, once before the first step.
     ///
     /// # Errors
-    /// When there is no prior of such data, or it cannot be written.
+    /// If the data have no prior, or it cannot be written.
     pub fn prepare_prior(&mut self, source: &dyn SequenceSource) -> Result<()> {
         if let (Some(config), false) = (&self.config.model.prior, self.has_prior) {
             ensure!(
                 !self.schedule.law_of_levels().is_moving(),
-                "`schedule.noise` is of kind `moving`, expected a law that stays the same under `model.prior`: set it to \"none\""
+                "`schedule.noise` is of kind `moving`, which `model.prior` does not support: set `model.prior` to \"none\""
             );
             let prior = crate::prior::count(config, source, self.schedule.len(), self.schedule.law())?;
-            if self.trainer.ranks().is_first() {
+            if self.trainer.world().is_first() {
                 crate::prior::keep(&prior, self.folder.path())?;
             }
             self.network().set_prior(Arc::new(prior));
@@ -317,13 +318,13 @@ impl Run {
         ChainRng::new(seed_for(self.config.seed, purpose), stream)
     }
 
-    /// The samples of the present step.
+    /// The samples of the current step.
     fn draw(&self) -> Draw {
         let seed = seed_for(self.config.seed, Purpose::Samples).wrapping_add(self.state.step as u64);
         Draw { count: self.config.train.samples, seed, step: self.state.step }
     }
 
-    /// The average's held-out losses. Each rank evaluates some of the batches.
+    /// The average's held-out losses. Ranks divide the batches.
     fn evaluate(&self, learning_rate: f64) -> Result<Losses> {
         let held_out = Losses::of(&self.trainer, self.config.train.objective, &self.schedule, &self.validation);
         if !held_out.loss.is_finite() || !held_out.step_cross_entropy.is_finite() {
@@ -381,7 +382,7 @@ impl Run {
 }
 
 impl Flow {
-    /// Stop if either says so.
+    /// `Stop` if either is.
     fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Continue, Self::Continue) => Self::Continue,
@@ -390,7 +391,7 @@ impl Flow {
     }
 }
 
-/// Keeps seeds of different purposes apart (the odd constant is 2⁶⁴ over the golden ratio).
+/// Separates seeds of different purposes (the odd constant is 2⁶⁴ over the golden ratio).
 fn seed_for(seed: u64, purpose: Purpose) -> u64 {
     (seed ^ (purpose as u64) << 56).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }

@@ -1,4 +1,4 @@
-//! How a training begins, or goes on.
+//! Starting and resuming a training.
 
 use std::path::{Path, PathBuf};
 
@@ -10,11 +10,10 @@ use crate::kinds::{Kind, open_run};
 use crate::ranks::Rank;
 use crate::{DataConfig, FolderLock, Opened, Opening, Run, RunConfig, RunFolder, Say};
 
-/// Configuration and folder of a run to be continued, of a kind of data where that matters. Whatever keeps it from going on is told before
-/// there is work.
+/// Configuration and folder of a run to resume, optionally of a given kind of data. Checks everything before any work.
 ///
 /// # Errors
-/// When it cannot go on.
+/// If it cannot be resumed.
 pub fn resumed(folder: Option<&Path>, kind: Option<&str>, ranks: &Rank) -> Result<(RunConfig, PathBuf)> {
     let folder = folder.context("`--resume` needs `--run DIR`")?;
     match kind {
@@ -31,7 +30,7 @@ pub fn resumed(folder: Option<&Path>, kind: Option<&str>, ranks: &Rank) -> Resul
     Ok((run.config()?, folder.into()))
 }
 
-/// Checks that the run in a folder is of a kind, or names the command that resumes it.
+/// Checks the kind of a run; the error names the command that resumes it.
 ///
 /// # Errors
 /// When it is of another.
@@ -40,31 +39,31 @@ pub fn check_resumed(folder: &Path, kind: &str) -> Result<()> {
         Kind::Run => RunFolder::open(folder).and_then(|run| run.config()).map_or(kind, |config| config.data.name()),
         Kind::TokenizerRun => "image-tokenizer",
         Kind::FeatureNetwork => {
-            bail!("`--run {}`: that is a classifier, whose training is not resumed: train a new one", folder.display())
+            bail!("`--run {}` is a classifier, whose training cannot be resumed: train a new one", folder.display())
         }
         Kind::Tokenizer => kind,
     };
     let command = train_command(found);
     ensure!(
         found == kind,
-        "`--run {0}`: that is a run of `train {command}`; resume it with `glauber train {command} --resume --run {0}`",
+        "`--run {0}` is a run of `train {command}`; resume it with `glauber train {command} --resume --run {0}`",
         folder.display()
     );
     Ok(())
 }
 
-/// Checks that the data of a new run are of a kind, or names the command that trains on them.
+/// Checks the kind of a new run's data; the error names the command that trains on them.
 ///
 /// # Errors
 /// When they are of another.
 pub fn check_kind(data: &DataConfig, kind: &str) -> Result<()> {
     let found = data.name();
-    ensure!(found == kind, "`data.kind` is \"{found}\": that is for `glauber train {}`", train_command(found));
+    ensure!(found == kind, "`data.kind` is \"{found}\": use `glauber train {}`", train_command(found));
     Ok(())
 }
 
-/// The folder of a new run: `--run`, or the first free `runs/NAME-001`, `runs/NAME-002`, … Whether a run can begin there is told before
-/// there is work.
+/// The folder of a new run: `--run`, or the first free `runs/NAME-001`, `runs/NAME-002`, … Checks before any work that
+/// a run can start there.
 ///
 /// # Errors
 /// When it cannot.
@@ -85,30 +84,31 @@ pub fn free_run(run: Option<&Path>, name: &str) -> Result<PathBuf> {
     run.map(Path::to_path_buf).or_else(free).context("no free name in `runs/`: give `--run DIR`")
 }
 
-/// A run that begins or goes on, alone or among ranks.
+/// A run to start or resume, on one rank or several.
 #[derive(Clone, Copy)]
 pub struct Training<'a> {
     /// The configuration.
     pub config: &'a RunConfig,
     /// The folder.
     pub folder: &'a Path,
-    /// Where it is computed.
+    /// The device.
     pub device: &'a Device,
-    /// Whether the run is there and goes on.
+    /// Whether the run is resumed.
     pub resume: bool,
-    /// Steps that a run that goes on has in all, where that changes.
+    /// New total number of steps of a resumed run, if it changes.
     pub steps: Option<usize>,
-    /// Micro-batches computed side by side.
+    /// Micro-batches computed in parallel.
     pub threads: usize,
-    /// Who shares the work.
+    /// The ranks that share the work.
     pub ranks: &'a Rank,
 }
 
 impl Training<'_> {
-    /// Opens the data of the run by a function, for instance that of their kind. What is prepared is kept in `cache`; what is done is said.
+    /// Opens the data of the run with a function, for instance that of their kind. Prepared data are stored in `cache`;
+    /// progress is reported.
     ///
     /// # Errors
-    /// Those of the function, and when the run to be resumed is not there.
+    /// Those of the function, and if the run to resume does not exist.
     pub fn open<T>(&self, cache: &Path, say: Say<'_>, open: impl FnOnce(&mut Opening<'_>) -> Result<T>) -> Result<T> {
         let Self { config, device, .. } = *self;
         config.validate()?;
@@ -117,10 +117,10 @@ impl Training<'_> {
         open(&mut Opening { config, begun: begun.as_ref(), first: self.ranks.is_first(), cache, device, say })
     }
 
-    /// The run on opened data, shared with other ranks where there are any. `say` is told what has changed.
+    /// The run on opened data, shared with other ranks if any. `say` receives changes.
     ///
     /// # Errors
-    /// When the parts do not fit together, or the folder cannot be written or read.
+    /// If the parts do not fit each other, or the folder cannot be written or read.
     pub fn run(&self, opened: &Opened, say: Say<'_>) -> Result<Run> {
         let Self { config, folder, device, resume, steps, threads, ranks } = *self;
         let (vocabulary, codec) = (&opened.vocabulary, Some(&*opened.codec));
@@ -135,7 +135,7 @@ impl Training<'_> {
             let same = (begun.size, begun.mask, &begun.codec) == (vocabulary.size, vocabulary.mask, &vocabulary.codec);
             ensure!(
                 same && begun.corpus.as_ref().is_none_or(|corpus| vocabulary.corpus.as_ref() == Some(corpus)),
-                "{}: the data have changed since the run began: restore them, or begin a new run",
+                "{}: the data have changed since the run started: restore them, or start a new run",
                 folder.display()
             );
         }
@@ -145,7 +145,7 @@ impl Training<'_> {
             (true, false) => Run::begin(config.clone(), vocabulary, codec, folder, device, threads)?,
         };
         if ranks.size() > 1 && ranks.is_first() {
-            ranks.tell(folder)?;
+            ranks.broadcast_folder(folder)?;
             let (size, micro_batches) = (ranks.size(), config.train.micro_batches);
             if !micro_batches.is_multiple_of(size) {
                 tracing::warn!(
@@ -154,11 +154,11 @@ impl Training<'_> {
                 );
             }
         }
-        ranks.share(run)
+        ranks.join(run)
     }
 }
 
-/// A run that goes on, made one of so many steps where that is asked for.
+/// A resumed run, with a new total number of steps if given.
 fn go_on(folder: &Path, steps: Option<usize>, device: &Device, threads: usize, say: Say<'_>) -> Result<Run> {
     let mut trainer = Run::resume(folder, device, threads)?;
     trainer.notes().iter().for_each(|note| tracing::warn!("{note}"));

@@ -1,4 +1,4 @@
-//! Proper colourings of a lattice: sites of one colour have no common bond and may be updated together.
+//! Proper colourings of a lattice: sites of one colour share no bond and can be updated together.
 
 use glauber_tokens::Site;
 
@@ -9,22 +9,22 @@ pub enum Neighbourhood {
     /// Left, right, up and down.
     #[default]
     Four,
-    /// Those and the diagonals.
+    /// The four neighbours and the diagonals.
     Eight,
 }
 
-/// What lies beyond the edge of a lattice.
+/// The boundary condition of a lattice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Boundary {
-    /// The opposite edge.
+    /// Periodic (torus).
     Torus,
-    /// Nothing.
+    /// Open.
     #[default]
     Open,
 }
 
-/// A proper colouring of a path or cycle of `side` sites and how many colours it has: 2, or 3 on a cycle of odd length.
+/// A proper colouring of a path or cycle of `side` sites, and its number of colours: 2, or 3 on an odd cycle.
 fn side_colours(side: usize, boundary: Boundary) -> (Vec<usize>, usize) {
     let mut colours: Vec<usize> = (0..side).map(|i| i % 2).collect();
     let odd_cycle = boundary == Boundary::Torus && side % 2 == 1 && side > 1;
@@ -57,8 +57,8 @@ pub(crate) fn classes(height: usize, width: usize, neighbourhood: Neighbourhood,
     classes
 }
 
-/// The classes of a row-major lattice in which no two sites are nearer than `spacing` rows or columns, none empty, each ascending: site
-/// (y, x) is of class (y mod spacing, x mod spacing).
+/// The classes of a row-major lattice whose sites are at least `spacing` rows or columns apart: site (y, x) has class
+/// (y mod spacing, x mod spacing). No class is empty; each is ascending.
 pub(crate) fn spaced_classes(height: usize, width: usize, spacing: usize) -> Vec<Vec<Site>> {
     let class = |top: usize, left: usize| {
         let row = |y: usize| (left..width).step_by(spacing).map(move |x| y * width + x);

@@ -1,4 +1,4 @@
-//! What can be wrong with a schedule.
+//! Errors of schedules.
 
 use glauber_tokens::{Site, Token};
 
@@ -9,7 +9,7 @@ pub enum ScheduleError {
     /// A vocabulary of fewer than one token.
     #[error("the vocabulary is empty; a noise law needs at least one token")]
     EmptyVocabulary,
-    /// A token that the vocabulary lacks.
+    /// A token outside the vocabulary.
     #[error("token {token} is outside the vocabulary 0..{vocab}")]
     OutsideVocabulary {
         /// The token found.
@@ -20,19 +20,19 @@ pub enum ScheduleError {
     /// A vector over tokens has the wrong length.
     #[error("found {found} {what}, expected one for each of the {vocab} tokens")]
     VocabularySize {
-        /// What was counted.
+        /// The counted entries.
         what: &'static str,
         /// Entries found.
         found: usize,
         /// The vocabulary size.
         vocab: usize,
     },
-    /// A configuration asks for something that the data did not give.
+    /// A configuration needs an input that is missing.
     #[error("noise kind `{kind}` needs {missing}, but none was given")]
     MissingInput {
         /// The value of `kind`.
         kind: &'static str,
-        /// What is missing.
+        /// The missing input.
         missing: &'static str,
     },
     /// A number outside its range.
@@ -45,19 +45,19 @@ pub enum ScheduleError {
         /// The values allowed.
         expected: &'static str,
     },
-    /// Weights or counts that sum to nothing.
+    /// Weights or counts that sum to zero.
     #[error("{what} sum to zero, so they define no distribution; {fix}")]
     NoMass {
-        /// What was summed.
+        /// The summed numbers.
         what: &'static str,
-        /// What to change.
+        /// The fix.
         fix: &'static str,
     },
-    /// A law that moves as a part of another one.
-    #[error("a part of a mixture is of kind `moving`, expected laws that are the same at every signal level")]
+    /// A moving law as a part of a mixture.
+    #[error("a part of a mixture is of kind `moving`, expected laws that are constant over the signal levels")]
     MovingPart,
-    /// A law that moves, with an order that has no levels for all sites alike.
-    #[error("noise of kind `moving` needs an order that touches each site once a sweep; set another `order`")]
+    /// A moving law with an order whose sites have different levels.
+    #[error("noise of kind `moving` needs an order that touches each site once per sweep; set another `order`")]
     MovingOrder,
     /// A count that must be positive is zero.
     #[error("`{key}` is 0, expected at least 1")]
@@ -73,12 +73,12 @@ pub enum ScheduleError {
         /// Sweeps.
         sweeps: usize,
     },
-    /// An order that does not fit the sequence, or that cannot go on.
+    /// An order that does not fit the sequence, or cannot be extended.
     #[error("{0}")]
     Order(String),
-    /// Levels that are no levels of reverse sweeps.
+    /// Invalid levels of reverse sweeps.
     #[error(
-        "`sweeps` lists {found:?}, expected {sweeps} levels that rise from above {final_level} (`final_signal`) to 1, one for each sweep"
+        "`sweeps` lists {found:?}, expected {sweeps} levels, one per sweep, that rise from above {final_level} (`final_signal`) to 1"
     )]
     SweepEnds {
         /// The levels found.
@@ -88,9 +88,9 @@ pub enum ScheduleError {
         /// The level that the forward chain ends at.
         final_level: f64,
     },
-    /// The chain does not forget the data.
+    /// The chain keeps too much signal at the horizon.
     #[error(
-        "site {site} still carries its token with probability {level:.3e} after {sweeps} sweeps, more than the allowed {bound:.0e}; \
+        "site {site} still keeps its token with probability {level:.3e} after {sweeps} sweeps, more than the allowed {bound:.0e}; \
          raise `sweeps`, lower `final_signal`, or set `allow_residual_signal = true`"
     )]
     ResidualSignal {
@@ -106,7 +106,7 @@ pub enum ScheduleError {
 }
 
 impl ScheduleError {
-    /// That a number is in its range.
+    /// Checks that a number is in its range.
     pub(crate) fn unless_in_range(
         good: bool,
         key: &'static str,

@@ -6,7 +6,7 @@ use glauber_tokens::Token;
 
 use crate::{NoiseLaw, ScheduleError};
 
-/// The two ends of a law that moves, and how fast it does.
+/// The parameters of a moving law: its two ends and its speed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Moving {
     masks: NoiseLaw,
@@ -28,7 +28,7 @@ impl Moving {
         self.speed / (self.speed + self.root(level))
     }
 
-    /// Masks with a weight, tokens with another.
+    /// A law with one weight for the mask and another for the other tokens.
     fn mixed(&self, masks: f64, tokens: f64) -> NoiseLaw {
         let parts = [(masks, self.masks.clone()), (tokens, self.tokens.clone())];
         NoiseLaw::mixture(&parts).expect("weights of at least 0 and one above it, of laws of one vocabulary")
@@ -36,18 +36,19 @@ impl Moving {
 }
 
 impl NoiseLaw {
-    /// Masks far from the data and, near it, tokens that are no masks, all alike (GIDD, von Rütte et al. 2025): a model learns to mend
-    /// tokens as well as to write them.
+    /// Noise that is masks far from the data and, near the data, uniform over the other tokens (GIDD, von Rütte et al.
+    /// 2025). A model learns to correct tokens as well as to write them.
     ///
-    /// At time `u` in `[0, 1]` a site shows its clean token with probability `α = (1 − u) / C`, the mask with `u / C` and any token with
-    /// `c / C`, where `c = B √(u (1 − u))`, `C = 1 + c` and `B = 2 share / (1 − share)`: at `u = 1/2`, where they are most, `share` of the
-    /// sites show such a token. In odds to the clean token those are `m = u / (1 − u)` masks and `B √m` tokens. The law is a function of
-    /// the signal level alone, whatever the shape of the schedule: see [`at`](Self::at).
+    /// At time `u` in `[0, 1]` a site shows its clean token with probability `α = (1 − u) / C`, the mask with `u / C`
+    /// and any token with `c / C`. Here `c = B √(u (1 − u))`, `C = 1 + c` and `B = 2 share / (1 − share)`, so that
+    /// `share` of the sites show such a token at the maximum, `u = 1/2`. In odds to the clean token these are `m = u /
+    /// (1 − u)` masks and `B √m` tokens. The law depends only on the signal level, not on the shape of the schedule:
+    /// see [`at`](Self::at).
     ///
-    /// Its [`probabilities`](Self::probabilities) are those of no signal at all, where there are masks alone.
+    /// Its [`probabilities`](Self::probabilities) are those without any signal: masks only.
     ///
     /// # Errors
-    /// When the vocabulary is empty, lacks `mask` or has no other token, or `share` is not in `(0, 1)`.
+    /// If the vocabulary is empty, lacks `mask` or has no other token, or `share` is not in `(0, 1)`.
     pub fn moving(vocab: usize, mask: Token, share: f64) -> Result<Self, ScheduleError> {
         let good = share > 0.0 && share < 1.0;
         ScheduleError::unless_in_range(good, "share", share, "a number strictly between 0 and 1")?;
@@ -64,7 +65,7 @@ impl NoiseLaw {
         self.moving.is_some()
     }
 
-    /// `q` at a signal level: what a site shows there that is not signal. The law itself where it does not move.
+    /// `q` at a signal level: the law of the token at a site that is not signal. A constant law is returned unchanged.
     pub fn at(&self, level: f64) -> Cow<'_, Self> {
         let at = |moving: &Moving| moving.mixed(moving.root(level), moving.speed);
         self.moving.as_deref().map_or(Cow::Borrowed(self), |moving| Cow::Owned(at(moving)))
@@ -90,14 +91,14 @@ impl NoiseLaw {
         }
     }
 
-    /// What noise draws on the way from a signal level to a lower one, so that a site that shows [`at`](Self::at) of the one shows that of
-    /// the other: `(1 − κ) q̃ = (1 − α') q' − κ (1 − α) q`, `κ = α' / α`.
+    /// The law of noise between a signal level and a lower one. It takes [`at`](Self::at) of the first level to that of
+    /// the second: `(1 − κ) q̃ = (1 − α') q' − κ (1 − α) q`, `κ = α' / α`.
     pub fn between(&self, level: f64, lower: f64) -> Cow<'_, Self> {
         let between = |moving: &Moving| moving.mixed(moving.root(level) + moving.root(lower), moving.speed);
         self.moving.as_deref().map_or(Cow::Borrowed(self), |moving| Cow::Owned(between(moving)))
     }
 
-    /// What noise draws at a signal level: [`between`](Self::between) of two levels that are next to each other.
+    /// The law of noise at a signal level: [`between`](Self::between) of two adjacent levels.
     pub fn rate(&self, level: f64) -> Cow<'_, Self> {
         self.between(level, level)
     }

@@ -7,33 +7,29 @@ use crate::moving::Moving;
 #[cfg(feature = "serde")]
 use crate::schedule_config::no_keys;
 
-/// Which noise distribution a run uses; the key `kind` picks the variant.
+/// Configuration of the noise distribution; the key `kind` selects the variant.
 #[derive(Debug, Clone, PartialEq, Default)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields)
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields))]
 pub enum NoiseConfig {
-    /// Every token alike.
+    /// Uniform over all tokens.
     #[default]
     #[cfg_attr(feature = "serde", serde(deserialize_with = "no_keys"))]
     Uniform,
     /// The frequencies of the training data.
     Unigram {
-        /// Added to each token's count, at least 0, by default 1.
+        /// Added to each token's count; at least 0, default 1.
         #[cfg_attr(feature = "serde", serde(default = "one"))]
         pseudo_count: f64,
     },
     /// All mass on the mask token.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "no_keys"))]
     Absorbing,
-    /// Masks far from the data, other tokens near it ([`NoiseLaw::moving`]).
+    /// Masks far from the data, other tokens near the data ([`NoiseLaw::moving`]).
     Moving {
-        /// The share of sites that show a token that is neither signal nor mask, where they are most, in `(0, 1)`.
+        /// The maximal share of sites with a token that is neither signal nor mask, in `(0, 1)`.
         share: f64,
     },
-    /// A weighted mean of laws that do not move.
+    /// A weighted mean of constant laws.
     Mixture {
         /// The laws and their weights.
         parts: Vec<MixturePart>,
@@ -55,7 +51,7 @@ fn one() -> f64 {
     1.0
 }
 
-/// A noise distribution `q` over the tokens `0..V`, with a table for draws by inversion. Validated and immutable.
+/// A noise distribution `q` over the tokens `0..V`, validated and immutable, with a table for draws by inversion.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NoiseLaw {
     probabilities: Vec<f64>,
@@ -76,8 +72,8 @@ impl NoiseLaw {
 
     /// `q(a) ∝ counts(a) + pseudo_count`, shape `[token]`.
     ///
-    /// With `pseudo_count = 0` a token that never occurs has `q(a) = 0`. Such a token is never drawn as noise, so equation (H),
-    /// which divides by `Π_t(a)`, says nothing about it: a site shows it only where it is signal.
+    /// With `pseudo_count = 0` a token that never occurs has `q(a) = 0`. Noise never draws such a token, so a site
+    /// shows it only as signal. Equation (H), which divides by `Π_t(a)`, does not apply to it.
     ///
     /// # Errors
     /// When there is no token, the pseudo-count is negative or not finite, or all counts and the pseudo-count are zero.
@@ -102,7 +98,7 @@ impl NoiseLaw {
         Ok(Self { mask: Some(mask), ..Self::from_weights(weights, "absorbing weights", "name a mask token")? })
     }
 
-    /// The mean of laws over one vocabulary, weighted by weights of at least 0 that need not sum to one.
+    /// The mean of laws over one vocabulary with weights of at least 0, which need not sum to one.
     ///
     /// # Errors
     /// When there is no part, a part moves, vocabularies differ, a weight is negative or not finite, or all are zero.
@@ -136,11 +132,10 @@ impl NoiseLaw {
         Ok(Self { mask, ..Self::from_weights(weights, "the weights of a mixture", "raise a `weight`")? })
     }
 
-    /// The law a configuration describes. `counts`, shape `[token]`, is what `unigram` needs, `mask` what `absorbing` and
-    /// `moving` need.
+    /// The law of a configuration. `unigram` needs `counts`, shape `[token]`; `absorbing` and `moving` need `mask`.
     ///
     /// # Errors
-    /// [`ScheduleError::MissingInput`] when the one needed is absent, and those of the constructors.
+    /// [`ScheduleError::MissingInput`] when a needed input is absent, and those of the constructors.
     pub fn from_config(
         config: &NoiseConfig,
         vocab: usize,
@@ -200,7 +195,7 @@ impl NoiseLaw {
         })
     }
 
-    /// The mask token of absorbing noise, or of the absorbing part of a mixture: a token that no data holds.
+    /// The mask token of absorbing noise, or of the absorbing part of a mixture. Data never contain it.
     pub fn mask(&self) -> Option<Token> {
         self.mask
     }

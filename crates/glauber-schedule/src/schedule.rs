@@ -7,35 +7,36 @@ use glauber_tokens::{Site, Step, Token};
 use crate::signal::Curve;
 use crate::{NoiseLaw, ScheduleError, SignalShape, SiteOrder};
 
-/// The signal level at the horizon above which a schedule is refused unless residual signal is allowed.
+/// The maximal signal level at the horizon, unless residual signal is allowed.
 pub const RESIDUAL_BOUND: f64 = 1e-3;
 
-/// A forward chain: which sites each step touches and with which law `Π_t` on `V ∪ {φ}`. Validated and immutable.
+/// A forward chain: the sites that each step touches and its law `Π_t` on `V ∪ {φ}`. Validated and immutable.
 ///
-/// In sweep `k` of `K` a touch keeps the token with probability `Π_t(φ) = 1 − β_k = α((k+1)/K) / α(k/K)`, `α(u)` being the shape,
-/// or a list of levels ([`ending_at`](Self::ending_at)).
-/// Where each sweep touches each site once, a site touched `k` times therefore has signal level `α(k/K)`.
+/// In sweep `k` of `K` a touch keeps the token with probability `Π_t(φ) = 1 − β_k = α((k+1)/K) / α(k/K)`, `α(u)` being
+/// the shape, or a list of levels ([`ending_at`](Self::ending_at)). If each sweep touches each site once, a site
+/// touched `k` times has signal level `α(k/K)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
     curve: Curve,
     allow_residual: bool,
     order: SiteOrder,
     law: NoiseLaw,
-    /// Of a law that moves, that of sites after each number of touches, shape `[sweep + 1]`, and that of each touch, shape `[sweep]`.
+    /// For a moving law: the law of sites after each number of touches, shape `[sweep + 1]`, and the law of each touch,
+    /// shape `[sweep]`.
     moving: Option<[Vec<NoiseLaw>; 2]>,
     /// `α(k/K)`, shape `[sweep + 1]`.
     levels: Vec<f64>,
-    /// Signal level after each stored visit of each site, shape `[visit]`, sites in order; empty where `levels` says it all.
+    /// Signal level after each stored visit of each site, shape `[visit]`, sites in order; empty if `levels` suffices.
     visit_levels: Vec<Vec<f64>>,
     final_signal: f64,
 }
 
 impl Schedule {
-    /// Joins the parts. `final_level` is the level that the shape reaches after one touch in each sweep.
+    /// Builds a schedule. `final_level` is the signal level after one touch in each sweep.
     ///
     /// # Errors
-    /// When `final_level` is not in `(0, 1)`, when some site ends above [`RESIDUAL_BOUND`] and `allow_residual` is false, or when the law
-    /// moves and the order has no levels that are those of sweeps.
+    /// If `final_level` is not in `(0, 1)`. If a site ends above [`RESIDUAL_BOUND`] and `allow_residual` is false. If
+    /// the law moves and the sites of a sweep have different levels.
     pub fn new(
         shape: SignalShape,
         order: SiteOrder,
@@ -46,8 +47,9 @@ impl Schedule {
         Self::along(Curve::Shape(shape), order, law, final_level, allow_residual)
     }
 
-    /// Joins the parts, with a level for each sweep: reverse sweep `k` ends at `ends[k]`, the forward chain at `final_level`. The
-    /// fewer and larger the sweeps, the more of the chain is autoregression: one sweep, `[1.0]`, is nothing else.
+    /// Builds a schedule with a level for each sweep: reverse sweep `k` ends at `ends[k]`, the forward chain at
+    /// `final_level`. With fewer sweeps the chain is closer to autoregression; the single sweep `[1.0]` is
+    /// autoregression.
     ///
     /// ```
     /// use glauber_schedule::{NoiseLaw, Schedule, SiteOrder};
@@ -60,8 +62,8 @@ impl Schedule {
     /// ```
     ///
     /// # Errors
-    /// [`ScheduleError::SweepEnds`] when the levels do not rise from above `final_level` to 1, one for each sweep of the order. Those of
-    /// [`new`](Self::new).
+    /// [`ScheduleError::SweepEnds`] when the levels, one per sweep of the order, do not rise from above `final_level`
+    /// to 1. Those of [`new`](Self::new).
     pub fn ending_at(
         ends: &[f64],
         order: SiteOrder,
@@ -77,12 +79,12 @@ impl Schedule {
         }
     }
 
-    /// The same chain through other levels, a sweep each, as in [`ending_at`](Self::ending_at). Neighbours may be equal: a kernel that
-    /// redraws where the level stays what it is corrects what was drawn before (`HeatBath` and `Remask` of `glauber-chain`).
+    /// The same chain through other levels, one per sweep, as in [`ending_at`](Self::ending_at). Adjacent levels may be
+    /// equal: at a constant level, `HeatBath` and `Remask` of `glauber-chain` correct earlier draws.
     ///
     /// # Errors
-    /// [`ScheduleError::SweepEnds`] when the levels fall, do not begin above the final level or do not end at 1. Those of
-    /// [`SiteOrder::with_sweeps`] and [`new`](Self::new).
+    /// [`ScheduleError::SweepEnds`] when the levels decrease, do not begin above the final level or do not end at 1.
+    /// Those of [`SiteOrder::with_sweeps`] and [`new`](Self::new).
     pub fn through(&self, ends: &[f64]) -> Result<Self, ScheduleError> {
         let final_level = self.levels[self.sweeps()];
         let levels: Vec<f64> = ends.iter().rev().copied().chain([final_level]).collect();
@@ -130,12 +132,13 @@ impl Schedule {
         Ok(schedule)
     }
 
-    /// The same chain in another number of sweeps: shape (of listed levels, the straight lines between them), final level, noise law and kind of order stay. More sweeps cost more and
-    /// noise less at each touch; a network trained on one number of sweeps may be sampled with another.
+    /// The same chain with another number of sweeps. Shape, final level, noise law and kind of order stay the same;
+    /// listed levels are interpolated linearly. More sweeps cost more and add less noise per touch. A network trained
+    /// on one number of sweeps can be sampled with another.
     ///
-    /// Times of the two are matched by the fraction `t/T`. Where each sweep touches each site once, the level at the end of sweep `k` of
-    /// `K` is `α(k/K)`, so the two agree wherever the ends of their sweeps coincide. Within a sweep the sites already touched and those
-    /// still to come differ in level, by more where there are fewer sweeps: contexts that a network trained on many has not seen.
+    /// Times correspond by the fraction `t/T`. If each sweep touches each site once, the level after sweep `k` of `K`
+    /// is `α(k/K)`, so both schedules agree at common ends of sweeps. Within a sweep, touched and untouched sites
+    /// differ in level, more so with fewer sweeps. A network trained on many sweeps has not seen such contexts.
     ///
     /// # Errors
     /// Those of [`SiteOrder::with_sweeps`] and of [`Schedule::new`]: a random scan of fewer sweeps may leave residual signal.
@@ -146,7 +149,7 @@ impl Schedule {
         Self::along(self.curve.clone(), order, self.law.clone(), final_level, self.allow_residual)
     }
 
-    /// An order that is not balanced is stored whole, so its stored visits are all visits.
+    /// An unbalanced order is stored completely, so its stored visits are all visits.
     fn levels_of_visits(&self, site: Site) -> Vec<f64> {
         let visits = self.order.stored_visits(site).iter();
         visits
@@ -173,12 +176,13 @@ impl Schedule {
         self.order.len()
     }
 
-    /// The noise distribution `q`, where it moves that of the horizon.
+    /// The noise distribution `q`; for a moving law, `q` at the horizon.
     pub fn law(&self) -> &NoiseLaw {
         self.moving.as_ref().and_then(|[laws, _]| laws.last()).unwrap_or(&self.law)
     }
 
-    /// `q` of a site at time `t`: what it shows there that is not signal. Times past the horizon count as the horizon.
+    /// `q` of a site at time `t`: the law of its token if it is not signal. Times past the horizon count as the
+    /// horizon.
     ///
     /// # Panics
     /// When there is no such site.
@@ -186,7 +190,7 @@ impl Schedule {
         self.moving.as_ref().map_or(&self.law, |[laws, _]| &laws[self.order.touches(site, t)])
     }
 
-    /// What a touch at step `t` draws that draws noise.
+    /// The law of noise drawn by a touch at step `t`.
     ///
     /// # Panics
     /// When `t ≥ T` and the law moves.
@@ -194,7 +198,7 @@ impl Schedule {
         self.moving.as_ref().map_or(&self.law, |[_, steps]| &steps[self.order.touch_of(t)])
     }
 
-    /// The noise law as it was given, for levels in continuous time: [`NoiseLaw::at`], [`NoiseLaw::rate`].
+    /// The given noise law, for levels in continuous time: [`NoiseLaw::at`], [`NoiseLaw::rate`].
     pub fn law_of_levels(&self) -> &NoiseLaw {
         &self.law
     }
@@ -278,8 +282,8 @@ impl Schedule {
         }
     }
 
-    /// The signal level after a fraction `u` of the horizon in continuous time, every site as noisy as every other: the levels at the
-    /// ends of the sweeps, and geometric in between, as if a sweep's noise came at a constant rate.
+    /// The signal level of all sites after a fraction `u` of the horizon, in continuous time. It equals the levels at
+    /// the ends of sweeps, and is geometric in between, as for noise at a constant rate.
     pub fn level(&self, u: f64) -> f64 {
         let sweeps = self.sweeps();
         let at = (u.clamp(0.0, 1.0) * sweeps as f64).min(sweeps as f64);
@@ -296,7 +300,7 @@ impl Schedule {
         log_snr(self.signal_level(site, t))
     }
 
-    /// `max_j α_j(T)`: how much of the data the chain still remembers at its end.
+    /// `max_j α_j(T)`: the residual signal at the horizon.
     pub fn final_signal(&self) -> f64 {
         self.final_signal
     }

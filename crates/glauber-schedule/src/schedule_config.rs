@@ -1,10 +1,10 @@
-//! A schedule as a run configuration states it.
+//! Configuration of a schedule.
 
 use glauber_tokens::Token;
 
 use crate::{NoiseConfig, NoiseLaw, OrderConfig, RESIDUAL_BOUND, Schedule, ScheduleError, SignalShape, SiteOrder};
 
-/// The sweeps of a schedule: their number, or the signal levels that reverse sweeps end at.
+/// The sweeps of a schedule: their number, or the signal levels at the ends of reverse sweeps.
 ///
 /// ```
 /// use glauber_schedule::{ScheduleConfig, Sweeps};
@@ -15,20 +15,16 @@ use crate::{NoiseConfig, NoiseLaw, OrderConfig, RESIDUAL_BOUND, Schedule, Schedu
 /// # Ok::<(), toml::de::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(untagged, expecting = "expected a number of sweeps, or a list of the signal levels that they end at")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(untagged, expecting = "expected a number of sweeps, or a list of the signal levels that they end at"))]
 pub enum Sweeps {
-    /// So many, their levels those of the shape.
+    /// A number of sweeps, with the levels of the shape.
     Count(usize),
-    /// One for each level, in the order of the reverse chain: levels rise, and the last is 1.
+    /// One sweep per level, in the order of the reverse chain. Levels increase, and the last is 1.
     EndingAt(Vec<f64>),
 }
 
 impl Sweeps {
-    /// How many there are.
+    /// The number of sweeps.
     pub fn count(&self) -> usize {
         match self {
             Self::Count(count) => *count,
@@ -43,21 +39,21 @@ impl From<usize> for Sweeps {
     }
 }
 
-/// A schedule as a run configuration states it.
+/// Configuration of a schedule.
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default, deny_unknown_fields))]
 pub struct ScheduleConfig {
-    /// How the signal decays, by default `linear`.
+    /// Shape of the signal decay; default `linear`.
     pub shape: SignalShape,
-    /// Sweeps over the sites, by default 8: their number, or the levels that reverse sweeps end at.
+    /// Sweeps over the sites: their number, or the levels at the ends of reverse sweeps; default 8.
     pub sweeps: Sweeps,
-    /// Signal level of a site after one touch in each sweep, in `(0, 1)`, by default 1e-3.
+    /// Signal level of a site after one touch in each sweep, in `(0, 1)`; default 1e-3.
     pub final_signal: f64,
-    /// Accept a chain that does not forget the data, by default false.
+    /// Accept a chain with residual signal at the horizon; default false.
     pub allow_residual_signal: bool,
-    /// Which sites each step touches, by default round-robin.
+    /// The order of the sites; default round-robin.
     pub order: OrderConfig,
-    /// What a noised token becomes, by default uniform.
+    /// The noise distribution; default uniform.
     pub noise: NoiseConfig,
 }
 
@@ -74,7 +70,7 @@ impl Default for ScheduleConfig {
     }
 }
 
-/// Reads a variant without keys. By itself serde ignores keys of such a variant.
+/// Reads a variant without keys. serde alone would ignore unknown keys here.
 #[cfg(feature = "serde")]
 pub(crate) fn no_keys<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
     #[derive(serde::Deserialize)]
@@ -84,8 +80,8 @@ pub(crate) fn no_keys<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Resu
 }
 
 impl Schedule {
-    /// The schedule a configuration describes over `len` sites and `vocab` tokens. `counts`, shape `[token]`, is what unigram
-    /// noise needs, `mask` what absorbing and moving noise need.
+    /// The schedule of a configuration over `len` sites and `vocab` tokens. Unigram noise needs `counts`, shape
+    /// `[token]`; absorbing and moving noise need `mask`.
     ///
     /// # Errors
     /// Those of [`SiteOrder::from_config`], [`NoiseLaw::from_config`], [`Schedule::new`] and

@@ -1,4 +1,4 @@
-//! How the signal level decays over a run.
+//! Shapes of the signal decay.
 
 use std::f64::consts::PI;
 
@@ -7,7 +7,7 @@ use std::f64::consts::PI;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum SignalShape {
-    /// `α = 1 − (1 − ε) u`: each sweep destroys the same share of the clean tokens. This is the noise that SEDD calls "log-linear".
+    /// `α = 1 − (1 − ε) u`: each sweep destroys the same share of the initial tokens. SEDD calls this noise "log-linear".
     #[default]
     Linear,
     /// `α = ε + (1 − ε) cos²(πu/2)`: slow at both ends.

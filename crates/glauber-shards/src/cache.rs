@@ -1,4 +1,4 @@
-//! Folders that are written once and found again.
+//! Cache folders, written once.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use crate::format::INDEX;
 use crate::{ShardError, TokenData};
 
-/// Folders being written begin so.
+/// Name prefix of folders being written.
 const PARTIAL: &str = ".partial-";
-/// Held by whoever writes such a folder.
+/// Lock file of a folder being written.
 const LOCK: &str = "lock";
 
-/// Maps the folder `key` of `cache`, after `write` has filled it where it is not there yet.
+/// Maps the folder `key` of `cache`; calls `write` to fill it if it is missing.
 ///
-/// The key is a hash of everything that the tokens depend on. `write` gets an empty folder to fill with a
-/// [`TokenWriter`](crate::TokenWriter); it gets its name when it is complete, so that whoever sees it sees all of it. What an
-/// interrupted call left is removed by the next.
+/// The key must be a hash of everything that the tokens depend on. `write` receives an empty folder to fill with a
+/// [`TokenWriter`](crate::TokenWriter). The folder is renamed when complete. The next call removes files of an
+/// interrupted one.
 ///
 /// # Errors
 /// Those of `write`, [`ShardError::Io`], and [`ShardError::Cache`] when the folder is damaged.
@@ -37,7 +37,7 @@ pub fn cached<E: From<ShardError>>(
     Ok(TokenData::open(&folder)?)
 }
 
-/// A cache folder that is being written: a temporary folder that holds a lock and the content.
+/// A cache folder being written: a temporary folder with a lock and the content.
 struct Partial {
     content: PathBuf,
     // Dropped in this order: the lock is free before the folder goes.
@@ -68,7 +68,7 @@ impl Partial {
         }
     }
 
-    /// Gives the folder its name. If somebody else has prepared the same in the meantime, theirs stays: it is equal.
+    /// Renames the folder. If another process has prepared the same folder meanwhile, that one is kept, as it is equal.
     fn publish(self, folder: &Path) -> Result<(), ShardError> {
         match glauber_files::publish_folder(&self.content, folder) {
             Err(_) if folder.join(INDEX).exists() => Ok(()),
@@ -77,7 +77,7 @@ impl Partial {
     }
 }
 
-/// Removes the folders of interrupted calls: those whose lock nobody holds.
+/// Removes the folders of interrupted calls, whose locks are free.
 fn remove_interrupted(cache: &Path) -> Result<(), ShardError> {
     for entry in std::fs::read_dir(cache).map_err(ShardError::io("search", cache))? {
         let entry = entry.map_err(ShardError::io("search", cache))?;

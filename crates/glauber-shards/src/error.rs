@@ -1,4 +1,4 @@
-//! What can be wrong with shards.
+//! Errors of shards.
 
 use std::path::{Path, PathBuf};
 
@@ -11,22 +11,22 @@ pub enum ShardError {
     /// A file or folder could not be read or written.
     #[error("cannot {action} {path}: {source}", path = .path.display())]
     Io {
-        /// What was tried, for instance "read".
+        /// The action, for instance "read".
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
-    /// A prepared shard or index is not what it should be.
+    /// A shard or index is invalid.
     #[error(
-        "{path} is not a usable token cache: {reason}; delete the folder {folder}, and the data are prepared again",
+        "{path} is not a usable token cache: {reason}; delete the folder {folder} to prepare the data again",
         path = .path.display(), folder = .path.parent().unwrap_or(.path).display()
     )]
     Cache {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The reason.
         reason: String,
     },
     /// The stream is shorter than the sequence length.
@@ -38,14 +38,14 @@ pub enum ShardError {
         split: &'static str,
         /// Tokens in the split.
         tokens: usize,
-        /// Sequence length asked for.
+        /// Requested sequence length.
         length: usize,
-        /// What else helps.
+        /// A further hint.
         hint: &'static str,
     },
     /// A token to be written lies outside the vocabulary.
     #[error(
-        "token {token} of the {split} split is outside the vocabulary 0..{vocab}; were these tokens made with another codec?"
+        "token {token} of the {split} split is outside the vocabulary 0..{vocab}; were these tokens encoded by another codec?"
     )]
     OutsideVocabulary {
         /// The token.
@@ -58,13 +58,13 @@ pub enum ShardError {
 }
 
 impl ShardError {
-    /// For `map_err`: an I/O error with what was tried on which path.
+    /// For `map_err`: an I/O error with its action and path.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
     }
 
-    /// The same for a file that a complete folder has.
+    /// For `map_err`: an I/O error of a file that a complete folder must have.
     pub(crate) fn missing(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| match source.kind() {

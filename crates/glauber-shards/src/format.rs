@@ -1,12 +1,13 @@
-//! What lies in a token cache folder: `index.json`, and for each split its shards `train-00000.bin` … and the starts of its
-//! documents `train-documents.bin` (u64, little-endian), or the labels of its items `train-labels.bin` (u32, little-endian), where
-//! there are any.
+//! Format of a token cache folder: `index.json`, and for each split its shards `train-00000.bin` … . Splits may also
+//! have the starts of documents `train-documents.bin` (u64, little-endian) or the labels of items `train-labels.bin`
+//! (u32, little-endian).
 //!
-//! The index holds a CRC-32 of what is in each of the other files, headers aside, and of itself. Folders of index version 1 have none: of
-//! these the tokens are checked against the vocabulary alone.
+//! The index has a CRC-32 of the content of each other file, without headers, and of itself. Folders of index version 1
+//! have none; only the range of their tokens is checked.
 //!
-//! A shard is a 64-byte header and the tokens, little-endian, two bytes each when `V ≤ 65536` and four otherwise. Header:
-//! `GLAUBTOK`, version (u32), bytes per token (u32), `V` (u64), tokens in this shard (u64), fingerprint of the codec (32 bytes).
+//! A shard is a 64-byte header and the tokens, little-endian, with two bytes each if `V ≤ 65536` and four otherwise.
+//! Header: `GLAUBTOK`, version (u32), bytes per token (u32), `V` (u64), tokens in this shard (u64), fingerprint of the
+//! codec (32 bytes).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,16 +35,16 @@ pub(crate) struct Index {
     pub(crate) fingerprint: String,
     pub(crate) vocab_size: usize,
     pub(crate) token_bytes: usize,
-    /// Tokens in every shard of a split but its last.
+    /// Tokens in every shard of a split except its last.
     pub(crate) shard_tokens: usize,
     pub(crate) train: SplitIndex,
     pub(crate) validation: SplitIndex,
-    /// How often each token occurs in the training split, shape `[V]`.
+    /// Token counts of the training split, shape `[V]`.
     pub(crate) counts: Vec<u64>,
     /// CRC-32 of the files, by name.
     #[serde(default)]
     pub(crate) checksums: BTreeMap<String, u32>,
-    /// CRC-32 of the index with a 0 in this place.
+    /// CRC-32 of the index with this field set to 0.
     #[serde(default)]
     checksum: u32,
 }
@@ -60,7 +61,7 @@ pub(crate) struct SplitIndex {
     pub(crate) labels: usize,
 }
 
-/// What was written of a split.
+/// The written part of a split.
 pub(crate) struct SplitFiles {
     pub(crate) index: SplitIndex,
     /// CRC-32 of its files, by name.
@@ -71,7 +72,7 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-/// What all shards of a cache have in common.
+/// The common layout of a cache's shards.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
     pub(crate) vocab_size: usize,
@@ -158,7 +159,7 @@ impl Index {
         write_whole(&path, self.json()).map_err(ShardError::io("write", &path))
     }
 
-    /// The checksum of a file; `None` where the index is of the version that had none.
+    /// The checksum of a file; `None` for an index version without checksums.
     ///
     /// # Errors
     /// [`ShardError::Cache`] when it should have one.

@@ -1,4 +1,4 @@
-//! Files in memory, and whether they are what was written.
+//! Memory-mapped files with integrity checks.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,22 +9,22 @@ use memmap2::Mmap;
 
 use crate::ShardError;
 
-/// Bytes read at a time: whole tokens, labels and starts.
+/// Bytes per read: a multiple of token, label and start sizes.
 const CHUNK: usize = 1 << 18;
 
-/// What a file has to be.
+/// The expected content of a file.
 pub(crate) struct Expected<'a> {
     /// Its header.
     pub(crate) header: &'a [u8],
-    /// Items behind it.
+    /// Number of items after it.
     pub(crate) items: usize,
-    /// Bytes of one.
+    /// Bytes per item.
     pub(crate) size: usize,
-    /// CRC-32 of the items, where it was written down.
+    /// CRC-32 of the items, if recorded.
     pub(crate) checksum: Option<u32>,
 }
 
-/// Maps a file after it has been read once, so that none of it need stay in memory; `inspect` sees the items' bytes, whole items at a time.
+/// Maps a file after reading and checking it once. `inspect` receives the bytes of whole items.
 pub(crate) fn map(path: &Path, expected: Expected<'_>, mut inspect: impl FnMut(&[u8])) -> Result<Mmap, ShardError> {
     let Expected { header, items, size, checksum } = expected;
     let mut file = File::open(path).map_err(ShardError::missing("open", path))?;

@@ -22,11 +22,12 @@ pub struct TokenData {
 }
 
 impl TokenData {
-    /// Maps a folder that a [`TokenWriter`](crate::TokenWriter) filled, after reading all of it once: whatever changed since it was written is
-    /// found here.
+    /// Maps a folder of a [`TokenWriter`](crate::TokenWriter), after reading all of it once to detect changes since it
+    /// was written.
     ///
     /// # Errors
-    /// [`ShardError::Io`], or [`ShardError::Cache`] when a file is missing, cut short, grown, changed or of another codec.
+    /// [`ShardError::Io`], or [`ShardError::Cache`] when a file is missing, changed, of another size or of another
+    /// codec.
     pub fn open(folder: &Path) -> Result<Self, ShardError> {
         let index = Index::read(folder)?;
         Ok(Self {
@@ -45,13 +46,13 @@ impl TokenData {
         &self.train
     }
 
-    /// The validation stream; empty when nothing is held out.
+    /// The validation stream; empty without held-out data.
     #[must_use]
     pub fn validation(&self) -> &TokenStream {
         &self.validation
     }
 
-    /// How often each token occurs in the training stream, shape `[V]`: the unigram counts. Tokens between documents count like any other.
+    /// Unigram counts of the training stream, shape `[V]`, including tokens between documents.
     #[must_use]
     pub fn counts(&self) -> &[u64] {
         &self.counts
@@ -76,8 +77,8 @@ impl TokenData {
     }
 }
 
-/// One split: tokens one after the other. Text is divided into documents, with an end of text between them; other items follow each other
-/// without a break and may have labels.
+/// The token stream of a split. Text consists of documents with an end of text between them. Other items are
+/// contiguous, and may have labels.
 #[derive(Debug)]
 pub struct TokenStream {
     split: Split,
@@ -125,7 +126,7 @@ impl TokenStream {
             }
         })?;
         if !ordered || last > index.tokens as u64 {
-            return Err(ShardError::cache(&documents, "documents do not lie one behind the other"));
+            return Err(ShardError::cache(&documents, "documents are not contiguous"));
         }
         Ok(Self {
             split,
@@ -138,13 +139,13 @@ impl TokenStream {
         })
     }
 
-    /// Tokens in the stream, those between documents included.
+    /// Tokens in the stream, including those between documents.
     #[must_use]
     pub fn tokens(&self) -> usize {
         self.index.tokens
     }
 
-    /// Characters of the text, for bits per character; ends of text are none.
+    /// Characters of the text, for bits per character, without ends of text.
     #[must_use]
     pub fn characters(&self) -> u64 {
         self.index.characters
@@ -156,13 +157,13 @@ impl TokenStream {
         self.index.bytes
     }
 
-    /// Number of documents: stretches without an end of text that was put in.
+    /// Number of documents, the ranges between inserted ends of text.
     #[must_use]
     pub fn documents(&self) -> usize {
         self.index.documents
     }
 
-    /// Where a document lies in the stream, without the end of text behind it.
+    /// The range of a document in the stream, without its end of text.
     ///
     /// # Panics
     /// When `document ≥ documents()`.
@@ -181,14 +182,14 @@ impl TokenStream {
         bytes.iter().rev().fold(0, |start, &byte| start << 8 | usize::from(byte))
     }
 
-    /// The label of an item, the items numbered in the order they were written in; `None` where none was written.
+    /// The label of an item, in the order of writing; `None` without labels.
     #[must_use]
     pub fn label(&self, item: usize) -> Option<u32> {
         let bytes = self.labels.as_ref()?.get(item.checked_mul(4)?..)?.first_chunk()?;
         Some(u32::from_le_bytes(*bytes))
     }
 
-    /// Copies the tokens from `offset` on into `out`, shape `[site]`; any offset up to `tokens() − out.len()` will do.
+    /// Copies the tokens from `offset` on into `out`, shape `[site]`; any offset up to `tokens() − out.len()` is valid.
     ///
     /// # Panics
     /// When the stream ends before `out` is full.
@@ -217,7 +218,7 @@ impl TokenStream {
     /// The stream as sequences of `length` tokens.
     ///
     /// # Errors
-    /// [`ShardError::TooShort`] when there is not even one, or `length` is zero.
+    /// [`ShardError::TooShort`] when there is no sequence, or `length` is zero.
     pub fn sequences(&self, length: usize) -> Result<Sequences<'_>, ShardError> {
         if length == 0 || self.tokens() < length {
             let hint = match self.split {
@@ -239,7 +240,7 @@ pub struct Sequences<'a> {
 }
 
 impl Sequences<'_> {
-    /// Number of consecutive sequences; what does not fill one at the end of the stream is left out.
+    /// Number of consecutive sequences; an incomplete one at the end is omitted.
     #[must_use]
     pub fn count(&self) -> usize {
         self.stream.tokens() / self.length

@@ -22,7 +22,8 @@ pub struct TokenWriter {
 }
 
 impl TokenWriter {
-    /// For tokens of a vocabulary of `vocab_size`, made by a codec whose fingerprint is a blake3 hash in hexadecimal digits.
+    /// A writer for a vocabulary of `vocab_size` and a codec with this fingerprint, a blake3 hash in hexadecimal
+    /// digits.
     #[must_use]
     pub fn new(folder: &Path, vocab_size: usize, fingerprint: &str) -> Self {
         Self::with_layout(folder, Layout::new(vocab_size, SHARD_TOKENS, fingerprint.to_owned()))
@@ -38,7 +39,7 @@ impl TokenWriter {
         }
     }
 
-    /// The same in shards of another size; before anything is written.
+    /// Sets the size of shards; call it before writing.
     #[cfg(test)]
     pub(crate) fn with_shards_of(self, tokens: usize) -> Self {
         Self::with_layout(&self.folder, Layout { shard_tokens: tokens, ..self.layout })
@@ -55,7 +56,7 @@ impl TokenWriter {
     /// Completes all files, the index last.
     ///
     /// # Errors
-    /// [`ShardError::Io`] when the disk refuses.
+    /// [`ShardError::Io`] when writing fails.
     pub fn finish(self) -> Result<(), ShardError> {
         let (train, counts) = self.train.finish()?;
         let (validation, _) = self.validation.finish()?;
@@ -73,9 +74,9 @@ pub struct SplitWriter {
     starts: Option<Shard>,
     labels: Option<Shard>,
     index: SplitIndex,
-    /// CRC-32 of the files that are complete, by name.
+    /// CRC-32 of the complete files, by name.
     checksums: BTreeMap<String, u32>,
-    /// How often each token was written, shape `[V]`.
+    /// Counts of written tokens, shape `[V]`.
     counts: Vec<u64>,
 }
 
@@ -84,7 +85,7 @@ struct Shard {
     path: PathBuf,
     file: BufWriter<File>,
     tokens: usize,
-    /// Of what was written, the header aside.
+    /// CRC of the written content, without the header.
     checksum: crc32fast::Hasher,
 }
 
@@ -110,16 +111,16 @@ impl SplitWriter {
         self.index.tokens
     }
 
-    /// Counts text that the tokens stand for.
+    /// Adds to the counts of encoded text.
     pub fn count_text(&mut self, text: &str) {
         self.index.bytes += text.len() as u64;
         self.index.characters += text.chars().count() as u64;
     }
 
-    /// The next token is the first of a document.
+    /// Starts a document at the next token.
     ///
     /// # Errors
-    /// [`ShardError::Io`] when the disk refuses.
+    /// [`ShardError::Io`] when writing fails.
     pub fn begin_document(&mut self) -> Result<(), ShardError> {
         let starts = match &mut self.starts {
             Some(starts) => starts,
@@ -129,10 +130,10 @@ impl SplitWriter {
         starts.write(&(self.index.tokens as u64).to_le_bytes())
     }
 
-    /// Appends the label of an item: one for each, in the order of the items.
+    /// Appends the label of the next item.
     ///
     /// # Errors
-    /// [`ShardError::Io`] when the disk refuses.
+    /// [`ShardError::Io`] when writing fails.
     pub fn write_label(&mut self, label: u32) -> Result<(), ShardError> {
         let labels = match &mut self.labels {
             Some(labels) => labels,
@@ -145,7 +146,7 @@ impl SplitWriter {
     /// Appends tokens.
     ///
     /// # Errors
-    /// [`ShardError::OutsideVocabulary`] before anything is written, [`ShardError::Io`] when the disk refuses.
+    /// [`ShardError::OutsideVocabulary`] before anything is written, [`ShardError::Io`] when writing fails.
     pub fn write(&mut self, mut tokens: &[Token]) -> Result<(), ShardError> {
         if let Some(&token) = tokens.iter().find(|&&token| token as usize >= self.counts.len()) {
             let (split, vocab) = (self.split.name(), self.counts.len());
@@ -211,7 +212,7 @@ impl Shard {
         self.file.write_all(bytes).map_err(ShardError::io("write", &self.path))
     }
 
-    /// Writes the header that is known only now, and waits for the disk; the file's name and checksum.
+    /// Writes the final header and syncs; returns the file's name and checksum.
     fn close(mut self, header: Option<&[u8]>) -> Result<(String, u32), ShardError> {
         let mut complete = || {
             if let Some(header) = header {

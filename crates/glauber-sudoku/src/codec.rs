@@ -12,11 +12,12 @@ const MARK: char = '\'';
 
 /// Between grids and text: rows as lines, the digits 1 to `n`, `.` for a blank.
 ///
-/// Reading is generous. White space, line breaks, box separators (`|`, `-`, `+`) and the marks of [`pretty`](Self::pretty) are passed
-/// over, and `0` or `_` is a blank too: only the number and order of cells matters. What this codec writes it reads.
+/// Reading is lenient. White space, line breaks, box separators (`|`, `-`, `+`) and the marks of
+/// [`pretty`](Self::pretty) are passed over, and `0` or `_` is a blank too: only the number and order of cells matters.
+/// What this codec writes it reads.
 ///
-/// As a [`Codec`] it encodes complete grids: there is no token for a blank. Whether a grid is valid is not its business, so the noise
-/// of a chain has a text as well.
+/// As a [`Codec`] it encodes complete grids: there is no token for a blank. It does not check whether a grid is valid,
+/// so noisy grids can also be written.
 ///
 /// ```
 /// use glauber_sudoku::{Size, SudokuCodec};

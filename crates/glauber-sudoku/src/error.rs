@@ -1,4 +1,4 @@
-//! What can be wrong with grids, clues and their text.
+//! Errors of grids, clues and their text.
 
 use glauber_tokens::Token;
 
@@ -32,7 +32,7 @@ pub enum SudokuError {
     OutsideVocabulary {
         /// The token.
         token: Token,
-        /// Where it stands.
+        /// Its site.
         site: usize,
         /// The size.
         size: Size,
@@ -64,23 +64,21 @@ pub enum SudokuError {
         size: Size,
     },
     /// A blank where a complete grid is needed.
-    #[error("row {row}, column {column} is blank, and no token stands for a blank; read puzzles with `parse_clues`")]
+    #[error("row {row}, column {column} is blank, which no token represents; read puzzles with `parse_clues`")]
     Blank {
         /// The row, from 1.
         row: usize,
         /// The column, from 1.
         column: usize,
     },
-    /// A grid to make a puzzle of that breaks the rules.
-    #[error(
-        "the solution to dig a puzzle out of has {violations} violations, expected none; take one of a SolutionSource"
-    )]
+    /// The solution of a puzzle breaks the rules.
+    #[error("the solution of the puzzle has {violations} violations, expected none; draw it from a SolutionSource")]
     InvalidSolution {
         /// Pairs of a house and a digit that it lacks.
         violations: usize,
     },
     /// A number of clues that no puzzle of this size has.
-    #[error("{found} clues asked for, but a {size} puzzle has {fewest} to {most}", fewest = .size.fewest_clues(), most = .size.sites() - 1)]
+    #[error("{found} clues requested, but a {size} puzzle has {fewest} to {most}", fewest = .size.fewest_clues(), most = .size.sites() - 1)]
     ClueCount {
         /// The number of clues asked for.
         found: usize,
@@ -89,7 +87,7 @@ pub enum SudokuError {
     },
     /// The number of clues was not reached.
     #[error(
-        "no puzzle with {clues} clues in {tries} tries; the fewest clues met were {fewest}; allow more tries or more clues"
+        "no puzzle with {clues} clues in {tries} tries; the fewest clues reached were {fewest}; allow more tries or more clues"
     )]
     NotReached {
         /// The number of clues asked for.
@@ -105,7 +103,7 @@ pub enum SudokuError {
         /// Number of clues.
         clues: usize,
     },
-    /// Clues that leave a choice.
+    /// Clues with more than one solution.
     #[error("more than one grid agrees with the {clues} clues, expected exactly one; add clues")]
     ManySolutions {
         /// Number of clues.

@@ -126,8 +126,7 @@ const fn houses_by_site<const SITES: usize>(box_side: usize) -> [[u8; 3]; SITES]
     table
 }
 
-/// How far a grid is from valid: the number of pairs of a house and a digit that the house lacks. 0 for a valid grid, at most
-/// `3n(n−1)`.
+/// Number of violations: pairs of a house and a digit that the house lacks. 0 for a valid grid, at most `3n(n−1)`.
 ///
 /// In a full grid every digit that a house lacks is a surplus copy of another, so this also counts the duplicates: a digit that
 /// stands `k` times in a house counts `k − 1`. A token outside the vocabulary shows no digit, and neither does a site that is not

@@ -173,7 +173,7 @@ mod tests {
         let source = SolutionSource::new(Size::Nine);
         assert!(matches!(Puzzle::draw(&source, 16, 1, &mut rng), Err(SudokuError::ClueCount { .. })));
         let message = Puzzle::draw(&source, 81, 1, &mut rng).unwrap_err().to_string();
-        assert_eq!(message, "81 clues asked for, but a 9x9 puzzle has 17 to 80");
+        assert_eq!(message, "81 clues requested, but a 9x9 puzzle has 17 to 80");
     }
 
     #[test]

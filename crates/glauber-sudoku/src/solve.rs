@@ -72,7 +72,7 @@ impl Search {
         Some(search)
     }
 
-    /// Visits grids until told to stop. `pick` takes one digit of a set that is not empty: the order in which digits are tried.
+    /// Visits grids until `visit` stops it. `pick` chooses one digit of a nonempty set, and thus the order of trials.
     pub(crate) fn run<P, V>(&mut self, pick: &mut P, visit: &mut V) -> ControlFlow<()>
     where
         P: FnMut(Digits) -> Digits,

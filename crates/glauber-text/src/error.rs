@@ -1,4 +1,4 @@
-//! What can be wrong with texts, vocabularies and shards.
+//! Errors of texts, vocabularies and shards.
 
 use std::path::{Path, PathBuf};
 
@@ -13,11 +13,11 @@ pub enum TextError {
     /// A file or folder could not be read or written.
     #[error("cannot {action} {path}: {source}", path = .path.display())]
     Io {
-        /// What was tried, for instance "read".
+        /// The action, for instance "read".
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: std::io::Error,
     },
     /// A path of the corpus does not exist.
@@ -34,7 +34,7 @@ pub enum TextError {
     NoFiles {
         /// The paths searched.
         paths: String,
-        /// " (found: 2 .png)" where there are other files.
+        /// " (found: 2 .png)" if there are other files.
         found: String,
     },
     /// The corpus has files but no text.
@@ -43,33 +43,32 @@ pub enum TextError {
         /// Number of files.
         files: usize,
     },
-    /// The tokenizer leaves nothing of the corpus.
+    /// The tokenizer has no token for any of the corpus.
     #[error(
-        "the tokenizer has no token for anything in the corpus, {bytes} bytes of text; use one that was made for such text, or \
+        "the tokenizer has no token for any of the corpus, {bytes} bytes of text; use a tokenizer trained on such text, or \
          `kind = \"bpe\"` or \"bytes\""
     )]
     NoTokens {
         /// Bytes of text.
         bytes: u64,
     },
-    /// The tokenizer leaves too little of the corpus.
+    /// The tokenizer loses too much of the corpus.
     #[error(
-        "the tokenizer cannot express the corpus: {coverage}, more than `data.prepare.max_lost` = {limit} lets pass; use one that was \
-         made for such text, or `kind = \"bpe\"` or \"bytes\", or raise `data.prepare.max_lost`"
+        "the tokenizer cannot express the corpus: {coverage}, more than `data.prepare.max_lost` = {limit} allows; use a tokenizer trained on such text, or `kind = \"bpe\"` or \"bytes\", or raise `data.prepare.max_lost`"
     )]
     Inexpressible {
-        /// What is lost.
+        /// The lost share.
         coverage: Coverage,
-        /// The share that is let pass.
+        /// The allowed share.
         limit: f64,
     },
-    /// The share that may be lost is none.
+    /// The allowed share is not in `0..=1`.
     #[error("`data.prepare.max_lost` is {found}, expected a share from 0 to 1")]
     MaxLost {
         /// The share found.
         found: f64,
     },
-    /// A file is not UTF-8, or not UTF-16 although its mark says so.
+    /// A file is not UTF-8, or not UTF-16 despite its byte-order mark.
     #[error("{path} is not {encoding} at byte {offset}{within}: {hint}", path = .path.display())]
     NotUtf8 {
         /// The file.
@@ -78,23 +77,23 @@ pub enum TextError {
         encoding: &'static str,
         /// Byte offset of the first invalid byte.
         offset: u64,
-        /// " of its decompressed content" where it is compressed.
+        /// " of its decompressed content" if it is compressed.
         within: &'static str,
-        /// What it may be and what to do.
+        /// Its likely encoding and the fix.
         hint: String,
     },
-    /// A file is of a kind that is not read.
-    #[error("{path} is {found}, which is not read: {cure}", path = .path.display())]
+    /// A file has an unsupported kind.
+    #[error("{path} is {found}, which is not supported: {cure}", path = .path.display())]
     NotText {
         /// The file.
         path: PathBuf,
-        /// What it is.
+        /// Its kind.
         found: String,
-        /// What makes text of it.
+        /// How to convert it to text.
         cure: String,
     },
-    /// A setting that no file of the corpus needs.
-    #[error("{key} is \"{value}\" without effect: {path} {reason}; leave it out", path = .path.display())]
+    /// A setting without effect on the corpus.
+    #[error("{key} \"{value}\" has no effect: {path} {reason}; leave it out", path = .path.display())]
     WithoutEffect {
         /// The flag or key.
         key: &'static str,
@@ -102,25 +101,25 @@ pub enum TextError {
         value: String,
         /// The first file.
         path: PathBuf,
-        /// Why it has none.
+        /// The reason.
         reason: &'static str,
     },
-    /// A record of a JSON file is no object.
+    /// A record of a JSON file is not an object.
     #[error("{path}, line {line}: not a JSON object: {reason}", path = .path.display())]
     Json {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: u64,
-        /// What the parser says.
+        /// The parser's error.
         reason: String,
     },
-    /// A CSV file cannot be divided into rows.
+    /// A CSV file cannot be split into rows.
     #[error("cannot read {path} as CSV: {reason}", path = .path.display())]
     Csv {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and in which line.
+        /// The error and its line.
         reason: String,
     },
     /// No record has the text column.
@@ -128,15 +127,15 @@ pub enum TextError {
     Column {
         /// The file.
         path: PathBuf,
-        /// ", line 3" where it has lines.
+        /// ", line 3" if it has lines.
         place: String,
-        /// The column asked for.
+        /// The requested column.
         column: String,
-        /// The columns there, with their types.
+        /// The available columns, with their types.
         found: String,
     },
-    /// The text of one record is no text.
-    #[error("{path}{place}: {column} ({found}) is no string; mend it, or set `column` (`--column`) to one that holds strings", path = .path.display())]
+    /// The text of a record is not a string.
+    #[error("{path}{place}: {column} ({found}) is not a string; correct it, or set `column` (`--column`) to one that holds strings", path = .path.display())]
     NotAString {
         /// The file.
         path: PathBuf,
@@ -144,7 +143,7 @@ pub enum TextError {
         place: String,
         /// The column.
         column: String,
-        /// What it holds there.
+        /// The value found.
         found: &'static str,
     },
     /// A Parquet file cannot be read.
@@ -152,13 +151,12 @@ pub enum TextError {
     Parquet {
         /// The file.
         path: PathBuf,
-        /// What the reader says.
+        /// The reader's error.
         source: parquet::errors::ParquetError,
     },
-    /// The text holds a character that the vocabulary lacks.
+    /// The text has a character outside the vocabulary.
     #[error(
-        "the character {character:?} (U+{code:04X}) is not in the vocabulary of {size} characters; train the character vocabulary on text \
-         that has it, set `max_characters` to get an unknown token, or use `kind = \"bpe\"` or \"bytes\"", code = *character as u32
+        "the character {character:?} (U+{code:04X}) is not in the vocabulary of {size} characters; train the character vocabulary on text that contains it, set `max_characters` to get an unknown token, or use `kind = \"bpe\"` or \"bytes\"", code = *character as u32
     )]
     UnknownCharacter {
         /// The character.
@@ -171,7 +169,7 @@ pub enum TextError {
     Tokenizer {
         /// The file or the setting.
         subject: String,
-        /// What is wrong and what to change.
+        /// The problem and the fix.
         reason: String,
     },
     /// Ordinary text was encoded to a structural token.
@@ -186,12 +184,12 @@ pub enum TextError {
     },
     /// A token lies outside the vocabulary.
     #[error(
-        "token {token} at site {site} is outside the vocabulary 0..{vocab}; were these tokens made with another codec?"
+        "token {token} at site {site} is outside the vocabulary 0..{vocab}; were these tokens encoded by another codec?"
     )]
     OutsideVocabulary {
         /// The token.
         token: Token,
-        /// Where it stands.
+        /// Its site.
         site: usize,
         /// The vocabulary size.
         vocab: usize,
@@ -214,7 +212,7 @@ pub enum TextError {
 }
 
 impl TextError {
-    /// For `map_err`: an I/O error with what was tried on which path, or the error of this crate that one carries.
+    /// For `map_err`: an I/O error with its action and path, or the error of this crate inside it.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
         let path = path.to_owned();
         move |source| source.downcast().unwrap_or_else(|source| Self::Io { action, path, source })

@@ -6,25 +6,23 @@ use glauber_tokens::{Codec, Token};
 
 use crate::{TextCodec, TextError};
 
-/// Underscores that make a gap, at least.
+/// Minimal number of underscores of a gap.
 const GAP: usize = 4;
-/// What a gap is taken to hold while the text around it is encoded: the first of these whose tokens
-/// end where the gap ends, and which the vocabulary knows. Letters come first, because a gap within
-/// a word is filled with letters.
+/// Fillers of a gap while the surrounding text is encoded: the first one that the vocabulary has and whose tokens end
+/// with the gap. Letters come first, because a gap within a word holds letters.
 const FILLERS: [&str; 20] =
     ["x", "q", "z", "k", "o", "e", "ǂ", "ж", "あ", "XQ", "zq", "0", "7", "|", "~", "#", ".", ",", "\n", " "];
-/// Tokens before a gap that decide how the gap's own tokens read.
+/// Number of tokens before a gap that affect the decoding of its tokens.
 const CONTEXT: usize = 32;
 
 /// A part of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
-    /// What is given.
+    /// Known text.
     Known {
-        /// As it was written, without the space that belongs to the gap behind it.
+        /// The text, without the space that belongs to the following gap.
         text: String,
-        /// Shape `[site]`; none where the tokenizer has none for this text, white space for
-        /// instance.
+        /// Shape `[site]`; empty if the tokenizer has no token for the text, for instance white space.
         tokens: Vec<Token>,
     },
     /// Tokens to be generated: this many, or the default length.
@@ -33,17 +31,16 @@ pub enum Piece {
 
 /// Text with gaps.
 ///
-/// `____` (four underscores or more) is a gap of the default length, `{n}` one of exactly `n` tokens. Everything else is known
-/// text, shorter runs of underscores and other braces included. `\{` and `\_` stand for the characters themselves, and right before
-/// them so does `\\` for a backslash; any other backslash is a backslash.
+/// `____` (four underscores or more) is a gap of the default length, `{n}` one of exactly `n` tokens. Everything else
+/// is known text, including shorter runs of underscores and other braces. `\{` and `\_` are literal characters, and
+/// right before them `\\` is a literal backslash; any other backslash is literal.
 ///
-/// Where words carry the space before them (every vocabulary but bytes and characters), one space right before a gap belongs to
-/// the gap and not to the known text: in `The ____ sat` the first token of the gap is the one that brings its space along, as it
-/// would be in running text. Known text after a gap keeps its leading space for the same reason.
+/// If words include the space before them (in all vocabularies except bytes and characters), one space right before a
+/// gap belongs to the gap. In `The ____ sat` the first token of the gap includes its space, as in running text. Known
+/// text after a gap keeps its leading space for the same reason.
 ///
-/// Known text has the tokens that it has in the whole text: a tokenizer that puts a space before a
-/// text, or marks the parts of a word, sees the gap as a part of a word where no space stands
-/// between.
+/// Known text has its tokens from the whole text. A tokenizer that prepends a space, or marks parts of words, treats a
+/// gap without a space as a part of the word.
 ///
 /// ```
 /// use glauber_text::{Piece, Template, TextCodec};
@@ -66,11 +63,11 @@ pub struct Template {
 /// A template laid out over the sites of a sequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
-    /// Shape `[site]`. At free sites an end of text stands as a placeholder for whatever the chain starts from.
+    /// Shape `[site]`. Free sites have an end of text as a placeholder.
     pub tokens: Vec<Token>,
     /// Which sites are known, shape `[site]`.
     pub clamp: Vec<bool>,
-    /// Sites of the template itself; what lies behind is not part of the text.
+    /// Number of sites of the template; later sites are not part of the text.
     pub end: usize,
     /// In order; known ones with their text.
     stretches: Vec<(Range<usize>, Option<String>)>,
@@ -80,7 +77,7 @@ impl Template {
     /// Reads a template and encodes its known text.
     ///
     /// # Errors
-    /// [`TextError::NoGap`], [`TextError::Template`] for `{0}` and numbers too large to mean anything, and what encoding can meet.
+    /// [`TextError::NoGap`], [`TextError::Template`] for `{0}` and too large numbers, and errors of encoding.
     pub fn parse(text: &str, codec: &TextCodec) -> Result<Self, TextError> {
         let mut pieces = Vec::new();
         let mut known = String::new();
@@ -124,8 +121,8 @@ impl Template {
 
     /// Lays the template out over a sequence of `len` sites; gaps without a length get `default_gap_len`.
     ///
-    /// The template stands at the beginning. If sites remain, the first of them is a clamped end of text, so that the chain knows
-    /// where the text ends, and the others are free: the beginning of some other document, as in training.
+    /// The template is at the start. If sites remain, the first of them is a clamped end of text, which marks the end
+    /// of the text. The others are free, like the start of another document in training.
     ///
     /// # Errors
     /// [`TextError::Template`] when it is too long, or when a default length of zero is needed.
@@ -144,7 +141,7 @@ impl Template {
         let end = known.saturating_add(gaps);
         if end > len {
             return Err(TextError::Template(format!(
-                "the template needs {end} tokens ({known} known, {gaps} in gaps) but a sequence has {len}; shorten the text or its gaps"
+                "the template needs {end} tokens ({known} known, {gaps} in gaps) but a sequence holds {len}; shorten the text or its gaps"
             )));
         }
         let mut tokens = Vec::with_capacity(len);
@@ -176,7 +173,7 @@ impl Template {
 }
 
 impl Layout {
-    /// A sequence that is known but for the sites of one gap.
+    /// A sequence that is known except for the sites of one gap.
     ///
     /// # Errors
     /// [`TextError::OutsideVocabulary`].
@@ -192,11 +189,10 @@ impl Layout {
         Ok(Self { tokens, clamp, end: len, stretches })
     }
 
-    /// The text of a finished sequence, the template's sites only, with `open` and `close` around each generated stretch.
+    /// The text of a finished sequence, the template's sites only, with `open` and `close` around each generated part.
     ///
-    /// Known text is the text of the template, byte for byte. Generated stretches are decoded one
-    /// by one, as they read behind what stands before them: one that ends within a character shows
-    /// U+FFFD there.
+    /// Known text is the text of the template, byte for byte. Generated parts are decoded one by one, in the context of
+    /// the text before them. A part that ends within a character shows U+FFFD there.
     ///
     /// # Errors
     /// [`TextError::OutsideVocabulary`], or [`TextError::Template`] when `tokens` ends before the template does.
@@ -230,7 +226,7 @@ fn no_gap(gap: &str, offset: usize, reason: &str) -> TextError {
     TextError::Template(format!("the gap {gap} at byte {offset} of the template: {reason}"))
 }
 
-/// The gap that `rest` begins with, and its length in bytes.
+/// The gap at the start of `rest`, and its length in bytes.
 fn gap_at(rest: &str, offset: usize) -> Result<Option<(Option<usize>, usize)>, TextError> {
     let run = underscores(rest);
     if run >= GAP {
@@ -259,7 +255,7 @@ fn push_known(pieces: &mut Vec<Piece>, known: &mut String) {
     }
 }
 
-/// Gives the known text its tokens, and each gap the space before it where words carry one.
+/// Encodes the known text, and moves the space before each gap into the gap if words include spaces.
 fn encode(pieces: &mut Vec<Piece>, codec: &TextCodec) -> Result<(), TextError> {
     let within = match codec.is_piecewise() {
         true => None,
@@ -283,8 +279,8 @@ fn encode(pieces: &mut Vec<Piece>, codec: &TextCodec) -> Result<(), TextError> {
     Ok(())
 }
 
-/// The tokens of each known piece within the whole text, where something stands in the gaps. `None`
-/// when with all that could stand there some token reaches from a gap into the text.
+/// The tokens of each known piece within the whole text, with fillers in the gaps. `None` if for all fillers some token
+/// overlaps a gap's border.
 fn encode_around_fillers(pieces: &[Piece], codec: &TextCodec) -> Option<Vec<Vec<Token>>> {
     let mut best = None;
     for filler in FILLERS {

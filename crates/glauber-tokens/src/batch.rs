@@ -79,7 +79,7 @@ impl TokenBatch {
         &self.tokens[row * self.len..][..self.len]
     }
 
-    /// The sequence of a row, to be changed.
+    /// The sequence of a row, mutable.
     ///
     /// # Panics
     /// When there is no such row.
@@ -97,12 +97,12 @@ impl TokenBatch {
         &self.tokens
     }
 
-    /// The flat buffer, to be changed.
+    /// The flat buffer, mutable.
     pub fn as_mut_slice(&mut self) -> &mut [Token] {
         &mut self.tokens
     }
 
-    /// Gives the flat buffer back.
+    /// Converts the batch into its flat buffer.
     pub fn into_vec(self) -> Vec<Token> {
         self.tokens
     }
@@ -110,7 +110,7 @@ impl TokenBatch {
     /// Checks that every token is below `vocab`.
     ///
     /// # Errors
-    /// [`TokenError::OutsideVocabulary`] names the first token that is not.
+    /// [`TokenError::OutsideVocabulary`] names the first token that is too large.
     pub fn check_vocab(&self, vocab: usize) -> Result<(), TokenError> {
         match self.tokens.iter().position(|&t| t as usize >= vocab) {
             None => Ok(()),

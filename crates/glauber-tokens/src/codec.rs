@@ -4,11 +4,11 @@ use crate::{Token, TokenBatch};
 
 /// Turns items into tokens and back: a text tokenizer, an image tokenizer, a puzzle.
 pub trait Codec {
-    /// What is encoded, for instance `str` or an image.
+    /// The items to encode, for instance `str` or an image.
     type Item: ?Sized;
-    /// What decoding gives back, for instance `String`.
+    /// The decoded items, for instance `String`.
     type Decoded;
-    /// Why encoding or decoding can fail.
+    /// The error of encoding and decoding.
     type Error: std::error::Error + Send + Sync + 'static;
 
     /// The tokens of an item, each below [`vocab_size`](Self::vocab_size), shape `[site]`.
@@ -17,13 +17,13 @@ pub trait Codec {
     /// When the item cannot be expressed in this vocabulary.
     fn encode(&self, item: &Self::Item) -> Result<Vec<Token>, Self::Error>;
 
-    /// The item that tokens stand for. Noise decodes too: any tokens below [`vocab_size`](Self::vocab_size) give an item.
+    /// Decodes tokens to an item. Noise decodes too: any tokens below [`vocab_size`](Self::vocab_size) give an item.
     ///
     /// # Errors
     /// When a token lies outside the vocabulary.
     fn decode(&self, tokens: &[Token]) -> Result<Self::Decoded, Self::Error>;
 
-    /// The tokens of several items, one entry for each. Override it where many at once cost less than one after another.
+    /// Encodes several items, one entry per item. Override it if a batch is cheaper than single items.
     ///
     /// # Errors
     /// As [`encode`](Self::encode).
@@ -31,7 +31,7 @@ pub trait Codec {
         items.iter().map(|item| self.encode(item)).collect()
     }
 
-    /// The items of a batch, one for each row. Override it where many at once cost less than one after another.
+    /// Decodes a batch, one item per row. Override it if a batch is cheaper than single rows.
     ///
     /// # Errors
     /// As [`decode`](Self::decode).
@@ -42,6 +42,6 @@ pub trait Codec {
     /// Number of tokens `V`, special ones included.
     fn vocab_size(&self) -> usize;
 
-    /// Tokens that stand for structure rather than content (end of text, mask), ascending.
+    /// Structural tokens (end of text, mask), ascending.
     fn special(&self) -> &[Token];
 }

@@ -1,4 +1,4 @@
-//! What can be wrong with tokens.
+//! Errors of tokens.
 
 use crate::{Site, Token};
 
@@ -6,12 +6,12 @@ use crate::{Site, Token};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// A flat buffer does not divide into rows of the length asked for.
+    /// A flat buffer does not divide into rows of the requested length.
     #[error("{found} tokens do not divide into sequences of length {len}")]
     Ragged {
         /// Tokens in the buffer.
         found: usize,
-        /// Sequence length asked for.
+        /// Requested sequence length.
         len: usize,
     },
     /// A row has the wrong length.

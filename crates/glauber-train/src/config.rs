@@ -1,4 +1,4 @@
-//! What decides how a network is trained.
+//! Training configuration.
 
 use std::ops::RangeInclusive;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Denoising, Objective, OptimiserKind, Precision, TrainError, fit};
 
-/// The loop, in optimiser steps.
+/// Settings of the training loop.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
@@ -17,42 +17,42 @@ pub struct TrainConfig {
     pub objective: &'static dyn Objective,
     /// The optimiser.
     pub optimiser: OptimiserKind,
-    /// Optimiser steps in all.
+    /// Total number of optimiser steps.
     pub steps: usize,
     /// Sequences per optimiser step.
     pub batch: usize,
-    /// Parts that a step's sequences are cut into. Their gradients are averaged (accumulation), and run side by side where there
-    /// are threads for it. The result depends on this number, not on the threads.
+    /// Number of micro-batches per step. Their gradients are averaged (accumulation), and computed in parallel if there
+    /// are threads. The result depends on this number, not on the threads.
     pub micro_batches: usize,
-    /// Whether the network's blocks keep their inputs alone for the backward pass, and compute the rest again in it: less memory, more time,
-    /// the same loss and gradients ([`Network::recomputing`](glauber_model::Network::recomputing)).
+    /// Activation checkpointing: blocks store only their inputs, and recompute the rest in the backward pass. Less
+    /// memory, more time, equal loss and gradients ([`Network::recomputing`](glauber_model::Network::recomputing)).
     pub checkpoint_activations: bool,
-    /// In which numbers the network's large layers compute.
+    /// Number type of the network's large layers.
     pub precision: Precision,
     /// Peak learning rate.
     pub learning_rate: f64,
-    /// Learning rate at the last step, as a share of the peak.
+    /// Learning rate at the last step, as a fraction of the peak.
     pub minimum_rate: f64,
     /// Steps of linear warm-up.
     pub warmup_steps: usize,
-    /// Decoupled weight decay of linear layers' matrices, those that modulate blocks included.
+    /// Decoupled weight decay of linear layers' matrices, including modulations.
     pub weight_decay: f64,
     /// Decay of the gradient's moving average.
     pub beta_1: f64,
     /// Decay of the squared gradient's moving average.
     pub beta_2: f64,
-    /// Global norm to which gradients are clipped.
+    /// Maximal global norm of gradients (clipping).
     pub clip_norm: f64,
-    /// Decay of the weights' moving average, which validation and sampling use.
+    /// Decay of the moving average of the weights, which validation and sampling use.
     pub average_decay: f64,
-    /// Share of training sequences in which a random part of the sites is clamped to the data: a network conditioned on signal levels
-    /// learns what it means that a site is known.
+    /// Share of training sequences with a random part of the sites clamped to the data, so that a network conditioned
+    /// on signal levels learns to use known sites.
     pub clamped_share: f64,
-    /// Whether a training sequence has the labels of one whole sweep, each site in the context in which the reverse chain asks for it:
-    /// what the sweep has noised to the left, what it has not reached to the right. Otherwise all sites have labels in the context of
-    /// one step, which the chain asks for at the site of that step alone.
+    /// Whether a training sequence has the labels of a whole sweep: each site in its context in the reverse chain,
+    /// noised by the sweep to the left and not yet to the right. Otherwise all sites have labels in the context of one
+    /// step, which the reverse chain uses at only one site.
     pub whole_sweeps: WholeSweeps,
-    /// Share of training sequences whose class is not told, so that the network also learns the law of all classes together.
+    /// Share of training sequences without their class, so that the network also learns the unconditional law.
     pub class_dropout: f64,
     /// Steps between evaluations on held-out sequences.
     pub validate_every: usize,
@@ -66,27 +66,27 @@ pub struct TrainConfig {
     pub checkpoint_every: usize,
     /// Checkpoints kept.
     pub keep_checkpoints: usize,
-    /// When the run was one of another number of steps, oldest first.
+    /// Earlier total numbers of steps of the run, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub extended: Vec<Extension>,
 }
 
-/// When a training sequence has the labels of a whole sweep; in files `true`, `false` and `"where-possible"`.
+/// Whether training sequences have the labels of a whole sweep; in files `true`, `false` or `"where-possible"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub enum WholeSweeps {
     /// Never.
     #[default]
     Never,
-    /// Always: networks and schedules that have no such labels are refused.
+    /// Always; networks and schedules without such labels are an error.
     Always,
-    /// With networks and schedules that have them: the network `hollow` that is not told the step, sites in their order, an objective
-    /// of steps.
+    /// For networks and schedules that support them: the network `hollow` without conditioning on the step, sites in
+    /// their order, an objective of steps.
     WherePossible,
 }
 
 impl WholeSweeps {
-    /// Whether sequences have them, given what they are for.
+    /// Whether sequences have them, for a network, schedule and objective.
     pub fn hold(self, network: &dyn SiteClassifier, objective: &dyn Objective, schedule: &Schedule) -> bool {
         match self {
             Self::Never => false,
@@ -129,13 +129,13 @@ impl From<WholeSweeps> for Written {
     }
 }
 
-/// A change of a run's number of steps.
+/// A change of a run's total number of steps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Extension {
-    /// The step up to which the run was one of `of` steps.
+    /// The step at which the total changed from `of`.
     pub step: usize,
-    /// The number of steps until then.
+    /// The earlier total number of steps.
     pub of: usize,
 }
 
@@ -213,10 +213,10 @@ impl TrainConfig {
         require(decay >= 0.0 && decay.is_finite(), "train.weight_decay", decay, "a number of 0 or more")
     }
 
-    /// Checks that a network can learn by these numbers under a schedule, on a device.
+    /// Checks that these settings fit a network, a schedule and a device.
     ///
     /// # Errors
-    /// When network, objective and schedule do not fit each other, or the device lacks the precision.
+    /// If network, objective and schedule do not fit each other, or the device lacks the precision.
     pub fn check(&self, network: &dyn SiteClassifier, schedule: &Schedule, device: &Device) -> Result<(), TrainError> {
         fit::check(network, self.objective, schedule)?;
         if self.whole_sweeps == WholeSweeps::Always {
@@ -226,7 +226,7 @@ impl TrainConfig {
     }
 }
 
-/// That a number of a configuration lies in a range.
+/// Checks that a number of a configuration is in a range.
 ///
 /// # Errors
 /// [`TrainError::Config`] names the key, what was found and what is accepted.
@@ -238,7 +238,7 @@ pub fn within(key: &'static str, found: usize, range: RangeInclusive<usize>) -> 
     require(range.contains(&found), key, found, &expected)
 }
 
-/// That a key of a configuration has a value that holds.
+/// Checks a value of a configuration key.
 ///
 /// # Errors
 /// [`TrainError::Config`] names the key, what was found and what is accepted.

@@ -1,8 +1,8 @@
-//! What can go wrong in training.
+//! Errors of training.
 
 use glauber_descent::DescentError;
 
-/// An error of training or of a network that is asked.
+/// An error of training or of evaluating a network.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
@@ -13,7 +13,7 @@ pub enum TrainError {
         key: &'static str,
         /// Its value.
         found: String,
-        /// What is accepted.
+        /// The accepted values.
         expected: String,
     },
     /// The objective cannot learn under this noise law.
@@ -24,23 +24,23 @@ pub enum TrainError {
     NoiseLaw {
         /// The objective.
         objective: &'static str,
-        /// A token that noise never shows.
+        /// A token that noise never draws.
         token: u32,
     },
-    /// Ranks that train together do not stand at the same place.
+    /// Ranks differ in their step or their weights.
     #[error(
-        "{found}, the first at {expected}: all ranks must see the same run folder, be the same program, and run on machines that compute alike"
+        "{found}, the first at {expected}: all ranks must share the run folder, run the same program, and run on machines that compute identically"
     )]
     Apart {
-        /// A rank that is elsewhere, with its step and a hash of its weights.
+        /// The first rank that differs, with its step and a hash of its weights.
         found: String,
-        /// Those of the first rank.
+        /// Step and hash of the first rank.
         expected: String,
     },
-    /// The loss stopped being a number.
+    /// The loss or the gradient is not finite.
     #[error(
         "the loss of step {step} is {loss}, the norm of its gradient {norm}: lower `train.learning_rate` in the run's `config.toml` (the rate is now \
-         {learning_rate:e}) and resume it, or begin a new run"
+         {learning_rate:e}) and resume it, or start a new run"
     )]
     Diverged {
         /// The step.
@@ -52,18 +52,16 @@ pub enum TrainError {
         /// The learning rate of the step.
         learning_rate: f64,
     },
-    /// A class that the network does not know.
+    /// A class outside the network's classes.
     #[error("class {found} of a network that was trained with {classes} classes, numbered from 0")]
     Class {
-        /// The class asked for.
+        /// The requested class.
         found: usize,
-        /// How many it knows.
+        /// The network's number of classes.
         classes: usize,
     },
-    /// A source gave a sequence that the network has no place for.
-    #[error(
-        "a sequence that was drawn has {found}, expected {expected}: is this the data that the run is configured for?"
-    )]
+    /// A source returned a sequence that does not fit the network.
+    #[error("a training sequence has {found}, expected {expected}: does the data match the run's configuration?")]
     Sequence {
         /// What was found.
         found: String,
@@ -76,16 +74,16 @@ pub enum TrainError {
     /// A source could not give a sequence.
     #[error(transparent)]
     Source(Box<dyn std::error::Error + Send + Sync>),
-    /// The schedule refused.
+    /// An error of the schedule.
     #[error(transparent)]
     Schedule(#[from] glauber_schedule::ScheduleError),
-    /// The network refused.
+    /// An error of the network.
     #[error(transparent)]
     Model(#[from] glauber_model::ModelError),
-    /// The chain refused.
+    /// An error of the chain.
     #[error(transparent)]
     Chain(#[from] glauber_chain::ChainError),
-    /// Training refused.
+    /// An error of the training step.
     #[error(transparent)]
     Descent(DescentError),
 }

@@ -1,4 +1,4 @@
-//! That things that are used together were made for each other.
+//! Checks that network, schedule and objective fit each other.
 
 use glauber_chain::ChainError;
 use glauber_model::{Asked, SiteClassifier};
@@ -6,11 +6,12 @@ use glauber_schedule::Schedule;
 
 use crate::{Objective, OwnToken, TrainError};
 
-/// That a network can be asked under a schedule, and what it says be read by an objective.
+/// Checks that a network, a schedule and an objective fit each other.
 ///
 /// # Errors
-/// [`TrainError::Chain`] when vocabularies differ or the network is too short, [`TrainError::Config`] when a bidirectional network is
-/// asked under a noise law other than the absorbing one or an autoregressive one in other sweeps than one, and those of [`Objective::check`].
+/// [`TrainError::Chain`] when vocabularies differ or sequences are too long for the network. [`TrainError::Config`]
+/// when a bidirectional network has noise other than absorbing, or an autoregressive one has more than one sweep. Those
+/// of [`Objective::check`].
 pub(crate) fn check(
     network: &dyn SiteClassifier,
     objective: &dyn Objective,
@@ -31,7 +32,7 @@ pub(crate) fn check(
     objective.check(schedule)
 }
 
-/// That a network knows a class.
+/// Checks that a network has a class.
 ///
 /// # Errors
 /// [`TrainError::Class`] when it does not.
@@ -43,10 +44,10 @@ pub(crate) fn check_class(network: &dyn SiteClassifier, class: Option<usize>) ->
     }
 }
 
-/// A network that sees every token that is no mask is leave-one-out at masked sites alone, and learns from them alone.
+/// Checks the noise of a bidirectional network, which is leave-one-out only at masked sites, and trains only on those.
 ///
 /// # Errors
-/// [`TrainError::Config`] when noise draws other tokens than the mask.
+/// [`TrainError::Config`] when noise draws tokens other than the mask.
 pub(crate) fn check_law(answers: Asked, schedule: &Schedule) -> Result<(), TrainError> {
     let absorbing = schedule.law().mask().is_some_and(|mask| schedule.law().probability(mask) == 1.0);
     if answers != Asked::Masked || absorbing {
@@ -54,13 +55,13 @@ pub(crate) fn check_law(answers: Asked, schedule: &Schedule) -> Result<(), Train
     }
     Err(TrainError::Config {
         key: "schedule.noise",
-        found: "a law that draws other tokens than the mask".into(),
+        found: "a law that draws tokens other than the mask".into(),
         expected: "`{ kind = \"absorbing\" }`, which the network `bidirectional` needs, or another `model.network`"
             .into(),
     })
 }
 
-/// A network that sees the sites after one alone is asked in one sweep, from the last site to the first.
+/// Checks the schedule of an autoregressive network: one sweep, from the last site to the first.
 ///
 /// # Errors
 /// [`TrainError::Config`] when the schedule has other sweeps.
@@ -76,10 +77,10 @@ fn check_order(answers: Asked, schedule: &Schedule) -> Result<(), TrainError> {
     })
 }
 
-/// A network that sees clean blocks before its own is asked block by block.
+/// Checks the schedule of a block-causal network: block by block.
 ///
 /// # Errors
-/// [`TrainError::Config`] when the schedule has another order, or other blocks, or the network is told the step.
+/// [`TrainError::Config`] when the schedule has another order or block size, or the network is conditioned on the step.
 fn check_blocks(network: &dyn SiteClassifier, schedule: &Schedule) -> Result<(), TrainError> {
     let (Some(block), found) = (network.block(), schedule.order().block()) else { return Ok(()) };
     if network.follows_time() {
@@ -99,7 +100,7 @@ fn check_blocks(network: &dyn SiteClassifier, schedule: &Schedule) -> Result<(),
     })
 }
 
-/// A loss of the token that stands there would have a network copy it that sees it.
+/// Checks the objective of a network that reads the site's own token, which some losses would teach it to copy.
 ///
 /// # Errors
 /// [`TrainError::Config`] when the objective is such a loss.
@@ -110,15 +111,15 @@ fn check_evidence(answers: Asked, objective: &dyn Objective) -> Result<(), Train
     Err(TrainError::Config {
         key: "train.objective",
         found: objective.name().into(),
-        expected: "`denoising` or `level-bound`, as the network `own-evidence` sees the token shown, or another `model.network`".into(),
+        expected: "`denoising` or `level-bound`, because the network `own-evidence` reads the site's own token, or another `model.network`".into(),
     })
 }
 
-/// That the labels of a whole sweep can be asked for at once.
+/// Checks that sequences can have the labels of a whole sweep.
 ///
 /// # Errors
-/// [`TrainError::Config`] when the network has one view of both sides or follows the step, the sites of a sweep are not touched in their
-/// order, or time is continuous.
+/// [`TrainError::Config`] when the network does not separate both sides or is conditioned on the step. Also when a
+/// sweep does not touch sites in their order, or time is continuous.
 pub(crate) fn check_sweeps(
     network: &dyn SiteClassifier,
     objective: &dyn Objective,
@@ -141,7 +142,7 @@ pub(crate) fn check_sweeps(
     })
 }
 
-/// That the noise law is the same at every signal level, for objectives whose labels need it.
+/// Checks that the noise law is constant over signal levels, for objectives that need it.
 ///
 /// # Errors
 /// [`TrainError::Config`] when it moves.
@@ -156,7 +157,7 @@ pub fn require_fixed_law(objective: &dyn Objective, schedule: &Schedule) -> Resu
     }
 }
 
-/// That two sizes are the same.
+/// Checks that two sizes are equal.
 ///
 /// # Errors
 /// [`ChainError::Mismatch`] when they are not.

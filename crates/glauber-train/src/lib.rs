@@ -22,8 +22,8 @@ pub use device_sampler::{DeviceChains, DeviceSampler};
 pub use error::TrainError;
 pub use fit::require_fixed_law;
 pub use glauber_descent::{
-    Course, DescentError, ParamGroups, Settings, Step, Stream, Task, Trainer, UpdateRule, load_average, load_module,
-    save_module,
+    DescentError, LearningRateSchedule, ParamGroups, Settings, Step, Stream, Task, Trainer, UpdateRule, load_average,
+    load_module, save_module,
 };
 pub use glauber_model::Asked;
 pub use objective::{

@@ -1,7 +1,7 @@
-//! What a configuration makes of optimisers: which weights they step how, and the learning rate's course.
+//! Optimisers from configurations: update rules of weights, and the learning-rate schedule.
 
 use burn::tensor::Device;
-use glauber_descent::{Course, OptimiserConstants, ParamGroups, Settings, Trainer, UpdateRule};
+use glauber_descent::{LearningRateSchedule, OptimiserConstants, ParamGroups, Settings, Trainer, UpdateRule};
 use glauber_model::{Network, Role};
 use serde::{Deserialize, Serialize};
 
@@ -11,15 +11,15 @@ use crate::TrainConfig;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OptimiserKind {
-    /// AdamW throughout (Loshchilov and Hutter, 2019).
+    /// AdamW for all parameters (Loshchilov and Hutter, 2019).
     AdamW,
     /// Muon for the matrices of attention and feed-forward layers, AdamW for the rest.
     Muon,
 }
 
 impl OptimiserKind {
-    /// The rules of a network's parameters. The matrices of linear layers are decayed, those that modulate blocks included; biases and
-    /// embeddings are not.
+    /// The update rules of a network's parameters. Matrices of linear layers, including modulations, have weight decay;
+    /// biases and embeddings do not.
     pub fn groups(self, network: &Network) -> ParamGroups {
         let rule = |role: Role| match role {
             Role::Hidden if self == Self::Muon => UpdateRule::Muon,
@@ -31,27 +31,27 @@ impl OptimiserKind {
 }
 
 impl TrainConfig {
-    /// A trainer of a network, whose batches are drawn from `seed`. Of the configuration it takes what says how weights follow their
-    /// gradients; the caller takes the steps, evaluates and writes.
+    /// A trainer of a network, with batches drawn from `seed`. It uses the optimiser settings of the configuration. The
+    /// caller takes steps, evaluates and writes.
     pub fn trainer(&self, network: Network, seed: u64, device: &Device, threads: usize) -> Trainer<Network> {
         let groups = self.optimiser.groups(&network);
         Trainer::new(network, groups, self.settings(seed), device, threads)
     }
 
-    /// How weights follow their gradients; `seed` is that of the batches.
+    /// Training settings; `seed` is that of the batches.
     pub fn settings(&self, seed: u64) -> Settings {
         let &Self { beta_1, beta_2, weight_decay, micro_batches, clip_norm, average_decay, .. } = self;
         let (peak, warmup_steps, steps) = (self.learning_rate, self.warmup_steps, self.steps);
-        let course = Course { peak, warmup_steps, steps, minimum: self.minimum_rate };
+        let learning_rate = LearningRateSchedule { peak, warmup_steps, steps, minimum: self.minimum_rate };
         let constants = OptimiserConstants { beta_1, beta_2, weight_decay };
         let average_decay = Some(average_decay);
-        Settings { course, micro_batches, clip_norm, average_decay, constants, seed }
+        Settings { learning_rate, micro_batches, clip_norm, average_decay, constants, seed }
     }
 }
 
-/// Learning rate of a step: linear warm-up, then half a cosine down to `minimum_rate` of the peak.
+/// Learning rate of a step: linear warm-up, then cosine decay to `minimum_rate` of the peak.
 pub fn learning_rate(config: &TrainConfig, step: usize) -> f64 {
-    config.settings(0).course.rate(step)
+    config.settings(0).learning_rate.rate(step)
 }
 
 #[cfg(test)]

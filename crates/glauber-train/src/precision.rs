@@ -6,21 +6,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::TrainError;
 
-/// In which numbers the large layers of a training step compute, forward and backward. Weights, sums of gradients and the optimiser's state are of single
-/// precision in any case, and so are evaluations and samples.
+/// Number type of the large layers in a training step, forward and backward. Weights, sums of gradients, the
+/// optimiser's state, evaluations and samples always use single precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// Single precision throughout.
     #[default]
     F32,
-    /// What goes into the large layers and comes out of them, and the gradients of their weights, is rounded to bfloat16 ([`Network::rounded`]): 8 bits of
-    /// mantissa, faster on cards made for it. Its range is that of single precision: no loss needs scaling.
+    /// Inputs and outputs of large layers, and the gradients of their weights, are rounded to bfloat16
+    /// ([`Network::rounded`]): 8 bits of mantissa, faster on GPUs that support it. The range equals that of single
+    /// precision, so no loss scaling is needed.
     Bf16,
 }
 
 impl Precision {
-    /// A network that makes its products so.
+    /// A network with this precision.
     pub(crate) fn of(self, network: Network) -> Network {
         match self {
             Self::F32 => network,
@@ -29,7 +30,7 @@ impl Precision {
     }
 
     /// # Errors
-    /// [`TrainError::Config`] when the device has no such numbers.
+    /// [`TrainError::Config`] when the device does not support the type.
     pub(crate) fn check(self, device: &Device) -> Result<(), TrainError> {
         if self == Self::F32 || device.supports_dtype(FloatDType::BF16) {
             return Ok(());

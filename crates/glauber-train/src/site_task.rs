@@ -12,11 +12,9 @@ use glauber_schedule::Schedule;
 
 use crate::{Drawing, Examples, Objective, OwnToken, Precision, SequenceSource, TrainConfig, TrainError, fit};
 
-/// A network is to learn the conditionals of noised sequences: which token stands at a site, given
-/// the others.
+/// Trains a network on the conditionals of noised sequences: the token of a site, given the others.
 ///
-/// Any network that is a [`Module`] and a [`SiteClassifier`], any [`Objective`], any source of
-/// sequences.
+/// Accepts any network that is a [`Module`] and a [`SiteClassifier`], any [`Objective`], and any source of sequences.
 pub struct SiteTask<'a, N> {
     source: &'a dyn SequenceSource,
     schedule: &'a Schedule,
@@ -28,7 +26,7 @@ pub struct SiteTask<'a, N> {
 }
 
 impl<'a, N: SiteClassifier> SiteTask<'a, N> {
-    /// Batches of `rows` sequences, drawn as `drawing` says.
+    /// A task with batches of `rows` sequences.
     ///
     /// # Errors
     /// When network, objective and schedule do not fit each other.
@@ -52,7 +50,7 @@ impl<'a, N: SiteClassifier> SiteTask<'a, N> {
         })
     }
 
-    /// The same, but that sequences become examples as `drawing` says.
+    /// Sets how examples are drawn.
     #[must_use]
     pub fn with_drawing(self, drawing: Drawing) -> Self {
         Self { drawing, ..self }
@@ -60,7 +58,7 @@ impl<'a, N: SiteClassifier> SiteTask<'a, N> {
 }
 
 impl<'a> SiteTask<'a, Network> {
-    /// What a configuration trains a network on. Whether they fit each other: [`TrainConfig::check`].
+    /// The task of a configuration. [`TrainConfig::check`] checks that it fits the network.
     pub fn configured(
         network: &Network,
         source: &'a dyn SequenceSource,
@@ -95,7 +93,7 @@ impl<N: Module + SiteClassifier + Sync> Task for SiteTask<'_, N> {
     }
 }
 
-/// The mean loss of a batch of examples, a scalar `[1]`, in nats a site asked for.
+/// The mean loss of a batch of examples, a scalar `[1]`, in nats per requested site.
 fn mean_loss(
     network: &dyn SiteClassifier,
     objective: &dyn Objective,
@@ -116,13 +114,13 @@ fn mean_loss(
     losses.into_iter().reduce(|sum, loss| sum + loss).expect("one at least") / count
 }
 
-/// Whether logits are trained with what the token in view says added.
+/// Whether the evidence of the visible token is added to logits in training.
 pub(crate) fn weighs_own_token(network: &dyn SiteClassifier, objective: &dyn Objective) -> bool {
     network.answers() == Asked::InView && objective.own_token() == OwnToken::Weighed
 }
 
-/// Loss of a batch of examples, in nats a site asked for, and its gradient by every weight, named by the identifiers of the network's
-/// parameters. What a training step does with each micro-batch, before clipping.
+/// Loss of a batch of examples, in nats per requested site, and its gradient by every weight, keyed by parameter id. A
+/// training step computes this for each micro-batch, before clipping.
 ///
 /// `device` is the plain device that holds the network; gradients are taken on its autodiff counterpart.
 ///

@@ -1,4 +1,4 @@
-//! Where training sequences come from.
+//! Sources of training sequences.
 
 use glauber_chain::ChainRng;
 use glauber_chain::oracles::{MarkovMixture, MarkovSource};
@@ -6,19 +6,19 @@ use glauber_tokens::Token;
 
 use crate::TrainError;
 
-/// Tokens of a Markov source that n-grams are counted in, and the seed of their draw.
+/// Number of tokens of a Markov source for counting n-grams, and the seed of their draw.
 const COUNTED: usize = 1 << 20;
 const COUNTED_SEED: u64 = 0xC0_7E47;
 
-/// A source of sequences of any length, each drawn with the generator given: the same generator, the same sequence.
+/// A source of sequences of any length. Draws depend only on the given generator.
 pub trait SequenceSource: Send + Sync {
-    /// Draws one sequence, shape `[site]`, and says which class it belongs to, where sequences have classes.
+    /// Draws one sequence, shape `[site]`, and returns its class, if sequences have classes.
     ///
     /// # Errors
-    /// When the sequence cannot be read or made: [`TrainError::Source`].
+    /// [`TrainError::Source`] when the sequence cannot be read or generated.
     fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError>;
 
-    /// The same draw, and which part of the data it lies in, where priors are made of [`text`](Self::text).
+    /// [`draw`](Self::draw) with the part of the data of the sequence, if priors are counted on [`text`](Self::text).
     ///
     /// # Errors
     /// As [`draw`](Self::draw).
@@ -26,19 +26,19 @@ pub trait SequenceSource: Send + Sync {
         Ok(Passage { class: self.draw(rng, out)?, part: None })
     }
 
-    /// What n-grams are counted in: the tokens in the order of the data. `None` where the data have no such order.
+    /// The tokens in the order of the data, for counting n-grams. `None` if the data have no such order.
     fn text(&self) -> Option<Vec<Token>> {
         None
     }
 }
 
-/// What is told of a sequence that was drawn.
+/// Class and part of a drawn sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Passage {
-    /// The class, where sequences have classes.
+    /// The class, if sequences have classes.
     pub class: Option<usize>,
-    /// The part of the [text](SequenceSource::text) that it lies in, which a prior is also made without; `None` where a prior of the
-    /// whole text has not seen it.
+    /// The part of the [text](SequenceSource::text) that contains it, which a prior can exclude; `None` if the prior
+    /// was not counted on it.
     pub part: Option<usize>,
 }
 
@@ -83,7 +83,7 @@ impl SequenceSource for MarkovSource {
         Ok(None)
     }
 
-    /// One long draw, of which training sees nothing.
+    /// One long draw, which is not used in training.
     fn text(&self) -> Option<Vec<Token>> {
         Some(self.sample(COUNTED, &mut ChainRng::new(COUNTED_SEED, 0)))
     }

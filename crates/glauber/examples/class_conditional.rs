@@ -1,4 +1,4 @@
-//! Sequences with classes: a network that is told the class, and guidance towards it.
+//! Class conditioning: a network trained with classes, and classifier-free guidance.
 
 use std::error::Error;
 

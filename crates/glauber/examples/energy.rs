@@ -26,7 +26,7 @@ impl SiteConditional for Ring {
         SITES
     }
 
-    /// `ln P(x_i = a | the others) = −E(x with x_i = a) + const`, shape `[row, asked site, token]`.
+    /// `ln P(x_i = a | the others) = −E(x with x_i = a) + const`, shape `[row, requested site, token]`.
     /// The step does not matter here.
     fn log_conditionals(&self, xs: TokenRows<'_>, _: Step, sites: &[Site], out: &mut [f64]) -> Result<(), ChainError> {
         let asked = xs.iter().flat_map(|x| sites.iter().map(move |&site| (x, site)));

@@ -70,7 +70,7 @@ pub(crate) struct Row {
     pub(crate) scores: Vec<f64>,
 }
 
-/// The source, an n-gram and the copier, each with so many samples.
+/// The source, an n-gram and the copier, each with as many samples.
 pub(crate) fn table(samples: usize) -> Result<Vec<Row>, Box<dyn Error>> {
     let source = MarkovSource::random(VOCAB, 1, 2.0)?;
     let data = ExactGenerator::new(&source, LENGTH);

@@ -12,7 +12,9 @@ use glauber::chain::oracles::MarkovSource;
 use glauber::chain::{Chains, HeatBath, ReverseSampler, Sampler};
 use glauber::model::{Conditions, SiteClassifier, Sites, Sizes};
 use glauber::schedule::{Schedule, ScheduleConfig};
-use glauber::train::{Course, Denoising, NetworkConditional, ParamGroups, Settings, SiteTask, Trainer, UpdateRule};
+use glauber::train::{
+    Denoising, LearningRateSchedule, NetworkConditional, ParamGroups, Settings, SiteTask, Trainer, UpdateRule,
+};
 
 const VOCAB: usize = 5;
 const LENGTH: usize = 12;
@@ -61,7 +63,7 @@ pub(crate) fn train_and_sample(steps: usize) -> Result<[[f64; 2]; 2], Box<dyn Er
     let network = Neighbours::new(&device);
     let task = SiteTask::new(&network, &source, &schedule, &Denoising, 32)?;
     let groups = ParamGroups::all(&network, UpdateRule::AdamW);
-    let course = Course { peak: 1e-2, warmup_steps: 5, steps, minimum: 0.1 };
+    let course = LearningRateSchedule { peak: 1e-2, warmup_steps: 5, steps, minimum: 0.1 };
     let mut trainer = Trainer::new(network, groups, Settings::new(course, 0), &device, 1);
     let losses = (0..steps).map(|_| Ok(trainer.step(&task)?.loss)).collect::<Result<Vec<_>, Box<dyn Error>>>()?;
     let conditional = NetworkConditional::new(trainer.average(), &Denoising, &schedule, &device)?;

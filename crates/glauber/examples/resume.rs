@@ -1,4 +1,4 @@
-//! A training that is saved, loaded by another trainer, and goes on to the same bits.
+//! Saves a training, and resumes it in another trainer bit for bit.
 
 use std::error::Error;
 use std::path::Path;

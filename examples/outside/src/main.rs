@@ -13,7 +13,7 @@ use std::error::Error;
 
 use burn::tensor::Device;
 use glauber::chain::{ReverseSampler, Sampler};
-use glauber::run::{Event, Flow, Observer, Opening, Run, RunConfig, Trained, register_data_kind};
+use glauber::run::{Event, Flow, Hook, Opening, Run, RunConfig, Trained, register_data_kind};
 use glauber::tokens::Token;
 use glauber::train::register_objective;
 
@@ -54,8 +54,8 @@ sample_every = 120
 /// Prints what happens, and stops at a step.
 struct Until(usize);
 
-impl Observer for Until {
-    fn notice(&mut self, event: Event<'_>) -> Flow {
+impl Hook for Until {
+    fn on_event(&mut self, event: Event<'_>) -> Flow {
         match event {
             Event::Validation(line) => println!("step {}: held-out loss {:.3}", line.step, line.loss),
             Event::Samples { texts, .. } => texts.iter().for_each(|text| println!("  {text}")),

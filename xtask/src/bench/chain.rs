@@ -35,30 +35,30 @@ const MOST: f64 = 5.0;
 /// How to measure.
 #[derive(Args)]
 pub struct Flags {
-    /// Sites of a row and of a column, an even number
+    /// Side length of the lattice, an even number
     #[arg(long, default_value_t = 64)]
     side: u64,
-    /// Blocks of sweeps of either side, in turn
+    /// Number of blocks of sweeps per side; the sides alternate
     #[arg(long, default_value_t = 301, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
-    /// Sweeps of a block: few, so that what else the machine does falls between most blocks
+    /// Sweeps per block; few, so that other load on the machine affects few blocks
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     sweeps: u64,
-    /// A Python that has numba; by default `.venv/bin/python`, then `python3`
+    /// Python interpreter with numba. Default: `.venv/bin/python`, else `python3`
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
-    /// Leave out the check that both sides have the same mean energies
+    /// Skip the check that both sides have the same mean energies
     #[arg(long)]
     no_check: bool,
-    /// Write the table here, too
+    /// Also write the table to this file
     #[arg(long, value_name = "FILE.md")]
     out: Option<PathBuf>,
 }
 
-/// What a side is to do.
+/// The settings that a side receives.
 #[derive(Clone, Copy)]
 struct Pace {
-    /// Over the critical one.
+    /// Relative to the critical coupling.
     coupling: f64,
     steps: u64,
     warm_up: u64,
@@ -112,20 +112,22 @@ impl Programs<'_> {
         Ok(sides)
     }
 
-    /// Refuses sides whose mean energies differ by more than chance.
+    /// Fails if the mean energies of the sides differ by more than chance.
     fn check(&self, row: [&str; 2]) -> anyhow::Result<()> {
         let mut means = Vec::new();
         for mut side in self.sides(row, CHECKED)? {
-            let energy = |_| side.block_with_energy()?.1.with_context(|| format!("{} tells no energy", side.name));
+            let energy = |_| side.block_with_energy()?.1.with_context(|| format!("{} reports no energy", side.name));
             let energies = (0..CHECKED_BLOCKS).map(energy).collect::<anyhow::Result<Vec<f64>>>()?;
             means.push((side.name.clone(), mean(&energies)));
         }
-        let [(ours, (a, a_error)), (theirs, (b, b_error))] = means.as_slice() else { bail!("two sides to compare") };
+        let [(ours, (a, a_error)), (theirs, (b, b_error))] = means.as_slice() else {
+            bail!("expected two sides to compare")
+        };
         let error = a_error.hypot(*b_error);
-        remark(&format!("{}: energy a site {a:.4} and {b:.4}, ± {error:.4}", row.join(" ")));
+        remark(&format!("{}: energy per site {a:.4} and {b:.4}, ± {error:.4}", row.join(" ")));
         ensure!(
             (a - b).abs() <= MOST * error,
-            "{}: not the same model: {ours} has energy {a} a site, {theirs} {b}, ± {error}",
+            "{}: not the same model: {ours} has energy {a} per site, {theirs} {b}, ± {error}",
             row.join(" ")
         );
         Ok(())

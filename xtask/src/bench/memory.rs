@@ -18,28 +18,28 @@ const WORK: [&[&str]; 3] = [&[], &["--checkpoint-activations"], &["--sampling"]]
 /// What to measure.
 #[derive(Args)]
 pub struct Flags {
-    /// Presets, commas between them; `ggm-387m` takes more than 10 GiB to train
+    /// Presets, comma-separated; `ggm-387m` needs more than 10 GiB to train
     #[arg(long, value_delimiter = ',', default_value = "tiny,small", value_parser = ["tiny", "small", "ggm-387m"])]
     preset: Vec<String>,
-    /// Sequences of a step, in place of the preset's
+    /// Sequences per step. Default: the preset's
     #[arg(long)]
     batch: Option<u64>,
-    /// Tokens of a sequence, in place of the preset's
+    /// Tokens per sequence. Default: the preset's
     #[arg(long)]
     length: Option<u64>,
-    /// Tokens of the vocabulary, in place of the preset's
+    /// Vocabulary size. Default: the preset's
     #[arg(long)]
     vocab: Option<u64>,
-    /// Micro-batches computed side by side; by default as many as there are cores
+    /// Micro-batches computed in parallel. Default: one per core
     #[arg(long)]
     threads: Option<u64>,
-    /// Write the table here, too
+    /// Also write the table to this file
     #[arg(long, value_name = "FILE.md")]
     out: Option<PathBuf>,
 }
 
 impl Flags {
-    /// The sizes asked for, as the program's flags.
+    /// The requested sizes, as flags of the program.
     fn sizes(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let all =
             [("--batch", self.batch), ("--length", self.length), ("--vocab", self.vocab), ("--threads", self.threads)];
@@ -50,7 +50,7 @@ impl Flags {
 /// Measures training, training with checkpointed activations and sampling of every preset.
 ///
 /// # Errors
-/// When a process fails, for example for want of memory.
+/// If a process fails, for example out of memory.
 pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
     let program = launcher::lab(launcher::DEFAULT_DEVICE)?;
     let mut rows = Vec::new();

@@ -20,44 +20,44 @@ use crate::screen::say;
 /// What can be measured.
 #[derive(Subcommand)]
 pub enum What {
-    /// Training steps: ours, PyTorch's, ours, PyTorch's …
+    /// Time training steps, alternating between Glauber and PyTorch
     Train(Flags),
-    /// Sampling steps, each of which redraws one site of each sequence
+    /// Time sampling steps; each redraws one site of each sequence
     Sample(SampleFlags),
-    /// Sweeps of Ising and Potts models: ours, numba's, ours, numba's …
+    /// Time sweeps of Ising and Potts models, alternating between Glauber and numba
     Chain(chain::Flags),
-    /// The most memory that training and sampling hold, preset by preset
+    /// Measure the peak memory of training and sampling, per preset
     Memory(memory::Flags),
 }
 
 /// How to measure.
 #[derive(Args)]
 pub struct Flags {
-    /// Sizes, commas between them
+    /// Network sizes, comma-separated
     #[arg(long, value_delimiter = ',', default_value = "tiny,small,d256", value_parser = ["tiny", "small", "d256", "masked", "ggm-387m"])]
     shape: Vec<String>,
-    /// Blocks of steps of either side, in turn
+    /// Number of blocks of steps per side; the sides alternate
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
-    /// Steps of a block
+    /// Steps per block
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..))]
     steps: u64,
-    /// Threads of either side; by default as many as there are cores
+    /// Threads per side. Default: one per core
     #[arg(long)]
     threads: Option<usize>,
-    /// Where both sides compute: cpu, cuda or cuda:INDEX; PyTorch has no other of ours
+    /// Device of both sides: cpu, cuda or cuda:INDEX (PyTorch supports no other)
     #[arg(long, default_value = launcher::DEFAULT_DEVICE)]
     device: String,
-    /// Train in bfloat16: ours with `train.precision = "bf16"`, theirs under `torch.autocast`
+    /// Train in bfloat16: Glauber with `train.precision = "bf16"`, PyTorch with `torch.autocast`
     #[arg(long)]
     bf16: bool,
-    /// A Python that has PyTorch; by default `.venv/bin/python`, then `python3`
+    /// Python interpreter with PyTorch. Default: `.venv/bin/python`, else `python3`
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
-    /// Leave out the proof that both sides compute the same
+    /// Skip the check that both sides compute the same values
     #[arg(long)]
     no_check: bool,
-    /// Write the table here, too
+    /// Also write the table to this file
     #[arg(long, value_name = "FILE.md")]
     out: Option<PathBuf>,
 }
@@ -67,12 +67,12 @@ pub struct Flags {
 pub struct SampleFlags {
     #[command(flatten)]
     common: Flags,
-    /// Sequences sampled at a time, commas between
+    /// Numbers of sequences sampled together, comma-separated
     #[arg(long, value_delimiter = ',', default_value = "1,16", value_parser = clap::value_parser!(u64).range(1..))]
     batch: Vec<u64>,
 }
 
-/// Prints a table, and writes it where it is wanted, too.
+/// Prints a table, and writes it to `--out` if given.
 fn publish(text: &str, out: Option<&Path>) -> anyhow::Result<ExitCode> {
     say(text)?;
     if let Some(path) = out {
@@ -84,7 +84,7 @@ fn publish(text: &str, out: Option<&Path>) -> anyhow::Result<ExitCode> {
 /// Measures.
 ///
 /// # Errors
-/// When something cannot be built, started or read, or the two sides are not the same network.
+/// If a program cannot be built or started, its output cannot be read, or the two sides compute different values.
 pub fn run(what: &What) -> anyhow::Result<ExitCode> {
     match what {
         What::Train(flags) => yardstick::train(flags),

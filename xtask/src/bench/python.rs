@@ -1,4 +1,4 @@
-//! A Python that has what a script needs.
+//! Finds a Python interpreter with the needed packages.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -33,15 +33,19 @@ impl Needs {
         )
     }
 
-    /// The Python asked for, else the first of those that are usually there; `None` where none of them has the module.
+    /// The requested Python, otherwise the first default one with the module; `None` if none has it.
     ///
     /// # Errors
-    /// When the one asked for has no such module.
+    /// If the requested one lacks the module.
     pub fn find(&self, asked: Option<&Path>, root: &Path) -> anyhow::Result<Option<Python>> {
         let here = |program: PathBuf| Python { program, scripts: root.join(self.scripts) };
         if let Some(asked) = asked {
             if !self.are_met(asked) {
-                bail!("`--python {}`: `import {}` fails there", asked.display(), self.module);
+                bail!(
+                    "`--python {}`: `import {}` fails in this interpreter; install the package, or name another interpreter",
+                    asked.display(),
+                    self.module
+                );
             }
             return Ok(Some(here(asked.into())));
         }

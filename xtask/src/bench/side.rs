@@ -1,4 +1,4 @@
-//! One side of the yardstick: a process that does a block of steps whenever it is told to.
+//! One side of a benchmark: a process that runs a block of steps on request.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -53,7 +53,7 @@ impl Side {
     /// # Errors
     /// As [`block`](Self::block).
     pub fn block_with_energy(&mut self) -> anyhow::Result<(f64, Option<f64>)> {
-        writeln!(self.requests).with_context(|| format!("{} no longer listens", self.name))?;
+        writeln!(self.requests).with_context(|| format!("{} no longer reads its standard input", self.name))?;
         let block = self.reply()?;
         match (block["seconds"].as_f64(), block["steps"].as_f64()) {
             (Some(seconds), Some(steps)) if seconds > 0.0 && steps > 0.0 => {

@@ -107,7 +107,7 @@ impl Measured {
     }
 }
 
-/// The table with what is needed to repeat it.
+/// The table, with the settings to reproduce it.
 pub fn markdown(heading: &str, machine: &Machine, rows: &[Measured]) -> String {
     let sides = rows.first().map_or(&[][..], |row| &row.times.sides);
     let rounds = rows.first().map_or(0, |row| row.times.blocks.len());

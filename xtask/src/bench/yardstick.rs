@@ -191,7 +191,7 @@ pub fn same_size(sides: &[Side]) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!(
-        "not the same size: {} has {} parameters, {} has {}: the script is to follow ours",
+        "not the same size: {} has {} parameters, {} has {}: change the Python script to the same sizes",
         ours.name,
         ours.parameters,
         theirs.name,

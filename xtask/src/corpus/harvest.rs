@@ -35,8 +35,8 @@ pub struct Document {
     pub source: String,
 }
 
-/// Remembers what it has seen: a paragraph is kept once, from the first package that has it. Packages are there in several versions
-/// and quote each other; a repeated paragraph would be in training and validation both.
+/// Deduplicates paragraphs: each is kept once, from the first package that has it. Packages occur in several versions
+/// and quote each other, and a repeated paragraph would be in both training and validation.
 #[derive(Default)]
 pub struct Harvest {
     seen: HashSet<blake3::Hash>,

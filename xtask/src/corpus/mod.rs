@@ -20,7 +20,7 @@ use crate::screen::remark;
 use crate::workspace::{self, Depth};
 use harvest::{Harvest, Package};
 
-/// Version of what the corpus keeps and drops. Raise it with every change here: the name of the file holds it.
+/// Version of the corpus rules, part of the file name. Increase it with every change here.
 const FORMAT: u32 = 1;
 
 /// Makes the corpus, or finds the one of an earlier run: a `.jsonl` file of objects with the fields `text` and `source`.

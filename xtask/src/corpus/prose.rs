@@ -5,9 +5,8 @@ pub const SHORTEST: usize = 200;
 /// A document must consist of ASCII letters and blanks to this share, or it is a table of data.
 const LETTER_SHARE: f64 = 0.8;
 
-/// The prose of a Markdown text: without fenced code and the headings that announce it, badges, HTML lines and link definitions;
-/// runs of blank lines are made one.
-/// `None` if what is left is short or is not prose.
+/// The prose of a Markdown text, without fenced code and its headings, badges, HTML lines and link definitions. Runs of
+/// blank lines become one. `None` if the rest is short or not prose.
 pub fn of_markdown(markdown: &str) -> Option<String> {
     let mut text = String::with_capacity(markdown.len());
     let mut fence: Option<&str> = None;

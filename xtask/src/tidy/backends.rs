@@ -13,7 +13,7 @@ const PACKAGES: [&str; 2] = ["burn", "burn-store"];
 const FEATURES: [&str; 5] = ["std", "autodiff", "optim", "extension", "safetensors"];
 /// The one feature of a library that brings a backend: its kernels are made for the arrays of that device.
 const KERNELS: [&str; 3] = ["glauber-fused", "cpu", "burn/flex"];
-/// What takes whatever device was compiled in, comments aside.
+/// Code that uses the compiled-in default device, without comments.
 const DEFAULT_DEVICE: &str = r"^(([^/]|/[^/])*[^[:alnum:]_/])?Device::default\(\)";
 
 /// Libraries of the workspace that enable a backend outside their tests, and members that leave burn's version or features open.
@@ -25,7 +25,7 @@ pub fn check(graph: &Metadata) -> Vec<String> {
 /// Libraries that take the default device.
 ///
 /// # Errors
-/// If git cannot be asked.
+/// If git fails.
 pub fn check_default_device(root: &Path, graph: &Metadata) -> anyhow::Result<Vec<String>> {
     let mut violations = Vec::new();
     for package in libraries(graph) {

@@ -6,7 +6,7 @@ use cargo_metadata::Metadata;
 
 use super::graph::ways_from;
 
-/// Packages that a member must not link; a trailing `*` stands for any ending.
+/// Packages that a member must not link; a trailing `*` matches any ending.
 const BANS: [(&str, &[&str]); 11] = [
     ("glauber-tokens", CORE_BANS),
     ("glauber-files", CORE_BANS),
@@ -24,7 +24,7 @@ const CORE_BANS: &[&str] = &["burn*", "cubecl*", "wgpu*", "tokio*", "clap*"];
 /// Packages of which the graph may hold one version: two of them do not understand each other's tensors.
 const ONE_VERSION: [&str; 2] = ["burn*", "cubecl*"];
 
-/// Members that link what they must not, with the way there.
+/// Members that link forbidden packages, with the dependency path.
 pub fn check(graph: &Metadata) -> Vec<String> {
     let mut violations = Vec::new();
     for (member, bans) in BANS {
@@ -38,7 +38,7 @@ pub fn check(graph: &Metadata) -> Vec<String> {
     violations
 }
 
-/// Packages that are there in two versions and must not be.
+/// Packages with two versions that must have one.
 pub fn check_one_version(graph: &Metadata) -> Vec<String> {
     let mut versions: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for package in &graph.packages {

@@ -1,10 +1,10 @@
-//! Files have telling names and a length one can read, and tell nothing of their author's machine.
+//! Checks of files: descriptive names, limited length, and no paths of the author's machine.
 
 use std::path::Path;
 
 use super::git::grep;
 
-/// Names that say nothing about what is inside.
+/// Names that do not describe the content.
 const EMPTY_NAMES: [&str; 8] = ["utils", "util", "common", "helper", "helpers", "manager", "managers", "misc"];
 /// Lines of a source file at most.
 const LONGEST_SOURCE: usize = 400;
@@ -16,7 +16,7 @@ const MACHINE_PATH: &str = "(^|[^[:alnum:]_.~}/*)-])/(home|root|work|Users)/";
 /// Rust sources and [`DOCUMENTS`] with their numbers of lines.
 ///
 /// # Errors
-/// If git cannot be asked.
+/// If git fails.
 pub fn lengths(root: &Path) -> anyhow::Result<Vec<(String, usize)>> {
     let mut arguments = vec!["--untracked", "--count", "-e", "", "--", "*.rs"];
     arguments.extend(DOCUMENTS.map(|(document, _)| document));
@@ -48,7 +48,7 @@ pub fn check_lengths(files: &[(String, usize)]) -> Vec<String> {
 /// Lines of tracked text files that hold an absolute path of a machine.
 ///
 /// # Errors
-/// If git cannot be asked.
+/// If git fails.
 pub fn check_paths(root: &Path) -> anyhow::Result<Vec<String>> {
     let found = grep(root, &["--line-number", "-E", "-e", MACHINE_PATH])?;
     Ok(found.into_iter().map(|line| format!("an absolute path of a machine: {line}")).collect())

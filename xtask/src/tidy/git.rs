@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 /// The lines that `git grep` prints with these arguments, of text files alone.
 ///
 /// # Errors
-/// If git cannot be asked, as in a tree that is no checkout.
+/// If git fails, for instance outside a checkout.
 pub fn grep(root: &Path, arguments: &[&str]) -> anyhow::Result<Vec<String>> {
     let mut git = Command::new("git");
     // To read is harmless, also where the checkout belongs to another user, as in a container.

@@ -16,7 +16,7 @@ const PACKAGE: &str = "concat!(env!(\"CARGO_MANIFEST_DIR\"),";
 /// Inclusions in packages that are published of files outside.
 ///
 /// # Errors
-/// If git cannot be asked, or a source cannot be read.
+/// If git fails, or a source cannot be read.
 pub fn check(root: &Path, graph: &Metadata) -> anyhow::Result<Vec<String>> {
     let named: Vec<&str> = INCLUSIONS.iter().flat_map(|inclusion| ["-e", inclusion]).collect();
     let arguments = [&["--untracked", "--files-with-matches", "-F"], &named[..], &["--", "*.rs"]].concat();
@@ -36,7 +36,7 @@ pub fn check(root: &Path, graph: &Metadata) -> anyhow::Result<Vec<String>> {
     Ok(violations)
 }
 
-/// Line and name of what a source of a package includes from outside.
+/// Line and name of files that a source includes from outside its package.
 fn outside(package: &Path, path: &Path, source: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (at, inclusion) in INCLUSIONS.iter().flat_map(|inclusion| source.match_indices(inclusion)) {

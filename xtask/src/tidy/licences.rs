@@ -24,7 +24,7 @@ const ALLOWED: [&str; 18] = [
     "WTFPL",
     "Zlib",
 ];
-/// Packages that name a licence file and no expression, and what the file says.
+/// Packages with a licence file and no expression, and the licence in the file.
 const READ_BY_HAND: [(&str, &str); 1] = [("cfg_block", "Apache-2.0")];
 
 /// Packages whose licence is missing, unreadable or not allowed.

@@ -1,4 +1,4 @@
-//! Manifests inherit what the workspace decides.
+//! Checks that manifests inherit the workspace's settings.
 
 use std::collections::HashSet;
 use std::fs;

@@ -1,7 +1,7 @@
 //! `cargo xtask tidy`: the invariants of the workspace, one line a violation.
 //!
-//! Each check is a function from facts (the dependency graph, a manifest, the text of a file) to violations, so that its tests can
-//! show it facts that break it.
+//! Each check is a function from facts (dependency graph, manifest, text of a file) to violations, so that tests can
+//! pass facts that violate it.
 
 mod backends;
 mod closure;
@@ -21,7 +21,7 @@ use crate::workspace::{self, Depth};
 /// Checks the workspace; prints violations to stdout and a summary at the end.
 ///
 /// # Errors
-/// If cargo or git cannot be asked, or a file cannot be read.
+/// If cargo or git fails, or a file cannot be read.
 pub fn run() -> anyhow::Result<ExitCode> {
     let metadata = workspace::metadata(Depth::Everything)?;
     let root = metadata.workspace_root.as_std_path();

@@ -6,7 +6,7 @@ use super::LikelihoodBound;
 use crate::oracles::EnumeratedTable;
 use crate::{Result, ReverseKernel, SiteConditional, TokenRows, Touch};
 
-/// The mean of the bound (N) over `X_0 ~ π`, in nats of a sequence.
+/// The mean of the bound (N) over `X_0 ~ π`, in nats per sequence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExactBound {
     /// `E KL(P(X_T | X_0) ‖ p(X_T))`.
@@ -23,11 +23,11 @@ impl ExactBound {
 }
 
 impl<K: ReverseKernel> LikelihoodBound<'_, K> {
-    /// The mean of the bound over `X_0 ~ π`, every step and every noisy sequence summed.
+    /// The mean of the bound over `X_0 ~ π`, summed over all steps and all noisy sequences.
     ///
     /// # Errors
-    /// When sizes do not fit, the conditional fails, or the bound is infinite; `row` of such an error is the state of the noisy
-    /// sequence, or of the clean one where the start is to blame.
+    /// When sizes do not fit, the conditional fails, or the bound is infinite. The `row` of that error is the state of
+    /// the noisy sequence, or of the clean one if the start causes it.
     pub fn exact_mean<C: SiteConditional + ?Sized>(
         &self,
         table: &EnumeratedTable,

@@ -1,16 +1,18 @@
-//! The bound in continuous time: what one site adds at one signal level, whatever the model is called.
+//! The bound in continuous time: the contribution of one site at one signal level.
 
 use glauber_schedule::NoiseLaw;
 use glauber_tokens::Token;
 
-/// What a site adds to the bound on `−ln p_θ(X_0)` where signal is lost, in nats for each unit of `−ln α`, with all sites equally noisy:
+/// The contribution of a site to the bound on `−ln p_θ(X_0)`, in nats per unit of `−ln α`, if all sites are equally
+/// noisy:
 ///
 /// `(ρ(a) / r_0(a)) [ KL(r_0 ‖ r_θ) + g(r_0(a) / r_θ(a)) ]`, `g(y) = y − ln y − 1`
 ///
-/// (GIDD, von Rütte et al. 2025; `docs/math.md`, §8), where the site shows `a`, its clean token is `clean`, `r_0 = α 1{clean} + (1 − α) q`
-/// and `r_θ = α μ + (1 − α) q`; `ρ` is what noise draws at the level, `q` unless the law moves. `log_mu` is `ln μ`, shape `[token]`. Its integral over `−ln α`, in expectation over (M) and summed over
-/// the sites, is the bound (N) of infinitely many sweeps. So it is the loss of MDLM and MD4 under absorbing noise, of UDLM and Duo
-/// under uniform noise, and that of SEDD whose ratios are those of `r_θ`: the same number on every draw.
+/// (GIDD, von Rütte et al. 2025; `docs/math.md`, §8). The site shows `a`, and its clean token is `clean`; `r_0 = α
+/// 1{clean} + (1 − α) q` and `r_θ = α μ + (1 − α) q`. `ρ` is the law of noise at the level, `q` unless the law moves.
+/// `log_mu` is `ln μ`, shape `[token]`. The integral over `−ln α`, in expectation over (M) and summed over sites, is
+/// the bound (N) of infinitely many sweeps. On every draw it equals the loss of MDLM and MD4 under absorbing noise, of
+/// UDLM and Duo under uniform noise, and of SEDD with the ratios of `r_θ`.
 ///
 /// # Panics
 /// When a token is outside the vocabulary, `log_mu` is of another one, or the level is not in `(0, 1)`.
@@ -36,7 +38,7 @@ pub fn level_term(law: &NoiseLaw, level: f64, shown: Token, clean: Token, log_mu
     rate[shown] / truth(shown) * (divergence + ratio - ratio.ln() - 1.0)
 }
 
-/// `ln(noise + e^signal)` where either may be next to nothing.
+/// `ln(noise + e^signal)`, stable if either is tiny.
 fn ln_model(noise: f64, signal: f64) -> f64 {
     if noise == 0.0 { signal } else { noise.ln() + (signal - noise.ln()).exp().ln_1p() }
 }

@@ -16,12 +16,12 @@ pub use terms::BoundTerms;
 use crate::update::check_vocab;
 use crate::{ChainError, ChainRng, Result, ReverseKernel, RowSites, SiteConditional, TokenRows, Touch, corrupt};
 
-/// How a bound is sampled.
+/// Settings for sampling a bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BoundSampling {
-    /// Steps drawn for each sequence, at least 1; they are stratified over `0..T`.
+    /// Steps drawn per sequence, at least 1, stratified over `0..T`.
     pub draws: usize,
-    /// Noisy sequences in one evaluation of the conditional, at least 1.
+    /// Noisy sequences per evaluation of the conditional, at least 1.
     pub rows: usize,
 }
 
@@ -31,20 +31,21 @@ impl Default for BoundSampling {
     }
 }
 
-/// The bound (N) on `−ln p_θ(X_0)` in nats of a sequence:
+/// The bound (N) on `−ln p_θ(X_0)` in nats per sequence:
 ///
 /// `E Σ_t KL(P(X_t | X_{t+1}, X_0) ‖ p_θ(X_t | X_{t+1})) + KL(P(X_T | X_0) ‖ p(X_T))`.
 ///
-/// The model is the chain that starts from independent draws of the noise law and goes down the schedule with a [`ReverseKernel`] fed by
-/// a [`SiteConditional`] `r_θ`. Each term of a step is a sum over tokens in closed form. With [`Lazy`](crate::Lazy) and exact conditionals
-/// the mean of the bound is the entropy of the data plus what the start costs, whatever the number of sweeps. With
-/// [`HeatBath`](crate::HeatBath) it is loose: every touch pays for the token that was forgotten, so it grows with the number of sweeps.
+/// The model is a reverse chain. It starts from independent draws of the noise law, and uses a [`ReverseKernel`] fed by
+/// a [`SiteConditional`] `r_θ`. Each term of a step is a sum over tokens in closed form. With [`Lazy`](crate::Lazy) and
+/// exact conditionals, the mean of the bound is the entropy of the data plus the prior term, for any number of sweeps.
+/// With [`HeatBath`](crate::HeatBath) the bound is loose: every touch forgets a token at a cost, so it grows with the
+/// number of sweeps.
 ///
-/// A step that touches a block sums over its sites, each with its own `r_θ(· | X_{t+1,-i})`: what a chain does that redraws the block
-/// from one evaluation, so the bound holds for it too.
+/// A step that touches a block sums over its sites, each with its own `r_θ(· | X_{t+1,-i})`. The bound thus also holds
+/// for a chain that redraws the block from one evaluation.
 ///
-/// Where the noise law gives some data token probability 0 (absorbing noise) a chain with signal left at the horizon cannot start from
-/// that law, and the bound is infinite; see [`with_signal_law`](Self::with_signal_law).
+/// If the noise law gives a data token probability 0 (absorbing noise) and the horizon has residual signal, the bound
+/// is infinite; see [`with_signal_law`](Self::with_signal_law).
 ///
 /// ```
 /// use glauber_chain::{BoundSampling, ChainRng, Lazy, LikelihoodBound, oracles::MarkovSource};
@@ -68,7 +69,7 @@ pub struct LikelihoodBound<'a, K = Box<dyn ReverseKernel>> {
     schedule: &'a Schedule,
     kernel: K,
     noise: Noise<'a>,
-    /// Shape `[token]`; absent when the chain starts from the noise law.
+    /// Shape `[token]`; `None` if the chain starts from the noise law.
     signal_law: Option<Vec<f64>>,
 }
 
@@ -78,9 +79,9 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
         Self { schedule, kernel, noise: Noise::new(schedule.law()), signal_law: None }
     }
 
-    /// The bound for a chain that starts site `j` from `α_j(T) u + (1 − α_j(T)) q` instead of the noise law `q`, with `u` a law of
-    /// tokens, shape `[token]`, for example the frequencies of the training data. Such a start is drawn by filling the chains with
-    /// draws of `u` and taking them to the horizon ([`Chains::renoise`](crate::Chains::renoise)).
+    /// The bound for a chain that starts site `j` from `α_j(T) u + (1 − α_j(T)) q` instead of the noise law `q`. `u` is
+    /// a law of tokens, shape `[token]`, for example the frequencies of the training data. To draw such a start, fill
+    /// the chains with draws of `u` and noise them to the horizon ([`Chains::renoise`](crate::Chains::renoise)).
     ///
     /// # Errors
     /// When `u` has another vocabulary, is negative or does not sum to 1 within 1e-9.
@@ -98,22 +99,24 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
     /// `KL(P(X_T | X_0) ‖ p(X_T))` in nats, exactly. `clean` is `X_0`, shape `[site]`.
     ///
     /// # Errors
-    /// When `clean` has another length or a token outside the vocabulary, or where the start law lacks a token of it.
+    /// When `clean` has another length or a token outside the vocabulary, or the start law gives one of its tokens
+    /// probability 0.
     pub fn prior(&self, clean: &[Token]) -> Result<f64> {
         let batch = TokenBatch::new(clean.to_vec(), clean.len())?;
         self.check_clean(&batch)?;
         self.prior_of_row(0, clean)
     }
 
-    /// An unbiased estimate of the bound for each row of `clean`, shape `[row, site]`: the prior term exactly, and the sum over steps
-    /// as `T` times the mean over `sampling.draws` steps, one from each of as many equal parts of `0..T`, with `X_{t+1}` drawn by
-    /// equation (M). Row `n` uses `rngs[n]` alone, so its estimate does not depend on the rows around it.
+    /// An unbiased estimate of the bound for each row of `clean`, shape `[row, site]`. The prior term is exact. The sum
+    /// over steps is `T` times the mean over `sampling.draws` steps, one from each of as many equal parts of `0..T`,
+    /// with `X_{t+1}` drawn by equation (M). Row `n` uses only `rngs[n]`, so its estimate does not depend on other
+    /// rows.
     ///
-    /// Where steps touch several sites, all sites of a row are asked for at once, `rows · L · V` numbers in one evaluation.
+    /// If steps touch several sites, one evaluation requests all sites of a row: `rows · L · V` numbers.
     ///
     /// # Errors
-    /// When sizes do not fit, `sampling` holds a 0, the conditional fails, or the bound is infinite: then the first token to blame is
-    /// named.
+    /// If sizes do not fit, `sampling` has a 0, the conditional fails, or the bound is infinite; the error names the
+    /// first token that causes it.
     pub fn estimate<C: SiteConditional + ?Sized>(
         &self,
         conditional: &C,
@@ -191,12 +194,12 @@ impl<'a, K: ReverseKernel> LikelihoodBound<'a, K> {
         terms.collect()
     }
 
-    /// The kernel's law of a touched site, in place, from its row of the conditional, shape `[token]`.
+    /// Converts the conditional of a touched site to the kernel's law, in place, shape `[token]`.
     fn law(&self, touch: Touch<'_>, row: usize, log_rates: &mut [f64]) -> Result<()> {
         self.kernel.log_probabilities(&touch, log_rates).map_err(|refusal| refusal.at(row, &touch))
     }
 
-    /// One site's part of a step's term, in nats, where `log_model` is the kernel's law, shape `[token]`.
+    /// One site's part of a step's term, in nats; `log_model` is the kernel's law, shape `[token]`.
     fn site_term(&self, touch: Touch<'_>, clean: Token, row: usize, log_model: &[f64]) -> Result<f64> {
         let (site, step) = (touch.site, touch.step);
         let infinite = |token| ChainError::InfiniteBound { row, site, token, step };

@@ -1,4 +1,4 @@
-//! What one touch of one site contributes to the bound.
+//! The contribution of one touch of one site to the bound.
 
 use glauber_schedule::NoiseLaw;
 use glauber_tokens::Token;
@@ -27,7 +27,7 @@ impl<'a> Noise<'a> {
     }
 }
 
-/// What is known of a touched site whose token at time 0 is known too.
+/// A touched site with its token at time 0.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Posterior<'a> {
     touch: Touch<'a>,
@@ -44,7 +44,7 @@ impl<'a> Posterior<'a> {
     /// `KL(P(X_{t,i} | X_{t+1}, X_0) ‖ p_θ(X_{t,i} | X_{t+1}))` in nats for the law `ln p_θ` of a kernel, shape `[token]`.
     ///
     /// # Errors
-    /// The token that the model forbids though the posterior allows it.
+    /// A token that the model forbids and the posterior allows.
     pub fn divergence(&self, noise: &Noise<'_>, log_model: &[f64]) -> Result<f64, Token> {
         let shown = self.touch.shown as usize;
         let (keep, drawn) = (self.touch.keep, self.touch.noise(self.touch.shown));

@@ -1,4 +1,4 @@
-//! The lazy kernel: the posterior of a site given everything that stands there now, the site's own token included.
+//! The lazy kernel: the posterior of a site given all current tokens, including its own.
 
 mod predicted;
 
@@ -12,15 +12,16 @@ pub use predicted::predicted_changes;
 /// Undoes forward steps by the true posterior, equation (L): given that site `i` shows `a` after step `t`, it showed `b` before with
 /// probability proportional to `r(b) K(b → a)`, where `K(b → a) = Π_t(φ) 1{a = b} + Π_t(a)`.
 ///
-/// [`HeatBath`](crate::HeatBath) ignores the token that stands at the site and gives the right law at each time; this kernel gives the
-/// right joint law of all times: it is the time reversal of the forward chain. Where `β_t` is small nearly every update keeps the
-/// token, and [`predicted_changes`] says how many do not. The sites of a block are drawn from one evaluation, as by heat bath.
+/// [`HeatBath`](crate::HeatBath) ignores the current token of the site, and gives the right law at each time. This
+/// kernel gives the right joint law of all times: it is the time reversal of the forward chain. For small `β_t` nearly
+/// every update keeps the token; [`predicted_changes`] counts those that do not. The sites of a block are drawn from
+/// one evaluation, as in heat bath.
 ///
-/// Each update uses one uniform number `u`, and keeps the token if and only if `u` is below the probability of keeping it.
+/// Each update uses one uniform number `u`, and keeps the token exactly if `u` is below the probability of keeping it.
 ///
-/// Draw controls act on `log r`, before (L) is formed. Under absorbing noise a token that the noise law cannot have drawn is signal
-/// for sure: it stays, whatever the controls would do to it. At temperature 0 every token that may be noise becomes the most probable
-/// one, so the kernel is heat bath at temperature 0.
+/// Draw controls act on `log r`, before (L) is formed. Under absorbing noise, a token that noise cannot draw is signal,
+/// and stays under any controls. At temperature 0 every token that may be noise becomes the most probable one, as in
+/// heat bath at temperature 0.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Lazy {
     controls: DrawControls,
@@ -36,17 +37,19 @@ impl Lazy {
         Ok(Self { controls })
     }
 
-    /// How `r` is changed before the posterior is formed.
+    /// The controls applied to `r` before the posterior is formed.
     pub fn controls(&self) -> DrawControls {
         self.controls
     }
 
-    /// Turns the conditional `r` of a site, shape `[token]`, into its posterior by equation (L), in place: the law of the site before
-    /// step `step`, given that it shows `shown` after it. `r` may have any positive mass; the posterior sums to 1.
+    /// Converts the conditional `r` of a site, shape `[token]`, to its posterior by equation (L), in place: the law of
+    /// the site before step `step`, given its token `shown` after it. `r` may have any positive mass; the posterior
+    /// sums to 1.
     ///
     /// # Errors
-    /// When `rates` or `shown` are not of the schedule's vocabulary; when `rates` has no positive finite mass, or the posterior has none: the
-    /// site shows a token that neither the data nor the noise can have put there. Errors name row 0 and the site given.
+    /// If `rates` or `shown` do not fit the schedule's vocabulary. If `rates` or the posterior has no positive finite
+    /// mass; for the posterior this means that neither data nor noise can produce the token. Errors name row 0 and the
+    /// given site.
     ///
     /// # Panics
     /// When `step` is not below the horizon.
@@ -108,8 +111,8 @@ impl ReverseKernel for Lazy {
     }
 }
 
-/// Turns `r` into the weights `r(b) K(b → shown)` of equation (L) in place and returns their positive sum. The terms other than the one
-/// of the token shown share the factor `Π_t(shown)`.
+/// Converts `r` to the weights `r(b) K(b → shown)` of equation (L), in place, and returns their positive sum. All terms
+/// except that of `shown` share the factor `Π_t(shown)`.
 fn weigh(touch: &Touch<'_>, rates: &mut [f64]) -> Result<f64, Refusal> {
     let shown = touch.shown as usize;
     let mass: f64 = rates.iter().sum();
@@ -124,7 +127,8 @@ fn weigh(touch: &Touch<'_>, rates: &mut [f64]) -> Result<f64, Refusal> {
     if mass > 0.0 { Ok(mass) } else { Err(Refusal::Shown) }
 }
 
-/// The token at a uniform number by inversion of the cumulative weights, the token shown first and the others in order.
+/// The token at a uniform number by inversion of the cumulative weights; the shown token comes first, the others in
+/// order.
 fn draw_shown_first(weights: &[f64], total: f64, shown: Token, uniform: f64) -> Token {
     let goal = uniform * total;
     let mut mass = weights[shown as usize];

@@ -1,21 +1,22 @@
-//! How many tokens a time reversal changes, before it runs.
+//! The expected number of changes of a time reversal.
 
 use glauber_schedule::Schedule;
 
 use crate::{ChainError, Result};
 
-/// The expected number of changes at each site of one chain, shape `[site]`: how often the forward chain, and therefore its time
-/// reversal by [`Lazy`](crate::Lazy), replaces a token by another one.
+/// The expected number of changes at each site of one chain, shape `[site]`: how often the forward chain, and so its
+/// time reversal by [`Lazy`](crate::Lazy), replaces a token by a different one.
 ///
-/// `marginals` are the laws of single sites of the data, shape `[site · token]`. Before step `t` site `i` shows `a` with probability
-/// `α_i(t) π_i(a) + (1 − α_i(t)) q(a)`, so the site's number is `Σ_t β_t (1 − Σ_a q̃(a) (α_i(t) π_i(a) + (1 − α_i(t)) q(a)))` over the
-/// steps that touch it, `q̃` what they draw (`q`, unless it moves). It is exact for single-site orders, exact conditionals and a start from the law of `X_T`.
+/// `marginals` are the laws of single sites of the data, shape `[site · token]`. Before step `t` site `i` shows `a`
+/// with probability `α_i(t) π_i(a) + (1 − α_i(t)) q(a)`. The expected number at site `i` is therefore `Σ_t β_t (1 − Σ_a
+/// q̃(a) (α_i(t) π_i(a) + (1 − α_i(t)) q(a)))` over the steps that touch it, where `q̃` is their noise law (`q`, unless
+/// it moves). It is exact for single-site orders, exact conditionals and a start from the law of `X_T`.
 ///
-/// With `T` the horizon and `K` the number of touches it is
+/// With `T` the horizon and `K` the number of touches, it is
 /// - `1 − α_i(T)` for absorbing noise on data without masks;
-/// - `(1 − 1/V) Σ_t β_t` for uniform noise, whatever the data. The sum is `K (1 − α_T^{1/K})` where all `β_t` are equal, and always lies
-///   below `ln(1/α_T)`, its limit for many sweeps of a shape that reaches `α_T` smoothly. For the linear shape `β_t` is close to
-///   `1 / (K − k)` in sweep `k`, and the sum close to `ln K + 0.58` while `K α_T` is small.
+/// - `(1 − 1/V) Σ_t β_t` for uniform noise and any data. The sum is `K (1 − α_T^{1/K})` if all `β_t` are equal. It is
+///   always below `ln(1/α_T)`, its limit for many sweeps of a shape that reaches `α_T` smoothly. For the linear shape
+///   `β_t` is close to `1 / (K − k)` in sweep `k`, and the sum close to `ln K + 0.58` while `K α_T` is small.
 ///
 /// # Errors
 /// When `marginals` has another size, or one of them does not sum to 1 within 1e-6.

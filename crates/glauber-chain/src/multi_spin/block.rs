@@ -15,7 +15,7 @@ use crate::StepDiagnostics;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shape {
     pub height: usize,
-    /// Half the width: sites of one colour in a row.
+    /// Half the width: the number of sites of one colour in a row.
     pub half: usize,
 }
 
@@ -28,7 +28,7 @@ impl Shape {
         self.height * self.half
     }
 
-    /// The site at a place of a colour. Rows of the checkerboard start with colour 0 and 1 in turn.
+    /// The site at a place of a colour. Rows of the checkerboard alternately start with colour 0 and 1.
     fn site(self, colour: usize, at: usize) -> usize {
         let (y, j) = (at / self.half, at % self.half);
         2 * self.half * y + 2 * j + (y + colour) % 2
@@ -46,7 +46,8 @@ pub(super) struct Block {
 /// The neighbours of every site of a colour, all of the other colour.
 #[derive(Default)]
 struct Surroundings {
-    /// The other colour with its last row before and its first row after it: neighbours above, beside and below are stretches of it.
+    /// The other colour, padded with its last row before and its first row after. Neighbours above, beside and below
+    /// are slices of it.
     column: Vec<u64>,
     /// The other neighbour in the row.
     beside: Vec<u64>,

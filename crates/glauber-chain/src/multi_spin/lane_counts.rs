@@ -2,7 +2,7 @@
 
 use super::LANES;
 
-/// 64 counters in binary, one digit of all of them to a word.
+/// 64 binary counters; each word has one digit of all of them.
 #[derive(Default)]
 pub(super) struct LaneCounts {
     /// Shape `[digit]`, the lowest first.

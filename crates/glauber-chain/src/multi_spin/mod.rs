@@ -1,4 +1,4 @@
-//! Ising chains by the word: 64 chains side by side, one bit each.
+//! Multi-spin coding of Ising chains: 64 chains in parallel, one bit each.
 
 mod block;
 mod lane_counts;
@@ -19,15 +19,15 @@ const LANES: usize = u64::BITS as usize;
 
 /// Heat bath of an [`Ising`] model in multi-spin coding: a word holds one site of 64 chains, and bitwise arithmetic updates all 64.
 ///
-/// A sweep updates the even sites of the checkerboard, then the odd ones; that is [`HeatBath`](crate::HeatBath) by the order of
-/// [`Lattice::order`](crate::oracles::Lattice::order), with other random numbers. Spins up among the neighbours are counted by
-/// bitwise adders. A spin becomes up where a uniform number is below `P(up | count)`: both are compared as binary fractions from
-/// the first digit on, in all chains at once, until every chain is decided. The probabilities are rounded to 64 binary digits, a change
-/// of at most `2⁻⁶⁴` (but an event of probability 1 keeps the chance `2⁻⁶⁴` of not happening).
+/// A sweep updates the even sites of the checkerboard, then the odd ones. This equals [`HeatBath`](crate::HeatBath)
+/// with the order of [`Lattice::order`](crate::oracles::Lattice::order), with other random numbers. Bitwise adders
+/// count the neighbours that are up. A spin becomes up if a uniform number is below `P(up | count)`. Both are compared
+/// as binary fractions, digit by digit in all chains at once, until every chain is decided. Probabilities are rounded
+/// to 64 binary digits, an error of at most `2⁻⁶⁴`; an event of probability 1 fails with probability `2⁻⁶⁴`.
 ///
-/// Random digits come from xoshiro256++ (Blackman and Vigna 2021), a portable generator: eight to a block of 64 chains, with states from
-/// stream `b` of the seed of [`ChainRng`](crate::ChainRng) for block `b`. A block takes the same path among any number of
-/// blocks, on any number of threads and with any vector instructions.
+/// Random digits come from xoshiro256++ (Blackman and Vigna 2021), a portable generator. Each block of 64 chains has
+/// eight, seeded from stream `b` of [`ChainRng`](crate::ChainRng) for block `b`. The path of a block does not depend on
+/// the number of blocks, the number of threads or the vector instructions.
 ///
 /// ```
 /// use glauber_chain::MultiSpin;
@@ -54,7 +54,7 @@ impl MultiSpin {
     /// Chains at given tokens, shape `[chain, site]`.
     ///
     /// # Errors
-    /// When the lattice is not a torus with even sides, the number of chains is not a multiple of 64, or the tokens do not fit the
+    /// If the lattice is not a torus with even sides, the chains are not a multiple of 64, or the tokens do not fit the
     /// model.
     pub fn new(ising: &Ising, tokens: &TokenBatch, seed: u64) -> Result<Self> {
         let shape = shape(ising)?;
@@ -66,7 +66,7 @@ impl MultiSpin {
         Ok(Self { shape, thresholds: Thresholds::new(ising), blocks })
     }
 
-    /// A number of chains with all spins at `token`.
+    /// Chains with all spins at `token`.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -85,8 +85,7 @@ impl MultiSpin {
         blocks.iter_mut().map(|block| block.run(*shape, thresholds, sweeps)).sum()
     }
 
-    /// [`run`](Self::run) with the blocks of 64 chains shared out over the threads of the rayon pool. The result is the same, bit by
-    /// bit.
+    /// [`run`](Self::run) with the blocks of 64 chains divided over the rayon pool. The result is equal bit for bit.
     pub fn run_parallel(&mut self, sweeps: usize) -> StepDiagnostics {
         let Self { shape, thresholds, blocks } = self;
         blocks.par_iter_mut().map(|block| block.run(*shape, thresholds, sweeps)).sum()

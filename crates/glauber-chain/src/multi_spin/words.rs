@@ -1,4 +1,5 @@
-//! Random words and the heat bath of some words of spins. All loops run over the words of a group, for the compiler to vectorise.
+//! Random words, and heat bath on words of spins. All loops run over the words of a group, so that the compiler can
+//! vectorise them.
 
 use super::thresholds::Thresholds;
 use crate::ChainRng;
@@ -9,10 +10,10 @@ pub(super) const GROUP: usize = 8;
 /// A site of 64 chains, `GROUP` times.
 pub(super) type Words = [u64; GROUP];
 
-/// Digits compared before a look whether any chain is still undecided.
+/// Digits compared between checks for undecided chains.
 const DIGITS_AT_ONCE: usize = 4;
 
-/// Some xoshiro256++ generators side by side.
+/// Parallel xoshiro256++ generators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WordRng {
     /// Shape `[word of the state, generator]`.

@@ -1,4 +1,4 @@
-//! The smallest losses that any network can reach on a Markov source.
+//! The Bayes losses of a Markov source: the lowest that any network can reach.
 
 use glauber_schedule::Schedule;
 use rayon::prelude::*;
@@ -14,12 +14,12 @@ pub struct BayesLosses {
     pub binary: Estimate,
     /// Of denoising cross-entropy, objective (c): `−log μ(X_{0,j})`.
     pub denoising: Estimate,
-    /// Of step cross-entropy, objectives (d) and (e): `−log r(X_{t,j})`, the entropy of a noisy token given its context. Where little
-    /// signal is left that is the entropy of the noise law, whatever the data.
+    /// Of step cross-entropy, objectives (d) and (e): `−log r(X_{t,j})`, the entropy of a noisy token given its
+    /// context. With little signal left it is the entropy of the noise law, for any data.
     pub step: Estimate,
 }
 
-/// What one sequence contributes, in nats per site.
+/// The contribution of one sequence, in nats per site.
 struct SequenceLosses {
     binary: f64,
     denoising: f64,

@@ -31,7 +31,7 @@ pub struct EnumeratedConditional {
     laws: Vec<Vec<f64>>,
 }
 
-/// What is known of a site, the asked one being set aside.
+/// What is known of a site other than the requested one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Knowledge {
     /// It has been noised like any other.

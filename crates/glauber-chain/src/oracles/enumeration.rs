@@ -103,7 +103,8 @@ impl EnumeratedTable {
         self.noised(self.probabilities.clone(), schedule, |site| schedule.signal_level(site, t))
     }
 
-    /// A law of clean sequences after site `j` has kept its token with probability `level(j)` and else drawn noise.
+    /// A law of clean sequences after noising: site `j` keeps its token with probability `level(j)`, and otherwise
+    /// draws noise.
     pub(crate) fn noised(&self, mut law: Vec<f64>, schedule: &Schedule, level: impl Fn(Site) -> f64) -> Vec<f64> {
         for site in 0..self.len {
             let level = level(site);

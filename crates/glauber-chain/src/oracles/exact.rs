@@ -185,7 +185,7 @@ impl Strip {
         }
     }
 
-    /// Some columns on: the vector of shape `[column state]` scaled to sum 1, and the logarithm of what was scaled off.
+    /// Advances by some columns: the vector of shape `[column state]` scaled to sum 1, and the logarithm of the scale.
     fn advance(&self, mut vector: Vec<f64>, columns: usize) -> (Vec<f64>, f64) {
         let (equal, different) = self.bond;
         let mut log = 0.0;

@@ -81,7 +81,7 @@ impl Lattice {
         self.width
     }
 
-    /// What lies beyond the edge.
+    /// The boundary condition.
     pub fn boundary(&self) -> Boundary {
         self.boundary
     }
@@ -113,7 +113,7 @@ impl Lattice {
         })
     }
 
-    /// The chromatic order of the lattice: sites that share no bond together.
+    /// The chromatic order of the lattice: each step updates sites without a common bond.
     ///
     /// # Errors
     /// When `sweeps` is 0 or the steps overflow.

@@ -1,4 +1,4 @@
-//! What the noisy sites of a Markov source say about one of them, by forward–backward.
+//! Leave-one-out posteriors of a Markov source, by forward–backward.
 
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
@@ -7,11 +7,11 @@ use super::MarkovSource;
 use crate::{ChainError, Result, SiteConditional, TokenRows};
 
 impl MarkovSource {
-    /// The leave-one-out posteriors `μ_i(b) = P(X_{0,i} = b | X_{t,-i} = x_{-i})` of the sites asked for, shape
-    /// `[asked site, token]`.
+    /// The leave-one-out posteriors `μ_i(b) = P(X_{0,i} = b | X_{t,-i} = x_{-i})` of the requested sites, shape
+    /// `[requested site, token]`.
     ///
-    /// Given `X_0` each noisy site is an independent observation of its clean token with the law of equation (M), so one forward
-    /// and one backward recursion give all sites in `O(L V²)`.
+    /// Given `X_0` each noisy site is an independent observation of its clean token with the law of equation (M), so
+    /// two recursions (forward and backward) give all sites in `O(L V²)`.
     ///
     /// # Errors
     /// When the schedule does not fit, a site is outside the sequence or a token outside the vocabulary, or the noisy tokens have
@@ -66,7 +66,7 @@ pub(super) struct Smoother<'a> {
     backward: Vec<f64>,
     /// `ln P(X_{t,<i})`, shape `[site]`.
     forward_log: Vec<f64>,
-    /// The logarithm of what `backward` was divided by, shape `[site]`.
+    /// The logarithm of the scale of `backward`, shape `[site]`.
     backward_log: Vec<f64>,
 }
 
@@ -84,7 +84,7 @@ impl<'a> Smoother<'a> {
         }
     }
 
-    /// Both recursions, as far as the sites need that will be asked for. Sizes have been checked.
+    /// Both recursions, as far as the requested sites need them. Sizes have been checked.
     pub fn run(&mut self, t: Step, noisy: &[Token], clamped: Option<&[bool]>, sites: &[Site]) {
         let (Some(&first), Some(&last)) = (sites.iter().min(), sites.iter().max()) else {
             return;
@@ -113,7 +113,7 @@ impl<'a> Smoother<'a> {
         self.forward_log[site] + self.backward_log[site] + normalise(mu)
     }
 
-    /// [`posterior`](Self::posterior) where the other tokens are possible, and else an error with the site that shows it.
+    /// [`posterior`](Self::posterior) if the other tokens are possible, otherwise an error with the impossible site.
     pub fn known_posterior(&self, t: Step, noisy: &[Token], site: Site, mu: &mut [f64]) -> Result<()> {
         if self.posterior(site, mu) > f64::NEG_INFINITY {
             return Ok(());

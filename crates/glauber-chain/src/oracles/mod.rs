@@ -1,4 +1,4 @@
-//! Sources whose noisy conditionals are known exactly, so that samplers and trained networks can be judged against the truth.
+//! Sources with exactly known noisy conditionals, as a ground truth for samplers and trained networks.
 
 mod bayes;
 mod enumerated_conditional;

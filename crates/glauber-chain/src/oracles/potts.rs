@@ -13,7 +13,7 @@ pub struct Potts {
     coupling: f64,
     /// `exp(β n)` for `n` equal neighbours.
     weights: [f64; 5],
-    /// Absent where there are too many colours to list.
+    /// `None` if there are too many colours to list.
     table: Option<LawTable>,
 }
 

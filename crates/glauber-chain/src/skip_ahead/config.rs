@@ -1,28 +1,25 @@
-//! How long an evaluation is held.
+//! How long an evaluation is reused.
 
 use glauber_schedule::Schedule;
 
 use crate::{ChainError, DrawControls, Lazy, Result};
 
-/// When a row's tokens have changed too much to go on with its evaluation.
+/// When a row's tokens have changed too much to reuse its evaluation.
 ///
-/// A changed token misleads the other sites only as far as it is signal: a token of noise in place of another says nothing. Given its
-/// context, the token `b` just drawn is signal with probability `α μ(b) / r(b)`, known from the held conditional.
+/// A changed token affects other sites only if it is signal; exchanged noise tokens carry no information. Given its
+/// context, the drawn token `b` is signal with probability `α μ(b) / r(b)`, known from the held conditional.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(rename_all = "kebab-case", deny_unknown_fields)
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case", deny_unknown_fields))]
 pub enum ChangesPerEvaluation {
     /// After this many changes, at least 1.
     Fixed(usize),
-    /// After changes that placed this much signal: once the probabilities that the new tokens are signal sum to `signal` or more. 0
-    /// evaluates after each change. That allows many changes where there is much noise and, up to 1, one at a time near the data.
+    /// After changes that placed this much signal: the probabilities that the new tokens are signal sum to `signal` or
+    /// more. 0 evaluates after each change. The rule allows many changes at high noise and, up to 1, one change near
+    /// the data.
     ///
-    /// Every token of the data is placed once: the sum over the whole chain is expected to be `L (1 − α_T)` at most. So the expected
-    /// number of evaluations is below `1 + L / signal`, whatever the noise law, the shape and the number of sweeps, if no window
-    /// ends them before. Under absorbing noise all tokens placed are signal, and 1 is the number of changes.
+    /// Every data token is placed once, so the expected sum over a chain is at most `L (1 − α_T)`. The expected number
+    /// of evaluations is therefore below `1 + L / signal` without a window, for any noise law, shape and number of
+    /// sweeps. Under absorbing noise all placed tokens are signal, and `signal` counts changes.
     Auto {
         /// Expected number of signal tokens placed per evaluation.
         signal: f64,
@@ -30,11 +27,11 @@ pub enum ChangesPerEvaluation {
 }
 
 impl ChangesPerEvaluation {
-    /// The adaptive rule at half a token of signal. At 32 sweeps of the cosine shape `examples/skip_ahead.rs` cannot tell its samples
-    /// from those of the chain evaluated at every step; they take 1.3 evaluations a site.
+    /// The adaptive rule at half a token of signal. At 32 sweeps of the cosine shape, `examples/skip_ahead.rs` finds no
+    /// difference to the chain evaluated at every step, with 1.3 evaluations per site.
     pub const AUTO: Self = Self::Auto { signal: 0.5 };
 
-    /// Whether changes since the evaluation, and the signal that they placed, call for another one.
+    /// Whether the changes since the evaluation, or the signal that they placed, require a new one.
     pub(super) fn exceeded(self, changes: u64, placed: f64) -> bool {
         match self {
             Self::Fixed(limit) => changes >= limit as u64,
@@ -45,7 +42,7 @@ impl ChangesPerEvaluation {
     fn validate(self) -> Result<()> {
         match self {
             Self::Fixed(changes) => {
-                ChainError::unless_in_range(changes > 0, "changes", 0.0, "at least 1 change for each evaluation")
+                ChainError::unless_in_range(changes > 0, "changes", 0.0, "at least 1 change per evaluation")
             }
             Self::Auto { signal } => {
                 let good = signal >= 0.0 && signal.is_finite();
@@ -55,8 +52,8 @@ impl ChangesPerEvaluation {
     }
 }
 
-/// How [`SkipAheadSampler`](crate::SkipAheadSampler) skips ahead. The default evaluates after every change and holds the conditioning
-/// on the step without limit.
+/// Settings of [`SkipAheadSampler`](crate::SkipAheadSampler). The default evaluates after every change, with an
+/// unlimited window.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SkipAhead {
     changes: ChangesPerEvaluation,
@@ -71,8 +68,8 @@ impl Default for SkipAhead {
 }
 
 impl SkipAhead {
-    /// Evaluates a row again after so many changes, or after `window` steps of the schedule, whichever is first. A window of 1
-    /// evaluates at every step, as the kernel [`Lazy`](crate::Lazy) does.
+    /// Re-evaluates a row after this many changes, or after `window` steps of the schedule, whichever is first. A
+    /// window of 1 evaluates at every step.
     ///
     /// # Errors
     /// When the number of changes or the window is 0, or the signal or a control is out of range.
@@ -82,19 +79,19 @@ impl SkipAhead {
         Ok(Self { changes, window, kernel: Lazy::new(controls)? })
     }
 
-    /// What approximates every step at few evaluations: [`ChangesPerEvaluation::AUTO`], and a window of a 32nd of the horizon, which alone
-    /// asks for at most 32 evaluations a row.
+    /// A close approximation with few evaluations: [`ChangesPerEvaluation::AUTO`], and a window of 1/32 of the horizon,
+    /// which causes at most 32 evaluations per row.
     pub fn adaptive(schedule: &Schedule) -> Self {
         let window = Some(schedule.horizon().div_ceil(32));
         Self { changes: ChangesPerEvaluation::AUTO, window, kernel: Lazy::default() }
     }
 
-    /// When tokens have changed too much to go on.
+    /// The rule for re-evaluation after changes.
     pub fn changes(&self) -> ChangesPerEvaluation {
         self.changes
     }
 
-    /// The most steps that an evaluation serves.
+    /// The maximal number of steps per evaluation.
     pub fn window(&self) -> Option<usize> {
         self.window
     }

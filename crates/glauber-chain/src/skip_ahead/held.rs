@@ -3,16 +3,16 @@
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
 
-/// What one evaluation says about the sites of one row.
+/// The held evaluation of one row.
 ///
-/// `r = α μ + (1 − α) q`, with `μ` the law of the site's clean token given its context and `α` the site's own signal level. As the chain
-/// goes down `α` is known at every step, so only `μ` is held, and mixed with the noise of the step at hand. What the other sites'
-/// levels tell about `μ` stays as it was at the evaluation.
+/// `r = α μ + (1 − α) q`, with `μ` the law of the site's clean token given its context and `α` the site's own signal
+/// level. `α` is known at every step, so only `μ` is held, and mixed with the noise of the current step. The dependence
+/// of `μ` on the other sites' levels stays that of the evaluation.
 pub(super) struct Held<'a> {
     schedule: &'a Schedule,
     /// The step of the evaluation.
     pub step: Step,
-    /// Shape `[site, token]`: `log r` of the evaluation, or `μ` where `unmixed` says so.
+    /// Shape `[site, token]`: `log r` of the evaluation, or `μ` at sites marked in `unmixed`.
     pub laws: &'a mut [f64],
     /// Shape `[site]`.
     pub unmixed: &'a mut [bool],
@@ -60,8 +60,9 @@ impl<'a> Held<'a> {
     }
 }
 
-/// From `log r` to `μ = (r − (1 − α) q) / α`, in place, shape `[token]`. What rounding, or a conditional that is no such mixture, leaves
-/// below 0 is set to 0, and the rest sums to 1. Where nothing is left the site tells nothing beyond `r` itself. A NaN stays a NaN.
+/// Converts `log r` to `μ = (r − (1 − α) q) / α`, in place, shape `[token]`. Negative entries, from rounding or a
+/// conditional that is not such a mixture, are set to 0, and the rest is normalised. If nothing remains, the result is
+/// `r`. A NaN stays a NaN.
 pub(crate) fn unmix(law: &mut [f64], level: f64, q: &[f64]) {
     // Not `max`, which would drop a NaN.
     let clean = |r: f64, q: f64| if r < (1.0 - level) * q { 0.0 } else { r - (1.0 - level) * q };

@@ -1,4 +1,4 @@
-//! Skipping what does not change: the lazy chain with one evaluation for many steps.
+//! Skip-ahead: the lazy chain with one evaluation for many steps.
 
 mod config;
 mod held;

@@ -1,4 +1,4 @@
-//! The lazy reverse chain, evaluated only where it must be.
+//! The lazy reverse chain with few evaluations.
 
 use std::borrow::Cow;
 
@@ -12,23 +12,25 @@ use crate::chains::ChainsView;
 use crate::sampler::{Progress, Sampler, Watch, check};
 use crate::{Chains, Lazy, Result, ReverseKernel, RowSites, SiteConditional, StepDiagnostics, TokenRows, Touch};
 
-/// Samples `X_0` by the lazy kernel, equation (L), and evaluates the conditionals of all sites of a row at once only when its tokens
-/// have changed, or when its evaluation has grown old.
+/// Samples `X_0` by the lazy kernel, equation (L). It evaluates all sites of a row at once, and only after its tokens
+/// have changed or its evaluation is outdated.
 ///
-/// A step that keeps its token leaves the context of every other site as it was. Of the conditionals evaluated only what they say about
-/// the clean token, `μ` in `r = α μ + (1 − α) q`, is held; `α` and `q` are those of the step at hand. With one change for each
-/// evaluation the only approximation is that `μ` was evaluated at the other sites' signal levels of an earlier step, at most a window
-/// ago. It is felt where a sweep takes away much of the noise that is left, so mostly in the last sweep of shapes that do not flatten
-/// towards the data. With more changes for each evaluation the later ones are also drawn from a context that lacks the earlier ones.
+/// A step that keeps its token does not change the context of other sites. Only the law of the clean token is held, `μ`
+/// in `r = α μ + (1 − α) q`; `α` and `q` are those of the current step. With one change per evaluation there is one
+/// approximation: `μ` belongs to the other sites' signal levels of an earlier step, at most a window ago. It matters if
+/// a sweep removes much of the remaining noise, mostly in the last sweep of shapes that are steep near the data. With
+/// more changes per evaluation, later changes also ignore earlier ones.
 ///
-/// The uniform numbers are those of [`ReverseSampler`](crate::ReverseSampler) with the kernel [`Lazy`](crate::Lazy), one for each update in
-/// the same order, so the two can be compared draw by draw. With a window of 1 the tokens are the same, whatever the changes allowed;
-/// with one change, a single-site order and conditionals whose `μ` depends on other sites' levels alone, also with a window of 2.
+/// It uses the uniform numbers of [`ReverseSampler`](crate::ReverseSampler) with [`Lazy`](crate::Lazy), one per update
+/// in the same order, so both can be compared draw by draw. With a window of 1 the tokens are equal for any number of
+/// changes. With a window of 2 they are equal for one change, a single-site order and conditionals whose `μ` depends
+/// only on other sites' levels.
 ///
-/// Rows go at their own pace: a round evaluates all unfinished rows in one call of [`SiteConditional::log_conditionals_at`], each at its
-/// own step `t`. The evaluation reads the tokens of time `t + 1` at the levels of time `t`, which is what later steps need if the site
-/// of step `t` is kept. If it cannot be kept, as a mask at level 1, the other sites' conditionals are asked about an impossible context:
-/// a conditional that refuses such contexts stops the run. [`run`](Sampler::run) tells its watcher of every round.
+/// Rows advance independently: a round evaluates all unfinished rows in one call of
+/// [`SiteConditional::log_conditionals_at`], each at its own step `t`. The evaluation reads the tokens of time `t + 1`
+/// at the levels of time `t`, which later steps need if the site of step `t` is kept. If it cannot be kept, as a mask
+/// at level 1, the context of the other sites is impossible. A conditional that rejects such contexts stops the run.
+/// [`run`](Sampler::run) calls its watcher after every round.
 ///
 /// ```
 /// use glauber_chain::oracles::MarkovSource;
@@ -55,15 +57,15 @@ pub struct SkipAheadSampler<'a, K = Lazy> {
 /// Buffers that live as long as a run.
 #[derive(Default)]
 struct Scratch {
-    /// The rows not yet at the end, and the steps that they undo next, shape `[active row]`.
+    /// The unfinished rows and their next steps, shape `[active row]`.
     rows: Vec<usize>,
     steps: Vec<Step>,
-    /// What they show, and which of it is clamped, shape `[active row, site]`.
+    /// Their tokens and clamp masks, shape `[active row, site]`.
     tokens: Vec<Token>,
     clamped: Vec<bool>,
-    /// Which of it an evaluation decides, shape `[active row, site]`.
+    /// The sites that an evaluation must decide, shape `[active row, site]`.
     asked: Vec<bool>,
-    /// What was evaluated, shape `[active row, site, token]`.
+    /// The evaluation, shape `[active row, site, token]`.
     laws: Vec<f64>,
     /// Shape `[site]`.
     unmixed: Vec<bool>,
@@ -72,24 +74,25 @@ struct Scratch {
 }
 
 impl<'a> SkipAheadSampler<'a> {
-    /// Joins a schedule, borrowed or owned, and the rules for skipping.
+    /// A sampler from a schedule (borrowed or owned) and its settings.
     pub fn new(schedule: impl Into<Cow<'a, Schedule>>, skip: SkipAhead) -> Self {
         Self { schedule: schedule.into(), skip, kernel: skip.kernel() }
     }
 
-    /// The same with another kernel, whose controls are its own. What a kernel redraws at every step, as heat bath does, skips little.
+    /// Replaces the kernel; the kernel's own controls apply. A kernel that changes tokens at every step, such as heat
+    /// bath, skips little.
     pub fn with_kernel<K: ReverseKernel>(self, kernel: K) -> SkipAheadSampler<'a, K> {
         SkipAheadSampler { schedule: self.schedule, skip: self.skip, kernel }
     }
 }
 
 impl<K: ReverseKernel> SkipAheadSampler<'_, K> {
-    /// The rules for skipping.
+    /// The settings.
     pub fn skip(&self) -> SkipAhead {
         self.skip
     }
 
-    /// Evaluates every unfinished row and walks it down from there. `None` when all rows are at time `to`.
+    /// Evaluates every unfinished row and advances it. `None` if all rows are at time `to`.
     fn round(
         &self,
         conditional: &dyn SiteConditional,
@@ -120,7 +123,7 @@ impl<K: ReverseKernel> SkipAheadSampler<'_, K> {
         Ok(Some(done))
     }
 
-    /// Takes every row past the steps whose sites are all clamped, and copies those that have steps left.
+    /// Advances every row past steps whose sites are all clamped, and copies the unfinished rows.
     fn gather(&self, view: &ChainsView<'_>, times: &mut [Step], to: Step, scratch: &mut Scratch) {
         scratch.rows.clear();
         scratch.steps.clear();
@@ -146,7 +149,7 @@ impl<K: ReverseKernel> SkipAheadSampler<'_, K> {
         }
     }
 
-    /// Takes one row down from its evaluation until too much has changed or too many steps have passed.
+    /// Advances one row from its evaluation until it must be re-evaluated.
     fn walk(
         &self,
         view: &mut ChainsView<'_>,

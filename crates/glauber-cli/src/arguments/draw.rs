@@ -1,4 +1,4 @@
-//! Flags of whatever draws.
+//! Flags of the commands that draw samples.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -9,19 +9,20 @@ use glauber_run::{Blocks, DrawPlace, SamplerKind, SamplerSettings};
 /// Controls of the heat-bath draws.
 #[derive(Debug, Clone, Args)]
 pub struct DrawFlags {
-    /// Temperature of the draws; below 1 prefers the likely
+    /// Sampling temperature; below 1 favours probable tokens
     #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
     pub temperature: f64,
-    /// Draw among the k most probable tokens
+    /// Draw from the k most probable tokens only
     #[arg(long, value_name = "K")]
     pub top_k: Option<usize>,
-    /// Draw among the most probable tokens that together have probability p (nucleus)
+    /// Draw from the most probable tokens whose probabilities sum to p (nucleus sampling)
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     pub top_p: Option<f64>,
-    /// Seed of the chains; the same seed gives the same texts
+    /// Seed of the chains; the same seed gives the same samples
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here. `sample` takes several, as in cuda:0,cuda:1
+    /// Device: cpu, wgpu, cuda or cuda:INDEX. `glauber device list` lists those available. `sample` accepts several,
+    /// e.g. cuda:0,cuda:1
     #[arg(long, default_value = "cpu")]
     pub device: String,
 }
@@ -34,7 +35,7 @@ impl DrawFlags {
     }
 }
 
-/// Reads `--sampler`; the names and what they do come from the list of samplers.
+/// Parses `--sampler`. Names and descriptions come from [`SamplerKind`].
 fn sampler_names() -> impl TypedValueParser<Value = SamplerKind> {
     let named = SamplerKind::ALL.map(|kind| PossibleValue::new(kind.name()).help(kind.about()));
     let of = |name: String| SamplerKind::ALL.into_iter().find(|kind| kind.name() == name).unwrap_or_default();
@@ -44,32 +45,33 @@ fn sampler_names() -> impl TypedValueParser<Value = SamplerKind> {
 /// Where heat bath draws tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DrawnOn {
-    /// In double precision on the host: the network's answer comes back at every step
+    /// On the host, in double precision: logits are copied back at every step
     Host,
-    /// In single precision on the device that holds the network: tokens stay there
+    /// On the network's device, in single precision: tokens stay on the device
     Device,
 }
 
 /// The steps of the chain.
 #[derive(Debug, Clone, Args)]
 pub struct ChainFlags {
-    /// Sweeps of the chain; by default those of the training
+    /// Number of sweeps of the chain. Default: as in training
     #[arg(long)]
     pub sweeps: Option<usize>,
-    /// Redraw up to this many sites, far apart, at a step: fewer steps, an approximation
+    /// Redraw up to this many distant sites per step. Takes fewer steps; an approximation
     #[arg(long, value_name = "SITES")]
     pub block: Option<usize>,
-    /// Of a run on grids: redraw sites at least A rows or columns apart at a step, A² steps a sweep. Exact only if such sites are
-    /// independent given the rest: with a network an approximation, the better the larger A
+    /// Grid runs: redraw together all sites at least A rows or columns apart: A² steps per sweep. Exact only if such
+    /// sites are conditionally independent; for a network an approximation, better for larger A
     #[arg(long, value_name = "A", conflicts_with = "block")]
     pub apart: Option<usize>,
-    /// Redraw all sites at once, so often, as other discrete diffusion models do: the fewer, the further from what the model says
+    /// Redraw all sites in parallel, this many times, as other discrete diffusion models do. Fewer passes are a coarser
+    /// approximation of the model
     #[arg(long, value_name = "K", conflicts_with_all = ["sweeps", "block", "apart"])]
     pub passes: Option<usize>,
 }
 
 impl ChainFlags {
-    /// The number of sweeps that is asked for.
+    /// The requested number of sweeps.
     pub fn sweeps(&self) -> Option<usize> {
         self.passes.or(self.sweeps)
     }
@@ -84,43 +86,44 @@ impl ChainFlags {
 /// The sampler.
 #[derive(Debug, Clone, Args)]
 pub struct SamplerFlags {
-    /// How the steps are undone; by default by heat bath, and by lazy where all sites are redrawn at once
+    /// Sampler of the reverse chain. Default: heat-bath; lazy if all sites are redrawn in parallel
     #[arg(long, value_parser = sampler_names())]
     pub sampler: Option<SamplerKind>,
-    /// With skip-ahead: evaluate the network again after this many changes, or `auto`: many where there is much noise, one near the
-    /// data. By default 1, the reference
+    /// skip-ahead: re-evaluate the network after this many changes, or `auto`: many at high noise, one near the data.
+    /// Default: 1, the reference
     #[arg(long, value_name = "M", value_parser = changes_per_eval)]
     pub changes_per_eval: Option<ChangesPerEvaluation>,
-    /// With skip-ahead: evaluate the network again after this many steps in any case, because its conditioning on the step has grown
-    /// old. By default a 32nd of the steps of the chain
+    /// skip-ahead: re-evaluate the network after at most this many steps, because its conditioning on the step is then
+    /// outdated. Default: 1/32 of the steps of the chain
     #[arg(long, value_name = "STEPS")]
     pub conditioning_window: Option<usize>,
     #[command(flatten)]
     pub chain: ChainFlags,
-    /// With blend: the probability of heat bath. With remask: the probability of masking again, at most
+    /// blend: probability of heat bath. remask, remask-loop: upper bound on the probability of masking again.
+    /// remask-rescaled, remask-confident: share of the largest allowed probability
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     pub share: Option<f64>,
-    /// With entropy-bound: the summed entropy of the sites that a pass writes, in nats. With path: how readily tokens are masked again,
-    /// 1 by their probabilities, 0 never
+    /// entropy-bound: summed entropy of the sites written per pass, in nats. path: rate of masking again; 1 follows the
+    /// probabilities, 0 is never
     #[arg(long, value_name = "X", allow_negative_numbers = true)]
     pub strength: Option<f64>,
-    /// ReDeNoise: take the finished sequences forward by this many steps and denoise them again
+    /// ReDeNoise: noise the finished sequences for this many steps, then denoise them again
     #[arg(long, value_name = "STEPS")]
     pub renoise_steps: Option<usize>,
-    /// Rounds of ReDeNoise; by default 1
+    /// Rounds of ReDeNoise. Default: 1
     #[arg(long)]
     pub rounds: Option<usize>,
-    /// End with this many sweeps of heat bath among clean tokens, in random order: they mend what was written among noise
+    /// Final heat-bath sweeps over the clean tokens, in random order. They repair tokens that were drawn among noise
     #[arg(long, value_name = "SWEEPS", default_value_t = 0)]
     pub repair: usize,
-    /// Where heat bath draws: by default on the device where that is a card, and on the host where it is the CPU. Guidance and the other
-    /// samplers draw on the host
+    /// Where heat bath draws tokens. Default: on the device for a GPU, on the host for the CPU. Guidance and the other
+    /// samplers always draw on the host
     #[arg(long, value_enum, value_name = "PLACE")]
     pub draw_on: Option<DrawnOn>,
 }
 
 impl SamplerFlags {
-    /// What is asked of the sampler, with the controls of its draws.
+    /// Settings of the sampler, with these controls of its draws.
     pub fn settings(&self, controls: DrawControls) -> SamplerSettings {
         SamplerSettings {
             sampler: self.sampler,
@@ -137,7 +140,7 @@ impl SamplerFlags {
         }
     }
 
-    /// Where tokens are drawn, the network being on a device of this name.
+    /// Where tokens are drawn for a network on this device.
     pub fn place(&self, device: &str) -> DrawPlace {
         match self.draw_on {
             Some(DrawnOn::Host) => DrawPlace::Host,
@@ -148,7 +151,7 @@ impl SamplerFlags {
     }
 }
 
-/// Reads `--changes-per-eval`.
+/// Parses `--changes-per-eval`.
 fn changes_per_eval(text: &str) -> Result<ChangesPerEvaluation, String> {
     match text.parse() {
         _ if text == "auto" => Ok(ChangesPerEvaluation::AUTO),
@@ -157,13 +160,13 @@ fn changes_per_eval(text: &str) -> Result<ChangesPerEvaluation, String> {
     }
 }
 
-/// Classes, where the network was trained with them.
+/// Class conditioning, for networks trained with classes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ClassFlags {
-    /// Sequences of this class, by its name or its number from 0 (`glauber info` lists them); by default of all
+    /// Draw sequences of this class: a name, or a number from 0 (`glauber info` lists them). Default: all classes
     #[arg(long, value_name = "CLASS", allow_negative_numbers = true)]
     pub class: Option<String>,
-    /// Emphasise the class with this weight `w`: `(1 + w) log r_class − w log r`; 0 does nothing
+    /// Classifier-free guidance weight `w`: `(1 + w) log r_class − w log r`; 0 is off
     #[arg(long, value_name = "W", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
 }

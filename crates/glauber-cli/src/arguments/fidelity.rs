@@ -11,22 +11,23 @@ pub struct FidelityFlags {
     /// Run folder
     #[arg(long, value_name = "DIR")]
     pub run: PathBuf,
-    /// Network that recognises classes, as `glauber train classifier` writes one; its features are used if `--features` gives no others
+    /// Classifier written by `glauber train classifier`. Without `--features`, it also provides the features
     #[arg(long, value_name = "DIR", required_unless_present = "features")]
     pub classifier: Option<PathBuf>,
-    /// Network that gives the features: a folder of network.toml and weights.safetensors
+    /// Feature network: a folder with network.toml and weights.safetensors
     #[arg(long, value_name = "DIR")]
     pub features: Option<PathBuf>,
-    /// Samples to draw, evenly of all classes where the run has classes; as many held-out images are judged, or all of them
+    /// Number of samples, evenly over the classes if the run has any. As many held-out images are measured, or all if
+    /// there are fewer
     #[arg(short = 'n', long, default_value_t = 1000)]
     pub count: usize,
-    /// Training images to compare with, or all of them where there are fewer
+    /// Number of training images to compare with; all if there are fewer
     #[arg(long, default_value_t = 10_000)]
     pub reference: usize,
-    /// Nearest neighbours that make the radii of precision and recall
+    /// Number of nearest neighbours that define the radii of precision and recall
     #[arg(long, value_name = "K", default_value_t = glauber_fidelity::NEIGHBOURS)]
     pub neighbours: usize,
-    /// Emphasise the class with this weight `w`: `(1 + w) log r_class − w log r`; 0 does nothing
+    /// Classifier-free guidance weight `w`: `(1 + w) log r_class − w log r`; 0 is off
     #[arg(long, value_name = "W", allow_negative_numbers = true)]
     pub guidance: Option<f64>,
     /// Print one line of JSON

@@ -28,7 +28,7 @@ use self::train::grid_size;
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
-    /// Say more on stderr (twice for everything)
+    /// Log more to stderr; repeat the flag to log everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
@@ -43,21 +43,21 @@ pub enum Command {
     },
     /// Draw sequences from a trained model
     Sample(SampleFlags),
-    /// Fill the gaps of a text (`____` is a gap, `{3}` one of exactly 3 tokens), or paint a part of an image
+    /// Fill the gaps in a text (`____` is a gap, `{3}` a gap of exactly 3 tokens), or repaint part of an image
     Infill(InfillFlags),
-    /// Bound the negative log-likelihood of data under a trained model
+    /// Compute an upper bound on the negative log-likelihood of data under a trained model
     Eval(EvalFlags),
-    /// Judge the samples of a run on images: recognised classes, Fréchet distance, precision and recall
+    /// Measure the quality of sampled images: recognised classes, Fréchet distance, precision and recall
     Fidelity(FidelityFlags),
-    /// Judge texts: samples of a run or of a file, beside held-out text, n-grams and shuffled words
+    /// Measure the quality of sampled texts, next to held-out text, n-gram samples and shuffled words
     Judge(JudgeFlags),
-    /// Tell what is in a run folder, or how large a preset is
+    /// Describe a run folder, or print the size of a preset
     Info(InfoFlags),
-    /// Tell where a run stands, whichever process trains it
+    /// Print the progress of a run, even if another process trains it
     Status(StatusFlags),
-    /// Train a tokenizer, or show how one divides a text
+    /// Train a tokenizer, or show how a tokenizer splits a text
     Tokenize(TokenizeFlags),
-    /// Tell of devices
+    /// Inspect devices
     Device {
         #[command(subcommand)]
         what: DeviceWhat,
@@ -86,7 +86,7 @@ pub struct ManFlags {
 /// What `glauber device` does.
 #[derive(Debug, Subcommand)]
 pub enum DeviceWhat {
-    /// List the devices that the program can be built for, and which of them are here
+    /// List the devices that the program can be built for, and which of them are available
     List,
 }
 
@@ -95,17 +95,17 @@ pub enum DeviceWhat {
 pub enum TrainWhat {
     /// Train on text files
     Text(TextFlags),
-    /// Train on draws of a Markov source, whose Bayes loss is known
+    /// Train on samples of a Markov source, whose Bayes-optimal loss is known
     Markov(MarkovFlags),
-    /// Train on images: drawn shapes by default, MNIST, or a folder
+    /// Train on images: generated shapes (the default), MNIST, or a folder
     Image(ImageFlags),
-    /// Train an autoencoder that turns images into grids of tokens and back
+    /// Train an image tokenizer: an autoencoder between images and grids of tokens
     ImageTokenizer(ImageTokenizerFlags),
-    /// Train a classifier of images, whose features and verdicts `glauber fidelity` uses
+    /// Train an image classifier; `glauber fidelity` uses its features and predictions
     Classifier(ClassifierFlags),
     /// Train on complete Sudoku grids
     Sudoku(SudokuFlags),
-    /// Train on data of any kind that the program knows, as the table `[data]` of `--config FILE` says
+    /// Train on any kind of data, as configured by the table `[data]` in `--config FILE`
     Data(DataFlags),
 }
 
@@ -128,19 +128,19 @@ pub struct SampleFlags {
     /// Run folder
     #[arg(long, value_name = "DIR")]
     pub run: PathBuf,
-    /// Sequences to draw
+    /// Number of sequences to draw
     #[arg(short = 'n', long, default_value_t = 4)]
     pub count: usize,
-    /// Of a run on images: the file for the sheet of samples
+    /// Image runs: write the samples to this file, as one sheet
     #[arg(long, value_name = "FILE.png")]
     pub out: Option<PathBuf>,
-    /// Of a run on images: rows and columns of the sheet, `8x8`, in place of `--count`
+    /// Image runs: rows and columns of the sheet, e.g. `8x8`. Replaces `--count`
     #[arg(long, value_name = "SIZE", value_parser = grid_size, requires = "out", conflicts_with = "count")]
     pub grid: Option<[usize; 2]>,
-    /// Of a run on images with classes: a row of `--count` images for each class
+    /// Image runs with classes: draw one row of `--count` images per class
     #[arg(long, requires = "out", conflicts_with_all = ["grid", "class"])]
     pub each_class: bool,
-    /// Of a run on images: a film of the chain as it denoises
+    /// Image runs: write an animation of the denoising chain to this file
     #[arg(long, value_name = "FILE.gif|.png", requires = "out")]
     pub animate: Option<PathBuf>,
     #[command(flatten)]
@@ -156,32 +156,34 @@ pub struct InfillFlags {
     /// Run folder
     #[arg(long, value_name = "DIR")]
     pub run: PathBuf,
-    /// The text, its gaps marked: `____`, or `{3}` for exactly 3 tokens; `\_` and `\{` stand for themselves
+    /// Text with gaps: `____`, or `{3}` for a gap of exactly 3 tokens. `\_` and `\{` are literal characters
     #[arg(required_unless_present = "mask", conflicts_with = "mask")]
     pub text: Option<String>,
-    /// Of a run on images: the image to be painted in part. Of other proportions than the run's, its middle
+    /// Image runs: the image to repaint. An image of another aspect ratio is cropped to its centre
     #[arg(long, value_name = "FILE", requires = "mask")]
     pub image: Option<PathBuf>,
-    /// In place of `--image`, so many of the images that were held out in training; each begins its row of the sheet. 1 where neither is given
+    /// Image runs: repaint this many held-out images, in place of `--image`. Each starts a row of the sheet. Default
+    /// without `--image`: 1
     #[arg(long, value_name = "IMAGES", requires = "mask", conflicts_with = "image")]
     pub held_out: Option<usize>,
-    /// Of a run on images: which part is to be painted, white, the rest black or transparent. Each pixel that white reaches into is
-    /// painted; through a tokenizer, each patch
+    /// Image runs: mask of the part to repaint: white; the rest is black or transparent. Every pixel that white touches
+    /// is repainted; with a tokenizer, every patch
     #[arg(long, value_name = "FILE", requires = "out")]
     pub mask: Option<PathBuf>,
-    /// The file for the sheet: the image without the part, then what was painted. With `--image` and `-n 1`, for the painted image itself
+    /// Image runs: write the sheet to this file: the masked image, then the repainted ones. With `--image` and `-n 1`,
+    /// the repainted image alone
     #[arg(long, value_name = "FILE.png", requires = "mask")]
     pub out: Option<PathBuf>,
-    /// A film of the chains as they paint
+    /// Image runs: write an animation of the chains to this file
     #[arg(long, value_name = "FILE.gif|.png", requires = "mask")]
     pub animate: Option<PathBuf>,
-    /// Alternatives to return, best first; of images, paintings of each
+    /// Number of alternatives to return, best first. Image runs: alternatives per image
     #[arg(short = 'n', long, default_value_t = 4)]
     pub count: usize,
-    /// Tokens in a `____` gap; 4 unless given
+    /// Tokens in a `____` gap. Default: 4
     #[arg(long, conflicts_with = "mask")]
     pub gap_tokens: Option<usize>,
-    /// Chains to run; the best of their distinct results are returned. By default four times `--count`
+    /// Chains to run; the best distinct results are returned. Default: four times `--count`
     #[arg(long, conflicts_with = "mask")]
     pub candidates: Option<usize>,
     #[command(flatten)]
@@ -195,9 +197,9 @@ pub struct InfillFlags {
 /// The chain that a likelihood bound is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum KernelName {
-    /// The posterior given what stands at the site: the tight bound
+    /// The posterior given the current token of the site: the tight bound
     Lazy,
-    /// Heat bath: a bound that grows with the number of sweeps
+    /// Heat bath: a bound that loosens as the number of sweeps grows
     HeatBath,
 }
 
@@ -216,19 +218,20 @@ pub struct EvalFlags {
     /// Run folder
     #[arg(long, value_name = "DIR")]
     pub run: PathBuf,
-    /// Text files, tables or folders, read as `train text` reads them; by default what the run held out, or draws of its Markov source
+    /// Text files, tables or folders, in the formats of `train text`. Default: the run's held-out data, or samples of
+    /// its Markov source
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
-    /// Parquet or CSV column or JSON field that holds the text; by default the run's
+    /// Parquet or CSV column, or JSON field, with the text. Default: the run's
     #[arg(long, value_name = "NAME", requires = "data")]
     pub column: Option<String>,
-    /// Sequences to evaluate, spread evenly over the data
+    /// Number of sequences to evaluate, evenly spaced over the data
     #[arg(long, default_value_t = 256)]
     pub sequences: usize,
-    /// Steps drawn for each sequence
+    /// Number of steps drawn per sequence
     #[arg(long, default_value_t = 64)]
     pub draws: usize,
-    /// Seed of steps and noise, and of draws of a Markov source
+    /// Seed of the steps, the noise and the samples of a Markov source
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// Kernel of the reverse chain
@@ -236,39 +239,39 @@ pub struct EvalFlags {
     pub kernel: KernelName,
     #[command(flatten)]
     pub chain: ChainFlags,
-    /// Sequences of this class, and the network told so; by its name or its number from 0
+    /// Evaluate sequences of this class, conditioned on the class. A name, or a number from 0
     #[arg(long, value_name = "CLASS", allow_negative_numbers = true)]
     pub class: Option<String>,
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,
-    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
+    /// Device: cpu, wgpu, cuda or cuda:INDEX. `glauber device list` lists those available
     #[arg(long, default_value = "cpu")]
     pub device: String,
-    /// Where prepared tokens are kept between runs
+    /// Cache of tokenized data, shared between runs
     #[arg(long, value_name = "DIR", default_value = "runs/cache")]
     pub cache: PathBuf,
 }
 
 #[derive(Debug, Args)]
 pub struct InfoFlags {
-    /// Run folder or a checkpoint in one, the folder of an image tokenizer or of a classifier
+    /// A run folder, a checkpoint in one, an image tokenizer or a classifier
     #[arg(required_unless_present = "preset")]
     pub path: Option<PathBuf>,
-    /// Build the network of a preset and count its parameters
+    /// Count the parameters of this preset
     #[arg(long, conflicts_with = "path")]
     pub preset: Option<String>,
-    /// Tokens of the preset's vocabulary
+    /// Vocabulary size of the preset
     #[arg(long, default_value_t = 50_257, conflicts_with = "path")]
     pub vocab: usize,
-    /// Tokens of the preset's sequences
+    /// Sequence length of the preset
     #[arg(long, default_value_t = 1024, conflicts_with = "path")]
     pub length: usize,
 }
 
 #[derive(Debug, Args)]
 pub struct StatusFlags {
-    /// Run folder, of any kind that `glauber train` makes
+    /// Run folder of any `glauber train` command
     #[arg(value_name = "DIR")]
     pub run: PathBuf,
     /// Print one line of JSON
@@ -278,22 +281,22 @@ pub struct StatusFlags {
 
 #[derive(Debug, Args)]
 pub struct TokenizeFlags {
-    /// Corpus to train the tokenizer on: files or folders, read as `train text` reads them
+    /// Corpus to train the tokenizer on: files or folders, in the formats of `train text`
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
-    /// Parquet or CSV column or JSON field that holds the text; by default `text`
+    /// Parquet or CSV column, or JSON field, with the text. Default: `text`
     #[arg(long, value_name = "NAME", requires = "data")]
     pub column: Option<String>,
     /// Vocabulary: bytes, characters, bpe:SIZE, a tokenizer.json, or gpt2:VOCAB.json,MERGES.txt
     #[arg(long, default_value = "bpe:1024")]
     pub tokenizer: String,
-    /// Write the tokenizer here
+    /// Write the tokenizer to this file
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Replace the file of `--out` if there is one
+    /// Overwrite an existing `--out` file
     #[arg(long, requires = "out")]
     pub overwrite: bool,
-    /// Text to divide
+    /// Text to split into tokens
     #[arg(long)]
     pub text: Option<String>,
 }

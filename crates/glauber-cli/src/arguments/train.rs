@@ -5,35 +5,35 @@ use std::path::PathBuf;
 use clap::Args;
 use glauber_program::{FolderFlags, TrainFlags};
 
-/// What `--data` of text says at length.
+/// Long help of `--data` for text.
 pub const CORPUS: &str = "\
 Text files, tables with a column of text, or folders
 
-Tables have a text in each row, under `text` or the name that --column gives. They are .jsonl, .ndjson, .jsonlines and .json (objects: one a \
-line, one after the other, or in an array), .csv and .tsv (the first line has the names), .parquet, .pq and .parq. Rows without a text are \
-passed over and counted.
+Tables have one text per row, in the column `text` or in `--column`. Formats: .jsonl, .ndjson, .jsonlines and .json (one object per line, \
+objects in sequence, or an array), .csv and .tsv (the first line is the header), .parquet, .pq and .parq. Rows without a text are skipped \
+and counted.
 
-Every other named file is plain text. With --column, such a file is JSON if it begins with a JSON object that has the field; otherwise \
---column is refused where no file has columns. Gzip, zstd and Parquet are told by content, whatever the name. Text is UTF-8, or UTF-16 with a \
+Any other named file is plain text. With `--column`, such a file is JSON if it begins with a JSON object that has the field. `--column` is \
+an error if no file has columns. Gzip, zstd and Parquet are recognised by content, whatever the file name. Text is UTF-8, or UTF-16 with a \
 byte-order mark.
 
-Folders are searched for .txt, .md, .jsonl and .parquet. A folder without any of these is searched for the other tables. Each ending may have \
-.gz or .zst behind. Files that are passed over are counted by ending. A file that is named twice is read once.";
+Folders are searched for .txt, .md, .jsonl and .parquet. If a folder has none of these, it is searched for the other tables. Any ending may \
+be followed by .gz or .zst. Skipped files are counted by ending. A file named twice is read once.";
 
 #[derive(Debug, Clone, Args)]
 pub struct TextFlags {
     #[command(flatten)]
     pub train: TrainFlags,
-    /// Text files, tables with a column of text, or folders; `--help` says which are read
+    /// Text files, tables with a column of text, or folders; `--help` lists the formats
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "resume", long_help = CORPUS)]
     pub data: Vec<PathBuf>,
-    /// Parquet or CSV column or JSON field that holds the text; by default `text`
+    /// Parquet or CSV column, or JSON field, with the text. Default: `text`
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     pub column: Option<String>,
     /// Vocabulary: bytes, characters, bpe:SIZE, a tokenizer.json, or gpt2:VOCAB.json,MERGES.txt
     #[arg(long, conflicts_with = "resume")]
     pub tokenizer: Option<String>,
-    /// Where prepared tokens are kept between runs
+    /// Cache of tokenized data, shared between runs
     #[arg(long, value_name = "DIR", default_value = "runs/cache")]
     pub cache: PathBuf,
 }
@@ -42,10 +42,10 @@ pub struct TextFlags {
 pub struct MarkovFlags {
     #[command(flatten)]
     pub train: TrainFlags,
-    /// Symbols of the source
+    /// Number of symbols of the source
     #[arg(long, conflicts_with = "resume")]
     pub vocab: Option<usize>,
-    /// Classes of sequences, each with a source of its own; 1 for none
+    /// Number of classes of sequences, each with its own source; 1 trains without classes
     #[arg(long, conflicts_with = "resume")]
     pub classes: Option<usize>,
 }
@@ -53,14 +53,14 @@ pub struct MarkovFlags {
 /// Where images come from.
 #[derive(Debug, Clone, Args)]
 pub struct ImagesFlags {
-    /// Images: shapes (drawn, without files), mnist, or folder; `--set data.images.KEY=VALUE` goes over it
+    /// Images: shapes (generated, needs no files), mnist, or folder. `--set data.images.KEY=VALUE` overrides it
     #[arg(long, conflicts_with = "resume")]
     pub data: Option<String>,
     /// The folder of `--data mnist` or `--data folder`
     #[arg(long, value_name = "DIR", requires = "data")]
     pub path: Option<PathBuf>,
-    /// Of a folder: turn images left to right at random; `--flip=false` for not. By default a tokenizer is trained so, and a model as the
-    /// tokenizer in the run folder of `--tokenizer` was; without one, images stay as they are
+    /// Image folders: flip images horizontally at random; `--flip=false` disables it. Default: true for a tokenizer; a
+    /// model uses the setting of its tokenizer's run, and false without a tokenizer
     #[arg(
         long,
         value_name = "BOOL",
@@ -70,9 +70,9 @@ pub struct ImagesFlags {
         conflicts_with = "resume"
     )]
     pub flip: Option<bool>,
-    /// Of a folder: cut images out at random places of pictures whose sides are at least `1 + MARGIN` times as long, 0 to 31; `none` for
-    /// the middle. By default a tokenizer is trained with 3, and a model as the tokenizer in the run folder of `--tokenizer` was; without
-    /// one, on the middle
+    /// Image folders: take random crops from pictures whose sides are at least `1 + MARGIN` times the image's, 0 to 31;
+    /// `none` crops the centre. Default: 3 for a tokenizer; a model uses the setting of its tokenizer's run, and `none`
+    /// without a tokenizer
     #[arg(
         long,
         value_name = "MARGIN",
@@ -83,10 +83,10 @@ pub struct ImagesFlags {
     pub crop_margin: Option<CropMargin>,
 }
 
-/// Where images are cut out of pictures.
+/// Where images are cropped from pictures.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum CropMargin {
-    /// In the middle.
+    /// At the centre.
     Middle,
     /// At random, with this margin.
     Random(f64),
@@ -98,24 +98,25 @@ pub struct ImageFlags {
     pub train: TrainFlags,
     #[command(flatten)]
     pub images: ImagesFlags,
-    /// Tokenizer, so that patches are sites instead of pixels: the folder of one, a run folder with `tokenizer/` in it, a diffusers
-    /// `VQModel` folder, or a taming-transformers checkpoint with its YAML beside it (or as CKPT,YAML). The run keeps a copy
+    /// Image tokenizer: sites are then patches instead of pixels. A tokenizer folder, a run folder with `tokenizer/`, a
+    /// diffusers `VQModel` folder, or a taming-transformers checkpoint with its YAML beside it (or CKPT,YAML). The run
+    /// keeps a copy
     #[arg(long, value_name = "PATH", conflicts_with_all = ["resume", "levels", "patch"])]
     pub tokenizer: Option<PathBuf>,
-    /// Rows and columns of the images in pixels, `28` or `28x28`; with `--tokenizer` by default the size that it was made for
+    /// Rows and columns of the images in pixels, e.g. `28` or `28x28`. Default with `--tokenizer`: the tokenizer's size
     #[arg(long, value_name = "SIZE", value_parser = grid_size, conflicts_with = "resume")]
     pub size: Option<[usize; 2]>,
-    /// Grey levels, where each pixel is a site; 2 for black and white
+    /// Number of grey levels per pixel, without a tokenizer; 2 is black and white
     #[arg(long, conflicts_with = "resume")]
     pub levels: Option<usize>,
-    /// Rows and columns of pixels of a site, by default 1: patches of greys are tokens, and training is many times faster. There are at most
-    /// 4096 tokens, so 2 needs 8 greys or fewer
+    /// Side of the square of pixels that forms a site. Default: 1. Larger patches train many times faster. At most 4096
+    /// tokens are allowed, so 2 needs at most 8 grey levels
     #[arg(long, value_name = "P", conflicts_with = "resume")]
     pub patch: Option<usize>,
-    /// Tell the network the class of each image: digits, kinds of shapes, sub-folders
+    /// Class conditioning: train the network on the class of each image (digit, kind of shape, sub-folder)
     #[arg(long, conflicts_with = "resume")]
     pub classes: bool,
-    /// Where token grids are kept between runs
+    /// Cache of token grids, shared between runs
     #[arg(long, value_name = "DIR", default_value = "runs/cache")]
     pub cache: PathBuf,
 }
@@ -124,7 +125,7 @@ pub struct ImageFlags {
 pub struct DataFlags {
     #[command(flatten)]
     pub train: TrainFlags,
-    /// Where prepared tokens are kept between runs
+    /// Cache of tokenized data, shared between runs
     #[arg(long, value_name = "DIR", default_value = "runs/cache")]
     pub cache: PathBuf,
 }
@@ -135,47 +136,48 @@ pub struct ImageTokenizerFlags {
     pub folder: FolderFlags,
     #[command(flatten)]
     pub images: ImagesFlags,
-    /// Rows and columns of the images or crops, `32` or `32x32`
+    /// Rows and columns of the images or crops in pixels, e.g. `32` or `32x32`
     #[arg(long, value_name = "SIZE", value_parser = grid_size, conflicts_with = "resume")]
     pub size: Option<[usize; 2]>,
-    /// How latents become tokens: codebook:ENTRIES, or fsq:LEVELS,LEVELS,…
+    /// Quantisation of latents to tokens: codebook:ENTRIES, or fsq:LEVELS,LEVELS,…
     #[arg(long, conflicts_with = "resume")]
     pub quantiser: Option<String>,
 }
 
 #[derive(Debug, Clone, Args)]
 pub struct ClassifierFlags {
-    /// Folder for the network, not there yet or empty; by default the next free one of `runs/`
+    /// Output folder, new or empty. Default: the next free folder in `runs/`
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
-    /// Images with classes: shapes (drawn, without files), mnist, or folder (its sub-folders are the classes)
+    /// Images with classes: shapes (generated, needs no files), mnist, or folder (each sub-folder is a class)
     #[arg(long, default_value = "shapes")]
     pub data: String,
     /// The folder of `--data mnist` or `--data folder`
     #[arg(long, value_name = "DIR")]
     pub path: Option<PathBuf>,
-    /// Rows and columns that the network sees, `28` or `28x28`; by default 28 for mnist, 16 for shapes, 32 for a folder
+    /// Rows and columns of the network's input in pixels, e.g. `28` or `28x28`. Default: 28 for mnist, 16 for shapes,
+    /// 32 for a folder
     #[arg(long, value_name = "SIZE", value_parser = grid_size)]
     pub size: Option<[usize; 2]>,
-    /// See images in colour
+    /// Train on colour images
     #[arg(long)]
     pub colour: bool,
-    /// Optimiser steps
+    /// Number of optimiser steps
     #[arg(long, default_value_t = 1500)]
     pub steps: usize,
     /// Images per optimiser step
     #[arg(long, default_value_t = 64)]
     pub batch: usize,
-    /// Peak of the learning rate
+    /// Peak learning rate
     #[arg(long, default_value_t = 3e-3, allow_negative_numbers = true)]
     pub learning_rate: f64,
-    /// Move images by up to this many pixels at random
+    /// Shift images at random by up to this many pixels
     #[arg(long, default_value_t = 1)]
     pub shift: usize,
-    /// Seed of everything random; the seed of a run holds out the images that the run holds out
+    /// Random seed. With the seed of a run, the same images are held out as in that run
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
+    /// Device: cpu, wgpu, cuda or cuda:INDEX. `glauber device list` lists those available
     #[arg(long, default_value = "cpu")]
     pub device: String,
 }
@@ -203,7 +205,7 @@ pub fn grid_size(text: &str) -> Result<[usize; 2], String> {
 pub struct SudokuFlags {
     #[command(flatten)]
     pub train: TrainFlags,
-    /// Side of the grids: 4 or 9
+    /// Side length of the grids: 4 or 9
     #[arg(long, default_value_t = 4, conflicts_with = "resume")]
     pub side: usize,
 }

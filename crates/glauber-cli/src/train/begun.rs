@@ -1,4 +1,4 @@
-//! A run that flags begin or resume.
+//! A run that flags start or resume.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use glauber_program::{TrainFlags, training};
 use glauber_run::training::{Training, new_run, resumed};
 use glauber_run::{Rank, RunConfig};
 
-/// A run that flags begin or resume: its configuration, folder and device.
+/// A run that flags start or resume: its configuration, folder and device.
 pub struct Begun<'a> {
     pub config: RunConfig,
     pub folder: PathBuf,
@@ -19,7 +19,7 @@ pub struct Begun<'a> {
 }
 
 impl<'a> Begun<'a> {
-    /// The run that is resumed, of a `kind`; or a new one on data that lie apart from folder and cache.
+    /// The resumed run of a `kind`, or a new one whose data are outside folder and cache.
     pub fn of(
         flags: &'a TrainFlags,
         kind: Option<&str>,
@@ -59,7 +59,7 @@ impl<'a> Begun<'a> {
         Ok(())
     }
 
-    /// Says where the run is.
+    /// Prints the run folder.
     pub fn tell(&self) {
         say(&format!("run folder: {}", self.folder.display()));
     }

@@ -15,10 +15,10 @@ use glauber_run::training::free_run;
 
 use crate::arguments::ClassifierFlags;
 
-/// Images that are drawn, of shapes.
+/// Number of generated images, for shapes.
 const SHAPES: usize = 10_000;
 
-/// Trains a classifier and says how well it recognises what was held out.
+/// Trains a classifier, and prints its recognition of held-out images.
 pub fn train(flags: &ClassifierFlags) -> anyhow::Result<()> {
     let device = device(&flags.device)?;
     let &ClassifierFlags { steps, batch, learning_rate, shift, seed, .. } = flags;
@@ -57,13 +57,13 @@ pub fn train(flags: &ClassifierFlags) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where the images are, and the side that suits them.
+/// The source of the images, and their default side length.
 fn data(flags: &ClassifierFlags) -> anyhow::Result<(ImagesConfig, usize)> {
     let data = flags.data.as_str();
     let path = || flags.path.clone().with_context(|| format!("`--data {data}` needs `--path DIR`"));
     Ok(match data {
         "shapes" => {
-            ensure!(flags.path.is_none(), "`--data shapes` are drawn: no `--path`");
+            ensure!(flags.path.is_none(), "`--path` has no effect: `--data shapes` generates its images; leave it out");
             (ImagesConfig::Shapes { count: SHAPES, seed: 0 }, 16)
         }
         "mnist" => (ImagesConfig::Mnist { path: path()? }, 28),

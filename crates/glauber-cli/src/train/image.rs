@@ -23,11 +23,11 @@ use crate::arguments::ImageFlags;
 
 const DEFAULTS: &str = include_str!("../../configs/image.toml");
 
-/// A configuration with what it took to make it.
+/// A configuration with the objects opened to build it.
 struct Made {
     config: RunConfig,
     codec: PictureCodec,
-    /// The images, where they had to be opened for their classes.
+    /// The images, if they were opened for their classes.
     parts: Option<[Source; 2]>,
 }
 
@@ -57,7 +57,7 @@ pub fn train(flags: &ImageFlags, ranks: &Rank) -> anyhow::Result<()> {
 }
 
 fn images_of(config: &RunConfig) -> anyhow::Result<&ImageConfig> {
-    config.data.get().context("`data.kind` is not \"image\": this run is of another kind than `train image`")
+    config.data.get().context("`data.kind` is not \"image\": resume the run with the command that started it")
 }
 
 /// The configuration of a new run, and its codec.
@@ -119,7 +119,7 @@ fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<Made> {
     Ok(Made { config, codec, parts })
 }
 
-/// Images with their classes, whatever these are.
+/// Opens images with their classes.
 fn with_classes(image: &ImageConfig, codec: &PictureCodec, seed: u64) -> anyhow::Result<[Source; 2]> {
     let opened = parts(&image.images, codec.extent(), codec.colours()?, true, image.held_out, seed, &mut say);
     let opened = opened.map_err(|error| {
@@ -135,7 +135,7 @@ fn with_classes(image: &ImageConfig, codec: &PictureCodec, seed: u64) -> anyhow:
     Ok(opened)
 }
 
-/// Reads `PATH` or `CKPT,YAML`.
+/// Parses `PATH` or `CKPT,YAML`.
 fn tokenizer_keys(path: &Path) -> anyhow::Result<Vec<(&'static str, &str)>> {
     let text = path.to_str().with_context(|| format!("`--tokenizer {}`: not UTF-8", path.display()))?;
     // Names of checkpoints have commas more often than those of configurations.

@@ -1,4 +1,4 @@
-//! The images that the flags of a training name, as tables of its configuration.
+//! Image flags of trainings, as tables of the configuration.
 
 use std::fmt;
 use std::path::Path;
@@ -10,10 +10,10 @@ use toml::{Table, Value};
 
 use crate::arguments::{CropMargin, ImagesFlags};
 
-/// The table of the configuration that says where images are.
+/// The configuration table of the image source.
 const IMAGES: &str = "data.images";
 
-/// How images are cut out of the pictures of a folder.
+/// How images are cropped from the pictures of a folder.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Crops {
     pub flip: bool,
@@ -21,7 +21,7 @@ pub struct Crops {
 }
 
 impl fmt::Display for Crops {
-    /// As flags.
+    /// From flags.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let margin = self.margin.map_or("none".into(), |margin| margin.to_string());
         write!(f, "`--flip={} --crop-margin {margin}`", self.flip)
@@ -29,11 +29,11 @@ impl fmt::Display for Crops {
 }
 
 impl Crops {
-    /// The middle, as it is.
+    /// The centre, without flips.
     pub const STILL: Self = Self { flip: false, margin: None };
 
-    /// Those that the tokenizer at a path was trained on, where that is a run folder, or `tokenizer/` in one, and the run is on a folder
-    /// of pictures.
+    /// Those of the tokenizer at a path, if that is a run folder, or `tokenizer/` in one, trained on a folder of
+    /// pictures.
     pub fn of_tokenizer(path: &Path) -> Option<Self> {
         let run = if path.file_name()? == "tokenizer" { path.parent()? } else { path };
         let config: Table = std::fs::read_to_string(run.join("config.toml")).ok()?.parse().ok()?;
@@ -44,7 +44,7 @@ impl Crops {
     }
 }
 
-/// Sets what `--data` and `--path` name; a folder is cut into these crops unless `--set` or a flag says otherwise.
+/// Applies `--data` and `--path`. A folder uses these crops unless `--set` or a flag overrides them.
 pub fn set_images(layers: &mut Layers, flags: &ImagesFlags, crops: Crops) -> anyhow::Result<()> {
     let Some(data) = flags.data.as_deref() else { return Ok(()) };
     let path = || -> anyhow::Result<Value> {
@@ -54,7 +54,7 @@ pub fn set_images(layers: &mut Layers, flags: &ImagesFlags, crops: Crops) -> any
     let mut table = Table::from_iter([("kind".to_owned(), data.into())]);
     match data {
         "shapes" => {
-            ensure!(flags.path.is_none(), "`--data shapes` are drawn: no `--path`");
+            ensure!(flags.path.is_none(), "`--path` has no effect: `--data shapes` generates its images; leave it out");
             table.insert("count".into(), 10_000.into());
         }
         "mnist" => {
@@ -69,15 +69,14 @@ pub fn set_images(layers: &mut Layers, flags: &ImagesFlags, crops: Crops) -> any
     layers.set(IMAGES, table)
 }
 
-/// Sets what `--flip` and `--crop-margin` say.
+/// Applies `--flip` and `--crop-margin`.
 pub fn set_crop_flags(layers: &mut Layers, flags: &ImagesFlags) -> anyhow::Result<()> {
     if flags.flip.is_none() && flags.crop_margin.is_none() {
         return Ok(());
     }
     let table = layers.get(IMAGES).and_then(Value::as_table);
     let folder = table.filter(|table| table.get("kind").and_then(Value::as_str) == Some("folder"));
-    let mut table =
-        folder.context("`--flip` and `--crop-margin` are for the pictures of a folder: `--data folder`")?.clone();
+    let mut table = folder.context("`--flip` and `--crop-margin` need `--data folder`")?.clone();
     set_crops(&mut table, flags.flip, flags.crop_margin);
     layers.set(IMAGES, table)
 }

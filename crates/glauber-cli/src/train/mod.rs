@@ -1,4 +1,4 @@
-//! `glauber train`: what its kinds share.
+//! `glauber train`: code common to its commands.
 
 mod begun;
 mod classifier;
@@ -20,10 +20,10 @@ use self::begun::Begun;
 use crate::arguments::TrainWhat;
 use crate::ranks;
 
-/// Where data that are drawn would keep tokens: they keep none.
+/// Cache folder of generated data, which is unused.
 const CACHE: &str = "runs/cache";
 
-/// Trains what the command names, among ranks where there are several.
+/// Runs the training command, on all ranks.
 pub fn train(mut what: TrainWhat) -> anyhow::Result<()> {
     outlive_terminal()?;
     let Some(flags) = what.run_flags() else {
@@ -70,11 +70,11 @@ fn train_what(what: &TrainWhat, ranks: &Rank) -> anyhow::Result<()> {
     }
 }
 
-/// A rank but the first waits until that has begun or resumed the run, and reads all from its folder.
+/// Ranks after the first wait until it has started or resumed the run, and read everything from its folder.
 fn take_part(flags: &mut TrainFlags, device: &str, ranks: &Rank) -> anyhow::Result<()> {
     flags.device = device.into();
     if !ranks.is_first() {
-        flags.run = Some(ranks.told()?);
+        flags.run = Some(ranks.receive_folder()?);
         flags.resume = true;
     }
     Ok(())

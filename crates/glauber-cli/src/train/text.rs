@@ -99,7 +99,7 @@ fn finish_text(folder: &Path, device: &Device, seed: u64, held_out: &Sequences<'
     Ok(())
 }
 
-/// The first held-out sequence with a few tokens in its middle to be generated.
+/// The first held-out sequence, with a gap of a few tokens in its middle.
 fn gap_in_the_middle(codec: &TextCodec, held_out: &Sequences<'_>) -> anyhow::Result<Layout> {
     let len = held_out.length();
     let mut tokens = vec![0; len];

@@ -101,7 +101,7 @@ fn samples_are_judged_between_floor_and_ceiling() {
 
     for (words, name) in [
         (vec!["fidelity", "--run", "run"], "--classifier"),
-        (vec!["fidelity", "--run", "classifier", "--classifier", "classifier"], "that is a classifier"),
+        (vec!["fidelity", "--run", "classifier", "--classifier", "classifier"], "is a classifier or feature network"),
         (vec!["fidelity", "--run", "run", "--classifier", "nowhere"], "nowhere"),
         (vec!["fidelity", "--run", "run", "--classifier", "features"], "its classes are none"),
         (vec!["fidelity", "--run", "run", "--classifier", "classifier", "-n", "3"], "--count"),

@@ -114,9 +114,9 @@ fn a_run_begins_in_no_folder_that_is_the_users_or_its_data() {
     for run in ["texts/a.txt", "texts/a.txt/run"] {
         refused(at, &[&text[..], &["bytes", "--run", run]].concat(), &["`--run"]);
     }
-    refused(at, &[&text[..], &["bytes", "--run", "texts/run"]].concat(), &["`--run texts/run`", "taken for data"]);
+    refused(at, &[&text[..], &["bytes", "--run", "texts/run"]].concat(), &["`--run texts/run`", "read as data"]);
     let cache = ["bytes", "--run", "new", "--cache", "texts/deep/cache"];
-    refused(at, &[&text[..], &cache].concat(), &["`--cache texts/deep/cache`", "taken for data"]);
+    refused(at, &[&text[..], &cache].concat(), &["`--cache texts/deep/cache`", "read as data"]);
     for what in ["image", "image-tokenizer", "classifier"] {
         let words = ["train", what, "--data", "folder", "--path", "texts", "--run", "texts/run"];
         refused(at, &words, &["`--run texts/run`", "`--path`"]);
@@ -151,7 +151,7 @@ fn a_run_goes_on_whatever_is_torn_beside_its_checkpoints_and_is_sent_to_its_own_
     assert!(done(at, &["info", "run"]).contains("at step 4 of 4"));
     assert!(done(at, &["sample", "--run", "run", "-n", "1"]).contains("step 2"));
     let said = done(at, &["train", "markov", "--resume", "--run", "run", "--steps", "6"]);
-    for part in ["state.toml", "going on from step 2", "metrics.jsonl", "a run of 6 steps from step 2 on, of 4 before"]
+    for part in ["state.toml", "resuming from step 2", "metrics.jsonl", "a run of 6 steps from step 2 on, of 4 before"]
     {
         assert!(said.contains(part), "no `{part}` in {said}");
     }
@@ -161,7 +161,7 @@ fn a_run_goes_on_whatever_is_torn_beside_its_checkpoints_and_is_sent_to_its_own_
     refused(at, &["train", "markov", "--resume", "--run", "run"], &["`train.batch` is 8, expected 4"]);
     fs::write(at.join("run/config.toml"), config).expect("written");
     fs::remove_dir_all(at.join("run/checkpoints")).expect("removed");
-    refused(at, &["train", "markov", "--resume", "--run", "run"], &["restore it, or begin a new run"]);
+    refused(at, &["train", "markov", "--resume", "--run", "run"], &["restore it, or start a new run"]);
 }
 
 /// A closed pipe ends a command quietly; a full disk is one line and code 2.
@@ -258,5 +258,5 @@ fn data_of_any_kind_are_trained_on_by_their_configuration_and_resumed_by_either_
     fs::remove_file(here.join("run/metrics.jsonl")).expect("removed");
     let config = fs::read_to_string(here.join("run/config.toml")).expect("a configuration");
     fs::write(here.join("run/config.toml"), config.replace("side = 4", "side = 9")).expect("written");
-    refused(here, &["train", "data", "--resume", "--run", "run"], &["the data have changed", "begin a new run"]);
+    refused(here, &["train", "data", "--resume", "--run", "run"], &["the data have changed", "start a new run"]);
 }

@@ -168,7 +168,11 @@ fn scalar_quantisation_greys_and_folders() {
     Image::filled(extent, Colours::Grey, 0.5).save_png(at.join("pictures/2.png")).expect("written");
     let changed = run(at, &["train", "image-tokenizer", "--resume", "--run", "run"]);
     let text = String::from_utf8_lossy(&changed.stderr).into_owned();
-    assert!(changed.status.code() == Some(2) && text.contains("run: the images have changed"), "{text}");
+    assert!(
+        changed.status.code() == Some(2)
+            && text.contains("run: the images, or the keys of `config.toml` that split them, have changed"),
+        "{text}"
+    );
 }
 
 fn start(folder: &Path, words: &[String]) -> Child {
@@ -226,7 +230,7 @@ fn mistakes_with_tokenizers_are_one_line_that_names_the_cure() {
         (vec!["--data", "mnist"], "--path"),
         (vec!["--data", "folder", "--path", "nowhere"], "nowhere"),
         (vec!["--data", "paintings"], "shapes, mnist or folder"),
-        (vec!["--data", "shapes", "--path", "x"], "no `--path`"),
+        (vec!["--data", "shapes", "--path", "x"], "`--path` has no effect"),
         (vec!["--size", "32x48"], "--size 32x48"),
         (vec!["--size", "30"], "image_size"),
         (vec!["--quantiser", "fsq:8,2"], "quantiser.levels"),

@@ -166,7 +166,7 @@ fn mistakes_with_images_are_one_line_that_names_the_cure() {
     for (words, name) in [
         (vec!["train", "image", "--data", "mnist"], "--path"),
         (vec!["train", "image", "--data", "folder", "--path", ".", "--classes"], "`--classes` (leave it out"),
-        (vec!["train", "image", "--flip"], "`--flip` and `--crop-margin` are for the pictures of a folder"),
+        (vec!["train", "image", "--flip"], "`--flip` and `--crop-margin` need `--data folder`"),
         (vec!["train", "image", "--data", "folder", "--path", ".", "--crop-margin", "-1"], "--crop-margin"),
         (vec!["train", "image", "--size", "8x12", "--set", lattice], "`height` = 8 and `width` = 12"),
         (vec!["train", "image", "--data", "mnist", "--path", "nowhere"], "nowhere"),
@@ -274,7 +274,10 @@ fn mistakes_with_images_are_one_line_that_names_the_cure() {
         let output = run(at, &words);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{words:?}: {said}");
-        assert!(said.contains("run: the images have changed"), "{words:?}: {said}");
+        assert!(
+            said.contains("run: the images, or the keys of `config.toml` that split them, have changed"),
+            "{words:?}: {said}"
+        );
     }
 }
 

@@ -17,7 +17,7 @@ fn a_binary_without_mpi_says_how_to_build_one_with_it() {
         let output = glauber(words).env("OMPI_COMM_WORLD_SIZE", "2").output().expect("the program starts");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{said}");
-        assert!(said.starts_with("error: begun as 2 processes") && said.contains("--features mpi`"), "{said}");
+        assert!(said.starts_with("error: started as 2 processes") && said.contains("--features mpi`"), "{said}");
     }
 }
 
@@ -26,7 +26,7 @@ fn what_is_not_shared_is_done_by_one_process() {
     let output = glauber(["info", "nowhere"]).env("PMI_SIZE", "3").output().expect("the program starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("begun as 3 processes: only `sample`, and `train` on text"), "{said}");
+    assert!(said.contains("started as 3 processes, expected one: only `sample`, and `train` on text"), "{said}");
 }
 
 /// A small run of so many steps and micro-batches.
@@ -162,7 +162,10 @@ mod devices {
         let mut processes = glauber(several("markov"));
         processes.env("OMPI_COMM_WORLD_SIZE", "2");
         let said = failed(processes);
-        assert!(said.starts_with("error: `--device cpu,cpu` in each of 2 processes: name one"), "{said}");
+        assert!(
+            said.starts_with("error: `--device cpu,cpu` names several devices for each of 2 processes, expected one"),
+            "{said}"
+        );
         let said = failed(glauber(["train", "markov", "--run", text(&run), "--device", "cpu,gpu"]));
         assert!(said.starts_with("error: `--device gpu`: expected cpu,"), "{said}");
         let said = failed(glauber(["train", "markov", "--run", text(&run), "--device", "cpu,cuda:60000"]));
@@ -320,6 +323,6 @@ mod processes {
         let said = failed(ranks(2, resumption(&missing)));
         assert!(said.contains("error: rank 0 of 2, on ") && said.contains("expected the folder of a run"), "{said}");
         let said = failed(ranks(2, ["train", "classifier", "--run", text(&run)]));
-        assert!(said.contains("begun as 2 processes") && said.contains("begin one"), "{said}");
+        assert!(said.contains("started as 2 processes, expected one"), "{said}");
     }
 }

@@ -104,5 +104,5 @@ fn what_is_no_run_is_refused() {
     let out = glauber(["status".as_ref(), folder.path().as_os_str()]).output().expect("the program starts");
     assert_eq!(out.status.code(), Some(2));
     let said = String::from_utf8_lossy(&out.stderr);
-    assert!(said.contains("not the folder of a run") && said.lines().count() == 1, "{said}");
+    assert!(said.contains("not a run folder") && said.lines().count() == 1, "{said}");
 }

@@ -106,7 +106,11 @@ fn mistakes_with_runs(at: &Path) {
     let trained = fs::read_to_string(&config).expect("a configuration");
     fs::write(&config, trained.replace("heads = 2", "heads = 4")).expect("a file");
     for command in [&["sample"][..], &["eval", "--sequences", "2"], &["infill", "a {2}"]] {
-        mistake(at, &[command, &["--run", "run"]].concat(), &["config.toml", "`model.heads` is 4", "set it back"]);
+        mistake(
+            at,
+            &[command, &["--run", "run"]].concat(),
+            &["config.toml", "`model.heads` is 4", "as in training: restore it"],
+        );
     }
     fs::write(&config, trained).expect("a file");
     fs::rename(&vocabulary, at.join("moved")).expect("a file");

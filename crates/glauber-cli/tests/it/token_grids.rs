@@ -213,7 +213,7 @@ fn mistakes_with_tokenizers_name_the_cure() {
     assert!(mnist.contains("no checkpoint") && mnist.contains("diffusers"), "{mnist}");
     said(&train(at, "run", &[]));
     let sample_tokenizer = refused(&run(at, &["sample", "--run", "tok", "--out", "x.png"]));
-    assert!(sample_tokenizer.contains("that is an image tokenizer"), "{sample_tokenizer}");
+    assert!(sample_tokenizer.contains("is an image tokenizer, expected the run of a model"), "{sample_tokenizer}");
     let info = said(&run(at, &["info", "tok"]));
     assert!(info.contains("16x16 pixels of 3 channels as 4x4 tokens of 36"), "{info}");
 
@@ -236,7 +236,7 @@ fn mistakes_with_tokenizers_name_the_cure() {
     let text = fs::read_to_string(&config).expect("read");
     fs::write(&config, text.replace("count = 40", "count = 41")).expect("written");
     let changed = refused(&run(at, &resume));
-    assert!(changed.contains("images have changed"), "{changed}");
+    assert!(changed.contains("the images, or the keys of `config.toml` that split them, have changed"), "{changed}");
     // A tokenizer in a folder that no run was begun in is somebody's.
     fs::create_dir(at.join("full")).expect("created");
     tokenizer(&at.join("full/tokenizer"), 3);

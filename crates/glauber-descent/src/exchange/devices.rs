@@ -1,17 +1,17 @@
-//! Sums that devices make among themselves.
+//! All-reduce between devices.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::distributed::{ReduceOperation, all_reduce};
 use burn::tensor::{Device, Tensor};
-use glauber_ranks::Ranks;
+use glauber_ranks::World;
 
 use super::own_sum;
 
-/// Begins to add up, over all ranks, what each gives; what it returns waits for the sums.
+/// Starts an all-reduce; the returned closure waits for the sums.
 pub(crate) type DeviceSums = Box<dyn Fn(Tensor<1>) -> Box<dyn FnOnce() -> Tensor<1>>>;
 
-/// The sums of burn's own.
+/// burn's all-reduce.
 pub fn sums(devices: Vec<Device>) -> DeviceSums {
     Box::new(move |own| {
         let sum = all_reduce(own, ReduceOperation::Sum, devices.clone());
@@ -19,17 +19,17 @@ pub fn sums(devices: Vec<Device>) -> DeviceSums {
     })
 }
 
-/// Gradients of this rank's micro-batches to those of all ranks. All parameters' sums are under way before the first is waited for.
-pub fn add_up<M: Module>(
+/// All-reduces the gradients of the ranks' micro-batches. The sums of all parameters start before the first is awaited.
+pub fn reduce_gradients<M: Module>(
     module: &M,
     gradients: Vec<GradientsParams>,
-    ranks: &dyn Ranks,
+    ranks: &dyn World,
     sums: &DeviceSums,
 ) -> GradientsParams {
     let mut reduce = Reduce { gradients, sums, present: Vec::new(), waiting: Vec::new() };
     module.visit(&mut reduce);
     let Reduce { mut present, waiting, .. } = reduce;
-    ranks.sum(&mut present);
+    ranks.all_reduce(&mut present);
     let mut gradients = GradientsParams::new();
     for (register, present) in waiting.into_iter().zip(present) {
         register(&mut gradients, present > 0.0);
@@ -37,13 +37,13 @@ pub fn add_up<M: Module>(
     gradients
 }
 
-/// Waits for a sum and puts it among the gradients, if any rank had a part in it.
+/// Waits for a sum, and stores it if any rank has that gradient.
 type Register = Box<dyn FnOnce(&mut GradientsParams, bool)>;
 
 struct Reduce<'a> {
     gradients: Vec<GradientsParams>,
     sums: &'a DeviceSums,
-    /// For each parameter, 1 where this rank has a gradient of it.
+    /// For each parameter, 1 if this rank has its gradient.
     present: Vec<f32>,
     waiting: Vec<Register>,
 }

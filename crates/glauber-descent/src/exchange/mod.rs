@@ -1,4 +1,4 @@
-//! What ranks send each other at a step: gradients, and the weights that each of them has stepped.
+//! What ranks exchange in a step: gradients and stepped weights.
 
 mod devices;
 mod parts;
@@ -8,33 +8,33 @@ use std::rc::Rc;
 use burn::module::{Module, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use glauber_ranks::Ranks;
+use glauber_ranks::World;
 
 use devices::DeviceSums;
 use parts::Parts;
 
-/// How a step is shared with other ranks.
+/// How ranks share a training step.
 pub struct Exchange(How);
 
 enum How {
-    /// It is not.
+    /// Not shared.
     Alone,
-    /// Each rank steps some parameters, with their average and the optimiser's state of them (as in ZeRO; Rajbhandari et al., 2020); then all send
-    /// each other the weights.
-    Parts(Rc<dyn Ranks>, Parts),
-    /// The devices, one for each rank, add up gradients among themselves.
-    Devices(Rc<dyn Ranks>, DeviceSums),
+    /// Sharded optimiser (as in ZeRO; Rajbhandari et al., 2020): each rank steps some parameters, and keeps their
+    /// average and optimiser state. The ranks then all-gather the weights.
+    Parts(Rc<dyn World>, Parts),
+    /// The devices, one per rank, all-reduce the gradients.
+    Devices(Rc<dyn World>, DeviceSums),
 }
 
 impl Exchange {
-    /// It is not shared.
+    /// A step that is not shared.
     pub fn none() -> Self {
         Self(How::Alone)
     }
 
-    /// By way of the host, in the order of the ranks. Each rank has the summed gradients of some parameters of the module and steps these alone; all
-    /// must share a module of the same parameters, in the same order.
-    pub fn parts<M: Module>(module: &M, ranks: Rc<dyn Ranks>) -> Self {
+    /// Sharded optimiser through the host: each rank receives the summed gradients of some parameters, and steps only
+    /// these. Sums run in the order of the ranks. All ranks must have the same parameters in the same order.
+    pub fn sharded<M: Module>(module: &M, ranks: Rc<dyn World>) -> Self {
         if ranks.size() == 1 {
             return Self::none();
         }
@@ -42,31 +42,32 @@ impl Exchange {
         Self(How::Parts(ranks, parts))
     }
 
-    /// Among devices, given for every rank in their order; every rank steps everything. For ranks that are threads of one process.
-    pub fn devices(ranks: Rc<dyn Ranks>, devices: Vec<Device>) -> Self {
+    /// All-reduce between `devices`, one per rank in their order. Every rank steps all parameters. For ranks that are
+    /// threads of one process.
+    pub fn devices(ranks: Rc<dyn World>, devices: Vec<Device>) -> Self {
         Self(How::Devices(ranks, devices::sums(devices)))
     }
 
-    /// What is to be added up to the gradients of a step, of the parameters that this rank steps, given those of its own micro-batches.
+    /// The gradients to sum for this rank's parameters, given the gradients of its own micro-batches.
     pub(crate) fn gradients<M: Module>(&self, module: &M, own: Vec<GradientsParams>) -> Vec<GradientsParams> {
         match &self.0 {
             How::Alone => own,
-            How::Parts(ranks, parts) => vec![parts.add_up(module, own, &**ranks)],
-            How::Devices(ranks, sums) => vec![devices::add_up(module, own, &**ranks, sums)],
+            How::Parts(ranks, parts) => vec![parts.reduce_scatter(module, own, &**ranks)],
+            How::Devices(ranks, sums) => vec![devices::reduce_gradients(module, own, &**ranks, sums)],
         }
     }
 
-    /// Adds up numbers of all ranks.
-    pub fn add_up(&self, numbers: &mut [f64]) {
+    /// All-reduce: sums numbers over all ranks.
+    pub fn all_reduce(&self, numbers: &mut [f64]) {
         if let How::Parts(ranks, _) | How::Devices(ranks, _) = &self.0 {
-            ranks.sum_doubles(numbers);
+            ranks.all_reduce_f64(numbers);
         }
     }
 
-    /// Adds up numbers of which each belongs to a parameter, and is 0 where this rank does not step it.
+    /// Sums numbers, one per parameter, that are 0 for parameters that this rank does not step.
     pub(crate) fn complete(&self, numbers: &mut [f64]) {
         if let How::Parts(ranks, _) = &self.0 {
-            ranks.sum_doubles(numbers);
+            ranks.all_reduce_f64(numbers);
         }
     }
 
@@ -78,16 +79,17 @@ impl Exchange {
         }
     }
 
-    /// The module with every parameter as the rank has it that steps it; of weights, of their average or of moments.
-    pub fn whole<M: Module>(&self, module: M) -> M {
+    /// All-gather: the module with every parameter from the rank that steps it. For weights, their average, and
+    /// moments.
+    pub fn all_gather<M: Module>(&self, module: M) -> M {
         match &self.0 {
-            How::Parts(ranks, parts) => parts.whole(module, &**ranks),
+            How::Parts(ranks, parts) => parts.all_gather(module, &**ranks),
             How::Alone | How::Devices(..) => module,
         }
     }
 }
 
-/// The sum of gradients of a parameter, if there are any.
+/// The sum of a parameter's gradients, if it has any.
 fn own_sum<const D: usize>(gradients: &mut [GradientsParams], param: &Param<Tensor<D>>) -> Option<Tensor<D>> {
     let gradients = gradients.iter_mut().filter_map(|part| part.remove::<D>(param.id));
     gradients.reduce(|sum, gradient| sum + gradient)
@@ -154,7 +156,7 @@ mod tests {
         };
         std::thread::scope(|scope| {
             let one = &one;
-            let ranks: Vec<_> = Threads::group(ranks).into_iter().map(|rank| scope.spawn(move || one(rank))).collect();
+            let ranks: Vec<_> = Threads::world(ranks).into_iter().map(|rank| scope.spawn(move || one(rank))).collect();
             ranks.into_iter().map(|rank| rank.join().expect("a rank")).collect()
         })
     }
@@ -166,7 +168,7 @@ mod tests {
             let summing = Rc::clone(&ranks);
             let sums = move |own: Tensor<1>| -> Box<dyn FnOnce() -> Tensor<1>> {
                 let mut values: Vec<f32> = own.to_data().iter::<f32>().collect();
-                summing.sum(&mut values);
+                summing.all_reduce(&mut values);
                 Box::new(move || tensor(values, &own))
             };
             Exchange(How::Devices(ranks, Box::new(sums)))
@@ -177,7 +179,7 @@ mod tests {
         assert!(whole[0][..parameters - 1].iter().all(Option::is_some) && whole[0][parameters - 1].is_none());
         // More ranks than there are parameters, too: the last have no gradients of their own, nor anything to step.
         for ranks in [3, parameters + 20] {
-            let parts = summed(ranks, |module, ranks| Exchange::parts(module, ranks));
+            let parts = summed(ranks, |module, ranks| Exchange::sharded(module, ranks));
             for parameter in 0..parameters {
                 let has: Vec<&Vec<f32>> = parts.iter().filter_map(|sums| sums[parameter].as_ref()).collect();
                 assert_eq!(has.len(), usize::from(parameter + 1 < parameters), "one rank steps parameter {parameter}");

@@ -1,4 +1,4 @@
-//! Sums by way of the host, of which each rank has a part.
+//! Reduce-scatter of gradients and all-gather of weights, through the host.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -7,22 +7,22 @@ use std::ops::Range;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
-use glauber_ranks::Ranks;
+use glauber_ranks::World;
 
 use super::{entries, own_sum};
 
-/// Which parameters each rank steps: whole ones, for Muon makes a matrix orthogonal as one. No rank has more weights than its share and the largest
-/// parameter.
+/// The parameters that each rank steps. Parameters are not split, because Muon orthogonalises whole matrices. No rank
+/// has more weights than an equal share plus the largest parameter.
 pub(crate) struct Parts {
     rank: usize,
-    /// Where the entries of each parameter lie among all, those of the first rank first, and the rank that steps it.
+    /// For each parameter, its range among all entries and the rank that steps it. The first rank's entries come first.
     places: HashMap<ParamId, (Range<usize>, usize)>,
-    /// Where the ranks' entries begin and end.
+    /// The borders of the ranks' entries.
     borders: Vec<usize>,
 }
 
 impl Parts {
-    pub fn of<M: Module>(module: &M, ranks: &dyn Ranks) -> Self {
+    pub fn of<M: Module>(module: &M, ranks: &dyn World) -> Self {
         let mut sizes = Sizes(Vec::new());
         module.visit(&mut sizes);
         let entries: Vec<usize> = sizes.0.iter().map(|(_, entries)| *entries).collect();
@@ -44,31 +44,36 @@ impl Parts {
         self.places.get(&parameter).is_some_and(|(_, owner)| *owner == self.rank)
     }
 
-    /// Gradients of this rank's micro-batches to their sums over those of all ranks, of the parameters that this one steps. A parameter that no
-    /// micro-batch of any rank touches stays without a gradient.
-    pub fn add_up<M: Module>(&self, module: &M, gradients: Vec<GradientsParams>, ranks: &dyn Ranks) -> GradientsParams {
+    /// Sums gradients over the micro-batches of all ranks, and returns those of the parameters that this rank steps. A
+    /// parameter without a gradient at any rank has none.
+    pub fn reduce_scatter<M: Module>(
+        &self,
+        module: &M,
+        gradients: Vec<GradientsParams>,
+        ranks: &dyn World,
+    ) -> GradientsParams {
         let values = vec![0.0; self.borders[ranks.size()]];
         let mut own = Gathered { parts: self, gradients, values, present: Vec::new() };
         module.visit(&mut own);
         let Gathered { values, mut present, .. } = own;
-        let values = ranks.sum_parts(values, &self.borders);
-        ranks.sum(&mut present);
+        let values = ranks.reduce_scatter(values, &self.borders);
+        ranks.all_reduce(&mut present);
         let present = present.into_iter();
         let mut summed = Summed { parts: self, values, present, gradients: GradientsParams::new() };
         module.visit(&mut summed);
         summed.gradients
     }
 
-    /// The module with every parameter as the rank has it that steps it.
-    pub fn whole<M: Module>(&self, module: M, ranks: &dyn Ranks) -> M {
+    /// The module with every parameter from the rank that steps it.
+    pub fn all_gather<M: Module>(&self, module: M, ranks: &dyn World) -> M {
         let mut own = Own { parts: self, values: Vec::new() };
         module.visit(&mut own);
-        let all = ranks.join_parts(own.values, &self.borders);
+        let all = ranks.all_gather(own.values, &self.borders);
         module.map(&mut Whole { parts: self, all: &all })
     }
 }
 
-/// The rank that steps each parameter, given their sizes: the largest first, the one that has the least so far.
+/// Assigns parameters to ranks by size: the largest first, each to the rank with the fewest entries so far.
 fn owners(sizes: &[usize], ranks: usize) -> Vec<usize> {
     let (mut loads, mut owners) = (vec![0; ranks], vec![0; sizes.len()]);
     let mut order: Vec<usize> = (0..sizes.len()).collect();
@@ -89,17 +94,17 @@ impl ModuleVisitor for Sizes {
     }
 }
 
-/// Numbers as a tensor of the shape of another, where it is.
+/// Numbers as a tensor with the shape and device of another.
 pub(super) fn tensor<const D: usize>(values: Vec<f32>, like: &Tensor<D>) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values, like.shape()), &like.device())
 }
 
-/// The sums of this rank's gradients, laid out as the parts are.
+/// The sums of this rank's gradients, in the layout of the parts.
 struct Gathered<'a> {
     parts: &'a Parts,
     gradients: Vec<GradientsParams>,
     values: Vec<f32>,
-    /// For each parameter, 1 where this rank has a gradient of it.
+    /// For each parameter, 1 if this rank has its gradient.
     present: Vec<f32>,
 }
 
@@ -113,11 +118,11 @@ impl ModuleVisitor for Gathered<'_> {
     }
 }
 
-/// Makes gradients of the sums that are this rank's.
+/// Converts this rank's sums to gradients.
 struct Summed<'a> {
     parts: &'a Parts,
     values: Vec<f32>,
-    /// For each parameter, how many ranks have a gradient of it.
+    /// For each parameter, the number of ranks with its gradient.
     present: std::vec::IntoIter<f32>,
     gradients: GradientsParams,
 }

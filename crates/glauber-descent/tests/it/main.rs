@@ -7,10 +7,10 @@ use burn::nn::{Linear, LinearConfig};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use glauber_descent::{
-    Course, DescentError, Exchange, Optimiser, OptimiserConstants, ParamGroups, Replicas, Settings, Stream,
-    TRAINER_FILES, Task, Trainer, UpdateRule, fingerprint, moving_average,
+    DescentError, Exchange, LearningRateSchedule, Optimiser, OptimiserConstants, ParamGroups, Replicas, Settings,
+    Stream, TRAINER_FILES, Task, Trainer, UpdateRule, fingerprint, moving_average,
 };
-use glauber_ranks::{Alone, Ranks, Threads};
+use glauber_ranks::{Alone, Threads, World};
 
 const ROWS: usize = 4;
 const CONSTANTS: OptimiserConstants = OptimiserConstants { beta_1: 0.9, beta_2: 0.99, weight_decay: 0.1 };
@@ -55,23 +55,23 @@ impl TwoLayers {
 }
 
 /// Losses, and hashes of weights and average after some steps of three micro-batches.
-fn train(ranks: Rc<dyn Ranks>) -> (Vec<f64>, [u64; 2]) {
+fn train(ranks: Rc<dyn World>) -> (Vec<f64>, [u64; 2]) {
     let mut module = TwoLayers::new();
     let mut average = module.clone();
     let mut optimiser = Optimiser::new(&module, module.groups(), CONSTANTS);
     let mut replicas = Replicas::new(1);
-    replicas.share(Exchange::parts(&module, Rc::clone(&ranks)));
+    replicas.set_exchange(Exchange::sharded(&module, Rc::clone(&ranks)));
     let mut losses = Vec::new();
     for at in 0..30 {
         let rows = |micro| (0..3 * ROWS).map(|entry| ((at * 3 + micro) as f32 + 1.3 * entry as f32).sin()).collect();
         let batches: Vec<Vec<f32>> = ranks.share(3).map(rows).collect();
         let step = replicas.step(&module, &batches, 0.5, |rows| module.loss_and_gradients(rows));
         let exchange = replicas.exchange();
-        module = exchange.whole(optimiser.step(module.clone(), step.gradients, 0.02));
+        module = exchange.all_gather(optimiser.step(module.clone(), step.gradients, 0.02));
         average = moving_average(average, &module, exchange, 0.9, at);
         losses.push(step.loss);
     }
-    (losses, [fingerprint(&module), fingerprint(&replicas.exchange().whole(average))])
+    (losses, [fingerprint(&module), fingerprint(&replicas.exchange().all_gather(average))])
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn ranks_train_a_module_as_one_does() {
     let (losses, weights) = train(Rc::new(Alone));
     assert!(losses[29] < 0.7 * losses[0], "{losses:?}");
     std::thread::scope(|scope| {
-        let ranks = Threads::group(3).into_iter().map(|rank| scope.spawn(move || train(Rc::new(rank))));
+        let ranks = Threads::world(3).into_iter().map(|rank| scope.spawn(move || train(Rc::new(rank))));
         for rank in ranks.collect::<Vec<_>>() {
             assert_eq!(rank.join().expect("a rank"), (losses.clone(), weights));
         }
@@ -107,7 +107,7 @@ impl Task for Sums {
 
 #[test]
 fn a_trainer_without_an_average_steps_alike_and_goes_on_from_what_it_saved() {
-    let course = Course { peak: 0.02, warmup_steps: 2, steps: 6, minimum: 0.1 };
+    let course = LearningRateSchedule { peak: 0.02, warmup_steps: 2, steps: 6, minimum: 0.1 };
     let module = TwoLayers::new();
     let begin = |average_decay| {
         let settings = Settings { average_decay, micro_batches: 2, ..Settings::new(course, 0) };

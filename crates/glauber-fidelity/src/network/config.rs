@@ -1,4 +1,4 @@
-//! What a feature network is made of.
+//! Description of a feature network.
 
 use glauber_pixels::{Colours, Extent};
 use serde::{Deserialize, Serialize};
@@ -16,22 +16,22 @@ const WIDTHS: [usize; 5] = [16, 32, 64, 64, 64];
 /// Its features.
 const FEATURES: usize = 128;
 
-/// A network in a row of layers, what it is given, and where its features are: the content of `network.toml`.
+/// A sequential network, its input and its feature layer: the content of `network.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
-    /// The layer whose output, flattened, is the feature vector; its place in `layers`, from 0.
+    /// The index in `layers`, from 0, of the layer whose flattened output is the feature vector.
     pub features: usize,
-    /// The classes that the last layer's numbers are the logits of; none for a network that gives features only.
+    /// The classes of the last layer's logits; empty for a network with features only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
-    /// What the network is given.
+    /// The network's input.
     pub input: InputConfig,
     /// The layers, first to last.
     pub layers: Vec<LayerConfig>,
 }
 
-/// Images as a network wants them: a value `v` in `0..=1` of channel `c` is given as `(v − mean[c]) / deviation[c]`.
+/// Input normalisation: a value `v` in `0..=1` of channel `c` becomes `(v − mean[c]) / deviation[c]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InputConfig {
@@ -205,7 +205,7 @@ impl NetworkConfig {
         self.shapes().map(|_| ())
     }
 
-    /// What each layer gives, shape `[layer]`.
+    /// The output shape of each layer, shape `[layer]`.
     pub(crate) fn shapes(&self) -> Result<Vec<Shape>, FidelityError> {
         self.input.validate()?;
         if self.features >= self.layers.len() {
@@ -245,14 +245,14 @@ impl InputConfig {
         Ok(())
     }
 
-    /// What the first layer is given.
+    /// The input shape of the first layer.
     pub(crate) fn shape(&self) -> Shape {
         Shape::Map([self.colours.channels(), self.extent.height(), self.extent.width()])
     }
 }
 
 impl LayerConfig {
-    /// What the layer of number `at` makes of a shape.
+    /// The output shape of layer `at` for an input shape.
     fn output(&self, at: usize, input: Shape) -> Result<Shape, FidelityError> {
         let refuse = |key: &str, found: usize, expected: String| {
             Err(FidelityError::setting(format!("layers[{at}].{key}"), found, expected))
@@ -265,8 +265,8 @@ impl LayerConfig {
             Shape::Map(sides) => Ok(sides),
             Shape::Vector(_) => Err(FidelityError::setting(
                 format!("layers[{at}].kind"),
-                "a layer on maps",
-                "a layer on vectors: what comes before it is flattened",
+                "a layer on feature maps",
+                "a layer on vectors, after a layer of kind \"flatten\"",
             )),
         };
         let slid = |key: &str, size: usize, stride: usize, padding: usize| {
@@ -290,7 +290,7 @@ impl LayerConfig {
                 }
                 Shape::Map(_) => Err(FidelityError::setting(
                     format!("layers[{at}].kind"),
-                    "\"linear\" on a map",
+                    "\"linear\" on a feature map",
                     "a layer of kind \"flatten\" before it",
                 )),
             },
@@ -364,10 +364,10 @@ mod tests {
             }),
             ("`layers[0].kernel` is 11, expected a number in 1..=10", &|c| c.layers[0] = convolution(11, 1, 1)),
             ("`layers[0].stride` is 0", &|c| c.layers[0] = convolution(3, 0, 1)),
-            ("`layers[0].kind` is \"linear\" on a map", &|c| {
+            ("`layers[0].kind` is \"linear\" on a feature map", &|c| {
                 c.layers[0] = LayerConfig::Linear { outputs: 3, bias: true }
             }),
-            ("`layers[1].kind` is a layer on maps", &|c| c.layers[0] = LayerConfig::Flatten {}),
+            ("`layers[1].kind` is a layer on feature maps", &|c| c.layers[0] = LayerConfig::Flatten {}),
             ("`layers[2].padding` is 2", &|c| c.layers[2] = LayerConfig::MaxPool { size: 2, stride: None, padding: 2 }),
             ("`input.mean` is [0.1, 0.2]", &|c| c.input.mean = vec![0.1, 0.2]),
             ("`input.deviation` is [0.0]", &|c| c.input.deviation = vec![0.0]),

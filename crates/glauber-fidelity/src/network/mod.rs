@@ -28,7 +28,7 @@ pub(crate) struct Stack {
     pub layers: Vec<Weights>,
 }
 
-/// A feature network: images to features, and to classes where it has them.
+/// A feature network: images to features, and to classes if it has them.
 #[derive(Debug, Clone)]
 pub struct FeatureNetwork {
     config: NetworkConfig,
@@ -36,12 +36,12 @@ pub struct FeatureNetwork {
     device: Device,
 }
 
-/// What a network finds in images.
+/// Features and classes of images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
     /// The features.
     pub features: Features,
-    /// The most probable class of each image, shape `[image]`; none from a network without classes.
+    /// The most probable class of each image, shape `[image]`; empty for a network without classes.
     pub classes: Option<Vec<usize>>,
 }
 
@@ -49,7 +49,7 @@ impl FeatureNetwork {
     /// A network with weights drawn from a seed, the same on every device: uniform of variance 2 / fan-in, biases 0.
     ///
     /// # Errors
-    /// [`FidelityError::Setting`] when the description does not hold together.
+    /// [`FidelityError::Setting`] when the description is inconsistent.
     pub fn new(config: &NetworkConfig, seed: u64, device: &Device) -> Result<Self, FidelityError> {
         let mut rng = ChainRng::new(seed, WEIGHT_STREAM);
         Self::supplied(config, device, &mut |_, name, shape| {
@@ -76,7 +76,7 @@ impl FeatureNetwork {
         Ok(Self { config: config.clone(), stack: Stack { layers }, device: device.clone() })
     }
 
-    /// What the network is made of.
+    /// The description of the network.
     #[must_use]
     pub fn config(&self) -> &NetworkConfig {
         &self.config
@@ -97,7 +97,7 @@ impl FeatureNetwork {
     /// The features of images, each brought to the network's extent and channels.
     ///
     /// # Errors
-    /// [`FidelityError::NotFinite`] when the network gives what is no finite number.
+    /// [`FidelityError::NotFinite`] when an output is not finite.
     pub fn features(&self, images: &[Image]) -> Result<Features, FidelityError> {
         Ok(self.run(images, false)?.features)
     }
@@ -110,7 +110,7 @@ impl FeatureNetwork {
         self.run(images, true)?.classes.ok_or(FidelityError::NoClasses)
     }
 
-    /// Features and classes in one go.
+    /// Features and classes in one pass.
     ///
     /// # Errors
     /// Those of [`features`](Self::features).

@@ -20,7 +20,8 @@ const DIVERGED: &str = "its training has diverged, or the file is damaged: take 
 const COUNTER: &str = ".num_batches_tracked";
 
 impl FeatureNetwork {
-    /// Writes `network.toml` and `weights.safetensors` into a folder, which is made where there is none; each file is whole or as it was.
+    /// Writes `network.toml` and `weights.safetensors` into a folder, which is created if missing; each file is written
+    /// atomically.
     ///
     /// # Errors
     /// [`FidelityError::Io`] when a file cannot be written.
@@ -50,7 +51,7 @@ impl FeatureNetwork {
         safetensors::serialize(views, None).map_err(|error| FidelityError::malformed(path, error, HINT))
     }
 
-    /// Reads a folder: one that [`save`](Self::save) wrote, or a network of somebody else's that was described in the same way.
+    /// Reads a folder: one that [`save`](Self::save) wrote, or any network with such a description.
     ///
     /// Weights may be of 16, 32 or 64 bits a number. Every tensor of the description must be there, and no others, save
     /// `num_batches_tracked`.

@@ -149,7 +149,7 @@ fn samples_of_a_law_come_near_to_it() {
 fn what_cannot_be_is_told() {
     let one = Features::new(vec![1.0, 2.0], 2).unwrap();
     let error = Gaussian::fit(&one).unwrap_err().to_string();
-    assert_eq!(error, "1 images to fit a normal law to, expected at least 2");
+    assert_eq!(error, "1 images to fit a normal distribution to, expected at least 2");
     let (two, three) = (drawn(5, 2, 0), drawn(5, 3, 0));
     assert!(matches!(frechet_distance(&two, &three), Err(FidelityError::Dimension { found: 3, expected: 2 })));
     assert!(matches!(Gaussian::new(&[0.0], &[]), Err(FidelityError::Shape { .. })));

@@ -11,7 +11,7 @@ use crate::operation::{Operation, Output};
 
 /// Numbers that the patches of a tile of output rows may take: they stay in a core's cache.
 const TILE: usize = 1 << 16;
-/// Images whose gradients by the weights are added up one after the other. Fixed, so that rounding does not depend on the threads.
+/// Images whose weight gradients are summed in sequence. Fixed, so that rounding does not depend on threads.
 const GROUP: usize = 4;
 
 /// Inputs `x [batch, from, height, width]`, `weight [to, from, row, column]`, `bias [to]`, or an empty one for none.

@@ -1,4 +1,4 @@
-//! Matrix products of strided views, with nothing copied to line them up.
+//! Matrix products of strided views, without copies.
 
 use gemm::Parallelism;
 
@@ -67,7 +67,7 @@ fn fits(len: usize, rows: usize, columns: usize, stride: usize) -> bool {
     rows == 0 || columns == 0 || (rows - 1) * stride + columns <= len
 }
 
-/// What becomes of the numbers that the product is written over.
+/// Whether the product overwrites the output or is added to it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Before {
     Overwritten,

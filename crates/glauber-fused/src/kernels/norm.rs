@@ -107,7 +107,7 @@ impl Scratch {
         }
     }
 
-    /// The gradient by the site: what moves mean and variance alone is taken out of the slope.
+    /// The gradient by the site, with the components along mean and variance removed.
     #[inline(always)]
     fn through_the_norm(&self, of_x: &mut [f32], inverse: f32) {
         let count = of_x.len() as f32;

@@ -16,8 +16,9 @@ use super::{Imported, whole_patches};
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
 
-/// Keys that matter here, and those that change neither encoding nor decoding: `scaling_factor` is for a diffusion of latents,
-/// `lookup_from_codebook` for the way from indices that is the only one here, `force_upcast` asks for the f32 that is used anyway.
+/// Keys that are used, and keys without effect on encoding and decoding. `scaling_factor` is for a diffusion of
+/// latents. `lookup_from_codebook` selects the only supported conversion of indices, and `force_upcast` the f32 that is
+/// always used.
 const KEYS: [&str; 18] = [
     "act_fn",
     "block_out_channels",

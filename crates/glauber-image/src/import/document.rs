@@ -58,7 +58,7 @@ impl Document {
         self.optional(key, "true or false", Value::as_bool).map(|found| found.unwrap_or(otherwise))
     }
 
-    /// Refuses a key that is there with another value than `expected`.
+    /// Rejects a key with a value other than `expected`.
     pub fn only_value(&self, key: &str, expected: &Value) -> Result<(), ImageError> {
         match self.get(key) {
             Some(found) if found != expected => Err(self.unsupported(key, expected.to_string())),
@@ -66,7 +66,8 @@ impl Document {
         }
     }
 
-    /// Refuses keys of a table (of the whole document where it is empty) that are not known; those that begin with `_` speak of the file.
+    /// Rejects unknown keys of a table (or of the document, if the table name is empty), except those that start with
+    /// `_`.
     pub fn only_keys(&self, table: &str, known: &[&str]) -> Result<(), ImageError> {
         let value = if table.is_empty() { Some(&self.root) } else { self.get(table) };
         let expected = "a table";
@@ -91,8 +92,8 @@ impl Document {
         self.refused(format!("`{key}` is {found}"), expected)
     }
 
-    /// An error about the configuration made from this document, with this document's keys in place of ours, also where a key between
-    /// backticks is part of what was expected.
+    /// Converts an error about the configuration: replaces our keys by this document's keys, also between backticks in
+    /// the expectation.
     pub fn in_its_words(&self, error: ImageError, foreign: impl Fn(&str) -> String) -> ImageError {
         match error {
             ImageError::Setting { key, found, expected } => {

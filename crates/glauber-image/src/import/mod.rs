@@ -23,11 +23,11 @@ fn whole_patches(size: usize, levels: usize) -> usize {
     size.checked_next_multiple_of(factor).unwrap_or(size)
 }
 
-/// What an import gives.
+/// The result of an import.
 #[derive(Debug, Clone)]
 pub struct Imported {
     /// The autoencoder.
     pub model: VqModel,
-    /// Tensors of the checkpoint that are no part of it, such as those of a loss, by name.
+    /// Unused tensors of the checkpoint, such as those of a loss, by name.
     pub ignored: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! What other projects call the layers of the autoencoder.
+//! Names of the autoencoder's layers in other projects.
 
 /// The names of one project.
 pub(crate) struct Naming {
@@ -52,7 +52,7 @@ pub(crate) const DIFFUSERS_OLD: Naming =
 pub(crate) const AUTOENCODER: [&str; 5] = ["encoder.", "decoder.", "quantize.", "quant_conv.", "post_quant_conv."];
 
 impl Naming {
-    /// The project's name of a tensor of ours, in a model of so many levels.
+    /// The project's name of our tensor, in a model with `levels` levels.
     pub fn key(&self, path: &str, levels: usize) -> String {
         let parts: Vec<&str> = path.split('.').collect();
         let Some((&last, module)) = parts.split_last() else {

@@ -1,4 +1,4 @@
-//! An autoencoder, whoever wrote it.
+//! Opens autoencoders of any supported format.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use super::{Imported, diffusers, taming};
 
 /// A folder that `VqModel::save` wrote has this file.
 const OWN: &str = "tokenizer.toml";
-/// Where a run folder keeps its tokenizer.
+/// Folder of the tokenizer in a run folder.
 const IN_RUN: &str = "tokenizer";
 /// A folder of diffusers has this file.
 const DIFFUSERS: &str = "config.json";
@@ -21,13 +21,13 @@ const EXPECTED: &str = "the folder of a tokenizer, a run folder with `tokenizer/
 const CHECKPOINTS: [&str; 3] = ["ckpt", "pt", "pth"];
 const CONFIGS: [&str; 2] = ["yaml", "yml"];
 
-/// Opens the autoencoder at a path: a folder that [`VqModel::save`] wrote, a folder that has such a one as `tokenizer/`, a folder of
-/// [`diffusers`](super::diffusers()), or a checkpoint of [`taming`](super::taming()), alone or in a folder, of which `last.ckpt` is the one
-/// that counts. Its YAML is that of the same name in the same folder, or the only one there; or else, as Lightning lays it out, the one
-/// in `configs/` beside the checkpoint's folder.
+/// Opens the autoencoder at a path. It may be a folder of [`VqModel::save`], a folder with one as `tokenizer/`, or a
+/// folder of [`diffusers`](super::diffusers()). It may also be a checkpoint of [`taming`](super::taming()), or a folder
+/// with one, preferably `last.ckpt`. The checkpoint's YAML has the same name in the same folder, or is the only one
+/// there, or is in `configs/` beside the checkpoint's folder (Lightning's layout).
 ///
 /// # Errors
-/// [`ImageError::NoTokenizer`] when there is nothing of the kind, and those of the function that reads what is there.
+/// [`ImageError::NoTokenizer`] when no format matches, and those of the matching reader.
 pub fn open(path: &Path, device: &Device) -> Result<Imported, ImageError> {
     let own = |folder: &Path| Ok(Imported { model: VqModel::load(folder, device)?, ignored: Vec::new() });
     if path.is_file() {

@@ -37,8 +37,8 @@ const DDCONFIG_KEYS: [&str; 15] = [
 
 /// Reads the tensors of a checkpoint that PyTorch wrote, under `state_dict` or at its top, and the YAML that it was trained with.
 ///
-/// What else Lightning keeps in a checkpoint is passed over, whatever it is, and nothing of the file is run.
-/// Tensors outside the autoencoder (`loss.…`, `model_ema.…`) are listed in the result and otherwise ignored.
+/// Other content of a Lightning checkpoint is skipped, and no code of the file is executed. Tensors outside the
+/// autoencoder (`loss.…`, `model_ema.…`) are listed in the result and otherwise ignored.
 ///
 /// # Errors
 /// [`ImageError::Unsupported`] names the key of the configuration that cannot be imported; [`ImageError::MissingTensor`] and

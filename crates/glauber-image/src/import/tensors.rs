@@ -16,7 +16,7 @@ use super::naming::{AUTOENCODER, Naming};
 
 const HINT: &str = "the checkpoint is damaged, or of a kind that cannot be read";
 
-/// Loads every weight of the model; gives the names that are not the autoencoder's.
+/// Loads every weight of the model; returns the names of unused tensors.
 ///
 /// A tensor is looked for under each naming in turn.
 pub(crate) fn load(
@@ -71,7 +71,7 @@ fn apply(network: &mut VqNetwork, path: &Path, tensors: Vec<StoredTensor>) -> Re
     let result = network.apply(tensors, None, None, true);
     match (result.errors.first(), result.missing.first()) {
         (Some(error), _) => Err(ImageError::malformed(path, error, HINT)),
-        (None, Some((name, _))) => Err(ImageError::malformed(path, format!("nothing was read for `{name}`"), HINT)),
+        (None, Some((name, _))) => Err(ImageError::malformed(path, format!("no tensor was loaded for `{name}`"), HINT)),
         (None, None) => Ok(()),
     }
 }

@@ -84,7 +84,8 @@ impl Decoder {
         }
     }
 
-    /// `[batch, latent channel, height, width]` to what the last layer sees, `[batch, first width, factor · height, factor · width]`.
+    /// `[batch, latent channel, height, width]` to the input of the last layer, `[batch, first width, factor · height,
+    /// factor · width]`.
     pub fn features(&self, latents: Tensor<4>) -> Tensor<4> {
         let mut x = self.middle.forward(convolve(&self.conv_in, latents));
         for level in self.levels.iter().rev() {

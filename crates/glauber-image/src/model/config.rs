@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ImageError, QuantiserConfig};
 
-/// A size above this is taken for a slip of the keyboard.
+/// Sizes above this are rejected as typing errors.
 const LARGEST: usize = 1 << 15;
 /// More levels than this halve any image to nothing.
 const MOST_LEVELS: usize = 12;
@@ -54,7 +54,7 @@ pub struct VqConfig {
 }
 
 impl VqConfig {
-    /// That there are images `[batch, channel, height, width]`, and that they fit.
+    /// Checks the shape of images `[batch, channel, height, width]`.
     pub(crate) fn check_images(&self, images: &Tensor<4>) -> Result<(), ImageError> {
         let [batch, channels, height, width] = images.dims();
         let factor = self.factor();
@@ -82,10 +82,10 @@ impl VqConfig {
         self.quantiser.entries()
     }
 
-    /// Checks that the sizes fit together.
+    /// Checks that the sizes fit each other.
     ///
     /// # Errors
-    /// [`ImageError::Setting`] names the first key that does not.
+    /// [`ImageError::Setting`] names the first invalid key.
     pub fn validate(&self) -> Result<(), ImageError> {
         let levels = self.levels.len();
         if !(1..=MOST_LEVELS).contains(&levels) {

@@ -15,7 +15,7 @@ use crate::{ImageError, VqConfig, streams};
 use coders::{Decoder, Encoder};
 use layers::{convolution, convolve};
 
-/// Everything of a [`VqModel`] that has weights.
+/// All weights of a [`VqModel`].
 #[derive(Module, Debug)]
 pub(crate) struct VqNetwork {
     encoder: Encoder,
@@ -47,12 +47,12 @@ impl VqNetwork {
         self.paint(self.features(codes))
     }
 
-    /// Codes to what the decoder's last layer makes images of.
+    /// Codes to the input of the decoder's last layer.
     pub fn features(&self, codes: Tensor<4>) -> Tensor<4> {
         self.decoder.features(convolve(&self.after_quantiser, codes))
     }
 
-    /// What the decoder's last layer makes of its input.
+    /// The output of the decoder's last layer.
     pub fn paint(&self, features: Tensor<4>) -> Tensor<4> {
         convolve(self.last(), features)
     }
@@ -96,14 +96,14 @@ impl VqModel {
     /// A model with weights drawn from a seed, the same on every device.
     ///
     /// # Errors
-    /// [`ImageError::Setting`] when the configuration does not hold together.
+    /// [`ImageError::Setting`] when the configuration is inconsistent.
     pub fn new(config: &VqConfig, seed: u64, device: &Device) -> Result<Self, ImageError> {
         let mut model = Self::zeros(config, device)?;
         model.network = initialise::draw_weights(model.network, seed, streams::WEIGHTS);
         Ok(model)
     }
 
-    /// A model whose weights are about to be loaded.
+    /// A model before its weights are loaded.
     pub(crate) fn zeros(config: &VqConfig, device: &Device) -> Result<Self, ImageError> {
         config.validate()?;
         Ok(Self { network: VqNetwork::new(config, device), config: config.clone() })

@@ -16,7 +16,7 @@ pub use fsq::Fsq;
 /// Vocabularies above this are refused: indices and their sums stay exact in every number format on the way.
 const LARGEST_VOCABULARY: usize = 1 << 24;
 
-/// Which quantiser, and its sizes.
+/// Configuration of a quantiser.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum QuantiserConfig {
@@ -74,14 +74,14 @@ impl QuantiserConfig {
     }
 }
 
-/// What quantisation in training gives.
+/// The result of quantisation in training.
 #[derive(Debug, Clone)]
 pub struct Quantised {
     /// Codes, `[position, dimension]`; gradients pass them as if they were the latents (straight-through).
     pub codes: Tensor<2>,
     /// Their indices, `[position]`.
     pub indices: Tensor<1, Int>,
-    /// Mean squared distance from latents to codes, which pulls latents to their codes; none where latents are bounded anyway.
+    /// Mean squared distance from latents to codes, the commitment loss; `None` if latents are bounded.
     pub commitment: Option<Tensor<1>>,
 }
 

@@ -30,7 +30,7 @@ impl CodebookAverages {
         }
     }
 
-    /// Averages that [`numbers`](Self::numbers) told of; `None` when there are not as many as `entries` of dimension `dim` have.
+    /// Restores averages from [`numbers`](Self::numbers); `None` if their count does not fit `entries` and `dim`.
     pub fn restored(numbers: &[f64], entries: usize, dim: usize, [decay, revive_below]: [f64; 2]) -> Option<Self> {
         if numbers.len() != entries * (1 + dim) {
             return None;
@@ -46,7 +46,7 @@ impl CodebookAverages {
 
     /// Takes a batch in: its latents `[position, dimension]` and the entries they were given.
     ///
-    /// Gives the new table `[entry, dimension]`, and how many dead entries were moved to latents of the batch.
+    /// Returns the new table `[entry, dimension]`, and the number of dead entries moved to latents of the batch.
     pub fn update(&mut self, latents: &[f32], indices: &[usize], rng: &mut ChainRng) -> (Vec<f32>, usize) {
         let fresh = 1.0 - self.decay;
         self.counts.iter_mut().for_each(|count| *count *= self.decay);

@@ -1,8 +1,8 @@
-//! How an autoencoder is trained.
+//! Configuration of an autoencoder's training.
 
 use burn::module::Module;
 use burn::tensor::Device;
-use glauber_descent::{Course, OptimiserConstants, ParamGroups, Settings, Trainer, UpdateRule};
+use glauber_descent::{LearningRateSchedule, OptimiserConstants, ParamGroups, Settings, Trainer, UpdateRule};
 use serde::{Deserialize, Serialize};
 
 use crate::ImageError;
@@ -11,7 +11,7 @@ use crate::ImageError;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TokenizerTrainConfig {
-    /// Steps over which the rate runs its course; more may be done, at the lowest rate.
+    /// Steps of the learning-rate schedule; further steps use the lowest rate.
     pub steps: usize,
     /// Rate of Adam after the warm-up, for the autoencoder.
     pub learning_rate: f64,
@@ -19,7 +19,7 @@ pub struct TokenizerTrainConfig {
     pub warmup_steps: usize,
     /// The rate at the last step as a part of `learning_rate`, along half a cosine; 1 keeps it. The discriminator's rate goes with it.
     pub minimum_rate: f64,
-    /// Equal parts that a batch is divided into, to be computed side by side.
+    /// Number of equal micro-batches of a batch, computed in parallel.
     pub micro_batches: usize,
     /// Adam's decay of the mean gradient.
     pub beta_1: f64,
@@ -68,7 +68,7 @@ impl Default for TokenizerTrainConfig {
 pub struct DiscriminatorConfig {
     /// Step from which it is trained and counts.
     pub begin: usize,
-    /// Weight of its verdict in the autoencoder's loss.
+    /// Weight of its output in the autoencoder's loss.
     pub weight: f64,
     /// Whether that weight is multiplied, at every step, by the ratio of the norms of two gradients at the decoder's last layer: that of
     /// the weighted differences over that of the verdict (Esser et al., "Taming Transformers for High-Resolution Image Synthesis", 2021,
@@ -92,7 +92,7 @@ impl TokenizerTrainConfig {
     /// Trains a network by Adam, whose gradients are not clipped; no average of its weights is kept.
     pub(super) fn trainer<M: Module + Sync>(&self, network: M, device: &Device) -> Trainer<M> {
         let &Self { learning_rate: peak, warmup_steps, steps, minimum_rate: minimum, micro_batches, .. } = self;
-        let course = Course { peak, warmup_steps, steps, minimum };
+        let course = LearningRateSchedule { peak, warmup_steps, steps, minimum };
         let constants = OptimiserConstants { beta_1: self.beta_1, beta_2: self.beta_2, weight_decay: 0.0 };
         let plain = Settings { clip_norm: f64::INFINITY, average_decay: None, ..Settings::new(course, 0) };
         let groups = ParamGroups::all(&network, UpdateRule::AdamW);

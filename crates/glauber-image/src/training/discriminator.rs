@@ -1,4 +1,4 @@
-//! Tells images from reconstructions, patch by patch.
+//! A patch discriminator between images and reconstructions.
 
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};

@@ -9,8 +9,8 @@ const NOISE: f64 = 0.01;
 
 /// So many latents of `[position, dimension]` in random order, each position once before any is drawn again, shape `[draw, dimension]`.
 ///
-/// Of two equal entries the second is never nearest to anything. A latent that was drawn already, at this position or at another, is
-/// therefore moved a little, uniformly by up to a hundredth of the latents' standard deviation a dimension.
+/// Of two equal entries the second is never nearest to anything. A repeated latent, from any position, is therefore
+/// moved uniformly by up to a hundredth of the latents' standard deviation per dimension.
 pub(super) fn draw_latents(latents: &[f32], dim: usize, count: usize, rng: &mut ChainRng) -> Vec<f32> {
     let positions = latents.len() / dim;
     let scale = NOISE * spread(latents, dim);

@@ -14,7 +14,7 @@ use glauber_fused::finite;
 use crate::ImageError;
 use crate::error::{DIVERGED, UNFIT};
 
-/// Where a network and its optimiser were.
+/// Files of a network and its optimiser.
 pub(super) struct Files {
     pub weights: &'static str,
     /// burn's record of the optimiser.
@@ -27,7 +27,7 @@ pub(super) const AUTOENCODER: Files = Files { weights: "weights.safetensors", mo
 pub(super) const OPPONENT: Files =
     Files { weights: "discriminator.safetensors", moments: "discriminator-moments.bpk", first: 1 << 32 };
 
-/// Goes on where a training stood after so many steps.
+/// Resumes a training after `steps` steps.
 pub(super) fn load<M: Module + Sync>(
     trainer: &mut Trainer<M>,
     steps: usize,

@@ -1,4 +1,4 @@
-//! A training on disk, to be gone on with in another process.
+//! Saving and resuming a training.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ const AVERAGES: &str = "averages.f64";
 const OPPONENT: &str = "discriminator";
 const HINT: &str = "expected the folder of a training as `TokenizerTrainer::save` writes it, of the same configuration";
 
-/// Where a training stands.
+/// Progress of a training.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Progress {
@@ -36,10 +36,10 @@ struct Progress {
 }
 
 impl TokenizerTrainer {
-    /// Writes everything that [`resume`](Self::resume) needs into a folder of this name, in place of one that is there: weights, both
-    /// optimisers' moments, the codebook's averages, the discriminator, the step, and where the generator stands.
+    /// Writes the state for [`resume`](Self::resume) to a folder, and replaces an existing one: weights, both
+    /// optimisers' moments, the codebook's averages, the discriminator, the step, and the generator's state.
     ///
-    /// Everything is written beside it first and renamed when it is whole.
+    /// The folder is written under a temporary name and renamed when complete.
     ///
     /// # Errors
     /// [`ImageError::Io`] when a file cannot be written, or a folder of this name is there that holds anything but a training.
@@ -68,9 +68,9 @@ impl TokenizerTrainer {
         })
     }
 
-    /// Goes on with a training that [`save`](Self::save) wrote; configurations and seed are those it began with.
+    /// Resumes a training that [`save`](Self::save) wrote, with the same configurations and seed.
     ///
-    /// On the CPU device, what follows is bit for bit what would have followed without the interruption.
+    /// On the CPU device it continues bit for bit as without the interruption.
     ///
     /// # Errors
     /// [`ImageError::Io`] and [`ImageError::Malformed`] name the file that is missing, damaged or of another training;

@@ -1,4 +1,4 @@
-//! What autoencoder and discriminator learn: forward and losses of a micro-batch.
+//! Tasks of autoencoder and discriminator: forward pass and losses of a micro-batch.
 
 use std::sync::OnceLock;
 
@@ -17,7 +17,7 @@ const LEAST_NORM: f64 = 1e-4;
 /// The highest ratio.
 const HIGHEST_RATIO: f64 = 1e4;
 
-/// An autoencoder is to give images back, and to have them taken for images by a discriminator.
+/// Trains an autoencoder to reconstruct images that a discriminator accepts.
 pub(super) struct Autoencoding<'a> {
     config: &'a TokenizerTrainConfig,
     /// The images of every micro-batch, `[batch, channel, height, width]` on the plain device.
@@ -27,12 +27,12 @@ pub(super) struct Autoencoding<'a> {
     found: Vec<OnceLock<Found>>,
 }
 
-/// What a micro-batch came to.
+/// Results of a micro-batch.
 pub(super) struct Found {
     pub absolute: f64,
     pub square: f64,
     pub commitment: f64,
-    /// The discriminator's mean verdict on the reconstructions, sign turned, and the weight of that verdict.
+    /// The negative mean output of the discriminator on the reconstructions, and its weight.
     pub verdict: Option<[f64; 2]>,
     /// Images and their reconstructions.
     pub pair: [Tensor<4>; 2],
@@ -52,7 +52,7 @@ impl<'a> Autoencoding<'a> {
         Self { config, images, opponent, found }
     }
 
-    /// What the micro-batches came to whose losses were computed, in their order.
+    /// Results of the computed micro-batches, in order.
     pub fn found(self) -> Vec<Found> {
         self.found.into_iter().filter_map(OnceLock::into_inner).collect()
     }
@@ -125,7 +125,7 @@ impl Task for Autoencoding<'_> {
     }
 }
 
-/// A discriminator is to tell images from their reconstructions: a pair for every micro-batch.
+/// Trains a discriminator between images and their reconstructions, one pair per micro-batch.
 pub(super) struct Judging(pub Vec<[Tensor<4>; 2]>);
 
 impl Task for Judging {
@@ -148,7 +148,7 @@ fn differences(reconstructions: &Tensor<4>, images: &Tensor<4>) -> [Tensor<1>; 2
     [difference.clone().abs().mean(), difference.square().mean()]
 }
 
-/// The mean verdict on reconstructions, sign turned; the discriminator's own weights get no gradient.
+/// The negative mean output on reconstructions, without gradients for the discriminator's weights.
 fn verdict(discriminator: &Discriminator, reconstructions: Tensor<4>) -> Tensor<1> {
     discriminator.clone().no_grad().forward(reconstructions).mean().neg()
 }

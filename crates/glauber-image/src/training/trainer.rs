@@ -1,8 +1,8 @@
-//! One step at a time.
+//! Training steps of an autoencoder.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use glauber_chain::ChainRng;
-use glauber_descent::{Course, Trainer};
+use glauber_descent::{LearningRateSchedule, Trainer};
 
 use crate::model::VqNetwork;
 use crate::quantiser::Quantiser;
@@ -14,7 +14,7 @@ use super::draws::draw_latents;
 use super::tasks::{Autoencoding, Found, Judging, host_latents};
 use super::{CodebookUsage, DiscriminatorConfig, TokenizerTrainConfig};
 
-/// What a step found, before it changed any weight.
+/// Results of a step, computed before the weights change.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TokenizerLosses {
     /// The step, from 0.
@@ -25,22 +25,24 @@ pub struct TokenizerLosses {
     pub square: f64,
     /// Mean squared distance from latents to codes; 0 for quantisers that need none.
     pub commitment: f64,
-    /// The discriminator's mean verdict on reconstructions, sign turned; none before it begins.
+    /// The negative mean output of the discriminator on reconstructions; `None` before it starts.
     pub adversarial: Option<f64>,
-    /// The weight of that verdict: the configuration's, or the mean over micro-batches where it is adaptive; none before it begins.
+    /// The weight of that loss: the configured one, or the mean over micro-batches if adaptive; `None` before it
+    /// starts.
     pub adversarial_weight: Option<f64>,
-    /// The discriminator's own loss; none before it begins.
+    /// The discriminator's own loss; `None` before it starts.
     pub discriminator: Option<f64>,
-    /// The autoencoder's loss, everything weighted.
+    /// The autoencoder's weighted total loss.
     pub total: f64,
-    /// Which indices the batch used.
+    /// Usage of indices in the batch.
     pub usage: CodebookUsage,
 }
 
 /// Trains an autoencoder.
 ///
-/// The loss is `absolute · |x − y| + square · (x − y)² + commitment · ‖z − e‖²`, means over all numbers, and the discriminator's verdict once
-/// it has begun. A codebook's entries follow their latents by moving averages; finite scalar quantisation has nothing to learn.
+/// The loss is `absolute · |x − y| + square · (x − y)² + commitment · ‖z − e‖²`, means over all numbers, plus the
+/// discriminator's loss once it has started. A codebook's entries follow their latents by moving averages; finite
+/// scalar quantisation has no parameters.
 ///
 /// [`save`](Self::save) and [`resume`](Self::resume) carry a training over to another process.
 pub struct TokenizerTrainer {
@@ -53,7 +55,8 @@ pub struct TokenizerTrainer {
 }
 
 impl TokenizerTrainer {
-    /// Begins with a model, drawn or loaded. The seed is for the discriminator's weights and the revival of dead entries.
+    /// Starts with a model, drawn or loaded. The seed is for the discriminator's weights and the revival of dead
+    /// entries.
     ///
     /// `device` is the plain device that the model is on.
     ///
@@ -77,14 +80,14 @@ impl TokenizerTrainer {
         })
     }
 
-    /// Computes up to `threads` micro-batches side by side. The result does not depend on it.
+    /// Sets the number of micro-batches computed in parallel. The result does not depend on it.
     #[must_use]
     pub fn with_threads(self, threads: usize) -> Self {
         let opponent = self.opponent.map(|opponent| opponent.with_threads(threads));
         Self { trainer: self.trainer.with_threads(threads), opponent, ..self }
     }
 
-    /// The same, but for the rate: from here on it takes the course that it has in a training of so many steps from the beginning.
+    /// Sets the total number of steps. Further steps use the learning-rate schedule of a training of that length.
     #[must_use]
     pub fn of_steps(mut self, steps: usize) -> Self {
         self.config.steps = steps;
@@ -92,7 +95,7 @@ impl TokenizerTrainer {
         self
     }
 
-    /// The autoencoder as it stands, on the plain device.
+    /// The current autoencoder, on the plain device.
     pub fn model(&self) -> VqModel {
         VqModel { config: self.sizes.clone(), network: self.trainer.model().clone() }
     }
@@ -105,8 +108,8 @@ impl TokenizerTrainer {
     /// One step on a batch of images `[batch, channel, height, width]`, −1..1.
     ///
     /// # Errors
-    /// [`ImageError::Shape`] when the images do not fit the model, are too small for the discriminator, or cannot be divided into
-    /// `micro_batches`; [`ImageError::Diverged`] when a loss is no longer a number: what it is the loss of has not changed.
+    /// [`ImageError::Shape`] when the images do not fit the model, are too small for the discriminator, or cannot be
+    /// divided into `micro_batches`; [`ImageError::Diverged`] when a loss is not finite; its network is then unchanged.
     pub fn step(&mut self, images: Tensor<4>) -> Result<TokenizerLosses, ImageError> {
         self.check(&images)?;
         let images = images.inner().to_device(self.trainer.device());
@@ -122,7 +125,7 @@ impl TokenizerTrainer {
         let mut found = task.found();
         let mut losses = summary(step, total, &found);
         if let Some((config, opponent)) = opponent {
-            let course = Course { peak: config.learning_rate, ..self.trainer.settings().course };
+            let course = LearningRateSchedule { peak: config.learning_rate, ..self.trainer.settings().learning_rate };
             let task = Judging(found.iter().map(|part| part.pair.clone()).collect());
             // It counts its own steps, from when it began.
             let judged = opponent.step_at(&task, course.rate(step)).map_err(|error| match error {
@@ -192,7 +195,7 @@ impl TokenizerTrainer {
     }
 }
 
-/// The means over micro-batches; the discriminator's loss and the usage are still to be told.
+/// The means over micro-batches, without the discriminator's loss and the usage.
 fn summary(step: usize, total: f64, found: &[Found]) -> TokenizerLosses {
     let mean = |value: &dyn Fn(&Found) -> f64| found.iter().map(value).sum::<f64>() / found.len() as f64;
     let judged = found.iter().all(|part| part.verdict.is_some());

@@ -1,11 +1,11 @@
-//! Which indices are used.
+//! Usage of indices.
 
-/// Which indices some images used.
+/// The indices used by some images.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CodebookUsage {
-    /// How many different ones.
+    /// Number of different indices.
     pub distinct: usize,
-    /// The exponential of their entropy: how many equally frequent indices are as varied.
+    /// The perplexity: the exponential of the entropy of indices.
     pub perplexity: f64,
     /// Dead entries of a codebook that were moved to latents of the batch.
     pub revived: usize,

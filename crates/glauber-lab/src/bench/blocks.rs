@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::setup::ShapeFlags;
 
-/// What to measure, and how often.
+/// Sizes and number of measurements.
 #[derive(Debug, Args)]
 pub struct BlockFlags {
     #[command(flatten)]
@@ -19,25 +19,25 @@ pub struct BlockFlags {
     pace: Pace,
 }
 
-/// How often to measure.
+/// Number of measurements.
 #[derive(Debug, Args)]
 pub struct Pace {
-    /// Steps of a block
+    /// Steps per block
     #[arg(long, default_value_t = 3)]
     steps: usize,
-    /// Blocks, unless paced
+    /// Number of blocks, without `--paced`
     #[arg(long, default_value_t = 3)]
     blocks: usize,
-    /// Steps before the first block
+    /// Warm-up steps before the first block
     #[arg(long, default_value_t = 2)]
     pub warmup: usize,
-    /// Wait for a line on standard input before each block
+    /// Before each block, wait for a line on standard input
     #[arg(long)]
     paced: bool,
 }
 
 impl BlockFlags {
-    /// Says who measures, then times block after block; `run` does so many steps.
+    /// Prints the program's name, then times the blocks. `run` does the given number of steps.
     pub fn measure(&self, parameters: usize, mut run: impl FnMut(usize) -> anyhow::Result<()>) -> anyhow::Result<()> {
         run(self.pace.warmup)?;
         let mut side = concat!("glauber ", env!("CARGO_PKG_VERSION")).to_owned();
@@ -54,7 +54,7 @@ impl BlockFlags {
 }
 
 impl Pace {
-    /// Has every block done when it is wanted; `block` is told its steps.
+    /// Runs every block, on request if paced. `block` receives its number of steps.
     pub fn blocks(&self, mut block: impl FnMut(usize) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let mut requests = std::io::stdin().lock().lines();
         let mut done = 0;

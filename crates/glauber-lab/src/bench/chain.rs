@@ -11,39 +11,41 @@ use serde_json::json;
 
 use super::blocks::{Pace, print};
 
-/// What is updated.
+/// Lattice model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Model {
-    /// Two spins
+    /// Ising model: two spins
     Ising,
-    /// Three colours
+    /// Potts model with three colours
     Potts3,
-    /// Eight colours
+    /// Potts model with eight colours
     Potts8,
 }
 
-/// How a sweep goes over the sites.
+/// Order in which a sweep updates the sites.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Order {
-    /// One site a step, row after row
+    /// One site per step, row by row
     Sites,
-    /// The two colours of the checkerboard
+    /// All sites of one checkerboard colour per step
     Classes,
-    /// The same for 64 Ising chains, a bit each
+    /// The checkerboard for 64 Ising chains, one bit per chain
     Words,
 }
 
-/// What to measure.
+/// Flags of `bench chain`.
 #[derive(Debug, Args)]
 pub struct Flags {
+    /// Lattice model
     #[arg(long, value_enum)]
     model: Model,
+    /// Order in which a sweep updates the sites
     #[arg(long, value_enum, default_value_t = Order::Sites)]
     order: Order,
-    /// Sites of a row and of a column, an even number
+    /// Side length of the lattice, an even number
     #[arg(long, default_value_t = 64)]
     side: usize,
-    /// Coupling over the critical one
+    /// Coupling relative to the critical coupling
     #[arg(long, default_value_t = 1.0)]
     coupling: f64,
     #[command(flatten)]
@@ -73,7 +75,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
     let ising = Ising::new(lattice.clone(), flags.coupling * critical_coupling(), 0.0)?;
     let mut chain: Box<dyn Sweeps> = match (flags.model, flags.order) {
         (Model::Ising, Order::Words) => Box::new(Words(MultiSpin::filled(&ising, 64, 1, 1)?, sites)),
-        (_, Order::Words) => anyhow::bail!("`--order words` is for `--model ising`"),
+        (_, Order::Words) => anyhow::bail!("`--order words` needs `--model ising`"),
         (Model::Ising, _) => Box::new(Single::new(ising, Ising::bond_energy, order)),
         (Model::Potts3, _) => Box::new(Single::new(potts(3)?, Potts::bond_energy, order)),
         (Model::Potts8, _) => Box::new(Single::new(potts(8)?, Potts::bond_energy, order)),

@@ -13,8 +13,8 @@ const LEVEL_HIDDEN: u64 = 64;
 
 /// Counts operations of a hollow or a masked-query network, `length` sites a row, with the conditioning of the presets.
 ///
-/// A product of `[m, k]` and `[k, n]` counts `2 m k n`; what is not a matrix product counts nothing. Attention counts every pair of
-/// query and key, those that the bias shuts out included, since both sides of the yardstick compute them. A backward pass counts
+/// A product of `[m, k]` and `[k, n]` counts `2 m k n`; other operations are not counted. Attention counts every pair
+/// of query and key, including hidden ones, because both sides of the benchmark compute them. A backward pass counts
 /// twice its forward pass, a training step three times.
 pub struct Flops<'a> {
     pub model: &'a ModelConfig,
@@ -28,12 +28,12 @@ fn row(inputs: u64, outputs: u64) -> u64 {
 }
 
 impl Flops<'_> {
-    /// Sites of a row that a training step asks for.
+    /// Sites per row that a training step requests.
     pub fn asked_in_training(&self) -> usize {
         if self.model.network == NetworkKind::MaskedQuery { 1 } else { self.length }
     }
 
-    /// Forward pass of one row of which `asked` sites are asked for.
+    /// Forward pass of one row with `asked` requested sites.
     ///
     /// # Errors
     /// When the network is of another kind.

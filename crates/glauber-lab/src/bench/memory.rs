@@ -15,34 +15,34 @@ use serde_json::{Value, json};
 use super::blocks::print;
 use super::setup::{Setup, Sizes, UniformTokens};
 
-/// What to run before looking.
+/// Flags of `bench memory`.
 #[derive(Debug, Args)]
 pub struct Flags {
     /// Size of the network: tiny, small or ggm-387m
     #[arg(long, default_value = "tiny")]
     preset: Preset,
-    /// Sampling steps in place of training steps
+    /// Measure sampling in place of training
     #[arg(long)]
     sampling: bool,
-    /// Sequences of a step, in place of the preset's
+    /// Sequences per step. Default: the preset's
     #[arg(long)]
     batch: Option<usize>,
-    /// Tokens of a sequence, in place of the preset's
+    /// Tokens per sequence. Default: the preset's
     #[arg(long)]
     length: Option<usize>,
-    /// Tokens of the vocabulary, in place of the preset's
+    /// Vocabulary size. Default: the preset's
     #[arg(long)]
     vocab: Option<usize>,
-    /// Steps: from the second on all states of an optimiser are there
+    /// Number of steps. At least 2, so that all optimiser states are allocated
     #[arg(long, default_value_t = 2)]
     steps: usize,
-    /// Micro-batches computed side by side; by default as many as there are cores
+    /// Micro-batches computed in parallel. Default: one per core
     #[arg(long)]
     threads: Option<usize>,
     /// Train with `train.checkpoint_activations = true`
     #[arg(long, conflicts_with = "sampling")]
     checkpoint_activations: bool,
-    /// Train on windows of a corpus of so many MiB of tokens, written to a temporary folder first
+    /// Train on windows of a random corpus of this many MiB of tokens, written to a temporary folder
     #[arg(long, value_name = "MIB", conflicts_with = "sampling")]
     corpus: Option<usize>,
 }
@@ -50,7 +50,7 @@ pub struct Flags {
 /// Bytes of a MiB.
 const MIB: f64 = (1 << 20) as f64;
 
-/// Runs, and prints what it took as a JSON line.
+/// Runs, and prints the peak memory as a JSON line.
 pub fn run(flags: &Flags) -> anyhow::Result<()> {
     let setup = setup(flags)?;
     let (parameters, before) = if flags.sampling { sample(flags, &setup)? } else { train(flags, &setup)? };
@@ -121,7 +121,7 @@ fn train(flags: &Flags, setup: &Setup) -> anyhow::Result<Ready> {
     Ok(ready)
 }
 
-/// Shards of so many MiB of uniform tokens, mapped.
+/// Memory-mapped shards of the given number of MiB of uniform tokens.
 fn write_corpus(setup: &Setup, mib: usize, folder: &Path) -> anyhow::Result<TokenData> {
     let folder = folder.join("tokens");
     std::fs::create_dir(&folder)?;
@@ -142,7 +142,7 @@ fn sample(flags: &Flags, setup: &Setup) -> anyhow::Result<Ready> {
     Ok(ready)
 }
 
-/// Resident bytes of this process; nothing where the system does not tell.
+/// Resident bytes of this process; `None` if the system does not report them.
 struct Resident {
     present: Option<u64>,
     peak: Option<u64>,

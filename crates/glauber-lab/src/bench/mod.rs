@@ -18,26 +18,26 @@ use self::setup::{Setup, ShapeFlags};
 
 pub use self::setup::UniformTokens;
 
-/// What can be measured, and the record that proves both sides equal.
+/// The benchmarks, and the record that checks that both sides compute the same.
 #[derive(Debug, Subcommand)]
 pub enum BenchWhat {
-    /// Training steps: draw examples, forward, backward, optimiser, moving average
+    /// Time training steps: draw examples, forward, backward, optimiser, moving average
     Train(BlockFlags),
-    /// Sampling steps: redraw one site of each row
+    /// Time sampling steps: redraw one site of each sequence
     Sample(BlockFlags),
-    /// The largest matrix product of a training step
+    /// Time the largest matrix product of a training step
     Matmul(BlockFlags),
-    /// Sweeps of a heat bath over a lattice; the other side is `benches/numba/`
+    /// Time heat-bath sweeps of a lattice; the counterpart is `benches/numba/`
     Chain(chain::Flags),
-    /// The most memory that training or sampling holds at a time
+    /// Measure the peak memory of training or sampling
     Memory(memory::Flags),
-    /// Print the sizes that the other side is to take, as JSON
+    /// Print the sizes for the counterpart, as JSON
     Setup(ShapeFlags),
     /// Write weights, examples, logits and losses of a few steps, for `benches/pytorch/check.py`
     Record(record::Flags),
 }
 
-/// Runs what the command names.
+/// Runs the benchmark.
 pub fn run(what: BenchWhat) -> anyhow::Result<()> {
     match what {
         BenchWhat::Train(flags) => train(&flags),
@@ -69,7 +69,7 @@ fn sample(flags: &BlockFlags) -> anyhow::Result<()> {
     sampling(&setup, &network, |run| flags.measure(setup.parameters()?, run))
 }
 
-/// Lends what does so many sampling steps.
+/// Passes `measure` a closure that does the given number of sampling steps.
 fn sampling<T>(
     setup: &Setup,
     network: &Network,

@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use burn::tensor::{Int, Tensor, TensorData};
 use clap::Args;
 use glauber_model::{Conditions, SiteClassifier, Sites};
-use glauber_run::{Event, Flow, Observer, Run, Surroundings};
+use glauber_run::{Event, Flow, Hook, Run, Surroundings};
 use glauber_train::Examples;
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ const ROWS: usize = 2;
 pub struct Flags {
     #[command(flatten)]
     shape: ShapeFlags,
-    /// A new folder
+    /// Output folder, which must not exist
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }
@@ -79,8 +79,8 @@ struct OneStep {
     loss: f64,
 }
 
-impl Observer for OneStep {
-    fn notice(&mut self, event: Event<'_>) -> Flow {
+impl Hook for OneStep {
+    fn on_event(&mut self, event: Event<'_>) -> Flow {
         if let Event::Step { loss, .. } = event {
             self.loss = loss;
         }

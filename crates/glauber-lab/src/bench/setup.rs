@@ -1,4 +1,4 @@
-//! What is measured: sizes, and what is built of them.
+//! Sizes of benchmarks, and the networks and trainers built from them.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::flops::Flops;
 
-/// Sizes that are measured.
+/// The sizes to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Shape {
     /// The preset, 32 sequences of 64 tokens, V = 1024
@@ -30,24 +30,24 @@ pub enum Shape {
     D256,
     /// Masked query, width 128, 6 blocks, 4 heads, tied; 32 sequences of 64 tokens, V = 1024
     Masked,
-    /// The preset, 8 sequences of 128 tokens, V = 50257: for cards
+    /// The preset, 8 sequences of 128 tokens, V = 50257; for GPUs
     #[value(name = "ggm-387m")]
     Ggm387m,
 }
 
-/// Which sizes, and how many threads.
+/// Flags for sizes, threads and device.
 #[derive(Debug, Clone, Args)]
 pub struct ShapeFlags {
-    /// Sizes
+    /// Network and batch sizes
     #[arg(long, value_enum)]
     pub shape: Shape,
-    /// Sequences of a step, in place of the shape's
+    /// Sequences per step. Default: the shape's
     #[arg(long)]
     pub batch: Option<usize>,
-    /// Micro-batches computed side by side; by default as many as there are cores, on the CPU device, and one on others
+    /// Micro-batches computed in parallel. Default: one per core on the CPU, one on other devices
     #[arg(long)]
     pub threads: Option<usize>,
-    /// What is measured: cpu, wgpu, cuda, cuda:INDEX
+    /// Device to measure: cpu, wgpu, cuda or cuda:INDEX
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Train with `train.precision = "bf16"`
@@ -55,9 +55,9 @@ pub struct ShapeFlags {
     pub bf16: bool,
 }
 
-/// A network, and what it reads.
+/// A network, and the size of its inputs.
 pub struct Sizes {
-    /// What to call it.
+    /// Its name.
     pub name: String,
     pub model: ModelConfig,
     pub vocab: usize,
@@ -65,7 +65,7 @@ pub struct Sizes {
     pub length: usize,
 }
 
-/// Sizes with all that follows from them.
+/// Sizes, and the settings derived from them.
 pub struct Setup {
     name: String,
     pub vocab: usize,
@@ -110,7 +110,7 @@ impl Shape {
 }
 
 impl Setup {
-    /// What the flags ask for.
+    /// The settings that the flags select.
     pub fn of(flags: &ShapeFlags) -> anyhow::Result<Self> {
         let (vocab, length, batch) = flags.shape.sizes();
         let name = flags.shape.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
@@ -148,7 +148,7 @@ impl Setup {
         self.device.clone()
     }
 
-    /// Waits until the device has done what it was told.
+    /// Waits until the device has finished all queued work.
     pub fn finish(&self) -> anyhow::Result<()> {
         finish(&self.device)
     }
@@ -186,7 +186,7 @@ impl Setup {
         [rows, width, 4 * width]
     }
 
-    /// Everything that the other side must know to do the same.
+    /// The settings that the counterpart needs to compute the same.
     pub fn describe(&self) -> anyhow::Result<Value> {
         let (schedule, length) = (self.schedule()?, self.config.data.length());
         // Sites are touched in turn: the levels of site 0 at the ends of the sweeps are all levels there are.

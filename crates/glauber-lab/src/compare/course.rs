@@ -1,4 +1,4 @@
-//! How bounds fall in the course of a training.
+//! Likelihood bounds during training.
 
 use std::fmt::Write as _;
 

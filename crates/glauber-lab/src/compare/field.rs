@@ -34,12 +34,12 @@ use crate::pilot::steps_within;
 const BASE: &str = include_str!("../../configs/letters-base.toml");
 /// The order of the n-gram that judges.
 const JUDGE: usize = 5;
-/// Windows that conditionals are asked about with every token at a site.
+/// Number of windows for conditionals with every token at a site.
 const LEAKED: usize = 64;
 /// Seed of samples and infills.
 const SEED: u64 = 1;
 
-/// What a finished run was asked, and what it came to.
+/// Settings and results of a finished run.
 #[derive(Serialize, Deserialize)]
 struct Outcome {
     asked: Asked,
@@ -78,7 +78,7 @@ pub struct Field<'a> {
     /// Against other windows of the held-out text.
     two_sample: TwoSample,
     gaps: Gaps,
-    /// Windows that conditionals are asked about.
+    /// Windows for conditionals.
     leaked: TokenBatch,
     codec: TextCodec,
 }
@@ -92,8 +92,7 @@ impl<'a> Field<'a> {
             configuration(plan, &corpus, &model.set, 0).with_context(|| format!("the model `{}`", model.name))?;
         }
         let config = configuration(plan, &corpus, &plan.models[0].set, 0)?;
-        let text =
-            config.data.get::<TextData>().context("`compare` reads text: `data.kind` is something else")?.clone();
+        let text = config.data.get::<TextData>().context("`data.kind` is not \"text\", which `compare` needs")?.clone();
         let cache = flags.out.join("tokens");
         let ranks = Rank::alone();
         let (folder, threads) = (flags.out.as_path(), 1);
@@ -173,8 +172,8 @@ impl<'a> Field<'a> {
         })
     }
 
-    /// The rows of a run of a model: those that are kept, or else it is trained, where it is not yet, and judged. None where another
-    /// process is at it.
+    /// The rows of a model's run: loaded if stored, otherwise the run is trained and evaluated. `None` if another
+    /// process works on it.
     pub fn rows_of(&self, model: &Model, seed: u64) -> anyhow::Result<Option<Vec<Row>>> {
         let name = format!("{}-{seed}", model.name);
         let work = self.flags.out.join("work").join(&name);
@@ -190,7 +189,7 @@ impl<'a> Field<'a> {
             let outcome: Outcome = serde_json::from_str(&text).with_context(|| kept.display().to_string())?;
             ensure!(
                 outcome.asked == asked,
-                "{}: rows of other settings or another text; choose another `--out` or `--rows`, or remove it",
+                "{}: rows with other settings or another text; choose another `--out` or `--rows`, or remove the folder",
                 kept.display()
             );
             return Ok(Some(outcome.rows));
@@ -203,7 +202,7 @@ impl<'a> Field<'a> {
         self.set_checkpoints(&mut config);
         ensure!(
             begun.as_ref().is_none_or(|begun| *begun == config),
-            "{}: a run with other settings; choose another `--out`, or remove it",
+            "{}: a run with other settings; choose another `--out`, or remove the run",
             folder.display()
         );
         self.train(config, begun.is_some(), &folder)?;
@@ -245,7 +244,7 @@ impl<'a> Field<'a> {
         }
         training::train(&self.training((&config, folder), begun, &ranks), &opened)?;
         let done = RunFolder::open(folder)?.latest_checkpoint()?.step;
-        ensure!(done == config.train.steps, "interrupted; the same command goes on with this run");
+        ensure!(done == config.train.steps, "interrupted; repeat the command to resume this run");
         Ok(())
     }
 
@@ -322,7 +321,7 @@ impl<'a> Field<'a> {
         Ok(Mean::of(&own_token_leak(&conditional, &trained.schedule, &self.leaked, &mut rng)?))
     }
 
-    /// The bound at the checkpoints of a run, where it is asked for.
+    /// The bound at the checkpoints of a run, if requested.
     fn course(&self, model: &Model, folder: &Path) -> anyhow::Result<Vec<Mark>> {
         if self.plan.budget().checkpoints == 0 {
             return Ok(Vec::new());

@@ -1,7 +1,8 @@
 //! `glauber-lab compare`: models of one plan, trained alike and judged alike.
 //!
-//! A plan lists models: a name, what is set of the configuration, and the samplers. Each is trained for the same steps or time, and its
-//! bound, its samples and its infills are judged on the same held-out windows, beside n-grams. What is finished is kept as rows.
+//! A plan lists models, each with a name, configuration keys and samplers. All are trained for the same steps or time.
+//! Bounds, samples and infills are evaluated on the same held-out windows, next to n-grams. Finished runs are stored as
+//! rows.
 
 mod course;
 mod field;
@@ -26,85 +27,85 @@ use self::report::{Measured, Row};
 const LETTERS: &str = include_str!("../../configs/letters.toml");
 /// The plan of `experiment little-text`.
 const LITTLE: &str = include_str!("../../configs/little-text.toml");
-/// Characters that `experiment little-text` holds out, whatever it trains on.
+/// Characters that `experiment little-text` holds out.
 const HELD_OUT: usize = 50_000;
 /// Orders of the n-grams.
 const ORDERS: std::ops::RangeInclusive<usize> = 1..=7;
 
-/// What is compared.
+/// Flags of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareFlags {
-    /// The models, how they are sampled, and the budget: a TOML file like `configs/compare-letters.toml`
+    /// Plan: a TOML file of models, samplers and budget, e.g. `configs/compare-letters.toml`
     #[arg(value_name = "FILE")]
     plan: PathBuf,
     #[command(flatten)]
     flags: Flags,
 }
 
-/// What choices for letters are compared.
+/// Flags of `experiment letters`.
 #[derive(Debug, Args)]
 pub struct LettersFlags {
-    /// The choices, in place of `crates/glauber-lab/configs/letters.toml`
+    /// Plan of the choices. Default: `crates/glauber-lab/configs/letters.toml`
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
     #[command(flatten)]
     flags: Flags,
 }
 
-/// What little text is enough for.
+/// Flags of `experiment little-text`.
 #[derive(Debug, Args)]
 pub struct LittleFlags {
-    /// Characters to train on, a comparison each
+    /// Numbers of characters to train on, one comparison each
     #[arg(long, value_name = "COUNT", num_args = 1.., default_values_t = [100_000, 400_000])]
     characters: Vec<usize>,
     #[command(flatten)]
     flags: Flags,
 }
 
-/// How models are compared; what is given overrides the plan.
+/// Settings of a comparison; flags override the plan.
 #[derive(Debug, Clone, Args)]
 pub struct Flags {
     /// Text files
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     data: Vec<PathBuf>,
-    /// Only these models of the plan
+    /// Restrict the plan to these models
     #[arg(long, value_name = "NAME", num_args = 1..)]
     only: Vec<String>,
-    /// Minutes that each run trains for: its steps follow from its speed
+    /// Training minutes per run; the number of steps follows from its speed
     #[arg(long, conflicts_with = "steps")]
     minutes: Option<f64>,
-    /// Train each run for so many steps instead
+    /// Train each run for this many steps, in place of minutes
     #[arg(long)]
     steps: Option<usize>,
-    /// Runs of each model, seeds 0, 1, …
+    /// Runs per model, with seeds 0, 1, …
     #[arg(long)]
     seeds: Option<u64>,
-    /// Held-out windows of the bound, and samples
+    /// Number of held-out windows for the bound, and of samples
     #[arg(long)]
     windows: Option<usize>,
-    /// Steps drawn of each window for the bound
+    /// Number of steps drawn per window for the bound
     #[arg(long)]
     draws: Option<usize>,
-    /// Held-out windows that gaps are filled in; 0 fills none
+    /// Number of held-out windows for infilling; 0 skips infilling
     #[arg(long)]
     infills: Option<usize>,
-    /// Also take the bound at so many checkpoints, evenly spaced over the training: `course.svg`
+    /// Also compute the bound at this many checkpoints, evenly spaced over the training; writes `course.svg`
     #[arg(long, value_name = "N")]
     checkpoints: Option<usize>,
-    /// Set a key of every run's configuration
+    /// Set a configuration key in every run
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Where runs, tables and pictures go
+    /// Output folder for runs, tables and plots
     #[arg(long, value_name = "DIR", default_value = "runs/compare")]
     out: PathBuf,
-    /// Where finished rows are kept, a file a run; those that are there are not run again, whether or not the run itself is. By default
+    /// Folder of finished rows, one file per run. Runs with a row are skipped, even if the run folder is gone. Default:
     /// `rows` in `--out`
     #[arg(long, value_name = "DIR")]
     rows: Option<PathBuf>,
-    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
+    /// Device: cpu, wgpu, cuda or cuda:INDEX. `glauber device list` lists those available
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Micro-batches computed side by side; by default as many as there are cores
+    /// Micro-batches computed in parallel. Default: one per core
     #[arg(long)]
     threads: Option<usize>,
 }
@@ -144,12 +145,13 @@ pub fn letters(LettersFlags { plan, flags }: &LettersFlags) -> anyhow::Result<()
     }
 }
 
-/// Compares the models of a plan that lies in a folder.
+/// Compares the models of a plan stored in a folder.
 fn run(text: &str, folder: &Path, flags: &Flags) -> anyhow::Result<()> {
     compared(Plan::read(text, folder, &flags.only)?, flags)
 }
 
-/// The models of a plan, on little text: so many characters to train on, and as many for all held out. A folder of `--out` each.
+/// Compares the models of a plan on little text, for each number of training characters. The held-out text is the same
+/// for all. Each comparison has a folder in `--out`.
 pub fn little(LittleFlags { characters, flags }: &LittleFlags) -> anyhow::Result<()> {
     for &count in characters {
         ensure!(count > 0, "`--characters` is 0, expected at least 1");
@@ -164,7 +166,7 @@ pub fn little(LittleFlags { characters, flags }: &LittleFlags) -> anyhow::Result
     Ok(())
 }
 
-/// Trains and judges what is not there yet, and prints the table.
+/// Trains and evaluates the missing runs, and prints the table.
 fn compared(mut plan: Plan, flags: &Flags) -> anyhow::Result<()> {
     plan.set_budget(flags.budget(plan.budget()));
     plan.override_keys(&flags.set);

@@ -1,4 +1,4 @@
-//! What samples come to for the passes of the network that they take.
+//! Sample quality against network passes.
 
 use glauber_run::{Curve, PALETTE, Panel, Scale};
 
@@ -22,14 +22,14 @@ pub fn panels(rows: &[Row], held_out: f64) -> Vec<Panel> {
     ]
 }
 
-/// The sampler of a row, whatever its passes or sweeps.
+/// The sampler of a row, without its passes or sweeps.
 fn sampler(row: &Row) -> String {
     let name = row.sampler.as_deref().unwrap_or_default();
     name.split(", ").filter(|part| !part.ends_with(" sweeps")).collect::<Vec<_>>().join(", ")
 }
 
-/// Of each trained model the sampler that comes nearest to held-out text, among those of its entropy where there is one: a search for
-/// probable texts is told by its entropy.
+/// The best sampler of each model: the nearest to held-out text, among those of similar entropy if any. The entropy
+/// excludes searches for probable texts.
 fn best_samplers(rows: &[Row]) -> Vec<(&str, String)> {
     let entropy = rows.iter().find_map(|row| row.judged.as_ref()).map_or(0.0, |judged| judged.entropy.mean);
     let rank = |row: &Row| {

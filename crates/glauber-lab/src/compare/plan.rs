@@ -99,7 +99,7 @@ impl Plan {
             let place = || format!("`base`: {}", base.display());
             let text = fs::read_to_string(&base).with_context(place)?;
             let Self { letters, budget, models, .. } = toml::from_str(&text).with_context(place)?;
-            ensure!(plan.models.is_empty(), "`base` with models of its own: expected one or the other");
+            ensure!(plan.models.is_empty(), "both `base` and `[[model]]` are given, expected one of the two");
             plan = Self { letters: plan.letters.or(letters), budget: plan.budget.or(budget), models, ..plan };
         }
         let mut names = HashSet::new();
@@ -114,7 +114,7 @@ impl Plan {
             anyhow::bail!("`--only {unknown}`: the plan has {}", known.join(", "));
         }
         plan.models.retain(|model| only.is_empty() || only.contains(&model.name));
-        ensure!(!plan.models.is_empty(), "no models: expected a `[[model]]` at least");
+        ensure!(!plan.models.is_empty(), "no models, expected at least one `[[model]]`");
         Ok(plan)
     }
 
@@ -136,8 +136,8 @@ impl Plan {
     /// That the budget makes sense.
     pub fn check(&self) -> anyhow::Result<()> {
         let Budget { windows, infills, minutes, checkpoints, .. } = self.budget();
-        ensure!(windows > 1, "`windows` is {windows}, expected at least 2, for errors");
-        ensure!(infills != 1, "`infills` is 1, expected 0 or at least 2, for errors");
+        ensure!(windows > 1, "`windows` is {windows}, expected at least 2, for standard errors");
+        ensure!(infills != 1, "`infills` is 1, expected 0 or at least 2, for standard errors");
         ensure!(checkpoints <= 100, "`checkpoints` is {checkpoints}, expected at most 100: all are kept");
         ensure!(minutes > 0.0, "`minutes` is {minutes}, expected a positive number");
         Ok(())
@@ -200,7 +200,7 @@ impl SamplerEntry {
         }
     }
 
-    /// What it is called in tables and pictures, whatever its passes.
+    /// Its name in tables and plots, without its passes.
     pub fn name(&self) -> String {
         let mut name = self.sampler.name().to_owned();
         self.share.iter().for_each(|share| name.push_str(&format!(" {share}")));

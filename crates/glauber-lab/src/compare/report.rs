@@ -67,7 +67,7 @@ pub struct Judged {
     pub entropy: Mean,
     /// Words that the training text has, a share.
     pub spelling: Mean,
-    /// How often a classifier tells them from held-out text (C2ST), a share.
+    /// Accuracy of a classifier against held-out text (C2ST).
     pub accuracy: Mean,
 }
 
@@ -91,7 +91,7 @@ pub struct Row {
     /// What a site's conditional says of its own token, bits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leak: Option<Mean>,
-    /// The bound at checkpoints, the first first; empty where it was not asked for.
+    /// The bound at checkpoints, in order; empty if not requested.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub course: Vec<Mark>,
 }
@@ -110,7 +110,7 @@ impl<'a> Measured<'a> {
         Self(rows)
     }
 
-    /// Writes `table.md`, `rows.json` and `passes.svg`, and `course.svg` where bounds were taken in the course of the training.
+    /// Writes `table.md`, `rows.json` and `passes.svg`, and `course.svg` if bounds were computed during training.
     pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
         let json = serde_json::to_string_pretty(self.0)?;
         let panels = passes::panels(self.0, self.held_out());

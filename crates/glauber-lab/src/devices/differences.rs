@@ -15,10 +15,10 @@ const LOSS: f64 = 1e-5;
 const GRADIENT: f64 = 1e-3;
 /// Of a loss and a gradient whose products are of factors rounded to bfloat16, 8 bits of mantissa, beside single precision.
 const MIXED: [f64; 2] = [0.01, 0.03];
-/// Of the losses of steps that follow each other, each from what the last has made of the weights.
+/// Tolerance of losses in consecutive steps, each from the weights of the previous one.
 const STEPS: f64 = 1e-3;
-/// Share of the sites of samples that may differ. A draw falls otherwise only where its uniform number lies within rounding of the border
-/// between two tokens; but all draws after it see what it has written.
+/// Maximal share of differing sites in samples. A draw differs only if its uniform number is within rounding of the
+/// border between two tokens. All later draws then depend on it.
 const SITES: f64 = 0.02;
 
 /// A thing that is measured.

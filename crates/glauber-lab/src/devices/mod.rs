@@ -20,16 +20,16 @@ use self::differences::Differences;
 use self::report::Report;
 use self::subject::Subject;
 
-/// What is compared with what.
+/// Flags of `device`.
 #[derive(Debug, Args)]
 pub struct DeviceFlags {
-    /// The device that is compared with the CPU device: wgpu, cuda, cuda:INDEX
+    /// Device to compare with the CPU: wgpu, cuda or cuda:INDEX
     #[arg(long, value_name = "DEVICE")]
     device: String,
-    /// Compare the network of this run, in place of a small one that is trained for the purpose
+    /// Use the network of this run. Default: train a small network
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
-    /// Sequences that are shown to both, and sequences that are drawn on both
+    /// Number of sequences to evaluate, and to sample, on both devices
     #[arg(short = 'n', long, default_value_t = 8)]
     count: usize,
     /// Seed of the sequences, their noise and the chains
@@ -40,7 +40,7 @@ pub struct DeviceFlags {
     json: bool,
 }
 
-/// Compares, prints what came out, and fails where it is beyond what is tolerated.
+/// Compares the devices, prints the differences, and fails if one exceeds its tolerance.
 pub fn compare(flags: &DeviceFlags) -> anyhow::Result<()> {
     check_count("--count", flags.count)?;
     let devices = [device("cpu")?, device(&flags.device)?];

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use glauber_chain::ChainRng;
 use glauber_program::MARKOV;
 use glauber_run::markov::MarkovData;
-use glauber_run::{DataConfig, Event, Flow, Observer, Run, RunConfig, RunFolder, Surroundings};
+use glauber_run::{DataConfig, Event, Flow, Hook, Run, RunConfig, RunFolder, Surroundings};
 use glauber_train::{Drawing, Examples, SequenceSource};
 
 use super::pace::Pace;
@@ -92,8 +92,8 @@ fn write_after(trainer: &mut Run, source: &dyn SequenceSource, steps: usize) -> 
 /// Stops a run at a step.
 struct Until(usize);
 
-impl Observer for Until {
-    fn notice(&mut self, event: Event<'_>) -> Flow {
+impl Hook for Until {
+    fn on_event(&mut self, event: Event<'_>) -> Flow {
         match event {
             Event::Step { step, .. } if step < self.0 => Flow::Continue,
             _ => Flow::Stop,

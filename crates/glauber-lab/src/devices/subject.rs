@@ -61,7 +61,7 @@ impl Subject {
         [one(&self.networks[0], &self.devices[0]), one(&self.networks[1], &self.devices[1])]
     }
 
-    /// The logits of the sites that the examples ask for.
+    /// The logits of the examples' requested sites.
     pub fn logits(&self, examples: &Examples) -> Both<Vec<f32>> {
         self.each(|network, device| logits(network, examples, device))
     }
@@ -123,7 +123,7 @@ impl Subject {
     }
 }
 
-/// The logits of the sites that examples ask for, `[row, asked site, token]`.
+/// The logits of the examples' requested sites, `[row, requested site, token]`.
 pub fn logits(network: &Network, examples: &Examples, device: &Device) -> Vec<f32> {
     let (context, conditions) = examples.inputs(device);
     network.logits(context, &conditions, examples.query()).into_data().iter::<f32>().collect()

@@ -16,23 +16,23 @@ use crate::compare;
 #[derive(Debug, Subcommand)]
 #[allow(clippy::large_enum_variant)] // one value a program
 pub enum ExperimentWhat {
-    /// Every objective with every leave-one-out network, at equal time and equal tokens
+    /// Compare all objectives on all leave-one-out networks, at equal time and at equal tokens
     Objectives(comparison::Flags),
-    /// Networks of equal size, at equal time
+    /// Compare networks of equal size, at equal time
     Networks(comparison::Flags),
-    /// Sweeps, clamps, priors and sizes: which choices write better letters for their training time
+    /// Compare sweeps, clamps, priors and sizes on text of letters, at equal training time
     Letters(compare::LettersFlags),
-    /// What 100 kB and 400 kB of text are enough for: held-out bounds in the course of the training, and who overfits when
+    /// Train on 100 kB and 400 kB of text: held-out bounds during training, and the onset of overfitting
     LittleText(compare::LittleFlags),
-    /// How few network evaluations a reverse chain can do with
+    /// Measure how few network evaluations a reverse chain needs
     SkipAhead(skip_ahead::Flags),
-    /// Seven sets of points of the plane as 32 bits: bound beside the exact floor, MMD, published rows
+    /// Train on seven 2-D point sets, 32 bits per point: bound, exact lower limit, MMD and published results
     Plane(plane::Flags),
-    /// How often chains draw valid grids and solve puzzles
+    /// Measure how often chains draw valid Sudoku grids and solve puzzles
     Sudoku(sudoku::Flags),
 }
 
-/// Runs what the command names.
+/// Runs the experiment.
 pub fn run(what: ExperimentWhat) -> anyhow::Result<()> {
     outlive_terminal()?;
     match what {

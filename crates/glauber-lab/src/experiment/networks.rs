@@ -20,9 +20,9 @@ const COLOURS: [[u8; 3]; 8] = [
     [90, 90, 90],
 ];
 
-/// Blocks that a network may have where blocks are what is chosen.
+/// Allowed numbers of blocks, if the number of blocks is fitted.
 const LAYERS: std::ops::RangeInclusive<usize> = 1..=24;
-/// Widths, where width is what is chosen, up to this one.
+/// Maximal width, if the width is fitted.
 const WIDEST: usize = 512;
 
 /// Runs the networks with the denoising objective.

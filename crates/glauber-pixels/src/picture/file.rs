@@ -9,18 +9,19 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, LumaA, Rgba};
 use super::jpeg;
 use crate::{Colours, Extent, Image, PixelError};
 
-/// Bytes of a decoded image at most: 85 million pixels of three channels.
+/// Maximal bytes of a decoded image: 85 million pixels of three channels.
 const MOST_BYTES: u64 = 256 << 20;
 
 impl Image {
-    /// Reads a PNG, JPEG, WebP or GIF file; of an animation, the first frame. The content says what it is, not the name.
+    /// Reads a PNG, JPEG, WebP or GIF file; of an animation, the first frame. The content decides the format, not the
+    /// name.
     ///
     /// Values are taken as eight bits, transparent pixels laid over white, and pictures turned as their EXIF entry says. An image
     /// without colours has one channel.
     ///
     /// # Errors
-    /// When the file cannot be read, is no such image or a damaged one (also where a decoder would fill in what is missing), has a side of more than [`Extent::LONGEST`] pixels, or takes more
-    /// than 256 MiB decoded.
+    /// If the file cannot be read, is not such an image, or is damaged or incomplete. If a side is longer than
+    /// [`Extent::LONGEST`] pixels, or the decoded image takes more than 256 MiB.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, PixelError> {
         Self::try_from(read(path.as_ref())?)
     }
@@ -91,7 +92,7 @@ pub(crate) fn read(path: &Path) -> Result<DynamicImage, PixelError> {
 fn webp_length(bytes: &[u8]) -> Result<(), &'static str> {
     let length = bytes.get(4..8).and_then(|length| length.try_into().ok()).map(u32::from_le_bytes);
     let whole = length.is_some_and(|length| bytes.len() as u64 >= u64::from(length) + 8);
-    if whole { Ok(()) } else { Err("the file is cut off: its header tells of more bytes") }
+    if whole { Ok(()) } else { Err("the file is truncated: its header declares more bytes") }
 }
 
 /// What a reader decodes, turned upright. `check` is asked before more than the header is read.

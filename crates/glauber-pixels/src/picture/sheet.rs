@@ -23,7 +23,7 @@ impl Default for SheetStyle {
 }
 
 impl SheetStyle {
-    /// The extent of a sheet of so many images of an extent.
+    /// The extent of a sheet of `images` images of one extent.
     ///
     /// # Errors
     /// Without images, when the sheet would be larger than an image may be, and when the style is impossible.

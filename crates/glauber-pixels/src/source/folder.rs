@@ -28,7 +28,7 @@ pub struct FolderConfig {
     /// Their channels.
     #[serde(default)]
     pub colours: Colours,
-    /// Which part of a picture they show.
+    /// The crop of a picture.
     #[serde(default)]
     pub crop: Crop,
     /// Whether an image is turned left to right with probability one half, drawn anew each time.
@@ -74,11 +74,11 @@ struct Kept {
 pub struct BrokenFile {
     /// The file.
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: String,
 }
 
-/// What reading a folder met.
+/// Report of reading a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FolderReport {
     /// Pictures read.
@@ -87,8 +87,8 @@ pub struct FolderReport {
     pub broken: Vec<BrokenFile>,
     /// Bytes of memory that the pictures take.
     pub bytes: usize,
-    /// Files that were passed over because of their names: how many there are of each ending (in small letters, empty for none), the most
-    /// frequent first.
+    /// Files skipped because of their names, counted by ending (in lower case, empty for none), the most frequent
+    /// first.
     pub others: Vec<(String, usize)>,
 }
 
@@ -100,7 +100,7 @@ impl FolderReport {
 }
 
 impl fmt::Display for FolderReport {
-    /// How many files were read and left out, with the reasons of the first [`NAMED`](Self::NAMED), and how many were passed over.
+    /// Numbers of read, rejected and skipped files, with the reasons of the first [`NAMED`](Self::NAMED) rejections.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} images read", self.read)?;
         if !self.broken.is_empty() {
@@ -140,8 +140,8 @@ impl FolderSource {
     /// [`report`](Self::report).
     ///
     /// # Errors
-    /// When the folder cannot be searched, not one picture in it can be read, a picture lies in no sub-folder although they are the
-    /// classes, or the margin of the crop is not 0 to 31.
+    /// If the folder cannot be searched, has no readable picture, or the crop margin is not 0 to 31. If sub-folders are
+    /// the classes, and a picture is in none.
     pub fn open(folder: impl AsRef<Path>, config: FolderConfig) -> Result<Self, PixelError> {
         let folder = folder.as_ref();
         config.crop.check()?;
@@ -175,7 +175,7 @@ impl FolderSource {
         Ok(Self { config, kept: kept.into(), class_names, report })
     }
 
-    /// What was read and what was left out.
+    /// The report of reading.
     #[must_use]
     pub fn report(&self) -> &FolderReport {
         &self.report
@@ -242,7 +242,7 @@ impl Kept {
     }
 }
 
-/// What lies under a folder.
+/// The files of a folder.
 struct Found {
     /// Pictures by their names, sorted.
     pictures: Vec<PathBuf>,

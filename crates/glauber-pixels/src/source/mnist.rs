@@ -1,4 +1,4 @@
-//! MNIST and what comes in its form.
+//! MNIST, and data sets in its format.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Where images come from.
+//! Sources of images.
 
 mod fitted;
 mod folder;
@@ -31,7 +31,7 @@ pub struct Example {
 
 /// Numbered images of one extent, perhaps with classes.
 ///
-/// What can fail fails when a source is made; afterwards images are to be had without errors.
+/// A source reports errors when it is created; afterwards access to images cannot fail.
 pub trait ImageSource: Send + Sync {
     /// Number of images.
     fn len(&self) -> usize;

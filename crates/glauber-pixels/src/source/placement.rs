@@ -1,16 +1,16 @@
-//! How a picture of any size becomes one of the size asked for.
+//! Cropping and scaling pictures to the requested size.
 
 use glauber_chain::ChainRng;
 use serde::{Deserialize, Serialize};
 
 use crate::{Extent, PixelError};
 
-/// A picture is kept at most so many times longer than it need be; the ends of a longer one are cut off.
+/// Maximal length of a stored picture relative to the needed one; the ends of longer ones are cropped.
 const LONGEST: usize = 4;
 /// With more, memory is spent on what no crop of a training is likely to meet twice.
 const WIDEST_MARGIN: f64 = 31.0;
 
-/// Which part of a picture an image shows.
+/// The crop of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Crop {

@@ -1,4 +1,4 @@
-//! Drawn shapes and textures.
+//! Generated shapes and textures.
 
 use glauber_chain::ChainRng;
 use serde::{Deserialize, Serialize};
@@ -29,8 +29,9 @@ pub struct ShapeConfig {
 /// An endless set of images that needs no files, cut off at a number: one shape or texture in one colour on another. The classes are
 /// the kinds: circle, square, triangle, stripes, checks, gradient, noise; image `i` is of kind `i mod 7`.
 ///
-/// Place, size, turn and colours are drawn from the stream `i` of the seed, so image `i` depends on nothing but the configuration, and a
-/// larger count leaves the earlier images as they are. Shapes lie wholly inside. The two colours differ by at least 0.4 in a channel.
+/// Position, size, rotation and colours are drawn from stream `i` of the seed. Image `i` depends only on the
+/// configuration, and not on the count. Shapes are completely inside. The two colours differ by at least 0.4 in a
+/// channel.
 #[derive(Debug, Clone)]
 pub struct ShapeSource {
     config: ShapeConfig,

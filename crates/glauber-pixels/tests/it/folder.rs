@@ -69,7 +69,7 @@ fn every_format_at_every_depth_is_read_and_broken_files_are_named() {
 
     save(&map(9, 9), &at("stray.png"), Png);
     let message = FolderSource::open(folder.path(), config.clone()).unwrap_err().to_string();
-    assert!(message.contains("1 images lie in no sub-folder") && message.contains("stray.png"), "{message}");
+    assert!(message.contains("1 images are in no sub-folder") && message.contains("stray.png"), "{message}");
     let plain = FolderSource::open(folder.path(), FolderConfig { labels: false, ..config }).unwrap();
     assert_eq!((plain.len(), plain.class_names().len()), (5, 0));
     assert_eq!(plain.get(4, &mut ChainRng::new(0, 0)).class, None);

@@ -10,33 +10,33 @@ use super::device;
 use super::name::Name;
 use super::presence::{self, describe};
 
-/// How long cards may take to find each other.
+/// Timeout for GPUs to connect.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What a `--device` flag names, which may be several.
+/// The devices that a `--device` flag names.
 pub struct Devices {
     /// Their names.
     pub names: Vec<String>,
-    /// Whether there will be gradients to add up.
-    pub add_up: bool,
+    /// Whether gradients must be all-reduced.
+    pub all_reduce: bool,
 }
 
 impl Devices {
-    /// The devices between commas.
-    pub fn of(flag: &str, add_up: bool) -> Self {
-        Self { names: flag.split(',').map(str::to_owned).collect(), add_up }
+    /// Parses a comma-separated list of devices.
+    pub fn of(flag: &str, all_reduce: bool) -> Self {
+        Self { names: flag.split(',').map(str::to_owned).collect(), all_reduce }
     }
 
-    /// Whether all are there, before anything is begun with the first; and no card twice.
+    /// Checks that all devices are available and that no GPU is named twice.
     ///
     /// # Errors
-    /// When one is not.
+    /// If a device is not available or named twice.
     pub fn check(&self) -> anyhow::Result<()> {
         let mut cards = Vec::new();
         for text in &self.names {
             device(text)?;
             let name: Name = text.parse()?;
-            ensure!(!cards.contains(&name), "`--device {}`: a card is named twice", self.names.join(","));
+            ensure!(!cards.contains(&name), "`--device {}`: the same GPU is named twice", self.names.join(","));
             if let Name::Cuda(_) = name {
                 cards.push(name);
             }
@@ -44,23 +44,23 @@ impl Devices {
         Ok(())
     }
 
-    /// How many are the CPU device.
+    /// The number of CPU devices.
     pub fn on_the_cpu(&self) -> usize {
         self.names.iter().filter(|name| name.parse() == Ok(Name::Cpu)).count()
     }
 
-    /// The devices, if they can add up gradients among themselves: NVIDIA cards of one model, with NCCL to bring them together. None otherwise.
-    pub fn adding_up(&self) -> Vec<Device> {
+    /// The devices, if they can all-reduce gradients: NVIDIA GPUs of one model with NCCL. Otherwise empty.
+    pub fn reducing_devices(&self) -> Vec<Device> {
         match self.tried() {
             Ok(devices) => devices,
             Err(why) => {
-                tracing::warn!("the host adds up the gradients, for the cards cannot do it themselves: {why}");
+                tracing::warn!("the host sums the gradients, because the GPUs cannot all-reduce: {why}");
                 Vec::new()
             }
         }
     }
 
-    /// The devices when they have added up; none where they are no cards; else what went wrong.
+    /// The devices after a successful all-reduce; empty if they are not all GPUs; otherwise the failure.
     fn tried(&self) -> Result<Vec<Device>, String> {
         let card = |text: &String| matches!(text.parse(), Ok(Name::Cuda(_)));
         if !self.names.iter().all(card) {
@@ -69,7 +69,7 @@ impl Devices {
         let devices: Vec<Device> = self.names.iter().filter_map(|name| device(name).ok()).collect();
         let models: Vec<_> = devices.iter().map(describe).collect();
         if models.windows(2).any(|two| two[0] != two[1]) {
-            return Err("they are of several models".into());
+            return Err("they are different models".into());
         }
         // One that cannot join would let the others wait for ever.
         let (done, waiting) = mpsc::channel();
@@ -77,7 +77,7 @@ impl Devices {
         std::thread::spawn(move || done.send(presence::check_sums(&cards)));
         match waiting.recv_timeout(PATIENCE) {
             Ok(sums) => sums.map(|()| devices),
-            Err(_) => Err(format!("they did not find each other in {} s", PATIENCE.as_secs())),
+            Err(_) => Err(format!("they did not connect within {} s", PATIENCE.as_secs())),
         }
     }
 }
@@ -95,6 +95,6 @@ mod tests {
         let missing = check("cpu,cuda:60000").unwrap_err();
         assert!(missing.contains("`--device cuda:60000`"), "{missing}");
         assert_eq!(Devices::of("cpu,wgpu,cpu", true).on_the_cpu(), 2);
-        assert!(Devices::of("cpu,cpu", true).adding_up().is_empty());
+        assert!(Devices::of("cpu,cpu", true).reducing_devices().is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Devices: by name, and whether they are there.
+//! Devices by name, and their availability.
 
 mod list;
 mod name;
@@ -11,10 +11,10 @@ pub use presence::describe;
 use anyhow::anyhow;
 use burn::tensor::Device;
 
-/// The device of a `--device` flag. One that is not there is an error, not a panic at the first operation.
+/// The device of a `--device` flag. A missing device is an error, not a panic at the first operation.
 ///
 /// # Errors
-/// When it is not built in, or not there.
+/// If it is not built in, or not available.
 pub fn device(text: &str) -> anyhow::Result<Device> {
     let name: Name = text.parse()?;
     let device = name.open()?;
@@ -22,17 +22,17 @@ pub fn device(text: &str) -> anyhow::Result<Device> {
     Ok(device)
 }
 
-/// Micro-batches computed side by side: what `--threads` says, or on the CPU device one for each core, which so many `ranks` of this process share;
-/// on others, which have threads of their own, one.
+/// Micro-batches computed in parallel: `--threads`, or on the CPU one per core, divided by the `ranks` of this process.
+/// On other devices the default is one.
 pub fn replicas(threads: Option<usize>, device: &str, ranks: usize) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     threads.unwrap_or_else(|| if device.parse() == Ok(Name::Cpu) { (cores() / ranks).max(1) } else { 1 })
 }
 
-/// Waits until a device has done what it was told.
+/// Waits until a device has finished all queued work.
 ///
 /// # Errors
-/// When it failed.
+/// If the work failed.
 pub fn finish(device: &Device) -> anyhow::Result<()> {
     device.sync().map_err(|error| anyhow!("the device failed: {error:?}"))
 }

@@ -1,4 +1,4 @@
-//! What `--device` can say.
+//! The values of `--device`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,13 +15,13 @@ static PACKAGE: OnceLock<&str> = OnceLock::new();
 pub enum Name {
     /// The pure-Rust CPU device.
     Cpu,
-    /// The graphics card that wgpu thinks best.
+    /// The default GPU of wgpu.
     Wgpu,
-    /// An NVIDIA card, by its number.
+    /// An NVIDIA GPU, by its index.
     Cuda(usize),
 }
 
-/// What is wrong with a name.
+/// Errors of device names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownDevice(String);
 
@@ -66,7 +66,7 @@ impl Name {
     /// The first device of every kind.
     pub const FIRST: [Self; 3] = [Self::Cpu, Self::Wgpu, Self::Cuda(0)];
 
-    /// The feature of this package that brings it.
+    /// The feature of this package that enables it.
     fn feature(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
@@ -75,7 +75,7 @@ impl Name {
         }
     }
 
-    /// Whether this binary has it.
+    /// Whether this binary was built with it.
     pub fn is_built(self) -> bool {
         match self {
             Self::Cpu => cfg!(feature = "cpu"),
@@ -84,12 +84,12 @@ impl Name {
         }
     }
 
-    /// How to get a binary that has it.
+    /// How to build a binary with it.
     pub fn build(self) -> String {
         build_with(self.feature())
     }
 
-    /// The device, which may not be there: see [`check`](super::presence::check).
+    /// The device, which may be unavailable: see [`check`](super::presence::check).
     pub(super) fn open(self) -> anyhow::Result<Device> {
         match self {
             #[cfg(feature = "cpu")]
@@ -104,7 +104,7 @@ impl Name {
     }
 }
 
-/// How to get a binary that has what this one has, and a feature of this package more.
+/// How to build a binary with an additional feature of this package.
 pub fn build_with(feature: &str) -> String {
     let here = [("wgpu", cfg!(feature = "wgpu")), ("cuda", cfg!(feature = "cuda")), ("mpi", cfg!(feature = "mpi"))];
     let mut features: Vec<&str> = here.iter().filter(|(_, built)| *built).map(|(name, _)| *name).collect();
@@ -113,7 +113,7 @@ pub fn build_with(feature: &str) -> String {
     format!("build one with `cargo build --release -p {package} --features {}`", features.join(","))
 }
 
-/// Tells which package this binary is built of.
+/// Sets the package of this binary.
 pub fn built_as(package: &'static str) {
     PACKAGE.get_or_init(|| package);
 }

@@ -1,4 +1,4 @@
-//! Whether a device is there.
+//! Availability of devices.
 
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe, resume_unwind};
@@ -11,7 +11,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::name::Name;
 
-/// Does a first operation on a device, whose absence shows itself in no other way than a panic of the libraries below.
+/// Runs a first operation on a device. The libraries report a missing device only by a panic.
 pub fn check(name: Name, device: &Device) -> anyhow::Result<()> {
     if name == Name::Cpu {
         return Ok(());
@@ -19,7 +19,7 @@ pub fn check(name: Name, device: &Device) -> anyhow::Result<()> {
     let first = || Tensor::<1>::from_floats([1.0, 2.0], device).add_scalar(1.0).into_data().iter::<f32>().collect();
     match quietly::<Vec<f32>>(first) {
         Ok(values) if values == [2.0, 3.0] => Ok(()),
-        Ok(values) => bail!("`--device {name}`: 1 + 1 and 2 + 1 are {values:?} there: the driver is broken"),
+        Ok(values) => bail!("`--device {name}`: 1 + 1 and 2 + 1 are {values:?} on this device: its driver is broken"),
         Err(why) => {
             tracing::info!(why, "the device cannot be used");
             bail!("`--device {name}`: {}; or use `--device cpu`", reason(name, &why))
@@ -27,7 +27,7 @@ pub fn check(name: Name, device: &Device) -> anyhow::Result<()> {
     }
 }
 
-/// Lets devices add up a number each among themselves, as gradients will be; what went wrong, if something did.
+/// Tests an all-reduce of one number per device; returns the failure, if any.
 pub fn check_sums(devices: &[Device]) -> Result<(), String> {
     let sum = |device: &Device| -> Vec<f32> {
         let own = Tensor::<1>::ones([1], device);
@@ -42,11 +42,11 @@ pub fn check_sums(devices: &[Device]) -> Result<(), String> {
     });
     match sums.map_err(|why| shortened(&why))? {
         sums if sums == vec![devices.len() as f32; devices.len()] => Ok(()),
-        sums => Err(format!("each gave 1, and the sums are {sums:?}")),
+        sums => Err(format!("each contributed 1, and the sums are {sums:?}")),
     }
 }
 
-/// What a device calls itself.
+/// The name that a device reports.
 pub fn describe(_device: &Device) -> Option<String> {
     #[cfg(any(feature = "wgpu", feature = "cuda"))]
     return quietly(|| _device.identity().map(|identity| identity.name)).ok().flatten();
@@ -54,7 +54,7 @@ pub fn describe(_device: &Device) -> Option<String> {
     None
 }
 
-/// What to do about a panic of a first operation.
+/// The fix for a panic of a first operation.
 fn reason(name: Name, why: &str) -> String {
     match name {
         Name::Cpu => why.into(),
@@ -84,7 +84,7 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Runs something; a panic, here or on a thread that it waits for, becomes what was said first and is not printed.
+/// Runs a closure. A panic, here or on a thread that it waits for, becomes its first message and is not printed.
 fn quietly<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     // The hook is the program's, not the thread's: one at a time.
     static HOOK: Mutex<()> = Mutex::new(());
@@ -104,7 +104,7 @@ fn quietly<T>(run: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// What a panic said.
+/// The message of a panic.
 fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no reason was given").to_owned()

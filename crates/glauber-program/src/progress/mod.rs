@@ -1,4 +1,4 @@
-//! How training shows itself: a bar on a terminal, plain lines elsewhere, and a file for other processes.
+//! Progress of a training: a bar on a terminal, plain lines elsewhere, and a journal for other processes.
 
 mod signals;
 
@@ -12,28 +12,28 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use burn::module::Module;
-use glauber_run::{Event, Flow, Journal, MetricLine, Moment, Observer, Opened, Outcome, Rank, Run, train_command};
+use glauber_run::{Event, Flow, Hook, Journal, MetricLine, Moment, Opened, Outcome, Rank, Run, train_command};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::screen;
 use signals::terminal_gone;
 
 thread_local! {
-    /// Set in ranks, be they processes or threads, that leave it to another to speak.
+    /// Set in ranks that print no progress.
     static SILENT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// From here on this rank prints nothing of its progress.
+/// Disables the progress output of this rank.
 pub fn be_silent() {
     SILENT.set(true);
 }
 
-/// Whether this rank leaves it to another to speak.
+/// Whether this rank prints no progress.
 pub fn is_silent() -> bool {
     SILENT.get()
 }
 
-/// Prints a line. Training goes on when nobody listens any more: a closed pipe must not cost hours of work.
+/// Prints a line. A closed pipe does not stop the training.
 pub fn say(text: &str) {
     if !is_silent() {
         screen::line(text);
@@ -47,24 +47,24 @@ pub fn warn(lines: &[String]) {
     }
 }
 
-/// A bar of so many steps.
+/// A progress bar.
 pub fn bar(steps: usize) -> ProgressBar {
     if is_silent() { ProgressBar::hidden() } else { ProgressBar::new(steps as u64) }
 }
 
-/// The time.
+/// The current time.
 pub fn now() -> Moment {
     static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     Moment { since_1970, elapsed: BEGUN.elapsed() }
 }
 
-/// The journal of a run that stands at `step` of `steps`, and that this process begins to train now.
+/// The journal of a run at `step` of `steps` that this process starts to train.
 pub fn journal(folder: &Path, kind: &str, step: usize, steps: usize) -> Journal {
     Journal::begin(folder, kind, [step, steps], std::process::id(), now)
 }
 
-/// Trains with a progress bar, and a journal at the first rank; says how it ended.
+/// Trains with a progress bar, and a journal at the first rank; prints the outcome.
 ///
 /// # Errors
 /// Those of the training.
@@ -101,7 +101,7 @@ pub fn run(trainer: &mut Run, opened: &Opened, ranks: &Rank) -> anyhow::Result<F
     Ok(flow)
 }
 
-/// An observer that prints.
+/// A hook that prints.
 pub struct Progress {
     bar: ProgressBar,
     started: Instant,
@@ -112,7 +112,8 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// For a run of `steps` steps that stands at `first_step`; it stops when `stop` is set. Without a journal where another rank writes it.
+    /// For a run of `steps` steps at `first_step`; it stops when `stop` is set. `journal` is `None` if another rank
+    /// writes it.
     pub fn new(first_step: usize, steps: usize, stop: Arc<AtomicBool>, journal: Option<Journal>) -> Self {
         let bar = match std::io::stderr().is_terminal() && !is_silent() {
             true => ProgressBar::new(steps as u64),
@@ -128,7 +129,7 @@ impl Progress {
         Self { bar, started: Instant::now(), first_step, steps, stop, journal }
     }
 
-    /// Takes the bar away, and writes down how the run ended.
+    /// Removes the bar, and records the outcome.
     pub fn finish(&mut self, outcome: Outcome) {
         self.bar.finish_and_clear();
         if let Some(journal) = &mut self.journal {
@@ -136,7 +137,7 @@ impl Progress {
         }
     }
 
-    /// Writes down an evaluation.
+    /// Records an evaluation.
     pub fn evaluated(&mut self, step: usize, text: &str) {
         if let Some(journal) = &mut self.journal {
             journal.evaluated(step, text);
@@ -160,7 +161,7 @@ impl Progress {
         self.line(&format!("step {:>6}/{}  {text}  {}", line.step, self.steps, self.pace(line.step)));
     }
 
-    /// Steps a second and the time that is left, at this step.
+    /// Steps per second and remaining time, at this step.
     pub fn pace(&self, step: usize) -> String {
         let rate = (step - self.first_step) as f64 / self.started.elapsed().as_secs_f64();
         let left = Duration::from_secs(((self.steps - step) as f64 / rate) as u64);
@@ -168,8 +169,8 @@ impl Progress {
     }
 }
 
-impl Observer for Progress {
-    fn notice(&mut self, event: Event<'_>) -> Flow {
+impl Hook for Progress {
+    fn on_event(&mut self, event: Event<'_>) -> Flow {
         match event {
             Event::Step { step, loss } => {
                 self.bar.set_position(step as u64);

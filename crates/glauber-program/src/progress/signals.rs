@@ -1,36 +1,36 @@
-//! Signals to a process that trains.
+//! Signal handling of training processes.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use crate::screen::remark;
 
-/// Set when the terminal was closed (SIGHUP): there is nobody left to draw a bar for.
+/// Set when the terminal was closed (SIGHUP), so that no bar is drawn.
 static TERMINAL_GONE: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
-/// How much is under way that has to be brought to an end before the program may stop.
+/// Number of tasks that must finish before the program may stop.
 static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
 
-/// Whether the terminal that began this process was closed.
+/// Whether the terminal of this process was closed.
 pub fn terminal_gone() -> bool {
     TERMINAL_GONE.load(Ordering::Relaxed)
 }
 
-/// From here on the program outlives its terminal: SIGHUP takes the progress bar away, and nothing else.
+/// Lets the program outlive its terminal: SIGHUP only removes the progress bar.
 ///
 /// # Errors
-/// When the system lets no signal be caught.
+/// If signals cannot be caught.
 pub fn outlive_terminal() -> anyhow::Result<()> {
     #[cfg(unix)]
     signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::clone(&TERMINAL_GONE))?;
     Ok(())
 }
 
-/// While there is one, Ctrl-C and SIGTERM set its flag: the run writes a checkpoint and stops. A second one ends the program at once, as the
-/// first does where there is none; the last checkpoint stays.
+/// While a guard exists, Ctrl-C and SIGTERM set its flag: the run writes a checkpoint and stops. A second signal ends
+/// the program at once, as does the first without a guard; the last checkpoint is kept.
 pub struct StopGuard(Arc<AtomicBool>);
 
 impl StopGuard {
-    /// The flag, the same for all.
+    /// The shared flag.
     pub fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0)
     }
@@ -42,10 +42,10 @@ impl Drop for StopGuard {
     }
 }
 
-/// From here on the program does not stop where it stands when it is asked to, until the guard is dropped.
+/// Defers stopping until the guard is dropped.
 ///
 /// # Errors
-/// When the system lets no signal be caught.
+/// If signals cannot be caught.
 pub fn stop_on_interrupt() -> anyhow::Result<StopGuard> {
     static STOP: Mutex<Option<Arc<AtomicBool>>> = Mutex::new(None);
     let mut known = STOP.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +62,7 @@ pub fn stop_on_interrupt() -> anyhow::Result<StopGuard> {
     Ok(StopGuard(stop))
 }
 
-/// What is done when a signal comes.
+/// The signal handler.
 fn asked_to_stop(stop: &AtomicBool, code: i32) {
     if UNDER_WAY.load(Ordering::Relaxed) == 0 || stop.swap(true, Ordering::Relaxed) {
         std::process::exit(code);

@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use glauber_ranks::{Processes, Ranks};
+use glauber_ranks::{Processes, World};
 
 /// Set in the processes that the test begins.
 const CHILD: &str = "GLAUBER_RANKS_CHILD";
@@ -25,14 +25,14 @@ fn child() {
     }
     let ranks = Processes::join().expect("joined once");
     let mut values: Vec<f32> = (0..ENTRIES).map(|entry| value(ranks.rank(), entry)).collect();
-    ranks.sum(&mut values);
+    ranks.all_reduce(&mut values);
     let expected = |entry: usize| (value(0, entry) + value(1, entry)) + value(2, entry);
     let wrong = values.iter().enumerate().filter(|(entry, sum)| sum.to_bits() != expected(*entry).to_bits()).count();
     let values: Vec<f32> = (0..ENTRIES).map(|entry| value(ranks.rank(), entry)).collect();
     for borders in [[0, 0, ENTRIES - 7, ENTRIES], [0, ENTRIES / 3, ENTRIES / 2, ENTRIES], [0; 4]] {
-        let part = ranks.sum_parts(values[..borders[3]].to_vec(), &borders);
+        let part = ranks.reduce_scatter(values[..borders[3]].to_vec(), &borders);
         assert_eq!(part.len(), borders[ranks.rank() + 1] - borders[ranks.rank()]);
-        let joined = ranks.join_parts(part, &borders);
+        let joined = ranks.all_gather(part, &borders);
         assert_eq!(joined.len(), borders[3]);
         assert!(
             joined.iter().enumerate().all(|(entry, sum)| sum.to_bits() == expected(entry).to_bits()),
@@ -43,7 +43,7 @@ fn child() {
     let to = ranks.gather(vec![ranks.rank() as u8; ranks.rank() + 1]);
     let nothing = (ranks.broadcast(Vec::new()), ranks.gather(Vec::new()).concat());
     assert_eq!(nothing, (vec![], vec![]));
-    println!("rank {}: {wrong} wrong, {from:?}, {to:?}, {}", ranks.rank(), ranks.rank_on_machine());
+    println!("rank {}: {wrong} wrong, {from:?}, {to:?}, {}", ranks.rank(), ranks.local_rank());
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! What ranks do together, with threads as ranks; `glauber-cli/tests/ranks.rs` has processes.
 
-use glauber_ranks::{Alone, Ranks, Threads};
+use glauber_ranks::{Alone, Threads, World};
 
 /// What each of so many ranks comes to.
-fn all<T: Send>(size: usize, one: impl Fn(&dyn Ranks) -> T + Sync) -> Vec<T> {
+fn all<T: Send>(size: usize, one: impl Fn(&dyn World) -> T + Sync) -> Vec<T> {
     std::thread::scope(|scope| {
         let one = &one;
-        let threads: Vec<_> = Threads::group(size).into_iter().map(|rank| scope.spawn(move || one(&rank))).collect();
+        let threads: Vec<_> = Threads::world(size).into_iter().map(|rank| scope.spawn(move || one(&rank))).collect();
         threads.into_iter().map(|thread| thread.join().expect("a rank")).collect()
     })
 }
@@ -18,7 +18,7 @@ fn sums_are_added_in_the_order_of_ranks_and_are_the_same_everywhere() {
     for (values, expected) in [([1.0, tiny, tiny], 1.0), ([tiny, tiny, 1.0], 1.0 + 2.0 * tiny)] {
         let sums = all(3, |ranks| {
             let mut sum = [values[ranks.rank()], ranks.rank() as f32];
-            ranks.sum(&mut sum);
+            ranks.all_reduce(&mut sum);
             sum
         });
         assert_eq!(sums, vec![[expected, 3.0]; 3]);
@@ -31,8 +31,8 @@ fn parts_are_summed_where_they_belong_and_joined_everywhere() {
     for borders in [[0, 3, 3, 5], [0, 0, 5, 5], [0, 1, 3, 5]] {
         let seen = all(3, |ranks| {
             let values = vec![[1.0, tiny, tiny][ranks.rank()], 2.0, 3.0, 4.0, ranks.rank() as f32];
-            let part = ranks.sum_parts(values, &borders);
-            (part.len(), ranks.join_parts(part, &borders))
+            let part = ranks.reduce_scatter(values, &borders);
+            (part.len(), ranks.all_gather(part, &borders))
         });
         let lengths: Vec<usize> = borders.windows(2).map(|ends| ends[1] - ends[0]).collect();
         assert_eq!(seen.iter().map(|(length, _)| *length).collect::<Vec<_>>(), lengths);
@@ -46,7 +46,7 @@ fn exchanges_that_follow_each_other_are_not_mixed_up() {
         (0..200)
             .map(|round| {
                 let mut sum = [(round * (1 + ranks.rank())) as f64];
-                ranks.sum_doubles(&mut sum);
+                ranks.all_reduce_f64(&mut sum);
                 sum[0]
             })
             .collect::<Vec<f64>>()
@@ -80,8 +80,8 @@ fn shares_cover_everything_once() {
 #[test]
 fn one_alone_has_what_it_gives() {
     let mut values = [1.5];
-    Alone.sum(&mut values);
+    Alone.all_reduce(&mut values);
     assert_eq!((values, Alone.broadcast(vec![7]), Alone.gather(vec![7])), ([1.5], vec![7], vec![vec![7]]));
-    assert_eq!(Alone.join_parts(Alone.sum_parts(vec![1.5], &[0, 1]), &[0, 1]), [1.5]);
+    assert_eq!(Alone.all_gather(Alone.reduce_scatter(vec![1.5], &[0, 1]), &[0, 1]), [1.5]);
     assert!(Alone.is_first() && Alone.any(true) && !Alone.any(false));
 }

@@ -1,4 +1,4 @@
-//! The sequences that a bound is estimated on.
+//! The sequences of a likelihood bound.
 
 use glauber_chain::ChainRng;
 use glauber_text::{Corpus, Coverage, Sequences, TextCodec, TokenStream, coverage, prepare};
@@ -10,36 +10,38 @@ use crate::error::{Context, Result, ensure};
 use crate::text::TextData;
 use crate::trained::Trained;
 
-/// Sequences, and a generator for the steps and the noise of each.
+/// Sequences, with a random generator for each.
 pub struct Evaluated {
-    /// Where they come from.
+    /// Their origin.
     pub from: String,
     /// Shape `[row, site]`.
     pub clean: TokenBatch,
     /// A generator for the steps and the noise of each, shape `[row]`.
     pub rngs: Vec<ChainRng>,
-    /// Characters that each sequence stands for, shape `[row]`; none where they are no text, or
-    /// where tokens do not determine it.
+    /// Characters of each sequence, shape `[row]`; `None` if it is not text, or tokens do not determine the number.
     pub characters: Option<Vec<usize>>,
-    /// Why there is no number of characters for a text.
+    /// The reason for a missing number of characters.
     pub withheld: Option<String>,
 }
 
 impl Evaluated {
-    /// Draws of the source that the run was trained on.
+    /// Samples of the run's source.
     pub(crate) fn drawn(
         from: &str,
         settings: &EvaluationSettings,
         draw: impl FnMut(&mut ChainRng) -> Result<Vec<Token>>,
     ) -> Result<Self> {
-        ensure!(settings.data.is_empty(), "`--data`: this run's data are draws of {from}: leave the flag out");
+        ensure!(
+            settings.data.is_empty(),
+            "`--data` has no effect: this run's data are samples of {from}; leave it out"
+        );
         // Not the seed itself: source and training may have used its streams.
         let mut rngs = ChainRng::streams(settings.seed ^ 0xE7A1_0000_0000_0000, settings.sequences);
         let clean = TokenBatch::from_rows(rngs.iter_mut().map(draw).collect::<Result<Vec<_>>>()?)?;
         Ok(Self { from: format!("draws of {from}"), clean, rngs, characters: None, withheld: None })
     }
 
-    /// Windows of `--data`, or of what the run held out.
+    /// Windows of `--data`, or of the run's held-out text.
     pub(crate) fn of_text(
         text: &TextData,
         trained: &Trained,
@@ -56,7 +58,7 @@ impl Evaluated {
             split.validation_fraction = 0.0;
         }
         let files = Corpus::open(&corpus).context(if own {
-            "the run's own corpus; `--data` names another"
+            "the run's own corpus; `--data` selects another"
         } else {
             "`--data`"
         })?;
@@ -70,15 +72,14 @@ impl Evaluated {
         let name = data.folder().file_name().map(|name| name.to_string_lossy().into_owned());
         ensure!(
             !own || name == trained.vocabulary.corpus,
-            "the run's corpus has changed since the run began, or how its tokenizer divides it, and with it what was held out: \
-             name files with `--data`"
+            "the run's corpus or its tokenization has changed since the run started, and with it the held-out part: name files with `--data`"
         );
         let [all, held_out] = coverage(&data, codec)?;
         let (stream, coverage) = if own { (data.validation(), held_out) } else { (data.train(), all) };
         let len = trained.schedule.len();
         ensure!(
             stream.tokens() >= len,
-            "`--data`: {} tokens, fewer than a sequence of the run has ({len}): give more text",
+            "`--data` has {} tokens, expected at least one sequence of the run ({len}): give more text",
             stream.tokens()
         );
         let clean = spread(&stream.sequences(len)?, settings.sequences);
@@ -104,7 +105,7 @@ impl Evaluated {
     }
 }
 
-/// Why a bound on the tokens is none on the text: what was not coded would be free.
+/// The reason that a bound on tokens is not a bound on the text: lost text would cost nothing.
 fn withheld(coverage: &Coverage) -> Option<String> {
     if coverage.is_complete() {
         return None;
@@ -115,13 +116,12 @@ fn withheld(coverage: &Coverage) -> Option<String> {
     })
 }
 
-/// Characters that so many tokens stand for on the average, rounded down: less text makes the bound
-/// on a character larger.
+/// The mean number of characters of a number of tokens, rounded down, which makes the bound per character larger.
 fn mean_characters(stream: &TokenStream, tokens: usize) -> usize {
     (tokens as u128 * u128::from(stream.characters()) / stream.tokens() as u128) as usize
 }
 
-/// At most `count` sequences that do not overlap, spread evenly: those of held-out text that bounds are estimated on.
+/// At most `count` evenly spaced, disjoint sequences of held-out text.
 pub fn spread(sequences: &Sequences<'_>, count: usize) -> TokenBatch {
     let all = sequences.count();
     let count = count.min(all);
@@ -132,9 +132,9 @@ pub fn spread(sequences: &Sequences<'_>, count: usize) -> TokenBatch {
     clean
 }
 
-/// Characters that begin in a window. Ends of text are none; bytes that the window begins with in the middle of a character are not
-/// counted, so that a character cut by the border of two windows counts once. That holds for windows of seven tokens and more: a whole
-/// character stands between those that are cut, three tokens at most of each.
+/// Number of characters that start in a window. Ends of text do not count, nor do leading bytes of a cut character, so
+/// that a character cut by two windows counts once. This holds for windows of at least seven tokens, which contain a
+/// whole character between cut ones of at most three tokens each.
 fn characters(codec: &TextCodec, tokens: &[Token]) -> Result<usize> {
     let special = |token: &Token| codec.special().contains(token);
     let mut count = 0;

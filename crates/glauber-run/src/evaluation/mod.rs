@@ -20,41 +20,41 @@ use crate::trained::{Blocks, Trained};
 pub use data::{Evaluated, spread};
 pub use truth::{Truth, per};
 
-/// Sequences that progress is told of at a time.
+/// Sequences per progress report.
 const BATCH: usize = 4;
-/// Numbers that one evaluation may ask a conditional for, where it is asked for all sites.
+/// Maximal numbers per evaluation of a conditional, if all sites are requested.
 const MOST_NUMBERS: usize = 1 << 24;
 
-/// A bound of the kernel that is asked for.
+/// A bound of the requested kernel.
 type Bound<'a> = LikelihoodBound<'a, Arc<dyn ReverseKernel>>;
 
-/// What is evaluated, and how.
+/// Settings of an evaluation.
 #[derive(Debug, Clone)]
 pub struct EvaluationSettings {
-    /// Text files, tables or folders; none for what the run held out, or draws of its source.
+    /// Text files, tables or folders. If empty: the held-out data, or samples of the source.
     pub data: Vec<PathBuf>,
-    /// The column or field of these that holds the text; by default the run's.
+    /// The column or field with the text; default: the run's.
     pub column: Option<String>,
     /// Sequences.
     pub sequences: usize,
     /// Steps drawn for each.
     pub draws: usize,
-    /// Seed of steps and noise, and of draws of a source.
+    /// Seed of steps, noise and samples of a source.
     pub seed: u64,
     /// Kernel of the reverse chain.
     pub kernel: Arc<dyn ReverseKernel>,
-    /// Sweeps of the chain; by default those of the training.
+    /// Sweeps of the chain; default: as in training.
     pub sweeps: Option<usize>,
-    /// Sites that are redrawn together; by default as in training.
+    /// Sites redrawn together; default: as in training.
     pub blocks: Option<Blocks>,
-    /// Sequences of this class, and the network told so.
+    /// Class of the sequences and of the network's conditioning.
     pub class: Option<usize>,
-    /// Where prepared tokens are kept.
+    /// Cache folder of prepared tokens.
     pub cache: PathBuf,
 }
 
 impl EvaluationSettings {
-    /// What a run held out, under the lazy kernel of its own chain, seed 0.
+    /// The held-out data, under the lazy kernel of the run's own chain, seed 0.
     pub fn held_out(sequences: usize, draws: usize, cache: PathBuf) -> Self {
         let kernel: Arc<dyn ReverseKernel> = Arc::new(Lazy::default());
         let (data, column, sweeps, blocks, class) = (Vec::new(), None, None, None, None);
@@ -62,7 +62,7 @@ impl EvaluationSettings {
     }
 }
 
-/// A likelihood bound (N) and what it is of.
+/// A likelihood bound (N), with its chain and sequences.
 pub struct Evaluation {
     /// The chain.
     pub schedule: Schedule,
@@ -70,14 +70,15 @@ pub struct Evaluation {
     pub evaluated: Evaluated,
     /// The bound.
     pub terms: BoundTerms,
-    /// What the source says of the sequences, where it is known.
+    /// Comparison with the true source, if it is known.
     pub truth: Option<Truth>,
 }
 
-/// Estimates the bound of a run. What was read is said; `progress` is told how many sequences are done, and of how many.
+/// Estimates the bound of a run. Reports what it reads; `progress` receives the number of finished sequences and their
+/// total.
 ///
 /// # Errors
-/// When the settings do not fit to the run, data cannot be read, or they are no longer those that it began with.
+/// If the settings do not fit the run, or data cannot be read or have changed.
 pub fn evaluate(
     trained: &Trained,
     settings: &EvaluationSettings,
@@ -110,8 +111,8 @@ pub fn evaluate(
     Ok(Evaluation { schedule, evaluated, terms, truth })
 }
 
-/// The bound of the schedule. A chain under noise that some token is never drawn from starts with what signal is left drawn from the
-/// frequencies of the training data.
+/// The bound of the schedule. If noise cannot draw some token, the start draws residual signal from the frequencies of
+/// the training data.
 pub(crate) fn bound<'a, K: ReverseKernel>(
     schedule: &'a Schedule,
     kernel: K,

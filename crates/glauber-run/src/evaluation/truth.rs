@@ -1,11 +1,11 @@
-//! A bound beside what the true source says.
+//! A bound compared with the true source.
 
 use glauber_chain::BoundTerms;
 use glauber_chain::statistics::Estimate;
 
-/// Numbers about the true source, nats a token.
+/// Quantities of the true source, in nats per token.
 pub struct Truth {
-    /// The entropy of the source, where it has a closed form.
+    /// The entropy of the source, if it has a closed form.
     pub entropy: Option<f64>,
     /// `−log π` of the sequences.
     pub surprise: Estimate,
@@ -16,8 +16,9 @@ pub struct Truth {
 }
 
 impl Truth {
-    /// Compares `terms` of a network's bound with those of the exact conditional on the same sequences, steps and noise. The source has
-    /// `−ln π` of each sequence, `surprises`, and perhaps an `entropy`, nats of a sequence of `len` tokens.
+    /// Compares `terms` of a network's bound with those of the exact conditional on the same sequences, steps and
+    /// noise. `surprises` are `−ln π` of each sequence, and `entropy` is optional; both in nats per sequence of `len`
+    /// tokens.
     pub(super) fn of(
         terms: &BoundTerms,
         exact: &BoundTerms,
@@ -36,7 +37,7 @@ impl Truth {
     }
 }
 
-/// A mean of numbers over sequences, divided by what one sequence has of something.
+/// A mean over sequences, divided by the units per sequence.
 pub fn per(values: &[f64], units: usize) -> Estimate {
     Estimate::independent(&values.iter().map(|value| value / units as f64).collect::<Vec<_>>())
 }

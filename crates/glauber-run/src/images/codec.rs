@@ -1,4 +1,4 @@
-//! How the images of a run become tokens and back: pixel by pixel, or patch by patch through a tokenizer.
+//! Codecs of images: by pixels, or by patches through a tokenizer.
 
 use std::path::Path;
 
@@ -13,24 +13,24 @@ use super::{ImageConfig, ImageTokens, TokenizerConfig};
 use crate::error::{Context, Result, ensure};
 use crate::{RunCodec, RunFolder, Say, Vocabulary};
 
-/// Where a run keeps its tokenizer.
+/// Folder of a run's tokenizer.
 const TOKENIZER: &str = "tokenizer";
-/// Samples side by side on a sheet.
+/// Samples per row of a sheet.
 const COLUMNS: usize = 8;
 
-/// What encodes and decodes the images of a run.
+/// The codec of a run's images.
 pub enum PictureCodec {
-    /// Each pixel is a token, or each patch of greys.
+    /// Each pixel, or patch of grey pixels, is a token.
     Pixels(PixelCodec),
-    /// Each patch is a token, by a network.
+    /// Each patch is a token of a network.
     Tokenizer(Box<ImageTokenizer>),
 }
 
 impl PictureCodec {
-    /// The codec of a new run; `model` is the tokenizer where there is one.
+    /// The codec of a new run; `model` is its tokenizer, if any.
     ///
     /// # Errors
-    /// When the sizes do not fit together, or there is no tokenizer where one is needed.
+    /// If sizes do not fit, or a needed tokenizer is missing.
     pub fn new(image: &ImageConfig, model: Option<VqModel>) -> Result<Self> {
         let extent = Extent::new(image.height, image.width)?;
         match (&image.tokens, model) {
@@ -46,23 +46,22 @@ impl PictureCodec {
         }
     }
 
-    /// The codec of a run that has begun, checked against what it was trained with.
+    /// The codec of an existing run, checked against its training.
     ///
     /// # Errors
-    /// When the run's tokenizer is not there, or is another.
+    /// If the run's tokenizer is missing or different.
     pub fn of_run(folder: &RunFolder, image: &ImageConfig, vocabulary: &Vocabulary, device: &Device) -> Result<Self> {
         if let ImageTokens::Pixels { .. } = image.tokens {
             return Self::new(image, None);
         }
         let path = folder.path().join(TOKENIZER);
         let model = VqModel::load(&path, device).with_context(|| {
-            format!("{}: restore the run's own tokenizer, or begin a new run with `--tokenizer`", path.display())
+            format!("{}: restore the run's own tokenizer, or start a new run with `--tokenizer`", path.display())
         })?;
         let codec = Self::new(image, Some(model))?;
         ensure!(
             vocabulary.codec == codec.fingerprint()?,
-            "{}: a tokenizer of {} tokens, not the one this run was trained with ({} tokens): restore the run's own, or begin a new \
-             run with `--tokenizer`",
+            "{}: a tokenizer of {} tokens, not the one this run was trained with ({} tokens): restore the run's own, or start a new run with `--tokenizer`",
             path.display(),
             codec.vocab_size(),
             vocabulary.size
@@ -84,7 +83,7 @@ impl PictureCodec {
     /// The channels that images are encoded with.
     ///
     /// # Errors
-    /// When the tokenizer has channels that are no colours.
+    /// If the tokenizer's channels are neither grey nor RGB.
     pub fn colours(&self) -> Result<Colours> {
         match self {
             Self::Pixels(_) => Ok(Colours::Grey),
@@ -109,7 +108,7 @@ impl PictureCodec {
         }
     }
 
-    /// Which tokenizer it is; none where the configuration says all.
+    /// The fingerprint of the tokenizer; `None` without one.
     ///
     /// # Errors
     /// When its weights cannot be read from the device.
@@ -123,7 +122,7 @@ impl PictureCodec {
     /// The tokens of an image of the codec's extent, shape `[site]`.
     ///
     /// # Errors
-    /// When the image is of another extent or other colours.
+    /// If the image has another extent or other channels.
     pub fn encode(&self, image: &Image) -> Result<Vec<Token>> {
         match self {
             Self::Pixels(codec) => Ok(codec.encode(image)?),
@@ -134,7 +133,7 @@ impl PictureCodec {
     /// The images of token grids, one for each row.
     ///
     /// # Errors
-    /// When the rows are of another length, or a token is none of the codec's.
+    /// If the rows have another length, or a token is outside the vocabulary.
     pub fn decode_all(&self, grids: &TokenBatch) -> Result<Vec<Image>> {
         match self {
             Self::Pixels(codec) => Ok(codec.decode_all(grids)?),
@@ -142,7 +141,7 @@ impl PictureCodec {
         }
     }
 
-    /// Pixels, shape `[pixel]` row by row, as the sites that one of them belongs to, shape `[site]`.
+    /// Maps a mask of pixels, shape `[pixel]` in row-major order, to the sites that contain one, shape `[site]`.
     pub fn sites(&self, pixels: &[bool]) -> Vec<bool> {
         let mut sites = vec![false; self.len()];
         pixels.iter().enumerate().filter(|(_, marked)| **marked).for_each(|(pixel, _)| sites[self.site(pixel)] = true);
@@ -160,7 +159,7 @@ impl PictureCodec {
         pixel / width / factor * columns + pixel % width / factor
     }
 
-    /// Sites as all their pixels.
+    /// Maps a mask of sites to all their pixels.
     pub fn pixels(&self, sites: &[bool]) -> Vec<bool> {
         (0..self.extent().pixels()).map(|pixel| sites[self.site(pixel)]).collect()
     }
@@ -182,10 +181,10 @@ impl RunCodec for PictureCodec {
     }
 }
 
-/// Opens what `--tokenizer` names; says what of it is not used.
+/// Opens the tokenizer of `--tokenizer`, and reports its unused parts.
 ///
 /// # Errors
-/// When there is no tokenizer, or none that can be read.
+/// If there is no tokenizer, or it cannot be read.
 pub fn open_tokenizer(config: &TokenizerConfig, device: &Device, say: Say<'_>) -> Result<VqModel> {
     let imported = match &config.yaml {
         Some(yaml) => import::taming(&config.path, yaml, device),

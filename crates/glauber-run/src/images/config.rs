@@ -1,4 +1,4 @@
-//! The keys of images as training data.
+//! Configuration of images as training data.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,38 +6,38 @@ use std::path::{Path, PathBuf};
 use glauber_train::{TrainError, require, within};
 use serde::{Deserialize, Serialize};
 
-/// Grey levels where a configuration says nothing of tokens.
+/// Default number of grey levels.
 const LEVELS: usize = 4;
 
-/// Images as grids of tokens, row by row.
+/// Images as row-major grids of tokens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Keys", into = "Keys")]
 pub struct ImageConfig {
-    /// Rows of pixels; images of another size are brought to it.
+    /// Rows of pixels; other images are resized.
     pub height: usize,
     /// Columns of pixels.
     pub width: usize,
-    /// What a token is.
+    /// The meaning of a token.
     pub tokens: ImageTokens,
-    /// Classes that the network is told; 0 to tell it none.
+    /// Number of classes for class conditioning; 0 for none.
     pub classes: usize,
-    /// Share of the images that is held out, where the data are not divided already.
+    /// Share of held-out images, if the data have no split of their own.
     pub held_out: f64,
-    /// Where the images are.
+    /// The source of the images.
     pub images: ImagesConfig,
 }
 
-/// What a token of an image is.
+/// The meaning of an image's token.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ImageTokens {
-    /// The grey of a pixel, or the greys of a patch of them.
+    /// The grey of a pixel, or the greys of a patch of pixels.
     Pixels {
         /// Grey levels; 2 for black and white.
         levels: usize,
-        /// Rows and columns of pixels of a token: of one pixel `V = levels`, of more `V = levels^(patch²)`.
+        /// Side length of a token's patch in pixels: `V = levels^(patch²)`.
         patch: usize,
     },
-    /// The code of a patch, as a tokenizer gives it.
+    /// The code of a patch from a tokenizer.
     Tokenizer(TokenizerConfig),
 }
 
@@ -45,52 +45,53 @@ pub enum ImageTokens {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenizerConfig {
-    /// Where it came from; the run keeps a copy of its own.
+    /// Its original path; the run keeps a copy.
     pub path: PathBuf,
-    /// The YAML of a checkpoint, where it does not lie beside it.
+    /// The YAML of a checkpoint, if it is not beside it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub yaml: Option<PathBuf>,
-    /// Rows (columns) of pixels to a row (column) of tokens, which the tokenizer decides; 0 until it has been asked.
+    /// Pixels per token along each side, set by the tokenizer; 0 before it is opened.
     #[serde(default)]
     pub factor: usize,
-    /// How often each image to train on is encoded, flips and crops drawn anew; absent for 8 where something is drawn and 1 where
-    /// nothing is.
+    /// Number of encodings of each training image, with new flips and crops. Default: 8 with random flips or crops,
+    /// otherwise 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passes: Option<usize>,
 }
 
-/// Where images come from.
+/// Sources of images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum ImagesConfig {
-    /// Drawn shapes and textures, which need no files.
+    /// Generated shapes and textures, which need no files.
     Shapes {
         /// Number of images.
         count: usize,
-        /// Decides all of them.
+        /// Seed of the images.
         #[serde(default)]
         seed: u64,
     },
-    /// The four files of MNIST, or of a data set in its form.
+    /// The four files of MNIST, or of a data set in its format.
     Mnist {
-        /// The folder that holds them.
+        /// Their folder.
         path: PathBuf,
     },
     /// PNG, JPEG and WebP files.
     Folder {
-        /// The folder; its sub-folders are the classes where classes are told.
+        /// The folder; with class conditioning, its sub-folders are the classes.
         path: PathBuf,
-        /// Whether images are turned left to right at random.
+        /// Whether images are flipped horizontally at random.
         #[serde(default)]
         flip: bool,
-        /// Images are cut out at random of pictures whose sides are at least `1 + margin` times as long, 0 to 31; absent for the middle.
+        /// Random crops from pictures whose sides are at least `1 + margin` times the image's, 0 to 31. Default: the
+        /// centre.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         crop_margin: Option<f64>,
     },
 }
 
 impl ImageConfig {
-    /// Rows and columns of tokens. Where the size is no multiple of the tokenizer's factor, what fits.
+    /// Rows and columns of tokens, rounded down if the size is not a multiple of the tokenizer's factor.
     pub fn grid(&self) -> [usize; 2] {
         let factor = match &self.tokens {
             ImageTokens::Pixels { patch, .. } => (*patch).max(1),
@@ -148,7 +149,7 @@ impl ImageConfig {
 }
 
 impl ImagesConfig {
-    /// The folder or file that the images are in.
+    /// The folder or file of the images.
     pub fn place(&self) -> Option<&Path> {
         match self {
             Self::Folder { path, .. } | Self::Mnist { path } => Some(path),
@@ -167,7 +168,7 @@ impl ImagesConfig {
         Ok(())
     }
 
-    /// Whether an image looks different each time it is drawn.
+    /// Whether draws of an image differ, by flips or crops.
     pub fn varies(&self) -> bool {
         match self {
             Self::Shapes { .. } | Self::Mnist { .. } => false,

@@ -1,4 +1,4 @@
-//! Images encoded once by a tokenizer, and kept in shards.
+//! Images encoded once by a tokenizer, and stored in shards.
 
 use std::path::Path;
 
@@ -14,9 +14,9 @@ use super::{ImageConfig, ImageTokens};
 use crate::Say;
 use crate::error::{Context, Result};
 
-/// Passes over images that look different each time.
+/// Passes over images with random flips or crops.
 const PASSES: usize = 8;
-/// Images that one thread encodes at a time.
+/// Images per batch and thread.
 const BATCH: usize = 32;
 
 /// The tokens of an image, and its class.
@@ -39,11 +39,10 @@ impl Part {
     }
 }
 
-/// The token grids of images, from the cache where they are there under their [`key`].
+/// The token grids of images, from the cache if it has their [`key`].
 ///
-/// Where images are flipped or cropped at random a fixed number of passes over them is encoded (`data.tokenizer.passes`), each pass with
-/// draws of its own; training draws among all of them, so that it sees so many variants of an image and no more. Images held out are
-/// encoded once.
+/// With random flips or crops, a fixed number of passes is encoded (`data.tokenizer.passes`), each with its own draws.
+/// Training draws from all of them, so it sees that many variants of an image. Held-out images are encoded once.
 pub fn encoded(
     image: &ImageConfig,
     sources: &[Source; 2],
@@ -58,9 +57,9 @@ pub fn encoded(
         .context("token grids of the images (`--cache`)")
 }
 
-/// The name of the cache folder: a hash of the images as the tokenizer is shown them, with their classes, in their order, and of the
-/// tokenizer's [fingerprint](glauber_image::VqModel::fingerprint). Whatever changes source, size, colours, division or weights encodes
-/// anew.
+/// The name of the cache folder: a hash of the tokenizer's input images with their classes, in order, and of the
+/// tokenizer's [fingerprint](glauber_image::VqModel::fingerprint). A change of source, size, colours, split or weights
+/// thus encodes again.
 pub fn key(image: &ImageConfig, sources: &[Source; 2], tokenizer: &ImageTokenizer) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     let fingerprint = tokenizer.model().fingerprint()?;

@@ -1,25 +1,25 @@
-//! Which images a run was trained on.
+//! Fingerprints of a run's images.
 
 use blake3::Hasher;
 use glauber_chain::ChainRng;
 use glauber_pixels::{Example, ImageSource};
 use rayon::prelude::*;
 
-/// Images drawn at a time, to bound memory.
+/// Images per batch, to bound memory.
 pub const AT_A_TIME: usize = 512;
 /// Seed of flips and crops.
 const CHANCE: u64 = 0x1A6E;
 
-/// Images to train on, or those held out.
+/// Training or held-out images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
-    /// To train on.
+    /// Training.
     Training,
     /// Held out.
     HeldOut,
 }
 
-/// The images of a part, each as often as it is looked at.
+/// The images of a part, repeated for each pass.
 pub struct Passes<'a> {
     pub part: Part,
     pub source: &'a dyn ImageSource,
@@ -27,7 +27,7 @@ pub struct Passes<'a> {
 }
 
 impl<'a> Passes<'a> {
-    /// Both parts: images to train on several times, those held out once.
+    /// Both parts: several passes of training images, one of held-out images.
     pub fn of([train, held_out]: [&'a dyn ImageSource; 2], passes: usize) -> [Self; 2] {
         [
             Self { part: Part::Training, source: train, passes },
@@ -40,13 +40,13 @@ impl<'a> Passes<'a> {
         self.source.len() * self.passes
     }
 
-    /// The image of a pass: flips and crops depend on the part, the pass and the image alone.
+    /// The image in a pass: flips and crops depend only on part, pass and image.
     pub fn get(&self, item: usize) -> Example {
         let seed = CHANCE << 8 | self.part as u64;
         self.source.get(item % self.source.len(), &mut ChainRng::new(seed, item as u64))
     }
 
-    /// Adds the images as they are shown, with their classes, in their order.
+    /// Hashes the images as drawn, with their classes, in order.
     pub fn hash(&self, hasher: &mut Hasher) {
         hasher.update(&(self.len() as u64).to_le_bytes());
         for start in (0..self.len()).step_by(AT_A_TIME) {
@@ -59,8 +59,8 @@ impl<'a> Passes<'a> {
     }
 }
 
-/// A hash of all images to train on and all those held out, 32 hexadecimal digits. Other contents, another order, size, colouring or
-/// division gives another. Of a picture that is cropped at random it sees one crop.
+/// A hash of all training and held-out images, 32 hexadecimal digits. It depends on contents, order, size, colours and
+/// split. For a randomly cropped picture it hashes one crop.
 pub fn fingerprint(parts: [&dyn ImageSource; 2]) -> String {
     let mut hasher = Hasher::new();
     hasher.update(b"images");

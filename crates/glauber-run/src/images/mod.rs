@@ -1,4 +1,4 @@
-//! Images as data: opened as a configuration says, drawn as grids of tokens, written as sheets.
+//! Images as data: opened from a configuration, drawn as grids of tokens, written as sheets.
 
 mod codec;
 mod config;
@@ -30,7 +30,7 @@ use crate::data::{DataConfig, DataKind, DataShape, Opened, Opening};
 use crate::error::{Result, ensure};
 use crate::{RunCodec, RunFolder, Say, Vocabulary};
 
-/// Images that the counts of tokens come from, where each is drawn anew.
+/// Number of images for token counts, if draws are random.
 const COUNTED: u64 = 4096;
 
 impl DataKind for ImageConfig {
@@ -98,10 +98,10 @@ impl DataKind for ImageConfig {
     }
 }
 
-/// Images that are [divided], ready to be trained on.
+/// Images that are [divided], ready for training.
 ///
 /// # Errors
-/// As [`Pictures::of`]; when they are not those that the run began with.
+/// As [`Pictures::of`], and if they have changed since the run started.
 pub fn opened(
     image: &ImageConfig,
     codec: PictureCodec,
@@ -126,41 +126,41 @@ pub fn opened(
 
 /// A configuration's images.
 pub struct Pictures {
-    /// Those to train on.
+    /// Training images.
     pub train: Grids,
-    /// Those held out.
+    /// Held-out images.
     pub held_out: Grids,
-    /// The names of the classes there are, told or not.
+    /// The names of the classes, used or not.
     pub class_names: Vec<String>,
-    /// How often each token stands in the images to train on, shape `[token]`.
+    /// Token counts of the training images, shape `[token]`.
     counts: Vec<u64>,
-    /// A hash of the images, and of the tokenizer where there is one.
+    /// A hash of the images, and of the tokenizer if there is one.
     fingerprint: String,
 }
 
 /// Images as training sequences.
 pub struct Grids {
-    /// How many images there are.
+    /// The number of images.
     images: usize,
     /// Sites of a grid.
     sites: usize,
-    /// Whether the class is told.
+    /// Whether to return the class.
     told: bool,
     grids: Drawn,
 }
 
-/// Where the tokens of an image come from.
+/// The source of an image's tokens.
 enum Drawn {
-    /// From the image, each time.
+    /// Encoded from the image at each draw.
     Anew(Source, PixelCodec),
-    /// From the shards.
+    /// Read from shards.
     Encoded(Arc<TokenData>, Part),
 }
 
-/// A run's images as they are before they are encoded, at the codec's extent: those to train on, and those held out.
+/// A run's training and held-out images before encoding, at the codec's extent.
 ///
 /// # Errors
-/// When images cannot be read, or have other classes than `data.classes` says.
+/// If images cannot be read, or their number of classes is not `data.classes`.
 pub fn divided(image: &ImageConfig, codec: &PictureCodec, seed: u64, say: Say<'_>) -> Result<[Source; 2]> {
     let told = image.classes > 0;
     let parts = parts(&image.images, codec.extent(), codec.colours()?, told, image.held_out, seed, say)?;
@@ -188,7 +188,7 @@ impl Grids {
         self.images
     }
 
-    /// Number of grids: what was encoded several times counts as often.
+    /// Number of grids; several encodings of an image count separately.
     fn items(&self) -> usize {
         match &self.grids {
             Drawn::Anew(source, _) => source.len(),
@@ -196,7 +196,7 @@ impl Grids {
         }
     }
 
-    /// The grid of any image, and its class where it has one.
+    /// The grid of an image, and its class if it has one.
     fn read_any(&self, rng: &mut ChainRng, out: &mut [Token]) -> Option<usize> {
         self.read(rng.below(self.items()), rng, out)
     }
@@ -218,7 +218,8 @@ impl Grids {
 }
 
 impl Pictures {
-    /// A configuration's images, [divided] into those to train on and those held out. What a tokenizer makes of them is kept in `cache`.
+    /// A configuration's images, [divided] into training and held-out images. A tokenizer's encodings are stored in
+    /// `cache`.
     ///
     /// # Errors
     /// When images cannot be read or encoded, or the cache cannot be written.
@@ -254,7 +255,7 @@ impl Pictures {
         }
     }
 
-    /// What these images decide of a run.
+    /// Properties of a run that depend on these images.
     ///
     /// # Errors
     /// When the tokenizer's weights cannot be read from the device.
@@ -268,7 +269,7 @@ impl Pictures {
     }
 }
 
-/// What tells a run's images from others: a hash of them, and of the tokenizer that encodes them.
+/// The fingerprint of a run's images: a hash of the images and of their tokenizer.
 ///
 /// # Errors
 /// When the tokenizer's weights cannot be read from the device.
@@ -279,24 +280,24 @@ pub fn identity(image: &ImageConfig, codec: &PictureCodec, parts: &[Source; 2]) 
     }
 }
 
-/// Checks that images are those that a run began with, where it says which those were.
+/// Checks that images have not changed since the run started, if their hash is known.
 ///
 /// # Errors
-/// When they are others.
+/// If they have changed.
 pub fn check(images: &str, begun: &Vocabulary, run: &Path) -> Result<()> {
     ensure!(begun.corpus.as_ref().is_none_or(|begun| begun == images), "{}", changed(run));
     Ok(())
 }
 
-/// What is said of a run whose images are not those that it began with.
+/// The error for a run whose images have changed.
 pub fn changed(run: &Path) -> String {
     format!(
-        "{}: the images have changed since the run began, or the keys of `config.toml` that divide them: restore them, or begin a new run",
+        "{}: the images, or the keys of `config.toml` that split them, have changed since the run started: restore them, or start a new run",
         run.display()
     )
 }
 
-/// How often each token stands in the images.
+/// Token counts of the images.
 fn count(images: &Grids, codec: &PixelCodec) -> Vec<u64> {
     let mut counts = vec![0; codec.vocab_size()];
     let mut grid = vec![0; images.sites];

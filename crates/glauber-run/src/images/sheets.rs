@@ -1,4 +1,4 @@
-//! Images side by side.
+//! Sheets of images.
 
 use std::path::Path;
 
@@ -6,25 +6,25 @@ use glauber_pixels::{Extent, Image, SheetStyle, contact_sheet};
 
 use crate::error::{Context, Result};
 
-/// Images on a sheet are enlarged to about this many pixels a side.
+/// Approximate side length of images on a sheet, in pixels.
 const SHOWN_SIDE: usize = 96;
 
-/// Images in rows on one sheet, enlarged where they are small.
+/// Arranges images in rows on a sheet; small images are enlarged.
 ///
 /// # Errors
-/// When they are not of one extent, or the sheet is too large.
+/// If their extents differ, or the sheet is too large.
 pub fn sheet(images: &[Image], columns: usize) -> Result<Image> {
     let side = images.first().map_or(1, |image| image.extent().height().max(image.extent().width()));
     Ok(contact_sheet(images, &style(side, columns))?)
 }
 
-/// Checks that a sheet is not too large, before there are images; `flag` is the one to change.
+/// Checks the size of a sheet before its images exist; `flag` is named in the error.
 ///
 /// # Errors
-/// When it is.
+/// If it is too large.
 pub fn check_sheet(flag: &str, extent: Extent, images: usize, columns: usize) -> Result<()> {
     let side = extent.height().max(extent.width());
-    style(side, columns).extent(extent, images).map(|_| ()).with_context(|| format!("`{flag}`: too large a sheet"))
+    style(side, columns).extent(extent, images).map(|_| ()).with_context(|| format!("`{flag}`: the sheet is too large"))
 }
 
 fn style(side: usize, columns: usize) -> SheetStyle {

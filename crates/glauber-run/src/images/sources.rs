@@ -1,4 +1,4 @@
-//! The images that a configuration names.
+//! Image sources of configurations.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use glauber_pixels::{
     ShapeSource, split,
 };
 
-/// As many held-out pictures of a folder are named.
+/// Maximal number of held-out pictures named in messages.
 const NAMED: usize = 8;
 
 /// Images, shared.
 pub type Source = Arc<dyn ImageSource>;
 
-/// The images to train on, and those held out, a share of those that are not divided already. `labels`: whether the sub-folders of a folder
-/// are its classes. What was read is said.
+/// Training and held-out images; sources without a split hold out a share. `labels`: whether sub-folders are classes.
+/// Reports what it reads.
 ///
 /// # Errors
-/// When images cannot be read, or there are none of one part.
+/// If images cannot be read, or a part is empty.
 pub fn parts(
     images: &ImagesConfig,
     extent: Extent,
@@ -62,7 +62,7 @@ pub fn parts(
     Ok([Arc::new(train), Arc::new(held_out)])
 }
 
-/// Says what was read, and of all that was left out why, where more is to be said.
+/// Reports the images read, and the reasons for skipped files.
 fn tell(path: &Path, report: &FolderReport, say: Say<'_>) {
     let more = if report.broken.len() > FolderReport::NAMED { " (`-v` names every one)" } else { "" };
     say(&format!("{}: {report}{more}", path.display()));

@@ -10,22 +10,22 @@ use crate::error::{Result, ensure};
 use crate::sampling::Sampling;
 use crate::trained::Trained;
 
-/// Numbers that conditionals may hold at once, where they are asked for all sites.
+/// Maximal numbers per evaluation of conditionals, if all sites are requested.
 const MOST_NUMBERS: usize = 1 << 24;
-/// Chains that run at once at most.
+/// Maximal number of chains that run at once.
 const MOST_CHAINS: usize = 256;
 
 /// Samples of a run.
 pub struct Drawn {
     /// Token grids, shape `[sample][site]`.
     pub grids: Vec<Vec<Token>>,
-    /// The class that each was asked for, shape `[sample]`.
+    /// The class of each sample, shape `[sample]`.
     pub classes: Vec<Option<usize>>,
-    /// Passes of a sequence through the network, all samples together.
+    /// Network passes of sequences, for all samples.
     pub evaluations: u64,
 }
 
-/// How many samples each class has: as many as any other, give or take one. One group of no class from a run without classes.
+/// The number of samples per class, equal up to one. A run without classes has one group.
 fn groups(classes: usize, count: usize) -> Vec<(Option<usize>, usize)> {
     match classes {
         0 => vec![(None, count)],
@@ -33,11 +33,11 @@ fn groups(classes: usize, count: usize) -> Vec<(Option<usize>, usize)> {
     }
 }
 
-/// Draws samples, the one of number `i` with stream `i` of the seed, class after class. `progress` is told how many
-/// are done.
+/// Draws samples class by class, sample `i` with stream `i` of the seed. `progress` receives the number of finished
+/// samples.
 ///
 /// # Errors
-/// When the settings do not fit to the run.
+/// If the settings do not fit the run.
 pub fn draw(
     trained: &Trained,
     sampling: &Sampling,

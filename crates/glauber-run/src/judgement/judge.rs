@@ -1,4 +1,4 @@
-//! Networks that judge images.
+//! Networks for image metrics.
 
 use std::path::Path;
 
@@ -10,29 +10,29 @@ use super::sets::Set;
 use super::settings::JudgementSettings;
 use crate::error::{Context, Result, bail, ensure};
 
-/// Images that are made and judged at a time.
+/// Images per batch.
 const BATCH: usize = 256;
 
-/// The network that gives the features, and the one that recognises classes.
+/// The feature network and the classifier.
 pub struct Judge {
     features: FeatureNetwork,
-    /// Where it is another one.
+    /// If it is a different network.
     classifier: Option<FeatureNetwork>,
-    /// How many classes are recognised; 0 where the networks know none of the run's.
+    /// Number of recognised classes; 0 if the networks know none of the run's.
     classes: usize,
 }
 
-/// What is found in a set of images.
+/// Measurements of a set of images.
 pub struct Verdict {
     pub features: Features,
-    /// Of those whose class is known; none where there are no such images.
+    /// Recognition of images with known class, if any.
     pub recognition: Option<Recognition>,
-    /// How many images each class has, shape `[class]`; empty where none is known.
+    /// Number of images per class, shape `[class]`; empty if unknown.
     pub by_class: Vec<usize>,
 }
 
 impl Judge {
-    /// Loads what the settings name; `names` are the classes of the run's images.
+    /// Loads the networks of the settings; `names` are the classes of the run's images.
     pub fn load(settings: &JudgementSettings, names: &[String], device: &Device) -> Result<Self> {
         let load = |path: &Path| FeatureNetwork::load(path, device);
         let classifier = settings.classifier.as_deref().map(load).transpose().context("`--classifier`")?;
@@ -50,12 +50,12 @@ impl Judge {
         Ok(Self { features, classifier, classes })
     }
 
-    /// Numbers of a feature vector.
+    /// Dimension of feature vectors.
     pub fn dim(&self) -> usize {
         self.features.dim()
     }
 
-    /// Looks at every image of a set.
+    /// Evaluates every image of a set.
     pub fn examine(&self, set: &Set<'_>) -> Result<Verdict> {
         let mut features = Features::empty(self.dim())?;
         let mut recognition = Recognition::none(self.classes);
@@ -86,12 +86,12 @@ impl Judge {
     }
 }
 
-/// A classifier must know the classes of the run's images, in their order, where these have any.
+/// Checks that a classifier has the classes of the run's images, in order, if they have any.
 fn check_classes(found: &[String], expected: &[String], path: &Path) -> Result<()> {
     let list = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
     ensure!(
         expected.is_empty() || found == expected,
-        "`--classifier {}`: its classes are {}, those of the run's images {}",
+        "`--classifier {}`: its classes are {}, but the classes of the run's images are {}",
         path.display(),
         list(found),
         list(expected)

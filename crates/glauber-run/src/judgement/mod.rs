@@ -1,4 +1,4 @@
-//! How good the samples of a run on images are.
+//! Quality of an image run's samples.
 
 mod draw;
 mod judge;
@@ -21,39 +21,39 @@ pub use settings::JudgementSettings;
 use judge::Judge;
 use sets::Set;
 
-/// The stream of the seed that chooses the images of which precision and recall are taken.
+/// The stream of the seed that chooses the images for precision and recall.
 const COMPARED_STREAM: u64 = u64::MAX - 4;
 
-/// A run's images, and the networks that judge what is like them.
+/// A run's images, and the networks that compare samples with them.
 pub struct Jury<'a> {
     settings: JudgementSettings,
     codec: &'a PictureCodec,
-    /// To train on, and held out.
+    /// Training and held-out images.
     parts: [Source; 2],
     judge: Judge,
 }
 
-/// What samples, held-out images and independent pixels come to.
+/// Results for samples, held-out images and independent pixels.
 pub struct Judgement {
-    /// Numbers of a feature vector.
+    /// Dimension of feature vectors.
     pub dim: usize,
-    /// Training images compared with.
+    /// Number of training images in the comparison.
     pub reference: usize,
-    /// How many of them each class has, shape `[class]`; empty where none is known.
+    /// Number of these per class, shape `[class]`; empty if unknown.
     pub by_class: Vec<usize>,
     /// The names of the classes.
     pub class_names: Vec<String>,
-    /// Whether sites are patches, made tokens by a tokenizer.
+    /// Whether sites are patches of a tokenizer.
     pub patches: bool,
-    /// Samples, held-out images, independent pixels; with a tokenizer, held-out images through it.
+    /// Rows: samples, held-out images, independent pixels, and with a tokenizer its reconstructions.
     pub rows: Vec<Row>,
 }
 
 impl<'a> Jury<'a> {
-    /// Opens the images of a run and loads the networks. What was read is said.
+    /// Opens the images of a run, and loads the networks. Reports what it reads.
     ///
     /// # Errors
-    /// When the run is not on images, these have changed or are too few, or the networks do not fit to them.
+    /// If the run is not on images, images have changed or are too few, or the networks do not fit.
     pub fn of(trained: &'a Trained, settings: &JudgementSettings, say: Say<'_>) -> Result<Self> {
         settings.check()?;
         let shown = trained.path().display();
@@ -66,8 +66,7 @@ impl<'a> Jury<'a> {
         for (what, found) in [("to train on", counts[0]), ("held out", counts[1])] {
             ensure!(
                 found >= least,
-                "{shown}: {found} images {what}, expected at least {least}: train on more images, or hold out another share than \
-                 `data.held_out` = {}",
+                "{shown}: {found} images {what}, expected at least {least}: train on more images, or change `data.held_out`, which is {}",
                 image.held_out
             );
         }
@@ -78,10 +77,10 @@ impl<'a> Jury<'a> {
         Ok(Self { settings: settings.clone(), codec, parts, judge })
     }
 
-    /// Judges samples beside held-out images and independent pixels.
+    /// Compares samples, held-out images and independent pixels.
     ///
     /// # Errors
-    /// When images cannot be decoded, or are none that the networks see.
+    /// If images cannot be decoded, or the networks do not accept them.
     pub fn judge(&self, drawn: &Drawn) -> Result<Judgement> {
         let ([train, held_out], codec) = (&self.parts, self.codec);
         let JudgementSettings { count, reference, neighbours, seed, .. } = self.settings;
@@ -114,8 +113,8 @@ impl<'a> Jury<'a> {
     }
 }
 
-/// Images as those that samples should be like. Where a tokenizer makes tokens of them, that is as they came: what it loses, samples lack.
-/// Where each pixel is a token, it is in the greys of the tokens.
+/// The reference images. With a tokenizer these are the originals, so that its losses count. With pixel tokens they are
+/// reduced to the tokens' grey levels.
 fn as_compared<'a>(set: Set<'a>, codec: &'a PictureCodec) -> Set<'a> {
     match codec {
         PictureCodec::Pixels(_) => set.through(codec),

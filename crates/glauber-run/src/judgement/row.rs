@@ -8,17 +8,17 @@ use crate::error::Result;
 
 /// The figures of a set of images, against the training images.
 pub struct Row {
-    /// What they are.
+    /// Their name.
     pub name: &'static str,
-    /// How many.
+    /// Their number.
     pub images: usize,
     /// The Fréchet distance to the training images.
     pub frechet: f64,
-    /// Images of each of the two sets that precision and recall compare.
+    /// Images per set for precision and recall.
     pub compared: usize,
-    /// Precision and recall of these.
+    /// Precision and recall.
     pub precision_recall: PrecisionRecall,
-    /// Of those whose class is known; none where there are no such images.
+    /// Recognition of images with known class, if any.
     pub recognition: Option<Recognition>,
 }
 

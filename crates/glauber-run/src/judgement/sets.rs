@@ -1,4 +1,4 @@
-//! The sets of images that are compared.
+//! The compared sets of images.
 
 use std::ops::Range;
 
@@ -11,20 +11,20 @@ use super::draw::Drawn;
 use crate::error::Result;
 use crate::images::PictureCodec;
 
-/// Streams of the seed for all that is not a chain; far from those that number chains.
+/// First stream of the seed for draws outside chains, far from the streams of chains.
 const REFERENCE_STREAM: u64 = u64::MAX - 1;
 const HELD_OUT_STREAM: u64 = u64::MAX - 2;
-/// Makes other seeds of the seed: for flips and crops, and for images of independent pixels, each with the stream of its number.
+/// Derives the seeds of flips and crops, and of images of independent pixels, each with its own stream.
 const CHANCE: u64 = 0xC4A7_0000_0000_0000;
 const INDEPENDENT: u64 = 0x17D3_0000_0000_0000;
 
-/// Numbers of the images that independent pixels are taken from, at most: half a gigabyte.
+/// Maximal size of the source images of independent pixels: half a gigabyte.
 const MOST_NUMBERS: usize = 1 << 27;
 
-/// Makes the images of these numbers.
+/// Generates images by their indices.
 type Make<'a> = Box<dyn Fn(Range<usize>) -> Result<Vec<Example>> + 'a>;
 
-/// Images to be judged, made a few at a time, the same each time; each with its class where one is known or was asked for.
+/// A set of images, generated in batches and reproducible, with known or requested classes.
 pub struct Set<'a> {
     len: usize,
     make: Make<'a>,
@@ -41,7 +41,7 @@ impl<'a> Set<'a> {
         Self::chosen(source, count, seed, HELD_OUT_STREAM)
     }
 
-    /// So many different images, or all of them.
+    /// A number of different images, or all if there are fewer.
     fn chosen(source: &'a dyn ImageSource, count: usize, seed: u64, stream: u64) -> Self {
         let mut rng = ChainRng::new(seed, stream);
         let mut indices: Vec<usize> = (0..source.len()).collect();
@@ -53,7 +53,7 @@ impl<'a> Set<'a> {
         Self { len, make: Box::new(move |range: Range<usize>| Ok(indices[range].iter().map(image).collect())) }
     }
 
-    /// What the chains came to.
+    /// Samples of the chains.
     pub fn samples(drawn: &'a Drawn, codec: &'a PictureCodec) -> Self {
         let make = move |range: Range<usize>| -> Result<Vec<Example>> {
             let images = codec.decode_all(&TokenBatch::new(drawn.grids[range.clone()].concat(), codec.len())?)?;
@@ -63,7 +63,7 @@ impl<'a> Set<'a> {
         Self { len: drawn.grids.len(), make: Box::new(make) }
     }
 
-    /// The images encoded and decoded.
+    /// Reconstructions of images.
     pub fn through(self, codec: &'a PictureCodec) -> Self {
         let len = self.len;
         let make = move |range: Range<usize>| -> Result<Vec<Example>> {
@@ -80,8 +80,8 @@ impl<'a> Set<'a> {
         Self { len, make: Box::new(make) }
     }
 
-    /// Images whose pixels are independent, each drawn from what stands at its place in the images of another set: that of one of them,
-    /// drawn anew for each pixel. Of large images, from as many as half a gigabyte holds.
+    /// Images of independent pixels: each pixel is copied from a random image of another set. For large images, the set
+    /// is limited to half a gigabyte.
     pub fn independent(of: &Set<'_>, count: usize, seed: u64) -> Result<Self> {
         let mut pool: Vec<Image> = Vec::new();
         while pool.len() < of.len && pool.iter().map(|image| image.values().len()).sum::<usize>() < MOST_NUMBERS {
@@ -107,7 +107,7 @@ impl<'a> Set<'a> {
     /// Some of the images.
     ///
     /// # Panics
-    /// When they are not all there.
+    /// If the range exceeds the set.
     pub fn images(&self, range: Range<usize>) -> Result<Vec<Example>> {
         (self.make)(range)
     }

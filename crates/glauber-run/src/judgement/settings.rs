@@ -1,36 +1,36 @@
-//! What is judged, and by what.
+//! Settings of the comparison of image sets.
 
 use std::path::PathBuf;
 
 use crate::drawer::DrawPlace;
 use crate::error::{Result, ensure};
 
-/// Most samples, and most images to compare with.
+/// Maximal number of samples and of reference images.
 const MOST: usize = 1 << 20;
 
-/// What is judged, and by what.
+/// Settings of the comparison of image sets.
 #[derive(Debug, Clone)]
 pub struct JudgementSettings {
-    /// Network that recognises classes; its features are used if no others are given.
+    /// Classifier; it also provides the features if no feature network is given.
     pub classifier: Option<PathBuf>,
-    /// Network that gives the features.
+    /// Feature network.
     pub features: Option<PathBuf>,
-    /// Samples, evenly of all classes where the run has classes, and held-out images.
+    /// Number of samples, evenly over the classes if there are any, and of held-out images.
     pub count: usize,
-    /// Training images to compare with, or all of them where there are fewer.
+    /// Number of training images to compare with, or all if there are fewer.
     pub reference: usize,
-    /// Nearest neighbours that make the radii of precision and recall.
+    /// Number of nearest neighbours for the radii of precision and recall.
     pub neighbours: usize,
-    /// Seed of whatever is drawn.
+    /// Seed of all draws.
     pub seed: u64,
-    /// Weight of the class, where it is emphasised.
+    /// Guidance weight.
     pub guidance: Option<f64>,
-    /// Where samples are drawn.
+    /// Where to draw samples.
     pub place: DrawPlace,
 }
 
 impl JudgementSettings {
-    /// Images that are needed of each set at least.
+    /// Minimal number of images per set.
     pub(super) fn least(&self) -> usize {
         self.neighbours.saturating_add(1).max(2)
     }
@@ -38,7 +38,7 @@ impl JudgementSettings {
     /// Checks the numbers.
     ///
     /// # Errors
-    /// Names the one that is out of range.
+    /// Names the setting out of range.
     pub fn check(&self) -> Result<()> {
         let least = self.least();
         for (flag, count) in [("--count", self.count), ("--reference", self.reference)] {

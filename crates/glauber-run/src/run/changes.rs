@@ -1,9 +1,10 @@
-//! What may change in a configuration once a run has begun.
+//! Permitted changes of a run's configuration.
 
 use serde::Serialize;
 use toml::{Table, Value};
 
-/// How long a run is, how often it looks and writes, and where tokenizers lie, of which it keeps a copy.
+/// Keys that may change without effect on training: length, evaluation and output intervals, and paths of copied
+/// tokenizers.
 const FREE: [&str; 18] = [
     "format",
     "extended",
@@ -24,9 +25,9 @@ const FREE: [&str; 18] = [
     "run.keep_checkpoints",
     "run.shown",
 ];
-/// Tables that decide the data, of which a hash is kept.
+/// Tables of the data, which are checked by a hash.
 const HASHED: [&str; 2] = ["data.corpus.", "data.images."];
-/// Where training goes from here on.
+/// Keys that may change and alter further training.
 const COURSE: [&str; 6] = [
     "train.learning_rate",
     "train.minimum_rate",
@@ -36,20 +37,20 @@ const COURSE: [&str; 6] = [
     "train.average_decay",
 ];
 
-/// A key of a configuration with another value than the one that a run was trained with.
+/// A changed key of a run's configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// The key, dots between tables.
+    /// The dotted key.
     pub key: String,
-    /// The value that the run was trained with, as text.
+    /// The value in training, as text.
     pub before: String,
-    /// The value that there is now.
+    /// The current value, as text.
     pub after: String,
-    /// Whether training can go on with it, and goes elsewhere; it cannot if not.
+    /// Whether training can resume with the change, on another course; otherwise it is an error.
     pub course: bool,
 }
 
-/// What of a configuration is not as a run was trained, but for what makes no difference.
+/// The changes of a configuration since training that make a difference.
 pub fn changes<T: Serialize>(before: &T, after: &T) -> Vec<Change> {
     let table = |config: &T| Table::try_from(config).unwrap_or_default(); // it was read from one
     let mut found = Vec::new();

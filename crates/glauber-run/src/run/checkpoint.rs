@@ -1,4 +1,4 @@
-//! Checkpoints: a folder that holds a training, where its run stands and how it was trained, complete or absent.
+//! Checkpoints: folders with training state, progress and configuration, written atomically.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,13 @@ use crate::RunError;
 const CONFIG: &str = "config.toml";
 const STATE: &str = "state.toml";
 const METRICS: &str = "metrics.jsonl";
-/// What to do about a damaged file.
+/// The fix for a damaged file.
 pub(crate) const HINT: &str = "the file is missing, truncated or damaged, or of another network: restore it, or delete its checkpoint folder to use the one before, if there is one";
-/// What tells a finished checkpoint's name from one being written.
+/// The name prefix of finished checkpoints.
 const PREFIX: &str = "step-";
 
-/// Where a run stands. Its generators need no state: every draw is addressed by seed, step and micro-batch.
+/// The progress of a run. Random generators need no state, because every draw is a function of seed, step and
+/// micro-batch.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingState {
@@ -27,9 +28,9 @@ pub struct TrainingState {
     pub tokens: u64,
     /// Seconds of training, over all processes of the run.
     pub seconds: f64,
-    /// Training losses since the last evaluation: their sum, nats a site asked for.
+    /// Training losses since the last evaluation: their sum, nats per requested site.
     pub loss_sum: f64,
-    /// How many they are.
+    /// Number of these losses.
     pub loss_count: usize,
 }
 
@@ -42,7 +43,7 @@ pub struct CheckpointInfo {
     pub step: usize,
 }
 
-/// The finished checkpoints of a folder, oldest first. Anything else there is ignored.
+/// The finished checkpoints of a folder, oldest first. Other files are ignored.
 ///
 /// # Errors
 /// When the folder exists and cannot be read.
@@ -65,7 +66,7 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<CheckpointInfo>, RunError> {
     Ok(found)
 }
 
-/// Writes a checkpoint whole: configuration, where the run stands, its evaluations, and what `write` adds.
+/// Writes a checkpoint atomically: configuration, progress, evaluations, and the files of `write`.
 pub(crate) fn save(
     folder: &Path,
     step: usize,
@@ -85,7 +86,7 @@ pub(crate) fn save(
     })
 }
 
-/// Removes all but the last `keep`, and what a kill has left of others.
+/// Removes all except the last `keep`, and unfinished ones.
 pub(crate) fn remove_old(folder: &Path, keep: usize) -> Result<(), RunError> {
     remove_unfinished(folder).map_err(RunError::file(folder))?;
     let all = list(folder)?;
@@ -95,7 +96,7 @@ pub(crate) fn remove_old(folder: &Path, keep: usize) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Where the run stood at the newest checkpoint that tells, with those after it whose state is torn; none where there is no checkpoint.
+/// The state of the newest readable checkpoint, and later ones with damaged state; `None` without checkpoints.
 pub(crate) fn newest<S: DeserializeOwned>(folder: &Path) -> Result<Option<Newest<S>>, RunError> {
     let mut torn = Vec::new();
     for checkpoint in list(folder)?.into_iter().rev() {
@@ -108,22 +109,22 @@ pub(crate) fn newest<S: DeserializeOwned>(folder: &Path) -> Result<Option<Newest
     torn.into_iter().next().map_or(Ok(None), |(_, error)| Err(error))
 }
 
-/// The checkpoint that a run goes on from.
+/// The checkpoint to resume from.
 pub(crate) struct Newest<S> {
     pub path: PathBuf,
     pub state: S,
-    /// Those after it that cannot be read.
+    /// Later checkpoints that cannot be read.
     pub torn: Vec<(CheckpointInfo, RunError)>,
 }
 
-/// Takes a damaged checkpoint out of the way, under another name.
+/// Renames a damaged checkpoint.
 pub(crate) fn set_aside(checkpoint: &CheckpointInfo) -> Result<(), RunError> {
     let aside = checkpoint.path.with_file_name(format!("damaged-{PREFIX}{:08}", checkpoint.step));
     let moved = remove_folder(&aside).and_then(|()| fs::rename(&checkpoint.path, &aside));
     moved.map_err(RunError::file(&checkpoint.path))
 }
 
-/// The configuration that a checkpoint was trained with; none where it is from a program that did not write it down.
+/// The configuration of a checkpoint; `None` if an older program did not store it.
 pub(crate) fn load_config<C: DeserializeOwned>(checkpoint: &Path) -> Result<Option<C>, RunError> {
     let path = checkpoint.join(CONFIG);
     match fs::read_to_string(&path) {
@@ -135,14 +136,14 @@ pub(crate) fn load_config<C: DeserializeOwned>(checkpoint: &Path) -> Result<Opti
     }
 }
 
-/// Reads where the run stood.
+/// Reads the progress.
 pub(crate) fn load_state<S: DeserializeOwned>(checkpoint: &Path) -> Result<S, RunError> {
     let path = checkpoint.join(STATE);
     let text = fs::read_to_string(&path).map_err(|error| malformed(&path, error))?;
     toml::from_str(&text).map_err(|error| malformed(&path, error))
 }
 
-/// The evaluations up to a checkpoint, by its own copy, which may be damaged or gone.
+/// The evaluations up to a checkpoint from its own copy, which may be damaged or missing.
 pub(crate) fn load_metrics(checkpoint: &Path) -> Option<Vec<u8>> {
     fs::read(checkpoint.join(METRICS)).ok()
 }

@@ -1,4 +1,4 @@
-//! What turns a run's data into tokens, and tokens into what people look at.
+//! Codecs of runs.
 
 use std::any::Any;
 use std::path::Path;
@@ -7,9 +7,11 @@ use glauber_tokens::{Token, TokenBatch};
 
 use crate::error::Result;
 
-/// What turns a run's data into tokens and back, kept in its folder so that it can be sampled on another machine.
+/// Converts a run's data to tokens and back. It is stored in the run folder, so that the run can be sampled on another
+/// machine.
 pub trait RunCodec: Any + Send + Sync {
-    /// Writes itself into the folder of a run, in place of what an interrupted call may have left. By default the configuration says all.
+    /// Writes itself to the run folder, replacing files of an interrupted call. By default nothing, if the
+    /// configuration suffices.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -18,19 +20,19 @@ pub trait RunCodec: Any + Send + Sync {
         Ok(())
     }
 
-    /// A sequence as text, shape `[site]`. By default the numbers of its tokens.
+    /// Formats a sequence, shape `[site]`, as text. By default the numbers of its tokens.
     ///
     /// # Errors
-    /// When a token is none of the codec's.
+    /// If a token is outside the vocabulary.
     fn render(&self, tokens: &[Token]) -> Result<String> {
         Ok(tokens.iter().map(Token::to_string).collect::<Vec<_>>().join(" "))
     }
 
-    /// Lines about samples that were drawn while training, at a step; it may write a file into the folder of the run.
-    /// By default each sample as text.
+    /// Formats samples drawn at a training step; it may also write a file to the run folder. By default each sample as
+    /// text.
     ///
     /// # Errors
-    /// When a token is none of the codec's, or a file cannot be written.
+    /// If a token is outside the vocabulary, or a file cannot be written.
     fn show(&self, samples: &TokenBatch, folder: &Path, step: usize) -> Result<Vec<String>> {
         let _ = (folder, step);
         samples.iter().map(|tokens| self.render(tokens)).collect()

@@ -1,4 +1,4 @@
-//! What a run leaves behind: everything needed to go on, to look, and to sample on another machine.
+//! Run folders: everything needed to resume, inspect and sample a run, also on another machine.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -22,11 +22,11 @@ use crate::{FolderLock, RunConfig, RunError, TrainingState};
 const CONFIG: &str = "config.toml";
 const VOCABULARY: &str = "vocabulary.json";
 const CHECKPOINTS: &str = "checkpoints";
-/// The format of the run folders that this program writes. It goes up when an older program would misread a folder, or this one an
-/// older folder.
+/// The format of the run folders that this program writes. It increases when an older program would misread a folder,
+/// or this one an older folder.
 ///
 /// 1. Folders without a number.
-/// 2. Image tokenizers keep the moments of their training like weights; format 1 is read too.
+/// 2. Image tokenizers store optimiser moments like weights; format 1 is read too.
 pub const FORMAT: u32 = 2;
 
 /// A run folder.
@@ -48,7 +48,7 @@ pub struct RunFolder {
     path: PathBuf,
 }
 
-/// What the data decided, kept so that sampling needs no data.
+/// Properties of a run that depend on the data, stored so that sampling needs no data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vocabulary {
@@ -57,29 +57,29 @@ pub struct Vocabulary {
     pub format: u32,
     /// Number of tokens, `V`.
     pub size: usize,
-    /// How often each token stands in the training data, shape `[token]`.
+    /// Token counts of the training data, shape `[token]`.
     pub counts: Vec<u64>,
     /// The mask token of absorbing noise.
     pub mask: Option<Token>,
-    /// Fingerprint of the text codec or the image tokenizer; none where the configuration says how tokens are made.
+    /// Fingerprint of the text codec or image tokenizer; `None` if the configuration defines the tokens.
     pub codec: Option<String>,
-    /// Hash of the text, the images or their token grids: content, reading and split; none where data are drawn, and in runs on images
-    /// that began before it was kept.
+    /// Hash of the text, the images or their token grids: content, reading and split. `None` for generated data, and
+    /// for image runs of older programs.
     pub corpus: Option<String>,
-    /// Version of the program that began the run.
+    /// Version of the program that started the run.
     pub version: String,
-    /// The names of the classes that the network is told; empty where there are none, and in runs that began before they were kept.
+    /// The names of the classes of class conditioning; empty without classes, and in runs of older programs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
 }
 
-/// That of folders without a number.
+/// The format of folders without a number.
 pub(crate) fn first_format() -> u32 {
     1
 }
 
 impl Vocabulary {
-    /// Tokens that need no codec, by how often each stands in the training data; begun by a program of this version.
+    /// A vocabulary without a codec, from token counts, with this program's version.
     pub fn of_counts(counts: Vec<u64>, version: &str) -> Self {
         let (format, size, version, classes) = (FORMAT, counts.len(), version.into(), Vec::new());
         Self { format, size, counts, mask: None, codec: None, corpus: None, version, classes }
@@ -87,10 +87,10 @@ impl Vocabulary {
 }
 
 impl RunFolder {
-    /// Begins a run in a folder that does not exist or is empty, and takes the folder.
+    /// Starts a run in a new or empty folder, and locks the folder.
     ///
     /// # Errors
-    /// As [`check_new`](Self::check_new), when another process has the folder, or when it cannot be written.
+    /// As [`check_new`](Self::check_new), if another process has locked the folder, or if it cannot be written.
     pub fn create(
         path: &Path,
         config: &RunConfig,
@@ -109,8 +109,8 @@ impl RunFolder {
         Ok((folder, lock))
     }
 
-    /// Checks that a run can begin in a folder: that it does not exist, is empty, or holds what a process left that was killed while it began
-    /// one, and that it can be written to.
+    /// Checks that a run can start in a folder: it must be writable, and new, empty or left by a process killed at the
+    /// start of a run.
     ///
     /// # Errors
     /// When it cannot.
@@ -118,15 +118,15 @@ impl RunFolder {
         FolderLock::check_free(path, &first())
     }
 
-    /// The folder of a run that is begun there.
+    /// The folder of a run being started.
     pub(crate) fn begun_at(path: &Path) -> Self {
         Self { path: path.into() }
     }
 
-    /// Opens the folder of a run that was begun.
+    /// Opens the folder of an existing run.
     ///
     /// # Errors
-    /// When there is none at the path, or one of a format that a later version has made.
+    /// If the path has no run, or one in a later format.
     pub fn open(path: &Path) -> Result<Self, RunError> {
         let refuse = |found, expected| Err(RunError::Mismatch { path: path.into(), found, expected });
         if !path.join(CONFIG).is_file() {
@@ -136,14 +136,15 @@ impl RunFolder {
         // A file that cannot be read is told of by whoever needs it.
         match run.begun_with() {
             Some((format, version)) if format > FORMAT => refuse(
-                format!("a run in format {format}, begun with {version}"),
+                format!("a run in format {format}, started with {version}"),
                 format!("a format up to {FORMAT}: open it with {version}"),
             ),
             _ => Ok(run),
         }
     }
 
-    /// The format of the folder, and the program that began the run. The run of an image tokenizer has it in its configuration.
+    /// The format of the folder and the version of the program that started the run. An image tokenizer's run stores it
+    /// in its configuration.
     fn begun_with(&self) -> Option<(u32, String)> {
         let file: serde_json::Value = match self.read(VOCABULARY) {
             Ok(text) => serde_json::from_str(&text).ok()?,
@@ -156,7 +157,7 @@ impl RunFolder {
         Some((format, version.map_or("a later version of glauber".into(), |version| format!("glauber {version}"))))
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -169,7 +170,7 @@ impl RunFolder {
         self.read_config()
     }
 
-    /// The configuration of a run of whatever kind.
+    /// The configuration of a run of any kind.
     pub(crate) fn read_config<C: DeserializeOwned>(&self) -> Result<C, RunError> {
         toml::from_str(&self.read(CONFIG)?).map_err(|error| self.malformed(CONFIG, error))
     }
@@ -179,11 +180,11 @@ impl RunFolder {
         self.write(CONFIG, text)
     }
 
-    /// Checks that the configuration is the one that the newest checkpoint was trained with, but for keys that may change. Gives the changes
-    /// after which training takes another course. Checkpoints of older programs do not tell.
+    /// Checks the configuration against that of the newest checkpoint, except for keys that may change. Returns the
+    /// changes that alter further training. Checkpoints of older programs have no configuration to check.
     ///
     /// # Errors
-    /// Names the first key that may not change; and when a file cannot be read.
+    /// Names the first key that must not change. Also if a file cannot be read.
     pub fn check_config(&self) -> Result<Vec<Change>, RunError> {
         // A checkpoint that cannot be read is told of by whoever needs more of it.
         let newest = checkpoint::newest::<TrainingState>(&self.checkpoint_folder());
@@ -191,7 +192,7 @@ impl RunFolder {
         self.changes_since(&newest.path, &self.config()?)
     }
 
-    /// What of a configuration is not as a checkpoint was trained with, as [`check_config`](Self::check_config).
+    /// The changes since a checkpoint, as in [`check_config`](Self::check_config).
     pub(crate) fn changes_since<C: Serialize + DeserializeOwned>(
         &self,
         checkpoint: &Path,
@@ -203,13 +204,13 @@ impl RunFolder {
             Some(Change { key, before, after, .. }) => Err(RunError::Mismatch {
                 path: self.path.join(CONFIG),
                 found: format!("`{key}` is {after}"),
-                expected: format!("{before}, with which the run was trained: set it back, or begin a new run"),
+                expected: format!("{before}, as in training: restore it, or start a new run"),
             }),
             None => Ok(found),
         }
     }
 
-    /// What the data decided.
+    /// Properties of the run that depend on the data.
     ///
     /// # Errors
     /// When the file is missing or malformed.
@@ -220,7 +221,7 @@ impl RunFolder {
     /// The forward chain of the run.
     ///
     /// # Errors
-    /// When configuration or vocabulary are malformed.
+    /// If configuration or vocabulary are malformed.
     pub fn schedule(&self) -> Result<Schedule, RunError> {
         let (config, vocabulary) = (self.config()?, self.vocabulary()?);
         schedule(&config, &vocabulary)
@@ -247,7 +248,7 @@ impl RunFolder {
         let (found, expected) = match self.has_metrics() {
             true => (
                 "no checkpoint, though `metrics.jsonl` tells of one",
-                "the folder as the run left it: restore it, or begin a new run",
+                "the folder as the run left it: restore it, or start a new run",
             ),
             false => {
                 ("no checkpoint yet", "a run that has written one: let it train longer, or resume it if it was ended")
@@ -260,7 +261,7 @@ impl RunFolder {
         self.path.join(CHECKPOINTS)
     }
 
-    /// The averaged weights of the newest checkpoint whose state is not torn, and that state.
+    /// The averaged weights and the state of the newest checkpoint with readable state.
     ///
     /// # Errors
     /// When configuration or checkpoints are missing or malformed.
@@ -270,7 +271,7 @@ impl RunFolder {
         Ok((self.average_of(&newest.path, device)?, newest.state))
     }
 
-    /// The averaged weights of a checkpoint, and where the run stood there.
+    /// The averaged weights and the state of a checkpoint.
     ///
     /// # Errors
     /// As [`load_average`](Self::load_average).
@@ -313,14 +314,14 @@ impl RunFolder {
             path: self.path.join(name),
             found: error.to_string().trim().replace('\n', " "),
             hint: match name {
-                CONFIG => "restore the file, of which a checkpoint holds a copy, or begin a new run",
-                _ => "restore the file, or begin a new run",
+                CONFIG => "restore the file from its copy in a checkpoint, or start a new run",
+                _ => "restore the file, or start a new run",
             },
         }
     }
 }
 
-/// The forward chain that a configuration describes over a vocabulary.
+/// The forward chain of a configuration over a vocabulary.
 pub(crate) fn schedule(config: &RunConfig, vocabulary: &Vocabulary) -> Result<Schedule, RunError> {
     let Vocabulary { size, counts, mask, .. } = vocabulary;
     let vocab = *size;
@@ -334,7 +335,7 @@ pub(crate) fn schedule(config: &RunConfig, vocabulary: &Vocabulary) -> Result<Sc
     Ok(Schedule::from_config(&config.schedule, config.data.length(), vocab, Some(counts), *mask)?)
 }
 
-/// What is written before the configuration, whose presence says that a run has begun.
+/// Files written before the configuration, whose presence marks a started run.
 fn first() -> Vec<&'static str> {
     [kept(), vec![VOCABULARY]].concat()
 }

@@ -1,4 +1,4 @@
-//! One training process for a folder.
+//! Locks: one training process per folder.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind};
@@ -10,13 +10,14 @@ use glauber_files::{check_folder, is_unfinished, write_whole};
 
 use crate::RunError;
 
-/// How often, and after which pauses, a folder that is held is looked at again: who only [looks](FolderLock::is_held) holds it for a moment, too.
+/// Number and pauses of retries for a locked folder, because [`is_held`](FolderLock::is_held) also locks it briefly.
 const AGAIN: usize = 3;
 const PAUSE: Duration = Duration::from_millis(50);
-/// Says that a run is begun in a folder: what it has written there until then may be written again.
+/// Marker of a run being started in a folder; its files may be overwritten.
 const BEGINNING: &str = ".beginning";
 
-/// A folder held for one training process, until this is dropped or the process ends. Where the file system has no locks it is left to the user.
+/// A lock of a folder for one training process, until it is dropped or the process ends. On file systems without locks
+/// the user must ensure this.
 #[derive(Debug)]
 pub struct FolderLock {
     _file: File,
@@ -27,10 +28,10 @@ impl FolderLock {
     /// The file in the folder.
     pub const FILE: &str = "lock";
 
-    /// Takes a folder.
+    /// Locks a folder.
     ///
     /// # Errors
-    /// When another process has it, or the file cannot be written there.
+    /// If another process has locked it, or the lock file cannot be written.
     pub fn take(folder: &Path) -> Result<Self, RunError> {
         let path = folder.join(Self::FILE);
         // A file of the user's that has this name stays as it is.
@@ -50,11 +51,12 @@ impl FolderLock {
         Err(held(folder))
     }
 
-    /// Takes a folder for a new run, and makes it where there is none. Until the run has [begun](Self::begun), files and folders of the names in
-    /// `first` are written there; a process that is killed by then leaves the folder to the next.
+    /// Locks a folder for a new run, and creates it if missing. Until the run has [started](Self::begun), it may
+    /// contain the files and folders named in `first`. If the process is killed before that, the next one can reuse the
+    /// folder.
     ///
     /// # Errors
-    /// As [`take`](Self::take) and [`check_free`](Self::check_free); then the folder is as it was.
+    /// As [`take`](Self::take) and [`check_free`](Self::check_free); the folder is then unchanged.
     pub fn begin(folder: &Path, first: &[&str]) -> Result<Self, RunError> {
         Self::check_free(folder, first)?;
         fs::create_dir_all(folder).map_err(RunError::file(folder))?;
@@ -66,10 +68,10 @@ impl FolderLock {
         Ok(lock)
     }
 
-    /// From here on the folder is not to be begun again.
+    /// Marks the run as started, so that the folder is no longer reusable.
     ///
     /// # Errors
-    /// When the system refuses.
+    /// If the marker cannot be removed.
     pub fn begun(&self) -> Result<(), RunError> {
         let path = self.folder.join(BEGINNING);
         match fs::remove_file(&path) {
@@ -78,8 +80,8 @@ impl FolderLock {
         }
     }
 
-    /// Checks that a run can begin in a folder: that it is not there or empty, or that one was killed there while it wrote what is in `first`, and
-    /// that it can be written to and is not [taken](Self::check_untaken).
+    /// Checks that a run can start in a folder: it must be writable and not [locked](Self::check_untaken). It must be
+    /// new, empty, or left by a process killed while it wrote `first`.
     ///
     /// # Errors
     /// When it cannot.
@@ -88,7 +90,7 @@ impl FolderLock {
         Self::check_untaken(folder)
     }
 
-    /// Whether a process has taken a folder; `None` where the file system has no locks.
+    /// Whether a process has locked a folder; `None` if the file system has no locks.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -108,7 +110,7 @@ impl FolderLock {
         }
     }
 
-    /// Checks that no process has taken a folder, and that it can be written to: that [`take`](Self::take) will do.
+    /// Checks that no process has locked a folder and that it is writable, so that [`take`](Self::take) can succeed.
     ///
     /// # Errors
     /// When it will not.
@@ -121,7 +123,7 @@ impl FolderLock {
     }
 }
 
-/// Checks that a folder holds nothing, or what is in `first` where it says that a run is begun in it.
+/// Checks that a folder is empty, or contains only `first` and the marker of a run being started.
 fn check_empty(folder: &Path, first: &[&str]) -> Result<(), RunError> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -135,7 +137,7 @@ fn check_empty(folder: &Path, first: &[&str]) -> Result<(), RunError> {
     match names.into_iter().find(|name| !left(name) && name != FolderLock::FILE && !is_unfinished(name)) {
         Some(other) => Err(RunError::Mismatch {
             path: folder.into(),
-            found: format!("the folder is not empty: it holds `{other}`"),
+            found: format!("the folder is not empty: it contains `{other}`"),
             expected: "a new folder: give another name".into(),
         }),
         None => Ok(()),
@@ -146,7 +148,7 @@ fn held(folder: &Path) -> RunError {
     RunError::Mismatch {
         path: folder.into(),
         found: "another process is training this run".into(),
-        expected: "one at a time: wait for it, or give another folder".into(),
+        expected: "a single process: wait for it to end, or give another folder".into(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a run leaves behind: its folder, checkpoints, metrics and pictures.
+//! Files of a run: folder, checkpoints, metrics and plots.
 
 mod changes;
 pub(crate) mod checkpoint;

@@ -1,4 +1,4 @@
-//! Curves as pictures.
+//! Plots of curves.
 
 use std::path::Path;
 
@@ -11,10 +11,10 @@ use crate::RunError;
 /// Width and height of a panel in pixels.
 const PANEL: (u32, u32) = (860, 480);
 
-/// Names of curves that a legend over the curves may have; with more it stands beside them.
+/// Maximal number of names in a legend over the curves; a longer legend is placed beside them.
 const SHORT_LEGEND: usize = 4;
 
-/// Colours that are told apart, for curves in their order.
+/// Distinct colours, for curves in order.
 pub const PALETTE: [[u8; 3]; 10] = [
     [20, 20, 20],
     [140, 140, 140],
@@ -28,42 +28,42 @@ pub const PALETTE: [[u8; 3]; 10] = [
     [140, 86, 75],
 ];
 
-/// Most points of a curve that are marked.
+/// Maximal number of marked points per curve.
 const MARKED: usize = 12;
 
-/// A named curve; one of few points has them marked.
+/// A named curve; short curves have marked points.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Curve {
-    /// What the legend says.
+    /// The name in the legend.
     pub name: String,
     /// Red, green, blue.
     pub colour: [u8; 3],
-    /// Whether the line is broken.
+    /// Whether the line is dashed.
     pub dashed: bool,
-    /// What is drawn: `x`, value.
+    /// The points: `x`, value.
     pub points: Vec<(f64, f64)>,
-    /// How far a pale band reaches above and below each point; none where it is empty.
+    /// Half-height of a pale band around each point; empty for no band.
     pub band: Vec<f64>,
 }
 
-/// How an axis of a [`Panel`] is laid out.
+/// The scale of an axis of a [`Panel`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
     /// From zero to the highest value.
     FromZero,
     /// From the lowest value to the highest.
     Fitted,
-    /// As [`Fitted`](Self::Fitted), equal factors at equal distances. Values that are not positive are left out.
+    /// Logarithmic, from the lowest to the highest value; values that are not positive are omitted.
     Logarithmic,
 }
 
 impl Scale {
-    /// Where a value is drawn.
+    /// The position of a value.
     fn at(self, value: f64) -> f64 {
         if self == Self::Logarithmic { value.log10() } else { value }
     }
 
-    /// The value that is drawn there.
+    /// The value at a position.
     fn value(self, at: f64) -> f64 {
         if self == Self::Logarithmic { 10f64.powf(at) } else { at }
     }
@@ -72,28 +72,28 @@ impl Scale {
 /// Curves over one pair of axes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Panel {
-    /// What stands above.
+    /// The title.
     pub title: String,
-    /// What `x` is, with its unit.
+    /// The label of `x`, with its unit.
     pub x_label: String,
-    /// What the values are, with their unit.
+    /// The label of the values, with their unit.
     pub y_label: String,
-    /// How `x` is laid out.
+    /// The scale of `x`.
     pub x_scale: Scale,
-    /// How the values are laid out.
+    /// The scale of the values.
     pub scale: Scale,
     /// The curves, first drawn first.
     pub curves: Vec<Curve>,
 }
 
 impl Panel {
-    /// The points of a curve as they are drawn.
+    /// The drawn points of a curve.
     fn drawn(&self, curve: &Curve) -> Vec<(f64, f64)> {
         let points = curve.points.iter().map(|&(x, value)| (self.x_scale.at(x), self.scale.at(value)));
         points.filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
     }
 
-    /// The outline of its band as it is drawn: there and back.
+    /// The outline of its band.
     fn outline(&self, curve: &Curve) -> Vec<(f64, f64)> {
         let reaches = curve.points.iter().zip(&curve.band);
         let there = reaches.clone().map(|(point, reach)| (point.0, point.1 + reach));
@@ -102,7 +102,7 @@ impl Panel {
         drawn.filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
     }
 
-    /// The lowest and highest of both axes, with some room above.
+    /// The ranges of both axes, with a margin above.
     fn ranges(&self) -> [(f64, f64); 2] {
         let points = || self.curves.iter().flat_map(|curve| [self.drawn(curve), self.outline(curve)].concat());
         let range = |values: &mut dyn Iterator<Item = f64>| {
@@ -172,7 +172,7 @@ impl Panel {
     }
 }
 
-/// A label of an axis: three figures at most.
+/// A label of an axis with at most three digits.
 fn short(value: f64) -> String {
     let size = value.abs();
     // An axis comes to its zero by adding up steps.
@@ -190,7 +190,7 @@ fn short(value: f64) -> String {
     }
 }
 
-/// Draws panels side by side, as SVG text; `path` is where it is to go, for the message of an error.
+/// Draws panels side by side as SVG text; `path` is the output file, for error messages.
 ///
 /// # Errors
 /// When it cannot be drawn.

@@ -1,4 +1,4 @@
-//! What a run tells of itself as it goes: evaluations, their curves, samples.
+//! Records of a run: evaluations, their curves and samples.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -20,12 +20,12 @@ const SAMPLE_HEADING: &str = "=== step ";
 const GREY: [u8; 3] = [150, 150, 150];
 const RED: [u8; 3] = [200, 60, 30];
 
-/// Evaluations, as text and parsed. Parsing may round the last digit: the text is kept to be written again.
+/// Evaluations as text and parsed. The text is kept for rewriting, because parsing may round the last digit.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Evaluations<L = MetricLine> {
     pub text: String,
     pub lines: Vec<L>,
-    /// Lines that could not be read, and were left out.
+    /// Number of unreadable lines, which are skipped.
     pub torn: usize,
 }
 
@@ -36,7 +36,7 @@ impl<L> Default for Evaluations<L> {
 }
 
 impl<L: Serialize + DeserializeOwned> Evaluations<L> {
-    /// Parses JSON lines; those that are torn are left out.
+    /// Parses JSON lines; skips damaged ones.
     pub fn parse(bytes: &[u8]) -> Self {
         let mut all = Self::default();
         for line in bytes.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
@@ -62,7 +62,7 @@ impl<L: Serialize + DeserializeOwned> Evaluations<L> {
 }
 
 impl Evaluations {
-    /// Leaves out those of steps after `done`.
+    /// Removes those of steps after `done`.
     fn up_to(mut self, done: usize) -> Self {
         let kept = self.lines.iter().take_while(|line| line.step <= done).count();
         self.text = self.text.split_inclusive('\n').take(kept).collect();
@@ -72,20 +72,20 @@ impl Evaluations {
 }
 
 impl RunFolder {
-    /// Where the loss curves are drawn.
+    /// File of the loss curves.
     pub fn picture(&self) -> PathBuf {
         self.path().join(PICTURE)
     }
 
-    /// All evaluations up to the newest checkpoint. A line that cannot be read is left out.
+    /// All evaluations up to the newest checkpoint; skips unreadable lines.
     ///
     /// # Errors
-    /// When the file is there and cannot be read.
+    /// If the file exists and cannot be read.
     pub fn metrics(&self) -> Result<Vec<MetricLine>, RunError> {
         Ok(self.evaluations()?.lines)
     }
 
-    /// Those of a run of whatever kind.
+    /// The evaluations of a run of any kind.
     pub(crate) fn evaluations<L: Serialize + DeserializeOwned>(&self) -> Result<Evaluations<L>, RunError> {
         let path = self.path().join(METRICS);
         match fs::read(&path) {
@@ -94,12 +94,13 @@ impl RunFolder {
         }
     }
 
-    /// Whether the run has been evaluated, as far as its file tells.
+    /// Whether the file has evaluations.
     pub(crate) fn has_metrics(&self) -> bool {
         fs::metadata(self.path().join(METRICS)).is_ok_and(|file| file.len() > 0)
     }
 
-    /// The evaluations of a checkpoint at a step, by its own copy; where that is damaged, by whichever copy tells of more.
+    /// The evaluations of a checkpoint at a step, from its own copy, or if that is damaged, from the copy with more
+    /// lines.
     pub(crate) fn evaluations_of(&self, own: Option<&[u8]>, step: usize) -> Evaluations {
         let own = own.map(Evaluations::parse);
         match own {
@@ -113,8 +114,7 @@ impl RunFolder {
         }
     }
 
-    /// Puts right the evaluations that others read, and the samples, where they are not as they were at the checkpoint that the run goes on
-    /// from. Tells of lines that were torn.
+    /// Restores the evaluations and samples to their state at the checkpoint to resume from. Reports damaged lines.
     pub(crate) fn go_back(
         &self,
         title: &str,
@@ -131,8 +131,7 @@ impl RunFolder {
         if fs::read(&path).unwrap_or_default() != evaluations.text.as_bytes() {
             self.write_metrics(title, evaluations)?;
         }
-        Ok((torn > 0)
-            .then(|| format!("{}: {torn} lines could not be read; written anew from the checkpoint", path.display())))
+        Ok((torn > 0).then(|| format!("{}: {torn} unreadable lines; rewritten from the checkpoint", path.display())))
     }
 
     /// Replaces the evaluations, and redraws the curves.
@@ -170,7 +169,7 @@ impl RunFolder {
         }
     }
 
-    /// Forgets the samples of steps after `done`, and a line that was not written to its end.
+    /// Removes the samples of steps after `done`, and an incomplete line.
     fn trim_samples(&self, done: usize) -> Result<(), RunError> {
         let path = self.path().join(SAMPLES);
         let found = match fs::read(&path) {
@@ -189,7 +188,8 @@ impl RunFolder {
         if kept == found { Ok(()) } else { self.write(SAMPLES, &kept) }
     }
 
-    /// Appends samples, in one piece. What a kill leaves of it is of a step after the newest checkpoint, and is [trimmed](Self::go_back).
+    /// Appends samples in one write. A partial write by a killed process is after the newest checkpoint, and is
+    /// [trimmed](Self::go_back).
     pub(crate) fn append_samples(&self, step: usize, texts: &[String]) -> Result<(), RunError> {
         let mut all = format!("{SAMPLE_HEADING}{step}\n");
         texts.iter().for_each(|text| all += &format!("{text}\n---\n"));

@@ -1,4 +1,4 @@
-//! The samplers that settings can name: the one place where one is chosen.
+//! The samplers that settings can name, and their construction.
 
 use glauber_chain::{
     Blend, ChangesPerEvaluation, Flow, HeatBath, Lazy, MaximalCoupling, Plan, PlannedSampler, Remask, Remasking,
@@ -15,38 +15,39 @@ use crate::trained::{Blocks, Trained};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SamplerKind {
-    /// Redraws each site that it touches from its conditional, whatever stands there.
+    /// Redraws each touched site from its conditional, independently of its current token.
     #[default]
     HeatBath,
-    /// Draws from the posterior given what stands there: most steps change nothing.
+    /// Draws from the posterior given the current token; most steps change nothing.
     Lazy,
-    /// The lazy chain, the network evaluated for all sites at once and again only after changes.
+    /// The lazy chain; evaluates the network for all sites at once, and again only after changes.
     SkipAhead,
-    /// Keeps what stands there, or draws the clean token ([`Flow`]).
+    /// Keeps the current token, or draws a clean one ([`Flow`]).
     Flow,
-    /// Keeps what stands there as often as any kernel can ([`MaximalCoupling`]).
+    /// Keeps the current token as often as an exact kernel can ([`MaximalCoupling`]).
     Coupling,
-    /// Heat bath with a probability, else the lazy kernel ([`Blend`]).
+    /// Heat bath with a given probability, otherwise the lazy kernel ([`Blend`]).
     Blend,
-    /// Under absorbing noise: masks what was written again, with a probability at most ([`Remasking::Cap`]).
+    /// Absorbing noise: masks written tokens again, with bounded probability ([`Remasking::Cap`]).
     Remask,
-    /// The same with a share of the largest probability that is allowed ([`Remasking::Rescale`]).
+    /// [`Remask`](Self::Remask) with a share of the largest allowed probability ([`Remasking::Rescale`]).
     RemaskRescaled,
-    /// The same as [`Remask`](Self::Remask), half of the passes where a tenth of the sites is noise.
+    /// [`Remask`](Self::Remask), with half of the passes at a noise level of a tenth.
     RemaskLoop,
-    /// Under absorbing noise: masks what was written with little confidence again ([`Plan::Remask`]).
+    /// Absorbing noise: masks again tokens that were improbable when written ([`Plan::Remask`]).
     RemaskConfident,
-    /// Under absorbing noise: writes as many masks a pass as there are for each pass left, any of them ([`Plan::Random`]).
+    /// Absorbing noise: writes in each pass the number of masks divided by the passes left, chosen at random
+    /// ([`Plan::Random`]).
     Random,
-    /// The same, the first ones.
+    /// [`Random`](Self::Random), but from left to right.
     InOrder,
-    /// The same, those of the least entropy.
+    /// [`Random`](Self::Random), but the sites of least entropy.
     Entropy,
-    /// The same, those whose draws are most probable: a search, no sampler of the model.
+    /// [`Random`](Self::Random), but the most probable draws: a search, not a sampler of the model.
     Confidence,
-    /// The same, those of the least entropy, as many as a bound allows ([`Plan::EntropyBound`]).
+    /// Writes the sites of least entropy, as many as a bound allows ([`Plan::EntropyBound`]).
     EntropyBound,
-    /// The same, and what is improbable is masked again: a search ([`Plan::Path`]).
+    /// [`Confidence`](Self::Confidence) that masks improbable tokens again: a search ([`Plan::Path`]).
     Path,
 }
 
@@ -71,7 +72,7 @@ impl SamplerKind {
         Self::Path,
     ];
 
-    /// The name that people give it.
+    /// The name in settings and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::HeatBath => "heat-bath",
@@ -93,47 +94,47 @@ impl SamplerKind {
         }
     }
 
-    /// What it does, for `--help`.
+    /// A description for `--help`.
     pub fn about(self) -> &'static str {
         match self {
-            Self::HeatBath => "Redraws each site that it touches from its conditional, whatever stands there",
-            Self::Lazy => "Draws from the posterior given what stands there: most steps change nothing",
+            Self::HeatBath => "Redraws each touched site from its conditional, independently of its current token",
+            Self::Lazy => "Draws from the posterior given the current token; most steps change nothing",
             Self::SkipAhead => {
-                "The lazy chain, the network evaluated for all sites at once and again only after changes"
+                "The lazy chain; evaluates the network for all sites at once, and again only after changes"
             }
-            Self::Flow => "Keeps the token, or draws a clean one: the Euler step of discrete flow matching",
-            Self::Coupling => "Keeps the token as often as any sampler can that is exact",
-            Self::Blend => "Heat bath with probability `--share`, else lazy: the sampler of Duo",
+            Self::Flow => "Keeps the token or draws a clean one: the Euler step of discrete flow matching",
+            Self::Coupling => "Keeps the token as often as an exact sampler can (maximal coupling)",
+            Self::Blend => "Heat bath with probability `--share`, otherwise lazy: the sampler of Duo",
             Self::Remask => "Absorbing noise: masks written tokens again with probability `--share` at most (ReMDM)",
-            Self::RemaskRescaled => "Absorbing noise: the same with a `--share` of the most that is allowed",
+            Self::RemaskRescaled => "Absorbing noise: remask with a `--share` of the maximal probability allowed",
             Self::RemaskLoop => {
-                "Absorbing noise: remask, with half of the passes where a tenth is noise (ReMDM's loop)"
+                "Absorbing noise: remask, with half of the passes at a noise level of a tenth (ReMDM's loop)"
             }
             Self::RemaskConfident => {
-                "Absorbing noise: masks what was improbable when it was written again, a `--share` of the most allowed"
+                "Absorbing noise: masks again tokens that were improbable when written, a `--share` of the maximum"
             }
-            Self::Random => "Absorbing noise: writes some masks a pass, any of them",
-            Self::InOrder => "Absorbing noise: writes some masks a pass, the first ones",
-            Self::Entropy => "Absorbing noise: writes some masks a pass, those of the least entropy",
+            Self::Random => "Absorbing noise: writes some masks per pass, chosen at random",
+            Self::InOrder => "Absorbing noise: writes some masks per pass, from left to right",
+            Self::Entropy => "Absorbing noise: writes the masks of least entropy in each pass",
             Self::Confidence => {
-                "Absorbing noise: writes some masks a pass, the most probable draws. A search, no sampler"
+                "Absorbing noise: writes the most probable draws of each pass. A search, not a sampler of the model"
             }
             Self::EntropyBound => {
-                "Absorbing noise: writes masks of the least entropy, summed up to `--strength` nats a pass"
+                "Absorbing noise: writes the masks of least entropy, up to a sum of `--strength` nats per pass"
             }
             Self::Path => {
-                "Absorbing noise: the same as confidence, but masks what has become improbable; `--strength`: how readily (P2)"
+                "Absorbing noise: confidence, but masks tokens again that became improbable, at rate `--strength` (P2)"
             }
         }
     }
 
-    /// The default of a chain: lazy where a step touches all sites, or all of a block again and again.
+    /// The default of a chain: lazy if every step touches all sites, or all sites of a block.
     pub(super) fn of(schedule: &Schedule) -> Self {
         let all_at_once = schedule.len() > 1 && schedule.horizon() == schedule.sweeps();
         if all_at_once || schedule.order().block().is_some() { Self::Lazy } else { Self::HeatBath }
     }
 
-    /// The plan, where it takes away masks; `number` is what `--share` or `--strength` says.
+    /// The plan, for samplers that unmask; `number` is `--share` or `--strength`.
     fn plan(self, number: f64) -> Option<Plan> {
         match self {
             Self::Random => Some(Plan::Random),
@@ -172,7 +173,7 @@ pub(super) fn schedule(trained: &Trained, settings: &SamplerSettings) -> Result<
     let name = planned.name();
     ensure!(
         matches!(blocks, None | Some(Blocks::All)),
-        "`--sampler {name}` looks at all sites: `--passes` in place of `--block` and `--apart`"
+        "`--sampler {name}` needs all sites in every step: use `--passes` in place of `--block` and `--apart`"
     );
     trained.schedule_with(sweeps.or(Some(trained.schedule.len())), Some(Blocks::All))
 }
@@ -202,8 +203,11 @@ pub(super) fn sampler(
         ensure!(skips || !given, "`{flag}` needs `--sampler skip-ahead`");
     }
     let name = sampler.name();
-    ensure!(share.is_none() || sampler.has_share(), "`--share`: the sampler `{name}` has no probability to be chosen");
-    ensure!(strength.is_none() || sampler.has_strength(), "`--strength`: the sampler `{name}` has no such number");
+    ensure!(share.is_none() || sampler.has_share(), "`--share` has no effect on `--sampler {name}`: leave it out");
+    ensure!(
+        strength.is_none() || sampler.has_strength(),
+        "`--strength` has no effect on `--sampler {name}`: leave it out"
+    );
     let share = || share.with_context(|| format!("`--sampler {name}` needs `--share`: a probability"));
     let remask = |remasking, schedule: &Schedule| {
         Remask::new(schedule.law(), remasking, controls).with_context(|| format!("`--sampler {name}`, `--share`"))
@@ -227,10 +231,7 @@ pub(super) fn sampler(
         }
         SamplerKind::Flow => {
             let moving = schedule.law_of_levels().is_moving();
-            ensure!(
-                !moving,
-                "`--sampler flow` undoes noise that stays the same: under noise of kind `moving` use `lazy`"
-            );
+            ensure!(!moving, "`--sampler flow` does not support noise of kind `moving`: use `--sampler lazy`");
             Box::new(Flow::new(controls)?)
         }
         SamplerKind::Coupling => Box::new(MaximalCoupling::new(controls)?),

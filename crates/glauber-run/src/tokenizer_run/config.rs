@@ -1,4 +1,4 @@
-//! What a tokenizer's run is made of.
+//! Configuration of a tokenizer's run.
 
 use glauber_image::{DiscriminatorConfig, TokenizerTrainConfig, VqConfig};
 use glauber_pixels::{Colours, Extent};
@@ -16,46 +16,46 @@ pub struct TokenizerRunConfig {
     /// The format of the run folder.
     #[serde(default = "first_format")]
     pub format: u32,
-    /// Decides everything random.
+    /// Random seed.
     pub seed: u64,
-    /// What is trained on.
+    /// The training data.
     pub data: DataTable,
-    /// How the run goes.
+    /// Settings of the training loop.
     pub run: RunTable,
     /// The training.
     pub train: TokenizerTrainConfig,
     /// The autoencoder.
     pub model: VqConfig,
-    /// When the run was one of another number of steps, oldest first.
+    /// Earlier total numbers of steps of the run, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extended: Vec<Extension>,
 }
 
-/// What is trained on.
+/// The training data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataTable {
-    /// Share of the images that are held out; not used where the data are divided already.
+    /// Share of held-out images; ignored if the data have their own split.
     pub held_out: f64,
-    /// Where the images are.
+    /// The source of the images.
     pub images: ImagesConfig,
 }
 
-/// How the run goes.
+/// Settings of the training loop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunTable {
-    /// Images a step.
+    /// Images per step.
     pub batch: usize,
     /// Steps between evaluations on held-out images.
     pub evaluate_every: usize,
-    /// Held-out images evaluated, the same each time.
+    /// Number of held-out images per evaluation, always the same ones.
     pub held_out_images: usize,
     /// Steps between checkpoints.
     pub checkpoint_every: usize,
     /// Checkpoints kept.
     pub keep_checkpoints: usize,
-    /// Held-out images shown beside their reconstructions.
+    /// Number of held-out images shown with their reconstructions.
     pub shown: usize,
 }
 
@@ -63,7 +63,7 @@ impl TokenizerRunConfig {
     /// Checks everything that can be checked without data.
     ///
     /// # Errors
-    /// Names the key that is out of range.
+    /// Names the key out of range.
     pub fn validate(&self) -> Result<()> {
         let RunTable { batch, evaluate_every, held_out_images, checkpoint_every, keep_checkpoints, shown } = self.run;
         let counts = [
@@ -96,7 +96,7 @@ impl TokenizerRunConfig {
         let (begin, steps) = (self.train.discriminator.as_ref().map(|config| config.begin), self.train.steps);
         ensure!(
             begin.is_none_or(|begin| begin < steps),
-            "`train.discriminator.begin` is {}, expected less than `train.steps` (`--steps`) = {steps}: it would never begin",
+            "`train.discriminator.begin` is {}, expected less than `train.steps` (`--steps`) = {steps}: the discriminator would never be used",
             begin.unwrap_or_default()
         );
         Ok(())

@@ -1,4 +1,4 @@
-//! How well a tokenizer carries held-out images.
+//! Reconstruction quality of a tokenizer on held-out images.
 
 use glauber_image::{CodebookUsage, ImageTokenizer};
 use glauber_pixels::{Image, PixelError, SheetStyle, comparison_sheet, psnr, ssim};
@@ -6,9 +6,9 @@ use glauber_tokens::{Codec, TokenBatch};
 
 use crate::error::Result;
 
-/// What an image counts as at most, in decibels: the ratio of one that comes back exactly is infinite.
+/// Maximal PSNR of an image in decibels, because an exact reconstruction has infinite PSNR.
 const PERFECT: f64 = 100.0;
-/// Images on a sheet are enlarged to about this many pixels a side.
+/// Approximate side length of images on a sheet, in pixels.
 const SHOWN_SIDE: usize = 96;
 /// Images side by side on a sheet.
 const COLUMNS: usize = 8;
@@ -18,13 +18,13 @@ const COLUMNS: usize = 8;
 pub struct Quality {
     /// Peak signal-to-noise ratio, decibels.
     pub psnr: f64,
-    /// Structural similarity; none for images smaller than its window.
+    /// Structural similarity; `None` for images smaller than its window.
     pub ssim: Option<f64>,
-    /// Which tokens all the images use.
+    /// Tokens used by the images.
     pub usage: CodebookUsage,
 }
 
-/// Sends images through tokens and back.
+/// Encodes and decodes images.
 pub fn evaluate(tokenizer: &ImageTokenizer, images: &[Image]) -> Result<(Quality, Vec<Image>)> {
     let tokens = tokenizer.encode_all(&images.iter().collect::<Vec<_>>())?.concat();
     let tokens = TokenBatch::new(tokens, tokenizer.sites())?;
@@ -46,7 +46,7 @@ fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// Rows of originals, below each the row of their reconstructions.
+/// A sheet of rows of originals, each above the row of their reconstructions.
 pub fn sheet(originals: &[Image], reconstructions: &[Image], shown: usize) -> Result<Image> {
     let shown = shown.min(originals.len());
     let side = originals.first().map_or(1, |image| image.extent().height());

@@ -22,10 +22,10 @@ const METRICS: &str = "metrics.jsonl";
 const CURVES: &str = "quality.svg";
 const TRAINING: &str = "training";
 const TOKENIZER: &str = "tokenizer";
-/// What is written before the configuration.
+/// Files written before the configuration.
 const FIRST: [&str; 1] = [IMAGES];
 
-/// A run folder, held by this process.
+/// A run folder, locked by this process.
 ///
 /// | file | what |
 /// |---|---|
@@ -43,7 +43,7 @@ pub struct TokenizerRun {
 }
 
 impl TokenizerRun {
-    /// Begins a run in a folder that does not exist or is empty; `images` is the fingerprint of its images.
+    /// Starts a run in a new or empty folder; `images` is the fingerprint of its images.
     ///
     /// # Errors
     /// When the folder is not free, or cannot be written.
@@ -56,7 +56,7 @@ impl TokenizerRun {
         Ok(run)
     }
 
-    /// Checks that a run can begin in a folder.
+    /// Checks that a run can start in a folder.
     ///
     /// # Errors
     /// When it cannot.
@@ -65,10 +65,10 @@ impl TokenizerRun {
         FolderLock::check_free(path, &FIRST).with_context(|| format!("`--run {}`{resume}", path.display()))
     }
 
-    /// Opens the folder of a run that was begun.
+    /// Opens the folder of an existing run.
     ///
     /// # Errors
-    /// When there is none, another process holds it, or its configuration is damaged.
+    /// If there is none, another process has locked it, or its configuration is damaged.
     pub fn open(path: &Path) -> Result<(Self, TokenizerRunConfig)> {
         let folder = RunFolder::open(path).with_context(|| format!("`--run {}`", path.display()))?;
         let run = Self { folder, lock: FolderLock::take(path)? };
@@ -78,12 +78,12 @@ impl TokenizerRun {
         Ok((run, config))
     }
 
-    /// Makes the run one of so many steps in all, of which `done` are done.
+    /// Sets the total number of steps, of which `done` are finished.
     ///
     /// # Errors
-    /// When more are done, or the configuration cannot be written.
+    /// If more steps are finished, or the configuration cannot be written.
     pub fn set_steps(&self, config: &mut TokenizerRunConfig, steps: usize, done: usize) -> Result<()> {
-        ensure!(steps >= done, "`--steps` is {steps}, expected at least {done}: so many steps are done");
+        ensure!(steps >= done, "`--steps` is {steps}, expected at least {done}, the number of finished steps");
         let of = config.train.steps;
         if steps != of {
             let mut longer = config.clone();
@@ -96,26 +96,26 @@ impl TokenizerRun {
         Ok(())
     }
 
-    /// Checks that these are the images that the run began with, where it says which those were.
+    /// Checks that the images have not changed since the run started, if their hash is known.
     ///
     /// # Errors
-    /// When they are others.
+    /// If they have changed.
     pub fn check_images(&self, images: &str) -> Result<()> {
         let path = self.folder.path().join(IMAGES);
         if path.is_file() {
             let begun = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
             let whole = begun.len() == images.len() && begun.bytes().all(|byte| byte.is_ascii_hexdigit());
-            ensure!(whole, "{}: damaged; remove it to go on with the images that are there", path.display());
+            ensure!(whole, "{}: damaged; remove it to resume with the images in the folder", path.display());
             ensure!(begun == images, "{}", changed(self.folder.path()));
         }
         Ok(())
     }
 
-    /// Training, state and evaluations of the newest checkpoint; `None` when the run was ended before the first. Those after it whose state is
-    /// torn are set aside.
+    /// Training, state and evaluations of the newest readable checkpoint; `None` if the run ended before the first.
+    /// Later damaged checkpoints are renamed.
     ///
     /// # Errors
-    /// When no checkpoint can be read though there are some, or the configuration is not the one that it was trained with.
+    /// If no existing checkpoint can be read, or the configuration has changed.
     pub(super) fn latest(
         &self,
         config: &TokenizerRunConfig,
@@ -129,7 +129,7 @@ impl TokenizerRun {
             tracing::warn!("`{key}` is {after} from here on, {before} before");
         }
         let cure = match checkpoint::list(&checkpoints)?.first() {
-            Some(first) if first.path == newest.path => "restore this folder, or begin a new run",
+            Some(first) if first.path == newest.path => "restore this folder, or start a new run",
             _ => "remove this folder to go on from the checkpoint before it",
         };
         let training = newest.path.join(TRAINING);
@@ -137,14 +137,14 @@ impl TokenizerRun {
             .with_context(|| format!("{}: {cure}", newest.path.display()))?;
         for (damaged, error) in newest.torn {
             checkpoint::set_aside(&damaged)?;
-            tracing::warn!("{}; going on from step {}, the checkpoint before", one_line(&error), trainer.steps());
+            tracing::warn!("{}; resuming from step {}, the previous checkpoint", one_line(&error), trainer.steps());
         }
         // What is torn of the evaluations is left out: the training is whole.
         let evaluations = Evaluations::parse(&checkpoint::load_metrics(&newest.path).unwrap_or_default());
         Ok(Some((trainer, newest.state, evaluations)))
     }
 
-    /// Writes a checkpoint whole. From the first on that this program writes, the folder is of its format.
+    /// Writes a checkpoint atomically. The first one written by this program updates the folder's format.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -164,8 +164,7 @@ impl TokenizerRun {
         checkpoint::save(&self.folder.checkpoint_folder(), trainer.steps(), record, training)
     }
 
-    /// Removes all checkpoints but the last `keep`, and writes what the newest says for others to read: the tokenizer, the evaluations and
-    /// their curves.
+    /// Removes all checkpoints except the last `keep`, and exports the newest: tokenizer, evaluations and their curves.
     ///
     /// # Errors
     /// When they cannot be written.

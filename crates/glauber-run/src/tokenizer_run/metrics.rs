@@ -1,4 +1,4 @@
-//! Where a run stands, its evaluations and their curves.
+//! Progress of a run, its evaluations and their curves.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::{Curve, Panel, Scale, picture};
 const GREY: [u8; 3] = [150, 150, 150];
 const RED: [u8; 3] = [200, 60, 30];
 
-/// Where a run stands, besides its training.
+/// Progress of a run, besides its training state.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
@@ -40,7 +40,7 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Adds those of a step.
+    /// Adds the losses of a step.
     pub fn add(&mut self, losses: &TokenizerLosses) {
         self.steps += 1;
         self.total += losses.total;
@@ -59,14 +59,14 @@ impl Sums {
     }
 }
 
-/// One evaluation, a line of `metrics.jsonl`. Training losses are means since the line before.
+/// One evaluation, a line of `metrics.jsonl`. Training losses are means since the previous line.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MetricLine {
     /// Optimiser steps done.
     pub step: usize,
     /// Seconds of training so far, over all processes of the run.
     pub seconds: f64,
-    /// The autoencoder's loss, everything weighted.
+    /// The autoencoder's weighted total loss.
     pub total: f64,
     /// Mean absolute difference, images from −1 to 1.
     pub absolute: f64,
@@ -74,12 +74,12 @@ pub struct MetricLine {
     pub square: f64,
     /// Mean squared distance from latents to codes.
     pub commitment: f64,
-    /// Dead entries of the codebook moved.
+    /// Number of dead codebook entries that were moved.
     pub revived: usize,
-    /// The discriminator's mean verdict on reconstructions, sign turned.
+    /// The negative mean output of the discriminator on reconstructions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adversarial: Option<f64>,
-    /// The weight of that verdict.
+    /// The weight of that loss.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adversarial_weight: Option<f64>,
     /// The discriminator's own loss.
@@ -90,7 +90,7 @@ pub struct MetricLine {
     /// Mean structural similarity of held-out images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssim: Option<f64>,
-    /// Different tokens that the held-out images use.
+    /// Number of different tokens used by the held-out images.
     pub used: usize,
     /// The exponential of the entropy of these tokens.
     pub perplexity: f64,
@@ -120,7 +120,7 @@ impl MetricLine {
         }
     }
 
-    /// For people.
+    /// A line for people.
     pub fn text(&self, entries: usize) -> String {
         let ssim = self.ssim.map(|ssim| format!("  SSIM {ssim:.3}")).unwrap_or_default();
         format!(
@@ -130,7 +130,7 @@ impl MetricLine {
     }
 }
 
-/// The curves of the evaluations so far: PSNR, and tokens used and perplexity, against seconds.
+/// Curves of the evaluations over seconds: PSNR, tokens used and perplexity.
 pub fn curves(path: &Path, title: &str, lines: &[MetricLine]) -> Result<String> {
     let curve = |name: &str, colour, value: fn(&MetricLine) -> f64| {
         let points = lines.iter().map(|line| (line.seconds, value(line))).collect();

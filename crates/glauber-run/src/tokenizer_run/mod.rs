@@ -1,4 +1,4 @@
-//! Runs of image tokenizers: their folder, their training, and a look at them from outside.
+//! Runs of image tokenizers: folder, training and inspection.
 
 mod config;
 mod data;
@@ -14,7 +14,7 @@ use glauber_pixels::{Image, ImageSource};
 
 use crate::error::Result;
 use crate::run::records::Evaluations;
-use crate::{Event, Flow, Observer, RunFolder};
+use crate::{Event, Flow, Hook, RunFolder};
 
 pub use config::{DataTable, RunTable, TokenizerRunConfig};
 pub use data::held_out;
@@ -23,27 +23,27 @@ pub use metrics::MetricLine;
 
 use metrics::State;
 
-/// Whether a folder is that of a tokenizer's run.
+/// Whether a folder is a tokenizer's run.
 pub fn is_run(folder: &Path) -> bool {
     RunFolder::open(folder).and_then(|run| run.read_config::<TokenizerRunConfig>()).is_ok()
 }
 
-/// The configuration of a run, which may be training, and its last evaluation; a line that is torn is passed over.
+/// The configuration and the last evaluation of a run, which may be training. Damaged lines are skipped.
 ///
 /// # Errors
-/// When it is the folder of something else.
+/// If the folder is not a tokenizer's run.
 pub fn look(folder: &Path) -> Result<(TokenizerRunConfig, Option<MetricLine>)> {
     let run = RunFolder::open(folder)?;
     Ok((run.read_config()?, run.evaluations()?.lines.pop()))
 }
 
-/// Told how the training of a tokenizer goes.
-pub trait TokenizerObserver: Observer {
-    /// Held-out images were sent through tokens and back; the tokenizer has so many tokens.
+/// Hook of a tokenizer's training.
+pub trait TokenizerHook: Hook {
+    /// Called after an evaluation on held-out images, with the size of the vocabulary.
     fn evaluated(&mut self, line: &MetricLine, entries: usize);
 }
 
-/// A run under way.
+/// A running training.
 pub struct TokenizerTraining {
     run: TokenizerRun,
     config: TokenizerRunConfig,
@@ -55,8 +55,8 @@ pub struct TokenizerTraining {
 }
 
 impl TokenizerTraining {
-    /// Goes on where the newest checkpoint stands, or begins with the fresh trainer where there is none. What is made of the checkpoint is
-    /// made again: a kill may have come between the two.
+    /// Resumes from the newest checkpoint, or starts with the fresh trainer without one. The checkpoint's exports are
+    /// written again, because a killed process may have missed them.
     ///
     /// # Errors
     /// When a checkpoint is damaged, or the folder cannot be written.
@@ -76,28 +76,28 @@ impl TokenizerTraining {
         Ok(Self { run, config, trainer, state, evaluations, held_out, device: device.clone() })
     }
 
-    /// The same as a training of so many steps in all.
+    /// Sets the total number of steps.
     ///
     /// # Errors
-    /// When more are done, or the configuration cannot be written.
+    /// If more steps are finished, or the configuration cannot be written.
     pub fn of_steps(mut self, steps: usize) -> Result<Self> {
         self.run.set_steps(&mut self.config, steps, self.trainer.steps())?;
         self.trainer = self.trainer.of_steps(steps);
         Ok(self)
     }
 
-    /// The same with so many micro-batches computed side by side.
+    /// Sets the number of micro-batches computed in parallel.
     pub fn with_threads(mut self, threads: usize) -> Self {
         self.trainer = self.trainer.with_threads(threads);
         self
     }
 
-    /// What it is made of.
+    /// The configuration.
     pub fn config(&self) -> &TokenizerRunConfig {
         &self.config
     }
 
-    /// Where it is.
+    /// The run folder.
     pub fn path(&self) -> &Path {
         self.run.folder.path()
     }
@@ -117,11 +117,11 @@ impl TokenizerTraining {
         self.evaluations.lines.last()
     }
 
-    /// Trains until the last step, or until it is to stop; a checkpoint is written either way.
+    /// Trains until the last step, or until the hook stops it; both write a checkpoint.
     ///
     /// # Errors
-    /// When the loss is no number, an image cannot be read, or the folder cannot be written.
-    pub fn run(&mut self, images: &dyn ImageSource, progress: &mut dyn TokenizerObserver) -> Result<Flow> {
+    /// If the loss is not finite, an image cannot be read, or the folder cannot be written.
+    pub fn run(&mut self, images: &dyn ImageSource, hook: &mut dyn TokenizerHook) -> Result<Flow> {
         let (table, steps) = (self.config.run.clone(), self.config.train.steps);
         let before = self.state.seconds;
         let mut flow = Flow::Continue;
@@ -130,11 +130,11 @@ impl TokenizerTraining {
             let losses = self.trainer.step(data::tensor(&batch, &self.device))?;
             let step = self.trainer.steps();
             self.state.sums.add(&losses);
-            self.state.seconds = before + progress.seconds();
-            flow = progress.notice(Event::Step { step, loss: losses.total });
+            self.state.seconds = before + hook.seconds();
+            flow = hook.on_event(Event::Step { step, loss: losses.total });
             let last = step == steps;
             if last || step.is_multiple_of(table.evaluate_every) {
-                self.evaluate(progress)?;
+                self.evaluate(hook)?;
             }
             if last || flow == Flow::Stop || step.is_multiple_of(table.checkpoint_every) {
                 self.run.save(&mut self.config, &self.trainer, &self.state, &self.evaluations)?;
@@ -144,8 +144,8 @@ impl TokenizerTraining {
         Ok(flow)
     }
 
-    /// Sends the held-out images through tokens and back, and shows some of them.
-    fn evaluate(&mut self, progress: &mut dyn TokenizerObserver) -> Result<()> {
+    /// Encodes and decodes the held-out images, and writes some to a sheet.
+    fn evaluate(&mut self, hook: &mut dyn TokenizerHook) -> Result<()> {
         let (step, sizes) = (self.trainer.steps(), &self.config.model);
         let tokenizer = ImageTokenizer::new(self.trainer.model(), [sizes.image_size; 2])?;
         let (quality, back) = evaluation::evaluate(&tokenizer, &self.held_out)?;
@@ -153,7 +153,7 @@ impl TokenizerTraining {
         self.state.sums = metrics::Sums::default();
         let sheet = evaluation::sheet(&self.held_out, &back, self.config.run.shown)?;
         self.run.folder.write(&format!("reconstructions-{step}.png"), sheet.to_png()?)?;
-        progress.evaluated(&line, sizes.vocab_size());
+        hook.evaluated(&line, sizes.vocab_size());
         self.evaluations.push(line);
         Ok(())
     }

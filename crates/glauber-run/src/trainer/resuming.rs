@@ -1,4 +1,4 @@
-//! Runs that go on.
+//! Resuming runs.
 
 use std::path::Path;
 
@@ -12,12 +12,12 @@ use crate::run::checkpoint;
 use crate::{Change, CheckpointInfo, FolderLock, RunError, RunFolder, TrainingState};
 
 impl Run {
-    /// Goes on with a run from its newest checkpoint whose state is not torn, or from its start when it was ended before the first. What else of the
-    /// folder is damaged or ahead of the checkpoint is put right; [`notes`](Self::notes) tell of it.
+    /// Resumes a run from its newest readable checkpoint, or from its start without one. Repairs files that are damaged
+    /// or ahead of the checkpoint, and lists this in [`notes`](Self::notes).
     ///
     /// # Errors
-    /// When the folder is not a run's, another process trains in it, its configuration is not the one that it was trained with
-    /// ([`RunFolder::check_config`]), or its files are missing or malformed.
+    /// If the folder is not a run, another process trains it, its configuration has changed
+    /// ([`RunFolder::check_config`]), or files are missing or malformed.
     pub fn resume(folder: &Path, device: &Device, threads: usize) -> Result<Self> {
         let folder = RunFolder::open(folder)?;
         let lock = FolderLock::take(folder.path())?;
@@ -28,7 +28,7 @@ impl Run {
         let (mut run, torn) = Self::load(folder, Some(lock), device, threads)?;
         for (checkpoint, error) in torn {
             checkpoint::set_aside(&checkpoint)?;
-            run.notes.push(format!("{error}; going on from step {}, the checkpoint before", run.state.step));
+            run.notes.push(format!("{error}; resuming from step {}, the previous checkpoint", run.state.step));
         }
         let Self { evaluations, state, folder, .. } = &run;
         let mended = folder.go_back(&run.title(), evaluations, state.step)?;
@@ -36,16 +36,16 @@ impl Run {
         Ok(run)
     }
 
-    /// Takes part in a run that the first rank has begun or resumed, and [shares](Self::among) with the others: it reads the folder as it
-    /// stands, and writes nothing.
+    /// Joins a run that the first rank has started or resumed, to [share](Self::with_world) it. It reads the folder,
+    /// and writes nothing.
     ///
     /// # Errors
-    /// As [`resume`](Self::resume), but for the lock, which the first rank holds.
+    /// As [`resume`](Self::resume), without the lock, which the first rank holds.
     pub fn join(folder: &Path, device: &Device, threads: usize) -> Result<Self> {
         Ok(Self::load(RunFolder::open(folder)?, None, device, threads)?.0)
     }
 
-    /// The run of a folder at its newest checkpoint, and those after it whose state is torn.
+    /// The run of a folder at its newest readable checkpoint, and later damaged ones.
     fn load(
         folder: RunFolder,
         lock: Option<FolderLock>,
@@ -71,11 +71,11 @@ impl Run {
         Ok((run, newest.torn))
     }
 
-    /// Makes the run one of so many steps in all, and writes that down in its configuration. The steps that are done stay as they are; from here
-    /// on the learning rate takes the course that it has in a run of so many steps from the beginning.
+    /// Sets the total number of steps, and stores it in the configuration. Finished steps are kept. Further steps use
+    /// the learning-rate schedule of a run of that length.
     ///
     /// # Errors
-    /// When more steps are done already, or the configuration cannot be written.
+    /// If more steps are finished, or the configuration cannot be written.
     pub fn set_steps(&mut self, steps: usize) -> Result<()> {
         let (done, of) = (self.state.step, self.config.train.steps);
         if steps < done {

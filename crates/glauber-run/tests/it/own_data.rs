@@ -5,8 +5,8 @@ use std::path::Path;
 use burn::tensor::Device;
 use glauber_chain::{ChainRng, Generator};
 use glauber_run::{
-    DataConfig, DataKind, DataShape, Event, Flow, Observer, Opened, Opening, Result, Run, RunCodec, RunConfig,
-    RunFolder, Trained, Vocabulary, data_kinds, register_data_kind, train_command,
+    DataConfig, DataKind, DataShape, Event, Flow, Hook, Opened, Opening, Result, Run, RunCodec, RunConfig, RunFolder,
+    Trained, Vocabulary, data_kinds, register_data_kind, train_command,
 };
 use glauber_tokens::Token;
 use glauber_train::{SequenceSource, TrainError, within};
@@ -82,8 +82,8 @@ impl RunCodec for Letters {
 
 struct Samples(Vec<String>);
 
-impl Observer for Samples {
-    fn notice(&mut self, event: Event<'_>) -> Flow {
+impl Hook for Samples {
+    fn on_event(&mut self, event: Event<'_>) -> Flow {
         if let Event::Samples { texts, .. } = event {
             self.0.extend_from_slice(texts);
         }

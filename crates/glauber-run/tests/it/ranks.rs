@@ -8,10 +8,10 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use glauber_chain::oracles::MarkovSource;
 use glauber_model::{Network, Preset};
-use glauber_ranks::{Ranks, Threads};
+use glauber_ranks::{Threads, World};
 use glauber_run::markov::MarkovData;
 use glauber_run::{
-    DataConfig, Draw, Event, Flow, MetricLine, Observer, Run, RunConfig, RunError, RunFolder, Surroundings, Vocabulary,
+    DataConfig, Draw, Event, Flow, Hook, MetricLine, Run, RunConfig, RunError, RunFolder, Surroundings, Vocabulary,
 };
 use glauber_schedule::ScheduleConfig;
 use glauber_train::{Precision, TrainConfig};
@@ -45,8 +45,8 @@ fn config(micro_batches: usize) -> RunConfig {
 /// Stops after a number of steps.
 struct Until(usize);
 
-impl Observer for Until {
-    fn notice(&mut self, event: Event<'_>) -> Flow {
+impl Hook for Until {
+    fn on_event(&mut self, event: Event<'_>) -> Flow {
         match event {
             Event::Step { step, .. } if step >= self.0 => Flow::Stop,
             _ => Flow::Continue,
@@ -94,13 +94,13 @@ fn train_with(
         let trainer = (rank == 0).then(|| first(folder, config, threads).expect("a run"));
         begun.wait();
         let trainer = trainer.unwrap_or_else(|| Run::join(folder, &Device::flex(), threads).expect("the same run"));
-        let mut trainer = trainer.among(Rc::new(ranks)).expect("agreement");
+        let mut trainer = trainer.with_world(Rc::new(ranks)).expect("agreement");
         run(&mut trainer, until(rank)).expect("training");
         trainer.state().step
     };
     std::thread::scope(|scope| {
         let one = &one;
-        let ranks: Vec<_> = Threads::group(size).into_iter().map(|rank| scope.spawn(move || one(rank))).collect();
+        let ranks: Vec<_> = Threads::world(size).into_iter().map(|rank| scope.spawn(move || one(rank))).collect();
         ranks.into_iter().map(|rank| rank.join().expect("a rank")).collect()
     })
 }
@@ -200,11 +200,11 @@ fn ranks_that_stand_elsewhere_are_refused() {
     let places = [&here, &there];
     let one = |ranks: Threads| {
         let trainer = Run::join(places[ranks.rank()], &Device::flex(), 1).expect("a run");
-        trainer.among(Rc::new(ranks)).err().map(|error| error.to_string())
+        trainer.with_world(Rc::new(ranks)).err().map(|error| error.to_string())
     };
     let said = std::thread::scope(|scope| {
         let one = &one;
-        let threads: Vec<_> = Threads::group(2).into_iter().map(|rank| scope.spawn(move || one(rank))).collect();
+        let threads: Vec<_> = Threads::world(2).into_iter().map(|rank| scope.spawn(move || one(rank))).collect();
         threads.into_iter().map(|thread| thread.join().expect("a rank")).collect::<Vec<_>>()
     });
     for said in said {

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use glauber_chain::oracles::MarkovSource;
 use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Positions};
 use glauber_run::markov::MarkovData;
-use glauber_run::{DataConfig, Event, Flow, Observer, Run, RunConfig, RunError, RunFolder, Surroundings, Vocabulary};
+use glauber_run::{DataConfig, Event, Flow, Hook, Run, RunConfig, RunError, RunFolder, Surroundings, Vocabulary};
 use glauber_schedule::{NoiseConfig, ScheduleConfig};
 use glauber_train::{
     Denoising, Examples, Extension, Objective, TrainConfig, excess_over_bayes, learning_rate, objectives,
@@ -64,8 +64,8 @@ struct Silent {
     stop_after: usize,
 }
 
-impl Observer for Silent {
-    fn notice(&mut self, event: Event<'_>) -> Flow {
+impl Hook for Silent {
+    fn on_event(&mut self, event: Event<'_>) -> Flow {
         match event {
             Event::Step { step, .. } if step == self.stop_after => Flow::Stop,
             _ => Flow::Continue,
@@ -238,7 +238,7 @@ fn a_configuration_that_was_changed_by_hand_is_refused_by_its_key_where_it_decid
         ("conditioning = \"step\"", "conditioning = \"signal-level\"", "`model.conditioning`"),
     ] {
         let refused = resumed(from, to).expect_err(to);
-        assert!(refused.contains(key) && refused.contains("set it back"), "{to}: {refused}");
+        assert!(refused.contains(key) && refused.contains("as in training: restore it"), "{to}: {refused}");
     }
     for (from, to) in [
         ("checkpoint_every = 20", "checkpoint_every = 10"),
@@ -272,20 +272,20 @@ fn what_is_torn_or_gone_beside_whole_weights_stops_no_run() {
         trainer.notes().join("; ")
     };
     std::fs::write(at("metrics.jsonl"), [&whole[..], b"{\"bad"].concat()).expect("written");
-    assert!(evaluated(&[2, 4, 6]).contains("written anew from the checkpoint"));
+    assert!(evaluated(&[2, 4, 6]).contains("rewritten from the checkpoint"));
     assert!(std::fs::read(at("metrics.jsonl")).expect("evaluations") == whole);
     std::fs::write(at("checkpoints/step-00000006/metrics.jsonl"), b"\0\0").expect("written");
     assert!(evaluated(&[2, 4, 6]).contains("damaged"));
     std::fs::write(at("checkpoints/step-00000006/state.toml"), "step = ").expect("written");
     assert_eq!(RunFolder::open(&path).and_then(|run| run.load_average(&Device::flex())).expect("weights").1.step, 4);
     let told = evaluated(&[2, 4]);
-    assert!(told.contains("state.toml") && told.contains("going on from step 4"), "{told}");
+    assert!(told.contains("state.toml") && told.contains("resuming from step 4"), "{told}");
     assert!(at("checkpoints/damaged-step-00000006").is_dir());
     train(&mut resumed().expect("a trainer"), usize::MAX).expect("training");
     assert_eq!(evaluated(&[2, 4, 6]), "");
     std::fs::remove_dir_all(at("checkpoints")).expect("removed");
     let refused = resumed().err().expect("no checkpoint").to_string();
-    assert!(refused.contains("restore it, or begin a new run") && !refused.contains("longer"), "{refused}");
+    assert!(refused.contains("restore it, or start a new run") && !refused.contains("longer"), "{refused}");
 }
 
 #[test]

@@ -1,16 +1,13 @@
-//! The site order as a run configuration states it.
+//! Configuration of the site order.
+
 
 #[cfg(feature = "serde")]
 use crate::schedule_config::no_keys;
 use crate::{Boundary, Neighbourhood, ScheduleError, SiteOrder};
 
-/// Which site order a run uses; the key `kind` picks the variant.
+/// Configuration of the site order; the key `kind` selects the variant.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields)
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields))]
 pub enum OrderConfig {
     /// Sites `0, 1, … L−1` in every sweep.
     #[default]
@@ -18,31 +15,31 @@ pub enum OrderConfig {
     RoundRobin,
     /// A fresh random permutation of the sites in every sweep.
     Permutation {
-        /// Seed of the permutations, by default 0.
+        /// Seed of the permutations; default 0.
         #[cfg_attr(feature = "serde", serde(default))]
         seed: u64,
     },
     /// Sites drawn uniformly with replacement; a sweep is `L` draws.
     RandomScan {
-        /// Seed of the draws, by default 0.
+        /// Seed of the draws; default 0.
         #[cfg_attr(feature = "serde", serde(default))]
         seed: u64,
     },
-    /// One colour class of a row-major lattice at a step.
+    /// One colour class of a row-major lattice per step.
     Chromatic {
         /// Rows of the lattice.
         height: usize,
         /// Columns of the lattice.
         width: usize,
-        /// Which sites are neighbours, by default four.
+        /// The neighbours of a site; default four.
         #[cfg_attr(feature = "serde", serde(default))]
         neighbourhood: Neighbourhood,
-        /// What lies beyond the edge, by default nothing (open).
+        /// Boundary condition; default open.
         #[cfg_attr(feature = "serde", serde(default))]
         boundary: Boundary,
     },
-    /// Sites of a row-major lattice at least `spacing` rows or columns apart at a step: `spacing²` steps a sweep, and an approximation where
-    /// such sites depend on each other given the rest.
+    /// Per step, sites of a row-major lattice that are at least `spacing` rows or columns apart: `spacing²` steps per
+    /// sweep. An approximation if such sites are conditionally dependent.
     Spaced {
         /// Rows of the lattice.
         height: usize,
@@ -51,16 +48,16 @@ pub enum OrderConfig {
         /// Rows or columns between two sites of a step, at least 1.
         spacing: usize,
     },
-    /// Sites far apart at a step: `k, k + n, k + 2n, …` with `n = ⌈L / block⌉`. Fewer steps a sweep, and an approximation where sites `n`
-    /// apart depend on each other given the rest.
+    /// Per step, the distant sites `k, k + n, k + 2n, …` with `n = ⌈L / block⌉`. Takes fewer steps per sweep; an
+    /// approximation if sites `n` apart are conditionally dependent.
     Strided {
-        /// The most sites a step touches, in `1..=L`.
+        /// The maximal number of sites per step, in `1..=L`.
         block: usize,
     },
-    /// All sites at every step: a sweep is a pass, as other discrete diffusion models have it.
+    /// All sites at every step: a sweep is one pass, as in other discrete diffusion models.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "no_keys"))]
     AllAtOnce,
-    /// Blocks of consecutive sites one after the other, as many passes each as there are sweeps.
+    /// Blocks of consecutive sites in sequence, each with as many passes as there are sweeps.
     BlockByBlock {
         /// Sites of a block, in `1..=L`.
         block: usize,
@@ -68,7 +65,7 @@ pub enum OrderConfig {
 }
 
 impl OrderConfig {
-    /// Rows and columns, where the order is one of a lattice.
+    /// Rows and columns, for orders of a lattice.
     pub fn lattice(&self) -> Option<[usize; 2]> {
         match *self {
             Self::Chromatic { height, width, .. } | Self::Spaced { height, width, .. } => Some([height, width]),
@@ -79,7 +76,7 @@ impl OrderConfig {
 }
 
 impl SiteOrder {
-    /// The order a configuration describes, over `len` sites.
+    /// The order of a configuration, over `len` sites.
     ///
     /// # Errors
     /// [`ScheduleError::Order`] when a lattice does not have `len` sites, and those of the constructors.

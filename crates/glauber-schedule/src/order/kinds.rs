@@ -1,4 +1,4 @@
-//! The kinds of site order, and how each is made longer or shorter.
+//! The kinds of site order, and how their number of sweeps changes.
 
 use glauber_tokens::Site;
 use rand_chacha::ChaCha8Rng;
@@ -48,8 +48,8 @@ impl SiteOrder {
         Ok(Self::build(Origin::RandomScan { seed }, len, 1, sites, (0..=steps).collect(), starts))
     }
 
-    /// One colour class of a row-major `height × width` lattice at a step. No two neighbours share a class, also on a torus of odd
-    /// side.
+    /// One colour class of a row-major `height × width` lattice per step. No two neighbours share a class, also on a
+    /// torus of odd side.
     ///
     /// # Errors
     /// When a side or `sweeps` is 0, or the steps overflow.
@@ -64,13 +64,13 @@ impl SiteOrder {
         Ok(Self::periodic(&colouring::classes(height, width, neighbourhood, boundary), sweeps))
     }
 
-    /// Sites of a row-major `height × width` lattice that are at least `spacing` rows or columns apart at a step: site (y, x) is touched by
-    /// step `(y mod spacing) · min(spacing, width) + x mod spacing` of every sweep, so a sweep has `spacing²` steps where the lattice is
-    /// as large as that. A spacing of 2 is the chromatic order of eight neighbours; one as large as the longer side touches the sites
-    /// one by one.
+    /// Per step, sites of a row-major `height × width` lattice that are at least `spacing` rows or columns apart. Site
+    /// (y, x) is touched by step `(y mod spacing) · min(spacing, width) + x mod spacing` of every sweep. A sweep has
+    /// `spacing²` steps if both sides are at least `spacing`. A spacing of 2 is the chromatic order of eight
+    /// neighbours; a spacing of the longer side touches sites one by one.
     ///
-    /// Redrawing such a block from one evaluation is exact where sites that far apart are independent given the rest, as in a random
-    /// field of that range. For the conditionals of a network it is an approximation, the better the larger the spacing.
+    /// Redrawing such a block from one evaluation is exact if its sites are conditionally independent, as in a random
+    /// field of shorter range. For a network it is an approximation that improves with the spacing.
     ///
     /// # Errors
     /// When a side, `spacing` or `sweeps` is 0, or the steps overflow.
@@ -81,11 +81,11 @@ impl SiteOrder {
         Ok(Self::periodic(&colouring::spaced_classes(height, width, spacing), sweeps))
     }
 
-    /// Sites far apart at a step: with `n = ⌈len / block⌉` steps a sweep, step `k` of each sweep touches `k, k + n, k + 2n, …`, at most
-    /// `block` sites.
+    /// Distant sites per step: with `n = ⌈len / block⌉` steps per sweep, step `k` of each sweep touches `k, k + n, k +
+    /// 2n, …`, at most `block` sites.
     ///
-    /// Redrawing the block from one evaluation is exact where its sites are independent given the rest, and an approximation otherwise:
-    /// good for sequences whose sites depend on each other over less than `n`, the worse the shorter `n` is.
+    /// Redrawing the block from one evaluation is exact if its sites are conditionally independent. Otherwise it is an
+    /// approximation: good if dependences are shorter than `n`, and worse for smaller `n`.
     ///
     /// # Errors
     /// When `len` or `sweeps` is 0, `block` is not in `1..=len`, or the steps overflow.
@@ -97,9 +97,10 @@ impl SiteOrder {
         Ok(Self::periodic(&blocks, sweeps))
     }
 
-    /// One block of consecutive sites after the other, the last first, each `passes` times: all its sites at a step. Noise goes by the touch of a
-    /// site, so a block is noise before the next one is touched. The reverse chain writes block after block from the first on: by
-    /// [BD3-LM](https://arxiv.org/abs/2503.09573) between autoregression (blocks of one site) and passes of all sites (one block).
+    /// Blocks of consecutive sites in sequence, the last block first. Each step touches all sites of a block, and each
+    /// block has `passes` steps. A block is all noise before the next one is touched. The reverse chain therefore
+    /// writes the blocks from first to last. This is [BD3-LM](https://arxiv.org/abs/2503.09573), between
+    /// autoregression (blocks of one site) and passes over all sites (one block).
     ///
     /// ```
     /// use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
@@ -123,9 +124,10 @@ impl SiteOrder {
         Ok(Self::build(Origin::BlockByBlock { block }, len, 1, sites, block_starts, starts))
     }
 
-    /// A user-made order, passed through once: step `t` touches `blocks[t]`.
+    /// A user-made order: step `t` touches `blocks[t]`.
     ///
-    /// A sweep of it is the shortest run of steps that touches every site; what follows the last complete one belongs to it.
+    /// A sweep is the shortest run of steps that touches every site. Steps after the last complete sweep belong to that
+    /// sweep.
     ///
     /// # Errors
     /// When there is no site or no block, a block is empty, names a site twice, or names one that is not in `0..len`.
@@ -171,12 +173,12 @@ impl SiteOrder {
         Self::build(Origin::Periodic, sites.len(), sweeps, sites, starts, vec![0])
     }
 
-    /// The same kind of order with another number of sweeps. Sweep `k` of a permutation or a random scan is the same in both, as far as
-    /// both go.
+    /// The same kind of order with another number of sweeps. Sweep `k` of a permutation or a random scan is the same in
+    /// both orders.
     ///
     /// # Errors
-    /// When `sweeps` is 0, the steps overflow, or the order is user-made ([`from_blocks`](Self::from_blocks)): its blocks are a list that
-    /// nothing tells how to continue.
+    /// If `sweeps` is 0, the steps overflow, or the order is user-made ([`from_blocks`](Self::from_blocks)), which
+    /// cannot be extended.
     pub fn with_sweeps(&self, sweeps: usize) -> Result<Self, ScheduleError> {
         check_size(self.len, sweeps)?;
         match self.origin {
@@ -185,8 +187,7 @@ impl SiteOrder {
             Origin::RandomScan { seed } => Self::random_scan(self.len, sweeps, seed),
             Origin::BlockByBlock { block } => Self::block_by_block(self.len, block, sweeps),
             Origin::Listed => Err(ScheduleError::Order(format!(
-                "a user-made order of {} sweeps cannot be given {sweeps}: nothing tells how its blocks go on; list the blocks of all \
-                 sweeps with `from_blocks`, or use another order",
+                "a user-made order of {} sweeps cannot be extended to {sweeps}, because its further blocks are unknown; list the blocks of all sweeps with `from_blocks`, or use another order",
                 self.sweeps()
             ))),
         }
@@ -236,7 +237,7 @@ fn generator(seed: u64) -> ChaCha8Rng {
     ChaCha8Rng::from_seed(key)
 }
 
-/// An unbiased draw from `0..bound`: the high half of a product, redrawn in the few cases that would favour some values (Lemire).
+/// An unbiased draw from `0..bound` by Lemire's method: the high half of a product, redrawn in the few biased cases.
 fn below(rng: &mut ChaCha8Rng, bound: usize) -> usize {
     let bound = bound as u64;
     let threshold = bound.wrapping_neg() % bound;

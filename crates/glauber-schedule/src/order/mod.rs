@@ -1,4 +1,4 @@
-//! Which sites each step touches.
+//! The sites that each step touches.
 
 mod config;
 mod kinds;
@@ -9,27 +9,27 @@ pub use config::OrderConfig;
 
 /// The block of sites that each step `0..T` touches.
 ///
-/// A stored stretch of steps is repeated a number of times: one sweep for the periodic orders, the whole run once for the others.
+/// A stored range of steps is repeated: one sweep for the periodic orders, all steps once for the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SiteOrder {
     len: usize,
     repeats: usize,
-    /// Sites of the stretch, and where each step's block starts, shape `[step + 1]`.
+    /// Sites of the stored range, and the start of each step's block, shape `[step + 1]`.
     sites: Vec<Site>,
     block_starts: Vec<usize>,
-    /// Steps that touch each site, ascending, and where each site's list starts, shape `[site + 1]`.
+    /// Steps that touch each site, ascending, and the start of each site's list, shape `[site + 1]`.
     visits: Vec<Step>,
     visit_starts: Vec<usize>,
-    /// First step of each sweep of the stretch.
+    /// First step of each sweep of the stored range.
     sweep_starts: Vec<Step>,
     balanced: bool,
     origin: Origin,
 }
 
-/// How the steps were made: what is needed to make more of them.
+/// The kind of order, from which further sweeps are generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Origin {
-    /// The stored stretch is one sweep.
+    /// The stored range is one sweep.
     Periodic,
     Permutation {
         seed: u64,
@@ -40,7 +40,7 @@ enum Origin {
     BlockByBlock {
         block: usize,
     },
-    /// By the user, one by one.
+    /// A list by the user.
     Listed,
 }
 
@@ -81,12 +81,12 @@ impl SiteOrder {
             && visits.iter().zip(&self.sweep_starts[1..]).all(|(v, end)| v < end)
     }
 
-    /// Steps at which the stored stretch touches a site, ascending.
+    /// Steps of the stored range that touch a site, ascending.
     pub(crate) fn stored_visits(&self, site: Site) -> &[Step] {
         &self.visits[self.visit_starts[site]..self.visit_starts[site + 1]]
     }
 
-    /// Steps of the stored stretch.
+    /// Steps of the stored range.
     fn stretch(&self) -> Step {
         self.block_starts.len() - 1
     }
@@ -112,7 +112,7 @@ impl SiteOrder {
         self.balanced
     }
 
-    /// Whether every step touches exactly one site, which is when the reverse heat-bath chain is exact for any data.
+    /// Whether every step touches exactly one site. The reverse heat-bath chain is then exact for any data.
     pub fn is_single_site(&self) -> bool {
         self.sites.len() == self.stretch()
     }
@@ -147,8 +147,8 @@ impl SiteOrder {
         rounds * self.sweep_starts.len() + self.sweep_starts.partition_point(|&s| s <= rest) - 1
     }
 
-    /// Which touch of its sites step `t` is, from 0: what its noise goes by. The sweep of `t`, but for the order
-    /// [`block_by_block`](Self::block_by_block).
+    /// The index of step `t` among the touches of its sites, from 0; it sets the noise level. It equals the sweep of
+    /// `t`, except for [`block_by_block`](Self::block_by_block).
     pub fn touch_of(&self, t: Step) -> usize {
         match self.origin {
             Origin::BlockByBlock { .. } if t < self.horizon() => self.touches(self.sites(t)[0], t),
@@ -156,7 +156,7 @@ impl SiteOrder {
         }
     }
 
-    /// Sites of a block, where the order is [`block_by_block`](Self::block_by_block).
+    /// Sites per block, for the order [`block_by_block`](Self::block_by_block).
     pub fn block(&self) -> Option<usize> {
         match self.origin {
             Origin::BlockByBlock { block } => Some(block),

@@ -121,7 +121,7 @@ fn folders_without_checksums_are_read_and_their_tokens_checked() {
     assert!(error.contains("the token 100, outside the vocabulary 0..100"), "{error}");
     let mut starts = std::fs::read(folder.path().join("train-documents.bin")).unwrap();
     starts[15] = 1;
-    assert!(refused(folder.path(), "train-documents.bin", &starts).contains("one behind the other"));
+    assert!(refused(folder.path(), "train-documents.bin", &starts).contains("not contiguous"));
     let other = |key: &str, value: serde_json::Value| {
         let mut index = index.clone();
         index[key] = value;

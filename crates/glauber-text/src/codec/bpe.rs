@@ -1,4 +1,4 @@
-//! Byte-level byte-pair encoding, and what every tokenizer file needs to become a codec.
+//! Byte-level byte-pair encoding, and the conversion of tokenizer files to codecs.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::TextError;
 
 /// Bytes plus the end of text.
 const SMALLEST: usize = 257;
-/// Merges are learned from at most this many bytes of the corpus.
+/// Merges are trained on at most this many bytes of the corpus.
 pub(super) const SAMPLE_BYTES: usize = 32 << 20;
 /// Pairs seen less often are not merged.
 const LEAST: u64 = 2;
@@ -39,7 +39,7 @@ pub(super) fn sample(documents: impl IntoIterator<Item = Result<String, TextErro
     Ok(sample)
 }
 
-/// Learns a byte-level BPE vocabulary of at most `vocab_size` tokens, end of text included.
+/// Trains a byte-level BPE vocabulary of at most `vocab_size` tokens, including the end of text.
 pub(super) fn train(vocab_size: usize, sample: &[String]) -> Result<Tokenizer, TextError> {
     let setting = "vocab_size of kind = \"bpe\"";
     if vocab_size < SMALLEST {
@@ -50,7 +50,7 @@ pub(super) fn train(vocab_size: usize, sample: &[String]) -> Result<Tokenizer, T
         return Err(TextError::tokenizer(setting, format!("found {vocab_size}, expected less than 2³²")));
     }
     if sample.is_empty() {
-        return Err(TextError::tokenizer("kind = \"bpe\"", "there is no text to learn from; the corpus is empty"));
+        return Err(TextError::tokenizer("kind = \"bpe\"", "there is no text to train on; the corpus is empty"));
     }
     let words = words(sample).map_err(|e| TextError::tokenizer("training BPE", e))?;
     let learned = merges::learn(words, ByteLevel::alphabet().into_iter().collect(), vocab_size - 1, LEAST);
@@ -59,7 +59,7 @@ pub(super) fn train(vocab_size: usize, sample: &[String]) -> Result<Tokenizer, T
     build(learned.names.iter().cloned().zip(0..).collect(), pairs).map_err(|e| TextError::tokenizer("training BPE", e))
 }
 
-/// How often each byte-level word stands in the texts.
+/// Counts of byte-level words in the texts.
 fn words(sample: &[String]) -> tokenizers::Result<HashMap<String, u64>> {
     let count = |mut counts: HashMap<String, u64>, text: &String| {
         let mut pieces = PreTokenizedString::from(text.as_str());
@@ -116,7 +116,7 @@ fn build(vocab: Vocab, merges: Vec<(String, String)>) -> tokenizers::Result<Toke
     Ok(tokenizer)
 }
 
-/// Switches off whatever would cut, pad or randomise an encoding.
+/// Disables truncation, padding and dropout.
 pub(super) fn make_deterministic(tokenizer: &mut Tokenizer, subject: &str) -> Result<(), TextError> {
     tokenizer.with_truncation(None).map_err(|e| TextError::tokenizer(subject, e))?;
     tokenizer.with_padding(None);
@@ -134,10 +134,10 @@ pub(super) fn make_deterministic(tokenizer: &mut Tokenizer, subject: &str) -> Re
 pub(super) fn add_special(tokenizer: &mut Tokenizer, name: &str) -> Result<Token, TextError> {
     let refused = |e: String| TextError::tokenizer(format!("the special token {name}"), e);
     tokenizer.add_special_tokens([AddedToken::from(name, true)]).map_err(|e| refused(e.to_string()))?;
-    tokenizer.token_to_id(name).ok_or_else(|| refused("the tokenizer did not take it".to_owned()))
+    tokenizer.token_to_id(name).ok_or_else(|| refused("the tokenizer rejected it".to_owned()))
 }
 
-/// Refuses two tokens of one id: ids are handed to new tokens by counting, which meets an id in use where a file leaves holes.
+/// Rejects two tokens with one id: new tokens get ids by counting, which can collide if a file leaves holes.
 pub(super) fn check_ids(tokenizer: &Tokenizer, subject: &str) -> Result<(), TextError> {
     let mut names: Vec<(Token, String)> = tokenizer.get_vocab(true).into_iter().map(|(name, id)| (id, name)).collect();
     names.sort_unstable();
@@ -159,7 +159,7 @@ pub(super) fn vocab_size(tokenizer: &Tokenizer) -> usize {
     tokenizer.get_vocab(true).into_values().max().map_or(0, |largest| largest as usize + 1)
 }
 
-/// The token for what the model does not know. `numbered` is the one that a file gives by its id.
+/// The unknown token. `numbered` is one given by its id in a file.
 pub(super) fn unknown_id(tokenizer: &Tokenizer, numbered: Option<Token>) -> Option<Token> {
     match tokenizer.get_model() {
         ModelWrapper::BPE(model) => model.unk_token.as_ref().and_then(|name| model.token_to_id(name)),
@@ -172,8 +172,7 @@ pub(super) fn unknown_id(tokenizer: &Tokenizer, numbered: Option<Token>) -> Opti
     }
 }
 
-/// Ids of the tokens that stand for structure, ascending: all special tokens of the file but its
-/// unknown token, which is content.
+/// Ids of structural tokens, ascending: all special tokens of the file except its unknown token, which is content.
 pub(super) fn special_ids(tokenizer: &Tokenizer, unknown: Option<Token>) -> Vec<Token> {
     let mut ids: Vec<Token> = tokenizer
         .get_added_tokens_decoder()

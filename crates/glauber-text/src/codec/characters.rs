@@ -1,4 +1,4 @@
-//! One token a character.
+//! One token per character.
 
 use std::collections::HashMap;
 
@@ -40,7 +40,7 @@ impl Characters {
         if found.is_empty() {
             return Err(TextError::tokenizer(
                 "kind = \"characters\"",
-                "there is no text to take the characters from; the corpus is empty",
+                "there is no text to collect characters from; the corpus is empty",
             ));
         }
         if let Some(limit) = limit {
@@ -66,7 +66,7 @@ impl Characters {
         self.unknown
     }
 
-    /// The token of all characters that the vocabulary lacks.
+    /// The token of all characters outside the vocabulary.
     pub(crate) fn unknown(&self) -> Option<Token> {
         self.unknown.then_some(self.characters.len() as Token)
     }

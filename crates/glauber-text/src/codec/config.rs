@@ -1,10 +1,10 @@
-//! Which vocabulary a run uses.
+//! Configuration of the vocabulary.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// A vocabulary, as a run configuration names it: `kind = "bytes"`, `"characters"`, `"bpe"`, `"file"` or `"gpt2"`.
+/// Configuration of a vocabulary: `kind = "bytes"`, `"characters"`, `"bpe"`, `"file"` or `"gpt2"`.
 ///
 /// ```
 /// use glauber_text::TokenizerConfig;
@@ -16,19 +16,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum TokenizerConfig {
-    /// One token a byte, any text.
+    /// One token per byte, for any text.
     Bytes {},
-    /// One token a character of the corpus, in the order of their code points.
+    /// One token per character of the corpus, in the order of code points.
     Characters {
-        /// Keep only this many characters, the most frequent ones; all others become one unknown token, which decodes to U+FFFD.
-        /// Without it every character of the corpus is kept and any other is an error.
+        /// Keep only this many characters, the most frequent. All others become one unknown token, which decodes to
+        /// U+FFFD. Without it all characters of the corpus are kept, and any other is an error.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         max_characters: Option<usize>,
     },
-    /// Byte-level byte-pair encoding learned from the corpus, any text.
+    /// Byte-level byte-pair encoding trained on the corpus, for any text.
     Bpe {
-        /// Largest size of the vocabulary, end of text included and a mask not; at least 257. A small corpus may give fewer tokens:
-        /// pairs seen once are not merged.
+        /// Maximal size of the vocabulary, with the end of text and without a mask; at least 257. A small corpus may
+        /// give fewer tokens: pairs seen once are not merged.
         vocab_size: usize,
     },
     /// A `tokenizer.json`.

@@ -1,25 +1,24 @@
-//! What of a text its tokens stand for.
+//! Coverage of a text by its tokens.
 
 use std::fmt;
 use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-/// How much of a text its tokens stand for: encoding checked against the text, character by
-/// character.
+/// The coverage of a text by its tokens, measured by comparing the encoding with the text, character by character.
 ///
-/// A character that a normaliser changes (case, accents, compatibility forms) has its token and is
-/// not lost; that the text does not come back as it was is told by [`altered`](Self::altered).
+/// A character that a normaliser changes (case, accents, compatibility forms) has its token and is not lost.
+/// [`altered`](Self::altered) counts texts that do not decode to themselves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Coverage {
     /// Characters of the text.
     pub characters: u64,
-    /// Characters that no token stands for. White space that decoding puts back is none of them.
+    /// Characters without a token, except white space that decoding restores.
     pub lost: u64,
-    /// Characters that an unknown token stands for.
+    /// Characters encoded as an unknown token.
     pub unknown: u64,
-    /// Passages whose tokens spell another text.
+    /// Passages whose tokens decode to another text.
     pub altered: u64,
 }
 
@@ -33,7 +32,7 @@ impl Coverage {
         }
     }
 
-    /// Whether the tokens determine the text, so that a bound on them is one on the text.
+    /// Whether the tokens determine the text, so that a bound on tokens is a bound on the text.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.lost + self.unknown + self.altered == 0

@@ -1,5 +1,4 @@
-//! Which tokenizers give every text back, and which encode a part of a text as they encode the
-//! whole.
+//! Detects tokenizers that decode every text exactly, and those that encode a part of a text as in the whole.
 
 use std::collections::HashSet;
 
@@ -9,13 +8,12 @@ use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{DecoderWrapper, Model, SplitDelimiterBehavior, Tokenizer};
 
-/// What is known of a tokenizer from its parts.
+/// Properties of a tokenizer, derived from its parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Nature {
-    /// Any text comes back from its tokens, byte for byte: nothing needs to be measured.
+    /// Every text decodes byte for byte, so coverage need not be measured.
     pub(super) exact: bool,
-    /// A stretch of text is encoded alike wherever it begins: nothing is put before it, stripped
-    /// from it or joined to it.
+    /// A part of a text is encoded independently of its position: nothing is prepended, stripped or joined.
     pub(super) piecewise: bool,
 }
 
@@ -35,8 +33,7 @@ impl Nature {
     }
 }
 
-/// Whether a pre-tokenizer cuts text into bytes; `None` when it puts something in or takes
-/// something out.
+/// Whether a pre-tokenizer splits text into bytes; `None` if it inserts or removes text.
 fn keeps(part: &PreTokenizerWrapper) -> Option<bool> {
     match part {
         PreTokenizerWrapper::ByteLevel(bytes) => (!bytes.add_prefix_space).then_some(true),
@@ -49,7 +46,7 @@ fn keeps(part: &PreTokenizerWrapper) -> Option<bool> {
     }
 }
 
-/// Whether a normaliser looks at characters and their neighbours alone.
+/// Whether a normaliser depends only on characters and their neighbours.
 fn is_local(part: &NormalizerWrapper) -> bool {
     match part {
         NormalizerWrapper::Sequence(parts) => parts.as_ref().iter().all(is_local),
@@ -67,7 +64,7 @@ fn has_all_bytes(model: &ModelWrapper) -> bool {
         && ByteLevel::alphabet().iter().all(|letter| model.token_to_id(letter.encode_utf8(&mut [0; 4])).is_some())
 }
 
-/// Whether the tokens that are found in ordinary text spell what they were found in.
+/// Whether tokens matched in ordinary text decode to the matched text.
 fn added_tokens_come_back(tokenizer: &Tokenizer) -> bool {
     let alphabet: HashSet<char> = ByteLevel::alphabet().into_iter().collect();
     tokenizer.get_added_tokens_decoder().values().filter(|token| !token.special).all(|token| {

@@ -1,4 +1,4 @@
-//! Tokenizer files: read, and checked before anything is built of them.
+//! Reads and checks tokenizer files.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -11,17 +11,17 @@ use serde_json::Value;
 
 use crate::TextError;
 
-/// Ids may have holes, up to so many for each token and [`SPARE`] more.
+/// Maximal holes in ids per token, in addition to [`SPARE`].
 const HOLES: usize = 4;
-/// Holes that even the smallest vocabulary may have.
+/// Holes allowed in any vocabulary.
 const SPARE: usize = 1024;
 
-/// The text of a file, without the byte-order mark that some editors put before it.
+/// The text of a file, without a byte-order mark.
 pub(super) fn read(path: &Path) -> Result<String, TextError> {
     glauber_files::read_text(path).map_err(TextError::io("read", path))
 }
 
-/// The part of a tokenizer file that is looked at before the file is believed.
+/// The part of a tokenizer file that is checked first.
 #[derive(Deserialize)]
 pub(super) struct Head {
     /// The layout of our own files, which a `tokenizer.json` does not name.
@@ -70,8 +70,7 @@ impl Head {
     }
 }
 
-/// A vocabulary by name, in the order of the file; empty where the file gives scores in the order
-/// of ids.
+/// A vocabulary by name, in the order of the file; empty if the file lists scores in the order of ids.
 #[derive(Debug, Default)]
 pub(super) struct Names(Vec<(String, Token)>);
 
@@ -119,8 +118,7 @@ impl Names {
         self.0.into_iter()
     }
 
-    /// Refuses names and ids that stand twice, and ids that a network would pay for with rows that
-    /// no token uses.
+    /// Rejects duplicate names and ids, and ids with too many unused rows between them.
     fn check(&self, subject: &str) -> Result<(), TextError> {
         let (mut names, mut ids) = (HashSet::new(), HashMap::new());
         for (name, id) in &self.0 {
@@ -145,7 +143,7 @@ impl Names {
         }
     }
 
-    /// Refuses merges of tokens that the vocabulary lacks, or that make one.
+    /// Rejects merges whose parts or result are not in the vocabulary.
     pub(super) fn check_merges<'a>(
         &self,
         merges: impl Iterator<Item = (&'a str, &'a str)>,

@@ -1,8 +1,8 @@
-//! Which pairs of tokens a byte-pair encoding joins.
+//! Training of byte-pair merges.
 //!
-//! They are those that the trainer of the `tokenizers` crate finds, in the same order. That one
-//! moves the rest of a word at each merge within it: a word of a megabyte (a genome on one line)
-//! takes it minutes. Here a merge is one pass over the word.
+//! The merges equal those of the trainer in the `tokenizers` crate, in the same order. That trainer shifts the rest of
+//! a word at each merge, which takes minutes for a word of a megabyte (a genome on one line). Here a merge is one pass
+//! over the word.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap};
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 type Pair = (u32, u32);
 
-/// Words that one thread takes at a time.
+/// Words per thread and batch.
 const SHARE: usize = 256;
 
 /// The merges of a vocabulary.
@@ -22,8 +22,7 @@ pub(super) struct Merges {
     pub(super) pairs: Vec<Pair>,
 }
 
-/// A pair with its frequency when it was put into the queue, and the words that it came up in since
-/// it was last looked at.
+/// A queued pair with its frequency, and the words in which it appeared since it was last processed.
 struct Candidate {
     count: u64,
     pair: Pair,
@@ -57,8 +56,7 @@ impl Ord for Candidate {
     }
 }
 
-/// Learns at most `size` tokens from words over `alphabet`; pairs seen less than `least` times are
-/// not joined.
+/// Trains at most `size` tokens on words over `alphabet`; pairs seen less than `least` times are not merged.
 pub(super) fn learn(words: HashMap<String, u64>, mut alphabet: Vec<char>, size: usize, least: u64) -> Merges {
     alphabet.sort_unstable();
     let letters: HashMap<char, u32> = (0..).zip(&alphabet).map(|(id, &letter)| (letter, id)).collect();
@@ -135,7 +133,7 @@ fn note(places: &mut HashMap<Pair, Vec<u32>>, pair: Pair, word: u32) {
     }
 }
 
-/// Joins a pair wherever it stands in a word, from the left: the pairs that went and that came.
+/// Merges a pair at all places in a word, from the left; returns the removed and added pairs.
 fn join(word: &mut Vec<u32>, pair: Pair, joined: u32) -> Vec<(Pair, i32)> {
     let mut changes = Vec::new();
     let (mut from, mut to) = (0, 0);

@@ -25,13 +25,13 @@ use characters::Characters;
 use exact::Nature;
 use file::Head;
 
-/// The name of the token between documents where a tokenizer file has none of its own.
+/// Default name of the token between documents.
 pub(crate) const END_OF_TEXT: &str = "<|endoftext|>";
-/// The name of the mask token where a tokenizer file has none of its own.
+/// Default name of the mask token.
 pub(crate) const MASK: &str = "<|mask|>";
-/// Names under which tokenizer files keep their end of text, most wanted first.
+/// Names of the end of text in tokenizer files, by preference.
 const END_NAMES: [&str; 5] = [END_OF_TEXT, "<|end_of_text|>", "</s>", "<eos>", "[EOS]"];
-/// Names under which tokenizer files keep their mask.
+/// Names of the mask in tokenizer files.
 const MASK_NAMES: [&str; 4] = [MASK, "[MASK]", "<mask>", "<MASK>"];
 
 /// The content part of a vocabulary.
@@ -39,21 +39,23 @@ const MASK_NAMES: [&str; 4] = [MASK, "[MASK]", "<mask>", "<MASK>"];
 enum Content {
     /// Token `b` is the byte `b`.
     Bytes,
-    /// One token a character.
+    /// One token per character.
     Characters(Characters),
-    /// Anything a `tokenizer.json` describes; its special tokens are inside.
+    /// A `tokenizer.json`, including its special tokens.
     Tokenizer(Box<Tokenizer>),
 }
 
-/// A vocabulary with its rule for cutting text into tokens.
+/// A vocabulary with its rule for splitting text into tokens.
 ///
 /// Vocabulary layout: content first, then the end of text, then the mask if there is one. Tokenizer files that have these tokens
 /// already (GPT-2's `<|endoftext|>`) keep their ids.
 ///
-/// * Encoding ordinary text never gives a structural token: a text that contains the characters `<|endoftext|>` is encoded as those
-///   characters. Structure is put in by id only ([`end_of_text`](Self::end_of_text)).
-/// * Text is encoded as it stands: no case folding, no line-ending or Unicode normalisation (a tokenizer file may bring its own).
-/// * Decoding takes any tokens below `V`. Bytes that are not UTF-8 become U+FFFD; structural tokens appear by their names.
+/// * Encoding ordinary text never gives a structural token: a text that contains the characters `<|endoftext|>` is
+///   encoded as those characters. Structural tokens are inserted only by id ([`end_of_text`](Self::end_of_text)).
+/// * Text is encoded unchanged: no case folding, no line-ending or Unicode normalisation (a tokenizer file may bring
+///   its own).
+/// * Decoding accepts any tokens below `V`. Bytes that are not UTF-8 become U+FFFD; structural tokens appear by their
+///   names.
 /// * `decode(encode(s)) == s` for bytes, byte-level BPE and GPT-2, and for characters over their alphabet.
 ///
 /// ```
@@ -76,23 +78,23 @@ pub struct TextCodec {
     unknown: Option<Token>,
     vocab_size: usize,
     nature: Nature,
-    /// What errors call the codec: its file, where it came from one.
+    /// The codec's name in errors: its file, if it has one.
     subject: String,
     /// The saved form; the fingerprint is its hash.
     saved: String,
 }
 
 impl TextCodec {
-    /// One token a byte: `V = 257` with the end of text. Needs no training.
+    /// One token per byte: `V = 257` with the end of text. Needs no training.
     #[must_use]
     pub fn bytes() -> Self {
         Self::own(Content::Bytes, false)
     }
 
-    /// Makes the codec a configuration names, trained on `corpus` where it learns from one.
+    /// The codec of a configuration, trained on `corpus` if it needs training.
     ///
-    /// Characters are counted over the whole corpus. BPE learns from at most 32 MiB of it, passages taken at an even stride over the
-    /// corpus, so that a large corpus is sampled from end to end.
+    /// Characters are counted over the whole corpus. BPE trains on at most 32 MiB of passages, evenly spaced over the
+    /// corpus.
     ///
     /// # Errors
     /// Unreadable corpus or tokenizer files, an empty corpus, impossible sizes.
@@ -109,11 +111,11 @@ impl TextCodec {
         Self::train(config, sample)
     }
 
-    /// Makes the codec a configuration names, learning from `documents` where it learns at all (`bytes`, `file` and `gpt2` do not
-    /// touch them). BPE stops listening after 32 MiB.
+    /// The codec of a configuration, trained on `documents` if it needs training (`bytes`, `file` and `gpt2` do not).
+    /// BPE reads at most 32 MiB.
     ///
     /// # Errors
-    /// An error of `documents`, no text to learn from, unreadable tokenizer files, impossible sizes.
+    /// An error of `documents`, no text to train on, unreadable tokenizer files, impossible sizes.
     pub fn train(
         config: &TokenizerConfig,
         documents: impl IntoIterator<Item = Result<String, TextError>>,
@@ -135,11 +137,11 @@ impl TextCodec {
         }
     }
 
-    /// The same codec with a mask token, for absorbing noise. A codec that has one is returned unchanged; otherwise the mask becomes
-    /// the last token.
+    /// The same codec with a mask token, for absorbing noise. A codec with a mask is returned unchanged; otherwise the
+    /// mask becomes the last token.
     ///
     /// # Errors
-    /// When the tokenizer file does not take another token.
+    /// If the tokenizer file does not accept another token.
     pub fn with_mask(self) -> Result<Self, TextError> {
         if self.mask.is_some() {
             return Ok(self);
@@ -165,8 +167,8 @@ impl TextCodec {
         self.mask
     }
 
-    /// What one token looks like, for display: its text, the name of a structural token, `<0xC3>` for a byte that is no text by
-    /// itself, and `<unused 7>` for an id that no token has (tokenizer files may leave holes, and ids from `V` on).
+    /// One token for display: its text, the name of a structural token, `<0xC3>` for a byte that is not text, or
+    /// `<unused 7>` for an id without a token (holes in tokenizer files, and ids from `V` on).
     #[must_use]
     pub fn token_text(&self, token: Token) -> String {
         match &self.content {
@@ -188,8 +190,8 @@ impl TextCodec {
         blake3::hash(self.saved.as_bytes()).to_hex().to_string()
     }
 
-    /// Writes the codec as one self-contained JSON file: a standard `tokenizer.json` where it is one, a few fields for bytes and
-    /// characters. The file is complete or as it was before.
+    /// Writes the codec as one self-contained JSON file, atomically: a standard `tokenizer.json`, or a few fields for
+    /// bytes and characters.
     ///
     /// # Errors
     /// [`TextError::Io`].
@@ -197,11 +199,11 @@ impl TextCodec {
         write_whole(path, &self.saved).map_err(TextError::io("write", path))
     }
 
-    /// Reads what [`save`](Self::save) wrote, or any `tokenizer.json`. Truncation, padding and BPE dropout that a file asks for are
-    /// switched off: the same text gives the same tokens, all of them.
+    /// Reads a file of [`save`](Self::save), or any `tokenizer.json`. Truncation, padding and BPE dropout of the file
+    /// are disabled, so that encoding is complete and deterministic.
     ///
     /// # Errors
-    /// [`TextError::Io`], or [`TextError::Tokenizer`] when the file is no tokenizer.
+    /// [`TextError::Io`], or [`TextError::Tokenizer`] when the file is not a tokenizer.
     pub fn load(path: &Path) -> Result<Self, TextError> {
         let json = file::read(path)?;
         let subject = path.display().to_string();
@@ -215,12 +217,12 @@ impl TextCodec {
         Self::wrap(tokenizer, &subject, head.unknown())
     }
 
-    /// Whether words carry the space before them, so that the space before a gap belongs into the gap.
+    /// Whether words include the space before them, so that the space before a gap belongs to the gap.
     pub(crate) fn words_carry_space(&self) -> bool {
         matches!(self.content, Content::Tokenizer(_))
     }
 
-    /// Bytes or characters with the special tokens behind them.
+    /// Bytes or characters followed by the special tokens.
     fn own(content: Content, mask: bool) -> Self {
         let (size, unknown) = match &content {
             Content::Characters(characters) => (characters.size(), characters.unknown()),
@@ -241,8 +243,8 @@ impl TextCodec {
         }
     }
 
-    /// Finds or adds the special tokens of a tokenizer, and freezes it. `unknown` is its unknown
-    /// token, where a file tells its number.
+    /// Finds or adds the special tokens of a tokenizer, and freezes it. `unknown` is its unknown token, if the file
+    /// gives its id.
     fn wrap(mut tokenizer: Tokenizer, subject: &str, unknown: Option<Token>) -> Result<Self, TextError> {
         bpe::make_deterministic(&mut tokenizer, subject)?;
         let find = |tokenizer: &Tokenizer, names: &[&'static str]| {

@@ -1,4 +1,4 @@
-//! The tokens of a text with their places in it, and what of the text has none.
+//! The tokens of a text with their positions, and the text without tokens.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -11,13 +11,13 @@ use tokenizers::{Model, NormalizedString, OffsetReferential, OffsetType, PreToke
 
 use super::coverage::Coverage;
 
-/// What became of a byte of the text, the worst last. Normalising or cutting took it out …
+/// The encoding of a byte of the text, the worst last. Removed by normalising or splitting.
 const GONE: u8 = 0;
-/// … it has a token …
+/// Encoded by a token.
 const NAMED: u8 = 1;
-/// … or the unknown token …
+/// Encoded by the unknown token.
 const UNKNOWN: u8 = 2;
-/// … or the model has none for it.
+/// Without a token in the model.
 const NAMELESS: u8 = 3;
 
 /// An encoded text.
@@ -25,15 +25,14 @@ pub(crate) struct Traced<'a> {
     tokenizer: &'a Tokenizer,
     text: &'a str,
     pub(super) tokens: Vec<Token>,
-    /// The bytes of the text that each token stands for, shape `[token]`.
+    /// The byte range of each token, shape `[token]`.
     pub(super) places: Vec<Range<usize>>,
     /// Shape `[byte]`.
     marks: Vec<u8>,
 }
 
 impl<'a> Traced<'a> {
-    /// Encodes as [`Tokenizer::encode`] does, without its post-processor, which cuts spaces off the
-    /// places.
+    /// Encodes as [`Tokenizer::encode`], without its post-processor, which trims spaces off the positions.
     pub(super) fn new(tokenizer: &'a Tokenizer, unknown: Option<Token>, text: &'a str) -> Result<Self> {
         let marks = RefCell::new(vec![GONE; text.len()]);
         let mark = |place: Range<usize>, what: u8| {
@@ -89,15 +88,14 @@ impl<'a> Traced<'a> {
         Ok(Self { tokenizer, text, tokens: encoding.get_ids().to_vec(), places, marks: marks.into_inner() })
     }
 
-    /// The tokens that begin in a stretch of the text; what is put before the text belongs to its
-    /// beginning.
+    /// The tokens that start in a range of the text; prepended tokens belong to its start.
     pub(super) fn within(&self, stretch: &Range<usize>) -> Vec<Token> {
         let places = self.tokens.iter().zip(&self.places);
         places.filter(|(_, place)| stretch.contains(&place.start)).map(|(&token, _)| token).collect()
     }
 
-    /// The tokens of some stretches, which do not overlap, and whether all between them is known to
-    /// the vocabulary. `None` where a token reaches from between them into one.
+    /// The tokens of disjoint ranges, and whether the vocabulary has all text between them. `None` if a token overlaps
+    /// the border of a range.
     pub(crate) fn divide(&self, stretches: &[Range<usize>]) -> Option<(Vec<Vec<Token>>, bool)> {
         let mut tokens = vec![Vec::new(); stretches.len()];
         for (&token, place) in self.tokens.iter().zip(&self.places) {
@@ -116,7 +114,7 @@ impl<'a> Traced<'a> {
         Some((tokens, known))
     }
 
-    /// How much of a stretch of the text has tokens.
+    /// The coverage of a range of the text.
     pub(super) fn coverage(&self, stretch: Range<usize>) -> Coverage {
         let mut coverage = Coverage::default();
         let mut spaces_put_back = None;
@@ -143,21 +141,21 @@ impl<'a> Traced<'a> {
         coverage
     }
 
-    /// Whether the tokens spell the text.
+    /// Whether the tokens decode to the text.
     pub(super) fn comes_back(&self) -> bool {
         let decoded = self.tokenizer.decode(&self.tokens, false).is_ok_and(|text| text == self.text);
         decoded || self.tokenizer.get_decoder().is_none() && spelled(self.tokenizer, &self.tokens) == self.text
     }
 
-    /// The white space around a place.
+    /// The white space around a position.
     fn white_space(&self, at: usize) -> Range<usize> {
         let start = self.text[..at].trim_end().len();
         let end = self.text.len() - self.text[at..].trim_start().len();
         start..end
     }
 
-    /// Whether decoding puts white space where cutting took it out, judged by the first two words
-    /// that it stood between. Where there are none it is taken to.
+    /// Whether decoding restores white space removed by splitting, judged from the first two words around it. Without
+    /// such words, `true`.
     fn puts_spaces_back(&self) -> bool {
         let between = |pair: &[Range<usize>]| {
             let (Some(word), Some(gap), Some(next)) = (
@@ -177,8 +175,7 @@ impl<'a> Traced<'a> {
         decoded.is_ok_and(|text| text.trim().contains(char::is_whitespace))
     }
 
-    /// Whether a character joined the one before it: the accent of a letter, the vowel of a Hangul
-    /// syllable.
+    /// Whether a character was composed with the one before: an accent, or a vowel of a Hangul syllable.
     fn is_composed(&self, at: usize, character: char) -> bool {
         let joins =
             character >= '\u{300}' && !character.is_alphanumeric() || matches!(character, '\u{1160}'..='\u{11FF}');
@@ -194,8 +191,8 @@ pub(super) fn spelled(tokenizer: &Tokenizer, tokens: &[Token]) -> String {
     tokens.iter().filter_map(|&token| tokenizer.id_to_token(token)).collect()
 }
 
-/// The bytes of a piece that a byte-pair encoding has tokens for. Without an unknown token it
-/// passes over the others, and counts its offsets without them.
+/// The bytes of a piece with tokens in a byte-pair encoding. Without an unknown token it skips the others, and its
+/// offsets do not count them.
 fn kept_bytes(model: &BPE, piece: &str) -> Vec<usize> {
     let affix = |affix: &Option<String>, there: bool| affix.clone().filter(|_| there).unwrap_or_default();
     let mut kept = Vec::new();

@@ -1,4 +1,4 @@
-//! Text as it stands within other text, and how much of it has tokens.
+//! Encoding of text within other text, and its coverage.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -10,7 +10,7 @@ use super::{Content, TextCodec};
 use crate::TextError;
 
 impl TextCodec {
-    /// The tokens of a text, and how much of the text they stand for.
+    /// The tokens of a text, and their coverage.
     ///
     /// # Errors
     /// Those of encoding.
@@ -18,27 +18,25 @@ impl TextCodec {
         self.encode_between("", text, "", true)
     }
 
-    /// Whether every text comes back from its tokens, so that nothing needs to be measured.
+    /// Whether every text decodes exactly, so that coverage need not be measured.
     #[must_use]
     pub fn is_exact(&self) -> bool {
         self.nature.exact && self.unknown_of_characters().is_none()
     }
 
-    /// Whether [`decode`](Codec::decode) writes tokens one after another as the file says; without
-    /// a decoder it puts a space between.
+    /// Whether [`decode`](Codec::decode) uses the file's decoder; without one it puts spaces between tokens.
     #[must_use]
     pub fn has_decoder(&self) -> bool {
         !matches!(&self.content, Content::Tokenizer(tokenizer) if tokenizer.get_decoder().is_none())
     }
 
-    /// Whether a stretch of text is encoded as it is within any text.
+    /// Whether a part of a text is encoded independently of the text around it.
     pub(crate) fn is_piecewise(&self) -> bool {
         self.nature.piecewise
     }
 
-    /// The tokens of a text as it stands between others, and how much of it they stand for. A token
-    /// belongs to the text that it begins in. With `compare` the text is compared with what the
-    /// tokens spell.
+    /// The tokens of a text between two others, and their coverage. A token belongs to the text in which it starts.
+    /// With `compare` the decoded tokens are compared with the text.
     pub(crate) fn encode_between(
         &self,
         before: &str,
@@ -66,8 +64,7 @@ impl TextCodec {
         Ok((tokens, Coverage { altered, ..traced.coverage(stretch) }))
     }
 
-    /// The tokens of a text with their places in it; `None` for bytes and characters, whose places
-    /// are plain.
+    /// The tokens of a text with their positions; `None` for bytes and characters, whose positions are trivial.
     pub(crate) fn trace<'a>(&'a self, text: &'a str) -> Result<Option<Traced<'a>>, TextError> {
         let Content::Tokenizer(tokenizer) = &self.content else { return Ok(None) };
         let traced = self.encoded(|| Traced::new(tokenizer, self.unknown, text))?;
@@ -75,8 +72,7 @@ impl TextCodec {
         Ok(Some(traced))
     }
 
-    /// The text of tokens as it reads behind others: with the space that joins them, and without
-    /// one that only begins a text.
+    /// Decodes tokens after other tokens: with the joining space, and without one that only starts a text.
     pub(crate) fn decode_after(&self, before: &[Token], tokens: &[Token]) -> Result<String, TextError> {
         if self.nature.exact || before.is_empty() {
             return self.decode(tokens);
@@ -92,7 +88,7 @@ impl TextCodec {
         self.unknown.filter(|_| matches!(self.content, Content::Characters(_)))
     }
 
-    /// Refuses tokens of ordinary text that mean structure.
+    /// Rejects structural tokens in ordinary text.
     pub(super) fn expect_content(&self, tokens: &[Token]) -> Result<(), TextError> {
         match tokens.iter().find(|token| self.special.binary_search(token).is_ok()) {
             None => Ok(()),
@@ -100,8 +96,8 @@ impl TextCodec {
         }
     }
 
-    /// What a tokenizer makes of a text. It may have no token for it, not even an unknown one; and a regular expression that gives up on
-    /// a text panics in its library.
+    /// Encodes with a tokenizer file. It may have no token for a part, not even an unknown one. A regular expression
+    /// that fails panics in its library; this is caught.
     pub(super) fn encoded<T>(&self, encode: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, TextError> {
         let reason = match catch_unwind(AssertUnwindSafe(encode)) {
             Ok(Ok(encoded)) => return Ok(encoded),
@@ -110,7 +106,7 @@ impl TextCodec {
                  use another tokenizer"
             ),
             Err(_) => {
-                "a regular expression of it gives up on a text; simplify the expression, or divide the text".into()
+                "one of its regular expressions fails on a text; simplify the expression, or split the text".into()
             }
         };
         Err(TextError::tokenizer(&self.subject, reason))

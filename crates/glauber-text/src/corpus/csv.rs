@@ -7,8 +7,8 @@ use super::source::Source;
 use super::{Passage, listed};
 use crate::TextError;
 
-/// Reads `column` of every record below the line of names; empty cells give none. Of the usual delimiters, `usual` first, the one is taken
-/// under which the line of names has the column.
+/// Reads `column` of every record below the header; skips empty cells. The delimiter is the first common one, starting
+/// with `usual`, for which the header has the column.
 pub(super) fn read(
     source: &Source,
     column: &str,
@@ -67,14 +67,14 @@ pub(super) fn read(
     Ok(std::iter::from_fn(move || next().transpose()))
 }
 
-/// The delimiter that a first line such as `sep=;` tells, as spreadsheets write it, and the length of that line in bytes.
+/// The delimiter of a first line such as `sep=;`, which spreadsheets write, and the length of that line in bytes.
 fn told_delimiter(head: &[u8]) -> Option<(u8, usize)> {
     let (&delimiter, rest) = head.strip_prefix(b"sep=")?.split_first()?;
     let end = [&b"\r\n"[..], b"\n"].into_iter().find(|end| rest.starts_with(end))?;
     Some((delimiter, b"sep=;".len() + end.len()))
 }
 
-/// Where a name stands among others, white space around it aside.
+/// The index of a name among others, ignoring surrounding white space.
 fn positions(names: &[String], column: &str) -> Vec<usize> {
     let found = names.iter().enumerate().filter(|(_, name)| name.trim() == column.trim());
     found.map(|(index, _)| index).collect()
@@ -86,14 +86,14 @@ fn names(head: &[u8], delimiter: u8) -> Vec<String> {
     reader.headers().map(|names| names.iter().map(str::to_owned).collect()).unwrap_or_default()
 }
 
-/// Refuses quotes that the reader of CSV would drop without a word, or that would join rows: a field that goes on behind its closing
-/// quote, and one that is never closed.
+/// Rejects quotes that the CSV reader would silently drop or that would join rows: a field that continues after its
+/// closing quote, and an unclosed field.
 struct Checked {
     text: Decoded,
     delimiter: u8,
     state: State,
     line: u64,
-    /// The line on which the quoted field begins.
+    /// The line on which the quoted field starts.
     begun: u64,
 }
 

@@ -1,4 +1,4 @@
-//! The text of a file, in UTF-8 whatever it is on disk.
+//! The text of a file, converted to UTF-8.
 
 use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result};
 use std::path::Path;
@@ -20,7 +20,7 @@ pub(super) struct Decoded {
     /// Bytes decoded so far.
     offset: u64,
     text: Vec<u8>,
-    /// What of `text` is not read yet.
+    /// The unread part of `text`.
     ready: std::ops::Range<usize>,
     ended: bool,
 }
@@ -96,7 +96,7 @@ impl Read for Decoded {
     }
 }
 
-/// What a text may be that is not UTF-8, and what to do: from what comes before the first byte that is wrong, and what comes from there.
+/// The likely encoding of a text that is not UTF-8, and the fix, from the bytes before and after the first invalid one.
 fn guess(before: &[u8], from: &[u8]) -> String {
     if !before.is_ascii() {
         return "what stands before is UTF-8: mend or remove these bytes".to_owned();
@@ -114,13 +114,13 @@ fn guess(before: &[u8], from: &[u8]) -> String {
     format!("it seems to be {name}; convert it with `iconv -f {from} -t UTF-8`")
 }
 
-/// The encoding that a byte-order mark tells.
+/// The encoding of a byte-order mark.
 pub(super) fn marked(head: &[u8]) -> Option<&'static Encoding> {
     Encoding::for_bom(head).map(|(encoding, _)| encoding)
 }
 
-/// The encoding of two or four bytes a character that a text without a mark seems to have. Letters of most alphabets have a small high
-/// byte, blanks one of zero, and these stand at the same place of each character.
+/// The likely encoding, of two or four bytes per character, of a text without a byte-order mark. Letters of most
+/// alphabets have a small high byte and blanks a zero one, at the same position in each character.
 pub(super) fn unmarked(head: &[u8], is_utf8: bool) -> Option<&'static str> {
     let zeros = |at: usize, width: usize| head.iter().skip(at).step_by(width).filter(|&&byte| byte == 0).count();
     let quads = head.len() / 4;
@@ -141,7 +141,7 @@ pub(super) fn unmarked(head: &[u8], is_utf8: bool) -> Option<&'static str> {
     })
 }
 
-/// Whether pairs of bytes are UTF-16 but for a character that the end cuts.
+/// Whether pairs of bytes are UTF-16, apart from a character cut at the end.
 fn is_utf16(pairs: &[u8], high: usize) -> bool {
     let units = pairs.chunks_exact(2).map(|pair| u16::from(pair[high]) << 8 | u16::from(pair[1 - high]));
     let mut broken = char::decode_utf16(units).enumerate().filter(|(_, unit)| unit.is_err()).map(|(at, _)| at);

@@ -1,4 +1,4 @@
-//! Which files there are.
+//! Search for files.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::ErrorKind;
@@ -10,17 +10,17 @@ use super::listed;
 use super::source::{Name, Sought};
 use crate::TextError;
 
-/// Files in reading order, each once, and what was passed over.
+/// Files in reading order without duplicates, and skipped files.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) files: Vec<PathBuf>,
-    /// The files by what they are on disk.
+    /// The files by identity on disk.
     places: HashMap<Place, PathBuf>,
     /// Files of folders by their ending.
     unsought: BTreeMap<String, usize>,
-    /// Links that lead nowhere or in a circle.
+    /// Broken or circular links.
     links: Vec<PathBuf>,
-    /// Files that were there before, with the path that they had.
+    /// Duplicate files, with their first path.
     again: Vec<(PathBuf, PathBuf)>,
 }
 
@@ -77,7 +77,7 @@ impl Found {
         Ok(())
     }
 
-    /// Files of folders that were passed over, counted by ending; none, nothing.
+    /// Skipped files of folders, counted by ending; `None` if there are none.
     pub(super) fn unsought(&self) -> Option<String> {
         let kinds = self.unsought.iter().map(|(ending, count)| match ending.is_empty() {
             true => format!("{count} without ending"),
@@ -86,7 +86,7 @@ impl Found {
         (!self.unsought.is_empty()).then(|| listed(kinds))
     }
 
-    /// What was passed over, one kind a sentence.
+    /// Messages about skipped files, one sentence per kind.
     pub(super) fn passed_over(&self) -> Vec<String> {
         let mut said = Vec::new();
         said.extend(
@@ -117,7 +117,7 @@ fn leads_nowhere(error: walkdir::Error, searched: &Path) -> Result<PathBuf, Text
     }
 }
 
-/// What two names of one file have in common: the path without links, and for hard links the number on disk.
+/// The identity of a file: its path without links, and for hard links its inode.
 fn places(path: &Path) -> std::io::Result<Vec<Place>> {
     let mut places = vec![Place::Path(path.canonicalize()?)];
     #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! A text field of JSON objects: one object a line, one after the other, or in arrays.
+//! A text field of JSON objects: one per line, in sequence, or in arrays.
 
 mod record;
 mod split;
@@ -17,8 +17,8 @@ use split::Records;
 /// Read in search of the end of a first object.
 const FIRST: u64 = 16 << 20;
 
-/// Reads the string field `column` of every object; objects without one (null or absent) give none. A file whose objects all lack the
-/// field is refused.
+/// Reads the string field `column` of every object; skips objects without one (null or absent). If all objects lack the
+/// field, that is an error.
 pub(super) fn read(
     source: &Source,
     column: &str,
@@ -59,7 +59,7 @@ pub(super) fn read(
     Ok(std::iter::from_fn(move || next().transpose()))
 }
 
-/// Whether a file begins with an object (that has `column`, if one is asked for).
+/// Whether a file starts with an object (with `column`, if given).
 pub(super) fn begins(source: &Source, column: Option<&str>) -> bool {
     let first = Decoded::open(source).and_then(|text| Records::new(text.take(FIRST), &source.path).next());
     match (first, column) {

@@ -1,6 +1,7 @@
-//! Files that hold no text, told by their first bytes.
+//! Recognises files that are not text by their first bytes.
 
-/// What a file is, and what makes text of it. To be asked only of bytes that are no text: some of these marks are letters.
+/// The kind of a file, and how to convert it to text. Call it only for bytes that are not text, because some signatures
+/// are letters.
 pub(super) fn kind(head: &[u8]) -> Option<(&'static str, &'static str)> {
     let archive = head.get(257..262) == Some(b"ustar");
     let known = KINDS.iter().find(|(mark, ..)| head.starts_with(mark));

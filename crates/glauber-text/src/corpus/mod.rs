@@ -18,7 +18,7 @@ use crate::TextError;
 use found::Found;
 use source::{Format, Source};
 
-/// Where the text comes from.
+/// Configuration of a corpus.
 ///
 /// ```
 /// use glauber_text::{CorpusConfig, DocumentSplit};
@@ -32,16 +32,18 @@ use source::{Format, Source};
 pub struct CorpusConfig {
     /// Files and folders, read in this order, each file once.
     ///
-    /// `.jsonl`, `.ndjson`, `.jsonlines` and `.json` hold JSON objects: one a line, one after the other, or in an array. `.csv` and
-    /// `.tsv` begin with a line of names; `.parquet`, `.pq` and `.parq` are Parquet. Gzip, zstd and Parquet are told by content,
-    /// whatever the name. Every other file that is named here is plain text; where a [`column`](Self::column) is given and the file
-    /// begins with a JSON object that has it, the file is JSON. Text is UTF-8, or UTF-16 with a byte-order mark.
+    /// `.jsonl`, `.ndjson`, `.jsonlines` and `.json` are JSON objects: one per line, in sequence, or in an array.
+    /// `.csv` and `.tsv` start with a header; `.parquet`, `.pq` and `.parq` are Parquet. Gzip, zstd and Parquet are
+    /// recognised by content, whatever the file name. Any other named file is plain text. If [`column`](Self::column)
+    /// is given and the file starts with a JSON object that has it, the file is JSON. Text is UTF-8, or UTF-16 with a
+    /// byte-order mark.
     ///
-    /// Folders are searched recursively in the order of file names for `.txt`, `.md`, `.jsonl` and `.parquet`, and where there are
-    /// none of these for the other endings above, each also with `.gz` or `.zst` behind. Hidden files are passed over.
+    /// Folders are searched recursively in the order of file names for `.txt`, `.md`, `.jsonl` and `.parquet`. If there
+    /// are none, they are searched for the other endings above. Any ending may be followed by `.gz` or `.zst`. Hidden
+    /// files are skipped.
     pub paths: Vec<PathBuf>,
-    /// The Parquet column, JSON field or CSV column that holds the text; "text" if not given. Dots lead into the structures of a
-    /// Parquet file. Rows without a text (null, absent, an empty cell) are passed over.
+    /// The Parquet column, JSON field or CSV column with the text; default "text". Dots select fields of Parquet
+    /// structures. Rows without a text (null, absent, an empty cell) are skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
     /// How plain-text files divide into documents.
@@ -60,26 +62,27 @@ impl CorpusConfig {
     }
 }
 
-/// How plain-text files divide into documents. Rows of Parquet and CSV files and JSON objects are documents always.
+/// How plain-text files are split into documents. Rows of Parquet and CSV files and JSON objects are always documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DocumentSplit {
-    /// A file is a document, character for character. It comes in passages of about 8 kB that end at blank lines where there are
-    /// any (64 kB at the latest), so that a long book is neither held in memory nor wholly training or wholly validation.
+    /// A file is a document, character for character. It is read in passages of about 8 kB that end at blank lines if
+    /// possible (64 kB at most). A long book is thus not held in memory, and both training and validation get parts of
+    /// it.
     #[default]
     WholeFile,
-    /// Blank lines divide documents and belong to none, nor does a document's last line ending.
+    /// Blank lines separate documents. They belong to no document, nor does a document's last line ending.
     Paragraphs,
     /// Every line is a document, without its line ending; blank lines are none.
     Lines,
 }
 
-/// A stretch of text: a document, or a part of a long one. Never empty.
+/// A passage: a document, or a part of a long one. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passage {
-    /// The text as the file has it: no change of line endings or of Unicode form.
+    /// The unchanged text of the file, with its line endings and Unicode form.
     pub text: String,
-    /// Whether it goes on directly where the passage before ended.
+    /// Whether it continues the previous passage.
     pub continues: bool,
 }
 
@@ -93,11 +96,11 @@ pub struct Corpus {
 }
 
 impl Corpus {
-    /// Finds the files and looks at the head of each.
+    /// Finds the files and reads the head of each.
     ///
     /// # Errors
     /// [`TextError::Missing`] names a path that does not exist, [`TextError::NoFiles`] when folders hold no text,
-    /// [`TextError::NotText`] a file that is something else; [`TextError::Io`], also where a path is a pipe or a device.
+    /// [`TextError::NotText`] a file that is not text; [`TextError::Io`], also for a pipe or a device.
     pub fn open(config: &CorpusConfig) -> Result<Self, TextError> {
         let mut found = Found::default();
         for path in &config.paths {
@@ -127,13 +130,13 @@ impl Corpus {
         self.sources.iter().map(|source| source.path.as_path())
     }
 
-    /// What a user should know of the search: files that were passed over, and files that may not be what they seem. One sentence each.
+    /// Messages about the search: skipped files, and files that may have another format. One sentence each.
     #[must_use]
     pub fn remarks(&self) -> &[String] {
         &self.remarks
     }
 
-    /// Refuses a `column` that was given although no file has columns.
+    /// Rejects a `column` if no file has columns.
     ///
     /// # Errors
     /// [`TextError::WithoutEffect`].
@@ -150,7 +153,7 @@ impl Corpus {
         }
     }
 
-    /// Refuses a `split_documents` other than the default although no file is plain text.
+    /// Rejects a `split_documents` other than the default if no file is plain text.
     ///
     /// # Errors
     /// [`TextError::WithoutEffect`].
@@ -160,7 +163,11 @@ impl Corpus {
             true => Ok(()),
             false => {
                 let value = format!("{:?}", self.split).to_lowercase();
-                Err(self.without_effect("`split_documents`", value, "is no plain text: each of its rows is a document"))
+                Err(self.without_effect(
+                    "`split_documents`",
+                    value,
+                    "is not plain text: each of its rows is a document",
+                ))
             }
         }
     }
@@ -169,13 +176,14 @@ impl Corpus {
         TextError::WithoutEffect { key, value, path: self.sources[0].path.clone(), reason }
     }
 
-    /// Reads the corpus from its start, a passage at a time. After an error the stream ends.
+    /// Reads the corpus from its start, passage by passage. The stream ends after an error.
     #[must_use]
     pub fn documents(&self) -> Documents<'_> {
         Documents { corpus: self, next: 0, current: None, rows_without_text: 0 }
     }
 
-    /// Blake3 over the content of the files and the reading options, not over names and dates: a corpus that has moved is the same.
+    /// Blake3 of the files' content and the reading options, without names and dates, so that a moved corpus has the
+    /// same hash.
     pub(crate) fn content_hash(&self) -> Result<blake3::Hash, TextError> {
         let hashes: Vec<blake3::Hash> = self.sources.par_iter().map(Source::content_hash).collect::<Result<_, _>>()?;
         let mut hasher = blake3::Hasher::new();
@@ -217,7 +225,7 @@ pub struct Documents<'a> {
 }
 
 impl Documents<'_> {
-    /// Rows passed over until now because their text is null, absent or an empty cell.
+    /// Rows skipped so far because their text is null, absent or an empty cell.
     #[must_use]
     pub fn rows_without_text(&self) -> u64 {
         self.rows_without_text
@@ -252,7 +260,7 @@ impl Iterator for Documents<'_> {
     }
 }
 
-/// Names in one line, however many and long they are.
+/// Names in one line, truncated if needed.
 fn listed(names: impl Iterator<Item = String>) -> String {
     const NAMES: usize = 20;
     const LENGTH: usize = 60;

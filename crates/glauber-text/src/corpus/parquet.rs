@@ -15,10 +15,10 @@ use super::source::{Compression, Source};
 use super::{Passage, listed};
 use crate::TextError;
 
-/// Rows decoded at a time.
+/// Rows per batch.
 const ROWS: usize = 256;
 
-/// Reads the strings of `column`, row by row; rows without one (null) give none. Dots lead into structures.
+/// Reads the strings of `column`, row by row; skips null. Dots select fields of structures.
 pub(super) fn read(
     source: &Source,
     column: &str,
@@ -74,7 +74,7 @@ pub(super) fn read(
     Ok(std::iter::from_fn(move || next().transpose()))
 }
 
-/// The fields with long offsets at a place that holds text, or bytes that may be text; `None` where it holds something else.
+/// The fields with long offsets at a column of text, or of bytes that may be text; `None` for other types.
 fn with_text(fields: &Fields, place: &[String]) -> Option<Fields> {
     let (name, below) = place.split_first()?;
     let at = fields.iter().position(|field| field.name() == name)?;
@@ -103,7 +103,7 @@ fn strings(array: &ArrayRef) -> Vec<Option<Vec<u8>>> {
     }
 }
 
-/// Parquet is read from its end: a compressed file is unpacked into an unnamed temporary file first.
+/// Parquet is read from its end, so a compressed file is first unpacked to an unnamed temporary file.
 fn seekable(source: &Source) -> Result<File, TextError> {
     if source.compression == Compression::None {
         return source.file();

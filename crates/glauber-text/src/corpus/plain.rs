@@ -7,15 +7,15 @@ use super::source::Source;
 use super::{DocumentSplit, Passage};
 use crate::TextError;
 
-/// Passages of a whole file end at the first blank line from here on.
+/// Passages of a whole file end at the first blank line after this size.
 const PASSAGE: usize = 8 << 10;
-/// No line is read, and no passage grows, much beyond this.
+/// Approximate maximal size of a line part and of a passage.
 const LONGEST: usize = 64 << 10;
 
-/// Lines with their endings; long ones come in parts.
+/// Lines with their endings; long lines are split.
 struct Lines {
     text: Decoded,
-    /// The beginning of a character that the limit cut.
+    /// The start of a character cut at the limit.
     carried: Vec<u8>,
 }
 
@@ -49,7 +49,7 @@ pub(super) fn read(
 struct PlainReader {
     lines: Lines,
     split: DocumentSplit,
-    /// Whether the next passage belongs to the document of the last one.
+    /// Whether the next passage continues the document.
     continues: bool,
 }
 

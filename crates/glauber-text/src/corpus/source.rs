@@ -1,4 +1,4 @@
-//! A file of a corpus: what its name and its first bytes tell, and its content.
+//! A file of a corpus: format, compression and content.
 
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -9,21 +9,21 @@ use encoding_rs::{Encoding, UTF_8};
 use super::{decoded, json, kinds};
 use crate::TextError;
 
-/// What a file holds once decompressed.
+/// The format of a file after decompression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Plain,
-    /// Objects: one a line, one after the other, or in arrays.
+    /// Objects: one per line, in sequence, or in arrays.
     Json,
-    /// Fields divided by commas, or by what the head of the file says.
+    /// Fields separated by commas, or by the delimiter of the file's head.
     Csv,
-    /// Fields divided by tabs, or by what the head of the file says.
+    /// Fields separated by tabs, or by the delimiter of the file's head.
     Tsv,
     Parquet,
 }
 
 impl Format {
-    /// As it stands in the hash of a corpus; not to be changed.
+    /// The name in the hash of a corpus, which must not change.
     pub(super) fn key(self) -> &'static str {
         match self {
             Self::Plain => "Plain",
@@ -43,22 +43,22 @@ pub(super) enum Compression {
     Zstd,
 }
 
-/// Whether a search of folders takes files of such a name.
+/// Whether a search of folders includes files of this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sought {
     Always,
-    /// Where a folder has none of those that are always taken.
+    /// If a folder has none of those always included.
     Otherwise,
     Never,
 }
 
-/// What the name of a file tells.
+/// Format and compression from a file name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Name {
     pub(super) format: Format,
     compression: Compression,
     pub(super) sought: Sought,
-    /// In lower case with its dot, that of a compression included; empty where there is none.
+    /// The ending in lower case with its dot and that of a compression; empty if there is none.
     pub(super) ending: String,
 }
 
@@ -92,18 +92,18 @@ pub(super) struct Source {
     pub(super) path: PathBuf,
     pub(super) format: Format,
     pub(super) compression: Compression,
-    /// The encoding that a byte-order mark tells.
+    /// The encoding of the byte-order mark.
     pub(super) mark: Option<&'static Encoding>,
-    /// Plain text by its name that begins with a JSON object.
+    /// Whether a file named as plain text starts with a JSON object.
     pub(super) is_doubtful: bool,
 }
 
-/// First bytes that are looked at.
+/// The first bytes.
 const HEAD: usize = 1 << 16;
 
 impl Source {
-    /// Looks at a file. The name tells its format, unless the content is Parquet's; where a `column` is asked for, a file whose name tells
-    /// nothing is JSON if it begins with an object that has the column.
+    /// Inspects a file. Its name decides the format, unless the content is Parquet. With a `column`, a file without a
+    /// known ending is JSON if it starts with an object that has the column.
     pub(super) fn look(path: &Path, column: Option<&str>) -> Result<Self, TextError> {
         let Name { format, compression, .. } = Name::of(path);
         let mut source = Self { path: path.to_owned(), format, compression, mark: None, is_doubtful: false };
@@ -155,7 +155,7 @@ impl Source {
         }
     }
 
-    /// For `map_err`: what reading the content met.
+    /// For `map_err`: an error of reading the content.
     pub(super) fn failed(&self) -> impl FnOnce(std::io::Error) -> TextError + use<> {
         let (path, action) = match self.compression {
             Compression::None => (self.path.clone(), "read"),
@@ -172,7 +172,7 @@ impl Source {
         }
     }
 
-    /// What an offset in the content is of, in an error.
+    /// The meaning of a content offset, for errors.
     pub(super) fn within(&self) -> &'static str {
         match self.compression {
             Compression::None => "",
@@ -204,7 +204,7 @@ impl Source {
     }
 }
 
-/// The largest window of a zstd frame that is read: what `zstd --long=31` writes. So much memory is taken only where a file has it.
+/// Maximal window of a zstd frame, that of `zstd --long=31`. Only files with such a window use that much memory.
 const WINDOW_LOG: u32 = if cfg!(target_pointer_width = "64") { 31 } else { 30 };
 
 fn unpacked(file: File) -> std::io::Result<impl Read + Send> {
@@ -213,7 +213,7 @@ fn unpacked(file: File) -> std::io::Result<impl Read + Send> {
     Ok(decoder)
 }
 
-/// Whether the first byte that is neither blank nor of a wide encoding is one that JSON records begin with.
+/// Whether the first byte, without blanks and wide-encoding zeros, can start a JSON record.
 fn opens_bracket(head: &[u8]) -> bool {
     head.iter().find(|byte| !b" \t\r\n\0\xEF\xBB\xBF\xFF\xFE".contains(byte)).is_some_and(|byte| b"{[".contains(byte))
 }

@@ -1,4 +1,4 @@
-//! A corpus as memory-mapped tokens, prepared once and found again.
+//! A corpus as memory-mapped tokens, prepared once and cached.
 
 mod packing;
 mod prepare;

@@ -1,14 +1,14 @@
-//! Passages one after the other, with an end of text between those that do not belong together.
+//! Packs passages, with an end of text between different documents.
 
 use glauber_shards::{ShardError, SplitWriter};
 use glauber_tokens::Token;
 
 use crate::Passage;
 
-/// How the passages of one split become a stream.
+/// Packs the passages of a split into a stream.
 pub(super) struct Packing {
     end_of_text: Token,
-    /// Place in the corpus of the last passage written.
+    /// Index in the corpus of the last written passage.
     last: Option<u64>,
 }
 
@@ -17,7 +17,8 @@ impl Packing {
         Self { end_of_text, last: None }
     }
 
-    /// Appends a passage. Unless it goes on where the last one ended, an end of text comes between; the answer says whether one did.
+    /// Appends a passage, after an end of text unless it continues the previous one. Returns whether an end of text was
+    /// written.
     pub(super) fn push(
         &mut self,
         out: &mut SplitWriter,

@@ -12,31 +12,30 @@ use super::split::{Assigned, Division};
 use super::surroundings::Surroundings;
 use crate::{Corpus, Coverage, TextCodec, TextError};
 
-/// Text encoded in parallel at a time.
+/// Text encoded per parallel batch.
 const BATCH_BYTES: usize = 4 << 20;
-/// Beside the shards: how much of the text they stand for, where that is not all of it by
-/// construction.
+/// File beside the shards: the coverage of the text, if it is not complete by construction.
 const COVERAGE: &str = "coverage.json";
-/// Part of the key of tokens that were encoded with the text around them.
+/// Part of the cache key of tokens encoded with the surrounding text.
 const JOINED: &[u8] = b"passages encoded within their document";
 
-/// How a corpus becomes training and validation data.
+/// Configuration of the preparation of training and validation data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PrepareConfig {
-    /// Share of the passages kept for validation, `0 ≤ f < 1`, met to within one passage. With two passages or more and `f > 0` each
-    /// side gets at least one; a single passage is cut, its leading part for training.
+    /// Share of passages for validation, `0 ≤ f < 1`, exact to one passage. With at least two passages and `f > 0`,
+    /// each side gets at least one. A single passage is split, with its leading part for training.
     pub validation_fraction: f64,
-    /// Seed of the choice: one passage is drawn from each of equally long stretches of the corpus. Nothing looks for duplicates: a
-    /// text that occurs twice can be on both sides.
+    /// Seed of the choice: one passage is drawn from each of equally long ranges of the corpus. There is no
+    /// deduplication: a text that occurs twice can be on both sides.
     pub split_seed: u64,
-    /// The share of the corpus' characters that may be lost or unknown, `0 ≤ s ≤ 1`: a tokenizer
-    /// that cannot express more of it is refused.
+    /// The share of the corpus' characters that may be lost or unknown, `0 ≤ s ≤ 1`: a tokenizer that loses more is an
+    /// error.
     #[serde(skip_serializing_if = "is_usual")]
     pub max_lost: f64,
 }
 
-/// The share that is let pass unless the configuration says otherwise.
+/// The default allowed share of lost characters.
 const MAX_LOST: f64 = 0.1;
 
 fn is_usual(share: &f64) -> bool {
@@ -50,7 +49,7 @@ impl Default for PrepareConfig {
     }
 }
 
-/// How far a preparation has come.
+/// Progress of a preparation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PrepareProgress {
@@ -58,28 +57,27 @@ pub struct PrepareProgress {
     pub passages: u64,
     /// Bytes of text encoded.
     pub bytes: u64,
-    /// Tokens written, those between documents included.
+    /// Tokens written, including those between documents.
     pub tokens: u64,
-    /// Rows of the corpus that have no text, all of them.
+    /// All rows of the corpus without text.
     pub rows_without_text: u64,
 }
 
-/// Encodes a corpus into memory-mapped token shards under `cache`, or maps those that an earlier call left there.
+/// Encodes a corpus into memory-mapped token shards under `cache`, or maps those of an earlier call.
 ///
-/// The folder's name is a hash of the content of the files, the reading options, the codec's fingerprint and `config`: a change of
-/// any of them prepares anew, and the shards of all variants live side by side. Documents are packed into one stream per split with
-/// an [end of text](TextCodec::end_of_text) between them; where validation took a passage out of a long document, the seam gets
-/// one too. Encoding is parallel, its result does not depend on the number of threads. A folder is written under a temporary name
-/// and renamed when complete; what an interrupted call left is removed by the next.
+/// The folder's name is a hash of the content of the files, the reading options, the codec's fingerprint and `config`.
+/// A change of any of them prepares again, in another folder. Documents are packed into one stream per split with an
+/// [end of text](TextCodec::end_of_text) between them, also where validation took a passage out of a long document. The
+/// result does not depend on the number of threads. A folder is written under a temporary name and renamed when
+/// complete; the next call removes files of an interrupted one.
 ///
-/// A long document comes in passages. A tokenizer that puts something before a text, or cuts by
-/// more than the text itself, encodes each passage within what stands around it: the tokens are
-/// those of the whole document.
+/// A long document is read in passages. A tokenizer whose tokens depend on surrounding text encodes each passage with
+/// its surroundings, so the tokens are those of the whole document.
 ///
-/// `progress` is called after each batch of about 4 MiB, and never when the cache is hit.
+/// `progress` is called after each batch of about 4 MiB, and not for a cached corpus.
 ///
 /// # Errors
-/// Everything that reading the corpus, encoding it and writing the shards can meet; [`TextError::EmptyCorpus`];
+/// Errors of reading the corpus, encoding it and writing the shards; [`TextError::EmptyCorpus`];
 /// [`TextError::NoTokens`] and [`TextError::Inexpressible`] when the codec cannot express the corpus;
 /// [`TextError::ValidationFraction`]; [`TextError::MaxLost`]; [`TextError::Shards`] when a prepared folder is damaged.
 pub fn prepare(
@@ -111,11 +109,11 @@ pub fn prepare(
     Ok(data)
 }
 
-/// How much of the training text and of the validation text has tokens.
+/// The coverage of the training text and of the validation text.
 ///
 /// # Errors
-/// [`TextError::Io`] when the cache folder has lost what [`prepare`] wrote, [`TextError::Shards`]
-/// when that is damaged.
+/// [`TextError::Io`] when a file of [`prepare`] is missing from the cache folder, [`TextError::Shards`] when that is
+/// damaged.
 pub fn coverage(data: &TokenData, codec: &TextCodec) -> Result<[Coverage; 2], TextError> {
     if codec.is_exact() {
         let streams = [data.train(), data.validation()];

@@ -1,8 +1,8 @@
-//! Which passages are for training and which for validation.
+//! The split of passages into training and validation.
 
 use crate::{Passage, TextError};
 
-/// A passage with its place in the corpus and its split.
+/// A passage with its index in the corpus and its split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Assigned {
     pub(super) index: u64,
@@ -10,8 +10,9 @@ pub(super) struct Assigned {
     pub(super) validation: bool,
 }
 
-/// The choice of validation passages: the corpus is divided into as many equal stretches as there are to be passages, and one of
-/// each is drawn by the hash of the seed and the stretch. So the share is met exactly and validation sees every part of the corpus.
+/// The choice of validation passages. The corpus is divided into as many equal ranges as validation passages, and one
+/// passage per range is chosen by a hash of seed and range. The share is thus exact, and validation covers all parts of
+/// the corpus.
 #[derive(Debug, Clone)]
 pub(super) struct Division {
     passages: u64,
@@ -21,7 +22,7 @@ pub(super) struct Division {
 }
 
 impl Division {
-    /// For a corpus of so many passages.
+    /// The choice for a corpus of `passages` passages.
     pub(super) fn new(passages: u64, fraction: f64, seed: u64) -> Self {
         let wanted = (passages as f64 * fraction).round() as u64;
         let validation = match passages {
@@ -77,8 +78,8 @@ fn cut_in_two(mut passage: Passage, share: f64) -> Vec<Result<Assigned, TextErro
         .collect()
 }
 
-/// Where to cut: behind the last white space before the share, else at the character there, but never before the first character
-/// nor behind the last one if there are two.
+/// Where to split: after the last white space before the share, else at that character. With at least two characters,
+/// neither part is empty.
 fn cut_point(text: &str, share: f64) -> usize {
     let target = text.floor_char_boundary((text.len() as f64 * share).round() as usize);
     let first = text.chars().next().map_or(0, char::len_utf8);

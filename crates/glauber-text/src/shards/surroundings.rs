@@ -1,15 +1,15 @@
-//! What stands around a passage of a long document.
+//! The text around a passage of a long document.
 
 use super::split::Assigned;
 
-/// At least so many bytes are taken from each side.
+/// Minimal number of bytes from each side.
 const LEAST: usize = 256;
-/// Or so large a part of the passage: one that is cut in the middle of a line is long, and so may
-/// be its words.
+/// Minimal share of the passage's length from each side, because a passage cut within a line is long, and so may be its
+/// words.
 const PART: usize = 32;
 
-/// The text on both sides of a passage, as far as its tokens can depend on it; empty where a
-/// document begins or ends, or where the split takes the neighbour away.
+/// The text on both sides of a passage that can affect its tokens. Empty at the ends of a document, or if the neighbour
+/// is in the other split.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Surroundings<'a> {
     pub(super) before: &'a str,
@@ -29,8 +29,8 @@ impl<'a> Surroundings<'a> {
     }
 }
 
-/// The last bytes of a text. Some tokenizers take the space away that a text begins with: here it
-/// begins with something else.
+/// The last bytes of a text, starting with a character other than a space, because some tokenizers strip a leading
+/// space.
 fn tail(text: &str, bytes: usize) -> &str {
     let cut = &text[text.ceil_char_boundary(text.len().saturating_sub(bytes))..];
     let trimmed = cut.trim_start();

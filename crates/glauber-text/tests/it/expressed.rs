@@ -124,7 +124,7 @@ fn a_corpus_that_the_tokenizer_cannot_express_is_refused() {
     assert!(!validation.is_complete());
 
     let error = prepared(at, &"Все".repeat(200), &codec, 1.0).unwrap_err().to_string();
-    assert!(error.contains("no token for anything in the corpus, 1200 bytes"), "{error}");
+    assert!(error.contains("no token for any of the corpus, 1200 bytes"), "{error}");
     let error = prepared(at, "xy", &codec, -0.5).unwrap_err().to_string();
     assert!(error.contains("data.prepare.max_lost"), "{error}");
     assert!(matches!(prepared(at, "", &codec, 1.0), Err(TextError::EmptyCorpus { .. })));

@@ -1,16 +1,16 @@
-//! What a network is told about rows, and what it keeps of them from question to question.
+//! A network's inputs for rows, and its cached states between evaluations.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use glauber_model::{Conditions, SiteClassifier, States};
 use glauber_tokens::Site;
 
-/// Rows, and what a network keeps of them.
+/// Rows, and the network's cached states of them.
 pub(super) struct Kept<'a> {
     pub inputs: Inputs,
     pub states: Box<dyn States + 'a>,
 }
 
-/// What a network is told about some rows.
+/// A network's inputs for some rows.
 pub(super) struct Inputs {
     /// Shape `[row, site]`.
     pub tokens: Vec<i32>,
@@ -43,7 +43,7 @@ impl Inputs {
         }
     }
 
-    /// Some of the rows, each as often as it is named.
+    /// Selects rows; a row may be repeated.
     pub fn copies(&self, rows: &[usize]) -> Self {
         let sites = |row: &usize| row * self.len..(row + 1) * self.len;
         Self {
@@ -55,12 +55,12 @@ impl Inputs {
         }
     }
 
-    /// What stands at a site of every row, shape `[row]`.
+    /// Tokens and levels at a site of every row, shape `[row]`.
     pub fn column<T: Copy>(&self, values: &[T], site: Site) -> Vec<T> {
         values.iter().skip(site).step_by(self.len).copied().collect()
     }
 
-    /// Sites that are not as they were in every row.
+    /// Sites that have changed in some row.
     pub fn changes_since(&self, old: &Self) -> Vec<Site> {
         let differs = |at: usize| self.tokens[at] != old.tokens[at] || self.levels[at] != old.levels[at];
         (0..self.len).filter(|&site| (site..self.tokens.len()).step_by(self.len).any(differs)).collect()
@@ -68,14 +68,14 @@ impl Inputs {
 }
 
 impl<'a> Kept<'a> {
-    /// Whether what was computed says something about these rows.
+    /// Whether the cached states can be updated for these rows.
     pub fn serves(&self, network: &dyn SiteClassifier, inputs: &Inputs) -> bool {
         let old = &self.inputs;
         let time = !network.follows_time() || old.times == inputs.times;
         time && old.class == inputs.class && old.tokens.len() == inputs.tokens.len()
     }
 
-    /// Takes in what has changed.
+    /// Updates the changed sites.
     pub fn follow(&mut self, inputs: Inputs, device: &Device) {
         let shape = [inputs.rows(), 1];
         for site in inputs.changes_since(&self.inputs) {

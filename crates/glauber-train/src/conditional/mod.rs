@@ -1,4 +1,4 @@
-//! A trained network behind the chain's seam.
+//! A trained network as a conditional of the chain.
 
 mod kept;
 
@@ -14,42 +14,43 @@ use glauber_tokens::{Site, Step};
 use self::kept::{Inputs, Kept};
 use crate::{Objective, Place, TrainError, fit};
 
-/// Rows that are evaluated at a time, so that memory does not grow with the number of chains.
+/// Maximal number of rows per evaluation, so that memory does not grow with the number of chains.
 const MOST_ROWS: usize = 64;
-/// Copies of rows, each without another site, that are evaluated at a time.
+/// Maximal number of row copies, each with another hidden site, per evaluation.
 const MOST_COPIES: usize = 1024;
 
-/// The conditionals `log r_θ(a)` of a network, as the kernels want them.
+/// The conditionals `log r_θ(a)` of a network, for kernels.
 ///
-/// The schedule may have other sweeps than the one trained on: the network is told the time over the horizon and the signal levels.
-/// Sites that are clamped count as clean where the network is conditioned on signal levels.
+/// The schedule may have other sweeps than in training, because the network is conditioned on the time over the horizon
+/// and on signal levels. Clamped sites count as clean if the network is conditioned on signal levels.
 ///
-/// Asked for the same sites of every row, a hollow network keeps its streams' states for the next question ([`States`](glauber_model::States)): the same
-/// numbers but for the rounding of single precision. So does a block-causal one the clean blocks before the one asked for. Of the other networks each site asked for costs a pass over its row, but for the sites
-/// at which a bidirectional one is shown the mask: these share one.
+/// If all rows request the same sites, a hollow network caches its streams' states ([`States`](glauber_model::States));
+/// numbers differ only by single-precision rounding. A block-causal network caches the clean blocks before the
+/// requested one. Other networks need a pass over the row per requested site, except that masked sites of a
+/// bidirectional network share one pass.
 pub struct NetworkConditional<'a> {
     network: &'a dyn SiteClassifier,
     objective: &'a dyn Objective,
     schedule: &'a Schedule,
     device: &'a Device,
     class: Option<usize>,
-    /// For each stretch of [`MOST_ROWS`] rows, what the network computed last.
+    /// The cached states for each group of [`MOST_ROWS`] rows.
     kept: Mutex<Vec<Option<Kept<'a>>>>,
 }
 
 impl Clone for NetworkConditional<'_> {
-    /// The same conditionals, with nothing kept yet.
+    /// The same conditionals with empty caches.
     fn clone(&self) -> Self {
         Self { kept: Mutex::default(), ..*self }
     }
 }
 
 impl<'a> NetworkConditional<'a> {
-    /// Puts a network, the objective it was trained with and a schedule together. The device must not be an autodiff one.
+    /// Combines a network, its training objective and a schedule. The device must not be an autodiff one.
     ///
     /// # Errors
-    /// When the schedule's noise law has another vocabulary than the network or its sequences are longer, when a bidirectional network is
-    /// asked under another noise law than the absorbing one, and those of [`Objective::check`].
+    /// If the schedule's vocabulary differs from the network's, or its sequences are longer. If a bidirectional network
+    /// is used with noise other than absorbing. Those of [`Objective::check`].
     pub fn new(
         network: &'a dyn SiteClassifier,
         objective: &'a dyn Objective,
@@ -60,7 +61,8 @@ impl<'a> NetworkConditional<'a> {
         Ok(Self { network, objective, schedule, device, class: None, kept: Mutex::default() })
     }
 
-    /// The conditionals of one class. A network that was trained with classes gives the law of them all together without.
+    /// Class conditioning: the conditionals of one class. Without it, a network trained with classes gives the law of
+    /// all classes together.
     ///
     /// # Errors
     /// [`TrainError::Class`] when the network does not know the class.
@@ -69,8 +71,8 @@ impl<'a> NetworkConditional<'a> {
         Ok(Self { class, ..self })
     }
 
-    /// Writes `log r_θ` of the sites asked for, `out` of shape `[row, asked site, token]`. Where sites are `marked`, shape `[row, site]`, the
-    /// others' numbers are not looked at.
+    /// Writes `log r_θ` of the requested sites, `out` of shape `[row, requested site, token]`. If sites are `marked`,
+    /// shape `[row, site]`, only their numbers are read.
     fn evaluate(
         &self,
         tokens: TokenRows<'_>,
@@ -136,7 +138,7 @@ impl<'a> NetworkConditional<'a> {
         }
     }
 
-    /// Logits of the sites asked for, each without its own token: `[row, asked site, token]`.
+    /// Logits of the requested sites, each without its own token: `[row, requested site, token]`.
     fn logits(&self, chunk: usize, inputs: Inputs, sites: Sites<'_>, marked: Option<&[bool]>) -> Vec<f32> {
         match (self.network.answers(), sites) {
             (Asked::All, Sites::Block(block)) => self.kept_logits(chunk, inputs, block),
@@ -173,7 +175,7 @@ impl<'a> NetworkConditional<'a> {
         }
     }
 
-    /// The places in `[asked site]` that some row is asked for, where the network sees clean blocks before its own and they are masks of
+    /// The indices in `[requested site]` that some row requests, if the network is block-causal and they are masks of
     /// one block.
     fn of_one_block(&self, inputs: &Inputs, sites: Sites<'_>, marked: Option<&[bool]>) -> Option<Vec<usize>> {
         let (block, mask) = (self.network.block()?, self.schedule.law().mask()? as i32);
@@ -197,7 +199,8 @@ impl<'a> NetworkConditional<'a> {
         values(self.network.logits(inputs.tokens(self.device), &inputs.conditions(self.device), sites))
     }
 
-    /// Logits of places in `[row, asked site]`, each from a copy of its row of which `hide` may change the site: `[place, token]`.
+    /// Logits of entries of `[row, requested site]`, each from a copy of its row in which `hide` may change the site:
+    /// `[place, token]`.
     fn alone(
         &self,
         inputs: &Inputs,
@@ -217,8 +220,8 @@ impl<'a> NetworkConditional<'a> {
         logits
     }
 
-    /// Of a network that sees a site unless something hides it. One pass serves all sites that are not `shown`; every other one is hidden
-    /// in a copy of its row, where no other site is.
+    /// Logits of a network that reads unmasked sites. One pass serves all sites that are not `shown`; every other site
+    /// is masked in its own copy of the row.
     fn hidden_logits(
         &self,
         mut inputs: Inputs,
@@ -250,7 +253,7 @@ impl<'a> NetworkConditional<'a> {
         logits
     }
 
-    /// Of what the network keeps from question to question; a pass where it keeps nothing.
+    /// Logits from cached states, or from a full pass if the network has no cache.
     fn kept_logits(&self, chunk: usize, inputs: Inputs, block: &[Site]) -> Vec<f32> {
         // States are taken out while they are worked on: a panic leaves none behind that do not match their rows.
         let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -303,7 +306,7 @@ fn values(logits: Tensor<3>) -> Vec<f32> {
     logits.into_data().iter::<f32>().collect()
 }
 
-/// The site behind row `at` of conditionals of shape `[row, asked site]`.
+/// The site behind row `at` of conditionals of shape `[row, requested site]`.
 fn asked_site(sites: Sites<'_>, at: usize, len: usize) -> Site {
     match sites {
         Sites::All => at % len,

@@ -9,18 +9,18 @@ use glauber_tokens::{Site, Token, TokenBatch};
 
 use crate::TrainError;
 
-/// Chains whose tokens lie on a device; their generators stay on the host.
+/// Chains with tokens on a device; their generators stay on the host.
 pub struct DeviceChains {
     /// `[row, site]`.
     pub(super) tokens: Tensor<2, Int>,
     rngs: Vec<ChainRng>,
-    /// Which sites are known, `[row, site]`, on the host and on the device.
+    /// The mask of known sites, `[row, site]`, on the host and on the device.
     pub(super) clamped: Option<(Vec<bool>, Tensor<2, Bool>)>,
     /// The highest token, with its row and site.
     pub(super) highest: (Token, usize, Site),
-    /// Redraws since the last sweep began that gave another token, `[1]`.
+    /// Redraws that changed a token in the current sweep, `[1]`.
     changes: Tensor<1, Int>,
-    /// Redraws since then whose law had no mass, `[1]`.
+    /// Redraws in the current sweep whose law had no mass, `[1]`.
     lawless: Tensor<1, Int>,
 }
 
@@ -51,10 +51,10 @@ impl DeviceChains {
         }
     }
 
-    /// Brings the chains back.
+    /// Copies the chains to the host.
     ///
     /// # Errors
-    /// When the device returns something else than tokens.
+    /// If the device returns values that are not tokens.
     pub fn download(self) -> Result<Chains, TrainError> {
         let len = self.tokens.dims()[1];
         let tokens: Vec<Token> = self.tokens.into_data().iter::<i64>().map(|token| token as Token).collect();
@@ -80,7 +80,7 @@ impl DeviceChains {
         (0..rows).map(of_row).sum()
     }
 
-    /// Changes since the last call; an error where a redraw had no law.
+    /// Changes since the last call; an error if a redraw had no law.
     pub(super) fn settle(&mut self, sweep: usize) -> Result<u64, TrainError> {
         let device = self.tokens.device();
         let [changes, lawless] = [&mut self.changes, &mut self.lawless].map(|count| {
@@ -90,7 +90,7 @@ impl DeviceChains {
         match lawless {
             0 => Ok(changes as u64),
             _ => Err(TrainError::Sampling(format!(
-                "{lawless} conditionals of sweep {sweep} contain a NaN or leave no token possible; drawn on the host, the sites would be named"
+                "{lawless} conditionals of sweep {sweep} contain a NaN or allow no token; draw on the host to see their sites"
             ))),
         }
     }
@@ -108,7 +108,7 @@ impl DeviceChains {
         Tensor::from_data(TensorData::new(values, [rows, sites.len(), 1]), &self.tokens.device())
     }
 
-    /// Writes drawn tokens, `[row, site of the block]`, where sites are free; counts those that are new, and those whose law is none.
+    /// Writes drawn tokens, `[row, site of the block]`, to free sites. Counts changes and draws without a law.
     pub(super) fn write(&mut self, sites: &[Site], drawn: Tensor<2, Int>, lawful: Tensor<2, Bool>) {
         let rows = drawn.dims()[0];
         for (at, &site) in sites.iter().enumerate() {

@@ -29,14 +29,14 @@ fn first_of(found: Tensor<3, Bool>) -> Tensor<3> {
     found * count.equal_elem(1.0).float()
 }
 
-/// Weights below the least one that is kept become 0.
+/// Sets weights below the smallest kept one to 0.
 fn keep_from(weights: Tensor<3>, least: Tensor<3>) -> Tensor<3> {
     let shape = weights.dims();
     let dropped = weights.clone().lower(least.expand(shape));
     weights.mask_fill(dropped, 0.0)
 }
 
-/// The most probable tokens that together have the share `p` of the mass.
+/// Keeps the most probable tokens with a total share `p` of the mass.
 fn nucleus(weights: Tensor<3>, p: f64) -> Tensor<3> {
     let ranked = weights.clone().sort_descending(2);
     let before = ranked.clone().cumsum(2) - ranked.clone();
@@ -48,8 +48,8 @@ fn nucleus(weights: Tensor<3>, p: f64) -> Tensor<3> {
     keep_from(weights, least)
 }
 
-/// The token in whose stretch of the total weight the uniform number `[row, site, 1]` falls, `[row, site]`, and whether that total is
-/// positive.
+/// The token drawn by inversion at the uniform number `[row, site, 1]`, shape `[row, site]`, and whether the total
+/// weight is positive.
 pub(super) fn draw(weights: Tensor<3>, uniforms: Tensor<3>) -> (Tensor<2, Int>, Tensor<2, Bool>) {
     let [rows, sites, vocab] = weights.dims();
     let mass = weights.clone().cumsum(2);

@@ -16,14 +16,15 @@ use self::draws::{controlled, draw};
 use crate::objective::law_tensor;
 use crate::{DeviceLaw, Objective, TrainError, fit};
 
-/// Tokens that lie on the device at once, where [`DeviceSampler::undo`] takes chains up and down.
+/// Maximal number of tokens on the device at once in [`DeviceSampler::undo`].
 const MOST_TOKENS: usize = 1 << 16;
 
-/// Heat bath down a schedule without a round trip: each step sends up one uniform number a redraw and the numbers of its sites; nothing
-/// of shape `[row, token]` comes back. The noise levels of a sweep go up when it begins.
+/// Heat bath down a schedule without round trips. Each step uploads one uniform number per redraw and the indices of
+/// its sites; no tensor of shape `[row, token]` is downloaded. The noise levels of a sweep are uploaded at its start.
 ///
-/// Draws are those of [`HeatBath`](glauber_chain::HeatBath) from the same generators, but in single precision: where a uniform number
-/// falls within rounding of the border between two tokens, or tokens tie at the edge of top-k or the nucleus, the two may differ.
+/// Draws equal those of [`HeatBath`](glauber_chain::HeatBath) from the same generators, but in single precision. They
+/// may differ if a uniform number is within rounding of the border between two tokens, or tokens tie at the edge of
+/// top-k or the nucleus.
 pub struct DeviceSampler<'a> {
     network: &'a dyn SiteClassifier,
     objective: &'a dyn Objective,
@@ -36,8 +37,8 @@ pub struct DeviceSampler<'a> {
 }
 
 impl<'a> DeviceSampler<'a> {
-    /// Puts a network, the objective it was trained with and a schedule together, on the device that holds the network, which must not be
-    /// an autodiff one.
+    /// Combines a network, its training objective and a schedule on the network's device, which must not be an autodiff
+    /// one.
     ///
     /// # Errors
     /// When a control is out of range, and as [`NetworkConditional::new`](crate::NetworkConditional::new).
@@ -54,7 +55,7 @@ impl<'a> DeviceSampler<'a> {
         Ok(Self { network, objective, schedule, controls, class: None, device, noise })
     }
 
-    /// Samples one class of a network that was trained with classes.
+    /// Class conditioning: samples one class of a network trained with classes.
     ///
     /// # Errors
     /// [`TrainError::Class`] when the network does not know the class.
@@ -63,11 +64,11 @@ impl<'a> DeviceSampler<'a> {
         Ok(Self { class, ..self })
     }
 
-    /// The reverse chain from time `from` to time `to` of chains that lie on the host: as many at a time as fit, each stretch of rows
-    /// taken up and brought back. `after_sweep` is told the mean time of the chains.
+    /// Runs the reverse chain from time `from` to time `to` for chains on the host. Uploads and downloads groups of
+    /// rows that fit on the device. `after_sweep` receives the mean time of the chains.
     ///
     /// # Errors
-    /// As [`run`](Self::run); the chains are as they were then.
+    /// As [`run`](Self::run); the chains are then unchanged.
     pub fn undo(
         &self,
         chains: &mut Chains,
@@ -99,11 +100,11 @@ impl<'a> DeviceSampler<'a> {
         Ok(done)
     }
 
-    /// The reverse chain from time `from` to time `to`; `after_sweep` is told the number of sweeps left.
+    /// Runs the reverse chain from time `from` to time `to`. `after_sweep` receives the number of sweeps left.
     ///
     /// # Errors
-    /// When `to ≤ from ≤ T` does not hold, the chains have another number of sites or a token outside the vocabulary, or, at the end of a
-    /// sweep, when a conditional contained a NaN or left no token possible.
+    /// If `to ≤ from ≤ T` does not hold, or the chains have another number of sites or a token outside the vocabulary.
+    /// At the end of a sweep, if a conditional contained a NaN or had zero mass.
     pub fn run(
         &self,
         chains: &mut DeviceChains,
@@ -147,7 +148,8 @@ impl<'a> DeviceSampler<'a> {
         Tensor::from_data(TensorData::new(levels.collect::<Vec<f32>>(), [to - from, len]), self.device)
     }
 
-    /// What a network says of some sites. A hollow one that is not told the time keeps its streams' states from step to step.
+    /// The network's logits at some sites. A hollow network that is not conditioned on the time caches its streams'
+    /// states between steps.
     fn logits(
         &self,
         chains: &DeviceChains,
@@ -179,7 +181,7 @@ impl<'a> DeviceSampler<'a> {
         kept.insert(states).logits(sites)
     }
 
-    /// The sites whose tokens or signal levels at a step are not those of the step before it on the way down.
+    /// The sites whose tokens or signal levels changed since the previous step of the reverse chain.
     fn changed_before(&self, step: Step) -> Vec<Site> {
         let written = self.schedule.sites(step + 1);
         let level = |site, step| self.schedule.signal_level(site, step);
@@ -224,7 +226,7 @@ impl<'a> DeviceSampler<'a> {
         (signal / mass * before.clone() + noise(&before, step)).log()
     }
 
-    /// `q` of a site at a time, `[1, 1, token]`. Where it moves, the sites of a step have been touched as often as each other.
+    /// `q` of a site at a time, `[1, 1, token]`. For a moving law, all sites of a step have equally many touches.
     fn noise_at(&self, site: Site, time: Step) -> Tensor<3> {
         if !self.schedule.law_of_levels().is_moving() {
             return self.noise.clone();
@@ -236,7 +238,7 @@ impl<'a> DeviceSampler<'a> {
         self.schedule.law().mask()
     }
 
-    /// The tokens as a bidirectional network is to see them that is asked for a site.
+    /// The tokens with the requested sites masked, for a bidirectional network.
     fn without(&self, chains: &DeviceChains, site: Site) -> Tensor<2, Int> {
         let (tokens, Some(mask)) = (chains.tokens.clone(), self.mask()) else { unreachable!("checked by `new`") };
         let rows = tokens.dims()[0];

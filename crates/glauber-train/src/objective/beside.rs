@@ -1,13 +1,13 @@
-//! What examples have beside a noisy sequence and its step.
+//! Optional parts of examples.
 
 use glauber_tokens::{Site, Step, Token};
 
-/// What stands right of each site.
+/// The tokens and levels to the right of each site.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Right {
-    /// The signal level of each site, shape `[row, site]`: also that of the label at it.
+    /// The signal level of each site, shape `[row, site]`, which is also the level of its label.
     pub levels: Vec<f64>,
-    /// Noisy sequences, shape `[row, site]`: the label's `X_t` too.
+    /// Noisy sequences, shape `[row, site]`, which are also the labels' `X_t`.
     pub context: Vec<Token>,
 }
 

@@ -11,26 +11,27 @@ use crate::TrainConfig;
 /// How training examples are drawn.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Drawing {
-    /// Which sites carry labels.
+    /// The sites with labels.
     pub asked: Asked,
-    /// Whether time is continuous and all sites are equally noisy, as ratio matching has it, or a step of the chain.
+    /// Whether time is continuous and all sites are equally noisy, as in ratio matching, instead of a step of the
+    /// chain.
     pub continuous: bool,
-    /// Share of rows in which a random part of the sites is clamped to the data.
+    /// Share of rows with a random part of the sites clamped to the data.
     pub clamped_share: f64,
-    /// Whether a row has a number of masks that is drawn, in place of a level.
+    /// Whether to draw a row's number of masks instead of a level.
     pub counts_masks: bool,
     /// Whether a row has the labels of a whole sweep, each site in its own context.
     pub whole_sweeps: bool,
-    /// Sites of a block, where the network sees clean blocks before its own: then every block has a step of its own.
+    /// Sites per block, for a block-causal network; every block then has its own step.
     pub block: Option<usize>,
-    /// Classes of the network; a row whose class is not told has this number in its place.
+    /// Number of classes of the network; it is also the label of rows without their class.
     pub classes: usize,
-    /// Share of rows whose class is not told.
+    /// Share of rows without their class.
     pub class_dropout: f64,
 }
 
 impl Drawing {
-    /// Examples of the chain as it is, for held-out losses: nothing clamped, every class told.
+    /// Examples for held-out losses: without clamps, and with every class.
     pub fn held_out(network: &dyn SiteClassifier) -> Self {
         let classes = network.sizes().classes;
         Self {
@@ -45,7 +46,7 @@ impl Drawing {
         }
     }
 
-    /// The same with what an objective asks for: its time, its masks and which sites carry labels.
+    /// Adds the requirements of an objective: its time, its masks and the sites with labels.
     #[must_use]
     pub fn of(self, objective: &dyn Objective) -> Self {
         let asked = match (self.asked, objective.own_token()) {
@@ -56,7 +57,7 @@ impl Drawing {
         Self { asked, continuous, counts_masks, ..self }
     }
 
-    /// What a configuration trains a network on, under a schedule.
+    /// The examples that a configuration trains a network on, under a schedule.
     pub fn training(network: &dyn SiteClassifier, schedule: &Schedule, train: &TrainConfig) -> Self {
         Self {
             clamped_share: train.clamped_share,
@@ -82,9 +83,9 @@ impl Drawing {
         (step, u)
     }
 
-    /// The sweep of a row at the fraction `u` of all rows: its first step. Writes the signal level of every site after the sweep, and
-    /// before it. A sweep has half the rows that all have alike, and half those of the signal that it takes away: with levels of equal
-    /// distance all sweeps have as many, and a sweep that writes most of a sequence has more.
+    /// The first step of the sweep of a row at the fraction `u` of all rows. Writes the signal level of every site
+    /// after and before the sweep. Half the rows are divided equally between sweeps, and half in proportion to the
+    /// signal that each sweep removes. A sweep that writes most of a sequence thus has more rows.
     pub(super) fn sweep(
         &self,
         schedule: &Schedule,
@@ -109,7 +110,7 @@ impl Drawing {
         start
     }
 
-    /// The step of a block, whose sites are `levels` and the first of them `first`, at the fraction `u` of its passes; writes their levels.
+    /// The step of a block that starts at site `first`, at the fraction `u` of its passes; writes its `levels`.
     pub(super) fn place_block(&self, schedule: &Schedule, u: f64, first: Site, levels: &mut [f64]) -> Step {
         let passes = schedule.sweeps();
         let touched = ((u * passes as f64) as usize).min(passes - 1);
@@ -121,17 +122,18 @@ impl Drawing {
         step
     }
 
-    /// The number of masks of `len` sites at the fraction `u` of all rows, one at least.
+    /// The number of masks of `len` sites at the fraction `u` of all rows, at least one.
     fn count(u: f64, len: usize) -> usize {
         1 + ((u * len as f64) as usize).min(len - 1)
     }
 
-    /// Where the horizon has the masks that a row has at the fraction `u` of all rows; `u` itself where they are not counted.
+    /// The time with the number of masks of a row at the fraction `u` of all rows; `u` itself if masks are not counted.
     pub(super) fn placed_at(&self, u: f64, len: usize) -> f64 {
         if self.counts_masks { Self::count(u, len) as f64 / len as f64 } else { u }
     }
 
-    /// The sites that are masked at the fraction `u` of all rows, a random choice. Writes the level that has so many on average.
+    /// Chooses the masked sites of a row at the fraction `u` of all rows at random. Writes the level with that mean
+    /// number of masks.
     pub(super) fn masks(u: f64, levels: &mut [f64], rng: &mut ChainRng) -> Vec<bool> {
         let len = levels.len();
         let count = Self::count(u, len);
@@ -145,7 +147,7 @@ impl Drawing {
         (0..len).map(&mut masked).collect()
     }
 
-    /// The class that the network is told of a row.
+    /// The class of a row that the network receives.
     pub(super) fn told(&self, class: usize, rng: &mut ChainRng) -> usize {
         match rng.uniform() < self.class_dropout {
             true => self.classes,
@@ -153,7 +155,7 @@ impl Drawing {
         }
     }
 
-    /// Clamps a random part of some rows: sites at random, or all but a stretch.
+    /// Clamps a random part of some rows: random sites, or all sites outside a range.
     pub(super) fn clamp(&self, levels: &mut [f64], rng: &mut ChainRng) {
         if self.clamped_share == 0.0 || rng.uniform() >= self.clamped_share {
             return;

@@ -1,4 +1,4 @@
-//! Held-out losses, in f64 on the host but for the objective's own.
+//! Held-out losses, in f64 on the host except for the objective's own loss.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -15,35 +15,36 @@ use super::{Label, Objective, Place, Truth};
 use crate::site_task::weighs_own_token;
 use crate::{Examples, TrainError, fit};
 
-/// Mean held-out losses, nats a site asked for.
+/// Mean held-out losses, in nats per requested site.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Losses {
     /// The objective's own loss.
     pub loss: f64,
-    /// `−log r_θ(X_{t,i})`, the same quantity for every objective.
+    /// `−log r_θ(X_{t,i})`, comparable between objectives.
     pub step_cross_entropy: f64,
-    /// The loss of "signal or noise?" with `p` from `r_θ` through (R), the same quantity for every objective.
+    /// The loss of "signal or noise?" with `p` from `r_θ` through (R), comparable between objectives.
     pub binary: f64,
 }
 
-/// How far above the Bayes loss a network is, nats a site asked for.
+/// A network's excess over the Bayes loss, in nats per requested site.
 ///
-/// Expectations over the label given its context, so they are never negative and hardly noisy; errors are over the sequences.
+/// Expectations over the label given its context, which are never negative and have little noise. Standard errors are
+/// over sequences.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Excess {
     /// Of the objective's own loss.
     pub own: Estimate,
-    /// Of the step cross-entropy, `KL(r ‖ r_θ)`: the same quantity for every objective.
+    /// Of the step cross-entropy, `KL(r ‖ r_θ)`, comparable between objectives.
     pub step: Estimate,
 }
 
-/// The logits of a batch, `[batch, asked site, token]`.
+/// The logits of a batch, `[batch, requested site, token]`.
 fn logits(network: &dyn SiteClassifier, examples: &Examples, device: &Device) -> Tensor<3> {
     let (context, conditions) = examples.inputs(device);
     network.logits(context, &conditions, examples.query())
 }
 
-/// Visits the labels that count, each with its place among all and its logits, shape `[token]`.
+/// Visits the labels that count, with their index and logits, shape `[token]`.
 fn for_each_label<'a>(
     examples: &Examples,
     schedule: &'a Schedule,
@@ -61,7 +62,7 @@ fn place<'a>(label: &Label<'a>) -> Place<'a> {
     Place { schedule: label.schedule, step: label.step, site: label.site }
 }
 
-/// Sums of a batch's losses, in the order of [`Losses`], and how many labels they are over.
+/// Sums of a batch's losses, in the order of [`Losses`], and the number of labels.
 type LossSums = [f64; 4];
 
 /// The losses of a network over a batch of held-out examples. The device must not be an autodiff one.
@@ -91,7 +92,8 @@ fn loss_sums(
 }
 
 impl Losses {
-    /// Those of a trainer's average over batches of examples. Each rank evaluates some of the batches; all get the same bits.
+    /// The losses of a trainer's average over batches of examples. Ranks divide the batches, and all receive the same
+    /// bits.
     ///
     /// # Panics
     /// When the examples' sequences are longer than the network's, or of another vocabulary.
@@ -109,7 +111,8 @@ impl Losses {
     }
 }
 
-/// How far a network is above the Bayes loss on examples of a Markov source, at masks alone where it sees what else stands there. The device must not be an autodiff one.
+/// A network's excess over the Bayes loss on examples of a Markov source; only at masks if the network reads other
+/// tokens. The device must not be an autodiff one.
 ///
 /// # Errors
 /// When source, schedule, examples and network do not fit each other.
@@ -161,7 +164,7 @@ pub fn excess_over_bayes(
     Ok(Excess { own: estimate(0), step: estimate(1) })
 }
 
-/// The posteriors of a row's sites, shape `[site, token]`, each in the context in which it is asked for.
+/// The posteriors of a row's sites, shape `[site, token]`, each in the context of its label.
 fn posteriors_of(
     source: &MarkovSource,
     schedule: &Schedule,
@@ -202,7 +205,8 @@ mod tests {
         Schedule::new(SignalShape::Cosine, order, law, 1e-3, false).expect("a schedule")
     }
 
-    /// The logits that minimise an objective when `r` is the true conditional: (R) solved for `f`, or any shift of a log-law.
+    /// The logits that minimise an objective if `r` is the true conditional: (R) solved for `f`, or any shift of a
+    /// log-law.
     fn optimum(objective: &dyn Objective, schedule: &Schedule, step: Step) -> Vec<f64> {
         let log_r = R.map(f64::ln);
         match objective == &Binary as &dyn Objective {
@@ -258,8 +262,8 @@ mod tests {
         }
     }
 
-    /// The loss of logits, expected over what the objective's label is: the clean token (law `R`), the noisy one, or the noise and the
-    /// token shown.
+    /// The expected loss of logits over the objective's label: the clean token (law `R`), the noisy one, or the noise
+    /// and the shown token.
     fn expected_loss(objective: &dyn Objective, schedule: &Schedule, step: Step, logits: &[f64]) -> f64 {
         let level = schedule.signal_level(0, step);
         let loss = |shown: Token, noise: bool, clean: Token| {

@@ -10,42 +10,43 @@ use glauber_tokens::{Site, Step, Token};
 use super::{BlockSteps, Drawing, Label, Objective, Right, Targets};
 use crate::{Passage, SequenceSource, TrainError};
 
-/// The least probability of noise that a token in view counts with.
+/// The minimal noise probability in the evidence of a visible token.
 const LEAST_NOISE: f64 = 1e-20;
 
-/// A batch of noisy sequences with a label for every site asked for.
+/// A batch of noisy sequences with a label for every requested site.
 ///
-/// Each row has a step of its own, stratified over the horizon, and its sequence is noised in closed form (equation (M)).
+/// Each row has its own step, stratified over the horizon, and is noised in closed form (equation (M)).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Examples {
     /// Sites per row, `L`.
     pub len: usize,
     /// The step of each row, shape `[row]`.
     pub steps: Vec<Step>,
-    /// The step over the horizon, with its fraction where time is continuous, shape `[row]`.
+    /// The step over the horizon, fractional if time is continuous, shape `[row]`.
     pub times: Vec<f64>,
     /// The signal level of each site, shape `[row, site]`.
     pub levels: Vec<f64>,
-    /// The class of each row that the network is told, shape `[row]`; empty where there are no classes.
+    /// The class of each row that the network receives, shape `[row]`; empty without classes.
     pub classes: Vec<usize>,
-    /// The part of the data that each row lies in, shape `[row]`.
+    /// The part of the data that each row is from, shape `[row]`.
     pub parts: Vec<Option<usize>>,
     /// Clean sequences `X_0`, shape `[row, site]`.
     pub clean: Vec<Token>,
     /// Noisy sequences `X_t`, shape `[row, site]`: the context of every label.
     pub context: Vec<Token>,
-    /// Where a row has the labels of a whole sweep: what stands right of each site. `context` and `levels` are what stands left of it,
-    /// and `steps` the sweep's first.
+    /// For labels of a whole sweep: the tokens and levels to the right of each site. `context` and `levels` are those
+    /// to the left, and `steps` has the sweep's first step.
     pub right: Option<Right>,
-    /// Where every block has a step of its own: the network is shown the clean sequences too.
+    /// For blocks with their own steps; the network also receives the clean sequences.
     pub blocks: Option<BlockSteps>,
-    /// The site asked for in each row, shape `[row]`; `None` asks for all.
+    /// The requested site of each row, shape `[row]`; `None` requests all.
     pub sites: Option<Vec<Site>>,
-    /// The token shown at each site asked for, right after a step `t` that touched it: `Z` or `X_t`, shape `[row, asked site]`.
+    /// The token shown at each requested site, right after a step `t` that touched it: `Z` or `X_t`, shape `[row,
+    /// requested site]`.
     pub shown: Vec<Token>,
-    /// Whether the token shown is noise (`Z ≠ φ`), shape `[row, asked site]`.
+    /// Whether the token shown is noise (`Z ≠ φ`), shape `[row, requested site]`.
     pub noise: Vec<bool>,
-    /// Whether the label counts, shape `[row, asked site]`; `None` when all do.
+    /// Whether the label counts, shape `[row, requested site]`; `None` when all do.
     pub counted: Option<Vec<bool>>,
 }
 
@@ -53,9 +54,8 @@ impl Examples {
     /// Draws `rows` examples.
     ///
     /// # Errors
-    /// [`TrainError::Sequence`] when the source gives a token outside the vocabulary of the noise law, a class that the network does not know,
-    /// or a class of some sequences alone; when masked
-    /// sites are asked for and there is no mask. Those of the source.
+    /// [`TrainError::Sequence`] when the source returns a token outside the vocabulary, an unknown class, or classes
+    /// for only some sequences. Also when masked sites are requested without a mask token. Those of the source.
     pub fn draw(
         source: &dyn SequenceSource,
         schedule: &Schedule,
@@ -93,8 +93,8 @@ impl Examples {
         match examples.classes.len() {
             told if told == 0 || told == rows => Ok(examples),
             told => Err(TrainError::Sequence {
-                found: format!("no class, where {told} of {rows} have one"),
-                expected: "a class of every sequence, or of none".into(),
+                found: format!("no class, but {told} of {rows} have one"),
+                expected: "a class for every sequence, or for none".into(),
             }),
         }
     }
@@ -199,12 +199,12 @@ impl Examples {
         self.steps.len()
     }
 
-    /// Sites asked for in each row.
+    /// Number of requested sites per row.
     pub fn asked(&self) -> usize {
         self.sites.as_ref().map_or(self.len, |_| 1)
     }
 
-    /// What to ask the network for.
+    /// The sites to request from the network.
     pub fn query(&self) -> Sites<'_> {
         self.sites.as_deref().map_or(Sites::All, Sites::Each)
     }
@@ -225,7 +225,7 @@ impl Examples {
         self.counted.as_ref().is_none_or(|counted| counted[at])
     }
 
-    /// What the network is shown, on a device: contexts `[batch, site]` and conditions.
+    /// The network's inputs on a device: contexts `[batch, site]` and conditions.
     pub fn inputs(&self, device: &Device) -> (Tensor<2, Int>, Conditions) {
         let rows = self.rows();
         let context: Vec<i32> = self.context.iter().map(|&token| token as i32).collect();
@@ -246,7 +246,8 @@ impl Examples {
         (Tensor::from_data(TensorData::new(context, [rows, self.len]), device), conditions)
     }
 
-    /// Tokens and levels of the other sequence that the network is shown, if it is: what stands right of each site, or the clean tokens.
+    /// Tokens and levels of the network's second sequence, if any: those to the right of each site, or the clean
+    /// tokens.
     fn beside(&self) -> Option<(&[Token], Vec<f32>)> {
         match &self.right {
             Some(right) => Some((&right.context, single(&right.levels))),
@@ -254,7 +255,7 @@ impl Examples {
         }
     }
 
-    /// Label `at` of all, in the order of `[row, asked site]`.
+    /// Label `at` of all, in the order of `[row, requested site]`.
     ///
     /// # Panics
     /// When there is no such label.
@@ -282,8 +283,8 @@ impl Examples {
         }
     }
 
-    /// What the token in view at each label says of the clean one, as logits to be added, `[batch, asked site, token]`
-    /// (`docs/math.md`, §6): `ln(1 + α / ((1 − α) q(x)))` at the token shown, 0 at others.
+    /// The evidence of each label's visible token about the clean one, as logits to add, `[batch, requested site,
+    /// token]` (`docs/math.md`, §6): `ln(1 + α / ((1 − α) q(x)))` at the token shown, 0 at others.
     pub(crate) fn evidence(&self, schedule: &Schedule, device: &Device) -> Tensor<3> {
         let vocab = schedule.law().vocab();
         let mut says = vec![0f32; self.shown.len() * vocab];
@@ -296,7 +297,7 @@ impl Examples {
         Tensor::from_data(TensorData::new(says, [self.rows(), self.asked(), vocab]), device)
     }
 
-    /// What an objective's losses look at, on a device.
+    /// The inputs of an objective's losses, on a device.
     pub fn targets(&self, objective: &dyn Objective, schedule: &Schedule, device: &Device) -> Targets {
         let shape = [self.rows(), self.asked()];
         let labels = (0..self.shown.len()).map(|at| self.label(schedule, at));
@@ -308,7 +309,7 @@ impl Examples {
     }
 }
 
-/// That a sequence has a place in the network. One without classes looks at none.
+/// Checks that a sequence fits the network. A network without classes ignores them.
 fn check(clean: &[Token], class: Option<usize>, vocab: usize, classes: usize) -> Result<(), TrainError> {
     let refuse = |found: String, expected: String| Err(TrainError::Sequence { found, expected });
     if let Some(token) = clean.iter().find(|&&token| token as usize >= vocab) {

@@ -1,4 +1,4 @@
-//! What the network learns: losses with one minimiser (`docs/math.md`, §5).
+//! Objectives: losses with the same minimiser (`docs/math.md`, §5).
 
 mod beside;
 mod drawing;
@@ -28,8 +28,8 @@ use crate::TrainError;
 /// A loss whose minimiser over all functions is the true conditional
 /// `r(a) = P(X_{t,i} = a | x_{-i})`.
 ///
-/// One of your own is a type that implements this trait. Pass `&MyObjective` wherever an objective
-/// is asked for; [`register_objective`] lets configurations name it.
+/// Implement this trait for your own objective, and pass `&MyObjective` as an objective. [`register_objective`] lets
+/// configurations name it.
 ///
 /// ```
 /// use burn::tensor::Tensor;
@@ -58,51 +58,50 @@ pub trait Objective: Debug + Send + Sync {
     /// The name in files and flags.
     fn name(&self) -> &'static str;
 
-    /// What the network's logits stand for.
+    /// The meaning of the network's logits.
     fn output(&self) -> &'static dyn Output;
 
-    /// Writes down what the loss of a label looks at: a token, and numbers of its own.
+    /// Pushes the inputs of a label's loss: a token, and any numbers.
     fn aim(&self, label: &Label<'_>, targets: &mut TargetList);
 
     /// The loss of every label, in nats.
     ///
     /// # Shapes
-    /// - logits: `[batch, asked site, token]`
-    /// - targets and output: `[batch, asked site]`
+    /// - logits: `[batch, requested site, token]`
+    /// - targets and output: `[batch, requested site]`
     fn loss(&self, logits: Tensor<3>, targets: &Targets) -> Tensor<2>;
 
-    /// How far the expected loss of a label is above the least that any function has, in nats, given
-    /// its context. By default `KL(r ‖ r_θ)`, which is right for a cross-entropy of the noisy token.
+    /// The expected loss of a label given its context, minus the least possible, in nats. The default `KL(r ‖ r_θ)` is
+    /// right for a cross-entropy of the noisy token.
     fn excess(&self, truth: &Truth<'_>, logits: &[f64]) -> f64 {
         truth.step_excess(self.output(), logits)
     }
 
-    /// Checks that it can learn under a schedule.
+    /// Checks that the objective fits a schedule.
     ///
     /// # Errors
-    /// [`TrainError::NoiseLaw`] when the labels teach nothing under the noise law.
+    /// [`TrainError::NoiseLaw`] when labels carry no information under the noise law.
     fn check(&self, schedule: &Schedule) -> Result<(), TrainError> {
         let _ = schedule;
         Ok(())
     }
 
-    /// Whether examples have a continuous time at which all sites are equally noisy, in place of a
-    /// step of the chain.
+    /// Whether examples have a continuous time at which all sites are equally noisy, instead of a step of the chain.
     fn is_continuous(&self) -> bool {
         false
     }
 
-    /// What it makes of the token that a site shows, where the network sees it.
+    /// How it treats the site's own token, if the network reads it.
     fn own_token(&self) -> OwnToken {
         OwnToken::Hidden
     }
 
-    /// Whether a row of examples has a number of masks that is drawn, any from one to all alike, in place of a level.
+    /// Whether a row of examples draws its number of masks uniformly from one to all, instead of a level.
     fn counts_masks(&self) -> bool {
         false
     }
 
-    /// Whether its logits depend on the step, which signal levels alone do not tell.
+    /// Whether its logits depend on the step, beyond the signal levels.
     fn reads_step(&self) -> bool {
         false
     }
@@ -114,23 +113,23 @@ impl PartialEq for dyn Objective + '_ {
     }
 }
 
-/// What a loss makes of the token that a site shows, where the network sees it (`docs/math.md`, §6).
+/// How a loss treats the site's own token, if the network reads it (`docs/math.md`, §6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OwnToken {
-    /// The network must not see it: the least loss would copy it.
+    /// The network must not read it, because the least loss copies it.
     Hidden,
-    /// What it says of the clean token is added to the logits while they are trained, so that they learn to leave it out.
+    /// Its evidence about the clean token is added to the logits in training, so that they learn to ignore it.
     Weighed,
-    /// The least loss leaves it out by itself. Every site carries a label, whatever it shows.
+    /// The least loss ignores it. Every site has a label, whatever its token.
     Seen,
 }
 
-/// A label: a site of a noisy sequence and what is known of it.
+/// A label: a site of a noisy sequence with its tokens and level.
 #[derive(Debug, Clone, Copy)]
 pub struct Label<'a> {
     /// The forward chain.
     pub schedule: &'a Schedule,
-    /// The step that the row stands at.
+    /// The step of the row.
     pub step: Step,
     /// The site.
     pub site: Site,
@@ -152,7 +151,7 @@ impl Label<'_> {
         rate(self.schedule, self.step)
     }
 
-    /// `r_0(b) = α 1{b = X_0} + (1 − α) q(b)`, what the site shows given its clean token.
+    /// `r_0(b) = α 1{b = X_0} + (1 − α) q(b)`, the law of the site's token given its clean token.
     ///
     /// # Panics
     /// When the token is outside the vocabulary.
@@ -167,7 +166,7 @@ pub(crate) fn rate(schedule: &Schedule, step: Step) -> f64 {
     -schedule.keep_probability(step).ln() * schedule.sweeps() as f64
 }
 
-/// What the losses of a batch look at, label by label, on the host.
+/// The inputs of a batch's losses, label by label, on the host.
 #[derive(Debug, Clone, Default)]
 pub struct TargetList {
     pub(crate) tokens: Vec<i32>,
@@ -176,7 +175,7 @@ pub struct TargetList {
 }
 
 impl TargetList {
-    /// Adds a label's token, and as many numbers as every label has.
+    /// Adds a label's token and numbers; all labels must have equally many numbers.
     pub fn push<const N: usize>(&mut self, token: Token, numbers: [f64; N]) {
         self.tokens.push(token as i32);
         self.numbers.resize_with(N, Vec::new);
@@ -190,26 +189,27 @@ pub(crate) fn law_tensor(law: &NoiseLaw, device: &Device) -> Tensor<3> {
     Tensor::from_data(TensorData::new(noise, [1, 1, law.vocab()]), device)
 }
 
-/// What the losses of a batch look at, on a device. What labels have is of shape `[batch, asked site]`.
+/// The inputs of a batch's losses, on a device. Values of labels have the shape `[batch, requested site]`.
 #[derive(Debug, Clone)]
 pub struct Targets {
-    /// The token whose logit the loss looks at.
+    /// The token whose logit the loss reads.
     pub token: Tensor<2, Int>,
-    /// Numbers of the objective's own, in the order in which they were pushed.
+    /// The objective's own numbers, in the order of pushing.
     pub numbers: Vec<Tensor<2>>,
-    /// The noise law `q`, `[1, 1, token]`; where it moves that at the level of each label, `[batch, asked site, token]`.
+    /// The noise law `q`, `[1, 1, token]`; for a moving law, `q` at the level of each label, `[batch, requested site,
+    /// token]`.
     pub noise: Tensor<3>,
-    /// The mask token, where the noise law has one.
+    /// The mask token, if the noise law has one.
     pub mask: Option<Token>,
     /// 1 where a label counts, else 0; `None` when all do.
     pub(crate) counted: Option<Tensor<2>>,
 }
 
 impl Targets {
-    /// What an objective looks at of labels, in the order of `shape`, `[batch, asked site]`. All count.
+    /// The inputs of an objective for labels in the order of `shape`, `[batch, requested site]`. All count.
     ///
     /// # Panics
-    /// When there are not as many labels as the shape has.
+    /// If the number of labels does not match the shape.
     pub fn of<'a>(
         objective: &dyn Objective,
         schedule: &Schedule,
@@ -239,7 +239,7 @@ impl Targets {
         }
     }
 
-    /// `log softmax` at the tokens: logits `[batch, asked site, token]` to `[batch, asked site]`.
+    /// `log softmax` at the tokens: logits `[batch, requested site, token]` to `[batch, requested site]`.
     pub fn log_probability(&self, logits: Tensor<3>) -> Tensor<2> {
         glauber_fused::log_probability(logits, self.token.clone())
     }
@@ -258,10 +258,10 @@ impl Targets {
     }
 }
 
-/// The law of a label given its context, where it is known.
+/// The law of a label given its context, if it is known.
 #[derive(Debug, Clone, Copy)]
 pub struct Truth<'a> {
-    /// Where the label stands.
+    /// The site of the label.
     pub place: Place<'a>,
     /// The denoising law `μ(a) = P(X_{0,i} = a | x_{-i})`, shape `[token]`.
     pub denoising: &'a [f64],
@@ -270,7 +270,7 @@ pub struct Truth<'a> {
 }
 
 impl Truth<'_> {
-    /// `KL(r ‖ r_θ)` of logits `[token]`, in nats: the same quantity for every objective.
+    /// `KL(r ‖ r_θ)` of logits `[token]`, in nats, comparable between objectives.
     pub fn step_excess(&self, output: &dyn Output, logits: &[f64]) -> f64 {
         let mut log_r = logits.to_vec();
         output.log_conditional(&self.place, &mut log_r);

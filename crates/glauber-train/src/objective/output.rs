@@ -1,4 +1,4 @@
-//! What logits stand for: the way from them to `log r`, on the host and on the device.
+//! The meaning of logits: their conversion to `log r`, on the host and on the device.
 
 use std::fmt::Debug;
 
@@ -21,31 +21,31 @@ pub struct Place<'a> {
     pub site: Site,
 }
 
-/// What a device needs besides logits.
+/// Inputs of the conversion on a device, besides logits.
 #[derive(Debug, Clone)]
 pub struct DeviceLaw {
-    /// The signal levels of the sites asked for, `[1 or batch, asked site, 1]`.
+    /// The signal levels of the requested sites, `[1 or batch, requested site, 1]`.
     pub level: Tensor<3>,
     /// The noise law `q`, `[1, 1, token]`.
     pub noise: Tensor<3>,
-    /// The mask token, where the noise law has one.
+    /// The mask token, if the noise law has one.
     pub mask: Option<Token>,
 }
 
-/// What a network's logits stand for.
+/// The meaning of a network's logits.
 pub trait Output: Debug + Send + Sync {
-    /// Turns one site's logits into `log r(a)` in place, shape `[token]`, in nats.
+    /// Converts one site's logits to `log r(a)` in place, shape `[token]`, in nats.
     ///
-    /// In f64, whatever the device computed in: the draw that follows must not inherit its rounding.
+    /// In f64, so that the draw does not inherit the device's rounding.
     ///
     /// # Panics
-    /// When the row is not of the schedule's vocabulary, or there is no such site.
+    /// If the row's length is not the vocabulary, or there is no such site.
     fn log_conditional(&self, place: &Place<'_>, row: &mut [f64]);
 
-    /// The same for all sites asked for at once: logits and output `[batch, asked site, token]`.
+    /// Converts logits of all requested sites on the device: logits and output `[batch, requested site, token]`.
     fn on_device(&self, logits: Tensor<3>, law: &DeviceLaw) -> Tensor<3>;
 
-    /// Whether logits are of the clean token, whatever the level: then `r` can be had at any.
+    /// Whether logits describe the clean token independently of the level, so that `r` follows at any level.
     fn is_of_clean_token(&self) -> bool {
         false
     }
@@ -83,7 +83,7 @@ impl Output for Conditional {
     }
 }
 
-/// The logarithm of a probability that is 0 as far as single precision is concerned, and finite.
+/// A finite logarithm of a probability that is 0 in single precision.
 const LEAST_LOG: f64 = -1e9;
 
 /// The denoising law `μ`: `r = α μ + (1 − α) q`.

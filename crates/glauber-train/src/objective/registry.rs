@@ -9,7 +9,7 @@ use super::Objective;
 use super::losses::ALL as OURS;
 use crate::TrainError;
 
-/// The objectives of others.
+/// Registered objectives.
 static OTHERS: RwLock<Vec<&'static dyn Objective>> = RwLock::new(Vec::new());
 
 /// All objectives that configurations can name: those of this crate, then registered ones.
@@ -21,7 +21,7 @@ pub fn objectives() -> Vec<&'static dyn Objective> {
 /// The objective of a name.
 ///
 /// # Errors
-/// [`TrainError::Config`] names those that there are.
+/// [`TrainError::Config`] lists the known names.
 pub fn objective(name: &str) -> Result<&'static dyn Objective, TrainError> {
     objectives().into_iter().find(|objective| objective.name() == name).ok_or_else(|| {
         let names: Vec<&str> = objectives().iter().map(|objective| objective.name()).collect();
@@ -32,7 +32,7 @@ pub fn objective(name: &str) -> Result<&'static dyn Objective, TrainError> {
 /// Lets configurations of this process name an objective.
 ///
 /// # Errors
-/// [`TrainError::Config`] when there is one of its name.
+/// [`TrainError::Config`] when the name exists.
 ///
 /// ```
 /// use burn::tensor::Tensor;
@@ -71,7 +71,7 @@ pub fn register_objective(objective: &'static dyn Objective) -> Result<(), Train
         true => Err(TrainError::Config {
             key: "train.objective",
             found: format!("`{}` registered twice", objective.name()),
-            expected: "a name that no other objective has".into(),
+            expected: "a unique name".into(),
         }),
         false => {
             others.push(objective);

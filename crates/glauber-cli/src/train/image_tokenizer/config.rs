@@ -8,7 +8,7 @@ use toml::Value;
 use crate::arguments::ImageTokenizerFlags;
 use crate::train::image_data::{self, Crops};
 
-/// How images are cut out of the pictures of a folder, where nothing else is said.
+/// Default crops from the pictures of a folder.
 const CROPS: Crops = Crops { flip: true, margin: Some(3.0) };
 const QUANTISER: &str = "model.quantiser";
 
@@ -38,7 +38,7 @@ pub fn resolve(flags: &ImageTokenizerFlags) -> anyhow::Result<TokenizerRunConfig
     Ok(config)
 }
 
-/// Reads `codebook:ENTRIES` and `fsq:LEVELS,LEVELS,…`.
+/// Parses `codebook:ENTRIES` and `fsq:LEVELS,LEVELS,…`.
 fn set_quantiser(layers: &mut Layers, text: &str) -> anyhow::Result<()> {
     let expected =
         || format!("`--quantiser {text}`: expected codebook:ENTRIES or fsq:LEVELS,LEVELS,…, as in fsq:8,8,8");

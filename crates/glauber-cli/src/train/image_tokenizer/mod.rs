@@ -10,9 +10,9 @@ use glauber_program::outputs::check_apart;
 use glauber_program::progress::{Progress, journal, say, stop_on_interrupt};
 use glauber_run::Outcome;
 use glauber_run::images;
-use glauber_run::tokenizer_run::{MetricLine, TokenizerObserver, TokenizerRun, TokenizerTraining, held_out};
+use glauber_run::tokenizer_run::{MetricLine, TokenizerHook, TokenizerRun, TokenizerTraining, held_out};
 use glauber_run::training::{check_resumed, free_run};
-use glauber_run::{Event, Flow, Observer};
+use glauber_run::{Event, Flow, Hook};
 
 use crate::arguments::ImageTokenizerFlags;
 use config::resolve;
@@ -98,15 +98,15 @@ fn run_training(training: &mut TokenizerTraining, images: &dyn ImageSource) -> a
     Ok(flow?)
 }
 
-/// Shows how a training goes.
+/// Prints the progress of a training.
 struct Told {
     progress: Progress,
     steps: usize,
 }
 
-impl Observer for Told {
-    fn notice(&mut self, event: Event<'_>) -> Flow {
-        self.progress.notice(event)
+impl Hook for Told {
+    fn on_event(&mut self, event: Event<'_>) -> Flow {
+        self.progress.on_event(event)
     }
 
     fn seconds(&self) -> f64 {
@@ -114,7 +114,7 @@ impl Observer for Told {
     }
 }
 
-impl TokenizerObserver for Told {
+impl TokenizerHook for Told {
     fn evaluated(&mut self, line: &MetricLine, entries: usize) {
         let (step, text) = (line.step, line.text(entries));
         self.progress.evaluated(step, &text);

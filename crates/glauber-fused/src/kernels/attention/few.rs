@@ -1,13 +1,13 @@
-//! Attention of few queries: every key is read once, all heads of it together, where a matrix product would first line keys up for
-//! the many queries that it is made for.
+//! Attention of few queries: every key is read once, for all heads. A matrix product would first copy the keys, which
+//! pays only for many queries.
 
 use super::{Heads, Row, softmax};
 use crate::kernels::simd::{dot, vectorised};
 
-/// Up to so many queries the loops are the faster way.
+/// The largest number of queries for which the loops are faster.
 pub(super) const MOST: usize = 4;
 
-/// Where keys or values of all heads stand, and their weights.
+/// Layout of keys or values of all heads, and of their weights.
 #[derive(Clone, Copy)]
 struct Places {
     /// Numbers from one key to the next.

@@ -17,8 +17,8 @@ use crate::operation::Output;
 pub(crate) use of_self::SelfAttention;
 pub(crate) use stream::StreamAttention;
 
-/// Queries worked on at a time. Keys that a bias hides from a whole block are left out of it, and its scores stay in the processor's
-/// cache until they have become weights and the weights a sum.
+/// Queries per block. Keys that the bias hides from a whole block are skipped. The scores of a block stay in the
+/// processor's cache until the weighted sum is done.
 const BLOCK: usize = 64;
 
 /// Sizes of an attention.
@@ -31,7 +31,7 @@ struct Heads {
     keys: usize,
 }
 
-/// Where one head's queries, keys or values stand in one row of a batch: site after site, `stride` numbers apart.
+/// Layout of one head's queries, keys or values in one row of a batch: `stride` numbers per site.
 #[derive(Clone, Copy)]
 struct HeadRows<'a> {
     values: &'a [f32],
@@ -50,12 +50,12 @@ struct Source<'a> {
     values_at: usize,
 }
 
-/// What one row of a batch attends with: `[site, stride]` queries, over one or more sources.
+/// The inputs of one row of a batch: `[site, stride]` queries, over one or more sources.
 struct Row<'a> {
     heads: Heads,
     queries: HeadRows<'a>,
     sources: Vec<Source<'a>>,
-    /// Rotations of queries and keys, where they are not made yet.
+    /// Rotations of queries and keys, if not applied yet.
     tables: Option<RowTables<'a>>,
     /// `[query, key]`, the keys of one source after those of another.
     bias: &'a [f32],
@@ -103,7 +103,7 @@ fn seen(bias: &[f32], keys: usize, source: Range<usize>) -> Range<usize> {
     first.min(end)..end
 }
 
-/// One head's queries, scaled, and keys, both rotated; keys are empty where the sources hold them so.
+/// One head's scaled queries and keys, both rotated; keys are empty if the sources are already rotated.
 struct Prepared {
     queries: Vec<f32>,
     keys: Vec<f32>,
@@ -192,7 +192,7 @@ impl Row<'_> {
         self.blocks.iter().all(|block| block.queries.len() == 1) && self.tables.is_none()
     }
 
-    /// Numbers that [`forward`](Self::forward) wants for weights, when nothing of them is kept.
+    /// Size of the buffer for weights in [`forward`](Self::forward) if they are not kept.
     fn room(&self) -> usize {
         let Heads { heads, queries, keys, .. } = self.heads;
         match self.has_few() {
@@ -268,7 +268,7 @@ impl Row<'_> {
     }
 }
 
-/// What rows of a batch attend to, each of so many numbers of output and of weights.
+/// The inputs of all rows of a batch, with the sizes of their outputs and weights.
 fn attend<'a>(
     row: impl Fn(usize) -> Row<'a> + Sync,
     rows: usize,

@@ -1,8 +1,8 @@
-//! A machine for pickles that keeps what leads to tensors and lets all else pass, whatever it is.
+//! An interpreter of pickles that keeps tensors and skips everything else.
 //!
-//! Nothing of a pickle is run: an object is made of what is put into it, a call gives a tensor where PyTorch rebuilds one, and otherwise
-//! an object that takes whatever follows. Values lie in one list and refer to each other by their place, so that cycles and deep nests
-//! cost nothing.
+//! It executes no code of a pickle. Objects only collect their content. A call of PyTorch's rebuild functions gives a
+//! tensor, and any other call a generic object. Values are in one list and refer to each other by index, which supports
+//! cycles and deep nesting.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{BufRead, Seek};
@@ -14,7 +14,7 @@ use super::value::{Object, Value};
 /// Objects at most, against files that are made to fill the memory.
 const MOST_OBJECTS: usize = 1 << 24;
 
-/// What a call gives.
+/// The result of a call.
 enum Called {
     Known(Value),
     Tensor(Strided),
@@ -22,7 +22,7 @@ enum Called {
     Entries(Vec<Value>),
 }
 
-/// What a pickle holds.
+/// The content of a pickle.
 pub(super) struct Machine<R> {
     input: Input<R>,
     objects: Vec<Object>,
@@ -44,7 +44,7 @@ impl<R: BufRead> Machine<R> {
         &self.input.0
     }
 
-    /// Where the input stands.
+    /// The position in the input.
     pub fn position(&mut self) -> std::io::Result<u64>
     where
         R: Seek,
@@ -195,7 +195,7 @@ impl<R: BufRead> Machine<R> {
             }
             b'g' | b'h' | b'j' => {
                 let place = self.place(code, [b'g', b'h', b'j'])?;
-                let value = *self.memo.get(&place).ok_or_else(|| format!("nothing was kept as {place}"))?;
+                let value = *self.memo.get(&place).ok_or_else(|| format!("no object was stored as {place}"))?;
                 self.push(value)
             }
             _ => self.call_something(code),
@@ -213,7 +213,7 @@ impl<R: BufRead> Machine<R> {
                 let (name, module) = (self.pop()?, self.pop()?);
                 match (self.text(module), self.text(name)) {
                     (Some(module), Some(name)) => self.make(Object::Name(format!("{module}.{name}"))),
-                    _ => Err("a class whose name is no text".into()),
+                    _ => Err("a class whose name is not text".into()),
                 }
             }
             b'R' | 0x81 => {
@@ -250,7 +250,7 @@ impl<R: BufRead> Machine<R> {
                     None => self.push(Value::Other),
                 }
             }
-            code => Err(format!("{code:#04x} is no instruction of a pickle")),
+            code => Err(format!("{code:#04x} is not a pickle instruction")),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Checkpoints of PyTorch: the tensors of their `state_dict`, whatever stands beside it.
+//! PyTorch checkpoints: the tensors of their `state_dict`.
 //!
 //! A file is a zip archive (PyTorch 1.6 and later) or a row of pickles with the storages behind them (before). Its pickle is read by a
 //! [`Machine`] of our own: checkpoints of Lightning hold callbacks, settings and states of optimisers of any class.
@@ -31,7 +31,7 @@ use value::{Object, Value};
 const STATE: &str = "state_dict";
 /// Bytes of the pickle in an archive at most.
 const MOST_BYTES: u64 = 256 << 20;
-/// What tells a file of before PyTorch 1.6, in its first pickle: a number, in bytes or as text.
+/// The magic number in the first pickle of a file before PyTorch 1.6, as bytes or text.
 const MAGIC: [&[u8]; 2] = [&[0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19], b"119547037146038801333356"];
 const HINT: &str = "expected a checkpoint that PyTorch wrote, with the tensors under `state_dict`";
 /// Keys that are named when the one that is needed is missing.
@@ -50,8 +50,8 @@ enum Container {
     },
 }
 
-/// The tensors of a checkpoint by their names: those under `state_dict`, or those of the file itself where it has no such entry. Their
-/// numbers are read when they are asked for.
+/// The tensors of a checkpoint by their names: those under `state_dict`, or those of the file itself where it has no
+/// such entry. Their numbers are read on demand.
 pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, StoredTensor>, ImageError> {
     let malformed = |found: String| ImageError::malformed(path, found, HINT);
     let mut file = File::open(path).map_err(ImageError::io(path))?;
@@ -131,21 +131,21 @@ fn row(file: File) -> Result<(Machine<BufReader<File>>, Value, Container), Strin
         let storage: &Storage = storages.get(&key).ok_or_else(|| format!("a storage `{key}` of unknown size"))?;
         let bytes = storage.bytes().ok_or_else(|| format!("a storage `{key}` of {} numbers", storage.count))?;
         // The number of numbers comes first.
-        at = at.checked_add(8).ok_or("storages beyond any file")?;
+        at = at.checked_add(8).ok_or("storages larger than any file")?;
         places.insert(key, (at, bytes));
-        at = at.checked_add(bytes).ok_or("storages beyond any file")?;
+        at = at.checked_add(bytes).ok_or("storages larger than any file")?;
     }
     let file = machine.input().get_ref().try_clone().map_err(|error| error.to_string())?;
     Ok((machine, root, Container::Row { file: Mutex::new(file), places }))
 }
 
-/// The tensors of what a pickle holds.
+/// The tensors of a pickle's content.
 fn placed<R: BufRead>(
     machine: &Machine<R>,
     root: Value,
     container: Container,
 ) -> Result<BTreeMap<String, StoredTensor>, String> {
-    let entries = machine.table(root).ok_or("something else than a dictionary")?;
+    let entries = machine.table(root).ok_or("a top-level object that is not a dictionary")?;
     let tensor = |(name, value): (&String, &Value)| match machine.object(*value) {
         Some(Object::Tensor(tensor)) => Some((name.clone(), tensor.clone())),
         _ => None,

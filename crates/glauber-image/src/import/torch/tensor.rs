@@ -1,4 +1,4 @@
-//! Tensors of a checkpoint as its pickle tells of them: windows of storages.
+//! Tensors of a checkpoint, described by its pickle as windows of storages.
 
 use std::io::BufRead;
 
@@ -12,7 +12,7 @@ use super::value::{Object, Value};
 pub(super) struct Storage {
     /// Its name in the file.
     pub key: String,
-    /// What a number is, where the storage says so.
+    /// The number type, if the storage states it.
     dtype: Option<DType>,
     /// How many numbers there are.
     pub count: u64,

@@ -1,4 +1,4 @@
-//! What a pickle is made of, as far as it matters here.
+//! Values of pickles.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::tensor::{Storage, Strided};
 /// A value on the stack.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Value {
-    /// What nobody here asks for.
+    /// An irrelevant value.
     Other,
     Flag(bool),
     Whole(i64),

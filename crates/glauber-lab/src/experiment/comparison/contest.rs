@@ -156,7 +156,7 @@ impl Rules<'_> {
         let mut watch = Stopwatch::new(self.seconds, every, stop.flag());
         let flow = trainer.run(&around, &mut watch)?;
         if flow == Flow::Stop && stop.flag().load(Ordering::Relaxed) {
-            bail!("interrupted; the same command goes on with this run: what is finished is kept");
+            bail!("interrupted; repeat the command to resume this run; finished runs are kept");
         }
         drop(stop);
         let (bound, bound_error) = self.bound(trainer.average(), contestant, source, &schedule)?;

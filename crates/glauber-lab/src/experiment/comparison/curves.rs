@@ -1,4 +1,4 @@
-//! Evaluations over time and tokens, and what they come to at one point.
+//! Evaluations over time and tokens, and their interpolation at one point.
 
 use glauber_chain::statistics::Estimate;
 use glauber_run::MetricLine;

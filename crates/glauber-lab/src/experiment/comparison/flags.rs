@@ -10,48 +10,50 @@ use toml::Value;
 
 const DEFAULTS: &str = include_str!("../../../configs/comparison.toml");
 
-/// Optimiser steps of a run that only the clock ends.
+/// Number of steps of a run that ends by time only.
 const UNLIMITED: usize = 1 << 30;
 
 #[derive(Debug, Args)]
 pub struct Flags {
-    /// Text files or folders for the second source, read as letters a to z and spaces; without them there is the Markov source alone
+    /// Text files or folders of a second source, reduced to the letters a to z and spaces. Default: the Markov source
+    /// alone
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
-    /// Seconds that each run trains for; evaluations are not counted
+    /// Training seconds per run, without evaluations
     #[arg(long, default_value_t = 40.0, allow_negative_numbers = true)]
     pub seconds: f64,
-    /// End each run after so many optimiser steps, if the clock has not
+    /// End each run after this many optimiser steps, if its time is not over before
     #[arg(long)]
     pub steps: Option<usize>,
-    /// Runs of each contestant, seeds 0, 1, …
+    /// Runs per model, with seeds 0, 1, …
     #[arg(long, default_value_t = 3)]
     pub seeds: u64,
     /// Steps between evaluations
     #[arg(long)]
     pub evaluate_every: Option<usize>,
-    /// Held-out sequences of an evaluation, four times as many for a masked-query network: it answers for one site of each
+    /// Held-out sequences per evaluation. A masked-query network uses four times as many, because it predicts one site
+    /// of each
     #[arg(long, default_value_t = 256)]
     pub held_out: usize,
-    /// Held-out sequences of the likelihood bound, 32 steps of each
+    /// Held-out sequences for the likelihood bound, with 32 steps each
     #[arg(long, default_value_t = 128)]
     pub bound_sequences: usize,
-    /// Where runs, table and picture go; finished runs that are there are not run again
+    /// Output folder for runs, table and plot. Finished runs in it are not repeated
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Set a key of every run's configuration, for instance `--set train.learning_rate=1e-3`
+    /// Set a configuration key in every run, e.g. `--set train.learning_rate=1e-3`
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
+    /// Device: cpu, wgpu, cuda or cuda:INDEX. `glauber device list` lists those available
     #[arg(long, default_value = "cpu")]
     pub device: String,
-    /// Micro-batches computed side by side; by default as many as there are cores
+    /// Micro-batches computed in parallel. Default: one per core
     #[arg(long)]
     pub threads: Option<usize>,
 }
 
 impl Flags {
-    /// Where everything goes.
+    /// The output folder.
     pub fn out(&self, experiment: &str) -> PathBuf {
         self.out.clone().unwrap_or_else(|| PathBuf::from("runs").join(experiment))
     }
@@ -68,7 +70,7 @@ impl Flags {
         Ok(())
     }
 
-    /// The configuration that runs on some data start from.
+    /// The base configuration of runs on the given data.
     pub fn config(&self, data: Value) -> anyhow::Result<RunConfig> {
         let mut layers = Layers::built_in(DEFAULTS)?;
         layers.set_numbers([

@@ -47,7 +47,7 @@ impl Letters {
         Self { parts, counts }
     }
 
-    /// How often each symbol stands, shape `[token]`.
+    /// Counts of symbols, shape `[token]`.
     pub fn counts(&self) -> &[u64] {
         &self.counts
     }
@@ -58,7 +58,7 @@ impl Letters {
     }
 }
 
-/// Appends a text in lower case; whatever is no letter becomes one space.
+/// Appends a text in lower case; other characters than letters become one space.
 fn reduce(text: &str, symbols: &mut Vec<Token>) {
     for character in text.chars() {
         let symbol = ALPHABET.find(character.to_ascii_lowercase()).unwrap_or(0) as Token;
@@ -83,7 +83,7 @@ fn divide(symbols: &[Token], stretch: usize) -> [Letters; 2] {
 }
 
 impl SequenceSource for Letters {
-    /// A window at a uniform place among those that lie in one stretch.
+    /// A window at a uniform position within one contiguous range.
     fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError> {
         let windows = |part: &Vec<Token>| (part.len() + 1).saturating_sub(out.len());
         let mut at = rng.below(self.parts.iter().map(windows).sum());

@@ -119,7 +119,7 @@ impl Counter<'_> {
                 best = Some((off, candidate));
             }
         }
-        let (off, model) = best.context("no network to choose from")?;
+        let (off, model) = best.context("no candidate network")?;
         ensure!(
             off as f64 <= EQUAL * target as f64,
             "a {:?} network of {} parameters is the nearest to {target}: choose another `--set model.width`",

@@ -51,7 +51,7 @@ impl Source {
         let table: Table = MARKOV.parse().context("the built-in configuration")?;
         let data = table.get("data").cloned().context("`data` of the built-in configuration")?;
         let config: DataConfig = data.clone().try_into()?;
-        let markov: &MarkovData = config.get().context("the built-in configuration is not of a Markov source")?;
+        let markov: &MarkovData = config.get().context("the built-in configuration has no Markov source")?;
         let mixture = markov.mixture()?;
         let (length, vocab) = (config.length(), mixture.vocab());
         let source = mixture.classes()[0].clone();
@@ -117,7 +117,7 @@ impl Source {
         }
     }
 
-    /// The text codec of these tokens; none where there is no text, or where the mask stands in the place of its end of text.
+    /// The text codec of these tokens; `None` without text, or if the mask replaces its end of text.
     pub fn codec(&self, masked: bool) -> Result<Option<TextCodec>, TextError> {
         if masked || self.is_markov() {
             return Ok(None);

@@ -1,16 +1,16 @@
-//! A clock that stands still while a run is evaluated.
+//! A clock that pauses during evaluations.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use glauber_run::{Event, Flow, Observer};
+use glauber_run::{Event, Flow, Hook};
 
 /// Ends a run at the first evaluation after its time is up.
 pub struct Stopwatch {
     /// Seconds before the clock was last started.
     before: f64,
-    /// When it was; none while it stands.
+    /// The start time; `None` while paused.
     running: Option<Instant>,
     limit: f64,
     validate_every: usize,
@@ -24,8 +24,8 @@ impl Stopwatch {
     }
 }
 
-impl Observer for Stopwatch {
-    fn notice(&mut self, event: Event<'_>) -> Flow {
+impl Hook for Stopwatch {
+    fn on_event(&mut self, event: Event<'_>) -> Flow {
         let mut flow = Flow::Continue;
         match event {
             Event::Step { step, .. } if step.is_multiple_of(self.validate_every) => {
@@ -57,9 +57,9 @@ mod tests {
     #[test]
     fn evaluations_cost_no_time() {
         let mut watch = Stopwatch::new(1e9, 2, Arc::default());
-        watch.notice(Event::Step { step: 1, loss: 0.0 });
+        watch.on_event(Event::Step { step: 1, loss: 0.0 });
         std::thread::sleep(Duration::from_millis(20));
-        watch.notice(Event::Step { step: 2, loss: 0.0 });
+        watch.on_event(Event::Step { step: 2, loss: 0.0 });
         let stood = watch.seconds();
         assert!(stood >= 0.02);
         std::thread::sleep(Duration::from_millis(20));
@@ -70,8 +70,8 @@ mod tests {
     fn an_interrupt_stops_at_once() {
         let stop = Arc::new(AtomicBool::new(false));
         let mut watch = Stopwatch::new(1e9, 2, Arc::clone(&stop));
-        assert_eq!(watch.notice(Event::Step { step: 1, loss: 0.0 }), Flow::Continue);
+        assert_eq!(watch.on_event(Event::Step { step: 1, loss: 0.0 }), Flow::Continue);
         stop.store(true, Ordering::Relaxed);
-        assert_eq!(watch.notice(Event::Step { step: 2, loss: 0.0 }), Flow::Stop);
+        assert_eq!(watch.on_event(Event::Step { step: 2, loss: 0.0 }), Flow::Stop);
     }
 }

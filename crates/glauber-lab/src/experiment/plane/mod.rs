@@ -30,38 +30,42 @@ const POINTS: usize = 100_000;
 
 #[derive(Debug, Args)]
 pub struct Flags {
-    /// Sets, by default all: 2spirals, 8gaussians, circles, moons, pinwheel, swissroll, checkerboard
+    /// Point sets: 2spirals, 8gaussians, circles, moons, pinwheel, swissroll, checkerboard. Default: all
     #[arg(long, value_name = "SET", num_args = 1..)]
     sets: Vec<PlaneSet>,
-    /// Training steps of each set; by default those of `crates/glauber-lab/configs/plane.toml`
+    /// Training steps per set. Default: as in `crates/glauber-lab/configs/plane.toml`
     #[arg(long)]
     steps: Option<usize>,
-    /// Points of the bound
+    /// Number of points for the bound
     #[arg(long, default_value_t = 8192)]
     sequences: usize,
-    /// Times that 4000 samples are compared with 4000 points
+    /// Number of comparisons of 4000 samples with 4000 points
     #[arg(long, default_value_t = 10)]
     repetitions: usize,
     /// Seed of training, points and samples
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Set a key of every run's configuration
+    /// Set a configuration key in every run
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Where runs, table and picture go; finished runs that are there are judged, not trained again
+    /// Output folder for runs, table and plot. Finished runs in it are evaluated, not trained again
     #[arg(long, value_name = "DIR", default_value = "runs/plane")]
     out: PathBuf,
-    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
+    /// Device: cpu, wgpu, cuda or cuda:INDEX. `glauber device list` lists those available
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Micro-batches computed side by side; by default as many as there are cores
+    /// Micro-batches computed in parallel. Default: one per core
     #[arg(long)]
     threads: Option<usize>,
 }
 
-/// Trains what is not there yet, judges all, and prints the table.
+/// Trains the missing runs, evaluates all, and prints the table.
 pub fn run(flags: &Flags) -> anyhow::Result<()> {
-    ensure!(flags.repetitions > 1, "`--repetitions` is {}, expected at least 2, for errors", flags.repetitions);
+    ensure!(
+        flags.repetitions > 1,
+        "`--repetitions` is {}, expected at least 2, for standard errors",
+        flags.repetitions
+    );
     let device = device(&flags.device)?;
     let sets = if flags.sets.is_empty() { PlaneSet::ALL.to_vec() } else { flags.sets.clone() };
     let (mut rows, mut densities) = (Vec::new(), Densities::default());
@@ -83,7 +87,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The run of a set: one that is there, or a new one trained to its end.
+/// The finished run of a set; trains it if it is missing.
 fn trained(flags: &Flags, set: PlaneSet, device: &Device) -> anyhow::Result<Trained> {
     let folder = flags.out.join(set.name());
     let mut layers = Layers::built_in(BASE)?;
@@ -104,15 +108,15 @@ fn trained(flags: &Flags, set: PlaneSet, device: &Device) -> anyhow::Result<Trai
     let run = Training { config, folder: &folder, device, resume, steps: None, threads, ranks: &ranks };
     training::train(&run, &training::open(&run, Path::new(""))?)?;
     let done = RunFolder::open(&folder)?.latest_checkpoint()?.step;
-    ensure!(done == config.train.steps, "interrupted; the same command goes on with this run");
+    ensure!(done == config.train.steps, "interrupted; repeat the command to resume this run");
     Ok(Trained::load(&folder, device)?)
 }
 
 fn data(trained: &Trained) -> anyhow::Result<&PlaneData> {
-    trained.config.data.get().context("`experiment plane` reads points: `data.kind` is something else")
+    trained.config.data.get().context("`data.kind` is not \"plane\", which `experiment plane` needs")
 }
 
-/// A run beside the density of its set, and the words that it draws.
+/// A run, the density of its set, and the run's samples.
 fn judged(flags: &Flags, set: PlaneSet, trained: &Trained) -> anyhow::Result<(Row, Vec<u32>)> {
     let code = data(trained)?.code()?;
     let mut rng = ChainRng::new(flags.seed, 0);

@@ -27,7 +27,7 @@ const PUBLISHED: [(&str, [f64; 7], [f64; 7]); 2] = [
 const SIDE: usize = 96;
 const REACH: f64 = 4.5;
 
-/// A set, and what the run of it came to.
+/// A set, and the results of its run.
 #[derive(Debug, Serialize)]
 pub struct Row {
     pub set: String,

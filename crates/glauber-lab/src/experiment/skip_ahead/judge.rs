@@ -54,8 +54,8 @@ impl<'a> Judge<'a> {
         })
     }
 
-    /// The chi-square of runs of `size` neighbours, standardised. Runs of one sequence depend on each other, so no chi-square law
-    /// holds: sequences are exchanged between samples and reference, which changes nothing if both have one law.
+    /// The chi-square of runs of `size` neighbours, standardised. Runs of one sequence are dependent, so the chi-square
+    /// law does not hold. A permutation test exchanges sequences between samples and reference instead.
     fn distance(&self, samples: &TokenBatch, size: usize) -> f64 {
         let count = samples.rows();
         let cells = Cells::new(samples.iter().chain(self.reference.iter()), size, count);

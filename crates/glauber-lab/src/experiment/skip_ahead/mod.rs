@@ -1,7 +1,7 @@
 //! `glauber-lab experiment skip-ahead`: how few evaluations can a reverse chain do with?
 //!
-//! On a Markov source whose conditionals are exact, whatever is wrong with the samples is the sampler's doing; on a trained run it is
-//! seen what that is worth in practice.
+//! On a Markov source with exact conditionals, all errors of samples are the sampler's. A trained run shows their size
+//! in practice.
 
 mod judge;
 mod report;
@@ -27,7 +27,7 @@ use serde_json::Value;
 use self::judge::{Judge, pseudo_log_likelihoods};
 use self::report::{Family, Line, Report};
 
-/// The Markov source that stands in for a run.
+/// The default Markov source.
 const ORACLE: MarkovData = MarkovData { length: 64, vocab: 27, source_seed: 1, classes: 1 };
 /// Signal level at the horizon of its schedule.
 const FINAL_SIGNAL: f64 = 1e-3;
@@ -38,30 +38,30 @@ const REFERENCE: usize = 16;
 
 #[derive(Debug, Args)]
 pub struct Flags {
-    /// Trained run; by default a Markov source with exact conditionals
+    /// Trained run. Default: a Markov source with exact conditionals
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
-    /// Sweeps of the chains
+    /// Number of sweeps of the chains
     #[arg(long, default_value_t = 32)]
     pub sweeps: usize,
-    /// How the signal decays on the Markov source: linear, cosine, log-linear or constant-beta
+    /// Signal shape on the Markov source: linear, cosine, log-linear or constant-beta
     #[arg(long, default_value = "cosine", conflicts_with = "run")]
     pub shape: String,
-    /// Chains for each setting; by default 500 of the Markov source, 64 of a run
+    /// Chains per setting. Default: 500 for the Markov source, 64 for a run
     #[arg(short = 'n', long)]
     pub count: Option<usize>,
     /// Seed of the chains
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Write the table and a picture here
+    /// Write the table and a plot to this folder
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Where to compute: cpu, wgpu, cuda or cuda:INDEX; `glauber device list` tells which are here
+    /// Device: cpu, wgpu, cuda or cuda:INDEX. `glauber device list` lists those available
     #[arg(long, default_value = "cpu")]
     pub device: String,
 }
 
-/// Draws by every setting and prints what it took and what it gave.
+/// Samples with every setting, and prints the cost and quality of each.
 pub fn run(flags: &Flags) -> anyhow::Result<()> {
     let count = flags.count.unwrap_or(COUNTS[usize::from(flags.run.is_some())]);
     check_count("--count", count)?;
@@ -137,11 +137,11 @@ fn trained(path: &Path, flags: &Flags, count: usize) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// A sampler, what it is called, and what it is one of.
+/// A sampler, its name and its group.
 type Setting = (String, Family, Box<dyn Sampler>);
 
-/// Every step; one change for each evaluation under several windows; more changes; the adaptive rule; the same of the kernel that
-/// changes least.
+/// All settings. Heat bath, lazy and coupling evaluate every step. Skip-ahead has one change per evaluation under
+/// several windows, more changes, and the adaptive rule.
 fn settings(schedule: &Schedule) -> anyhow::Result<Vec<Setting>> {
     let len = schedule.len();
     let heat_bath = ReverseSampler::new(schedule.clone(), HeatBath::default());

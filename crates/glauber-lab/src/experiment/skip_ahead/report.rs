@@ -15,7 +15,7 @@ use super::judge::Quality;
 
 const TABLE: &str = "skip-ahead.txt";
 const PICTURE: &str = "skip-ahead.svg";
-/// What tells the table from other files.
+/// The marker of the table file.
 const COLUMNS: &str = "eval/L  steps/L  changes/L  tokens z";
 
 /// Settings that belong together.

@@ -1,4 +1,4 @@
-//! Chains that draw grids, free or around clues, and what they came to.
+//! Chains that draw grids, with or without clues, and their results.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -119,7 +119,7 @@ impl<'a> Chainer<'a> {
         })
     }
 
-    /// One chain that solves a puzzle, as it stands after each sweep.
+    /// One chain that solves a puzzle, after each sweep.
     pub fn film(&self, source: &SolutionSource, clues: usize) -> anyhow::Result<String> {
         let puzzle = self.puzzles(source, clues, 1)?.remove(0);
         let mut chains = self.sampler.start(1, !self.seed);

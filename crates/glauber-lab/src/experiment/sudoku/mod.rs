@@ -1,4 +1,4 @@
-//! `glauber-lab experiment sudoku`: does the chain respect constraints that nobody told it of?
+//! `glauber-lab experiment sudoku`: does the chain learn constraints from examples alone?
 //!
 //! A network is trained on complete grids. Free chains should then draw valid grids, and chains with the clues of a puzzle clamped
 //! should solve it. Both are counted exactly; a solution needs no judge.
@@ -28,37 +28,37 @@ use crate::pilot::steps_within;
 
 #[derive(Debug, Args)]
 pub struct Flags {
-    /// Where the run is, or is to be: a run that is there is evaluated, else one is trained
+    /// Run folder: an existing run is evaluated, a new one is trained
     #[command(flatten)]
     pub train: TrainFlags,
-    /// Side of the grids: 4 or 9
+    /// Side length of the grids: 4 or 9
     #[arg(long, default_value_t = 4, conflicts_with = "resume")]
     pub side: usize,
-    /// Train for about so many minutes: the number of steps comes from the pace of the first few
+    /// Train for about this many minutes; the speed of the first steps sets the number of steps
     #[arg(long, value_name = "M", conflicts_with_all = ["steps", "resume"], allow_negative_numbers = true)]
     pub minutes: Option<f64>,
-    /// Free samples for each kernel
+    /// Unconditional samples per kernel
     #[arg(long, default_value_t = 256)]
     pub samples: usize,
-    /// Puzzles for each number of clues
+    /// Puzzles per number of clues
     #[arg(long, default_value_t = 50)]
     pub puzzles: usize,
-    /// Chains for each puzzle
+    /// Chains per puzzle
     #[arg(long, value_name = "K", default_value_t = 8)]
     pub candidates: usize,
-    /// Numbers of clues, for instance 4,6,8
+    /// Numbers of clues, e.g. 4,6,8
     #[arg(long, value_delimiter = ',')]
     pub clues: Vec<usize>,
-    /// Sweeps of the chains; by default those of training
+    /// Number of sweeps of the chains. Default: as in training
     #[arg(long, value_name = "K")]
     pub sampling_sweeps: Option<usize>,
     /// Temperature of the heat-bath draws
     #[arg(long, default_value_t = 1.0, allow_negative_numbers = true)]
     pub temperature: f64,
-    /// ReDeNoise: the time to which finished chains are noised again, as a share of the horizon
+    /// ReDeNoise: noise finished chains up to this time, as a fraction of the horizon
     #[arg(long, value_name = "SHARE", default_value_t = 0.5, allow_negative_numbers = true)]
     pub redenoise_time: f64,
-    /// ReDeNoise: how often
+    /// ReDeNoise: number of rounds
     #[arg(long, default_value_t = 4)]
     pub rounds: usize,
 }
@@ -91,7 +91,7 @@ fn check(flags: &Flags) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A new run, or one to be continued, trained to its end.
+/// A new or resumed run, trained to its end.
 fn train(flags: &Flags, device: &Device) -> anyhow::Result<PathBuf> {
     let train = &flags.train;
     if train.resume {
@@ -111,7 +111,7 @@ fn train(flags: &Flags, device: &Device) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Begins or continues a run. While it trains it draws samples and counts the valid ones.
+/// Starts or resumes a run. During training it draws samples and counts the valid ones.
 fn train_run(config: &RunConfig, folder: &Path, device: &Device, flags: &TrainFlags) -> anyhow::Result<()> {
     let ranks = Rank::alone();
     let run = flags.training(config, folder, device, &ranks);
@@ -119,7 +119,7 @@ fn train_run(config: &RunConfig, folder: &Path, device: &Device, flags: &TrainFl
     Ok(())
 }
 
-/// What was trained, and how the chains run.
+/// The trained run and the settings of the chains.
 fn describe(trained: &Trained, schedule: &Schedule) -> anyhow::Result<String> {
     let Trained { config, state, .. } = trained;
     Ok(format!(
@@ -163,7 +163,7 @@ fn evaluate(trained: &Trained, schedule: &Schedule, flags: &Flags) -> anyhow::Re
     Ok(report)
 }
 
-/// The numbers of clues asked for; by default from hard to easy.
+/// The requested numbers of clues. Default: from hard to easy.
 fn clue_counts(size: Size, asked: &[usize]) -> Vec<usize> {
     match (asked, size) {
         ([], Size::Four) => (4..=10).collect(),

@@ -2,7 +2,7 @@
 
 use super::{CORRUPT, Fault, SHORT};
 
-/// Codes of up to so many bits are looked up.
+/// Maximal code length in bits for table look-up.
 const LOOKED_UP: u32 = 8;
 
 /// A Huffman table.

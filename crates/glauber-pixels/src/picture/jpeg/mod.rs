@@ -1,8 +1,8 @@
-//! Whether a JPEG file holds all of its picture.
+//! Checks that a JPEG file is complete.
 //!
-//! Decoders fill in what a file lacks, with grey or with what comes of zeros. Here the scans are walked through without making a picture:
-//! every block of every scan must be coded by the bits that are there, each scan must end where its bits do, and the end marker must
-//! come. What follows the end marker is nobody's concern, and a thumbnail inside a segment is passed over with it.
+//! Decoders fill missing parts with grey or decoded zeros. This check parses the scans without decoding a picture.
+//! Every block of every scan must be coded by existing bits, each scan must end with its bits, and the end marker must
+//! follow. Bytes after the end marker are ignored, and a thumbnail is skipped with its segment.
 
 mod bits;
 mod scan;
@@ -10,12 +10,12 @@ mod scan;
 use bits::{Bits, Table};
 use scan::Scan;
 
-/// Bytes between the last block of a scan and the next marker that are taken for padding: some cameras write a few.
+/// Maximal padding between the last block of a scan and the next marker; some cameras write a few bytes.
 const PADDING: usize = 16;
 /// Scans at most; the decoder refuses more.
 const MOST_SCANS: usize = 100;
 
-/// What is wrong with a file.
+/// A defect of a file.
 pub(super) type Fault = &'static str;
 
 const CUT: Fault = "the file is cut off: there is no end-of-image marker";

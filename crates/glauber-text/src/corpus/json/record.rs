@@ -1,4 +1,4 @@
-//! One field of a JSON object, and no more of the rest than where it ends.
+//! Reads one field of a JSON object, and skips the rest.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,9 +8,9 @@ use serde_json::{Error as JsonError, Value};
 
 use super::split::Strings;
 
-/// The field of an object, of several with one name the last.
+/// The field of an object; the last one if it is repeated.
 ///
-/// Other fields may hold what is no number of ours (`1e999`), any depth of brackets, and the NaN and Infinity that Python writes; those
+/// Other fields may contain numbers out of range (`1e999`), any depth of brackets, and Python's NaN and Infinity, which
 /// count as null.
 pub(super) fn field(record: &[u8], name: &str) -> Result<Option<Value>, JsonError> {
     leniently(record, |record| parse(record, Wanted(name.as_bytes())))
@@ -43,7 +43,7 @@ fn parse<'de, S: DeserializeSeed<'de>>(record: &'de [u8], seed: S) -> Result<S::
     deserializer.end().map(|()| value)
 }
 
-/// Parses strictly, and where that fails once more without the numbers that JSON does not have.
+/// Parses strictly, and on failure once more without numbers that JSON does not allow.
 fn leniently<T>(record: &[u8], parse: impl for<'a> Fn(&'a [u8]) -> Result<T, JsonError>) -> Result<T, JsonError> {
     parse(record).or_else(|error| match without_strange_numbers(record) {
         Some(record) => parse(&record),

@@ -1,4 +1,4 @@
-//! A stream cut into JSON objects.
+//! Splits a stream into JSON objects.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -20,9 +20,9 @@ pub(super) struct Records<R> {
 enum Layout {
     /// Nothing is read yet.
     Unknown,
-    /// An object a line: what is wrong with one does not reach into the next.
+    /// One object per line, so that an error does not affect the next.
     Lines,
-    /// Objects one after the other.
+    /// Objects in sequence.
     Values,
     /// An array, before an element or behind one.
     Array { behind: bool },
@@ -76,7 +76,7 @@ impl<R: BufRead> Records<R> {
         }
     }
 
-    /// The next byte that is not blank. A byte-order mark is: files with one are put behind each other.
+    /// The next byte that is not blank. A byte-order mark counts as blank, because files may be concatenated.
     fn peek(&mut self) -> Result<Option<u8>, TextError> {
         loop {
             let ready = self.text.fill_buf().map_err(TextError::io("read", &self.path))?;
@@ -104,7 +104,7 @@ impl<R: BufRead> Records<R> {
         Ok((start, line))
     }
 
-    /// An object of which some is read.
+    /// A partly read object.
     fn object(&mut self, start: u64, mut record: Vec<u8>) -> Result<Record, TextError> {
         let mut nesting = Nesting::default();
         record.iter().for_each(|&byte| _ = nesting.is_closed_by(byte));
@@ -129,7 +129,7 @@ impl<R: BufRead> Records<R> {
     }
 }
 
-/// What the parser says, with the line in the file.
+/// The parser's error, with the line in the file.
 pub(super) fn malformed(path: &Path, start: u64, error: &JsonError) -> TextError {
     let (reason, column) = (error.to_string(), error.column());
     let reason = reason.rsplit_once(" at line ").map_or(&*reason, |(reason, _)| reason);

@@ -55,8 +55,8 @@ pub(super) fn binary_loss(signal_logits: Tensor<2>, targets: &Targets) -> Tensor
     log_sigmoid(signal_logits * targets.numbers[0].clone().neg()).neg()
 }
 
-/// That every token is drawn by noise: one that is not is always signal where it is shown, and its
-/// label teaches nothing about `r`.
+/// Checks that noise draws every token. A token that noise cannot draw is always signal, and its label carries no
+/// information about `r`.
 pub(super) fn check_binary(objective: &dyn Objective, schedule: &Schedule) -> Result<(), TrainError> {
     require_fixed_law(objective, schedule)?;
     match schedule.law().probabilities().iter().position(|&q| q == 0.0) {
@@ -65,8 +65,7 @@ pub(super) fn check_binary(objective: &dyn Objective, schedule: &Schedule) -> Re
     }
 }
 
-/// Expected binary cross-entropy of the logits given, above that of the true ones, over the token
-/// shown and its label.
+/// Expected binary cross-entropy of the given logits minus that of the true ones, over the shown token and its label.
 pub(crate) fn binary_excess(truth: &Truth<'_>, logit: impl Fn(usize) -> f64) -> f64 {
     let (schedule, step) = (truth.place.schedule, truth.place.step);
     let term = |a: usize| {

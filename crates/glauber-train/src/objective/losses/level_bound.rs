@@ -1,24 +1,26 @@
-//! The likelihood bound itself, in continuous time.
+//! The likelihood bound in continuous time as a loss.
 
 use crate::objective::{
     DenoisingLaw, DeviceLaw, Label, Objective, Output, OwnToken, Place, TargetList, Targets, Truth, rate,
 };
 use burn::tensor::Tensor;
 
-/// The largest `ln r_0(a) / r_θ(a)` that counts: beyond it single precision overflows.
+/// The maximum of `ln r_0(a) / r_θ(a)`, above which single precision overflows.
 const MOST: f64 = 30.0;
 
-/// (f) The bound on the negative log-likelihood of infinitely many steps that touch all sites, as a loss: what a site adds to it at a level
-/// (`glauber_chain::level_term`, `docs/math.md`, §8), in continuous time. Under absorbing noise it is the loss of MDLM and MD4, under
-/// uniform noise that of UDLM and Duo, and for any noise SEDD's with ratios of `r_θ`.
+/// (f) The bound on the negative log-likelihood in continuous time, for infinitely many steps that touch all sites. The
+/// loss is the contribution of a site at a level (`glauber_chain::level_term`, `docs/math.md`, §8). It equals the loss
+/// of MDLM and MD4 under absorbing noise, of UDLM and Duo under uniform noise, and of SEDD with ratios of `r_θ` for any
+/// noise.
 ///
-/// Its mean over labels is the bound of a site in nats, without the start. Noise of many linear sweeps draws levels nearly alike,
-/// which makes it least noisy; one sweep draws `ln α` alike and needs twenty times the labels.
+/// Its mean over labels is the bound per site in nats, without the prior term. Many linear sweeps draw levels nearly
+/// uniformly, which has the least variance. One sweep draws `ln α` uniformly, and needs twenty times the labels.
 #[derive(Debug)]
 pub struct LevelBound;
 
 impl LevelBound {
-    /// What its loss reads of a label, the bracket of the term `weight` times: for objectives that weigh it otherwise.
+    /// The loss's inputs of a label, with the bracket of the term multiplied by `weight`, for objectives with other
+    /// weights.
     pub fn numbers(label: &Label<'_>, weight: f64) -> [f64; 5] {
         let tokens = 0..label.schedule.law().vocab();
         let entropy = tokens.map(|b| label.truth(b)).filter(|r| *r > 0.0).map(|r| r * r.ln()).sum();

@@ -1,4 +1,4 @@
-//! The objectives, a file each.
+//! The objectives, one file each.
 
 mod binary;
 mod denoising;
@@ -16,7 +16,7 @@ pub use step_cross_entropy::StepCrossEntropy;
 
 use super::Objective;
 
-/// What configurations can name: a line each.
+/// The objectives that configurations can name.
 pub(super) static ALL: &[&dyn Objective] =
     &[&Binary, &NormalisedBinary, &Denoising, &StepCrossEntropy, &RatioMatching, &LevelBound];
 

@@ -9,7 +9,7 @@ use super::binary::{binary_excess, binary_loss, check_binary, sign};
 use crate::TrainError;
 use crate::objective::{Conditional, Label, Objective, Output, TargetList, Targets, Truth};
 
-/// (b) Binary classification with logits made of a normalised distribution through equation (R).
+/// (b) Binary classification with logits from a normalised distribution through equation (R).
 #[derive(Debug)]
 pub struct NormalisedBinary;
 

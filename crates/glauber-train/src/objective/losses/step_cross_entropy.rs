@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use crate::objective::{Conditional, Label, Objective, Output, TargetList, Targets};
 
-/// (d) Cross-entropy of the noisy token, `−log r(X_{t,i})`; the network gives `r` itself.
+/// (d) Cross-entropy of the noisy token, `−log r(X_{t,i})`; the network outputs `r` itself.
 #[derive(Debug)]
 pub struct StepCrossEntropy;
 

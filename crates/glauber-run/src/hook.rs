@@ -1,30 +1,30 @@
-//! How a run tells of itself.
+//! Hooks: callbacks of a run.
 
 use crate::MetricLine;
 
-/// Whoever is told what people may want to know, a line at a time.
+/// Callback for messages to people, one line per call.
 pub type Say<'a> = &'a mut dyn FnMut(&str);
 
-/// Whoever is told how much is done.
+/// Callback for progress: the amount of work done.
 pub type Advance<'a> = &'a mut dyn FnMut(usize);
 
-/// What has just happened in a run.
+/// An event of a run.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// An optimiser step is done.
     Step {
         /// Steps done.
         step: usize,
-        /// Mean loss of the step, nats a site asked for.
+        /// Mean loss of the step, in nats per requested site.
         loss: f64,
     },
     /// The run was evaluated on held-out sequences.
     Validation(&'a MetricLine),
-    /// Sequences were drawn from the averaged weights, decoded to text.
+    /// Sequences were sampled from the averaged weights and decoded to text.
     Samples {
         /// Steps done.
         step: usize,
-        /// One text a sequence.
+        /// One text per sequence.
         texts: &'a [String],
     },
     /// A checkpoint was written.
@@ -34,20 +34,21 @@ pub enum Event<'a> {
     },
 }
 
-/// Whether to go on.
+/// Whether to continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
-    /// Go on.
+    /// Continue.
     Continue,
     /// Write a checkpoint and stop.
     Stop,
 }
 
-/// Called as a run goes; may ask it to stop. Time comes from here, too: the library reads no clock.
-pub trait Observer {
-    /// Tells what happened.
-    fn notice(&mut self, event: Event<'_>) -> Flow;
+/// Hook of a run: called at every event, and may stop the run. It also supplies the time, because the library reads no
+/// clock.
+pub trait Hook {
+    /// Handles an event.
+    fn on_event(&mut self, event: Event<'_>) -> Flow;
 
-    /// Seconds since the process began to train.
+    /// Seconds since the process started training.
     fn seconds(&self) -> f64;
 }
