@@ -1,7 +1,7 @@
 //! `glauber-lab picture`: two chains as they denoise, text and images side by side.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use clap::Args;
@@ -106,7 +106,7 @@ fn drawn(lines: &[String], grids: &[Vec<Image>]) -> anyhow::Result<String> {
     for (row, images) in grids.iter().enumerate() {
         for (column, image) in images.iter().enumerate() {
             let [x, y] = [left + column * (IMAGE + 4), MARGIN + row * ROW + (ROW - IMAGE) / 2];
-            let scale = IMAGE as f64 / image.height().max(image.width()) as f64;
+            let scale = IMAGE as f64 / image.extent().height().max(image.extent().width()) as f64;
             writeln!(svg, "<g transform=\"translate({x} {y}) scale({scale:.4})\">{}</g>", pixels(image)?)?;
         }
     }
@@ -120,13 +120,15 @@ fn pixels(image: &Image) -> Result<String, std::fmt::Error> {
         let mean = channels.iter().sum::<f32>() / channels.len() as f32;
         (mean * (GREYS - 1) as f32).round() as usize
     };
-    let mut out = format!("<path d=\"M0 0h{}v{}H0z\"/>", image.width(), image.height());
+    let mut out = format!("<path d=\"M0 0h{}v{}H0z\"/>", image.extent().width(), image.extent().height());
     for level in 1..GREYS {
         let mut path = String::new();
-        for row in 0..image.height() {
+        for row in 0..image.extent().height() {
             let mut column = 0;
-            while column < image.width() {
-                let end = (column..image.width()).find(|&at| grey(row, at) != level).unwrap_or(image.width());
+            while column < image.extent().width() {
+                let end = (column..image.extent().width())
+                    .find(|&at| grey(row, at) != level)
+                    .unwrap_or(image.extent().width());
                 if end > column {
                     write!(path, "M{column} {row}h{length}v1h-{length}z", length = end - column)?;
                 }
@@ -143,11 +145,13 @@ fn pixels(image: &Image) -> Result<String, std::fmt::Error> {
 
 #[cfg(test)]
 mod tests {
+    use glauber_pixels::{Colours, Extent};
+
     use super::*;
 
     #[test]
     fn letters_of_the_sample_are_black_from_the_stage_that_finds_them() {
-        let image = Image::new(1, 2, 1, vec![0.0, 1.0]).unwrap();
+        let image = Image::new(Extent::new(1, 2).unwrap(), Colours::Grey, vec![0.0, 1.0]).unwrap();
         let lines = ["xb<".to_owned(), "ab&".to_owned()];
         let svg = drawn(&lines, &[vec![image.clone()], vec![image]]).unwrap();
         let texts: Vec<&str> = svg.lines().filter(|line| line.starts_with("<text")).collect();

@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
-//! The library prints nothing and reads no clock: whatever there is to say goes to a callback or an observer. On burn's CPU device layers are
-//! slow without the feature `cpu`, which fuses them.
+//! The library prints nothing and reads no clock: messages go to a callback or a [`Hook`]. On burn's CPU device layers are slow without the
+//! feature `cpu`, which fuses them.
 
 pub mod classifier;
 mod config;

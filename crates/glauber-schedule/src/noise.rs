@@ -9,7 +9,11 @@ use crate::schedule_config::no_keys;
 
 /// Configuration of the noise distribution; the key `kind` selects the variant.
 #[derive(Debug, Clone, PartialEq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields)
+)]
 pub enum NoiseConfig {
     /// Uniform over all tokens.
     #[default]

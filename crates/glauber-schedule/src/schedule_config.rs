@@ -15,7 +15,11 @@ use crate::{NoiseConfig, NoiseLaw, OrderConfig, RESIDUAL_BOUND, Schedule, Schedu
 /// # Ok::<(), toml::de::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(untagged, expecting = "expected a number of sweeps, or a list of the signal levels that they end at"))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(untagged, expecting = "expected a number of sweeps, or a list of the signal levels that they end at")
+)]
 pub enum Sweeps {
     /// A number of sweeps, with the levels of the shape.
     Count(usize),

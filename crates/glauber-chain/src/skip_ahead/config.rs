@@ -9,7 +9,11 @@ use crate::{ChainError, DrawControls, Lazy, Result};
 /// A changed token affects other sites only if it is signal; exchanged noise tokens carry no information. Given its
 /// context, the drawn token `b` is signal with probability `α μ(b) / r(b)`, known from the held conditional.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case", deny_unknown_fields))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "kebab-case", deny_unknown_fields)
+)]
 pub enum ChangesPerEvaluation {
     /// After this many changes, at least 1.
     Fixed(usize),

@@ -1,13 +1,16 @@
 //! Configuration of the site order.
 
-
 #[cfg(feature = "serde")]
 use crate::schedule_config::no_keys;
 use crate::{Boundary, Neighbourhood, ScheduleError, SiteOrder};
 
 /// Configuration of the site order; the key `kind` selects the variant.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields))]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case", deny_unknown_fields)
+)]
 pub enum OrderConfig {
     /// Sites `0, 1, … L−1` in every sweep.
     #[default]
