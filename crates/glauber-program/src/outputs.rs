@@ -161,7 +161,7 @@ mod tests {
             ("a.jpg", None, None, "ends in .png"),
             ("a.gif", None, None, "ends in .png"),
             ("new.png", Some("film.mov"), None, ".gif or .png"),
-            ("text.png", None, None, "no .png picture"),
+            ("text.png", None, None, "not a .png picture"),
             ("folder.png", None, None, "`--out"),
             ("none/new.png", None, None, "cannot write there"),
             ("new.png", Some("./new.png"), None, "file of `--out`"),

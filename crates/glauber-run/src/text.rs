@@ -175,10 +175,7 @@ impl PreparedText {
         if let (false, Some((run, vocabulary))) = (first, &begun) {
             return Self::found(run, vocabulary, cache);
         }
-        ensure!(
-            !text.corpus.paths.is_empty(),
-            "no corpus: give `--data FILE…`, or use `cargo xtask train text`, which has a default corpus"
-        );
+        ensure!(!text.corpus.paths.is_empty(), "no corpus: give `--data FILE…`");
         let corpus = Corpus::open(&text.corpus)?;
         let codec = match &begun {
             Some((run, vocabulary)) => load_codec(run, vocabulary)?,

@@ -353,7 +353,7 @@ mod tests {
         assert_eq!(longer.clamp[8..], [true, false, false]);
         assert_eq!(longer.tokens[8], 256);
         let error = template.layout(4, 8, &codec).unwrap_err().to_string();
-        assert!(error.contains("needs 9 tokens (3 known, 6 in gaps) but a sequence has 8"), "{error}");
+        assert!(error.contains("needs 9 tokens (3 known, 6 in gaps) but a sequence holds 8"), "{error}");
         assert!(template.layout(0, 8, &codec).is_err());
         let huge = Template::parse(&format!("{{{}}}{{5}}", usize::MAX), &codec).unwrap();
         assert!(huge.layout(1, 8, &codec).is_err());

@@ -88,7 +88,7 @@ fn mistakes_in_training(at: &Path) {
     train("corpus.txt", &["--objective", "binary"], &["`model.conditioning`", "expected signal-level"]);
     let masked = ["--set", "schedule.noise={kind=\"absorbing\"}", "--set", "model.conditioning=signal-level"];
     train("corpus.txt", &[&["--objective", "binary"], &masked[..]].concat(), &["noise"]);
-    mistake(at, &["train", "text", "--run", "new"], &["--data"]);
+    mistake(at, &["train", "text", "--run", "new", "--column", "body"], &["--data"]);
     mistake(at, &["train", "text", "--data", "corpus.txt", "--tokenizer", "bytes", "--run", "run"], &["--resume"]);
 }
 
@@ -155,8 +155,8 @@ fn shells_and_man_learn_the_flags() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let completions = said(&run(folder.path(), &["completions", "bash"]));
     assert!(completions.contains("--temperature") && completions.contains("complete -F"), "{completions}");
-    mistake(folder.path(), &["completions", "dos"], &["dos", "bash"]);
-    run(folder.path(), &["man", "--out", "man"]);
+    assert_eq!(run(folder.path(), &["completions", "dos"]).status.code(), Some(2));
+    said(&run(folder.path(), &["man", "--out", "man"]));
     let page = fs::read_to_string(folder.path().join("man/glauber-sample.1")).expect("a page of `glauber sample`");
     assert!(page.contains("temperature"), "{page}");
 }

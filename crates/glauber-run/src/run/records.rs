@@ -224,7 +224,7 @@ mod tests {
             // The copy of the checkpoint is whole: it is taken as it is.
             let told = run.evaluations_of(Some(line(1).as_bytes()), 1);
             assert_eq!((told.text.as_str(), told.torn), (line(1).as_str(), 0));
-            assert!(run.go_back("run", &told, 1).unwrap().unwrap().contains("1 lines"));
+            assert!(run.go_back("run", &told, 1).unwrap().unwrap().contains("1 unreadable lines"));
             assert_eq!(fs::read_to_string(path.join(METRICS)).unwrap(), line(1));
             assert_eq!(run.go_back("run", &told, 1).unwrap(), None);
             // It is not, or is gone: the other tells more.
