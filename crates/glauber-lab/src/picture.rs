@@ -11,11 +11,11 @@ use glauber_pixels::Image;
 use glauber_program::device::device;
 use glauber_program::progress::say;
 use glauber_run::{DrawPlace, Drawer, SamplerSettings, Sampling, Trained};
-use glauber_tokens::TokenBatch;
+use glauber_tokens::{Codec, Token, TokenBatch};
 
 /// Grey levels that are told apart.
 const GREYS: usize = 8;
-/// Sizes in units of the picture: a stage, a letter, an image, and the margin around all.
+/// Sizes in units of the picture: a stage, a letter, an image, and the margin.
 const ROW: usize = 40;
 const LETTER: f64 = 8.4;
 const IMAGE: usize = 32;
@@ -52,9 +52,11 @@ pub fn picture(flags: &PictureFlags) -> anyhow::Result<()> {
     let (text, images) = (text?, images?);
     let codec =
         images.pictures().with_context(|| format!("`--images {}` is no run on images", flags.images.display()))?;
-    text.codec().context("`--text`")?;
+    let special = text.codec().context("`--text`")?.special();
+    let piece = |&token: &Token| if special.contains(&token) { Ok("¤".to_owned()) } else { text.render(&[token]) };
     let lines = stages(&text, 1, flags)?;
-    let lines = lines.iter().map(|tokens| text.render(tokens.row(0))).collect::<Result<Vec<_>, _>>()?;
+    let lines = lines.iter().map(|tokens| tokens.row(0).iter().map(piece).collect());
+    let lines = lines.collect::<Result<Vec<Vec<String>>, _>>()?;
     let grids = stages(&images, flags.count, flags)?;
     let grids = grids.iter().map(|tokens| codec.decode_all(tokens)).collect::<Result<Vec<_>, _>>()?;
     write_whole(&flags.out, drawn(&lines, &grids)?).with_context(|| flags.out.display().to_string())?;
@@ -72,12 +74,14 @@ fn stages(trained: &Trained, count: usize, flags: &PictureFlags) -> anyhow::Resu
     Ok(seen)
 }
 
-/// The picture: a stage a row, noise on top. Letters that the sample keeps are black.
-fn drawn(lines: &[String], grids: &[Vec<Image>]) -> anyhow::Result<String> {
-    let sample: Vec<char> = lines.last().context("a chain has an end")?.chars().collect();
-    let rows = lines.len().max(grids.len());
-    let left = (sample.len() as f64 * LETTER) as usize + 2 * MARGIN;
-    let [width, height] = [left + grids[0].len() * (IMAGE + 4) + MARGIN, rows * ROW + 2 * MARGIN];
+/// The picture: a stage a row, noise on top. Tokens that the sample keeps are black.
+fn drawn(lines: &[Vec<String>], grids: &[Vec<Image>]) -> anyhow::Result<String> {
+    let sample = lines.last().context("a chain has an end")?;
+    let letters = |line: &[String]| line.iter().map(|piece| piece.chars().count()).sum::<usize>() as f64;
+    let longest = lines.iter().map(|line| letters(line)).fold(0.0, f64::max);
+    let left = (longest * LETTER) as usize + 2 * MARGIN;
+    let [width, height] =
+        [left + grids[0].len() * (IMAGE + 4) + MARGIN, lines.len().max(grids.len()) * ROW + 2 * MARGIN];
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" role=\"img\">\n\
          <title>A heat-bath chain denoises a line of text and a row of images</title>\n\
@@ -85,22 +89,15 @@ fn drawn(lines: &[String], grids: &[Vec<Image>]) -> anyhow::Result<String> {
          <g font-family=\"ui-monospace, Menlo, Consolas, monospace\" font-size=\"14\" xml:space=\"preserve\">\n"
     );
     for (row, line) in lines.iter().enumerate() {
-        let baseline = MARGIN + row * ROW + ROW / 2 + 5;
-        for kept in [false, true] {
-            let shown: String = line
-                .chars()
-                .enumerate()
-                .map(|(at, letter)| if (sample.get(at) == Some(&letter)) == kept { letter } else { ' ' })
-                .map(|letter| if letter.is_whitespace() { ' ' } else { letter })
-                .collect();
-            let colour = if kept { "#111" } else { "#b55" };
-            let length = shown.chars().count() as f64 * LETTER;
-            let shown = shown.replace('&', "&amp;").replace('<', "&lt;").replace(' ', "\u{a0}");
-            writeln!(
-                svg,
-                "<text x=\"{MARGIN}\" y=\"{baseline}\" textLength=\"{length:.1}\" fill=\"{colour}\">{shown}</text>"
-            )?;
+        let (baseline, length) = (MARGIN + row * ROW + ROW / 2 + 5, letters(line) * LETTER);
+        write!(svg, "<text x=\"{MARGIN}\" y=\"{baseline}\" textLength=\"{length:.1}\">")?;
+        for (piece, kept) in line.iter().zip(sample) {
+            let colour = if piece == kept { "#111" } else { "#b55" };
+            let shown: String = piece.chars().map(|letter| if letter.is_whitespace() { ' ' } else { letter }).collect();
+            let shown = shown.replace('&', "&amp;").replace('<', "&lt;");
+            write!(svg, "<tspan fill=\"{colour}\">{shown}</tspan>")?;
         }
+        svg += "</text>\n";
     }
     svg += "</g>\n";
     for (row, images) in grids.iter().enumerate() {
@@ -150,14 +147,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_of_the_sample_are_black_from_the_stage_that_finds_them() {
+    fn tokens_of_the_sample_are_black_from_the_stage_that_finds_them() {
         let image = Image::new(Extent::new(1, 2).unwrap(), Colours::Grey, vec![0.0, 1.0]).unwrap();
-        let lines = ["xb<".to_owned(), "ab&".to_owned()];
+        let lines = [["x", "b", "<"], ["a", "b", "&"]].map(|line| line.map(str::to_owned).to_vec());
         let svg = drawn(&lines, &[vec![image.clone()], vec![image]]).unwrap();
         let texts: Vec<&str> = svg.lines().filter(|line| line.starts_with("<text")).collect();
-        assert_eq!(texts.len(), 4);
-        assert!(texts[0].contains("#b55") && texts[0].contains(">x\u{a0}&lt;<"), "{}", texts[0]);
-        assert!(texts[3].contains("#111") && texts[3].contains(">ab&amp;<"), "{}", texts[3]);
+        let red = texts[0].matches("#b55").count();
+        assert!(red == 2 && texts[0].contains("\"#111\">b<") && texts[0].contains(">&lt;<"), "{}", texts[0]);
+        assert!(!texts[1].contains("#b55") && texts[1].contains(">&amp;<"), "{}", texts[1]);
         assert_eq!(svg.matches("<path fill=\"#ffffff\" d=\"M1 0h1v1h-1z\"/>").count(), 2);
     }
 }
