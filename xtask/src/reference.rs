@@ -6,13 +6,13 @@ use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use syn::{Attribute, Expr, ExprLit, Fields, FieldsNamed, File, Item, ItemEnum, ItemStruct, Lit, Meta, Type};
 
 use crate::workspace;
 
-/// The tables of a configuration: its heading, the file of its type, the type.
-const TABLES: [(&str, &str, &str); 16] = [
+/// The sections of the page: a heading, the file of a type, the type. Structs are tables of keys, enums are values chosen by name.
+const TYPES: [(&str, &str, &str); 28] = [
     ("Top level", "glauber-run/src/config.rs", "RunConfig"),
     ("`[model]`", "glauber-model/src/config.rs", "ModelConfig"),
     ("`[model.prior]`", "glauber-model/src/prior.rs", "PriorConfig"),
@@ -29,10 +29,6 @@ const TABLES: [(&str, &str, &str); 16] = [
     ("`[data]` of `kind = \"plane\"`", "glauber-run/src/plane.rs", "PlaneData"),
     ("Image tokenizers: `[model]`", "glauber-image/src/model/config.rs", "VqConfig"),
     ("Image tokenizers: `[train]`", "glauber-image/src/training/config.rs", "TokenizerTrainConfig"),
-];
-
-/// The values that are chosen by name: a heading, the file, the type.
-const CHOICES: [(&str, &str, &str); 12] = [
     ("Noise laws, `schedule.noise`", "glauber-schedule/src/noise.rs", "NoiseConfig"),
     ("Signal shapes, `schedule.shape`", "glauber-schedule/src/signal.rs", "SignalShape"),
     ("Orders of sites, `schedule.order`", "glauber-schedule/src/order/config.rs", "OrderConfig"),
@@ -73,42 +69,39 @@ fn page(root: &Path) -> anyhow::Result<String> {
          A run is configured by a TOML file. Flags override `--set KEY=VALUE`, which overrides `--config` and\n\
          `--preset`, which override the program's defaults. `config.toml` of a run folder holds the result.\n",
     );
-    let mut files = HashMap::new();
-    for (heading, path, name) in TABLES {
-        let file = parsed(root, path, &mut files)?;
-        let item = file.items.iter().find_map(|item| match item {
-            Item::Struct(item) if item.ident == name => Some(item),
-            _ => None,
-        });
-        let item =
-            item.with_context(|| format!("{path} has no struct {name}; see the lists of xtask/src/reference.rs"))?;
-        table(&mut page, heading, item, &defaults(file, name))?;
-    }
-    for (heading, path, name) in CHOICES {
-        let file = parsed(root, path, &mut files)?;
-        let item = file.items.iter().find_map(|item| match item {
-            Item::Enum(item) if item.ident == name => Some(item),
-            _ => None,
-        });
-        let item =
-            item.with_context(|| format!("{path} has no enum {name}; see the lists of xtask/src/reference.rs"))?;
-        choices(&mut page, heading, item)?;
+    for (heading, path, name) in TYPES {
+        let file = read(&root.join("crates").join(path))?;
+        match named(&file, name)? {
+            Item::Struct(item) => table(&mut page, heading, item, &defaults(&file, name))?,
+            Item::Enum(item) => choices(&mut page, heading, item)?,
+            _ => bail!("{name} of {path} is neither a struct nor an enum"),
+        }
     }
     networks(&mut page, root)?;
     objectives(&mut page, root)?;
     Ok(page)
 }
 
-fn parsed<'a>(root: &Path, path: &'static str, files: &'a mut HashMap<&str, File>) -> anyhow::Result<&'a File> {
-    if !files.contains_key(path) {
-        files.insert(path, read(&root.join("crates").join(path))?);
-    }
-    Ok(&files[path])
-}
-
 fn read(path: &Path) -> anyhow::Result<File> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     syn::parse_file(&text).with_context(|| format!("cannot parse {}", path.display()))
+}
+
+/// The struct or enum of a name.
+fn named<'a>(file: &'a File, name: &str) -> anyhow::Result<&'a Item> {
+    let is_it = |item: &&Item| match item {
+        Item::Struct(item) => item.ident == name,
+        Item::Enum(item) => item.ident == name,
+        _ => false,
+    };
+    let found = file.items.iter().find(is_it);
+    found.with_context(|| format!("no type {name} in the file that xtask/src/reference.rs names for it"))
+}
+
+/// The doc comment of a struct.
+fn said(file: &File, name: &str) -> anyhow::Result<String> {
+    let Item::Struct(item) = named(file, name)? else { bail!("{name} is no struct") };
+    Ok(doc(&item.attrs))
 }
 
 fn table(
@@ -174,11 +167,7 @@ fn networks(page: &mut String, root: &Path) -> anyhow::Result<()> {
         let parts = line.split_once("::").and_then(|(module, rest)| Some((module, rest.split_once('=')?)));
         let (module, (design, name)) = parts.with_context(|| format!("{line} is no module::Type = \"name\""))?;
         let file = read(&sources.join(module).with_extension("rs"))?;
-        let said = file.items.iter().find_map(|item| match item {
-            Item::Struct(item) if item.ident == design => Some(doc(&item.attrs)),
-            _ => None,
-        });
-        writeln!(page, "| `{name}` | {} |", said.with_context(|| format!("{module}.rs has no struct {design}"))?)?;
+        writeln!(page, "| `{name}` | {} |", said(&file, design)?)?;
     }
     Ok(())
 }
@@ -193,11 +182,7 @@ fn objectives(page: &mut String, root: &Path) -> anyhow::Result<()> {
         for path in paths.iter().filter(|path| path.extension().is_some_and(|ending| ending == "rs")) {
             let file = read(path)?;
             let Some((owner, name)) = file.items.iter().find_map(objective) else { continue };
-            let owner = file.items.iter().find_map(|item| match item {
-                Item::Struct(item) if item.ident == owner => Some(doc(&item.attrs)),
-                _ => None,
-            });
-            writeln!(page, "| `\"{name}\"` | {} |", owner.context("an objective is a struct of its file")?)?;
+            writeln!(page, "| `\"{name}\"` | {} |", said(&file, &owner)?)?;
         }
     }
     Ok(())
@@ -253,7 +238,7 @@ fn shown(value: &Expr) -> Option<String> {
         // A choice that the page lists.
         Expr::Path(path) if path.path.segments.len() == 2 => {
             let [of, name] = [0, 1].map(|at| path.path.segments[at].ident.to_string());
-            CHOICES.iter().any(|choice| choice.2 == of).then(|| format!("\"{}\"", kebab(&name)))
+            TYPES.iter().any(|(.., listed)| *listed == of).then(|| format!("\"{}\"", kebab(&name)))
         }
         // An objective.
         Expr::Reference(inner) => match &*inner.expr {

@@ -10,7 +10,7 @@ use glauber_files::write_whole;
 use glauber_pixels::Image;
 use glauber_program::device::device;
 use glauber_program::progress::say;
-use glauber_run::{DrawPlace, Drawer, SamplerSettings, Sampling, Trained};
+use glauber_run::{DrawPlace, Drawer, SamplerSettings, Sampling, Trained, check_count};
 use glauber_tokens::{Codec, Token, TokenBatch};
 
 /// Grey levels that are told apart.
@@ -46,7 +46,8 @@ pub struct PictureFlags {
 
 /// Draws both chains and writes the picture.
 pub fn picture(flags: &PictureFlags) -> anyhow::Result<()> {
-    ensure!(flags.stages > 0 && flags.count > 0, "`--stages` and `--count` are at least 1");
+    check_count("--count", flags.count)?;
+    ensure!(flags.stages > 0, "`--stages` is 0, expected at least 1");
     let device = device("cpu")?;
     let [text, images] = [&flags.text, &flags.images].map(|run| Trained::load(run, &device));
     let (text, images) = (text?, images?);

@@ -29,7 +29,6 @@ pub fn sudoku(side: usize, flags: &TrainFlags) -> anyhow::Result<RunConfig> {
 }
 
 /// Layers of configuration; later ones override earlier ones.
-#[derive(Clone)]
 pub struct Layers {
     table: Table,
 }

@@ -53,21 +53,20 @@ fn config(flags: &TextFlags) -> anyhow::Result<RunConfig> {
     if let Some(text) = &flags.tokenizer {
         layers.set("data.tokenizer", Value::try_from(tokenizer(text)?)?)?;
     }
-    let mut config = layers.clone().finish()?;
-    check_kind(&config.data, "text")?;
-    let unnamed = config.data.get().is_some_and(|text: &TextData| text.corpus.paths.is_empty());
-    if unnamed && flags.column.is_none() {
+    let paths = layers.get("data.corpus.paths").and_then(Value::as_array);
+    if flags.column.is_none() && paths.is_some_and(Vec::is_empty) {
         layers.set("data.corpus.paths", vec![Value::from(novels(&flags.cache)?.display().to_string())])?;
-        config = layers.finish()?;
     }
+    let config = layers.finish()?;
+    check_kind(&config.data, "text")?;
     Ok(config)
 }
 
 /// The novels as a file of the cache, written where it is not there yet.
 fn novels(cache: &Path) -> anyhow::Result<PathBuf> {
+    say("no `--data`: training on six novels of Jane Austen, which come with the program");
     let path = cache.join("austen.txt.zst");
     if !path.is_file() {
-        say("no `--data`: training on six novels of Jane Austen, which come with the program");
         create_dir_all(cache).and_then(|()| write_whole(&path, NOVELS)).with_context(|| path.display().to_string())?;
     }
     Ok(path)
