@@ -74,7 +74,7 @@ pub use kernel::{Refusal, ReverseKernel, Steps, Touch};
 pub use law_table::LawTable;
 pub use lazy::{Lazy, predicted_changes};
 pub use leak::own_token_leak;
-pub use multi_spin::MultiSpin;
+pub use multi_spin::{MultiSpin, SpinBlock, SpinLaw};
 pub use planned::{Plan, PlannedSampler};
 pub use prior::{Seen, SitePrior};
 pub use remask::{Remask, Remasking};

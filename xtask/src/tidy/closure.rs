@@ -7,7 +7,7 @@ use cargo_metadata::Metadata;
 use super::graph::ways_from;
 
 /// Packages that a member must not link; a trailing `*` matches any ending.
-const BANS: [(&str, &[&str]); 11] = [
+const BANS: [(&str, &[&str]); 12] = [
     ("glauber-tokens", CORE_BANS),
     ("glauber-files", CORE_BANS),
     ("glauber-schedule", CORE_BANS),
@@ -17,6 +17,7 @@ const BANS: [(&str, &[&str]); 11] = [
     ("glauber-shards", CORE_BANS),
     ("glauber-text", CORE_BANS),
     ("glauber-sudoku", CORE_BANS),
+    ("glauber-energy", CORE_BANS),
     ("glauber-pixels", CORE_BANS),
     ("xtask", &["burn*", "cubecl*"]),
 ];
@@ -62,7 +63,7 @@ mod tests {
     use super::super::graph::sketch::{graph, package_mut};
     use super::*;
 
-    const GOOD: [&str; 12] = [
+    const GOOD: [&str; 13] = [
         "glauber-tokens -> serde",
         "glauber-files",
         "glauber-schedule",
@@ -72,6 +73,7 @@ mod tests {
         "glauber-shards",
         "glauber-text",
         "glauber-sudoku",
+        "glauber-energy",
         "glauber-pixels",
         "xtask -> clap",
         "glauber-model -> burn",

@@ -3,7 +3,7 @@
 use cargo_metadata::{DependencyKind, Metadata};
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 26] = [
+const LAYERS: [(&str, &[&str]); 27] = [
     ("glauber-tokens", &[]),
     ("glauber-files", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
@@ -14,6 +14,7 @@ const LAYERS: [(&str, &[&str]); 26] = [
     ("glauber-judge", &["glauber-tokens", "glauber-chain", "glauber-ngram"]),
     ("glauber-sudoku", &["glauber-tokens", "glauber-chain"]),
     ("glauber-plane", &["glauber-tokens", "glauber-chain"]),
+    ("glauber-energy", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-plane"]),
     ("glauber-pixels", &["glauber-tokens", "glauber-files", "glauber-chain"]),
     ("glauber-fused", &[]),
     ("glauber-ranks", &[]),
@@ -60,6 +61,7 @@ const STACK: &[&str] = &[
     "glauber-judge",
     "glauber-sudoku",
     "glauber-plane",
+    "glauber-energy",
     "glauber-pixels",
     "glauber-fused",
     "glauber-image",
@@ -72,8 +74,8 @@ const STACK: &[&str] = &[
     "glauber-run",
     "glauber-program",
 ];
-const BELOW_RUNS: &[&str] = STACK.split_at(19).0;
-const LIBRARIES: &[&str] = STACK.split_at(20).0;
+const BELOW_RUNS: &[&str] = STACK.split_at(20).0;
+const LIBRARIES: &[&str] = STACK.split_at(21).0;
 const PROGRAM: &[&str] = STACK;
 
 /// Arrows that the table does not have, and members that are not in it.

@@ -8,7 +8,7 @@ use pulp::{Arch, NullaryFnOnce};
 use super::LANES;
 use super::lane_counts::LaneCounts;
 use super::thresholds::Thresholds;
-use super::words::{GROUP, WordRng, Words, heat_bath};
+use super::words::{GROUP, WordRng, Words, counts, heat_bath};
 use crate::StepDiagnostics;
 
 /// A torus with even sides.
@@ -119,9 +119,77 @@ impl Block {
 
     /// Spins up, shape `[lane]`.
     pub fn spins_up(&self) -> [u64; LANES] {
-        let mut counts = LaneCounts::default();
-        self.spins.iter().flatten().for_each(|&word| counts.add(word));
-        counts.counts()
+        count(self.spins.iter().flatten())
+    }
+
+    /// Spins up of one colour, shape `[lane]`.
+    pub fn colour_up(&self, colour: usize) -> [u64; LANES] {
+        count(&self.spins[colour])
+    }
+
+    /// Redraws one colour, with the widest vector instructions that the processor has.
+    pub fn redraw_colour(&mut self, shape: Shape, colour: usize, thresholds: &Thresholds) {
+        Arch::new().dispatch(Colour { block: self, shape, colour, thresholds });
+    }
+
+    /// Sites of one colour by their neighbours up, shape `[neighbours up, lane]`.
+    pub fn neighbours_up(&self, shape: Shape, colour: usize) -> [[u64; LANES]; 5] {
+        let mut surroundings = Surroundings::default();
+        surroundings.fill(shape, colour, &self.spins[1 - colour]);
+        let [above, below, here, beside] = surroundings.at(shape, 0..shape.colour_sites());
+        let mut sums: [LaneCounts; 5] = std::array::from_fn(|_| LaneCounts::default());
+        let word =
+            |words: &[u64], at: usize| -> Words { std::array::from_fn(|i| words.get(at + i).copied().unwrap_or(0)) };
+        for at in (0..here.len()).step_by(GROUP) {
+            let around = [above, below, here, beside].map(|words| word(words, at));
+            let found = counts([&around[0], &around[1], &around[2], &around[3]]);
+            let inside = GROUP.min(here.len() - at);
+            for (sum, words) in sums.iter_mut().zip(&found) {
+                words[..inside].iter().for_each(|&word| sum.add(word));
+            }
+        }
+        sums.map(|sum| sum.counts())
+    }
+
+    /// Lane `i` of this block becomes lane `lane` of block `block`, for `[block, lane] = from[i]`. Random numbers stay.
+    pub fn gather(&mut self, all: &[[Vec<u64>; 2]], from: &[(usize, usize)]) {
+        for (colour, spins) in self.spins.iter_mut().enumerate() {
+            for (at, word) in spins.iter_mut().enumerate() {
+                let bits = from.iter().enumerate();
+                *word = bits.map(|(to, &(block, lane))| (all[block][colour][at] >> lane & 1) << to).sum();
+            }
+        }
+    }
+
+    /// The spins, shape `[colour][row · place in the row]`.
+    pub fn spins(&self) -> [Vec<u64>; 2] {
+        self.spins.clone()
+    }
+}
+
+/// Set bits of every lane, shape `[lane]`.
+fn count<'a>(words: impl IntoIterator<Item = &'a u64>) -> [u64; LANES] {
+    let mut counts = LaneCounts::default();
+    words.into_iter().for_each(|&word| counts.add(word));
+    counts.counts()
+}
+
+struct Colour<'a> {
+    block: &'a mut Block,
+    shape: Shape,
+    colour: usize,
+    thresholds: &'a Thresholds,
+}
+
+impl NullaryFnOnce for Colour<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { block: Block { spins, rng }, shape, colour, thresholds } = self;
+        let mut surroundings = Surroundings::default();
+        surroundings.fill(shape, colour, &spins[1 - colour]);
+        redraw(&mut spins[colour], &surroundings, shape, thresholds, rng);
     }
 }
 
@@ -191,16 +259,12 @@ fn differences(old: &Words, new: &Words) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use glauber_schedule::Boundary;
-
     use super::*;
-    use crate::oracles::{Ising, Lattice};
 
     #[test]
     fn vector_instructions_change_nothing() {
         for (height, half) in [(6, 5), (8, 8), (2, 1)] {
-            let lattice = Lattice::new(height, 2 * half, Boundary::Torus).unwrap();
-            let thresholds = Thresholds::new(&Ising::new(lattice, 0.4, -0.1).unwrap());
+            let thresholds = Thresholds::new(0.4, -0.1);
             let shape = Shape { height, half };
             let mut widest = Block::new(shape, &vec![1; LANES * shape.sites()], 5, 1);
             let mut plain = widest.clone();

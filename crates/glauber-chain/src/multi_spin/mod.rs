@@ -63,7 +63,7 @@ impl MultiSpin {
         check_chains(tokens.rows())?;
         let rows = tokens.as_slice().chunks_exact(LANES * shape.sites());
         let blocks = rows.enumerate().map(|(at, rows)| Block::new(shape, rows, seed, at as u64)).collect();
-        Ok(Self { shape, thresholds: Thresholds::new(ising), blocks })
+        Ok(Self { shape, thresholds: Thresholds::new(ising.coupling(), ising.field()), blocks })
     }
 
     /// Chains with all spins at `token`.
@@ -76,7 +76,11 @@ impl MultiSpin {
         let first = TokenBatch::filled(LANES, shape.sites(), token);
         first.check_vocab(2)?;
         let block = |at| Block::new(shape, first.as_slice(), seed, at as u64);
-        Ok(Self { shape, thresholds: Thresholds::new(ising), blocks: (0..chains / LANES).map(block).collect() })
+        Ok(Self {
+            shape,
+            thresholds: Thresholds::new(ising.coupling(), ising.field()),
+            blocks: (0..chains / LANES).map(block).collect(),
+        })
     }
 
     /// Updates every site of every chain a number of times, on this thread.
@@ -89,6 +93,24 @@ impl MultiSpin {
     pub fn run_parallel(&mut self, sweeps: usize) -> StepDiagnostics {
         let Self { shape, thresholds, blocks } = self;
         blocks.par_iter_mut().map(|block| block.run(*shape, thresholds, sweeps)).sum()
+    }
+
+    /// Each block of 64 chains with its number, divided over the rayon pool: what changes the model as it goes, such as
+    /// an annealing, asks a block for one colour class at a time.
+    pub fn for_each_block(&mut self, act: impl Fn(usize, SpinBlock<'_>) + Sync) {
+        let shape = self.shape;
+        self.blocks.par_iter_mut().enumerate().for_each(|(at, block)| act(at, SpinBlock { shape, block }));
+    }
+
+    /// Chain `i` becomes a copy of chain `ancestors[i]`; its random numbers stay its block's.
+    ///
+    /// # Panics
+    /// When there is not one ancestor for each chain, or no such chain.
+    pub fn copy_chains(&mut self, ancestors: &[usize]) {
+        assert_eq!(ancestors.len(), self.chains(), "one ancestor for each chain");
+        let all: Vec<[Vec<u64>; 2]> = self.blocks.iter().map(Block::spins).collect();
+        let places: Vec<(usize, usize)> = ancestors.iter().map(|&chain| (chain / LANES, chain % LANES)).collect();
+        self.blocks.iter_mut().zip(places.chunks_exact(LANES)).for_each(|(block, from)| block.gather(&all, from));
     }
 
     /// Number of chains.
@@ -120,6 +142,46 @@ impl MultiSpin {
     pub fn magnetisations(&self) -> Vec<f64> {
         let up = self.blocks.iter().flat_map(Block::spins_up);
         up.map(|up| 2.0 * up as f64 / self.sites() as f64 - 1.0).collect()
+    }
+}
+
+/// The heat bath of an Ising model on a torus, prepared for multi-spin coding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpinLaw(Thresholds);
+
+impl SpinLaw {
+    /// The law of a spin among four neighbours, with coupling β and field h in units of the temperature.
+    pub fn new(coupling: f64, field: f64) -> Self {
+        Self(Thresholds::new(coupling, field))
+    }
+}
+
+/// 64 chains of a [`MultiSpin`], one bit each.
+#[derive(Debug)]
+pub struct SpinBlock<'a> {
+    shape: Shape,
+    block: &'a mut Block,
+}
+
+impl SpinBlock<'_> {
+    /// Redraws a colour class of the checkerboard, 0 or 1, under a law that need not be the model's.
+    pub fn redraw(&mut self, colour: usize, law: &SpinLaw) {
+        self.block.redraw_colour(self.shape, colour, &law.0);
+    }
+
+    /// Sites of a colour class by how many of their four neighbours are up, shape `[neighbours up, chain]`.
+    pub fn neighbours_up(&self, colour: usize) -> [[u64; LANES]; 5] {
+        self.block.neighbours_up(self.shape, colour)
+    }
+
+    /// Spins up in a colour class, shape `[chain]`.
+    pub fn spins_up(&self, colour: usize) -> [u64; LANES] {
+        self.block.colour_up(colour)
+    }
+
+    /// Bonds between opposite spins, shape `[chain]`.
+    pub fn broken_bonds(&self) -> [u64; LANES] {
+        self.block.broken_bonds(self.shape)
     }
 }
 

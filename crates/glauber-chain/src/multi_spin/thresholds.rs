@@ -1,7 +1,5 @@
 //! The probabilities of a spin up as binary fractions, spread over words.
 
-use crate::oracles::Ising;
-
 /// Digits of a fraction.
 const DIGITS: usize = 64;
 
@@ -13,9 +11,9 @@ pub(super) struct Thresholds {
 }
 
 impl Thresholds {
-    pub fn new(ising: &Ising) -> Self {
+    pub fn new(coupling: f64, field: f64) -> Self {
         let fractions: [u64; 5] = std::array::from_fn(|up| {
-            let local = ising.coupling() * (2.0 * up as f64 - 4.0) + ising.field();
+            let local = coupling * (2.0 * up as f64 - 4.0) + field;
             fraction(2.0 * local)
         });
         let word = |digit: usize, fraction: u64| 0u64.wrapping_sub(fraction >> (DIGITS - 1 - digit) & 1);

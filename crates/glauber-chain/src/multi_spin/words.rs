@@ -78,7 +78,7 @@ pub(super) fn heat_bath(around: [&Words; 4], open: Words, thresholds: &Threshold
 
 /// In which chains 0, 1, 2, 3 and 4 of the words are set.
 #[inline(always)]
-fn counts(around: [&Words; 4]) -> [Words; 5] {
+pub(super) fn counts(around: [&Words; 4]) -> [Words; 5] {
     let [a, b, c, d] = around;
     let mut counts = [[0; GROUP]; 5];
     for i in 0..GROUP {
@@ -97,12 +97,10 @@ fn counts(around: [&Words; 4]) -> [Words; 5] {
 
 #[cfg(test)]
 mod tests {
-    use glauber_schedule::Boundary;
     use rand_xoshiro::Xoshiro256PlusPlus;
     use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
     use super::*;
-    use crate::oracles::{Ising, Lattice};
 
     #[test]
     fn random_words_are_those_of_the_library() {
@@ -120,8 +118,7 @@ mod tests {
     /// Digit by digit in all chains against the comparison of two numbers in each, with the same random words.
     #[test]
     fn spins_are_up_where_the_random_number_is_below_the_probability() {
-        let lattice = Lattice::new(2, 2, Boundary::Torus).unwrap();
-        let thresholds = Thresholds::new(&Ising::new(lattice, 0.3, 0.1).unwrap());
+        let thresholds = Thresholds::new(0.3, 0.1);
         let digit = |word: u64, lane: usize| word >> lane & 1;
         let number = |digits: &[u64], lane: usize| digits.iter().fold(0, |sum, word| sum << 1 | digit(*word, lane));
         let mut rng = WordRng::new(1, 2);

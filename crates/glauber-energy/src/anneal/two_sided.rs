@@ -1,0 +1,49 @@
+//! Bounds of `log Z` from both sides.
+
+use glauber_chain::statistics::Estimate;
+use glauber_tokens::TokenBatch;
+
+use super::{Increment, Levels, Particles, Population};
+use crate::target::{Base, Target};
+use crate::{EnergyError, Result};
+
+/// `E log w ≤ log Z ≤ E log w'` with their standard errors, in nats.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TwoSided {
+    /// `E log w` of chains from the base.
+    pub lower: Estimate,
+    /// `E log w'` of reversed chains from exact samples of the target (E27).
+    pub upper: Estimate,
+}
+
+/// Brackets `log Z` (bidirectional Monte Carlo, Grosse et al. 2015). `samples`, shape `[particle, site]`, must be exact
+/// and independent samples of the target: of [`Clusters`](crate::Clusters), or of an enumeration.
+///
+/// Unlike an effective sample size, the gap shows modes that chains from the base miss.
+///
+/// # Errors
+/// When sizes differ, or the target has no law somewhere.
+pub fn two_sided<T: Target + ?Sized, B: Base + ?Sized>(
+    target: &T,
+    base: &B,
+    samples: &TokenBatch,
+    levels: &Levels,
+    increment: Increment,
+    seed: u64,
+) -> Result<TwoSided> {
+    EnergyError::unless_in_range(samples.rows() > 1, "samples", samples.rows() as f64, "at least 2")?;
+    let mut forward = Particles::new(target, base, samples.rows(), seed)?;
+    let sweeps = levels.sweeps(forward.blocks());
+    for steps in &sweeps {
+        forward.run(steps, increment)?;
+    }
+    // Other streams than those of the chains from the base.
+    let mut backward = Particles::at(target, base, samples, seed ^ 0x5eed)?;
+    for &step in sweeps.iter().rev().flat_map(|steps| steps.iter().rev()) {
+        backward.back(step, increment)?;
+    }
+    Ok(TwoSided {
+        lower: Estimate::independent(&forward.log_weights()),
+        upper: Estimate::independent(&backward.log_weights()),
+    })
+}

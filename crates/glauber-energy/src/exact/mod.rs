@@ -1,0 +1,13 @@
+//! Exact values beside estimates: enumeration, elimination, sampling floors and laws of samplers.
+//!
+//! Of Ising models on tori, [`kaufman_log_partition`](glauber_chain::oracles::kaufman_log_partition) has `log Z` at any size.
+
+mod elimination;
+mod enumeration;
+mod floor;
+mod terminal;
+
+pub use elimination::{MAX_ENTRIES, eliminate, marginals};
+pub use enumeration::{Enumeration, enumerate, states};
+pub use floor::empirical_floor;
+pub use terminal::{FillingPolicy, filling_law, filling_probability, grid_law};

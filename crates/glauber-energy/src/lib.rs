@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+//! A [`Target`] is one function, `log γ`. [`Gibbs`] makes it a conditional for every chain of `glauber-chain`; [`Particles`]
+//! and [`IsingBits`] anneal to it, and [`Annealing`] turns their weights into `log Z`.
+//!
+//! | question                        | place                                                                             |
+//! |---------------------------------|-----------------------------------------------------------------------------------|
+//! | what can be sampled             | [`Ising`](glauber_chain::oracles::Ising), [`Potts`](glauber_chain::oracles::Potts), [`FactorGraph`] (couplings, glasses, fields, a file), [`Table`], [`Hypergrid`], [`BitSequence`], [`PlanePoints`], [`GaussianMixture`], [`ManyWell`], [`dag`] |
+//! | what is exactly true of it      | [`exact`], [`Clusters`]                                                           |
+//! | `log Z` and weighted samples    | [`Annealing`], [`Levels`], [`two_sided`]                                          |
+//! | path weights of chains of yours | [`PathWeight`], [`Layer`]                                                         |
+
+mod anneal;
+mod clusters;
+mod error;
+pub mod exact;
+mod flow;
+mod path_weight;
+mod target;
+mod targets;
+
+pub use anneal::{
+    Annealed, Annealing, Increment, IsingBits, LevelStep, Levels, Particles, Population, TwoSided, Watch, systematic,
+    two_sided,
+};
+pub use clusters::{Clusters, correlation};
+pub use error::{EnergyError, Result};
+pub use flow::{HeatBathLayer, Layer, MetropolisLayer, Permutation, run_flow};
+pub use path_weight::{IntervalMethod, LogPartition, PathWeight, effective_particles};
+pub use target::{Base, Gibbs, ProductLaw, Target};
+pub use targets::{
+    BitSequence, Cosine, Factor, FactorGraph, GaussianMixture, Hypergrid, ManyWell, PlanePoints, Table,
+    edwards_anderson, ising_couplings, potts_graph, random_couplings,
+};

@@ -1,0 +1,268 @@
+use std::ops::ControlFlow;
+
+use glauber_chain::ChainRng;
+use glauber_chain::oracles::{Ising, Lattice, kaufman_log_partition};
+use glauber_chain::statistics::Estimate;
+use glauber_energy::{
+    Annealed, Annealing, EnergyError, Increment, IntervalMethod, IsingBits, LevelStep, Levels, LogPartition, Particles,
+    Population, ProductLaw, Table, Target, exact, systematic, two_sided,
+};
+use glauber_schedule::Boundary;
+use glauber_tokens::Token;
+
+fn run(settings: Annealing, population: &mut dyn Population, levels: &Levels) -> Annealed {
+    settings.run(population, levels, &mut |_, _| ControlFlow::Continue(())).unwrap()
+}
+
+fn variance(values: &[f64]) -> f64 {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (values.len() - 1) as f64
+}
+
+fn torus(side: usize, coupling: f64, field: f64) -> Ising {
+    Ising::new(Lattice::new(side, side, Boundary::Torus).unwrap(), coupling, field).unwrap()
+}
+
+const PLAIN: Annealing = Annealing { increment: Increment::Annealed, resample_below: None, seed: 3 };
+const RAO: Annealing = Annealing { increment: Increment::RaoBlackwell, resample_below: None, seed: 3 };
+const SMC: Annealing = Annealing { increment: Increment::RaoBlackwell, resample_below: Some(0.5), seed: 3 };
+
+/// `E w = Z` for every kind of increment and for resampling, and weighted samples have the target's law.
+#[test]
+fn weights_are_unbiased() {
+    let table = Table::random(3, 4, 1.5, 2).unwrap();
+    let base = ProductLaw::new(&[vec![1.0, 2.0, 3.0], vec![1.0, 1.0, 1.0], vec![2.0, 1.0, 1.0], vec![1.0, 3.0, 1.0]]);
+    let exact = exact::enumerate(&table).unwrap();
+    let levels = Levels::linear(4).unwrap();
+    for settings in [PLAIN, RAO, SMC, Annealing { increment: Increment::Annealed, ..SMC }] {
+        let mut ratios = Vec::new();
+        let mut first = Vec::new();
+        for seed in 0..200 {
+            let mut particles = Particles::new(&table, &base, 64, seed).unwrap();
+            let found = run(Annealing { seed, ..settings }, &mut particles, &levels);
+            ratios.push((found.log_partition.estimate - exact.log_partition()).exp());
+            let weights: Vec<f64> = found.log_weights.iter().map(|log| log.exp()).collect();
+            let hits = found.tokens.iter().zip(&weights).filter(|(row, _)| row[0] == 0).map(|(_, w)| w).sum::<f64>();
+            first.push(hits / weights.iter().sum::<f64>());
+        }
+        let found = Estimate::independent(&ratios);
+        assert!(found.standard_error < 0.02 && found.deviation_from(1.0).abs() < 4.0, "{settings:?}: {found:?}");
+        let marginal = Estimate::independent(&first);
+        assert!((marginal.mean - exact.marginals()[0][0]).abs() < 4.0 * marginal.standard_error + 0.01);
+    }
+}
+
+/// The variances of the table of energies.md §5 (three tokens, four sites, log γ from N(0, 4)): (E25) is lower at every
+/// number of levels, and both fall with it. The figures there are of another table.
+#[test]
+fn rao_blackwell_has_the_lower_variance() {
+    let base = ProductLaw::uniform(3, 4);
+    for sweeps in [1, 4, 16] {
+        let levels = Levels::linear(sweeps).unwrap();
+        let (mut plain, mut rao) = (0.0, 0.0);
+        for seed in 0..8 {
+            let table = Table::random(3, 4, 2.0, seed).unwrap();
+            let mut of = |settings| {
+                let mut particles = Particles::new(&table, &base, 4000, 1).unwrap();
+                variance(&run(settings, &mut particles, &levels).log_weights)
+            };
+            plain += of(PLAIN);
+            rao += of(RAO);
+        }
+        assert!(rao < 0.85 * plain, "{sweeps} sweeps: {rao} for {plain}");
+    }
+}
+
+/// One bit a particle and one token a particle have the same law of weights: means and variances agree.
+#[test]
+fn bits_weigh_what_particles_weigh() {
+    for field in [0.0, 0.15] {
+        let ising = torus(4, 0.4, field);
+        let exact = exact::enumerate(&ising).unwrap().log_partition();
+        let base = ProductLaw::uniform(2, 16);
+        let levels = Levels::linear(6).unwrap();
+        for settings in [PLAIN, RAO] {
+            let mut particles = Particles::new(&ising, &base, 8192, 5).unwrap();
+            let mut bits = IsingBits::new(&ising, 8192, 5).unwrap();
+            let [one, other] = [run(settings, &mut particles, &levels), run(settings, &mut bits, &levels)];
+            let [a, b] = [&one, &other].map(|found| Estimate::independent(&found.log_weights));
+            let error = (a.standard_error.powi(2) + b.standard_error.powi(2)).sqrt();
+            assert!((a.mean - b.mean).abs() < 4.0 * error, "{settings:?}: {a:?}, {b:?}");
+            let ratio = variance(&one.log_weights) / variance(&other.log_weights);
+            assert!((0.85..1.18).contains(&ratio), "{settings:?}: {ratio}");
+            for found in [one, other] {
+                let weights: Vec<f64> = found.log_weights.iter().map(|log| (log - exact).exp()).collect();
+                assert!(Estimate::independent(&weights).deviation_from(1.0).abs() < 4.0);
+            }
+        }
+        // Slopes are what the densities say of the tokens.
+        let bits = IsingBits::new(&ising, 64, 2).unwrap();
+        for (slope, row) in bits.slopes().iter().zip(bits.tokens().iter()) {
+            assert!((slope - ising.log_density(row) - 16.0 * 2f64.ln()).abs() < 1e-9);
+        }
+    }
+}
+
+/// The row "AIS, (E25), SMC": at β = .28 half the variance or less, and log Z near Kaufman's.
+#[test]
+fn the_torus_of_sixteen_comes_out() {
+    let ising = torus(16, 0.28, 0.0);
+    let exact = kaufman_log_partition(16, 16, 0.28).unwrap();
+    let levels = Levels::linear(64).unwrap();
+    let of = |settings, levels: &Levels| run(settings, &mut IsingBits::new(&ising, 1024, 1).unwrap(), levels);
+    let (plain, rao) = (of(PLAIN, &levels.clone().by_sweep()), of(RAO, &levels));
+    assert!(variance(&rao.log_weights) < 0.5 * variance(&plain.log_weights));
+    assert!((rao.log_partition.effective_share - 0.84).abs() < 0.05, "{:?}", rao.log_partition);
+    assert!((rao.log_partition.estimate - exact).abs() < 0.06);
+    let smc = run(SMC, &mut IsingBits::new(&torus(16, 0.6, 0.0), 256, 1).unwrap(), &Levels::linear(64).unwrap());
+    assert!(smc.resamplings > 0);
+    assert!((smc.log_partition.estimate - kaufman_log_partition(16, 16, 0.6).unwrap()).abs() < 5.0);
+}
+
+/// Bounds from both sides bracket log Z, and close as the levels get finer.
+#[test]
+fn bounds_come_from_both_sides() {
+    let table = Table::random(3, 4, 2.0, 6).unwrap();
+    let exact = exact::enumerate(&table).unwrap();
+    let base = ProductLaw::uniform(3, 4);
+    let samples = exact.sample(4000, 1);
+    for increment in [Increment::Annealed, Increment::RaoBlackwell] {
+        let mut widths = Vec::new();
+        for sweeps in [2, 32] {
+            let found = two_sided(&table, &base, &samples, &Levels::linear(sweeps).unwrap(), increment, 1).unwrap();
+            assert!(found.lower.mean - 3.0 * found.lower.standard_error < exact.log_partition());
+            assert!(found.upper.mean + 3.0 * found.upper.standard_error > exact.log_partition());
+            widths.push(found.upper.mean - found.lower.mean);
+        }
+        assert!(widths[1] < 0.4 * widths[0] && widths[1] > 0.0, "{widths:?}");
+    }
+}
+
+/// The reversed chain has `E 1/w' = 1/Z`, which only the right kernels give.
+#[test]
+fn reversed_weights_are_unbiased_too() {
+    let table = Table::random(3, 3, 1.0, 8).unwrap();
+    let exact = exact::enumerate(&table).unwrap();
+    let base = ProductLaw::uniform(3, 3);
+    for increment in [Increment::Annealed, Increment::RaoBlackwell] {
+        let means: Vec<f64> = (0..20)
+            .map(|seed| {
+                let samples = exact.sample(2000, seed);
+                let levels = Levels::linear(1).unwrap();
+                two_sided(&table, &base, &samples, &levels, increment, seed).unwrap().upper.mean
+            })
+            .collect();
+        // E log w' − log Z is the path divergence the other way: positive, and of the order of half the variance.
+        let found = Estimate::independent(&means);
+        let gap = found.mean - exact.log_partition();
+        assert!(gap > 0.0 && gap < 1.0, "{increment:?}: {gap}");
+    }
+}
+
+#[test]
+fn results_do_not_depend_on_threads() {
+    let ising = torus(8, 0.4, 0.0);
+    let base = ProductLaw::uniform(2, 64);
+    let of = |threads: usize, bits: bool| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let levels = Levels::linear(10).unwrap();
+            match bits {
+                true => run(SMC, &mut IsingBits::new(&ising, 256, 1).unwrap(), &levels),
+                false => run(SMC, &mut Particles::new(&ising, &base, 100, 1).unwrap(), &levels),
+            }
+        })
+    };
+    for bits in [false, true] {
+        assert_eq!(of(1, bits), of(3, bits));
+    }
+}
+
+/// Without a resampling, step by step and all at once are the same.
+#[test]
+fn a_filter_that_never_resamples_is_importance_sampling() {
+    let table = Table::random(3, 4, 1.0, 1).unwrap();
+    let base = ProductLaw::uniform(3, 4);
+    let levels = Levels::linear(5).unwrap();
+    let of = |settings| run(settings, &mut Particles::new(&table, &base, 50, 1).unwrap(), &levels).log_weights;
+    assert_eq!(of(RAO), of(Annealing { resample_below: Some(0.0), ..RAO }));
+}
+
+#[test]
+fn a_pilot_spends_its_levels_where_they_are_needed() {
+    let ising = torus(16, 0.6, 0.0);
+    let mut pilot = IsingBits::new(&ising, 256, 9).unwrap();
+    let levels = Levels::from_pilot(&mut pilot, 0.99, 2000, 256).unwrap();
+    let sweeps = levels.sweeps(2);
+    let all: Vec<LevelStep> = sweeps.concat();
+    assert_eq!((all.len(), all[0].from, all[511].to), (512, 0.0, 1.0));
+    assert!(all.windows(2).all(|pair| pair[0].to == pair[1].from));
+    let exact = kaufman_log_partition(16, 16, 0.6).unwrap();
+    let smc = |levels: &Levels| -> f64 {
+        let error = |seed| {
+            let mut bits = IsingBits::new(&ising, 256, seed).unwrap();
+            run(Annealing { seed, ..SMC }, &mut bits, levels).log_partition.estimate - exact
+        };
+        (0..8).map(|seed| f64::powi(error(seed), 2)).sum::<f64>() / 8.0
+    };
+    let (adapted, linear) = (smc(&levels), smc(&Levels::linear(256).unwrap()));
+    assert!(adapted < 1.0 && linear < 1.0, "{adapted}, {linear}");
+}
+
+/// Log-normal weights, whose mean is known: the interval of 95 % covers in at least 90 % of 200 runs.
+#[test]
+fn intervals_cover() {
+    for spread in [0.3f64, 1.0] {
+        let covered = (0..200)
+            .filter(|&seed| {
+                let mut rng = ChainRng::new(seed, 0);
+                let mut normal = || (0..12).map(|_| rng.uniform()).sum::<f64>() - 6.0;
+                let logs: Vec<f64> = (0..256).map(|_| spread * normal() - spread * spread / 2.0).collect();
+                let [low, high] = LogPartition::new(&logs, seed).interval;
+                low <= 0.0 && 0.0 <= high
+            })
+            .count();
+        assert!(covered >= 180, "{covered} of 200 at a spread of {spread}");
+    }
+    let few = LogPartition::new(&[0.0, -1.0, -9.0, -12.0], 1);
+    assert_eq!(few.method, IntervalMethod::Bootstrap);
+    assert!(few.interval[0] <= few.estimate && few.estimate <= few.interval[1]);
+    let equal = LogPartition::new(&[2.0; 30], 1);
+    assert!((equal.effective_share - 1.0).abs() < 1e-12 && (equal.interval[1] - 2.0).abs() < 1e-6);
+}
+
+#[test]
+fn systematic_resampling_keeps_what_weighs() {
+    let logs = [0.1f64, 0.0, 0.6, 0.3].map(f64::ln);
+    assert_eq!(systematic(&logs, 0.5), [2, 2, 2, 3]);
+    assert_eq!(systematic(&logs, 0.2), [0, 2, 2, 3]);
+    assert_eq!(systematic(&[0.0; 5], 0.3), [0, 1, 2, 3, 4]);
+}
+
+struct Hole;
+
+impl Target for Hole {
+    fn vocab(&self) -> usize {
+        2
+    }
+
+    fn len(&self) -> usize {
+        3
+    }
+
+    fn log_density(&self, tokens: &[Token]) -> f64 {
+        if tokens == [1, 1, 1] { f64::NAN } else { 0.0 }
+    }
+}
+
+#[test]
+fn a_nan_names_particle_site_and_level() {
+    let base = ProductLaw::new(&[vec![1.0, 0.0], vec![0.0, 1.0], vec![0.0, 1.0]]);
+    let mut particles = Particles::new(&Hole, &base, 4, 1).unwrap();
+    let levels = Levels::linear(1).unwrap();
+    let failed = RAO.run(&mut particles, &levels, &mut |_, _| ControlFlow::Continue(())).unwrap_err();
+    assert!(matches!(failed, EnergyError::NoLaw { site: 0, .. }), "{failed}");
+    let start = ProductLaw::new(&[vec![0.0, 1.0], vec![0.0, 1.0], vec![0.0, 1.0]]);
+    assert!(matches!(Particles::new(&Hole, &start, 4, 1), Err(EnergyError::NotANumber { row: 0, .. })));
+    assert!(Levels::linear(0).is_err() && Levels::along(vec![0.0, 0.7, 0.5, 1.0], 3).is_err());
+}

@@ -1,0 +1,217 @@
+use glauber_chain::ChainRng;
+use glauber_chain::oracles::{Ising, Lattice, Potts, kaufman_energy, kaufman_log_partition, log_partition_strip};
+use glauber_energy::exact::{
+    FillingPolicy, eliminate, empirical_floor, enumerate, filling_law, filling_probability, grid_law,
+};
+use glauber_energy::{
+    Cosine, Factor, FactorGraph, Hypergrid, ManyWell, PlanePoints, Table, Target, edwards_anderson, exact, potts_graph,
+};
+use glauber_plane::PlaneSet;
+use glauber_schedule::Boundary;
+use glauber_tokens::{Site, Token};
+
+/// (E4): log Z and energy a spin, by side and coupling.
+#[test]
+fn the_table_of_kaufmans_values_comes_out() {
+    let couplings = [0.28, 0.4407, 0.6, 1.2];
+    for (side, row) in [
+        (4, [(12.530667, -0.750199), (15.522246, -1.565677), (20.056533, -1.908070), (39.094249, -1.999444)]),
+        (8, [(49.740105, -0.646811), (60.143042, -1.491667), (78.141649, -1.909067), (154.297555, -1.999444)]),
+        (16, [(198.935419, -0.642940), (238.647169, -1.453167), (310.487039, -1.909086), (615.110777, -1.999444)]),
+        (24, [(447.604643, -0.642933), (536.155559, -1.440249), (697.729403, -1.909086), (1383.132813, -1.999444)]),
+    ] {
+        for (coupling, (log_z, energy)) in couplings.into_iter().zip(row) {
+            assert!((kaufman_log_partition(side, side, coupling).unwrap() - log_z).abs() < 6e-7, "{side}, {coupling}");
+            assert!((kaufman_energy(side, side, coupling).unwrap() - energy).abs() < 6e-7, "{side}, {coupling}");
+        }
+    }
+}
+
+/// The 4 × 4 torus with a field of .1 inside the β.
+#[test]
+fn small_tori_with_a_field_come_out() {
+    for (coupling, log_z, magnetisation) in
+        [(0.28, 12.561515, 0.48422), (0.4407, 15.701431, 0.85773), (0.6, 20.443698, 0.97636)]
+    {
+        let lattice = Lattice::new(4, 4, Boundary::Torus).unwrap();
+        let ising = Ising::new(lattice, coupling, 0.1 * coupling).unwrap();
+        let exact = enumerate(&ising).unwrap();
+        assert!((exact.log_partition() - log_z).abs() < 6e-7);
+        assert!((exact.mean(|x| ising.magnetisation(x).abs()) - magnetisation).abs() < 6e-6);
+    }
+}
+
+#[test]
+fn elimination_equals_transfer_matrices_and_enumeration() {
+    for (height, width, boundary) in [(3, 4, Boundary::Torus), (4, 4, Boundary::Open), (2, 5, Boundary::Torus)] {
+        let lattice = Lattice::new(height, width, boundary).unwrap();
+        let glass = edwards_anderson(&lattice, 0.8, true, 3).unwrap();
+        let found = eliminate(&glass).unwrap();
+        assert!((found - enumerate(&glass).unwrap().log_partition()).abs() < 1e-10);
+        // Two colours at 2β are the Ising model at β, up to β for each bond.
+        let potts = Potts::new(lattice.clone(), 2, 0.9).unwrap();
+        let ising = Ising::new(lattice.clone(), 0.45, 0.0).unwrap();
+        let bonds = lattice.bonds().count() as f64;
+        let found = eliminate(&potts_graph(&potts).unwrap()).unwrap();
+        assert!((found - 0.45 * bonds - log_partition_strip(&ising).unwrap()).abs() < 1e-10);
+    }
+    // Potts on four rows against an enumeration of 4 × 2, and a torus of 4 × 10 against Kaufman.
+    let lattice = Lattice::new(4, 10, Boundary::Torus).unwrap();
+    let graph = potts_graph(&Potts::new(lattice, 2, 1.0).unwrap()).unwrap();
+    assert!((eliminate(&graph).unwrap() - 0.5 * 80.0 - kaufman_log_partition(4, 10, 0.5).unwrap()).abs() < 1e-9);
+}
+
+/// A random field on a long chain: elimination against the forward recursion, marginals against both directions.
+#[test]
+fn chains_are_summed_exactly_at_any_length() {
+    let (vocab, len) = (3, 200);
+    let mut rng = ChainRng::new(5, 0);
+    let mut logs = |n: usize| -> Vec<f64> { (0..n).map(|_| 3.0 * rng.uniform()).collect() };
+    let unary: Vec<Vec<f64>> = (0..len).map(|_| logs(vocab)).collect();
+    let pairs: Vec<Vec<f64>> = (1..len).map(|_| logs(vocab * vocab)).collect();
+    let mut factors: Vec<Factor> =
+        unary.iter().enumerate().map(|(i, logs)| Factor::new(vec![i], logs.clone())).collect();
+    factors.extend(pairs.iter().enumerate().map(|(i, logs)| Factor::new(vec![i, i + 1], logs.clone())));
+    let graph = FactorGraph::new(vocab, len, factors).unwrap();
+    let sum = |logs: Vec<f64>| -> f64 {
+        let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        top + logs.iter().map(|log| (log - top).exp()).sum::<f64>().ln()
+    };
+    let mut forward = unary[0].clone();
+    for i in 1..len {
+        forward = (0..vocab)
+            .map(|b| unary[i][b] + sum((0..vocab).map(|a| forward[a] + pairs[i - 1][a * vocab + b]).collect()))
+            .collect();
+    }
+    let log_z = sum(forward.clone());
+    assert!((eliminate(&graph).unwrap() - log_z).abs() < 1e-9);
+    let marginals = exact::marginals(&graph).unwrap();
+    for (found, forward) in marginals[len - 1].iter().zip(&forward) {
+        assert!((found - (forward - log_z).exp()).abs() < 1e-9);
+    }
+    assert!(marginals.iter().all(|law| (law.iter().sum::<f64>() - 1.0).abs() < 1e-9));
+}
+
+#[test]
+fn a_table_beyond_the_limit_is_refused() {
+    let lattice = Lattice::new(16, 16, Boundary::Torus).unwrap();
+    let graph = potts_graph(&Potts::new(lattice, 3, 1.0).unwrap()).unwrap();
+    assert!(eliminate(&graph).unwrap_err().to_string().contains("anneal instead"));
+    assert!(enumerate(&graph).is_err());
+}
+
+/// (E5): torchgfn's and gfnx's grids.
+#[test]
+fn hypergrids_have_the_published_partition_functions() {
+    let standard = [0.1, 0.5, 2.0];
+    for (side, dimensions, log_z) in
+        [(8, 2, 3.109061), (8, 4, 6.344934), (16, 2, 4.183576), (16, 4, 9.063417), (20, 4, 9.976366), (64, 2, 7.098045)]
+    {
+        let grid = Hypergrid::new(side, dimensions, standard);
+        assert!((grid.log_partition() - log_z).abs() < 6e-7, "{side}, {dimensions}");
+        assert!((enumerate(&grid).unwrap().log_partition() - log_z).abs() < 6e-7);
+    }
+    let cosine = Cosine::new(12, 3, [0.1, 0.5]);
+    assert!((cosine.log_partition() - enumerate(&cosine).unwrap().log_partition()).abs() < 1e-10);
+}
+
+/// (E16): floors of torchgfn's regression tests, at 200,000 draws.
+#[test]
+fn floors_of_empirical_laws_come_out() {
+    for (side, dimensions, floor, digits) in
+        [(8, 2, 0.0117, 6e-5), (16, 2, 0.025, 6e-4), (8, 4, 0.107, 6e-4), (16, 4, 0.438, 6e-4), (20, 4, 0.648, 6e-4)]
+    {
+        let exact = enumerate(&Hypergrid::new(side, dimensions, [0.1, 0.5, 2.0])).unwrap();
+        let found = empirical_floor(exact.probabilities(), 200_000);
+        assert!((found - floor).abs() < digits, "{side}, {dimensions}: {found}");
+    }
+    // Against draws.
+    let exact = enumerate(&Table::random(3, 3, 1.5, 1).unwrap()).unwrap();
+    let draws = 500;
+    let mut sum = 0.0;
+    for seed in 0..200 {
+        let mut law = vec![0.0; 27];
+        exact.sample(draws, seed).iter().for_each(|row| law[exact.state(row)] += 1.0 / draws as f64);
+        sum += law.iter().zip(exact.probabilities()).map(|(a, b)| (a - b).abs()).sum::<f64>() / 200.0;
+    }
+    let floor = empirical_floor(exact.probabilities(), draws);
+    assert!((sum / floor - 1.0).abs() < 0.05, "{sum} for {floor}");
+}
+
+#[test]
+fn wells_and_planes_have_their_masses() {
+    let well = ManyWell::new(2);
+    assert!((well.log_partition() - enumerate(&well).unwrap().log_partition()).abs() < 1e-9);
+    for set in [PlaneSet::Moons, PlaneSet::Gaussians] {
+        let found = enumerate(&PlanePoints::new(set, 8)).unwrap().log_partition();
+        assert!(found.abs() < 2e-3, "{}: {found}", set.name());
+    }
+}
+
+/// The exact conditionals of a table, in any order with uniform orders: the law that they end on is the table's.
+struct Conditionals<'a>(&'a exact::Enumeration, usize);
+
+impl FillingPolicy for Conditionals<'_> {
+    fn sites(&self, filled: &[Option<Token>]) -> Vec<f64> {
+        let empty = filled.iter().filter(|token| token.is_none()).count() as f64;
+        filled.iter().map(|token| if token.is_none() { 1.0 / empty } else { 0.0 }).collect()
+    }
+
+    fn tokens(&self, filled: &[Option<Token>], site: Site) -> Vec<f64> {
+        let fits = |x: &[Token]| filled.iter().zip(x).all(|(known, token)| known.is_none_or(|known| known == *token));
+        let mut law = vec![0.0; self.1];
+        for (state, p) in self.0.probabilities().iter().enumerate() {
+            let x = self.0.sequence(state);
+            if fits(&x) {
+                law[x[site] as usize] += p;
+            }
+        }
+        let mass: f64 = law.iter().sum();
+        law.iter().map(|p| p / mass).collect()
+    }
+}
+
+#[test]
+fn exact_conditionals_in_any_order_end_on_the_target() {
+    let table = Table::random(3, 4, 2.0, 9).unwrap();
+    let exact = enumerate(&table).unwrap();
+    let policy = Conditionals(&exact, 3);
+    let law = filling_law(&policy, 3, 4).unwrap();
+    for (state, (found, expected)) in law.iter().zip(exact.probabilities()).enumerate() {
+        assert!((found - expected).abs() < 1e-13);
+        if state % 10 == 0 {
+            assert!((filling_probability(&policy, &exact.sequence(state)).unwrap() - expected).abs() < 1e-13);
+        }
+    }
+}
+
+/// A walk on the grid by the flows of the uniform backward policy ends on the target.
+#[test]
+fn the_flows_of_a_grid_end_on_it() {
+    let grid = Hypergrid::new(8, 2, [0.1, 0.5, 2.0]);
+    let exact = enumerate(&grid).unwrap();
+    // F(s) = γ(s) + Σ_children F(c) / parents(c), from the far corner back.
+    let parents = |x: usize, y: usize| f64::from(u8::from(x > 0) + u8::from(y > 0));
+    let mut flow = vec![0.0; 64];
+    for cell in (0..64).rev() {
+        let (x, y) = (cell / 8, cell % 8);
+        flow[cell] = grid.log_density(&[x as Token, y as Token]).exp();
+        if x < 7 {
+            flow[cell] += flow[cell + 8] / parents(x + 1, y);
+        }
+        if y < 7 {
+            flow[cell] += flow[cell + 1] / parents(x, y + 1);
+        }
+    }
+    let law = grid_law(8, 2, |at| {
+        let (x, y) = (at[0] as usize, at[1] as usize);
+        let cell = 8 * x + y;
+        let up = if x < 7 { flow[cell + 8] / parents(x + 1, y) } else { 0.0 };
+        let right = if y < 7 { flow[cell + 1] / parents(x, y + 1) } else { 0.0 };
+        [up, right, grid.log_density(at).exp()].map(|part| part / flow[cell]).to_vec()
+    })
+    .unwrap();
+    assert!((flow[0].ln() - grid.log_partition()).abs() < 1e-12);
+    assert!(law.iter().zip(exact.probabilities()).all(|(found, expected)| (found - expected).abs() < 1e-14));
+    assert!(grid_law(2, 1, |_| vec![1.0, 0.0]).is_err());
+}

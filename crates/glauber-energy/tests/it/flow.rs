@@ -1,0 +1,95 @@
+use glauber_chain::ChainRng;
+use glauber_chain::statistics::Estimate;
+use glauber_energy::{
+    Annealing, HeatBathLayer, Layer, Levels, MetropolisLayer, PathWeight, Permutation, ProductLaw, Table, exact,
+    run_flow,
+};
+use glauber_tokens::Token;
+
+fn permutation(rng: &mut ChainRng, vocab: usize) -> Vec<Token> {
+    let mut table: Vec<Token> = (0..vocab as Token).collect();
+    (1..vocab).for_each(|at| table.swap(at, rng.below(at + 1)));
+    table
+}
+
+/// `E w = Z` for random layers of every kind: the mean of `w / Z` within 4 standard errors of 1.
+#[test]
+fn weights_of_random_layers_have_mean_z() {
+    let (vocab, len) = (3, 4);
+    let target = Table::random(vocab, len, 1.0, 1).unwrap();
+    let log_z = exact::enumerate(&target).unwrap().log_partition();
+    for seed in 0..4 {
+        let mut rng = ChainRng::new(seed, 99);
+        let layers: Vec<Box<dyn Layer>> = (0..12)
+            .map(|at| -> Box<dyn Layer> {
+                let table = |k: u64| Table::random(vocab, len, 0.7, 100 * seed + 10 * at + k).unwrap();
+                let site = rng.below(len);
+                match at % 3 {
+                    0 => Box::new(HeatBathLayer { site, forward: table(1), backward: table(2) }),
+                    1 => Box::new(MetropolisLayer { site, target: table(3) }),
+                    _ => Box::new(Permutation::new((0..len).map(|_| permutation(&mut rng, vocab)).collect()).unwrap()),
+                }
+            })
+            .collect();
+        let base = ProductLaw::uniform(vocab, len);
+        let logs = run_flow(&base, &layers, &target, 60_000, seed).unwrap();
+        let weights: Vec<f64> = logs.iter().map(|log| (log - log_z).exp()).collect();
+        let found = Estimate::independent(&weights);
+        assert!(found.standard_error < 0.2, "{found:?}");
+        assert!(found.deviation_from(1.0).abs() < 4.0, "{found:?}");
+    }
+    assert!(Permutation::new(vec![vec![0, 0, 1]]).is_err());
+}
+
+/// Heat-bath layers with the same target in both directions are annealed importance sampling (E24): the same law of
+/// weights as [`Annealing`] along the same levels.
+#[test]
+fn layers_of_one_target_are_importance_sampling() {
+    use glauber_energy::{Increment, Particles, Target};
+    struct Between<'a>(f64, &'a Table);
+    impl Target for Between<'_> {
+        fn vocab(&self) -> usize {
+            self.1.vocab()
+        }
+        fn len(&self) -> usize {
+            self.1.len()
+        }
+        fn log_density(&self, tokens: &[Token]) -> f64 {
+            self.0 * self.1.log_density(tokens)
+        }
+    }
+    let table = Table::random(3, 4, 1.5, 4).unwrap();
+    let base = ProductLaw::uniform(3, 4);
+    let levels = Levels::linear(2).unwrap();
+    let layers: Vec<Box<dyn Layer + '_>> = levels
+        .sweeps(4)
+        .concat()
+        .into_iter()
+        .map(|step| -> Box<dyn Layer> {
+            Box::new(HeatBathLayer {
+                site: step.block,
+                forward: Between(step.to, &table),
+                backward: Between(step.to, &table),
+            })
+        })
+        .collect();
+    let n = 20_000;
+    // Layers need not outlive this function, boxes of a flow must.
+    let path = |stream: usize| {
+        use glauber_energy::Base;
+        let mut rng = ChainRng::new(1, stream as u64);
+        let mut tokens = vec![0; 4];
+        base.draw(&mut rng, &mut tokens);
+        let mut weight = PathWeight::start(base.log_density(&tokens));
+        layers.iter().for_each(|layer| layer.apply(&mut tokens, &mut rng, &mut weight).unwrap());
+        weight.end(table.log_density(&tokens))
+    };
+    let flow: Vec<f64> = (0..n).map(path).collect();
+    let mut particles = Particles::new(&table, &base, n, 1).unwrap();
+    let annealing = Annealing { increment: Increment::Annealed, ..Annealing::default() };
+    let found = annealing.run(&mut particles, &levels, &mut |_, _| std::ops::ControlFlow::Continue(())).unwrap();
+    // The same random numbers in the same order: path by path.
+    for (flow, annealed) in flow.iter().zip(&found.log_weights) {
+        assert!((flow - annealed).abs() < 1e-9, "{flow} for {annealed}");
+    }
+}
