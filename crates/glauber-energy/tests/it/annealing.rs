@@ -62,7 +62,7 @@ fn rao_blackwell_has_the_lower_variance() {
         let (mut plain, mut rao) = (0.0, 0.0);
         for seed in 0..8 {
             let table = Table::random(3, 4, 2.0, seed).unwrap();
-            let mut of = |settings| {
+            let of = |settings| {
                 let mut particles = Particles::new(&table, &base, 4000, 1).unwrap();
                 variance(&run(settings, &mut particles, &levels).log_weights)
             };
