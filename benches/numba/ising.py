@@ -56,6 +56,39 @@ def ising_classes(spins, up_probability, sweeps):
 
 
 @njit(fastmath=True)
+def anneal(height, width, coupling, particles, sweeps):
+    """The mean of log w, a site, of annealed importance sampling from uniform spins along linear levels, a level a colour. An increment
+    is summed over the spins about to be redrawn: the sum of ln cosh(b' c h) / cosh(b c h) over their local fields h, for coupling c."""
+    sites, mean = height * width, 0.0
+    spins = np.empty((height, width), dtype=np.uint8)
+    up_probability, gain = np.empty(5), np.empty(5)
+    for _ in range(particles):
+        for y in range(height):
+            for x in range(width):
+                spins[y, x] = 1 if np.random.random() < 0.5 else 0
+        log = 0.0
+        for step in range(2 * sweeps):
+            below_level, level = step / (2 * sweeps), (step + 1) / (2 * sweeps)
+            for up in range(5):
+                local = coupling * (2.0 * up - 4)
+                up_probability[up] = 1 / (1 + np.exp(-2 * level * local))
+                gain[up] = np.log(np.cosh(level * local) / np.cosh(below_level * local))
+            # The uniform start weighs ln 2 a site, which the sums over a colour's spins and the level's share of the start cancel.
+            log += sites * np.log(2.0) * (level - below_level)
+            for y in range(height):
+                above, below = spins[y - 1 if y > 0 else height - 1], spins[y + 1 if y + 1 < height else 0]
+                row = spins[y]
+                for x in range((y + step) & 1, width, 2):
+                    left = row[x - 1 if x > 0 else width - 1]
+                    right = row[x + 1 if x + 1 < width else 0]
+                    up = above[x] + below[x] + left + right
+                    log += gain[up]
+                    row[x] = 1 if np.random.random() < up_probability[up] else 0
+        mean += log / sites / particles
+    return mean
+
+
+@njit(fastmath=True)
 def potts_colour(a, b, c, d, colours, gains):
     """A colour's weight is 1 and, with each neighbour of it, a gain more: a uniform number falls on the ones or on a neighbour's gain."""
     gain_a = gains[0]
@@ -160,7 +193,8 @@ class Chain:
         colours = COLOURS[model]
         critical = math.log(1 + math.sqrt(colours)) / (2 if model == "ising" else 1)
         coupling *= critical
-        self.updates = side * side * (64 if self.words else 1)
+        self.updates = side * side * (64 if self.words or order == "annealed" else 1)
+        self.log_weight = None
         probability = 1 / (1 + np.exp(-2 * coupling * (2.0 * np.arange(5) - 4)))
         self.spins = np.ones((side, side), dtype=np.uint8)
         if self.words:
@@ -171,6 +205,13 @@ class Chain:
             self.spins = np.full((side, side), 2**64 - 1, dtype=np.uint64)
             state = np.random.default_rng(1).integers(0, 2**64, 4, dtype=np.uint64)
             self.run = lambda sweeps: sweep_words(self.spins, digits, state, sweeps)
+        elif order == "annealed":
+            assert model == "ising", "`--order annealed` needs `--model ising`"
+
+            def one(sweeps):
+                self.log_weight = anneal(side, side, coupling, 64, sweeps)
+
+            self.run = one
         elif model == "ising":
             sweep = ising_sites if order == "sites" else ising_classes
             self.run = lambda sweeps: sweep(self.spins, probability, sweeps)
@@ -181,6 +222,8 @@ class Chain:
 
     def energy(self):
         """Energy a site, a bond of equal spins being -1 and, in the Ising model, one of unlike spins +1."""
+        if self.log_weight is not None:
+            return self.log_weight  # the mean of log w, a site
         spins = self.spins
         if self.words:
             spins = np.stack([(spins >> np.uint64(lane)) & np.uint64(1) for lane in range(64)])
@@ -195,7 +238,7 @@ def say(line):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", choices=COLOURS, required=True)
-    parser.add_argument("--order", choices=["sites", "classes", "words"], default="sites")
+    parser.add_argument("--order", choices=["sites", "classes", "words", "annealed"], default="sites")
     parser.add_argument("--side", type=int, default=64)
     parser.add_argument("--coupling", type=float, default=1.0, help="over the critical one")
     parser.add_argument("--steps", type=int, default=3, help="sweeps of a block")

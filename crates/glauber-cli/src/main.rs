@@ -4,6 +4,7 @@
 
 mod arguments;
 mod devices;
+mod energy;
 mod eval;
 mod fidelity;
 mod infill;
@@ -48,6 +49,7 @@ fn perform(command: Command) -> anyhow::Result<()> {
         Command::Sample(flags) => sample::sample(&flags),
         Command::Infill(flags) => infill::infill(&flags),
         Command::Eval(flags) => eval::eval(&flags),
+        Command::Energy { what } => energy::energy(&what),
         Command::Fidelity(flags) => fidelity::fidelity(&flags),
         Command::Judge(flags) => judge::judge(&flags),
         Command::Info(flags) => info::info(&flags),

@@ -7,6 +7,7 @@
 //! | what can be sampled             | [`Ising`](glauber_chain::oracles::Ising), [`Potts`](glauber_chain::oracles::Potts), [`FactorGraph`] (couplings, glasses, fields, a file), [`Table`], [`Hypergrid`], [`BitSequence`], [`PlanePoints`], [`GaussianMixture`], [`ManyWell`], [`dag`] |
 //! | what is exactly true of it      | [`exact`], [`Clusters`]                                                           |
 //! | `log Z` and weighted samples    | [`Annealing`], [`Levels`], [`two_sided`]                                          |
+//! | all of it, of one target         | [`Study`]                                                                         |
 //! | path weights of chains of yours | [`PathWeight`], [`Layer`]                                                         |
 
 mod anneal;
@@ -15,6 +16,7 @@ mod error;
 pub mod exact;
 mod flow;
 mod path_weight;
+mod study;
 mod target;
 mod targets;
 
@@ -26,8 +28,9 @@ pub use clusters::{Clusters, correlation};
 pub use error::{EnergyError, Result};
 pub use flow::{HeatBathLayer, Layer, MetropolisLayer, Permutation, run_flow};
 pub use path_weight::{IntervalMethod, LogPartition, PathWeight, effective_particles};
+pub use study::{Exact, Mean, Measure, Model, Observable, Stage, Study, StudySettings};
 pub use target::{Base, Gibbs, ProductLaw, Target};
 pub use targets::{
     BitSequence, Cosine, Factor, FactorGraph, GaussianMixture, Hypergrid, ManyWell, PlanePoints, Table,
-    edwards_anderson, ising_couplings, potts_graph, random_couplings,
+    edwards_anderson, ising_couplings, ising_graph, potts_graph, random_couplings,
 };

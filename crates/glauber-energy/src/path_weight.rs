@@ -58,7 +58,7 @@ impl PathWeight {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IntervalMethod {
-    /// The delta method: a normal interval of width `CV / √N`.
+    /// The delta method: a normal interval of standard deviation `CV / √N`.
     Delta,
     /// A bootstrap of the log-weights, where fewer than 20 particles carry the weight. It is too narrow if modes are missing.
     Bootstrap,
@@ -69,7 +69,7 @@ pub enum IntervalMethod {
 pub struct LogPartition {
     /// `ln (1/N) Σ w`, biased low by about `CV² / 2N`.
     pub estimate: f64,
-    /// A 95 % interval.
+    /// A 95 % interval, shifted by that bias.
     pub interval: [f64; 2],
     /// How the interval was found.
     pub method: IntervalMethod,
@@ -88,17 +88,36 @@ impl LogPartition {
     /// # Panics
     /// When there is no weight or one is NaN.
     pub fn new(log_weights: &[f64], seed: u64) -> Self {
+        let alone: Vec<usize> = (0..log_weights.len()).collect();
+        Self::of_filter(log_weights, &alone, &[], seed)
+    }
+
+    /// From the log-weights since the last resampling of a particle filter, shape `[particle]`; `families[i]` is the first
+    /// particle that particle `i` descends from, and `before` has the mean weight and the effective particles at every
+    /// resampling.
+    ///
+    /// The variance is the larger of two estimates: that of families as wholes (Chan and Lai 2013), which is too small
+    /// once few families are left, and the sum of those of the weights between resamplings.
+    pub(crate) fn of_filter(log_weights: &[f64], families: &[usize], before: &[(f64, f64)], seed: u64) -> Self {
         let n = log_weights.len() as f64;
         assert!(!log_weights.is_empty() && !log_weights.iter().any(|w| w.is_nan()), "log-weights that are numbers");
-        let estimate = log_sum_exp(log_weights) - n.ln();
+        let sum = log_sum_exp(log_weights);
+        let shift: f64 = before.iter().map(|(log_mean, _)| log_mean).sum();
+        let estimate = shift + sum - n.ln();
         let effective = effective_particles(log_weights);
-        let lower_bound = log_weights.iter().sum::<f64>() / n;
+        let lower_bound = shift + log_weights.iter().sum::<f64>() / n;
         let (interval, method) = if effective >= 20.0 {
-            let (width, bias) =
-                ((1.0 / effective - 1.0 / n).max(0.0).sqrt(), (1.0 / effective - 1.0 / n).max(0.0) / 2.0);
-            ([estimate + bias - Z95 * width, estimate + bias + Z95 * width], IntervalMethod::Delta)
+            // What each family of the first particles has gained over its first share.
+            let mut excess = vec![-1.0 / n; log_weights.len()];
+            families.iter().zip(log_weights).for_each(|(&family, log)| excess[family] += (log - sum).exp());
+            let of_families: f64 = excess.iter().map(|x| x * x).sum();
+            let of_segments: f64 =
+                before.iter().map(|(_, particles)| particles).chain([&effective]).map(|k| 1.0 / k - 1.0 / n).sum();
+            let variance = of_families.max(of_segments).max(0.0);
+            let (middle, half) = (estimate + variance / 2.0, Z95 * variance.sqrt());
+            ([middle - half, middle + half], IntervalMethod::Delta)
         } else {
-            (bootstrap(log_weights, seed), IntervalMethod::Bootstrap)
+            (bootstrap(log_weights, seed).map(|end| shift + end), IntervalMethod::Bootstrap)
         };
         Self { estimate, interval, method, effective_share: effective / n, lower_bound }
     }

@@ -10,6 +10,7 @@
 //! | `judge`      | `judge`              | how good samples are, by any generator: judges, n-grams                    |
 //! | `text`       | `text`               | tokenizers, corpora, token shards, templates with gaps                     |
 //! | `sudoku`     | `sudoku`             | Sudoku grids, puzzles, the exact solver, their codec                       |
+//! | `energy`     | `energy`             | unnormalised targets: exact values, annealing, `log Z`, posteriors of DAGs |
 //! | `pixels`     | `pixels`             | images in and out: sources, the grey-level codec, metrics, sheets, films |
 //! | `image`      | `image`              | image tokenizers, trained or imported; links burn                          |
 //! | `fidelity`   | `fidelity`           | Fréchet distance, precision and recall, feature networks; links burn       |
@@ -31,6 +32,8 @@ pub use glauber_baselines as baselines;
 pub use glauber_chain as chain;
 #[cfg(feature = "descent")]
 pub use glauber_descent as descent;
+#[cfg(feature = "energy")]
+pub use glauber_energy as energy;
 #[cfg(feature = "fidelity")]
 pub use glauber_fidelity as fidelity;
 #[cfg(feature = "image")]

@@ -16,10 +16,11 @@ use crate::screen::remark;
 use crate::workspace::{self, Depth};
 
 /// Model and order of each row.
-const ROWS: [[&str; 2]; 7] = [
+const ROWS: [[&str; 2]; 8] = [
     ["ising", "sites"],
     ["ising", "classes"],
     ["ising", "words"],
+    ["ising", "annealed"],
     ["potts3", "sites"],
     ["potts3", "classes"],
     ["potts8", "sites"],

@@ -1,6 +1,7 @@
 //! Commands and flags.
 
 mod draw;
+mod energy;
 mod fidelity;
 mod judge;
 mod train;
@@ -13,6 +14,7 @@ use glauber_chain::{HeatBath, Lazy, ReverseKernel};
 use glauber_program::TrainFlags;
 
 pub use self::draw::{ChainFlags, ClassFlags, DrawFlags, SamplerFlags};
+pub use self::energy::{Couplings, EnergyWhat, LatticeFlags, StudyFlags};
 pub use self::fidelity::FidelityFlags;
 pub use self::judge::JudgeFlags;
 pub use self::train::{
@@ -51,6 +53,11 @@ pub enum Command {
     Fidelity(FidelityFlags),
     /// Measure the quality of sampled texts, next to held-out text, n-gram samples and shuffled words
     Judge(JudgeFlags),
+    /// Sample a target given by an energy: log Z with its interval, exact values and means in equilibrium
+    Energy {
+        #[command(subcommand)]
+        what: EnergyWhat,
+    },
     /// Describe a run folder, or print the size of a preset
     Info(InfoFlags),
     /// Print the progress of a run, even if another process trains it

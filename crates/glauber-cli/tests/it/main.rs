@@ -5,6 +5,7 @@
 mod corpora;
 mod devices;
 mod draws;
+mod energy;
 mod evaluate;
 mod fidelity;
 mod golden;

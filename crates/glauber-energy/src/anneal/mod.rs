@@ -126,7 +126,8 @@ impl Annealing {
         let sweeps: Vec<Vec<LevelStep>> = levels.sweeps(population.blocks());
         let n = population.particles();
         let mut rng = ChainRng::new(self.seed, u64::MAX - 1);
-        let mut log_segments = Vec::new();
+        let mut resampled: Vec<(f64, f64)> = Vec::new();
+        let mut families: Vec<usize> = (0..n).collect();
         let mut effective_shares = Vec::new();
         // Particles meet where they are watched or resampled only.
         let together = if self.resample_below.is_some() { 1 } else { sweeps.len().div_ceil(200) };
@@ -141,9 +142,12 @@ impl Annealing {
                         population.weigh(step, self.increment)?;
                         let last = at + 1 == part[0].len() && done == sweeps.len();
                         let weights = population.log_weights();
-                        if !last && effective_particles(&weights) < share * n as f64 {
-                            log_segments.push(log_sum_exp(&weights) - (n as f64).ln());
-                            population.resample(&systematic(&weights, rng.uniform()));
+                        let effective = effective_particles(&weights);
+                        if !last && effective < share * n as f64 {
+                            resampled.push((log_sum_exp(&weights) - (n as f64).ln(), effective));
+                            let ancestors = systematic(&weights, rng.uniform());
+                            population.resample(&ancestors);
+                            families = ancestors.iter().map(|&ancestor| families[ancestor]).collect();
                         }
                         population.redraw(step)?;
                     }
@@ -155,16 +159,12 @@ impl Annealing {
             }
         }
         let log_weights = population.log_weights();
-        let mut log_partition = LogPartition::new(&log_weights, self.seed);
-        let before: f64 = log_segments.iter().sum();
-        log_partition.estimate += before;
-        log_partition.interval.iter_mut().for_each(|end| *end += before);
-        log_partition.lower_bound += before;
+        let log_partition = LogPartition::of_filter(&log_weights, &families, &resampled, self.seed);
         Ok(Annealed {
             log_partition,
             log_weights,
             tokens: population.tokens(),
-            resamplings: log_segments.len(),
+            resamplings: resampled.len(),
             effective_shares,
         })
     }

@@ -35,6 +35,11 @@ pub fn marginals(graph: &FactorGraph) -> Result<Vec<Vec<f64>>> {
     Ok((0..graph.len()).map(|site| (0..graph.vocab()).map(|token| share(site, token)).collect()).collect())
 }
 
+/// Entries of the largest table that [`eliminate`] needs.
+pub fn table_entries(graph: &FactorGraph) -> f64 {
+    (graph.vocab() as f64).powi(cheapest_order(graph).1 as i32)
+}
+
 fn check(vocab: usize, width: usize) -> Result<()> {
     let entries = (vocab as f64).powi(width as i32);
     if entries <= MAX_ENTRIES as f64 { Ok(()) } else { Err(EnergyError::TooLarge { entries, limit: MAX_ENTRIES }) }

@@ -7,7 +7,7 @@ mod enumeration;
 mod floor;
 mod terminal;
 
-pub use elimination::{MAX_ENTRIES, eliminate, marginals};
+pub use elimination::{MAX_ENTRIES, eliminate, marginals, table_entries};
 pub use enumeration::{Enumeration, enumerate, states};
 pub use floor::empirical_floor;
 pub use terminal::{FillingPolicy, filling_law, filling_probability, grid_law};

@@ -2,7 +2,7 @@
 
 use glauber_tokens::{Site, Token};
 
-use crate::{EnergyError, Result, Target};
+use crate::{EnergyError, ProductLaw, Result, Target};
 
 /// A term of `log γ` that depends on some sites.
 #[derive(Debug, Clone, PartialEq)]
@@ -111,6 +111,12 @@ impl FactorGraph {
     /// Tokens of a site: a file may give some sites fewer than the vocabulary.
     pub fn tokens_of(&self, site: Site) -> usize {
         self.names.as_ref().map_or(self.vocab, |names| names.tokens[site].len())
+    }
+
+    /// Every token of a site as likely as any other that it has: the start of an annealing.
+    pub fn uniform_base(&self) -> ProductLaw {
+        let law = |site| (0..self.vocab).map(|token| f64::from(token < self.tokens_of(site))).collect();
+        ProductLaw::new(&(0..self.len()).map(law).collect::<Vec<_>>())
     }
 
     /// The index of a sequence in a factor's table, with the place of one site left at 0, and that place's stride.

@@ -40,6 +40,14 @@ impl Hypergrid {
         away > 0.3 + BORDER && away < 0.4 - BORDER
     }
 
+    /// The probability of the cells whose coordinates are all in the band; `None` if they are not the best.
+    pub fn mode_share(&self) -> Option<f64> {
+        let band = (0..self.side as Token).filter(|&token| self.band(token)).count();
+        let best: f64 = self.rewards.iter().sum();
+        let share = (band as f64).powi(self.dimensions as i32) * best / self.log_partition().exp();
+        (self.rewards[2] > 0.0).then_some(share)
+    }
+
     /// `log Z = ln(R0 H^D + R1 o^D + R2 b^D)`, with `o` and `b` the coordinates in ring and band.
     pub fn log_partition(&self) -> f64 {
         let tokens = 0..self.side as Token;

@@ -135,6 +135,17 @@ pub fn edwards_anderson(lattice: &Lattice, beta: f64, gaussian: bool, seed: u64)
     FactorGraph::new(2, lattice.sites(), factors.collect())
 }
 
+/// An [`Ising`] model as a factor graph, whose exact values come by elimination.
+///
+/// # Errors
+/// When the graph would be empty.
+pub fn ising_graph(ising: &Ising) -> Result<FactorGraph> {
+    let (b, h) = (ising.coupling(), ising.field());
+    let bonds = ising.lattice().bonds().map(|(i, j)| Factor::new(vec![i, j], vec![b, -b, -b, b]));
+    let fields = (0..ising.lattice().sites()).map(|i| Factor::new(vec![i], vec![-h, h]));
+    FactorGraph::new(2, ising.lattice().sites(), bonds.chain(fields).collect())
+}
+
 /// A [`Potts`] model as a factor graph, whose exact values come by elimination.
 ///
 /// # Errors

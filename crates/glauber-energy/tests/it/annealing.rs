@@ -231,6 +231,24 @@ fn intervals_cover() {
     assert!((equal.effective_share - 1.0).abs() < 1e-12 && (equal.interval[1] - 2.0).abs() < 1e-6);
 }
 
+/// Intervals of a filter that resamples often cover too: a table of known mass, 200 runs.
+#[test]
+fn intervals_of_filters_cover() {
+    let table = Table::random(3, 4, 2.5, 3).unwrap();
+    let exact = exact::enumerate(&table).unwrap().log_partition();
+    let base = ProductLaw::uniform(3, 4);
+    let levels = Levels::linear(3).unwrap();
+    let (mut covered, mut resamplings) = (0, 0);
+    for seed in 0..200 {
+        let mut particles = Particles::new(&table, &base, 512, seed).unwrap();
+        let found = run(Annealing { seed, resample_below: Some(0.9), ..RAO }, &mut particles, &levels);
+        let [low, high] = found.log_partition.interval;
+        covered += usize::from(low <= exact && exact <= high);
+        resamplings += found.resamplings;
+    }
+    assert!(resamplings > 400 && covered >= 180, "{covered} of 200, {resamplings} resamplings");
+}
+
 #[test]
 fn systematic_resampling_keeps_what_weighs() {
     let logs = [0.1f64, 0.0, 0.6, 0.3].map(f64::ln);

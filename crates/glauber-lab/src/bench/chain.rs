@@ -1,10 +1,12 @@
 //! Heat bath of Ising and Potts models on a torus at the critical coupling, one core; the other side is `benches/numba/ising.py`.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use glauber_chain::oracles::{Ising, Lattice, Potts, critical_coupling};
 use glauber_chain::{Chains, HeatBath, MultiSpin, ReverseKernel, SiteConditional};
+use glauber_energy::{Annealing, IsingBits, Levels};
 use glauber_schedule::{Boundary, SiteOrder};
 use glauber_tokens::{Token, TokenBatch};
 use serde_json::json;
@@ -31,6 +33,8 @@ pub enum Order {
     Classes,
     /// The checkerboard for 64 Ising chains, one bit per chain
     Words,
+    /// Annealed importance sampling of 64 Ising particles, weights summed over the redrawn sites; a block is one annealing
+    Annealed,
 }
 
 /// Flags of `bench chain`.
@@ -66,7 +70,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
     let sites = lattice.sites();
     let order = match flags.order {
         Order::Sites => SiteOrder::round_robin(sites, 1)?,
-        Order::Classes | Order::Words => lattice.order(1)?,
+        Order::Classes | Order::Words | Order::Annealed => lattice.order(1)?,
     };
     let potts = |colours: usize| {
         let critical = (1.0 + (colours as f64).sqrt()).ln();
@@ -75,13 +79,14 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
     let ising = Ising::new(lattice.clone(), flags.coupling * critical_coupling(), 0.0)?;
     let mut chain: Box<dyn Sweeps> = match (flags.model, flags.order) {
         (Model::Ising, Order::Words) => Box::new(Words(MultiSpin::filled(&ising, 64, 1, 1)?, sites)),
-        (_, Order::Words) => anyhow::bail!("`--order words` needs `--model ising`"),
+        (Model::Ising, Order::Annealed) => Box::new(Particles { ising, seed: 1, log_weights: Vec::new() }),
+        (_, Order::Words | Order::Annealed) => anyhow::bail!("this `--order` needs `--model ising`"),
         (Model::Ising, _) => Box::new(Single::new(ising, Ising::bond_energy, order)),
         (Model::Potts3, _) => Box::new(Single::new(potts(3)?, Potts::bond_energy, order)),
         (Model::Potts8, _) => Box::new(Single::new(potts(8)?, Potts::bond_energy, order)),
     };
     chain.run(flags.pace.warmup)?;
-    let updates = sites * if flags.order == Order::Words { 64 } else { 1 };
+    let updates = sites * if matches!(flags.order, Order::Words | Order::Annealed) { 64 } else { 1 };
     print(&json!({ "side": concat!("glauber ", env!("CARGO_PKG_VERSION")), "parameters": updates }))?;
     flags.pace.blocks(|sweeps| {
         let begun = Instant::now();
@@ -117,6 +122,29 @@ impl<M: SiteConditional> Sweeps for Single<M> {
 
     fn energy(&self) -> f64 {
         (self.energy)(&self.model, self.chains.tokens().row(0)) / self.model.len() as f64
+    }
+}
+
+/// 64 annealed particles, from uniform spins to the model at every call.
+struct Particles {
+    ising: Ising,
+    seed: u64,
+    log_weights: Vec<f64>,
+}
+
+impl Sweeps for Particles {
+    fn run(&mut self, sweeps: usize) -> anyhow::Result<()> {
+        let mut population = IsingBits::new(&self.ising, 64, self.seed)?;
+        let levels = Levels::linear(sweeps)?;
+        let found = Annealing::default().run(&mut population, &levels, &mut |_, _| ControlFlow::Continue(()))?;
+        self.seed += 1;
+        self.log_weights = found.log_weights;
+        Ok(())
+    }
+
+    /// The mean of `log w`, a site: what both sides must agree on.
+    fn energy(&self) -> f64 {
+        self.log_weights.iter().sum::<f64>() / (self.log_weights.len() * self.ising.len()) as f64
     }
 }
 

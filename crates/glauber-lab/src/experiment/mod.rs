@@ -1,5 +1,6 @@
 //! `glauber-lab experiment`: named experiments, each with a table, a picture, and the runs behind them.
 
+mod ais;
 mod comparison;
 mod networks;
 mod objectives;
@@ -28,6 +29,8 @@ pub enum ExperimentWhat {
     SkipAhead(skip_ahead::Flags),
     /// Train on seven 2-D point sets, 32 bits per point: bound, exact lower limit, MMD and published results
     Plane(plane::Flags),
+    /// Anneal to the 16 x 16 Ising model: variance of weights, errors of log Z, coverage of intervals, bounds, speed
+    Ais(ais::Flags),
     /// Measure how often chains draw valid Sudoku grids and solve puzzles
     Sudoku(sudoku::Flags),
 }
@@ -42,6 +45,7 @@ pub fn run(what: ExperimentWhat) -> anyhow::Result<()> {
         ExperimentWhat::LittleText(flags) => compare::little(&flags),
         ExperimentWhat::SkipAhead(flags) => skip_ahead::run(&flags),
         ExperimentWhat::Plane(flags) => plane::run(&flags),
+        ExperimentWhat::Ais(flags) => ais::run(&flags),
         ExperimentWhat::Sudoku(flags) => sudoku::run(&flags),
     }
 }

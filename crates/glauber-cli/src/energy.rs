@@ -1,0 +1,159 @@
+//! `glauber energy`: `log Z`, exact values and means of a target given by an energy.
+
+use std::fs;
+use std::io::Write;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use glauber_chain::oracles::Lattice;
+use glauber_energy::{FactorGraph, Increment, IntervalMethod, Model, Stage, Study, StudySettings};
+use glauber_pixels::{Colours, Extent, Image, SheetStyle, contact_sheet};
+use glauber_program::progress::bar;
+use glauber_program::screen::{self, remark};
+use glauber_schedule::Boundary;
+
+use crate::arguments::{Couplings, EnergyWhat, LatticeFlags, StudyFlags};
+
+/// Studies a target and prints what it found.
+pub fn energy(what: &EnergyWhat) -> anyhow::Result<()> {
+    match what {
+        EnergyWhat::Ising { lattice, beta, field, study } => {
+            let (lattice, grid) = of(lattice)?;
+            run(&Model::ising(lattice, *beta, *field)?, Some(grid), &|_, token| spin(token), study)
+        }
+        EnergyWhat::Potts { lattice, colours, beta, study } => {
+            let (lattice, grid) = of(lattice)?;
+            run(&Model::potts(lattice, *colours, *beta)?, Some(grid), &|_, token| token.to_string(), study)
+        }
+        EnergyWhat::Glass { lattice, beta, couplings, instance, study } => {
+            let (lattice, grid) = of(lattice)?;
+            let model = Model::glass(lattice, *beta, *couplings == Couplings::Gaussian, *instance)?;
+            run(&model, Some(grid), &|_, token| spin(token), study)
+        }
+        EnergyWhat::Hypergrid { side, dimensions, rewards, study } => {
+            let rewards = [rewards[0], rewards[1], rewards[2]];
+            run(&Model::hypergrid(*side, *dimensions, rewards)?, None, &|_, token| token.to_string(), study)
+        }
+        EnergyWhat::Graph { file, study } => {
+            let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+            let graph = FactorGraph::from_json(&text).with_context(|| file.display().to_string())?;
+            let names = graph.clone();
+            let model = Model::graph(file.display().to_string(), graph);
+            let show = move |site, token| format!("{}={}", names.site_name(site), names.token_name(site, token));
+            run(&model, None, &show, study)
+        }
+    }
+}
+
+fn spin(token: u32) -> String {
+    if token == 1 { "#".into() } else { ".".into() }
+}
+
+/// The lattice, with its rows and columns.
+fn of(flags: &LatticeFlags) -> anyhow::Result<(Lattice, [usize; 2])> {
+    let grid = [flags.rows.unwrap_or(flags.side), flags.side];
+    let boundary = if flags.open { Boundary::Open } else { Boundary::Torus };
+    Ok((Lattice::new(grid[0], grid[1], boundary)?, grid))
+}
+
+/// How a token of a site is written.
+type Show<'a> = &'a dyn Fn(usize, u32) -> String;
+
+fn run(model: &Model, grid: Option<[usize; 2]>, show: Show<'_>, flags: &StudyFlags) -> anyhow::Result<()> {
+    let share = flags.resample_below;
+    ensure!((0.0..=1.0).contains(&share), "`--resample-below` is {share}, expected a share from 0 to 1");
+    ensure!(flags.picture.is_none() || grid.is_some(), "`--picture` needs a lattice");
+    let settings = StudySettings {
+        particles: flags.particles,
+        sweeps: flags.sweeps,
+        increment: if flags.plain { Increment::Annealed } else { Increment::RaoBlackwell },
+        resample_below: (share > 0.0).then_some(share),
+        pilot: (!flags.linear).then_some(0.99),
+        chains: flags.chains,
+        updates: flags.updates,
+        burn_in: flags.burn_in,
+        seed: flags.seed,
+    };
+    let bar = bar(flags.sweeps);
+    let study = Study::of(model, &settings, &mut |stage| {
+        match stage {
+            Stage::Annealing(done, _) => bar.set_position(done as u64),
+            Stage::Equilibrium => bar.finish_and_clear(),
+        }
+        ControlFlow::Continue(())
+    })?;
+    if let (Some(path), Some(grid)) = (&flags.picture, grid) {
+        sheet(&study, grid, path)?;
+        remark(&format!("{} states drawn in {}", study.samples.rows(), path.display()));
+    }
+    let mut out = screen::out();
+    if flags.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&study)?)?;
+        return Ok(());
+    }
+    write!(out, "{}", report(&study))?;
+    for row in 0..flags.show.min(study.samples.rows()) {
+        writeln!(out, "\n--- sample {}", row + 1)?;
+        let tokens = study.samples.row(row);
+        let shown: Vec<String> = tokens.iter().enumerate().map(|(site, &token)| show(site, token)).collect();
+        match grid {
+            Some([_, columns]) => shown.chunks(columns).try_for_each(|line| writeln!(out, "{}", line.concat()))?,
+            None => writeln!(out, "{}", shown.join(" "))?,
+        }
+    }
+    Ok(())
+}
+
+/// The results as text.
+fn report(study: &Study) -> String {
+    let Study { log_partition: found, particles, sweeps, .. } = study;
+    let [low, high] = found.interval;
+    let method = match found.method {
+        IntervalMethod::Delta => "",
+        IntervalMethod::Bootstrap => "; few particles weigh, so this is a bootstrap and may be too narrow",
+    };
+    let exact = study.exact.map_or_else(String::new, |exact| format!("   exactly {:.6} by {}", exact.value, exact.by));
+    let resampled = match study.resamplings {
+        0 => "never resampled".to_owned(),
+        times => format!("resampled {times} times"),
+    };
+    let mut text = format!(
+        "{}: {} sites of {} tokens\n\
+         log Z      {:.4} nats, 95 % {low:.4} to {high:.4}{method}{exact}\n\
+         particles  {particles}, {:.1} % effective at the end, {sweeps} sweeps, {resampled}\n\n\
+         {:<24} {:>12} {:>10} {:>16} {:>12}\n",
+        study.name,
+        study.sites,
+        study.tokens,
+        found.estimate,
+        100.0 * found.effective_share,
+        "mean in equilibrium",
+        "found",
+        "error",
+        "autocorrelation",
+        "exactly",
+    );
+    for mean in &study.means {
+        let exact = mean.exact.map_or_else(|| "-".into(), |exact| format!("{exact:.6}"));
+        let time = mean.autocorrelation_time;
+        text +=
+            &format!("{:<24} {:>12.6} {:>10.6} {time:>16.1} {exact:>12}\n", mean.name, mean.mean, mean.standard_error);
+    }
+    let [chains, updates] = study.equilibrium;
+    text + &format!("{chains} chains of {updates} {}; autocorrelation in these\n", study.moves)
+}
+
+/// The final states as images, four pixels a site.
+fn sheet(study: &Study, [height, width]: [usize; 2], path: &Path) -> anyhow::Result<()> {
+    let extent = Extent::new(height, width)?;
+    let grey = |&token: &u32| token as f32 / (study.tokens - 1).max(1) as f32;
+    let image = |row: &[u32]| -> anyhow::Result<Image> {
+        Ok(Image::new(extent, Colours::Grey, row.iter().map(grey).collect())?)
+    };
+    let images = study.samples.iter().map(image).collect::<anyhow::Result<Vec<_>>>()?;
+    let columns = images.len().isqrt().max(1);
+    let style = SheetStyle { columns, scale: 4, background: 0.5, ..SheetStyle::default() };
+    contact_sheet(&images, &style)?.save_png(path)?;
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! `glauber energy`: exact values beside estimates, pictures, and the mistakes that users make.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::program::{mistake, run, said};
+
+const SMALL: [&str; 10] = ["-n", "256", "--sweeps", "64", "--chains", "4", "--updates", "400", "--burn-in", "50"];
+
+/// Runs a study in small and reads its JSON.
+fn study(at: &std::path::Path, words: &[&str]) -> Value {
+    let output = run(at, &[&["energy"], words, &SMALL, &["--json"]].concat());
+    serde_json::from_str(&said(&output)).expect("JSON")
+}
+
+fn near(study: &Value, by: &str, slack: f64) {
+    let found = study["log_partition"]["estimate"].as_f64().expect("a number");
+    let exact = study["exact"]["value"].as_f64().expect("a number");
+    assert_eq!(study["exact"]["by"], by);
+    assert!((found - exact).abs() < slack, "{study:#}");
+    for mean in study["means"].as_array().expect("a list").iter().filter(|mean| !mean["exact"].is_null()) {
+        let [found, error, exact] =
+            ["mean", "standard_error", "exact"].map(|key| mean[key].as_f64().expect("a number"));
+        assert!((found - exact).abs() < 5.0 * error, "{mean:#}");
+    }
+}
+
+#[test]
+fn every_kind_of_target_is_near_its_exact_value() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    near(&study(at, &["ising", "--side", "8", "--beta", "0.44"]), "Kaufman", 0.5);
+    near(&study(at, &["ising", "--side", "4", "--beta", "0.3", "--field", "0.1"]), "elimination", 0.3);
+    near(&study(at, &["potts", "--side", "3", "--beta", "0.8"]), "elimination", 0.3);
+    near(&study(at, &["glass", "--side", "4", "--beta", "0.5", "--couplings", "gaussian"]), "elimination", 0.3);
+    near(&study(at, &["hypergrid"]), "closed form", 0.3);
+    let graph = r#"{"sites": [{"name": "rain", "tokens": ["no", "yes"]}, {"name": "grass", "tokens": ["dry", "damp", "wet"]}],
+        "factors": [{"sites": ["rain"], "weights": [0.8, 0.2]}, {"sites": ["rain", "grass"], "weights": [[7, 2, 1], [1, 3, 6]]}]}"#;
+    fs::write(at.join("rain.json"), graph).expect("a file");
+    let found = study(at, &["graph", "rain.json"]);
+    near(&found, "elimination", 0.2);
+    assert_eq!(found["means"][1]["name"], "grass = wet");
+}
+
+#[test]
+fn the_report_is_read_by_people() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let words = ["energy", "ising", "--side", "6", "--beta", "0.3", "--picture", "spins.png"];
+    let text = said(&run(at, &[&words[..], &SMALL].concat()));
+    for part in ["6 x 6 torus", "log Z", "exactly", "by Kaufman", "|magnetisation|", "cluster updates", "--- sample 1"]
+    {
+        assert!(text.contains(part), "no `{part}` in:\n{text}");
+    }
+    assert_eq!(text.lines().rev().take_while(|line| line.chars().all(|c| "#.".contains(c))).count(), 6);
+    assert!(fs::read(at.join("spins.png")).expect("a picture").starts_with(b"\x89PNG"));
+    mistake(at, &["energy", "ising", "--beta", "0.4", "--side", "0"], &["height", "at least 1"]);
+    mistake(at, &["energy", "ising", "--beta", "1000"], &["coupling", "-100 and 100"]);
+    mistake(at, &["energy", "potts", "--beta", "1", "--colours", "1"], &["colours", "at least 2"]);
+    mistake(at, &["energy", "hypergrid", "--rewards", "0,1,2"], &["rewards", "above 0"]);
+    mistake(at, &["energy", "hypergrid", "--picture", "x.png"], &["--picture", "lattice"]);
+    mistake(at, &["energy", "ising", "--beta", "0.4", "-n", "0"], &["particles", "at least 1"]);
+    mistake(at, &["energy", "ising", "--beta", "0.4", "--sweeps", "0"], &["sweeps", "at least 1"]);
+    mistake(at, &["energy", "ising", "--beta", "0.4", "--chains", "0", "--sweeps", "2"], &["chains", "at least 1"]);
+    mistake(at, &["energy", "graph", "none.json"], &["none.json"]);
+    fs::write(at.join("bad.json"), r#"{"sites": [], "factors": []}"#).expect("a file");
+    mistake(at, &["energy", "graph", "bad.json"], &["bad.json", "0 sites"]);
+}

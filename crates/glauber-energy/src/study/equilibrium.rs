@@ -1,0 +1,86 @@
+//! Means over chains in equilibrium.
+
+use glauber_chain::ChainRng;
+use glauber_chain::statistics::series_estimate;
+use glauber_tokens::{Token, TokenBatch};
+use rayon::prelude::*;
+
+use super::{Model, StudySettings};
+use crate::target::draw;
+use crate::{EnergyError, Result, Target};
+
+/// The mean of an observable.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Mean {
+    /// What was measured.
+    pub name: String,
+    /// The mean.
+    pub mean: f64,
+    /// Its standard error, which accounts for the correlation of a chain.
+    pub standard_error: f64,
+    /// The integrated autocorrelation time, in updates.
+    pub autocorrelation_time: f64,
+    /// The exact mean, where it is known.
+    pub exact: Option<f64>,
+}
+
+/// Runs a chain from each start, and measures after every update. Also the states at the end.
+pub(super) fn measure(
+    model: &Model,
+    mut starts: TokenBatch,
+    settings: &StudySettings,
+) -> Result<(Vec<Mean>, TokenBatch)> {
+    for (key, found) in [("chains", settings.chains), ("updates", settings.updates)] {
+        EnergyError::unless_in_range(found > 0, key, found as f64, "at least 1")?;
+    }
+    let blocks = model.target.blocks().concat();
+    let update = |row: usize, tokens: &mut [Token], rng: &mut ChainRng| match &model.clusters {
+        Some(clusters) => {
+            clusters.update(tokens, rng);
+            Ok(())
+        }
+        None => sweep(&*model.target, &blocks, row, tokens, rng),
+    };
+    let chain = |(row, tokens): (usize, &mut [Token])| -> Result<Vec<Vec<f64>>> {
+        let mut rng = ChainRng::new(settings.seed ^ 0xe901, row as u64);
+        for _ in 0..settings.burn_in {
+            update(row, tokens, &mut rng)?;
+        }
+        let mut series = vec![Vec::with_capacity(settings.updates); model.observables.len()];
+        for _ in 0..settings.updates {
+            update(row, tokens, &mut rng)?;
+            for (observable, series) in model.observables.iter().zip(&mut series) {
+                series.push((observable.measure)(tokens));
+            }
+        }
+        Ok(series)
+    };
+    let sites = starts.len();
+    let rows = starts.as_mut_slice().par_chunks_exact_mut(sites);
+    let chains: Vec<Vec<Vec<f64>>> = rows.enumerate().map(chain).collect::<Result<_>>()?;
+    let mean = |(at, observable): (usize, &super::Observable)| {
+        let series: Vec<Vec<f64>> = chains.iter().map(|chain| chain[at].clone()).collect();
+        let found = series_estimate(&series);
+        Mean {
+            name: observable.name.clone(),
+            mean: found.estimate.mean,
+            standard_error: found.estimate.standard_error,
+            autocorrelation_time: found.autocorrelation_time,
+            exact: observable.exact,
+        }
+    };
+    Ok((model.observables.iter().enumerate().map(mean).collect(), starts))
+}
+
+/// One heat-bath sweep of a sequence.
+fn sweep(target: &dyn Target, sites: &[usize], row: usize, tokens: &mut [Token], rng: &mut ChainRng) -> Result<()> {
+    let mut law = vec![0.0; target.vocab()];
+    for &site in sites {
+        target.log_ratios(tokens, site, &mut law);
+        let Some((token, _)) = draw(&mut law, rng.uniform()) else {
+            return Err(EnergyError::NoLaw { row, site, level: 1.0, mass: law.iter().sum() });
+        };
+        tokens[site] = token;
+    }
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! A target looked at from all sides: `log Z` by annealing, exact values beside it, and means in equilibrium.
+
+mod equilibrium;
+mod model;
+
+use std::ops::ControlFlow;
+
+use glauber_chain::ChainRng;
+use glauber_tokens::TokenBatch;
+
+use crate::anneal::systematic;
+use crate::{Annealing, Increment, IsingBits, Levels, LogPartition, Particles, Population, Result};
+
+pub use equilibrium::Mean;
+pub use model::{Exact, Measure, Model, Observable};
+
+/// How much work a study does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StudySettings {
+    /// Annealed particles; of an Ising torus rounded up to a multiple of 64.
+    pub particles: usize,
+    /// Sweeps of the annealing.
+    pub sweeps: usize,
+    /// What a level adds to a weight.
+    pub increment: Increment,
+    /// Particles are resampled below this share of effective ones; `None` never.
+    pub resample_below: Option<f64>,
+    /// Levels from a pilot run that keeps this share of effective particles at each step; `None` for linear levels.
+    pub pilot: Option<f64>,
+    /// Chains in equilibrium.
+    pub chains: usize,
+    /// Updates of a chain that are measured: sweeps, or cluster updates where there are any.
+    pub updates: usize,
+    /// Updates before the first measurement.
+    pub burn_in: usize,
+    /// Seed of everything.
+    pub seed: u64,
+}
+
+impl Default for StudySettings {
+    fn default() -> Self {
+        Self {
+            particles: 1024,
+            sweeps: 1024,
+            increment: Increment::RaoBlackwell,
+            resample_below: Some(0.5),
+            pilot: Some(0.99),
+            chains: 16,
+            updates: 2000,
+            burn_in: 200,
+            seed: 1,
+        }
+    }
+}
+
+/// What a study found.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Study {
+    /// What the target is.
+    pub name: String,
+    /// Sites `L`.
+    pub sites: usize,
+    /// Tokens `V`.
+    pub tokens: usize,
+    /// `log Z`, in nats.
+    pub log_partition: LogPartition,
+    /// The exact `log Z`, where one exists.
+    pub exact: Option<Exact>,
+    /// Particles.
+    pub particles: usize,
+    /// Sweeps of the annealing.
+    pub sweeps: usize,
+    /// How often particles were resampled.
+    pub resamplings: usize,
+    /// How the chains in equilibrium move.
+    pub moves: &'static str,
+    /// Chains in equilibrium, and measured updates of each.
+    pub equilibrium: [usize; 2],
+    /// Means in equilibrium.
+    pub means: Vec<Mean>,
+    /// States of the chains at the end, shape `[chain, site]`.
+    #[serde(skip)]
+    pub samples: TokenBatch,
+}
+
+/// What a study is at, for its watcher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Sweeps of the annealing done, of all.
+    Annealing(usize, usize),
+    /// The chains in equilibrium run.
+    Equilibrium,
+}
+
+impl Study {
+    /// Studies a model. The watcher may stop the annealing.
+    ///
+    /// # Errors
+    /// When a setting is out of range, the target has no law somewhere, or the watcher stops.
+    pub fn of(
+        model: &Model,
+        settings: &StudySettings,
+        watch: &mut dyn FnMut(Stage) -> ControlFlow<()>,
+    ) -> Result<Self> {
+        let mut pilot = population(model, 256, settings.seed ^ 0x9110_7000)?;
+        let levels = match settings.pilot {
+            Some(keep) => Levels::from_pilot(&mut *pilot, keep, settings.sweeps.max(64), settings.sweeps)?,
+            None => Levels::linear(settings.sweeps)?,
+        };
+        let mut particles = population(model, settings.particles, settings.seed)?;
+        let annealing =
+            Annealing { increment: settings.increment, resample_below: settings.resample_below, seed: settings.seed };
+        let found = annealing.run(&mut *particles, &levels, &mut |done, of| watch(Stage::Annealing(done, of)))?;
+        if watch(Stage::Equilibrium).is_break() {
+            return Err(crate::EnergyError::Stopped { done: settings.sweeps, of: settings.sweeps });
+        }
+        // Chains start from particles drawn by their weights: all modes that the annealing found, as often as they weigh.
+        let uniform = ChainRng::new(settings.seed, u64::MAX - 2).uniform();
+        let drawn = systematic(&found.log_weights, uniform);
+        let mut starts = TokenBatch::filled(settings.chains, found.tokens.len(), 0);
+        for row in 0..settings.chains {
+            let particle = drawn[row * drawn.len() / settings.chains.max(1)];
+            starts.row_mut(row).copy_from_slice(found.tokens.row(particle));
+        }
+        let (means, samples) = equilibrium::measure(model, starts, settings)?;
+        Ok(Self {
+            name: model.name.clone(),
+            sites: model.target.len(),
+            tokens: model.target.vocab(),
+            log_partition: found.log_partition,
+            exact: model.exact()?,
+            particles: particles.particles(),
+            sweeps: settings.sweeps,
+            resamplings: found.resamplings,
+            moves: if model.clusters.is_some() { "cluster updates" } else { "heat-bath sweeps" },
+            equilibrium: [settings.chains, settings.updates],
+            means,
+            samples,
+        })
+    }
+}
+
+fn population<'a>(model: &'a Model, particles: usize, seed: u64) -> Result<Box<dyn Population + 'a>> {
+    match &model.bits {
+        Some(ising) => Ok(Box::new(IsingBits::new(ising, particles.next_multiple_of(64), seed)?)),
+        None => Ok(Box::new(Particles::new(&*model.target, &*model.base, particles, seed)?)),
+    }
+}

@@ -1,0 +1,206 @@
+//! Targets with what is known and what is measured of them.
+
+use glauber_chain::oracles::{Ising, Lattice, Potts, kaufman_energy, kaufman_log_partition};
+use glauber_schedule::Boundary;
+use glauber_tokens::Token;
+
+use crate::exact::{eliminate, enumerate, table_entries};
+use crate::{
+    Base, Clusters, EnergyError, FactorGraph, Hypergrid, ProductLaw, Result, Target, edwards_anderson, ising_graph,
+    potts_graph,
+};
+
+/// An exact value, and what it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Exact {
+    /// The value.
+    pub value: f64,
+    /// Its source.
+    pub by: &'static str,
+}
+
+/// A function of tokens, shape `[site]`.
+pub type Measure = Box<dyn Fn(&[Token]) -> f64 + Send + Sync>;
+
+/// A function of a sequence that is averaged.
+pub struct Observable {
+    /// What it is called.
+    pub name: String,
+    /// The function.
+    pub measure: Measure,
+    /// Its exact mean, where it is known.
+    pub exact: Option<f64>,
+}
+
+impl Observable {
+    fn new(name: impl Into<String>, measure: impl Fn(&[Token]) -> f64 + Send + Sync + 'static) -> Self {
+        Self { name: name.into(), measure: Box::new(measure), exact: None }
+    }
+}
+
+/// A target, where its annealing starts, and what is measured of it.
+pub struct Model {
+    /// What it is.
+    pub name: String,
+    /// The target.
+    pub target: Box<dyn Target + Send>,
+    /// The start of an annealing.
+    pub base: Box<dyn Base + Send>,
+    /// What is averaged in equilibrium.
+    pub observables: Vec<Observable>,
+    /// The same target for multi-spin coding, if it is an Ising torus with even sides.
+    pub bits: Option<Ising>,
+    /// Cluster updates, if the target has them.
+    pub clusters: Option<Clusters>,
+    /// The exact `log Z`, if a formula has it.
+    formula: Option<Exact>,
+    /// The same target as a factor graph, from which exact values come by elimination.
+    graph: Option<FactorGraph>,
+}
+
+/// Tables of an elimination that a study waits for.
+const PATIENCE: f64 = (1 << 20) as f64;
+
+impl Model {
+    /// Any target, annealed from uniform tokens.
+    pub fn new(name: impl Into<String>, target: impl Target + Send + 'static) -> Self {
+        let base = ProductLaw::uniform(target.vocab(), target.len());
+        Self {
+            name: name.into(),
+            target: Box::new(target),
+            base: Box::new(base),
+            observables: Vec::new(),
+            bits: None,
+            clusters: None,
+            formula: None,
+            graph: None,
+        }
+    }
+
+    /// An Ising model: energy a site, magnetisation and its square.
+    ///
+    /// # Errors
+    /// When the coupling or the field is out of range.
+    pub fn ising(lattice: Lattice, coupling: f64, field: f64) -> Result<Self> {
+        let ising = Ising::new(lattice.clone(), coupling, field)?;
+        let (height, width, sites) = (lattice.height(), lattice.width(), lattice.sites() as f64);
+        let torus = lattice.boundary() == Boundary::Torus;
+        let mut model =
+            Self::new(format!("Ising model, {}, coupling {coupling}, field {field}", shape(&lattice)), ising.clone());
+        let [a, b, c] = [ising.clone(), ising.clone(), ising.clone()];
+        model.observables = vec![
+            Observable::new("energy per site", move |x| a.bond_energy(x) / sites),
+            Observable::new("|magnetisation|", move |x| b.magnetisation(x).abs()),
+            Observable::new("magnetisation²", move |x| c.magnetisation(x).powi(2)),
+        ];
+        if torus && field == 0.0 {
+            model.formula = Some(Exact { value: kaufman_log_partition(height, width, coupling)?, by: "Kaufman" });
+            model.observables[0].exact = Some(kaufman_energy(height, width, coupling)?);
+        }
+        model.bits = (torus && height % 2 == 0 && width % 2 == 0).then(|| ising.clone());
+        model.clusters = Clusters::ising(&ising).ok();
+        model.graph = Some(ising_graph(&ising)?);
+        Ok(model)
+    }
+
+    /// A Potts model: energy a site, and the order parameter `(V max − 1) / (V − 1)` of the largest colour's share.
+    ///
+    /// # Errors
+    /// When there is no colour, or the coupling is out of range.
+    pub fn potts(lattice: Lattice, colours: usize, coupling: f64) -> Result<Self> {
+        EnergyError::unless_in_range(colours > 1, "colours", colours as f64, "at least 2")?;
+        let potts = Potts::new(lattice.clone(), colours, coupling)?;
+        let sites = lattice.sites() as f64;
+        let name = format!("Potts model of {colours} colours, {}, coupling {coupling}", shape(&lattice));
+        let mut model = Self::new(name, potts.clone());
+        let energy = potts.clone();
+        model.observables = vec![
+            Observable::new("energy per site", move |x| energy.bond_energy(x) / sites),
+            Observable::new("order parameter", move |x| {
+                let share = |colour| x.iter().filter(|&&token| token as usize == colour).count() as f64 / sites;
+                let most = (0..colours).map(share).fold(0.0, f64::max);
+                (colours as f64 * most - 1.0) / (colours as f64 - 1.0)
+            }),
+        ];
+        model.clusters = Clusters::potts(&potts).ok();
+        model.graph = Some(potts_graph(&potts)?);
+        Ok(model)
+    }
+
+    /// An Edwards–Anderson glass: energy a site.
+    ///
+    /// # Errors
+    /// When the coupling is not finite.
+    pub fn glass(lattice: Lattice, coupling: f64, gaussian: bool, seed: u64) -> Result<Self> {
+        let good = coupling.is_finite() && coupling != 0.0;
+        EnergyError::unless_in_range(good, "coupling", coupling, "a finite number other than 0")?;
+        let graph = edwards_anderson(&lattice, coupling, gaussian, seed)?;
+        let law = if gaussian { "N(0, 1)" } else { "±1" };
+        let name =
+            format!("Edwards-Anderson glass, {}, couplings {law} by seed {seed}, coupling {coupling}", shape(&lattice));
+        let (bonds, sites) = (graph.clone(), lattice.sites() as f64);
+        let mut model = Self::new(name, graph.clone());
+        model.observables = vec![Observable::new("energy per site", move |x| -bonds.log_density(x) / coupling / sites)];
+        model.graph = Some(graph);
+        Ok(model)
+    }
+
+    /// A hypergrid: the share of sequences in the modes, where both regions meet.
+    ///
+    /// # Errors
+    /// When the side is less than 2, there is no dimension, or the rewards are not positive.
+    pub fn hypergrid(side: usize, dimensions: usize, rewards: [f64; 3]) -> Result<Self> {
+        EnergyError::unless_in_range(side > 1, "side", side as f64, "at least 2")?;
+        EnergyError::unless_in_range(dimensions > 0, "dimensions", dimensions as f64, "at least 1")?;
+        let good = rewards[0] > 0.0 && rewards.iter().all(|r| *r >= 0.0 && r.is_finite());
+        EnergyError::unless_in_range(good, "rewards", rewards[0], "R0 above 0, R1 and R2 at least 0")?;
+        let grid = Hypergrid::new(side, dimensions, rewards);
+        let mut model = Self::new(format!("hypergrid of {side}^{dimensions} cells, rewards {rewards:?}"), grid);
+        model.formula = Some(Exact { value: grid.log_partition(), by: "closed form" });
+        let best = rewards.iter().sum::<f64>().ln();
+        let mut modes = Observable::new("in a mode", move |x| f64::from(grid.log_density(x) > best - 1e-9));
+        modes.exact = grid.mode_share();
+        model.observables = vec![modes];
+        Ok(model)
+    }
+
+    /// A factor graph: the marginal of the last token of every site, of at most 20 sites.
+    pub fn graph(name: impl Into<String>, graph: FactorGraph) -> Self {
+        let mut model = Self::new(name, graph.clone());
+        let marginals = if table_entries(&graph) <= PATIENCE { crate::exact::marginals(&graph).ok() } else { None };
+        let observable = |site: usize| {
+            let last = graph.tokens_of(site) - 1;
+            let name = format!("{} = {}", graph.site_name(site), graph.token_name(site, last as Token));
+            let mut observable = Observable::new(name, move |x| f64::from(x[site] as usize == last));
+            observable.exact = marginals.as_ref().map(|all| all[site][last]);
+            observable
+        };
+        model.observables = (0..graph.len().min(20)).map(observable).collect();
+        model.base = Box::new(graph.uniform_base());
+        model.graph = Some(graph);
+        model
+    }
+
+    /// The exact `log Z`, where one exists: by formula, enumeration or elimination.
+    ///
+    /// # Errors
+    /// When a density is not a number.
+    pub fn exact(&self) -> Result<Option<Exact>> {
+        if self.formula.is_some() {
+            return Ok(self.formula);
+        }
+        let (vocab, len) = (self.target.vocab() as f64, self.target.len() as f64);
+        if let Some(graph) = self.graph.as_ref().filter(|graph| table_entries(graph) <= PATIENCE) {
+            return Ok(Some(Exact { value: eliminate(graph)?, by: "elimination" }));
+        }
+        if vocab.powf(len) <= PATIENCE {
+            return Ok(Some(Exact { value: enumerate(&*self.target)?.log_partition(), by: "enumeration" }));
+        }
+        Ok(None)
+    }
+}
+
+fn shape(lattice: &Lattice) -> String {
+    let boundary = if lattice.boundary() == Boundary::Torus { "torus" } else { "open lattice" };
+    format!("{} x {} {boundary}", lattice.height(), lattice.width())
+}
