@@ -95,11 +95,11 @@ impl MultiSpin {
         blocks.par_iter_mut().map(|block| block.run(*shape, thresholds, sweeps)).sum()
     }
 
-    /// Each block of 64 chains with its number, divided over the rayon pool: what changes the model as it goes, such as
-    /// an annealing, asks a block for one colour class at a time.
-    pub fn for_each_block(&mut self, act: impl Fn(usize, SpinBlock<'_>) + Sync) {
+    /// The blocks of 64 chains, in order: what changes the model as it goes, such as an annealing, asks a block for one
+    /// colour class at a time. They can be divided over threads.
+    pub fn blocks(&mut self) -> Vec<SpinBlock<'_>> {
         let shape = self.shape;
-        self.blocks.par_iter_mut().enumerate().for_each(|(at, block)| act(at, SpinBlock { shape, block }));
+        self.blocks.iter_mut().map(|block| SpinBlock { shape, block }).collect()
     }
 
     /// Chain `i` becomes a copy of chain `ancestors[i]`; its random numbers stay its block's.

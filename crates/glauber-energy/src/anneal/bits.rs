@@ -1,16 +1,17 @@
 //! Annealed Ising chains in multi-spin coding: 64 particles to a word.
 
-use std::sync::Mutex;
-
 use glauber_chain::oracles::Ising;
 use glauber_chain::{MultiSpin, SpinBlock, SpinLaw};
 use glauber_tokens::TokenBatch;
+use rayon::prelude::*;
 
 use super::{Increment, LevelStep, Population};
 use crate::{PathWeight, Result};
 
 /// Particles to a word.
 const LANES: usize = 64;
+/// Updates of words, about 10 ns each, below which waking another thread costs more than it saves.
+const WORDS_WORTH_A_THREAD: usize = 1 << 13;
 
 /// Particles between uniform spins and an [`Ising`] model on a torus with even sides, one bit each. A sweep has two
 /// blocks, the colours of the checkerboard. The same law as [`Particles`](super::Particles), with other random numbers.
@@ -46,7 +47,7 @@ impl IsingBits {
     pub fn new(ising: &Ising, particles: usize, seed: u64) -> Result<Self> {
         let mut spins = MultiSpin::filled(ising, particles, 0, seed)?;
         let even = SpinLaw::new(0.0, 0.0);
-        spins.for_each_block(|_, mut block| (0..2).for_each(|colour| block.redraw(colour, &even)));
+        spins.blocks().iter_mut().for_each(|block| (0..2).for_each(|colour| block.redraw(colour, &even)));
         Ok(Self { ising: ising.clone(), spins, weights: vec![PathWeight::default(); particles] })
     }
 
@@ -67,10 +68,17 @@ impl IsingBits {
         }
     }
 
-    /// Runs all blocks; `act` gets a block and the weights of its particles.
-    fn each(&mut self, act: impl Fn(SpinBlock<'_>, &mut [PathWeight]) + Sync) {
-        let shares: Vec<Mutex<&mut [PathWeight]>> = self.weights.chunks_mut(LANES).map(Mutex::new).collect();
-        self.spins.for_each_block(|at, block| act(block, &mut shares[at].lock().expect("one block at a time")));
+    /// Runs all blocks; `act` gets a block and the weights of its particles. A call of few updates stays on this thread.
+    fn each(&mut self, steps: usize, act: impl Fn(&mut SpinBlock<'_>, &mut [PathWeight]) + Sync) {
+        let words = steps * self.spins.sites() * self.weights.len() / LANES;
+        let blocks = self.spins.blocks();
+        let shares = self.weights.chunks_mut(LANES);
+        if words < WORDS_WORTH_A_THREAD {
+            blocks.into_iter().zip(shares).for_each(|(mut block, weights)| act(&mut block, weights));
+        } else {
+            let mut all: Vec<_> = blocks.into_iter().zip(shares).collect();
+            all.par_iter_mut().for_each(|(block, weights)| act(block, weights));
+        }
     }
 
     fn gains(&self) -> Gains {
@@ -130,22 +138,22 @@ impl Population for IsingBits {
 
     fn weigh(&mut self, step: LevelStep, increment: Increment) -> Result<()> {
         let (rise, gains) = (self.rise(step), self.gains());
-        self.each(|block, weights| gains.add(&rise, increment, &block, weights));
+        self.each(1, |block, weights| gains.add(&rise, increment, block, weights));
         Ok(())
     }
 
     fn redraw(&mut self, step: LevelStep) -> Result<()> {
         let rise = self.rise(step);
-        self.each(|mut block, _| block.redraw(rise.colour, &rise.law));
+        self.each(1, |block, _| block.redraw(rise.colour, &rise.law));
         Ok(())
     }
 
     fn run(&mut self, steps: &[LevelStep], increment: Increment) -> Result<()> {
         let rises: Vec<Rise> = steps.iter().map(|&step| self.rise(step)).collect();
         let gains = self.gains();
-        self.each(|mut block, weights| {
+        self.each(rises.len(), |block, weights| {
             for rise in &rises {
-                gains.add(rise, increment, &block, weights);
+                gains.add(rise, increment, block, weights);
                 block.redraw(rise.colour, &rise.law);
             }
         });

@@ -8,6 +8,9 @@ use super::{Increment, LevelStep, Population};
 use crate::target::{Base, Target, draw, log_sum_exp};
 use crate::{EnergyError, PathWeight, Result};
 
+/// Site updates below which waking another thread costs more than it saves.
+const UPDATES_WORTH_A_THREAD: usize = 1 << 12;
+
 /// Particles between a base law `p_0` and a target `γ`, on the geometric path
 /// `log γ_b = b log γ + (1 − b) log p_0` (E3).
 pub struct Particles<'a, T: ?Sized, B: ?Sized> {
@@ -172,9 +175,17 @@ impl<'a, T: Target + ?Sized, B: Base + ?Sized> Particles<'a, T, B> {
         Ok(Self { path: Path { target, base, blocks: target.blocks() }, particles })
     }
 
-    fn each(&mut self, act: impl Fn(&Path<'a, T, B>, &mut Particle) -> Result<()> + Sync) -> Result<()> {
+    /// Runs all particles. A call of few updates stays on this thread.
+    fn each(
+        &mut self,
+        updates: usize,
+        act: impl Fn(&Path<'a, T, B>, &mut Particle) -> Result<()> + Sync,
+    ) -> Result<()> {
         let Self { path, particles } = self;
-        particles.par_iter_mut().with_min_len(8).map(|particle| act(path, particle)).collect()
+        if updates * particles.len() < UPDATES_WORTH_A_THREAD {
+            return particles.iter_mut().try_for_each(|particle| act(path, particle));
+        }
+        particles.par_iter_mut().map(|particle| act(path, particle)).collect()
     }
 
     /// Redraws a block at a level, then adds what a step from `step.from` to `step.to` gains there with its sign turned:
@@ -182,7 +193,7 @@ impl<'a, T: Target + ?Sized, B: Base + ?Sized> Particles<'a, T, B> {
     pub(super) fn back(&mut self, step: LevelStep, increment: Increment) -> Result<()> {
         // The backward kernel draws at the level whose conditional it is: γ_k for (E23), γ_{k−1} for (E25).
         let to = if increment == Increment::Annealed { step.to } else { step.from };
-        self.each(|path, particle| {
+        self.each(self.path.blocks[step.block].len(), |path, particle| {
             particle.redraw(path, LevelStep { to, ..step })?;
             particle.weigh(path, step, increment)
         })
@@ -203,12 +214,12 @@ impl<T: Target + ?Sized, B: Base + ?Sized> Population for Particles<'_, T, B> {
     }
 
     fn weigh(&mut self, step: LevelStep, increment: Increment) -> Result<()> {
-        self.each(|path, particle| particle.weigh(path, step, increment))
+        self.each(self.path.blocks[step.block].len(), |path, particle| particle.weigh(path, step, increment))
     }
 
     fn redraw(&mut self, step: LevelStep) -> Result<()> {
         let last = step.block + 1 == self.path.blocks.len();
-        self.each(|path, particle| {
+        self.each(self.path.blocks[step.block].len(), |path, particle| {
             particle.redraw(path, step)?;
             if last {
                 particle.refresh(path);
@@ -218,7 +229,8 @@ impl<T: Target + ?Sized, B: Base + ?Sized> Population for Particles<'_, T, B> {
     }
 
     fn run(&mut self, steps: &[LevelStep], increment: Increment) -> Result<()> {
-        self.each(|path, particle| {
+        let updates = steps.iter().map(|step| self.path.blocks[step.block].len()).sum();
+        self.each(updates, |path, particle| {
             for &step in steps {
                 particle.weigh(path, step, increment)?;
                 particle.redraw(path, step)?;
