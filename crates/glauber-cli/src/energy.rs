@@ -89,7 +89,9 @@ fn run(model: &Model, grid: Option<[usize; 2]>, show: Show<'_>, flags: &StudyFla
     }
     let mut out = screen::out();
     if flags.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&study)?)?;
+        let mut value = serde_json::to_value(&study)?;
+        value["samples"] = study.samples.iter().take(flags.show).collect();
+        writeln!(out, "{}", serde_json::to_string_pretty(&value)?)?;
         return Ok(());
     }
     write!(out, "{}", report(&study))?;

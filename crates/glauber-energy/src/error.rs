@@ -24,6 +24,11 @@ pub enum EnergyError {
         /// The mass found.
         mass: f64,
     },
+    /// Every particle went through a state that the target forbids.
+    #[error(
+        "no particle stayed where the target allows it; take more particles, or a base that draws within the constraints"
+    )]
+    NoSupport,
     /// A density of a particle that is no number.
     #[error("the target has log-density {found} at particle {row}, expected a number or minus infinity")]
     NotANumber {

@@ -122,7 +122,7 @@ pub struct StudyFlags {
     /// Seed
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Samples to print
+    /// Samples to print; `--json` has them as lists of tokens
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     pub show: usize,
     /// Draw the final states of the chains of a lattice or a two-dimensional grid, one image per chain

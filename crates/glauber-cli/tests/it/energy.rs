@@ -41,6 +41,7 @@ fn every_kind_of_target_is_near_its_exact_value() {
     let found = study(at, &["graph", "rain.json"]);
     near(&found, "elimination", 0.2);
     assert_eq!(found["means"][1]["name"], "grass = wet");
+    assert_eq!(found["samples"][0].as_array().expect("tokens").len(), 2);
 }
 
 #[test]

@@ -50,7 +50,11 @@ impl Levels {
         EnergyError::unless_in_range(keep > 0.0 && keep < 1.0, "keep", keep, "a share between 0 and 1")?;
         let (mut curve, mut level) = (vec![0.0], 0.0);
         for update in 0..limit * pilot.blocks() {
-            let slopes = pilot.slopes();
+            // Particles that the target forbids are no guide.
+            let slopes: Vec<f64> = pilot.slopes().into_iter().filter(|slope| slope.is_finite()).collect();
+            if slopes.is_empty() {
+                return Err(EnergyError::NoSupport);
+            }
             let to = next_level(&slopes, level, keep);
             let step = LevelStep { from: level, to, block: update % pilot.blocks() };
             pilot.weigh(step, Increment::Annealed)?;

@@ -142,6 +142,9 @@ impl Annealing {
                         population.weigh(step, self.increment)?;
                         let last = at + 1 == part[0].len() && done == sweeps.len();
                         let weights = population.log_weights();
+                        if weights.iter().all(|&log| log == f64::NEG_INFINITY) {
+                            return Err(EnergyError::NoSupport);
+                        }
                         let effective = effective_particles(&weights);
                         if !last && effective < share * n as f64 {
                             resampled.push((log_sum_exp(&weights) - (n as f64).ln(), effective));
@@ -159,6 +162,9 @@ impl Annealing {
             }
         }
         let log_weights = population.log_weights();
+        if log_weights.iter().all(|&log| log == f64::NEG_INFINITY) {
+            return Err(EnergyError::NoSupport);
+        }
         let log_partition = LogPartition::of_filter(&log_weights, &families, &resampled, self.seed);
         Ok(Annealed {
             log_partition,

@@ -72,6 +72,11 @@ impl Particle {
         EnergyError::NoLaw { row: self.row, site, level, mass }
     }
 
+    /// Whether the path went through a state that the target forbids: its weight is 0 for good.
+    fn is_dead(&self) -> bool {
+        self.weight.log() == f64::NEG_INFINITY
+    }
+
     /// `log γ_b(x)`.
     fn log_density(&self, level: f64) -> f64 {
         mix(level, self.target, self.base)
@@ -83,25 +88,55 @@ impl Particle {
         step: LevelStep,
         increment: Increment,
     ) -> Result<()> {
+        if self.is_dead() {
+            return Ok(());
+        }
+        let gain = match increment {
+            Increment::Annealed => self.log_density(step.to) - self.log_density(step.from),
+            Increment::RaoBlackwell => self.summed_gain(path, step)?,
+        };
+        if gain.is_nan() || gain == f64::INFINITY {
+            return Err(EnergyError::NotANumber { row: self.row, found: self.target });
+        }
+        self.weight.gain(gain);
+        Ok(())
+    }
+
+    /// `log Σ γ_k − log Σ γ_{k−1}` over the sites of the block (E25).
+    fn summed_gain<T: Target + ?Sized, B: Base + ?Sized>(
+        &mut self,
+        path: &Path<'_, T, B>,
+        step: LevelStep,
+    ) -> Result<f64> {
+        let block = &path.blocks[step.block];
+        // The sums do not depend on the block's tokens: a state that the target forbids is read at the best of them.
+        let shown = (self.target == f64::NEG_INFINITY).then(|| (self.tokens.clone(), self.target, self.base));
+        if shown.is_some() {
+            for &site in block {
+                self.ratios(path, site);
+                let best = self.scratch.target.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b));
+                self.tokens[site] = best.map_or(0, |(token, _)| token as Token);
+            }
+            self.refresh(path);
+        }
         let mut gain = self.log_density(step.to) - self.log_density(step.from);
-        if increment == Increment::RaoBlackwell {
-            for &site in &path.blocks[step.block] {
+        if gain > f64::NEG_INFINITY {
+            for &site in block {
                 self.ratios(path, site);
                 for (level, sign) in [(step.to, 1.0), (step.from, -1.0)] {
                     self.mix(level);
                     let sum = log_sum_exp(&self.scratch.mixed);
-                    if !sum.is_finite() {
+                    if sum.is_nan() || sum == f64::INFINITY {
                         return Err(self.no_law(site, level, sum.exp()));
                     }
                     gain += sign * sum;
                 }
             }
         }
-        if gain.is_nan() || gain == f64::INFINITY {
-            return Err(EnergyError::NotANumber { row: self.row, found: self.target });
+        if let Some((tokens, target, base)) = shown {
+            (self.tokens, self.target, self.base) = (tokens, target, base);
         }
-        self.weight.gain(gain);
-        Ok(())
+        Ok(gain)
     }
 
     fn redraw<T: Target + ?Sized, B: Base + ?Sized>(&mut self, path: &Path<'_, T, B>, step: LevelStep) -> Result<()> {
@@ -111,11 +146,18 @@ impl Particle {
             self.mix(step.to);
             let uniform = self.rng.uniform();
             let Some((token, _)) = draw(&mut self.scratch.mixed, uniform) else {
+                if self.is_dead() && !self.scratch.mixed.iter().any(|weight| weight.is_infinite()) {
+                    continue;
+                }
                 return Err(self.no_law(site, step.to, self.scratch.mixed.iter().sum()));
             };
             self.tokens[site] = token;
             self.target += self.scratch.target[token as usize];
             self.base += self.scratch.base[token as usize];
+        }
+        if self.target == f64::NEG_INFINITY || self.base == f64::NEG_INFINITY {
+            // Ratios to a forbidden state are known up to a constant alone.
+            self.refresh(path);
         }
         Ok(())
     }

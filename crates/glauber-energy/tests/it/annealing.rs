@@ -4,8 +4,8 @@ use glauber_chain::ChainRng;
 use glauber_chain::oracles::{Ising, Lattice, kaufman_log_partition};
 use glauber_chain::statistics::Estimate;
 use glauber_energy::{
-    Annealed, Annealing, EnergyError, Increment, IntervalMethod, IsingBits, LevelStep, Levels, LogPartition, Particles,
-    Population, ProductLaw, Table, Target, exact, systematic, two_sided,
+    Annealed, Annealing, EnergyError, Factor, FactorGraph, Increment, IntervalMethod, IsingBits, LevelStep, Levels,
+    LogPartition, Particles, Population, ProductLaw, Table, Target, exact, systematic, two_sided,
 };
 use glauber_schedule::Boundary;
 use glauber_tokens::Token;
@@ -255,6 +255,32 @@ fn systematic_resampling_keeps_what_weighs() {
     assert_eq!(systematic(&logs, 0.5), [2, 2, 2, 3]);
     assert_eq!(systematic(&logs, 0.2), [0, 2, 2, 3]);
     assert_eq!(systematic(&[0.0; 5], 0.3), [0, 1, 2, 3, 4]);
+}
+
+/// Colourings of a ring of eight sites by three colours, of which there are 2⁸ + 2: hard constraints, which uniform
+/// starts break in several places at once.
+#[test]
+fn hard_constraints_are_counted() {
+    let differ = [f64::NEG_INFINITY, 0.0, 0.0, 0.0, f64::NEG_INFINITY, 0.0, 0.0, 0.0, f64::NEG_INFINITY];
+    let bonds = (0..8).map(|i| Factor::new(vec![i, (i + 1) % 8], differ.to_vec())).collect();
+    let graph = FactorGraph::new(3, 8, bonds).unwrap();
+    assert!((exact::eliminate(&graph).unwrap() - 258f64.ln()).abs() < 1e-12);
+    let base = ProductLaw::uniform(3, 8);
+    for settings in [PLAIN, RAO, SMC] {
+        let mut particles = Particles::new(&graph, &base, 20_000, 1).unwrap();
+        let levels = Levels::from_pilot(&mut Particles::new(&graph, &base, 500, 2).unwrap(), 0.9, 20, 4).unwrap();
+        let found = run(settings, &mut particles, &levels);
+        let weighted = found.tokens.iter().zip(&found.log_weights).filter(|(_, log)| **log > f64::NEG_INFINITY);
+        assert!(weighted.clone().count() > 200 && weighted.clone().all(|(row, _)| graph.log_density(row) == 0.0));
+        assert!((found.log_partition.estimate - 258f64.ln()).abs() < 0.15, "{settings:?}: {:?}", found.log_partition);
+    }
+    let never = FactorGraph::new(2, 1, vec![Factor::new(vec![0], vec![f64::NEG_INFINITY; 2])]).unwrap();
+    let base = ProductLaw::uniform(2, 1);
+    let failed =
+        RAO.run(&mut Particles::new(&never, &base, 9, 1).unwrap(), &Levels::linear(2).unwrap(), &mut |_, _| {
+            ControlFlow::Continue(())
+        });
+    assert!(matches!(failed, Err(EnergyError::NoSupport)));
 }
 
 struct Hole;

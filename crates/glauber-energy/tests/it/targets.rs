@@ -1,4 +1,5 @@
-use glauber_chain::oracles::{Ising, Lattice, Potts};
+use glauber_chain::oracles::{Ising, Lattice, Potts, kaufman_energy};
+use glauber_chain::statistics::series_estimate;
 use glauber_chain::{ChainError, ChainRng, Chains, HeatBath, ReverseKernel};
 use glauber_energy::{
     BitSequence, Cosine, Factor, FactorGraph, GaussianMixture, Gibbs, Hypergrid, ManyWell, PlanePoints, Table, Target,
@@ -89,6 +90,29 @@ fn heat_bath_through_a_target_samples_it() {
     let found = glauber_chain::statistics::ChiSquare::goodness_of_fit(&counts, exact.probabilities()).unwrap();
     let degrees = found.degrees as f64;
     assert!(found.statistic < degrees + 4.0 * (2.0 * degrees).sqrt(), "{found:?}");
+}
+
+/// The row "Energy" of energies.md: heat bath of the 16 × 16 torus through [`Gibbs`], energy a site within 4 standard
+/// errors of Kaufman's and m² of the cluster updates' at three temperatures.
+#[test]
+fn heat_bath_of_the_torus_has_the_exact_energy() {
+    for (coupling, squared, slack) in [(0.28, 0.0223, 0.0009), (0.4407, 0.549, 0.015), (0.6, 0.9479, 0.0024)] {
+        let ising = Ising::new(torus(16), coupling, 0.0).unwrap();
+        let mut chains = Chains::seeded(TokenBatch::filled(16, 256, 1), 3);
+        let order = ising.lattice().order(4).unwrap();
+        let (mut energies, mut squares) = (vec![Vec::new(); 16], vec![Vec::new(); 16]);
+        for turn in 0..500 {
+            HeatBath::default().run_parallel(&Gibbs(&ising), &mut chains, &order, 0..order.horizon()).unwrap();
+            for (row, tokens) in chains.tokens().iter().enumerate().filter(|_| turn >= 100) {
+                energies[row].push(ising.bond_energy(tokens) / 256.0);
+                squares[row].push(ising.magnetisation(tokens).powi(2));
+            }
+        }
+        let energy = series_estimate(&energies).estimate;
+        assert!(energy.deviation_from(kaufman_energy(16, 16, coupling).unwrap()).abs() < 4.0, "{coupling}: {energy:?}");
+        let found = series_estimate(&squares).estimate;
+        assert!((found.mean - squared).abs() < 4.0 * found.standard_error + slack, "{coupling}: {found:?}");
+    }
 }
 
 struct Broken(f64);
