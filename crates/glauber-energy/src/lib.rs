@@ -11,6 +11,7 @@
 
 mod anneal;
 mod clusters;
+pub mod dag;
 mod error;
 pub mod exact;
 mod flow;

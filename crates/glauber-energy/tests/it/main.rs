@@ -2,6 +2,9 @@
 
 mod annealing;
 mod clusters;
+mod dag;
+mod dag_chains;
+mod dag_data;
 mod exact;
 mod flow;
 mod targets;
