@@ -7,10 +7,12 @@
 //! | what can be sampled             | [`Ising`](glauber_chain::oracles::Ising), [`Potts`](glauber_chain::oracles::Potts), [`FactorGraph`] (couplings, glasses, fields, a file), [`Table`], [`Hypergrid`], [`BitSequence`], [`PlanePoints`], [`GaussianMixture`], [`ManyWell`], [`dag`] |
 //! | what is exactly true of it      | [`exact`], [`Clusters`]                                                           |
 //! | `log Z` and weighted samples    | [`Annealing`], [`Levels`], [`two_sided`]                                          |
+//! | couplings from samples          | [`CouplingFit`]                                                                   |
 //! | path weights of chains of yours | [`PathWeight`], [`Layer`]                                                         |
 
 mod anneal;
 mod clusters;
+mod couplings;
 pub mod dag;
 mod error;
 pub mod exact;
@@ -24,6 +26,7 @@ pub use anneal::{
     two_sided,
 };
 pub use clusters::{Clusters, correlation};
+pub use couplings::{CouplingFit, FittedCouplings, coupling_score, cramer_rao_score};
 pub use error::{EnergyError, Result};
 pub use flow::{HeatBathLayer, Layer, MetropolisLayer, Permutation, run_flow};
 pub use path_weight::{IntervalMethod, LogPartition, PathWeight, effective_particles};

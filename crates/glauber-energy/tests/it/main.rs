@@ -2,6 +2,7 @@
 
 mod annealing;
 mod clusters;
+mod couplings;
 mod dag;
 mod dag_chains;
 mod dag_data;
