@@ -1,6 +1,8 @@
 //! `glauber-lab experiment`: named experiments, each with a table, a picture, and the runs behind them.
 
 mod comparison;
+mod couplings;
+mod dag;
 mod networks;
 mod objectives;
 mod plane;
@@ -30,6 +32,10 @@ pub enum ExperimentWhat {
     Plane(plane::Flags),
     /// Measure how often chains draw valid Sudoku grids and solve puzzles
     Sudoku(sudoku::Flags),
+    /// Recover the couplings of Ising models from samples, beside the null model and the Cramér–Rao bound
+    Couplings(couplings::Flags),
+    /// Sample posteriors of acyclic graphs on 5 nodes, beside the exact posterior
+    Dag(dag::Flags),
 }
 
 /// Runs the experiment.
@@ -43,5 +49,7 @@ pub fn run(what: ExperimentWhat) -> anyhow::Result<()> {
         ExperimentWhat::SkipAhead(flags) => skip_ahead::run(&flags),
         ExperimentWhat::Plane(flags) => plane::run(&flags),
         ExperimentWhat::Sudoku(flags) => sudoku::run(&flags),
+        ExperimentWhat::Couplings(flags) => couplings::run(&flags),
+        ExperimentWhat::Dag(flags) => dag::run(&flags),
     }
 }
