@@ -30,9 +30,9 @@ use crate::{EnergyError, Result};
 pub struct CouplingFit {
     /// Weight `λ` of `Σ_{i<j} |J_ij|`, at least 0.
     pub penalty: f64,
-    /// Couplings of at least this size stay in the refit. `None` takes 4.5 standard errors of a
-    /// zero coupling, `4.5 / (2√N)`: of 5,000 pairs without a bond one in thirty fits lets one
-    /// pass.
+    /// Couplings of at least this size stay in the refit. `None` takes 4.5 standard errors of a zero
+    /// coupling near independence, `4.5 / (2√N)`. Of 5,000 pairs without a bond, one in thirty fits
+    /// then lets one pass; near criticality errors are larger, and more pass.
     pub threshold: Option<f64>,
     /// Whether what passed the threshold is fitted again without the penalty.
     pub refit: bool,
