@@ -8,10 +8,13 @@
 //! | what is exactly true of it      | [`exact`], [`Clusters`]                                                           |
 //! | `log Z` and weighted samples    | [`Annealing`], [`Levels`], [`two_sided`]                                          |
 //! | all of it, of one target         | [`Study`]                                                                         |
+//! | couplings from samples          | [`CouplingFit`]                                                                   |
 //! | path weights of chains of yours | [`PathWeight`], [`Layer`]                                                         |
 
 mod anneal;
 mod clusters;
+mod couplings;
+pub mod dag;
 mod error;
 pub mod exact;
 mod flow;
@@ -25,6 +28,7 @@ pub use anneal::{
     two_sided,
 };
 pub use clusters::{Clusters, correlation};
+pub use couplings::{CouplingFit, FittedCouplings, coupling_score, cramer_rao_score};
 pub use error::{EnergyError, Result};
 pub use flow::{HeatBathLayer, Layer, MetropolisLayer, Permutation, run_flow};
 pub use path_weight::{IntervalMethod, LogPartition, PathWeight, effective_particles};

@@ -2,6 +2,10 @@
 
 mod annealing;
 mod clusters;
+mod couplings;
+mod dag;
+mod dag_chains;
+mod dag_data;
 mod exact;
 mod flow;
 mod targets;

@@ -2,6 +2,8 @@
 
 mod ais;
 mod comparison;
+mod couplings;
+mod dag;
 mod networks;
 mod objectives;
 mod plane;
@@ -33,6 +35,10 @@ pub enum ExperimentWhat {
     Ais(ais::Flags),
     /// Measure how often chains draw valid Sudoku grids and solve puzzles
     Sudoku(sudoku::Flags),
+    /// Recover the couplings of Ising models from samples, beside the null model and the Cramér–Rao bound
+    Couplings(couplings::Flags),
+    /// Sample posteriors of acyclic graphs on 5 nodes, beside the exact posterior
+    Dag(dag::Flags),
 }
 
 /// Runs the experiment.
@@ -47,5 +53,7 @@ pub fn run(what: ExperimentWhat) -> anyhow::Result<()> {
         ExperimentWhat::Plane(flags) => plane::run(&flags),
         ExperimentWhat::Ais(flags) => ais::run(&flags),
         ExperimentWhat::Sudoku(flags) => sudoku::run(&flags),
+        ExperimentWhat::Couplings(flags) => couplings::run(&flags),
+        ExperimentWhat::Dag(flags) => dag::run(&flags),
     }
 }
