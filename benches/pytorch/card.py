@@ -159,16 +159,17 @@ def letters(flags):
         process.wait(8)
     row = {"card": card_of(flags.device, card_name(flags)), "device": flags.device, "minutes_asked": minutes}
     row["seconds_in_all"] = time.monotonic() - begun
-    finished, metrics = folder / f"rows/{LETTERS}-0.json", folder / f"{LETTERS}-0/metrics.jsonl"
+    finished, progress = folder / f"rows/{LETTERS}-0.json", folder / f"{LETTERS}-0/progress.json"
     if finished.exists():
         of_run = json.loads(finished.read_text())["rows"][0]
         bits = of_run["bound"]["windows"]
         row["bound"] = statistics.mean(bits), statistics.stdev(bits) / len(bits) ** 0.5
         return row | {key: of_run[key] for key in ("steps", "minutes", "parameters")}
-    if not metrics.exists():
-        sys.exit("it has no figures")
-    last = json.loads(metrics.read_text().splitlines()[-1])
-    return row | {"steps": last["step"], "minutes": last["seconds"] / 60, "loss": last["loss"], "bound": None}
+    if not progress.exists():
+        sys.exit("it was stopped before its first step")
+    last = json.loads(progress.read_text())
+    minutes = last["step"] / last["rate"] / 60 if last["rate"] else 0
+    return row | {"steps": last["step"], "minutes": minutes, "loss": last["loss"], "bound": None}
 
 
 def card_name(flags):

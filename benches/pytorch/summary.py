@@ -77,7 +77,7 @@ def runs(rows):
 
     def cells(row):
         bound = row["bound"]
-        loss = f"none: stopped; held-out loss {row.get('loss')}"
+        loss = f"stopped before it; training loss {short(row.get('loss'))} nats a site"
         bits = f"{bound[0]:.3f} ± {bound[1]:.3f}" if bound else loss
         card = f"{row['card']} ({row['device']})"
         return ["letters of six novels", card, str(row["steps"]), f"{row['minutes']:.1f}", bits]
