@@ -41,14 +41,17 @@ impl BlockFlags {
     pub fn measure(&self, parameters: usize, mut run: impl FnMut(usize) -> anyhow::Result<()>) -> anyhow::Result<()> {
         run(self.pace.warmup)?;
         let mut side = concat!("glauber ", env!("CARGO_PKG_VERSION")).to_owned();
-        if let Some(name) = describe(&device(&self.shape.device)?) {
+        let device = device(&self.shape.device)?;
+        if let Some(name) = describe(&device) {
             side += &format!(" on {name}");
         }
         print(&json!({ "side": side, "parameters": parameters }))?;
+        let held = || device.memory_pool_usage().map(|usage| usage.bytes_reserved);
         self.pace.blocks(|steps| {
             let begun = Instant::now();
             run(steps)?;
-            print(&json!({ "steps": steps, "seconds": begun.elapsed().as_secs_f64() }))
+            let seconds = begun.elapsed().as_secs_f64();
+            print(&json!({ "steps": steps, "seconds": seconds, "bytes": held() }))
         })
     }
 }

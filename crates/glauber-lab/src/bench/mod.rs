@@ -7,6 +7,7 @@ mod memory;
 mod record;
 mod setup;
 
+use burn::module::Module;
 use burn::tensor::{Distribution, Tensor};
 use clap::Subcommand;
 use glauber_chain::{ChainRng, Chains, DrawControls};
@@ -54,8 +55,8 @@ fn train(flags: &BlockFlags) -> anyhow::Result<()> {
     let setup = Setup::of(&flags.shape)?;
     let folder = tempfile::tempdir()?;
     let mut trainer = setup.trainer(&folder.path().join("run"))?;
-    let source = UniformTokens(setup.vocab);
-    flags.measure(setup.parameters()?, |steps| {
+    let (source, parameters) = (UniformTokens(setup.vocab), trainer.network().num_params());
+    flags.measure(parameters, |steps| {
         for _ in 0..steps {
             trainer.train_step(&source)?;
         }
@@ -66,7 +67,7 @@ fn train(flags: &BlockFlags) -> anyhow::Result<()> {
 fn sample(flags: &BlockFlags) -> anyhow::Result<()> {
     let setup = Setup::of(&flags.shape)?;
     let network = setup.network()?;
-    sampling(&setup, &network, |run| flags.measure(setup.parameters()?, run))
+    sampling(&setup, &network, |run| flags.measure(network.num_params(), run))
 }
 
 /// Passes `measure` a closure that does the given number of sampling steps.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, ensure};
 use glauber_chain::DrawControls;
 use glauber_run::{Blocks, SamplerKind, SamplerSettings};
+use glauber_text::{Corpus, CorpusConfig};
 use serde::{Deserialize, Serialize};
 
 /// A comparison.
@@ -155,7 +156,7 @@ impl Plan {
         }
         let mut corpus = String::new();
         for path in texts {
-            let text = fs::read_to_string(path).with_context(|| format!("--data {}", path.display()))?;
+            let text = text_of(path).with_context(|| format!("--data {}", path.display()))?;
             if !letters {
                 corpus.push_str(&text);
                 continue;
@@ -179,6 +180,12 @@ impl Plan {
         }
         Ok(vec![std::path::absolute(&path)?])
     }
+}
+
+/// The text of a file, compressed or not, as `glauber train text` reads it.
+fn text_of(path: &Path) -> anyhow::Result<String> {
+    let corpus = Corpus::open(&CorpusConfig::new([path]))?;
+    corpus.documents().map(|passage| Ok(passage?.text)).collect()
 }
 
 impl SamplerEntry {
@@ -242,5 +249,18 @@ mod tests {
         assert!(error("base = \"absent.toml\"").contains("`base`: absent.toml"));
         assert!(error("[[model]]\nname = \"a\"\n[[model]]\nname = \"a\"").contains("two models"));
         assert!(error("[[model]]\nname = \"a\"\nsamplers = [{ sampler = \"magic\" }]").contains("magic"));
+    }
+
+    #[test]
+    fn letters_are_read_from_the_novels_as_they_come() {
+        let folder = tempfile::tempdir().unwrap();
+        let novels = concat!(env!("CARGO_MANIFEST_DIR"), "/../glauber-cli/corpus/austen.txt.zst");
+        let plan = Plan::read(super::super::LETTERS, folder.path(), &[]).unwrap();
+        let letters = fs::read_to_string(&plan.corpus(&[novels.into()], folder.path()).unwrap()[0]).unwrap();
+        assert!(letters.starts_with("emma by jane austen volume i chapter i emma woodhouse handsome clever "));
+        assert!(
+            letters.len() > 3_500_000 && letters.bytes().all(|letter| letter == b' ' || letter.is_ascii_lowercase())
+        );
+        assert!(plan.corpus(&["absent.txt".into()], folder.path()).unwrap_err().to_string().contains("absent.txt"));
     }
 }

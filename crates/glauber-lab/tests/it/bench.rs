@@ -19,6 +19,8 @@ fn lines(arguments: &[&str]) -> Vec<Value> {
 fn assert_block(block: &Value, steps: u64) {
     assert_eq!(block["steps"], steps, "{block}");
     assert!(block["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0), "{block}");
+    // The CPU device counts none.
+    assert_eq!(block["bytes"], Value::Null, "{block}");
 }
 
 #[test]
