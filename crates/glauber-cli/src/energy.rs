@@ -7,13 +7,18 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use glauber_chain::oracles::Lattice;
+use glauber_energy::dag::{DataTable, edge_picture, pair_of};
 use glauber_energy::{FactorGraph, Increment, IntervalMethod, Model, Stage, Study, StudySettings};
+use glauber_files::write_whole;
 use glauber_pixels::{Colours, Extent, Image, SheetStyle, contact_sheet};
 use glauber_program::progress::bar;
 use glauber_program::screen::{self, remark};
 use glauber_schedule::Boundary;
 
 use crate::arguments::{Couplings, EnergyWhat, LatticeFlags, StudyFlags};
+
+/// Means that are printed as text.
+const ROWS: usize = 30;
 
 /// Studies a target and prints what it found.
 pub fn energy(what: &EnergyWhat) -> anyhow::Result<()> {
@@ -35,6 +40,7 @@ pub fn energy(what: &EnergyWhat) -> anyhow::Result<()> {
             let rewards = [rewards[0], rewards[1], rewards[2]];
             run(&Model::hypergrid(*side, *dimensions, rewards)?, None, &|_, token| token.to_string(), study)
         }
+        EnergyWhat::Dag { data, edges, study } => dag(data, edges.as_deref(), study),
         EnergyWhat::Graph { file, study } => {
             let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
             let graph = FactorGraph::from_json(&text).with_context(|| file.display().to_string())?;
@@ -44,6 +50,30 @@ pub fn energy(what: &EnergyWhat) -> anyhow::Result<()> {
             run(&model, None, &show, study)
         }
     }
+}
+
+/// Edges of graphs given a table, the most probable first.
+fn dag(data: &Path, edges: Option<&Path>, flags: &StudyFlags) -> anyhow::Result<()> {
+    let file = fs::File::open(data).with_context(|| data.display().to_string())?;
+    let table = DataTable::from_csv(file).with_context(|| data.display().to_string())?;
+    let nodes = table.columns();
+    let mut study = studied(&Model::dag(&table)?, flags)?;
+    if let Some(path) = edges {
+        let mut marginals = vec![0.0; nodes * nodes];
+        for (site, mean) in study.means.iter().enumerate() {
+            let (source, sink) = pair_of(nodes, site);
+            marginals[source * nodes + sink] = mean.mean;
+        }
+        let svg = edge_picture(table.names(), &marginals)?;
+        write_whole(path, svg).with_context(|| format!("--edges {}", path.display()))?;
+        remark(&format!("edges drawn in {}", path.display()));
+    }
+    study.means.sort_by(|a, b| b.mean.total_cmp(&a.mean));
+    let show = |site, token| match (token, pair_of(nodes, site)) {
+        (1, (source, sink)) => format!("{}→{}", table.names()[source], table.names()[sink]),
+        _ => String::new(),
+    };
+    print(&study, None, &show, flags)
 }
 
 fn spin(token: u32) -> String {
@@ -61,9 +91,19 @@ fn of(flags: &LatticeFlags) -> anyhow::Result<(Lattice, [usize; 2])> {
 type Show<'a> = &'a dyn Fn(usize, u32) -> String;
 
 fn run(model: &Model, grid: Option<[usize; 2]>, show: Show<'_>, flags: &StudyFlags) -> anyhow::Result<()> {
+    ensure!(flags.picture.is_none() || grid.is_some(), "`--picture` needs a lattice");
+    let study = studied(model, flags)?;
+    if let (Some(path), Some(grid)) = (&flags.picture, grid) {
+        sheet(&study, grid, path)?;
+        remark(&format!("{} states drawn in {}", study.samples.rows(), path.display()));
+    }
+    print(&study, grid, show, flags)
+}
+
+/// Anneals, and measures in equilibrium.
+fn studied(model: &Model, flags: &StudyFlags) -> anyhow::Result<Study> {
     let share = flags.resample_below;
     ensure!((0.0..=1.0).contains(&share), "`--resample-below` is {share}, expected a share from 0 to 1");
-    ensure!(flags.picture.is_none() || grid.is_some(), "`--picture` needs a lattice");
     let settings = StudySettings {
         particles: flags.particles,
         sweeps: flags.sweeps,
@@ -76,29 +116,29 @@ fn run(model: &Model, grid: Option<[usize; 2]>, show: Show<'_>, flags: &StudyFla
         seed: flags.seed,
     };
     let bar = bar(flags.sweeps);
-    let study = Study::of(model, &settings, &mut |stage| {
+    Ok(Study::of(model, &settings, &mut |stage| {
         match stage {
             Stage::Annealing(done, _) => bar.set_position(done as u64),
             Stage::Equilibrium => bar.finish_and_clear(),
         }
         ControlFlow::Continue(())
-    })?;
-    if let (Some(path), Some(grid)) = (&flags.picture, grid) {
-        sheet(&study, grid, path)?;
-        remark(&format!("{} states drawn in {}", study.samples.rows(), path.display()));
-    }
+    })?)
+}
+
+fn print(study: &Study, grid: Option<[usize; 2]>, show: Show<'_>, flags: &StudyFlags) -> anyhow::Result<()> {
     let mut out = screen::out();
     if flags.json {
-        let mut value = serde_json::to_value(&study)?;
+        let mut value = serde_json::to_value(study)?;
         value["samples"] = study.samples.iter().take(flags.show).collect();
         writeln!(out, "{}", serde_json::to_string_pretty(&value)?)?;
         return Ok(());
     }
-    write!(out, "{}", report(&study))?;
+    write!(out, "{}", report(study))?;
     for row in 0..flags.show.min(study.samples.rows()) {
         writeln!(out, "\n--- sample {}", row + 1)?;
         let tokens = study.samples.row(row);
-        let shown: Vec<String> = tokens.iter().enumerate().map(|(site, &token)| show(site, token)).collect();
+        let mut shown: Vec<String> = tokens.iter().enumerate().map(|(site, &token)| show(site, token)).collect();
+        shown.retain(|text| !text.is_empty());
         match grid {
             Some([_, columns]) => shown.chunks(columns).try_for_each(|line| writeln!(out, "{}", line.concat()))?,
             None => writeln!(out, "{}", shown.join(" "))?,
@@ -136,11 +176,14 @@ fn report(study: &Study) -> String {
         "autocorrelation",
         "exactly",
     );
-    for mean in &study.means {
+    for mean in study.means.iter().take(ROWS) {
         let exact = mean.exact.map_or_else(|| "-".into(), |exact| format!("{exact:.6}"));
         let time = mean.autocorrelation_time;
         text +=
             &format!("{:<24} {:>12.6} {:>10.6} {time:>16.1} {exact:>12}\n", mean.name, mean.mean, mean.standard_error);
+    }
+    if study.means.len() > ROWS {
+        text += &format!("({} more in --json)\n", study.means.len() - ROWS);
     }
     let [chains, updates] = study.equilibrium;
     text + &format!("{chains} chains of {updates} {}; autocorrelation in these\n", study.moves)

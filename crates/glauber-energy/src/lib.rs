@@ -32,7 +32,7 @@ pub use couplings::{CouplingFit, FittedCouplings, coupling_score, cramer_rao_sco
 pub use error::{EnergyError, Result};
 pub use flow::{HeatBathLayer, Layer, MetropolisLayer, Permutation, run_flow};
 pub use path_weight::{IntervalMethod, LogPartition, PathWeight, effective_particles};
-pub use study::{Exact, Mean, Measure, Model, Observable, Stage, Study, StudySettings};
+pub use study::{Exact, Mean, Measure, Model, Moves, Observable, Stage, Study, StudySettings, Update};
 pub use target::{Base, Gibbs, ProductLaw, Target};
 pub use targets::{
     BitSequence, Cosine, Factor, FactorGraph, GaussianMixture, Hypergrid, ManyWell, PlanePoints, Table,

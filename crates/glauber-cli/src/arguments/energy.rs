@@ -62,6 +62,17 @@ pub enum EnergyWhat {
         #[command(flatten)]
         study: StudyFlags,
     },
+    /// Which column of a table causes which: acyclic graphs given data, by the BGe score
+    Dag {
+        /// The table as CSV: a line of names, then numbers
+        #[arg(long, value_name = "FILE.csv")]
+        data: PathBuf,
+        /// Draw the probability of every edge
+        #[arg(long, value_name = "FILE.svg")]
+        edges: Option<PathBuf>,
+        #[command(flatten)]
+        study: StudyFlags,
+    },
     /// A factor graph of your own: named sites and tokens, and tables over some of them
     Graph {
         /// The graph as JSON; docs/guide/energies.md describes it

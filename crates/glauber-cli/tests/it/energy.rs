@@ -44,6 +44,28 @@ fn every_kind_of_target_is_near_its_exact_value() {
     assert_eq!(found["samples"][0].as_array().expect("tokens").len(), 2);
 }
 
+/// A table in which `a` and `b` make `c`: the edges between them are found, and drawn.
+#[test]
+fn causes_of_a_table_are_found() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let mut csv = "a,b,c\n".to_owned();
+    for n in 0..60 {
+        let (a, b) = ((n as f64 * 1.7).sin(), (n as f64 * 0.61).cos());
+        csv += &format!("{a},{b},{}\n", a + b + 0.1 * (n as f64 * 2.9).sin());
+    }
+    fs::write(at.join("table.csv"), csv).expect("a file");
+    let found = study(at, &["dag", "--data", "table.csv", "--edges", "edges.svg"]);
+    near(&found, "the sum over all graphs", 0.5);
+    let names = ["a → c", "b → c"];
+    let first = [0, 1].map(|at| found["means"][at]["name"].as_str().expect("a name").to_owned());
+    assert!(names.iter().all(|name| first.iter().any(|found| found == name)), "{found:#}");
+    assert!(fs::read_to_string(at.join("edges.svg")).expect("a picture").starts_with("<svg"));
+    fs::write(at.join("bad.csv"), "a,b\n1,2\n3,x\n").expect("a file");
+    mistake(at, &["energy", "dag", "--data", "bad.csv"], &["bad.csv", "x"]);
+    mistake(at, &["energy", "dag", "--data", "none.csv"], &["none.csv"]);
+}
+
 #[test]
 fn the_report_is_read_by_people() {
     let folder = tempfile::tempdir().expect("a temporary folder");

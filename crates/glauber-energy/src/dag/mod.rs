@@ -45,6 +45,7 @@ pub use network::{RandomNetwork, Simulated};
 pub use pairs::DagPairs;
 pub use picture::edge_picture;
 pub use scores::{Bge, LinearGaussian, LocalScores, WeightPosterior};
+pub(crate) use structure::structure_steps;
 pub use structure::{StructureMcmc, StructureRun};
 pub use subsets::{DagSum, sum_over_dags};
 pub use target::DagTarget;

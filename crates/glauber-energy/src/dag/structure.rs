@@ -73,6 +73,25 @@ impl StructureMcmc {
     }
 }
 
+/// Some steps of structure MCMC from a graph as bits, which then show the graph reached.
+///
+/// # Errors
+/// When the graph has a cycle or probability 0, or a score is NaN.
+pub(crate) fn structure_steps<S: LocalScores>(
+    target: &DagTarget<S>,
+    steps: usize,
+    row: usize,
+    tokens: &mut [Token],
+    rng: &mut ChainRng,
+) -> Result<()> {
+    let mut walk = Walk::at(target, Graph::from_tokens(target.nodes(), tokens)?, row)?;
+    for _ in 0..steps {
+        walk.step(target, rng, row)?;
+    }
+    tokens.copy_from_slice(&Graph::of_parents(walk.parents).tokens());
+    Ok(())
+}
+
 /// A step on one edge.
 #[derive(Debug, Clone, Copy)]
 enum Move {

@@ -34,11 +34,8 @@ pub(super) fn measure(
         EnergyError::unless_in_range(found > 0, key, found as f64, "at least 1")?;
     }
     let blocks = model.target.blocks().concat();
-    let update = |row: usize, tokens: &mut [Token], rng: &mut ChainRng| match &model.clusters {
-        Some(clusters) => {
-            clusters.update(tokens, rng);
-            Ok(())
-        }
+    let update = |row: usize, tokens: &mut [Token], rng: &mut ChainRng| match &model.moves {
+        Some(moves) => (moves.update)(row, tokens, rng),
         None => sweep(&*model.target, &blocks, row, tokens, rng),
     };
     let chain = |(row, tokens): (usize, &mut [Token])| -> Result<Vec<Vec<f64>>> {

@@ -12,7 +12,7 @@ use crate::anneal::systematic;
 use crate::{Annealing, Increment, IsingBits, Levels, LogPartition, Particles, Population, Result};
 
 pub use equilibrium::Mean;
-pub use model::{Exact, Measure, Model, Observable};
+pub use model::{Exact, Measure, Model, Moves, Observable, Update};
 
 /// How much work a study does.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,7 +132,7 @@ impl Study {
             particles: particles.particles(),
             sweeps: settings.sweeps,
             resamplings: found.resamplings,
-            moves: if model.clusters.is_some() { "cluster updates" } else { "heat-bath sweeps" },
+            moves: model.moves.as_ref().map_or("heat-bath sweeps", |moves| moves.name),
             equilibrium: [settings.chains, settings.updates],
             means,
             samples,

@@ -1,9 +1,15 @@
 //! Targets with what is known and what is measured of them.
 
+use std::sync::Arc;
+
+use glauber_chain::ChainRng;
 use glauber_chain::oracles::{Ising, Lattice, Potts, kaufman_energy, kaufman_log_partition};
 use glauber_schedule::Boundary;
-use glauber_tokens::Token;
+use glauber_tokens::{Site, Token};
 
+use crate::dag::{
+    Bge, CachedScores, DagTarget, DataTable, LocalScores, UniformDags, pair_of, structure_steps, sum_over_dags,
+};
 use crate::exact::{eliminate, enumerate, table_entries};
 use crate::{
     Base, Clusters, EnergyError, FactorGraph, Hypergrid, ProductLaw, Result, Target, edwards_anderson, ising_graph,
@@ -38,6 +44,27 @@ impl Observable {
     }
 }
 
+/// An update of a chain, which keeps the target: its row, its tokens of shape `[site]`, its random numbers.
+pub type Update = Box<dyn Fn(usize, &mut [Token], &mut ChainRng) -> Result<()> + Send + Sync>;
+
+/// How a chain in equilibrium moves.
+pub struct Moves {
+    /// What an update is called, in the plural.
+    pub name: &'static str,
+    /// One update.
+    pub update: Update,
+}
+
+impl Moves {
+    fn clusters(clusters: Clusters) -> Self {
+        let update = move |_: usize, tokens: &mut [Token], rng: &mut ChainRng| {
+            clusters.update(tokens, rng);
+            Ok(())
+        };
+        Self { name: "cluster updates", update: Box::new(update) }
+    }
+}
+
 /// A target, where its annealing starts, and what is measured of it.
 pub struct Model {
     /// What it is.
@@ -50,13 +77,40 @@ pub struct Model {
     pub observables: Vec<Observable>,
     /// The same target for multi-spin coding, if it is an Ising torus with even sides.
     pub bits: Option<Ising>,
-    /// Cluster updates, if the target has them.
-    pub clusters: Option<Clusters>,
+    /// How chains in equilibrium move, if not by heat-bath sweeps.
+    pub moves: Option<Moves>,
     /// The exact `log Z`, if a formula has it.
     formula: Option<Exact>,
     /// The same target as a factor graph, from which exact values come by elimination.
     graph: Option<FactorGraph>,
 }
+
+/// A posterior of graphs with a uniform prior that sums to one.
+struct Evidence<S> {
+    target: Arc<DagTarget<S>>,
+    log_count: f64,
+}
+
+impl<S: LocalScores + Send> Target for Evidence<S> {
+    fn vocab(&self) -> usize {
+        self.target.vocab()
+    }
+
+    fn len(&self) -> usize {
+        self.target.len()
+    }
+
+    fn log_density(&self, tokens: &[Token]) -> f64 {
+        self.target.log_density(tokens) - self.log_count
+    }
+
+    fn log_ratios(&self, tokens: &[Token], site: Site, out: &mut [f64]) {
+        self.target.log_ratios(tokens, site, out);
+    }
+}
+
+/// The most nodes whose graphs are summed exactly: half a second.
+const EXACT_NODES: usize = 12;
 
 /// Tables of an elimination that a study waits for.
 const PATIENCE: f64 = (1 << 20) as f64;
@@ -71,7 +125,7 @@ impl Model {
             base: Box::new(base),
             observables: Vec::new(),
             bits: None,
-            clusters: None,
+            moves: None,
             formula: None,
             graph: None,
         }
@@ -98,7 +152,7 @@ impl Model {
             model.observables[0].exact = Some(kaufman_energy(height, width, coupling)?);
         }
         model.bits = (torus && height % 2 == 0 && width % 2 == 0).then(|| ising.clone());
-        model.clusters = Clusters::ising(&ising).ok();
+        model.moves = Clusters::ising(&ising).ok().map(Moves::clusters);
         model.graph = Some(ising_graph(&ising)?);
         Ok(model)
     }
@@ -122,7 +176,7 @@ impl Model {
                 (colours as f64 * most - 1.0) / (colours as f64 - 1.0)
             }),
         ];
-        model.clusters = Clusters::potts(&potts).ok();
+        model.moves = Clusters::potts(&potts).ok().map(Moves::clusters);
         model.graph = Some(potts_graph(&potts)?);
         Ok(model)
     }
@@ -179,6 +233,36 @@ impl Model {
         model.base = Box::new(graph.uniform_base());
         model.graph = Some(graph);
         model
+    }
+
+    /// The posterior of acyclic graphs given a table of data, by the BGe score and a uniform prior: `Z` is the evidence, and
+    /// every edge is measured. Chains move by structure MCMC, `d²` steps an update.
+    ///
+    /// # Errors
+    /// When the table has fewer than 2 columns or more than 64, or fewer rows than the score needs.
+    pub fn dag(table: &DataTable) -> Result<Self> {
+        let target = DagTarget::new(CachedScores::new(Bge::new(table)?))?;
+        let nodes = target.nodes();
+        let base = UniformDags::new(nodes)?;
+        let exact = if nodes <= EXACT_NODES { Some(sum_over_dags(target.scores())?) } else { None };
+        let target = Arc::new(target);
+        let name = format!("posterior of acyclic graphs, {nodes} nodes, {} rows, BGe score", table.rows());
+        let mut model = Self::new(name, Evidence { target: Arc::clone(&target), log_count: base.log_count() });
+        model.base = Box::new(base);
+        model.formula = exact.as_ref().map(|sum| Exact { value: sum.log_evidence(), by: "the sum over all graphs" });
+        let edge = |site: usize| {
+            let (source, sink) = pair_of(nodes, site);
+            let name = format!("{} → {}", table.names()[source], table.names()[sink]);
+            let mut edge = Observable::new(name, move |x| f64::from(x[site]));
+            edge.exact = exact.as_ref().map(|sum| sum.edge_marginal(source, sink));
+            edge
+        };
+        model.observables = (0..nodes * (nodes - 1)).map(edge).collect();
+        let update = move |row: usize, tokens: &mut [Token], rng: &mut ChainRng| {
+            structure_steps(&target, nodes * nodes, row, tokens, rng)
+        };
+        model.moves = Some(Moves { name: "updates of structure MCMC", update: Box::new(update) });
+        Ok(model)
     }
 
     /// The exact `log Z`, where one exists: by formula, enumeration or elimination.
