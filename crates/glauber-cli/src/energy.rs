@@ -5,7 +5,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use glauber_chain::oracles::Lattice;
 use glauber_energy::dag::{DataTable, edge_picture, pair_of};
 use glauber_energy::{FactorGraph, Increment, IntervalMethod, Model, Stage, Study, StudySettings};
@@ -37,8 +37,10 @@ pub fn energy(what: &EnergyWhat) -> anyhow::Result<()> {
             run(&model, Some(grid), &|_, token| spin(token), study)
         }
         EnergyWhat::Hypergrid { side, dimensions, rewards, study } => {
-            let rewards = [rewards[0], rewards[1], rewards[2]];
-            run(&Model::hypergrid(*side, *dimensions, rewards)?, None, &|_, token| token.to_string(), study)
+            let [r0, r1, r2] = rewards[..] else {
+                bail!("`--rewards` has {} numbers, expected three, such as 0.1,0.5,2", rewards.len());
+            };
+            run(&Model::hypergrid(*side, *dimensions, [r0, r1, r2])?, None, &|_, token| token.to_string(), study)
         }
         EnergyWhat::Dag { data, edges, study } => dag(data, edges.as_deref(), study),
         EnergyWhat::Graph { file, study } => {

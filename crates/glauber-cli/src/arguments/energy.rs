@@ -57,7 +57,7 @@ pub enum EnergyWhat {
         #[arg(long, default_value_t = 2)]
         dimensions: usize,
         /// The rewards R0, R1 and R2
-        #[arg(long, num_args = 3, value_delimiter = ',', default_values_t = [0.1, 0.5, 2.0])]
+        #[arg(long, value_name = "R0,R1,R2", value_delimiter = ',', default_values_t = [0.1, 0.5, 2.0])]
         rewards: Vec<f64>,
         #[command(flatten)]
         study: StudyFlags,

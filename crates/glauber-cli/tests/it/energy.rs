@@ -82,6 +82,7 @@ fn the_report_is_read_by_people() {
     mistake(at, &["energy", "ising", "--beta", "1000"], &["coupling", "-100 and 100"]);
     mistake(at, &["energy", "potts", "--beta", "1", "--colours", "1"], &["colours", "at least 2"]);
     mistake(at, &["energy", "hypergrid", "--rewards", "0,1,2"], &["rewards", "above 0"]);
+    mistake(at, &["energy", "hypergrid", "--rewards", "1,2"], &["--rewards", "2 numbers", "three"]);
     mistake(at, &["energy", "hypergrid", "--picture", "x.png"], &["--picture", "lattice"]);
     mistake(at, &["energy", "ising", "--beta", "0.4", "-n", "0"], &["particles", "at least 1"]);
     mistake(at, &["energy", "ising", "--beta", "0.4", "--sweeps", "0"], &["sweeps", "at least 1"]);
