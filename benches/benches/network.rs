@@ -40,7 +40,7 @@ fn sampling(criterion: &mut Criterion) {
         let conditional = NetworkConditional::new(&network, &Denoising, &schedule, &device).expect("they fit");
         for rows in [1, 16] {
             let tokens = vec![7; rows * LEN];
-            // One step after the other, as in a chain: a network that is told the step keeps nothing from the one before.
+            // One step after the other, as in a chain: a network conditioned on the step reuses nothing of the step before.
             let mut now: usize = 0;
             let mut log_r = vec![0.0; rows * VOCAB];
             group.throughput(Throughput::Elements(rows as u64));

@@ -120,7 +120,7 @@ fn panels(report: &Report, order: usize) -> [Panel; 2] {
     };
     [
         panel("surprise of the judge, against entropy", "entropy", &format!("order-{order} judge")),
-        panel("told from held-out text, against spelling", "spelling", "C2ST accuracy"),
+        panel("separation from held-out text, against spelling", "spelling", "C2ST accuracy"),
     ]
 }
 

@@ -102,7 +102,7 @@ fn state(folder: &Path, standing: &Standing, held: Option<bool>, now: u64) -> St
         (Some(Outcome::Finished), _) => format!("finished {ago} ago"),
         (Some(Outcome::Stopped), _) => format!("stopped {ago} ago when it was asked to; {resume}"),
         (Some(Outcome::Failed(why)), _) => format!("failed {ago} ago: {why}"),
-        (None, Some(true)) if age < SILENT => format!("running, process {process}, last heard of {age} s ago"),
+        (None, Some(true)) if age < SILENT => format!("running, process {process}, last update {age} s ago"),
         (None, Some(true)) => {
             format!("running, process {process}, silent for {ago}: a long step, or an evaluation, or it hangs")
         }
@@ -112,7 +112,9 @@ fn state(folder: &Path, standing: &Standing, held: Option<bool>, now: u64) -> St
                  {resume}"
             )
         }
-        (None, None) => format!("unknown, the file system has no locks; process {process} was last heard of {ago} ago"),
+        (None, None) => {
+            format!("unknown, the file system has no locks; process {process} wrote its last update {ago} ago")
+        }
     }
 }
 
@@ -164,7 +166,7 @@ mod tests {
     #[test]
     fn the_lock_and_the_journal_together_tell_the_state() {
         let running = said(None, Some(true), 1003);
-        assert!(running.contains("running, process 7, last heard of 3 s ago"), "{running}");
+        assert!(running.contains("running, process 7, last update 3 s ago"), "{running}");
         assert!(
             running.contains("250 of 1000 (25.0 %)") && running.contains("20.0 s a step, 4 hours left"),
             "{running}"

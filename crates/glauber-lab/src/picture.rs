@@ -13,7 +13,7 @@ use glauber_program::progress::say;
 use glauber_run::{DrawPlace, Drawer, SamplerSettings, Sampling, Trained, check_count};
 use glauber_tokens::{Codec, Token, TokenBatch};
 
-/// Grey levels that are told apart.
+/// Number of grey levels in the picture.
 const GREYS: usize = 8;
 /// Sizes in units of the picture: a stage, a letter, an image, and the margin.
 const ROW: usize = 40;

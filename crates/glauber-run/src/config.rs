@@ -59,7 +59,7 @@ impl RunConfig {
         // Its logits hold log Π_t(φ), which signal levels do not tell.
         let untold = self.train.objective.reads_step() && self.model.conditioning == Conditioning::SignalLevelOnly;
         let name = self.train.objective.name();
-        let expected = format!("signal-level or step: the objective `{name}` must be told the step");
+        let expected = format!("signal-level or step: the objective `{name}` needs the step");
         require(!untold, "model.conditioning", "signal-level-only", &expected)?;
         self.train.validate()
     }

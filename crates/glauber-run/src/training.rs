@@ -125,7 +125,7 @@ impl Training<'_> {
         let Self { config, folder, device, resume, steps, threads, ranks } = *self;
         let (vocabulary, codec) = (&opened.vocabulary, Some(&*opened.codec));
         if ranks.size() > 1 && ranks.is_first() {
-            // Before there is a folder that the others could not be told.
+            // Before a folder exists whose path the other ranks could not receive.
             folder
                 .to_str()
                 .with_context(|| format!("`--run {}`: several ranks need a Unicode name", folder.display()))?;

@@ -128,7 +128,7 @@ pub(crate) fn check_sweeps(
     let in_order = (0..schedule.horizon()).all(|t| schedule.sites(t) == [t % schedule.len()]);
     let found = match () {
         () if !network.has_two_views() => "a network that sees one sequence on both sides of a site",
-        () if network.follows_time() => "a network that is told the step",
+        () if network.follows_time() => "a network that is conditioned on the step",
         () if !in_order => "an order other than round-robin",
         () if objective.is_continuous() => "an objective in continuous time",
         () => return Ok(()),

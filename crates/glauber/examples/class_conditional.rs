@@ -21,7 +21,7 @@ pub(crate) fn posteriors(steps: usize) -> Result<[f64; 2], Box<dyn Error>> {
     let model = ModelConfig { classes: 2, width: 32, heads: 2, condition_width: 16, ..Preset::Tiny.config() };
     let network = Network::new(&model, VOCAB, LENGTH, 0, &device)?;
     let config = TrainConfig { steps, warmup_steps: 10, ..TrainConfig::default() };
-    // A tenth of the rows is not told its class: the same network learns the law of both together.
+    // A tenth of the rows is drawn without its class: the same network learns the law of both together.
     let drawing = Drawing { class_dropout: 0.1, ..Drawing::held_out(&network) };
     let task = SiteTask::new(&network, &source, &schedule, &Denoising, 8)?.with_drawing(drawing);
     let mut trainer = config.trainer(network, 0, &device, 1);

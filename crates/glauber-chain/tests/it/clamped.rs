@@ -97,7 +97,7 @@ fn the_reverse_chain_of_the_free_sites_lands_on_the_data_given_the_clamped_ones(
                     let expected = given(&table, &tokens, &mask);
                     let told = reverse_pass(&table, &schedule, &tokens, &mask, true).unwrap();
                     assert!(total_variation(&told, expected.probabilities()) < 1e-12);
-                    // A conditional that is not told takes clean tokens for noisy ones, or finds them impossible.
+                    // Without the clamped sites, a conditional takes clean tokens for noisy ones, or finds them impossible.
                     let untold = reverse_pass(&table, &schedule, &tokens, &mask, false);
                     let hit = untold.is_ok_and(|law| total_variation(&law, expected.probabilities()) < 1e-3);
                     missed += usize::from(!hit);
@@ -179,7 +179,7 @@ fn sampled_infills_follow_the_exact_conditional_law() {
         let p = p_of(&chains);
         assert!(p > 1e-3 / 4.0, "p = {p}");
 
-        // A conditional that is not told which sites are clean is found out.
+        // The test detects a conditional that does not know which sites are clean.
         if schedule.law().mask().is_none() {
             let mut untold = chains.clone();
             untold.renoise(&schedule, schedule.horizon()).unwrap();
@@ -199,7 +199,7 @@ fn filled(known: &[u32], free: &[usize], cell: usize) -> Vec<u32> {
     tokens
 }
 
-/// A conditional that never hears of clamped sites.
+/// A conditional without its clamped sites.
 struct Untold<C>(C);
 
 impl<C: SiteConditional> SiteConditional for Untold<C> {

@@ -94,7 +94,7 @@ fn image_config(flags: &ImageFlags, device: &Device) -> anyhow::Result<Made> {
     if let (Some(model), Some(_), None) = (&model, &flags.tokenizer, flags.size) {
         [image.height, image.width] = [model.config().image_size; 2];
     }
-    // Images are grids, unless told otherwise. A grid that is set and does not fit is refused below, if not for a flag that changes it.
+    // Images are grids, unless the configuration says otherwise. A grid that is set and does not fit is refused below, if not for a flag that changes it.
     let resized = flags.size.is_some() || flags.tokenizer.is_some() || flags.patch.is_some();
     if !positions_set || (resized && config.model.positions != Positions::Line) {
         config.model.positions = Positions::Grid { columns: image.grid()[1].max(1) };

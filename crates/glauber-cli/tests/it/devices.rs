@@ -35,6 +35,6 @@ fn every_device_is_listed_with_how_to_get_it() {
     let names: Vec<&str> = listed.lines().filter_map(|line| line.split_whitespace().next()).collect();
     assert_eq!(names, ["cpu", "wgpu", "cuda"]);
     if !cfg!(feature = "wgpu") {
-        assert!(listed.contains("wgpu  not in this binary; build one with `cargo build"), "{listed}");
+        assert!(listed.contains("wgpu  not in this binary; build `glauber-cli` with `--features"), "{listed}");
     }
 }

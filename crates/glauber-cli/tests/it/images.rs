@@ -9,7 +9,7 @@ use glauber_tokens::{Codec, Token};
 
 const SIDE: usize = 8;
 
-/// Trains in a moment on 8×8 shapes in four greys, classes told.
+/// Trains in a moment on 8×8 shapes in four greys, conditioned on classes.
 fn trained(folder: &Path, more: &[&str]) -> String {
     let small = ["model.width=16", "model.layers=1", "model.condition_width=8", "train.warmup_steps=2"];
     let short = ["train.samples=4", "train.sample_every=3", "train.validation_sequences=4", "data.images.count=50"];

@@ -177,7 +177,7 @@ mod devices {
         }
     }
 
-    /// What comes to all is told by the first, in the run's journal as well.
+    /// The first rank reports an error of all ranks, in the run's journal as well.
     #[test]
     fn a_run_that_diverges_says_so_once() {
         let folder = tempfile::tempdir().expect("a temporary folder");

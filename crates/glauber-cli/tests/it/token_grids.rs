@@ -55,7 +55,7 @@ const SMALL: [&str; 10] = [
     "data.images.count=40",
 ];
 
-/// Trains in a moment on shapes in colour, classes told.
+/// Trains in a moment on shapes in colour, conditioned on classes.
 fn train(folder: &Path, name: &str, more: &[&str]) -> Output {
     let settings = SMALL.iter().flat_map(|setting| ["--set", setting]);
     let words = ["train", "image", "--tokenizer", "tok", "--classes", "--steps", "6", "--batch", "4", "--sweeps", "2"];

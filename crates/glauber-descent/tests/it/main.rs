@@ -86,7 +86,7 @@ fn ranks_train_a_module_as_one_does() {
     });
 }
 
-/// The sums of rows are to be told.
+/// The network learns the sums of rows.
 struct Sums;
 
 impl Task for Sums {

@@ -49,7 +49,7 @@ fn a_report_is_the_same_for_the_same_seed() {
     let report = |seed| {
         let settings = TextSettings { windows: 20, len: 30, resamples: 50, seed, ..TextSettings::default() };
         let judges = TextJudges::new(&text(1), &text(2), &settings).unwrap().with(LetterEntropy);
-        // What is told apart from held-out texts is none of them.
+        // The texts compared with held-out texts are none of them.
         assert_eq!(judges.real().rows(), 20);
         assert!(judges.real().iter().zip(judges.references()[0].1.iter()).all(|(real, row)| real != row));
         judges.report::<&str>(&[]).unwrap()

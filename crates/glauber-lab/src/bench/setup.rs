@@ -86,7 +86,7 @@ impl SequenceSource for UniformTokens {
 
 impl Shape {
     fn model(self) -> ModelConfig {
-        // What the other program has: it is told the step as well.
+        // As in the other program: conditioned on the step as well.
         let hollow = |preset: Preset| ModelConfig { conditioning: Conditioning::SignalLevel, ..preset.config() };
         match self {
             Self::Tiny => hollow(Preset::Tiny),

@@ -201,7 +201,7 @@ fn a_block_causal_network_that_keeps_clean_blocks_says_the_same() {
     }
 }
 
-/// A network that is not told about the noise says the same at any time and any level, and any other does not.
+/// A network without conditioning gives the same logits at any time and any level, and any other does not.
 #[test]
 fn a_network_that_is_told_nothing_of_the_noise_says_the_same_whatever_it_is() {
     let row = [vec![1, 2, 3, 4, 5, 6, 7, 8, 9]];

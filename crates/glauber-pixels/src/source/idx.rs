@@ -43,7 +43,7 @@ fn parse<const AXES: usize>(mut reader: impl Read, path: &Path, kind: &'static s
     let header_bytes = 4 * (AXES as u64 + 1);
     let header = take(header_bytes)?;
     let mut numbers = header.chunks_exact(4).map(|n| u32::from_be_bytes([n[0], n[1], n[2], n[3]]));
-    // What is no IDX file at all is better told by its magic number than by its length.
+    // The magic number shows better than the length that a file is no IDX file.
     let expected = MAGIC | AXES as u32;
     match numbers.next() {
         Some(found) if found != expected => {

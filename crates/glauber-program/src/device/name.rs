@@ -110,7 +110,7 @@ pub fn build_with(feature: &str) -> String {
     let mut features: Vec<&str> = here.iter().filter(|(_, built)| *built).map(|(name, _)| *name).collect();
     features.push(feature);
     let package = PACKAGE.get().unwrap_or(&"glauber-cli");
-    format!("build one with `cargo build --release -p {package} --features {}`", features.join(","))
+    format!("build `{package}` with `--features {}`", features.join(","))
 }
 
 /// Sets the package of this binary.

@@ -50,7 +50,7 @@ impl Evaluated {
     ) -> Result<Self> {
         let (codec, mut corpus, mut split) = (trained.codec()?, text.corpus.clone(), text.prepare.clone());
         let own = settings.data.is_empty();
-        // What is lost is told below.
+        // The lost part is reported below.
         split.max_lost = 1.0;
         if !own {
             corpus.paths.clone_from(&settings.data);

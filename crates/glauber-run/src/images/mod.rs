@@ -48,7 +48,7 @@ impl DataKind for ImageConfig {
 
     fn describe(&self) -> String {
         let Self { height, width, classes, images, .. } = self;
-        let classes = if *classes > 0 { format!(", {classes} classes told") } else { String::new() };
+        let classes = if *classes > 0 { format!(", conditioned on {classes} classes") } else { String::new() };
         let tokens = match &self.tokens {
             ImageTokens::Pixels { levels, patch: 1 } => format!("in {levels} greys"),
             ImageTokens::Pixels { levels, patch } => format!("in {levels} greys, {patch}x{patch} pixels a token"),

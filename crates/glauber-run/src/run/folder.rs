@@ -133,7 +133,7 @@ impl RunFolder {
             return refuse(format!("no `{CONFIG}` there"), "the folder of a run".into());
         }
         let run = Self::begun_at(path);
-        // A file that cannot be read is told of by whoever needs it.
+        // Whoever needs an unreadable file reports it.
         match run.begun_with() {
             Some((format, version)) if format > FORMAT => refuse(
                 format!("a run in format {format}, started with {version}"),
@@ -186,7 +186,7 @@ impl RunFolder {
     /// # Errors
     /// Names the first key that must not change. Also if a file cannot be read.
     pub fn check_config(&self) -> Result<Vec<Change>, RunError> {
-        // A checkpoint that cannot be read is told of by whoever needs more of it.
+        // Whoever needs more of an unreadable checkpoint reports it.
         let newest = checkpoint::newest::<TrainingState>(&self.checkpoint_folder());
         let Ok(Some(newest)) = newest else { return Ok(Vec::new()) };
         self.changes_since(&newest.path, &self.config()?)

@@ -92,7 +92,7 @@ fn samples_belong_to_the_class_asked_for_and_guidance_makes_them_typical_of_it()
         assert!(plain.deviation_from(0.0) > 5.0, "class {class}: {plain:?}");
         let error = plain.standard_error.hypot(guided.standard_error);
         assert!(guided.mean - plain.mean > 4.0 * error, "class {class}: {plain:?}, guided {guided:?}");
-        // A network that is told nothing must lie between the two.
+        // An unconditional network must lie between the two.
         let unconditional = if class == 0 { without.mean } else { -without.mean };
         let error = plain.standard_error.hypot(without.standard_error);
         assert!(plain.mean - unconditional > 4.0 * error, "class {class}: {plain:?}, untold {without:?}");

@@ -110,7 +110,7 @@ fn what_has_no_such_labels_is_refused() {
     let query = network(NetworkKind::MaskedQuery, Conditioning::SignalLevelOnly);
     for (network, schedule, why) in [
         (&hollow, &permuted, "an order other than round-robin"),
-        (&told, &round_robin(), "a network that is told the step"),
+        (&told, &round_robin(), "a network that is conditioned on the step"),
         (&query, &round_robin(), "one sequence on both sides"),
     ] {
         let error = check(network, schedule).unwrap_err();

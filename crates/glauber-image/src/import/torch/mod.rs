@@ -95,7 +95,7 @@ fn archive(file: File) -> Result<(Vec<u8>, Container), String> {
 fn read(archive: &mut ZipArchive<BufReader<File>>, name: &str, from: u64, count: u64) -> Result<Vec<u8>, String> {
     let failed = |error: String| format!("`{name}`: {error}");
     let index = archive.index_for_name(name).ok_or_else(|| failed("no such entry".into()))?;
-    // PyTorch writes 0 where it was told to leave the sum out.
+    // PyTorch writes 0 where it leaves the sum out.
     let sum = archive.by_index_raw(index).map_err(|error| failed(error.to_string()))?.crc32();
     let options = ZipReadOptions::new().ignore_crc32(sum == 0);
     let mut entry = archive.by_index_with_options(index, options).map_err(|error| failed(error.to_string()))?;

@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn nothing_is_on_both_sides_and_windows_do_not_cross() {
-        // Stretches that can be told apart: symbol `n mod 27` throughout.
+        // Stretches that differ: symbol `n mod 27` throughout.
         let symbols: Vec<Token> = (0..60 * 8).map(|at| (at / 8 % 27) as Token).collect();
         let [train, held_out] = divide(&symbols, 8);
         assert_eq!((train.symbols(), held_out.symbols()), (57 * 8, 3 * 8));

@@ -72,7 +72,7 @@ impl<'a> Judge<'a> {
         let null: Vec<f64> = (0..EXCHANGES).map(|_| exchanged()).collect();
         let null = Estimate::independent(&null);
         let deviation = null.standard_error * (EXCHANGES as f64).sqrt();
-        // Where everything is rare there is one cell, and nothing to be told apart.
+        // Where everything is rare there is one cell, and nothing to compare.
         if deviation > 0.0 { (found - null.mean) / deviation } else { 0.0 }
     }
 }
