@@ -91,5 +91,21 @@ fn layers(criterion: &mut Criterion) {
     );
 }
 
-criterion_group!(benches, layers);
+/// Muon's iterations, without gradients.
+fn newton_schulz(criterion: &mut Criterion) {
+    let alone = ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+    let mut group = criterion.benchmark_group("Newton and Schulz");
+    group.sample_size(20).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(500));
+    let coefficients = [3.4445, -4.7750, 2.0315];
+    for shape in [[128, 512], [512, 128], [256, 256], [256, 512], [256, 768], [256, 1024], [1024, 256]] {
+        let name = format!("{} x {}", shape[0], shape[1]);
+        let matrix = Tensor::<2>::random(shape, Distribution::Default, &Device::flex()).div_scalar(256.0);
+        let fused = || glauber_fused::newton_schulz(matrix.clone(), coefficients, 5);
+        let reference = || composed::newton_schulz(matrix.clone(), coefficients, 5);
+        group.bench_function(format!("{name}, fused"), |b| alone.install(|| b.iter(fused)));
+        group.bench_function(format!("{name}, composed"), |b| alone.install(|| b.iter(reference)));
+    }
+}
+
+criterion_group!(benches, layers, newton_schulz);
 criterion_main!(benches);

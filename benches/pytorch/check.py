@@ -1,9 +1,10 @@
 """Proves that `network.py` and `training.py` are our network and our training step.
 
-    glauber-lab bench record --shape tiny --out FOLDER && python check.py FOLDER
+    glauber-lab bench record --shape tiny --out FOLDER && python check.py FOLDER [--compile]
 
 From weights and optimiser state of our checkpoint: the logits of recorded sequences within 1e-4 of ours, those of single sites asked
-for within as much of the same, the losses of a few training steps on recorded examples, and the weights and averages after them.
+for within as much of the same, the losses of a few training steps on recorded examples, and the weights and averages after them. Exits with 1
+when they differ, with 3 when the network cannot be compiled.
 """
 
 import json
@@ -80,6 +81,14 @@ def main():
     setup = recorded["setup"]
     before, after = folder / recorded["before"], folder / recorded["after"]
     network = build(setup)
+    if "--compile" in sys.argv:
+        network.compile()
+        try:
+            with torch.no_grad():
+                network(*condition(recorded["asked"]))
+        except Exception as error:
+            print(f"not compiled: {error}".splitlines()[0], file=sys.stderr)
+            sys.exit(3)
     trainer = resume(network, setup, recorded["step"], before)
     begun = [weight.detach().clone() for weight in trainer.weights]
     averages = [average.clone() for average in trainer.averages]

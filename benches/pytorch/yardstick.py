@@ -1,7 +1,7 @@
-"""The other side of `cargo xtask bench train` and `bench sample`: the same steps in PyTorch, eager, on the CPU or an NVIDIA card.
+"""The other side of `cargo xtask bench train` and `bench sample`: the same steps in PyTorch on the CPU or an NVIDIA card, eager or not.
 
 `glauber-lab bench train|sample|matmul` prints the setup that this script takes. Both print one JSON line when they are ready and one a
-block of steps; with `--paced` each block waits for a line on standard input.
+block of steps; with `--paced` each block waits for a line on standard input. A side that cannot run says why, as `failed` in its line.
 """
 
 import argparse
@@ -47,6 +47,9 @@ def training(setup, network):
 def sampling(setup, network):
     """Heat bath from the end of the chain down: each step redraws one site of each row."""
     chain, rows = Chain(setup), setup["batch"]
+    mixed = setup["train"]["precision"] == "bf16"
+    # A tensor, because a graph would be compiled again for every other list.
+    asked = lambda site: torch.full((rows if network.one_site_a_row else 1,), site)
     state = {"step": chain.horizon, "tokens": torch.randint(chain.vocab, (rows, chain.length))}
 
     @torch.inference_mode()
@@ -56,8 +59,9 @@ def sampling(setup, network):
         levels = chain.levels_before(torch.tensor([at]))
         level = levels[0, site]
         time = torch.full((rows,), at / chain.horizon)
-        logits = network(state["tokens"], time, levels.expand(rows, -1), [site])
-        weights = level * logits[:, 0].softmax(1) + (1 - level) / chain.vocab
+        with torch.autocast(time.device.type, torch.bfloat16, enabled=mixed):
+            logits = network(state["tokens"], time, levels.expand(rows, -1), asked(site))
+        weights = level * logits[:, 0].float().softmax(1) + (1 - level) / chain.vocab
         mass = weights.cumsum(1)
         goal = torch.rand(rows, 1) * mass[:, -1:]
         state["tokens"][:, site] = (mass <= goal).sum(1).clamp_max(chain.vocab - 1)
@@ -72,6 +76,10 @@ def product(setup):
     return lambda: a @ b
 
 
+def say(line):
+    print(json.dumps(line), flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["train", "sample", "matmul"])
@@ -82,6 +90,7 @@ def main():
     parser.add_argument("--blocks", type=int, default=3, help="blocks, unless paced")
     parser.add_argument("--warmup", type=int, default=2, help="steps before the first block")
     parser.add_argument("--paced", action="store_true", help="wait for a line before each block")
+    parser.add_argument("--autocast", action="store_true", help="run the network in bfloat16 (`torch.autocast`), as `precision` of the setup does")
     parser.add_argument("--compile", action="store_true", help="compile the network (`torch.compile`)")
     flags = parser.parse_args()
     torch.set_num_threads(flags.threads)
@@ -90,22 +99,28 @@ def main():
     on_card = flags.device != "cpu"
     finish = torch.cuda.synchronize if on_card else lambda: None
     setup = json.loads(flags.setup)
+    if flags.autocast:
+        setup["train"]["precision"] = "bf16"
     network = build(setup)
     if flags.compile:
         network.compile()
     step = product(setup) if flags.what == "matmul" else {"train": training, "sample": sampling}[flags.what](setup, network)
-    for _ in range(flags.warmup):
-        step()
-    finish()
+    try:
+        for _ in range(flags.warmup):
+            step()
+        finish()
+    except Exception as error:
+        say({"failed": f"{type(error).__name__}: {error}".splitlines()[0]})
+        raise
     parameters = sum(weight.numel() for weight in network.parameters())
     side = f"PyTorch {torch.__version__}" + (f" on {torch.cuda.get_device_name()}" if on_card else "")
-    print(json.dumps({"side": side, "parameters": parameters}), flush=True)
+    say({"side": side, "parameters": parameters})
     for _ in sys.stdin if flags.paced else range(flags.blocks):
         begin = time.perf_counter()
         for _ in range(flags.steps):
             step()
         finish()
-        print(json.dumps({"steps": flags.steps, "seconds": time.perf_counter() - begin}), flush=True)
+        say({"steps": flags.steps, "seconds": time.perf_counter() - begin})
 
 
 if __name__ == "__main__":

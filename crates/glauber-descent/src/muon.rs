@@ -2,6 +2,7 @@
 //! networks", 2024).
 
 use burn::tensor::Tensor;
+use glauber_fused::newton_schulz;
 
 use crate::gradients::sum_of_squares;
 
@@ -37,19 +38,9 @@ pub(crate) fn step<const D: usize>(
 /// The matrix with its singular values moved near 1.
 fn orthogonal<const D: usize>(matrix: Tensor<D>) -> Tensor<D> {
     let dims = matrix.dims();
-    let transposed = |x: Tensor<D>| x.swap_dims(D - 2, D - 1);
-    let tall = dims[D - 2] > dims[D - 1];
-    let matrix = if tall { transposed(matrix) } else { matrix };
     let norm = sum_of_squares(matrix.clone()).sqrt().max(1e-12);
-    let [a, b, c] = QUINTIC;
-    let iterate = |x: Tensor<D>, _| {
-        let square = x.clone().matmul(transposed(x.clone()));
-        let quartic = square.clone().matmul(square.clone());
-        let factor = square.mul_scalar(b) + quartic.mul_scalar(c);
-        x.clone().mul_scalar(a) + factor.matmul(x)
-    };
-    let x = (0..ITERATIONS).fold(matrix.div_scalar(norm), iterate);
-    if tall { transposed(x) } else { x }
+    let matrix = matrix.div_scalar(norm).reshape([dims[D - 2], dims[D - 1]]);
+    newton_schulz(matrix, QUINTIC, ITERATIONS).reshape(dims)
 }
 
 #[cfg(test)]

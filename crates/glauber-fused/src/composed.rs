@@ -86,6 +86,20 @@ pub fn log_probability(logits: Tensor<3>, token: Tensor<2, Int>) -> Tensor<2> {
     log_softmax(logits, 2).gather(2, token.unsqueeze_dim(2)).squeeze_dim(2)
 }
 
+/// See [`crate::newton_schulz`].
+pub fn newton_schulz(x: Tensor<2>, coefficients: [f64; 3], iterations: usize) -> Tensor<2> {
+    let ([rows, columns], [a, b, c]) = (x.dims(), coefficients);
+    let tall = rows > columns;
+    let iterate = |x: Tensor<2>, _| {
+        let square = x.clone().matmul(x.clone().transpose());
+        let quartic = square.clone().matmul(square.clone());
+        let factor = square.mul_scalar(b) + quartic.mul_scalar(c);
+        x.clone().mul_scalar(a) + factor.matmul(x)
+    };
+    let x = (0..iterations).fold(if tall { x.transpose() } else { x }, iterate);
+    if tall { x.transpose() } else { x }
+}
+
 /// See [`crate::convolution`].
 pub fn convolution(
     x: Tensor<4>,

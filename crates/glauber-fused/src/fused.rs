@@ -1,11 +1,12 @@
 //! The layers on the CPU device; each returns `None` if its inputs are not f32 or on another device.
 
+use burn::backend::Flex;
 use burn::tensor::{Int, Shape, Tensor};
 
 use crate::array::Array;
 use crate::kernels::{
-    Convolution, FeedForward, GatedResidual, GroupNormSilu, Linear, LogProbability, ModulatedNorm, Rotation,
-    SelfAttention, Sites, StreamAttention, Tables,
+    Convolution, FeedForward, GatedResidual, GroupNormSilu, Linear, LogProbability, ModulatedNorm, NewtonSchulz,
+    Rotation, SelfAttention, Sites, StreamAttention, Tables,
 };
 use crate::operation::{Input, apply};
 use crate::{Padding, Rotary};
@@ -136,6 +137,15 @@ pub fn group_norm_silu(
     assert!(*groups > 0 && channels.is_multiple_of(*groups), "{channels} channels in {groups} groups");
     let operation = GroupNormSilu { channels, groups: *groups, area: height * width, epsilon: *epsilon as f32 };
     Some(apply(operation, [Input::new(x)?, Input::new(scale)?, Input::new(shift)?], shape))
+}
+
+pub fn newton_schulz(x: &Tensor<2>, coefficients: &[f64; 3], iterations: &usize) -> Option<Tensor<2>> {
+    let shape @ [rows, columns] = x.dims();
+    // Of a matrix that requires gradients none would be recorded here.
+    let array = Array::new(x.clone().try_into_primitive::<Flex>().ok()?)?;
+    let steps = NewtonSchulz { coefficients: coefficients.map(|number| number as f32), iterations: *iterations };
+    let values = steps.run(&array, rows, columns);
+    Some(Tensor::from_primitive::<Flex>(Array::from_values(values, Shape::from(shape)).into_tensor()))
 }
 
 fn modulated([batch, sites, width]: [usize; 3], vectors: [&Tensor<2>; 2]) -> Sites {

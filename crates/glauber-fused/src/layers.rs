@@ -134,6 +134,17 @@ pub fn group_norm_silu(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, groups:
     fused_or!(group_norm_silu(x, scale, shift, groups, epsilon))
 }
 
+/// Iterations of Newton and Schulz, `x ← a x + b s x + c s² x` with `s = x xᵀ`, or for a tall matrix its transpose's.
+///
+/// They move the singular values of a matrix and keep its singular vectors. On the CPU device several iterations are
+/// taken on `s` alone, which is smaller than `x`, and of its symmetric powers one half is computed.
+///
+/// # Shapes
+/// - x and output: `[row, column]`
+pub fn newton_schulz(x: Tensor<2>, coefficients: [f64; 3], iterations: usize) -> Tensor<2> {
+    fused_or!(newton_schulz(x, coefficients, iterations))
+}
+
 /// Activation checkpointing: runs `part` on a module and inputs, and recomputes intermediate results in the backward
 /// pass instead of storing them (Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016).
 ///

@@ -23,7 +23,7 @@ mod recomputed;
 
 pub use layers::{
     convolution, feed_forward, gated_residual, group_norm_silu, linear, log_probability, merging_attention,
-    modulated_norm, recomputed, rotated, self_attention, stream_attention,
+    modulated_norm, newton_schulz, recomputed, rotated, self_attention, stream_attention,
 };
 pub use numbers::finite;
 

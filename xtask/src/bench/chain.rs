@@ -6,10 +6,11 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 
+use super::machine::Machine;
 use super::publish;
 use super::python::{NUMBA, Python};
 use super::side::Side;
-use super::table::{self, Machine, Times};
+use super::table::{self, Times};
 use super::yardstick::same_size;
 use crate::launcher;
 use crate::screen::remark;

@@ -7,8 +7,8 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::Value;
 
+use super::machine::Machine;
 use super::publish;
-use super::table::Machine;
 use crate::launcher;
 use crate::screen::remark;
 

@@ -1,8 +1,10 @@
 //! `cargo xtask bench`: our steps beside PyTorch's and numba's in one run, and memory by presets.
 
 mod chain;
+mod machine;
 mod memory;
 mod python;
+mod settings;
 mod side;
 mod table;
 mod yardstick;
@@ -14,6 +16,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
+use self::settings::Setting;
 use crate::launcher;
 use crate::screen::say;
 
@@ -48,7 +51,10 @@ pub struct Flags {
     /// Device of both sides: cpu, cuda or cuda:INDEX (PyTorch supports no other)
     #[arg(long, default_value = launcher::DEFAULT_DEVICE)]
     device: String,
-    /// Train in bfloat16: Glauber with `train.precision = "bf16"`, PyTorch with `torch.autocast`
+    /// Settings of PyTorch to try, comma-separated; one that fails is a row with its reason
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "eager,bf16,compile,both")]
+    pytorch: Vec<Setting>,
+    /// Train in bfloat16: Glauber with `train.precision = "bf16"`, PyTorch in the settings with `torch.autocast` alone
     #[arg(long)]
     bf16: bool,
     /// Python interpreter with PyTorch. Default: `.venv/bin/python`, else `python3`

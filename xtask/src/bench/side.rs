@@ -21,7 +21,7 @@ impl Side {
     /// Starts a process and waits until it says that it is ready.
     ///
     /// # Errors
-    /// When it cannot be started, ends early or says something else.
+    /// When it cannot be started, ends early, says why it failed or says something else.
     pub fn start(mut command: Command) -> anyhow::Result<Self> {
         let shown = command.get_program().display().to_string();
         let mut process = command
@@ -34,6 +34,9 @@ impl Side {
         let replies = BufReader::new(replies).lines();
         let mut side = Self { name: shown, parameters: 0, process, requests, replies };
         let ready = side.reply()?;
+        if let Some(reason) = ready["failed"].as_str() {
+            bail!("{reason}");
+        }
         let name = ready["side"].as_str().with_context(|| format!("{}: no name in {ready}", side.name))?;
         side.parameters = ready["parameters"].as_u64().with_context(|| format!("{name}: no count in {ready}"))?;
         side.name = name.into();
@@ -106,6 +109,7 @@ mod tests {
         assert!(message("exit 3").contains("ended early"));
         assert!(message("echo hello").contains("hello"));
         assert!(message("echo '{}'").contains("no name"));
+        assert_eq!(message(r#"echo '{"failed": "no compiler"}'"#), "no compiler");
         let mut side = Side::start(shell(r#"echo '{"side": "x", "parameters": 1}'; read -r _; echo '{}'"#)).unwrap();
         assert!(side.block().unwrap_err().to_string().contains("expected steps and seconds"));
     }

@@ -6,7 +6,9 @@ use std::process::{Command, ExitCode};
 use anyhow::{Context, bail};
 use serde_json::Value;
 
+use super::machine::Machine;
 use super::python::{PYTORCH, Python};
+use super::settings::Setting;
 use super::side::Side;
 use super::table::{self, Measured, Times};
 use super::{Flags, publish};
@@ -17,12 +19,22 @@ use crate::workspace::{self, Depth};
 /// Steps that neither side is timed at.
 const WARM_UP: u64 = 3;
 
+/// Exit code of `check.py` where PyTorch cannot compile.
+const NOT_COMPILED: i32 = 3;
+
 /// The two programs.
 struct Programs<'a> {
     ours: PathBuf,
     python: Option<Python>,
     threads: usize,
     flags: &'a Flags,
+}
+
+/// Processes that wait: ours, then one for each setting of PyTorch.
+struct Sides {
+    ready: Vec<Side>,
+    settings: Vec<Setting>,
+    failed: Vec<(Setting, String)>,
 }
 
 /// What one step of a row of the table is.
@@ -78,7 +90,7 @@ fn compare(heading: &str, flags: &Flags, steps: &[Step]) -> anyhow::Result<ExitC
             rows.push(programs.measure(shape, step)?);
         }
     }
-    publish(&table::markdown(heading, &table::Machine::here(threads), &rows), flags.out.as_deref())
+    publish(&table::markdown(heading, &Machine::here(threads), &rows), flags.out.as_deref())
 }
 
 impl Programs<'_> {
@@ -103,7 +115,13 @@ impl Programs<'_> {
         command
     }
 
-    /// Proves that the scripts are our network and our step, in single precision on the CPU.
+    /// The settings of PyTorch to measure.
+    fn settings(&self) -> Vec<Setting> {
+        let wanted = |setting: &&Setting| setting.is_bf16() || !self.flags.bf16;
+        self.flags.pytorch.iter().filter(wanted).copied().collect()
+    }
+
+    /// Proves that the scripts are our network and our step, in single precision on the CPU; compiled too, if that is measured.
     fn check(&self, shape: &str) -> anyhow::Result<()> {
         let Some(python) = &self.python else { return Ok(()) };
         // Of the largest one the record alone would be 12 GB: the same design, smaller, stands for it.
@@ -112,9 +130,26 @@ impl Programs<'_> {
         let folder = tempfile::tempdir()?;
         let mut record = self.on_the_cpu("record", shape, Step::Train);
         succeed(record.arg("--out").arg(folder.path()))?;
-        let mut check = python.script("check.py");
-        // The table alone belongs on standard output.
-        succeed(check.arg(folder.path()).stdout(std::io::stderr()))
+        let check = |compile: &[&str]| {
+            let mut check = python.script("check.py");
+            // The table alone belongs on standard output.
+            check
+                .arg(folder.path())
+                .args(compile)
+                .env("OMP_NUM_THREADS", self.threads.to_string())
+                .stdout(std::io::stderr());
+            check
+        };
+        succeed(&mut check(&[]))?;
+        if !self.settings().contains(&Setting::Compile) {
+            return Ok(());
+        }
+        let mut compiled = check(Setting::Compile.flags());
+        match compiled.status().context("cannot start Python")?.code() {
+            // Where it cannot be compiled, the setting is to say so itself.
+            Some(0 | NOT_COMPILED) => Ok(()),
+            code => bail!("{shape}: the compiled network fails the check ({code:?}); its own message is above"),
+        }
     }
 
     fn setup(&self, shape: &str, step: Step) -> anyhow::Result<Value> {
@@ -125,27 +160,44 @@ impl Programs<'_> {
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
-    /// Both sides, ready to measure; refuses networks of different sizes.
-    fn sides(&self, shape: &str, step: Step, setup: &Value) -> anyhow::Result<Vec<Side>> {
+    /// A process that does a step in PyTorch.
+    fn theirs(&self, python: &Python, step: Step, setup: &Value, setting: Setting) -> Command {
+        let mut theirs = python.script("yardstick.py");
+        theirs.args([step.name(), "--setup", &setup.to_string(), "--threads", &self.threads.to_string()]);
+        theirs.args(["--device", &self.flags.device]).args(setting.flags());
+        theirs.args(self.blocks()).env("OMP_NUM_THREADS", self.threads.to_string());
+        theirs
+    }
+
+    fn blocks(&self) -> [String; 5] {
         let [steps, warm_up] = [self.flags.steps, WARM_UP].map(|count| count.to_string());
-        let blocks = ["--steps", &steps, "--warmup", &warm_up, "--paced"];
+        ["--steps".into(), steps, "--warmup".into(), warm_up, "--paced".into()]
+    }
+
+    /// Our side and those settings of PyTorch that run here, ready to measure; refuses networks of different sizes.
+    fn sides(&self, shape: &str, step: Step, setup: &Value, settings: &[Setting]) -> anyhow::Result<Sides> {
         let mut ours = self.ours(step.name(), shape, step);
-        ours.args(blocks);
-        let mut sides = vec![Side::start(ours)?];
-        if let Some(python) = &self.python {
-            let mut theirs = python.script("yardstick.py");
-            theirs.args([step.name(), "--setup", &setup.to_string(), "--threads", &self.threads.to_string()]);
-            theirs.args(["--device", &self.flags.device]);
-            theirs.args(blocks).env("OMP_NUM_THREADS", self.threads.to_string());
-            sides.push(Side::start(theirs)?);
+        ours.args(self.blocks());
+        let mut sides = Sides { ready: vec![Side::start(ours)?], settings: Vec::new(), failed: Vec::new() };
+        let Some(python) = &self.python else { return Ok(sides) };
+        for &setting in settings {
+            match Side::start(self.theirs(python, step, setup, setting)) {
+                Ok(side) => {
+                    sides.ready.push(side);
+                    sides.settings.push(setting);
+                }
+                Err(error) => {
+                    remark(&format!("{shape} {}: {}: {error}", step.name(), setting.title()));
+                    sides.failed.push((setting, error.to_string()));
+                }
+            }
         }
-        same_size(&sides)?;
+        same_size(&sides.ready)?;
         Ok(sides)
     }
 
-    /// Seconds a step of either side, block after block.
-    fn times(&self, shape: &str, step: Step, setup: &Value) -> anyhow::Result<Times> {
-        let mut sides = self.sides(shape, step, setup)?;
+    /// Seconds a step of each side, block after block.
+    fn times(&self, shape: &str, step: Step, sides: &mut [Side]) -> anyhow::Result<Times> {
         let mut times = Times { sides: sides.iter().map(|side| side.name.clone()).collect(), blocks: Vec::new() };
         for round in 0..self.flags.rounds {
             let block: Vec<f64> = sides.iter_mut().map(Side::block).collect::<Result<_, _>>()?;
@@ -164,7 +216,10 @@ impl Programs<'_> {
         // The product is that of training, whatever is measured: a sampling step's are smaller and reach less.
         let of_training = self.setup(shape, Step::Train)?;
         let product = of_training.pointer("/flops/matmul").and_then(Value::as_f64).context("no matmul in the setup")?;
-        let rates = self.times(shape, Step::Matmul, &of_training)?.medians().map(|seconds| product / seconds).collect();
+        let mut sides = self.sides(shape, Step::Matmul, &of_training, &[Setting::Eager])?;
+        let rates =
+            self.times(shape, Step::Matmul, &mut sides.ready)?.medians().map(|seconds| product / seconds).collect();
+        drop(sides);
         let (batch, length) = (number("/batch")?, number("/length")?);
         let sweeps = setup["levels"].as_array().map_or(0, Vec::len) as f64 - 1.0;
         let (sequences, flops) = match step {
@@ -172,11 +227,14 @@ impl Programs<'_> {
             Step::Sample { .. } => (batch / (sweeps * length), vec![number("/flops/sample")?]),
             Step::Matmul => (0.0, vec![product]),
         };
+        let Sides { mut ready, settings, failed } = self.sides(shape, step, &setup, &self.settings())?;
         Ok(Measured {
             shape: shape.into(),
             parameters: number("/parameters")? as u64,
             sizes: format!("{batch} × {length}, V = {}", number("/vocab")?),
-            times: self.times(shape, step, &setup)?,
+            times: self.times(shape, step, &mut ready)?,
+            settings,
+            failed,
             sequences,
             flops,
             rates,
@@ -186,10 +244,8 @@ impl Programs<'_> {
 
 /// Refuses sides whose networks differ in size.
 pub fn same_size(sides: &[Side]) -> anyhow::Result<()> {
-    let [ours, theirs] = sides else { return Ok(()) };
-    if ours.parameters == theirs.parameters {
-        return Ok(());
-    }
+    let Some((ours, others)) = sides.split_first() else { return Ok(()) };
+    let Some(theirs) = others.iter().find(|other| other.parameters != ours.parameters) else { return Ok(()) };
     bail!(
         "not the same size: {} has {} parameters, {} has {}: change the Python script to the same sizes",
         ours.name,
@@ -221,8 +277,8 @@ mod tests {
 
     #[test]
     fn networks_of_different_sizes_are_refused() {
-        assert!(same_size(&[side(3)]).is_ok() && same_size(&[side(3), side(3)]).is_ok());
-        let message = same_size(&[side(3), side(4)]).unwrap_err().to_string();
+        assert!(same_size(&[side(3)]).is_ok() && same_size(&[side(3), side(3), side(3)]).is_ok());
+        let message = same_size(&[side(3), side(3), side(4)]).unwrap_err().to_string();
         assert!(message.contains("3 parameters") && message.contains("has 4"), "{message}");
     }
 }

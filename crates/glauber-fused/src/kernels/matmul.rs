@@ -1,5 +1,7 @@
 //! Matrix products of strided views, without copies.
 
+use std::ops::Range;
+
 use gemm::Parallelism;
 
 /// A matrix within an array.
@@ -36,6 +38,13 @@ impl<'a> Matrix<'a> {
         self.columns
     }
 
+    /// Some rows and columns of it.
+    pub fn part(self, rows: Range<usize>, columns: Range<usize>) -> Self {
+        assert!(rows.end <= self.rows && columns.end <= self.columns, "part outside its matrix");
+        let begin = rows.start * self.row_stride + columns.start * self.column_stride;
+        Self { values: &self.values[begin..], rows: rows.len(), columns: columns.len(), ..self }
+    }
+
     /// The same numbers, rows for columns.
     pub fn transposed(self) -> Self {
         Self {
@@ -67,20 +76,30 @@ fn fits(len: usize, rows: usize, columns: usize, stride: usize) -> bool {
     rows == 0 || columns == 0 || (rows - 1) * stride + columns <= len
 }
 
-/// Whether the product overwrites the output or is added to it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What becomes of the output's numbers.
+#[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Before {
     Overwritten,
+    /// `out + a · b`.
     Added,
+    /// `kept · out + scale · a · b`.
+    Scaled {
+        kept: f32,
+        scale: f32,
+    },
 }
 
-/// `out = a · b`, or `out += a · b`.
+/// `out = a · b`, or what `before` says.
 #[allow(unsafe_code)]
 pub(crate) fn multiply(out: MatrixMut<'_>, a: Matrix<'_>, b: Matrix<'_>, before: Before) {
     assert!(out.rows == a.rows && out.columns == b.columns && a.columns == b.rows, "shapes that do not multiply");
     let threads = match rayon::current_num_threads() {
         1 => Parallelism::None,
         threads => Parallelism::Rayon(threads),
+    };
+    let (kept, scale) = match before {
+        Before::Overwritten | Before::Added => (1.0, 1.0),
+        Before::Scaled { kept, scale } => (kept, scale),
     };
     // SAFETY: every entry that the sizes and strides name lies within its slice (checked when the views were made, in either
     // orientation), entries of `out` do not lie over each other, and `out` is borrowed mutably, so it is apart from `a` and `b`.
@@ -93,15 +112,15 @@ pub(crate) fn multiply(out: MatrixMut<'_>, a: Matrix<'_>, b: Matrix<'_>, before:
             out.values.as_mut_ptr(),
             1,
             out.row_stride as isize,
-            before == Before::Added,
+            before != Before::Overwritten,
             a.values.as_ptr(),
             a.column_stride as isize,
             a.row_stride as isize,
             b.values.as_ptr(),
             b.column_stride as isize,
             b.row_stride as isize,
-            1.0f32,
-            1.0f32,
+            kept,
+            scale,
             false,
             false,
             false,

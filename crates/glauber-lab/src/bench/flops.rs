@@ -6,6 +6,9 @@ use glauber_model::{ModelConfig, NetworkKind};
 /// Iterations of Newton and Schulz in a step of Muon (`glauber-descent/src/muon.rs`).
 const ITERATIONS: u64 = 5;
 
+/// Iterations on one square, where there are several (`glauber-fused/src/kernels/newton_schulz.rs`).
+const A_SQUARE: u64 = 3;
+
 /// Features of the time, and of a signal level with the width of its hidden layer (`glauber-model/src/conditions.rs`).
 const TIME_FEATURES: u64 = 128;
 const LEVEL_FEATURES: u64 = 34;
@@ -89,11 +92,14 @@ impl Flops<'_> {
         2 * layers * self.block() + merge_layers * merge + levels + self.time() + read_out
     }
 
-    /// Muon's iterations in one optimiser step: each of a matrix `[m, n]`, `m ≤ n`, is `2 m² n + 2 m³ + 2 m² n`.
+    /// Muon's iterations in one optimiser step. Each of a matrix `[m, n]`, `m ≤ n`, is `2 m² n + 2 m³ + 2 m² n`.
+    ///
+    /// With `on_squares`, as on the CPU, `k ≤ 3` iterations of a matrix with `n ≥ 1.5 m` share the products with `n`, and
+    /// have `4 k − 3` of `2 m³`. That half of a symmetric product need not be computed is not counted.
     ///
     /// # Errors
     /// When the network is of another kind.
-    pub fn newton_schulz(&self) -> anyhow::Result<u64> {
+    pub fn newton_schulz(&self, on_squares: bool) -> anyhow::Result<u64> {
         let model = self.model;
         let (streams, merge_layers) = match model.network {
             NetworkKind::Hollow => (2, model.merge_layers as u64),
@@ -101,7 +107,11 @@ impl Flops<'_> {
             other => bail!("operations are not counted of {} networks", other.name()),
         };
         let width = model.width as u64;
-        let matrix = |times: u64| ITERATIONS * (4 * times + 2) * width.pow(3);
+        let matrix = |times: u64| {
+            let at_once = if on_squares && times > 1 { A_SQUARE } else { 1 };
+            let counts = (0..ITERATIONS).step_by(at_once as usize).map(|begin| at_once.min(ITERATIONS - begin));
+            counts.map(|count| 4 * times + 2 * (4 * count - 3)).sum::<u64>() * width.pow(3)
+        };
         let feed_forward = 2 * matrix(4);
         let stream = matrix(3) + matrix(1) + feed_forward;
         let merge = 2 * matrix(1) + 2 * matrix(2) + feed_forward;
@@ -145,10 +155,13 @@ mod tests {
         let flops = Flops { model: &model, vocab: 5, length: 3 };
         // Each iteration of [2, n]: 8n + 16 + 8n. [2, 6]: 112, [2, 2]: 48, [2, 8]: 144, [2, 4]: 80.
         let (stream, merge) = (112 + 48 + 2 * 144, 2 * 48 + 2 * 80 + 2 * 144);
-        assert_eq!(flops.newton_schulz().unwrap(), 5 * (2 * stream + merge));
+        assert_eq!(flops.newton_schulz(false).unwrap(), 5 * (2 * stream + merge));
+        // On squares, three iterations and two: twice 8n, and 9 + 5 products of 16. [2, 6]: 320, [2, 8]: 352, [2, 4]: 288.
+        let (stream, merge) = (320 + 5 * 48 + 2 * 352, 2 * 5 * 48 + 2 * 288 + 2 * 352);
+        assert_eq!(flops.newton_schulz(true).unwrap(), 2 * stream + merge);
         let model = ModelConfig { network: NetworkKind::MaskedQuery, ..small() };
         let flops = Flops { model: &model, vocab: 5, length: 3 };
-        assert_eq!(flops.newton_schulz().unwrap(), 5 * stream);
+        assert_eq!(flops.newton_schulz(true).unwrap(), stream);
     }
 
     #[test]
@@ -165,6 +178,6 @@ mod tests {
     fn other_networks_are_refused() {
         let model = ModelConfig { network: NetworkKind::Bidirectional, ..small() };
         let flops = Flops { model: &model, vocab: 5, length: 3 };
-        assert!(flops.forward(3).is_err() && flops.newton_schulz().is_err());
+        assert!(flops.forward(3).is_err() && flops.newton_schulz(true).is_err());
     }
 }

@@ -72,6 +72,8 @@ pub struct Setup {
     pub config: RunConfig,
     threads: usize,
     device: Device,
+    /// There the fused layers are used.
+    on_the_cpu: bool,
 }
 
 /// Sequences of independent uniform tokens: drawing them costs next to nothing.
@@ -140,7 +142,7 @@ impl Setup {
             train: TrainConfig { micro_batches, ..train },
         };
         config.validate().context("`--batch`")?;
-        Ok(Self { name, vocab, config, threads, device: device(device_name)? })
+        Ok(Self { name, vocab, config, threads, device: device(device_name)?, on_the_cpu: device_name == "cpu" })
     }
 
     /// The device that is measured.
@@ -205,7 +207,7 @@ impl Setup {
             "parameters": self.parameters()?,
             "flops": {
                 "network": 3 * batch * flops.forward(flops.asked_in_training())?,
-                "optimiser": flops.newton_schulz()?,
+                "optimiser": flops.newton_schulz(self.on_the_cpu)?,
                 "sample": batch * flops.forward(1)?,
                 "matmul": 2 * rows * inner * columns,
             },
