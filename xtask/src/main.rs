@@ -15,7 +15,6 @@ mod tidy;
 mod workspace;
 
 use std::ffi::OsString;
-use std::fmt;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
@@ -60,8 +59,7 @@ fn command() -> Command {
         .bin_name("cargo xtask")
         .about("Builds and runs glauber; checks the workspace")
         .subcommand(
-            Command::new("tidy")
-                .about("Check the invariants of the workspace: layers, backends, manifests, sources, licences"),
+            Command::new("tidy").about("Check the invariants of the workspace: layers, backends, manifests, sources"),
         )
         .subcommand(
             Command::new("reference")
@@ -77,16 +75,9 @@ fn passed(matches: &ArgMatches) -> Vec<OsString> {
 }
 
 /// A command line error: exit code 2, as in clap.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 struct Usage(String);
-
-impl fmt::Display for Usage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Usage {}
 
 fn main() -> ExitCode {
     match perform(&command().get_matches()) {

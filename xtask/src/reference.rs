@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail, ensure};
+use heck::ToKebabCase;
+use regex::Regex;
 use syn::{Attribute, Expr, ExprLit, Fields, FieldsNamed, File, Item, ItemEnum, ItemStruct, Lit, Meta, Type};
 
 use crate::workspace;
@@ -126,7 +128,7 @@ fn choices(page: &mut String, heading: &str, item: &ItemEnum) -> anyhow::Result<
     let tagged = serde(&item.attrs).any(|words| words.contains("tag = \"kind\""));
     writeln!(page, "\n## {heading}\n\n{}\n\n| value | meaning |\n|---|---|", doc(&item.attrs))?;
     for variant in &item.variants {
-        let name = kebab(&variant.ident.to_string());
+        let name = variant.ident.to_string().to_kebab_case();
         let name =
             if serde(&item.attrs).any(|words| words.contains("lowercase")) { name.replace('-', "") } else { name };
         let (keys, meanings) = match &variant.fields {
@@ -238,11 +240,11 @@ fn shown(value: &Expr) -> Option<String> {
         // A choice that the page lists.
         Expr::Path(path) if path.path.segments.len() == 2 => {
             let [of, name] = [0, 1].map(|at| path.path.segments[at].ident.to_string());
-            TYPES.iter().any(|(.., listed)| *listed == of).then(|| format!("\"{}\"", kebab(&name)))
+            TYPES.iter().any(|(.., listed)| *listed == of).then(|| format!("\"{}\"", name.to_kebab_case()))
         }
         // An objective.
         Expr::Reference(inner) => match &*inner.expr {
-            Expr::Path(path) => Some(format!("\"{}\"", kebab(&path.path.get_ident()?.to_string()))),
+            Expr::Path(path) => Some(format!("\"{}\"", path.path.get_ident()?.to_string().to_kebab_case())),
             _ => None,
         },
         Expr::Call(call) => shown(call.args.first()?),
@@ -303,28 +305,8 @@ fn doc(attributes: &[Attribute]) -> String {
 
 /// Text without the targets of links: ``[`A`](b)`` and ``[`A`]`` are `` `A` ``.
 fn unlinked(text: &str) -> String {
-    let (mut out, mut rest) = (String::new(), text);
-    while let Some(start) = rest.find("[`") {
-        let Some(length) = rest[start..].find("`]") else { break };
-        out += &rest[..start];
-        out += &rest[start + 1..=start + length];
-        rest = &rest[start + length + 2..];
-        if rest.starts_with('(') {
-            rest = &rest[rest.find(')').map_or(rest.len(), |end| end + 1)..];
-        }
-    }
-    out + rest
-}
-
-fn kebab(name: &str) -> String {
-    let mut out = String::new();
-    for letter in name.chars() {
-        if letter.is_uppercase() && !out.is_empty() {
-            out.push('-');
-        }
-        out.extend(letter.to_lowercase());
-    }
-    out
+    let link = Regex::new(r"\[(`.*?`)\](?:\(.*?\))?").expect("an expression");
+    link.replace_all(text, "$1").into_owned()
 }
 
 #[cfg(test)]
@@ -339,8 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn links_and_names_become_plain() {
+    fn links_become_plain() {
         assert_eq!(unlinked("as [`A::b`](c::A::b) and [`D`] say"), "as `A::b` and `D` say");
-        assert_eq!(kebab("RoundRobin"), "round-robin");
     }
 }

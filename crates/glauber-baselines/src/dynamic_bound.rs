@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use glauber_schedule::Schedule;
-use glauber_train::{Label, LevelBound, Objective, Output, OwnToken, TargetList, Targets, TrainError, Truth};
+use glauber_train::{Label, LevelBound, Objective, Output, OwnToken, TargetList, Targets, TrainError, Truth, require};
 
 /// The largest weight of a site.
 const MOST_WEIGHT: f64 = 2.0;
@@ -46,14 +46,9 @@ impl Objective for DynamicBound {
     }
 
     fn check(&self, schedule: &Schedule) -> Result<(), TrainError> {
-        match schedule.law_of_levels().is_moving() {
-            true => Ok(()),
-            false => Err(TrainError::Config {
-                key: "schedule.noise",
-                found: "a law that is constant over the signal levels".into(),
-                expected: "`{ kind = \"moving\", share = 0.2 }`, which the objective `dynamic-bound` needs".into(),
-            }),
-        }
+        let expected = "`{ kind = \"moving\", share = 0.2 }`, which the objective `dynamic-bound` needs";
+        let found = "a law that is constant over the signal levels";
+        require(schedule.law_of_levels().is_moving(), "schedule.noise", found, expected)
     }
 
     fn own_token(&self) -> OwnToken {

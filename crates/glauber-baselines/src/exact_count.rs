@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use glauber_schedule::Schedule;
-use glauber_train::{DenoisingLaw, Label, Objective, Output, OwnToken, TargetList, Targets, TrainError};
+use glauber_train::{DenoisingLaw, Label, Objective, Output, OwnToken, TargetList, Targets, TrainError, require};
 
 /// The any-order bound of RADD (Ou et al. 2024, eq. 3.8) and LLaDA (Nie et al. 2025), under absorbing noise:
 ///
@@ -34,14 +34,9 @@ impl Objective for ExactCount {
 
     fn check(&self, schedule: &Schedule) -> Result<(), TrainError> {
         let law = schedule.law();
-        match law.mask().is_some_and(|mask| law.probability(mask) == 1.0) {
-            true => Ok(()),
-            false => Err(TrainError::Config {
-                key: "schedule.noise",
-                found: "a law that draws tokens other than the mask".into(),
-                expected: "`{ kind = \"absorbing\" }`, which the objective `exact-count` needs".into(),
-            }),
-        }
+        let absorbing = law.mask().is_some_and(|mask| law.probability(mask) == 1.0);
+        let expected = "`{ kind = \"absorbing\" }`, which the objective `exact-count` needs";
+        require(absorbing, "schedule.noise", "a law that draws tokens other than the mask", expected)
     }
 
     fn own_token(&self) -> OwnToken {

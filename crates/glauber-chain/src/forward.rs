@@ -1,10 +1,9 @@
 //! The forward (noising) chain, in closed form and step by step.
 
 use glauber_schedule::{NoiseLaw, Schedule};
-use glauber_tokens::{Site, Step, Token, TokenBatch};
-use rayon::prelude::*;
+use glauber_tokens::{Site, Step, Token};
 
-use crate::{ChainError, ChainRng, Result};
+use crate::ChainRng;
 
 /// Draws `X_t` given `X_0` by equation (M): site `j` keeps its token with probability `α_j(t)`, and otherwise receives
 /// a draw of `q`.
@@ -58,34 +57,4 @@ pub fn step(schedule: &Schedule, t: Step, tokens: &mut [Token], rng: &mut ChainR
             Some(noise)
         })
         .collect()
-}
-
-/// [`corrupt`] for every row of a batch, each at its own step and with its own generator, in parallel.
-///
-/// # Errors
-/// When the batches, steps or generators differ in number, or the rows do not have the schedule's length.
-pub fn corrupt_batch(
-    schedule: &Schedule,
-    clean: &TokenBatch,
-    steps: &[Step],
-    rngs: &mut [ChainRng],
-    out: &mut TokenBatch,
-) -> Result<()> {
-    let rows = clean.rows();
-    for (what, found, expected) in [
-        ("clean sites per row", clean.len(), schedule.len()),
-        ("noisy sites per row", out.len(), schedule.len()),
-        ("noisy rows", out.rows(), rows),
-        ("steps", steps.len(), rows),
-        ("generators", rngs.len(), rows),
-    ] {
-        ChainError::unless_equal(what, found, expected)?;
-    }
-    let len = schedule.len();
-    out.as_mut_slice()
-        .par_chunks_exact_mut(len)
-        .zip(clean.as_slice().par_chunks_exact(len))
-        .zip(rngs.par_iter_mut().zip(steps))
-        .for_each(|((noisy, clean), (rng, &t))| corrupt(schedule, clean, t, rng, noisy));
-    Ok(())
 }

@@ -66,7 +66,7 @@ pub use controls::DrawControls;
 pub use coupling::MaximalCoupling;
 pub use error::{ChainError, Result};
 pub use flow::Flow;
-pub use forward::{corrupt, corrupt_at_levels, corrupt_batch, step};
+pub use forward::{corrupt, corrupt_at_levels, step};
 pub use generator::{ChainGenerator, ExactGenerator, Generator, SequenceLaw};
 pub use guidance::Guided;
 pub use heat_bath::HeatBath;

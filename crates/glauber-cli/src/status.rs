@@ -152,10 +152,10 @@ mod tests {
             rate: Some(0.05),
             loss: Some(2.5),
             loss_steps: 100,
-            evaluation: None,
             process: 7,
             written: 1000,
             outcome,
+            ..Standing::default()
         }
     }
 

@@ -97,6 +97,16 @@ impl FidelityError {
         Self::Malformed { path: path.into(), found: format!("{found}; {hint}") }
     }
 
+    /// Checks a setting.
+    pub(crate) fn require(
+        holds: bool,
+        key: impl Into<String>,
+        found: impl ToString,
+        expected: impl Into<String>,
+    ) -> Result<(), Self> {
+        if holds { Ok(()) } else { Err(Self::setting(key, found, expected)) }
+    }
+
     pub(crate) fn setting(key: impl Into<String>, found: impl ToString, expected: impl Into<String>) -> Self {
         Self::Setting { key: key.into(), found: found.to_string(), expected: expected.into() }
     }

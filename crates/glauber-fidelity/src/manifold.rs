@@ -33,9 +33,7 @@ pub fn precision_recall(
     neighbours: usize,
 ) -> Result<PrecisionRecall, FidelityError> {
     data.check_dim(samples)?;
-    if neighbours == 0 {
-        return Err(FidelityError::setting("neighbours", 0, "at least 1"));
-    }
+    FidelityError::require(neighbours > 0, "neighbours", neighbours, "at least 1")?;
     data.check_count("of the data", neighbours + 1)?;
     samples.check_count("among the samples", neighbours + 1)?;
     let share = |of: &Features, within: &Features| {

@@ -44,17 +44,12 @@ impl ClassifierTrainConfig {
         for (key, found, least, most) in
             [("steps", self.steps, 1, 1 << 30), ("batch", self.batch, 1, 1 << 16), ("shift", self.shift, 0, 1 << 10)]
         {
-            if !(least..=most).contains(&found) {
-                return Err(FidelityError::setting(key, found, format!("a number in {least}..={most}")));
-            }
+            let expected = format!("a number in {least}..={most}");
+            FidelityError::require((least..=most).contains(&found), key, found, expected)?;
         }
-        if !(self.learning_rate > 0.0 && self.learning_rate <= 1.0) {
-            return Err(FidelityError::setting("learning_rate", self.learning_rate, "a number above 0, at most 1"));
-        }
-        if !(0.0..=10.0).contains(&self.weight_decay) {
-            return Err(FidelityError::setting("weight_decay", self.weight_decay, "a number in 0..=10"));
-        }
-        Ok(())
+        let (rate, decay) = (self.learning_rate, self.weight_decay);
+        FidelityError::require(rate > 0.0 && rate <= 1.0, "learning_rate", rate, "a number above 0, at most 1")?;
+        FidelityError::require((0.0..=10.0).contains(&decay), "weight_decay", decay, "a number in 0..=10")
     }
 
     /// The learning rate of a step.

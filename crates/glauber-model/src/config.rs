@@ -1,8 +1,7 @@
 //! Sizes of a network, and presets of them.
 
-use std::str::FromStr;
-
 use serde::{Deserialize, Deserializer, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::{ModelError, NetworkKind, PriorConfig};
 
@@ -116,8 +115,9 @@ fn is_zero(block: &usize) -> bool {
 }
 
 /// Named sizes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case", parse_err_ty = ModelError, parse_err_fn = unknown)]
 pub enum Preset {
     /// Trains on two CPU cores in minutes.
     Tiny,
@@ -126,55 +126,41 @@ pub enum Preset {
     /// The size of the text model of the paper, which gives the total (387 M parameters); the division into layers is
     /// our choice.
     #[serde(rename = "ggm-387m")]
+    #[strum(serialize = "ggm-387m")]
     Ggm387m,
 }
 
 impl Preset {
     /// All presets.
-    pub const ALL: [Self; 3] = [Self::Tiny, Self::Small, Self::Ggm387m];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name in files and flags.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Tiny => "tiny",
-            Self::Small => "small",
-            Self::Ggm387m => "ggm-387m",
-        }
+        self.into()
     }
 
     /// The sizes.
     pub fn config(self) -> ModelConfig {
+        let tiny = ModelConfig {
+            network: NetworkKind::Hollow,
+            width: 128,
+            layers: 3,
+            merge_layers: 1,
+            heads: 4,
+            condition_width: 64,
+            positions: Positions::Line,
+            site_vectors: false,
+            conditioning: Conditioning::SignalLevelOnly,
+            classes: 0,
+            tied: false,
+            block: 0,
+            prior: None,
+        };
         match self {
-            Self::Tiny => ModelConfig {
-                network: NetworkKind::Hollow,
-                width: 128,
-                layers: 3,
-                merge_layers: 1,
-                heads: 4,
-                condition_width: 64,
-                positions: Positions::Line,
-                site_vectors: false,
-                conditioning: Conditioning::SignalLevelOnly,
-                classes: 0,
-                tied: false,
-                block: 0,
-                prior: None,
-            },
-            Self::Small => ModelConfig {
-                network: NetworkKind::Hollow,
-                width: 256,
-                layers: 5,
-                merge_layers: 2,
-                heads: 8,
-                condition_width: 128,
-                positions: Positions::Line,
-                site_vectors: false,
-                conditioning: Conditioning::SignalLevelOnly,
-                classes: 0,
-                tied: false,
-                block: 0,
-                prior: None,
-            },
+            Self::Tiny => tiny,
+            Self::Small => {
+                ModelConfig { width: 256, layers: 5, merge_layers: 2, heads: 8, condition_width: 128, ..tiny }
+            }
             Self::Ggm387m => ModelConfig {
                 network: NetworkKind::MaskedQuery,
                 width: 1024,
@@ -182,28 +168,17 @@ impl Preset {
                 merge_layers: 0,
                 heads: 16,
                 condition_width: 224,
-                positions: Positions::Line,
-                site_vectors: false,
                 conditioning: Conditioning::Step,
-                classes: 0,
                 tied: true,
-                block: 0,
-                prior: None,
+                ..tiny
             },
         }
     }
 }
 
-impl FromStr for Preset {
-    type Err = ModelError;
-
-    fn from_str(name: &str) -> Result<Self, ModelError> {
-        let found = Self::ALL.into_iter().find(|preset| preset.name() == name);
-        found.ok_or_else(|| ModelError::UnknownPreset {
-            found: name.into(),
-            expected: Self::ALL.map(Self::name).join(", "),
-        })
-    }
+fn unknown(found: &str) -> ModelError {
+    let names: Vec<&str> = Preset::ALL.iter().map(|preset| preset.name()).collect();
+    ModelError::UnknownPreset { found: found.into(), expected: names.join(", ") }
 }
 
 impl ModelConfig {
@@ -223,26 +198,28 @@ impl ModelConfig {
             ("model.heads", self.heads),
             ("model.condition_width", self.condition_width),
         ];
-        if let Some(&(key, _)) = sizes.iter().find(|(_, size)| *size == 0) {
-            return Err(ModelError::Zero { key });
-        }
+        sizes.into_iter().try_for_each(ModelError::unless_zero)?;
         let sizes = sizes.into_iter().chain([
             ("model.merge_layers", self.merge_layers),
             ("model.classes", self.classes),
             ("model.block", self.block),
         ]);
         if let Some((key, found)) = sizes.into_iter().find(|(_, size)| *size > LARGEST) {
-            return Err(ModelError::TooLarge { key, found, most: LARGEST });
+            return Err(ModelError::setting(key, found, format!("at most {LARGEST}")));
         }
         let multiple = match self.positions {
             Positions::Line => 2,
-            Positions::Grid { columns: 0 } => return Err(ModelError::Zero { key: "model.positions.grid.columns" }),
-            Positions::Grid { .. } => 4,
+            Positions::Grid { columns } => {
+                ModelError::unless_zero(("model.positions.grid.columns", columns))?;
+                4
+            }
         };
-        match self.width.is_multiple_of(multiple * self.heads) {
-            true => Ok(()),
-            false => Err(ModelError::Heads { width: self.width, heads: self.heads, multiple }),
+        let times = format!("{} (`model.heads`) times a multiple of {multiple}", self.heads);
+        if !self.width.is_multiple_of(multiple * self.heads) {
+            let expected = format!("{times}: change `model.width` or `model.heads`");
+            return Err(ModelError::setting("model.width", self.width, expected));
         }
+        Ok(())
     }
 }
 
@@ -252,7 +229,7 @@ mod tests {
 
     #[test]
     fn presets_are_valid_and_found_by_name() {
-        for preset in Preset::ALL {
+        for &preset in Preset::ALL {
             assert_eq!(preset.name().parse(), Ok(preset));
             assert_eq!(preset.config().validate(), Ok(()));
         }

@@ -4,41 +4,15 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// The heads do not divide the width, or leave a width per head that cannot be rotated.
-    #[error(
-        "`model.width` is {width}, expected {heads} (`model.heads`) times a multiple of {multiple}: change `model.width` or `model.heads`"
-    )]
-    Heads {
-        /// Width found.
-        width: usize,
-        /// Heads found.
-        heads: usize,
-        /// The required divisor of a head's width: 2 on a line, 4 on a grid.
-        multiple: usize,
-    },
-    /// A size is zero.
-    #[error("`{key}` is 0, expected at least 1")]
-    Zero {
-        /// The key of the size.
+    /// A size or another key is out of range, or does not fit the others.
+    #[error("`{key}` is {found}, expected {expected}")]
+    Setting {
+        /// The key.
         key: &'static str,
-    },
-    /// A size is too large.
-    #[error("`{key}` is {found}, expected at most {most}")]
-    TooLarge {
-        /// The key of the size.
-        key: &'static str,
-        /// The size found.
-        found: usize,
-        /// The most that is accepted.
-        most: usize,
-    },
-    /// A network does not support a prior.
-    #[error(
-        "`model.prior` with the network `{network}`, expected none: leave the key out, or use another `model.network`"
-    )]
-    Prior {
-        /// The network's name.
-        network: &'static str,
+        /// Its value.
+        found: String,
+        /// The accepted values, and the fix.
+        expected: String,
     },
     /// An unknown preset.
     #[error("unknown preset `{found}`, expected one of {expected}: change `--preset`")]
@@ -48,4 +22,15 @@ pub enum ModelError {
         /// The known names.
         expected: String,
     },
+}
+
+impl ModelError {
+    pub(crate) fn setting(key: &'static str, found: impl ToString, expected: impl Into<String>) -> Self {
+        Self::Setting { key, found: found.to_string(), expected: expected.into() }
+    }
+
+    /// Checks a size.
+    pub(crate) fn unless_zero((key, size): (&'static str, usize)) -> Result<(), Self> {
+        if size > 0 { Ok(()) } else { Err(Self::setting(key, size, "at least 1")) }
+    }
 }

@@ -145,12 +145,17 @@ impl Network {
 fn check(config: &ModelConfig, vocab: usize, len: usize) -> Result<(), ModelError> {
     let sizes = [("vocabulary", vocab), ("data.length", len)];
     let block = (config.network == crate::NetworkKind::BlockCausal).then_some(("model.block", config.block));
-    match sizes.into_iter().chain(block).find(|(_, size)| *size == 0) {
-        Some((key, _)) => Err(ModelError::Zero { key }),
-        // Left of a site stand clean blocks and noisy sites, which are two sequences.
-        None if block.is_some() && config.prior.is_some() => Err(ModelError::Prior { network: config.network.name() }),
-        None => config.validate(),
+    sizes.into_iter().chain(block).try_for_each(ModelError::unless_zero)?;
+    // Left of a site stand clean blocks and noisy sites, which are two sequences.
+    if block.is_some() && config.prior.is_some() {
+        let found = format!("set with the network `{}`", config.network.name());
+        return Err(ModelError::setting(
+            "model.prior",
+            found,
+            "none: leave the key out, or use another `model.network`",
+        ));
     }
+    config.validate()
 }
 
 impl SiteClassifier for Network {

@@ -40,7 +40,7 @@ impl PixelCodec {
     /// When there is no such number of levels.
     pub fn new(extent: Extent, levels: usize) -> Result<Self, PixelError> {
         if !(2..=256).contains(&levels) {
-            return Err(PixelError::Levels { found: levels });
+            return Err(PixelError::out_of_range(format!("{levels} grey levels"), "2 to 256"));
         }
         let between = |level: usize| ((level as f64 + 0.5) / (levels - 1) as f64) as f32;
         Ok(Self { extent, thresholds: (0..levels - 1).map(between).collect(), patch: 1 })
@@ -58,7 +58,9 @@ impl PixelCodec {
         for (level, &found) in thresholds.iter().enumerate() {
             let (low, high) = (grey(level, levels), grey(level + 1, levels));
             if !(found > low && found <= high) {
-                return Err(PixelError::Threshold { level, found, low, high });
+                let threshold = format!("the threshold between the levels {level} and {} is {found}", level + 1);
+                let within = format!("more than {low} and at most {high}, so that each grey level maps to itself");
+                return Err(PixelError::out_of_range(threshold, within));
             }
         }
         Ok(Self { extent, thresholds, patch: 1 })
@@ -244,11 +246,14 @@ mod tests {
     fn errors_say_what_was_found() {
         let extent = Extent::new(2, 2).unwrap();
         for levels in [0, 1, 257] {
-            assert!(matches!(PixelCodec::new(extent, levels), Err(PixelError::Levels { .. })));
+            let message = PixelCodec::new(extent, levels).unwrap_err().to_string();
+            assert_eq!(message, format!("{levels} grey levels, expected 2 to 256"));
         }
-        assert!(matches!(PixelCodec::with_thresholds(extent, vec![]), Err(PixelError::Levels { found: 1 })));
+        let message = PixelCodec::with_thresholds(extent, vec![]).unwrap_err().to_string();
+        assert_eq!(message, "1 grey levels, expected 2 to 256");
         for threshold in [0.0, 1.5, -1.0, f32::NAN] {
-            assert!(matches!(PixelCodec::binary(extent, threshold), Err(PixelError::Threshold { level: 0, .. })));
+            let message = PixelCodec::binary(extent, threshold).unwrap_err().to_string();
+            assert!(message.starts_with("the threshold between the levels 0 and 1 is"), "{message}");
         }
         let message = PixelCodec::with_thresholds(extent, vec![0.2, 0.4]).unwrap_err().to_string();
         assert!(message.contains("between the levels 1 and 2 is 0.4, expected more than 0.5"), "{message}");

@@ -14,7 +14,8 @@ impl Image {
         let whole = self.extent();
         let inside = |start: usize, side, whole| start.checked_add(side).is_some_and(|end| end <= whole);
         if !inside(top, extent.height(), whole.height()) || !inside(left, extent.width(), whole.width()) {
-            return Err(PixelError::CropOutside { crop: extent, top, left, image: whole });
+            let crop = format!("a crop of {extent} pixels from row {top}, column {left}");
+            return Err(PixelError::out_of_range(crop, format!("a part of the image of {whole} pixels")));
         }
         let channels = self.colours().channels();
         let row = |row: usize| {
@@ -100,7 +101,8 @@ mod tests {
             assert_eq!(crop.pixel(row, column), image.pixel(row + 2, column + 3));
         }
         for (top, left) in [(3, 3), (2, 4), (usize::MAX, 0), (0, usize::MAX)] {
-            assert!(matches!(image.crop(top, left, Extent::new(3, 4).unwrap()), Err(PixelError::CropOutside { .. })));
+            let message = image.crop(top, left, Extent::new(3, 4).unwrap()).unwrap_err().to_string();
+            assert!(message.ends_with("expected a part of the image of 5x7 pixels"), "{message}");
         }
     }
 

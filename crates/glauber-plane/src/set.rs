@@ -1,10 +1,9 @@
 //! The sets, and how their points are drawn.
 
 use std::f64::consts::PI;
-use std::fmt;
-use std::str::FromStr;
 
 use glauber_chain::ChainRng;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// Centres of the eight Gaussians lie at this radius, before all is divided by [`SQUEEZE`].
 pub(crate) const RADIUS: f64 = 4.0;
@@ -19,11 +18,14 @@ pub(crate) const TURN: f64 = 540.0 * 2.0 * PI / 360.0;
 ///
 /// Definitions are those of scikit-learn (`make_swiss_roll`, `make_circles`, `make_moons`) and of Grathwohl et al. 2019 (FFJORD), as the
 /// published rows use them, but that angles are drawn independently where the originals take a grid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = unknown)]
 pub enum PlaneSet {
     /// Two spirals.
+    #[strum(serialize = "2spirals")]
     Spirals,
     /// Eight Gaussians on a circle.
+    #[strum(serialize = "8gaussians")]
     Gaussians,
     /// Two circles, one inside the other.
     Circles,
@@ -39,27 +41,11 @@ pub enum PlaneSet {
 
 impl PlaneSet {
     /// All of them, in the order of the published tables.
-    pub const ALL: [Self; 7] = [
-        Self::Spirals,
-        Self::Gaussians,
-        Self::Circles,
-        Self::Moons,
-        Self::Pinwheel,
-        Self::SwissRoll,
-        Self::Checkerboard,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name of the published tables.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Spirals => "2spirals",
-            Self::Gaussians => "8gaussians",
-            Self::Circles => "circles",
-            Self::Moons => "moons",
-            Self::Pinwheel => "pinwheel",
-            Self::SwissRoll => "swissroll",
-            Self::Checkerboard => "checkerboard",
-        }
+        self.into()
     }
 
     /// A point.
@@ -137,18 +123,8 @@ fn pinwheel(arm: usize, along: f64, across: f64) -> [f64; 2] {
     [along * cos + across * sin, -along * sin + across * cos]
 }
 
-impl fmt::Display for PlaneSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for PlaneSet {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let names = || Self::ALL.map(Self::name).join(", ");
-        let set = Self::ALL.into_iter().find(|set| set.name() == name);
-        set.ok_or_else(|| format!("`{name}`, expected one of {}", names()))
-    }
+/// The error of a name that no set has.
+fn unknown(name: &str) -> String {
+    let names: Vec<&str> = PlaneSet::ALL.iter().map(|set| set.name()).collect();
+    format!("`{name}`, expected one of {}", names.join(", "))
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use burn::tensor::Device;
 use glauber_model::Network;
-use glauber_train::{Examples, Excess, SequenceSource, TrainError};
+use glauber_train::{Examples, Excess, SequenceSource, TrainError, require};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::Table;
@@ -80,17 +80,10 @@ pub fn register_data_kind<K: DataKind + DeserializeOwned>(
     keeps: &'static [&'static str],
 ) -> Result<(), TrainError> {
     let mut others = OTHERS.write().unwrap_or_else(PoisonError::into_inner);
-    match OURS.iter().chain(others.iter()).any(|known| known.name == name) {
-        true => Err(TrainError::Config {
-            key: "data.kind",
-            found: format!("`{name}` registered twice"),
-            expected: "a unique name of a kind of data".into(),
-        }),
-        false => {
-            others.push(Registered::of::<K>(name, keeps));
-            Ok(())
-        }
-    }
+    let known = OURS.iter().chain(others.iter()).any(|known| known.name == name);
+    require(!known, "data.kind", format!("`{name}` registered twice"), "a unique name of a kind of data")?;
+    others.push(Registered::of::<K>(name, keeps));
+    Ok(())
 }
 
 /// The shape of a run's sequences.

@@ -45,7 +45,7 @@ impl Outcome {
 }
 
 /// A run's progress, as its training process reported it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Standing {
     /// The `glauber train` command.
     pub kind: String,
@@ -111,18 +111,7 @@ pub struct Journal {
 impl Journal {
     /// The journal of a run at `step` of `steps` that `process` starts to train.
     pub fn begin(folder: &Path, kind: &str, [step, steps]: [usize; 2], process: u32, clock: Clock) -> Self {
-        let standing = Standing {
-            kind: kind.into(),
-            step,
-            steps,
-            rate: None,
-            loss: None,
-            loss_steps: 0,
-            evaluation: None,
-            process,
-            written: 0,
-            outcome: None,
-        };
+        let standing = Standing { kind: kind.into(), step, steps, process, ..Standing::default() };
         let path = folder.join(PROGRESS);
         let mut journal = Self { path, standing, losses: VecDeque::new(), writings: VecDeque::new(), clock };
         journal.write();

@@ -32,15 +32,11 @@ impl PlaneData {
     /// # Errors
     /// If the name is unknown.
     pub fn set(&self) -> Result<PlaneSet, TrainError> {
-        PlaneSet::ALL.into_iter().find(|set| set.name() == self.set).ok_or_else(|| TrainError::Config {
-            key: "data.set",
-            found: self.set.clone(),
-            expected: PlaneSet::ALL.map(PlaneSet::name).join(", "),
-        })
+        let names = || PlaneSet::ALL.iter().map(|set| set.name()).collect::<Vec<_>>().join(", ");
+        let unknown = |_| TrainError::Config { key: "data.set", found: self.set.clone(), expected: names() };
+        self.set.parse().map_err(unknown)
     }
-}
 
-impl PlaneData {
     /// The code of the points.
     ///
     /// # Errors

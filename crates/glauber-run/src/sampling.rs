@@ -223,11 +223,11 @@ impl Sampling {
     /// If the chains do not fit the drawer, or drawing fails.
     pub fn run(&self, drawer: &Drawer<'_>, chains: &mut Chains, progress: Advance<'_>) -> Result<StepDiagnostics> {
         let horizon = self.schedule().horizon();
-        let mut done = self.down(drawer, chains, horizon, &mut |time| progress(horizon - time))?;
+        let mut done = self.between(drawer, chains, horizon, 0, &mut |time| progress(horizon - time))?;
         let (time, rounds) = self.redenoise.unwrap_or_default();
         for round in 1..=rounds {
             chains.renoise(self.schedule(), time)?;
-            done += self.down(drawer, chains, time, &mut |now| progress(horizon + round * time - now))?;
+            done += self.between(drawer, chains, time, 0, &mut |now| progress(horizon + round * time - now))?;
         }
         done += self.repair(drawer, chains, progress)?;
         Ok(done)
@@ -287,17 +287,7 @@ impl Sampling {
         Ok(done)
     }
 
-    /// Runs from a time down to time 0; `progress` receives the mean time of the chains.
-    fn down(
-        &self,
-        drawer: &Drawer<'_>,
-        chains: &mut Chains,
-        from: Step,
-        progress: &mut dyn FnMut(Step),
-    ) -> Result<StepDiagnostics> {
-        self.between(drawer, chains, from, 0, progress)
-    }
-
+    /// Runs from a time down to another; `progress` receives the mean time of the chains.
     fn between(
         &self,
         drawer: &Drawer<'_>,

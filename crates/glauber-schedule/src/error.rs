@@ -27,14 +27,6 @@ pub enum ScheduleError {
         /// The vocabulary size.
         vocab: usize,
     },
-    /// A configuration needs an input that is missing.
-    #[error("noise kind `{kind}` needs {missing}, but none was given")]
-    MissingInput {
-        /// The value of `kind`.
-        kind: &'static str,
-        /// The missing input.
-        missing: &'static str,
-    },
     /// A number outside its range.
     #[error("`{key}` is {found}, expected {expected}")]
     OutOfRange {
@@ -45,35 +37,10 @@ pub enum ScheduleError {
         /// The values allowed.
         expected: &'static str,
     },
-    /// Weights or counts that sum to zero.
-    #[error("{what} sum to zero, so they define no distribution; {fix}")]
-    NoMass {
-        /// The summed numbers.
-        what: &'static str,
-        /// The fix.
-        fix: &'static str,
-    },
-    /// A moving law as a part of a mixture.
-    #[error("a part of a mixture is of kind `moving`, expected laws that are constant over the signal levels")]
-    MovingPart,
-    /// A moving law with an order whose sites have different levels.
-    #[error("noise of kind `moving` needs an order that touches each site once per sweep; set another `order`")]
-    MovingOrder,
-    /// A count that must be positive is zero.
-    #[error("`{key}` is 0, expected at least 1")]
-    Zero {
-        /// The configuration key.
-        key: &'static str,
-    },
-    /// More steps than a `usize` counts.
-    #[error("{len} sites times {sweeps} sweeps overflow the step counter; lower `sweeps`")]
-    TooManySteps {
-        /// Sites.
-        len: usize,
-        /// Sweeps.
-        sweeps: usize,
-    },
-    /// An order that does not fit the sequence, or cannot be extended.
+    /// A noise law without mass, of parts that cannot be mixed, without an input that it needs, or that does not fit its order.
+    #[error("{0}")]
+    Law(String),
+    /// An order that does not fit the sequence, has more steps than a `usize` counts, or cannot be extended.
     #[error("{0}")]
     Order(String),
     /// Invalid levels of reverse sweeps.

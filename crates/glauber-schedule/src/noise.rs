@@ -113,7 +113,8 @@ impl NoiseLaw {
             let good = *weight >= 0.0 && weight.is_finite();
             ScheduleError::unless_in_range(good, "weight", *weight, "a finite number of at least 0")?;
             if law.is_moving() {
-                return Err(ScheduleError::MovingPart);
+                let expected = "expected laws that are constant over the signal levels";
+                return Err(ScheduleError::Law(format!("a part of a mixture is of kind `moving`, {expected}")));
             }
             if law.vocab() != vocab {
                 return Err(ScheduleError::VocabularySize {
@@ -127,10 +128,7 @@ impl NoiseLaw {
             }
         }
         if parts.is_empty() {
-            return Err(ScheduleError::NoMass {
-                what: "the weights of a mixture without parts",
-                fix: "add an entry to `parts`",
-            });
+            return Err(no_mass("the weights of a mixture without parts", "add an entry to `parts`"));
         }
         let mask = parts.iter().find_map(|(_, law)| law.mask);
         Ok(Self { mask, ..Self::from_weights(weights, "the weights of a mixture", "raise a `weight`")? })
@@ -139,30 +137,28 @@ impl NoiseLaw {
     /// The law of a configuration. `unigram` needs `counts`, shape `[token]`; `absorbing` and `moving` need `mask`.
     ///
     /// # Errors
-    /// [`ScheduleError::MissingInput`] when a needed input is absent, and those of the constructors.
+    /// [`ScheduleError::Law`] when a needed input is absent, and those of the constructors.
     pub fn from_config(
         config: &NoiseConfig,
         vocab: usize,
         counts: Option<&[u64]>,
         mask: Option<Token>,
     ) -> Result<Self, ScheduleError> {
-        let needed = |kind: &'static str, mask: Option<Token>| {
-            mask.ok_or(ScheduleError::MissingInput { kind, missing: "a mask token in the vocabulary" })
+        let missing = |kind: &str, missing: &str| {
+            ScheduleError::Law(format!("noise kind `{kind}` needs {missing}, but none was given"))
         };
+        let needed = |kind| mask.ok_or_else(|| missing(kind, "a mask token in the vocabulary"));
         match config {
             NoiseConfig::Uniform => Self::uniform(vocab),
             NoiseConfig::Unigram { pseudo_count } => {
-                let counts = counts.ok_or(ScheduleError::MissingInput {
-                    kind: "unigram",
-                    missing: "token counts of the training data",
-                })?;
+                let counts = counts.ok_or_else(|| missing("unigram", "token counts of the training data"))?;
                 if counts.len() != vocab {
                     return Err(ScheduleError::VocabularySize { what: "token counts", found: counts.len(), vocab });
                 }
                 Self::unigram(counts, *pseudo_count)
             }
-            NoiseConfig::Absorbing => Self::absorbing(vocab, needed("absorbing", mask)?),
-            NoiseConfig::Moving { share } => Self::moving(vocab, needed("moving", mask)?, *share),
+            NoiseConfig::Absorbing => Self::absorbing(vocab, needed("absorbing")?),
+            NoiseConfig::Moving { share } => Self::moving(vocab, needed("moving")?, *share),
             NoiseConfig::Mixture { parts } => {
                 let laws = parts
                     .iter()
@@ -173,14 +169,14 @@ impl NoiseLaw {
         }
     }
 
-    fn from_weights(weights: Vec<f64>, what: &'static str, fix: &'static str) -> Result<Self, ScheduleError> {
+    fn from_weights(weights: Vec<f64>, what: &str, fix: &str) -> Result<Self, ScheduleError> {
         if weights.is_empty() {
             return Err(ScheduleError::EmptyVocabulary);
         }
         let total: f64 = weights.iter().sum();
         let last = weights.iter().rposition(|&w| w > 0.0);
         let Some(last) = last.filter(|_| total > 0.0) else {
-            return Err(ScheduleError::NoMass { what, fix });
+            return Err(no_mass(what, fix));
         };
         let mut sum = 0.0;
         let cumulative = weights
@@ -236,6 +232,10 @@ impl NoiseLaw {
         let at = self.cumulative.partition_point(|&c| c <= uniform);
         (at as Token).min(self.last_possible)
     }
+}
+
+fn no_mass(what: &str, fix: &str) -> ScheduleError {
+    ScheduleError::Law(format!("{what} sum to zero, so they define no distribution; {fix}"))
 }
 
 #[cfg(test)]

@@ -108,7 +108,8 @@ impl Schedule {
         let sweeps = order.sweeps();
         let levels: Vec<f64> = (0..=sweeps).map(|k| curve.level(k as f64 / sweeps as f64, final_level)).collect();
         if law.is_moving() && !order.is_balanced() {
-            return Err(ScheduleError::MovingOrder);
+            let fix = "an order that touches each site once per sweep; set another `order`";
+            return Err(ScheduleError::Law(format!("noise of kind `moving` needs {fix}")));
         }
         let moving = law.is_moving().then(|| {
             let steps = levels.windows(2).map(|pair| law.between(pair[0], pair[1]).into_owned()).collect();

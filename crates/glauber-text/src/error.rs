@@ -62,11 +62,15 @@ pub enum TextError {
         /// The allowed share.
         limit: f64,
     },
-    /// The allowed share is not in `0..=1`.
-    #[error("`data.prepare.max_lost` is {found}, expected a share from 0 to 1")]
-    MaxLost {
+    /// A share of the preparation is out of range.
+    #[error("`{key}` is {found}, expected {expected}")]
+    OutOfRange {
+        /// The key.
+        key: &'static str,
         /// The share found.
         found: f64,
+        /// The shares allowed.
+        expected: &'static str,
     },
     /// A file is not UTF-8, or not UTF-16 despite its byte-order mark.
     #[error("{path} is not {encoding} at byte {offset}{within}: {hint}", path = .path.display())]
@@ -193,12 +197,6 @@ pub enum TextError {
         site: usize,
         /// The vocabulary size.
         vocab: usize,
-    },
-    /// The validation fraction is not in `0 ≤ f < 1`.
-    #[error("`validation_fraction` is {found}, expected 0 ≤ fraction < 1")]
-    ValidationFraction {
-        /// The fraction found.
-        found: f64,
     },
     /// The token cache could not be written or read, or its streams are too short.
     #[error(transparent)]

@@ -4,7 +4,7 @@ use glauber_chain::ChainError;
 use glauber_model::{Asked, SiteClassifier};
 use glauber_schedule::Schedule;
 
-use crate::{Objective, OwnToken, TrainError};
+use crate::{Objective, OwnToken, TrainError, require};
 
 /// Checks that a network, a schedule and an objective fit each other.
 ///
@@ -50,15 +50,9 @@ pub(crate) fn check_class(network: &dyn SiteClassifier, class: Option<usize>) ->
 /// [`TrainError::Config`] when noise draws tokens other than the mask.
 pub(crate) fn check_law(answers: Asked, schedule: &Schedule) -> Result<(), TrainError> {
     let absorbing = schedule.law().mask().is_some_and(|mask| schedule.law().probability(mask) == 1.0);
-    if answers != Asked::Masked || absorbing {
-        return Ok(());
-    }
-    Err(TrainError::Config {
-        key: "schedule.noise",
-        found: "a law that draws tokens other than the mask".into(),
-        expected: "`{ kind = \"absorbing\" }`, which the network `bidirectional` needs, or another `model.network`"
-            .into(),
-    })
+    let expected = "`{ kind = \"absorbing\" }`, which the network `bidirectional` needs, or another `model.network`";
+    let found = "a law that draws tokens other than the mask";
+    require(answers != Asked::Masked || absorbing, "schedule.noise", found, expected)
 }
 
 /// Checks the schedule of an autoregressive network: one sweep, from the last site to the first.
@@ -67,14 +61,9 @@ pub(crate) fn check_law(answers: Asked, schedule: &Schedule) -> Result<(), Train
 /// [`TrainError::Config`] when the schedule has other sweeps.
 fn check_order(answers: Asked, schedule: &Schedule) -> Result<(), TrainError> {
     let last_first = schedule.horizon() == schedule.len() && (0..schedule.len()).all(|t| schedule.sites(t) == [t]);
-    if answers != Asked::After || last_first {
-        return Ok(());
-    }
-    Err(TrainError::Config {
-        key: "schedule.sweeps",
-        found: format!("{} sweeps, {} steps", schedule.sweeps(), schedule.horizon()),
-        expected: "1 sweep, site by site, which the network `autoregressive` needs, or another `model.network`".into(),
-    })
+    let expected = "1 sweep, site by site, which the network `autoregressive` needs, or another `model.network`";
+    let found = format!("{} sweeps, {} steps", schedule.sweeps(), schedule.horizon());
+    require(answers != Asked::After || last_first, "schedule.sweeps", found, expected)
 }
 
 /// Checks the schedule of a block-causal network: block by block.
@@ -83,21 +72,13 @@ fn check_order(answers: Asked, schedule: &Schedule) -> Result<(), TrainError> {
 /// [`TrainError::Config`] when the schedule has another order or block size, or the network is conditioned on the step.
 fn check_blocks(network: &dyn SiteClassifier, schedule: &Schedule) -> Result<(), TrainError> {
     let (Some(block), found) = (network.block(), schedule.order().block()) else { return Ok(()) };
-    if network.follows_time() {
-        let (found, expected) =
-            ("the step, of which every block has another".into(), "\"none\", as masks tell all".into());
-        return Err(TrainError::Config { key: "model.conditioning", found, expected });
-    }
-    if found == Some(block) {
-        return Ok(());
-    }
-    Err(TrainError::Config {
-        key: "schedule.order",
-        found: found.map_or("another order".into(), |found| format!("blocks of {found}")),
-        expected: format!(
-            "`{{ kind = \"block-by-block\", block = {block} }}`, which the network `block-causal` with `model.block = {block}` needs"
-        ),
-    })
+    let step = "the step, of which every block has another";
+    require(!network.follows_time(), "model.conditioning", step, "\"none\", as masks tell all")?;
+    let expected = format!(
+        "`{{ kind = \"block-by-block\", block = {block} }}`, which the network `block-causal` with `model.block = {block}` needs"
+    );
+    let blocks = found.map_or("another order".into(), |found| format!("blocks of {found}"));
+    require(found == Some(block), "schedule.order", blocks, &expected)
 }
 
 /// Checks the objective of a network that reads the site's own token, which some losses would teach it to copy.
@@ -105,14 +86,9 @@ fn check_blocks(network: &dyn SiteClassifier, schedule: &Schedule) -> Result<(),
 /// # Errors
 /// [`TrainError::Config`] when the objective is such a loss.
 fn check_evidence(answers: Asked, objective: &dyn Objective) -> Result<(), TrainError> {
-    if answers != Asked::InView || objective.own_token() != OwnToken::Hidden {
-        return Ok(());
-    }
-    Err(TrainError::Config {
-        key: "train.objective",
-        found: objective.name().into(),
-        expected: "`denoising` or `level-bound`, because the network `own-evidence` reads the site's own token, or another `model.network`".into(),
-    })
+    let fits = answers != Asked::InView || objective.own_token() != OwnToken::Hidden;
+    let expected = "`denoising` or `level-bound`, because the network `own-evidence` reads the site's own token, or another `model.network`";
+    require(fits, "train.objective", objective.name(), expected)
 }
 
 /// Checks that sequences can have the labels of a whole sweep.
@@ -133,13 +109,10 @@ pub(crate) fn check_sweeps(
         () if objective.is_continuous() => "an objective in continuous time",
         () => return Ok(()),
     };
-    Err(TrainError::Config {
-        key: "train.whole_sweeps",
-        found: format!("true with {found}"),
-        expected: "false, or the network `hollow` with `model.conditioning` = \"signal-level-only\", the order round-robin and an \
-                   objective of steps"
-            .into(),
-    })
+    let (key, found) = ("train.whole_sweeps", format!("true with {found}"));
+    let expected = "false, or the network `hollow` with `model.conditioning` = \"signal-level-only\", the order round-robin and an \
+                    objective of steps";
+    Err(TrainError::Config { key, found, expected: expected.into() })
 }
 
 /// Checks that the noise law is constant over signal levels, for objectives that need it.
@@ -147,14 +120,9 @@ pub(crate) fn check_sweeps(
 /// # Errors
 /// [`TrainError::Config`] when it moves.
 pub fn require_fixed_law(objective: &dyn Objective, schedule: &Schedule) -> Result<(), TrainError> {
-    match schedule.law_of_levels().is_moving() {
-        false => Ok(()),
-        true => Err(TrainError::Config {
-            key: "schedule.noise",
-            found: "a law that moves with the signal level".into(),
-            expected: format!("a law of another kind, which the objective `{}` needs", objective.name()),
-        }),
-    }
+    let expected = format!("a law of another kind, which the objective `{}` needs", objective.name());
+    let fixed = !schedule.law_of_levels().is_moving();
+    require(fixed, "schedule.noise", "a law that moves with the signal level", &expected)
 }
 
 /// Checks that two sizes are equal.

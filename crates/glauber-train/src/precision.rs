@@ -4,7 +4,7 @@ use burn::tensor::{Device, FloatDType};
 use glauber_model::Network;
 use serde::{Deserialize, Serialize};
 
-use crate::TrainError;
+use crate::{TrainError, require};
 
 /// Number type of the large layers in a training step, forward and backward. Weights, sums of gradients, the
 /// optimiser's state, evaluations and samples always use single precision.
@@ -32,11 +32,9 @@ impl Precision {
     /// # Errors
     /// [`TrainError::Config`] when the device does not support the type.
     pub(crate) fn check(self, device: &Device) -> Result<(), TrainError> {
-        if self == Self::F32 || device.supports_dtype(FloatDType::BF16) {
-            return Ok(());
-        }
         let expected =
-            "f32, in the `config.toml` of a run that exists: this device (`--device`) does not compute in bf16".into();
-        Err(TrainError::Config { key: "train.precision", found: "bf16".into(), expected })
+            "f32, in the `config.toml` of a run that exists: this device (`--device`) does not compute in bf16";
+        let supported = self == Self::F32 || device.supports_dtype(FloatDType::BF16);
+        require(supported, "train.precision", "bf16", expected)
     }
 }

@@ -3,6 +3,8 @@
 use super::machine::Machine;
 use super::settings::Setting;
 
+use statrs::statistics::{Data, Median};
+
 /// Seconds a step, block after block.
 pub struct Times {
     /// Ours, then the others.
@@ -31,13 +33,7 @@ pub struct Measured {
 
 /// The value in the middle, or the mean of the two there; NaN of nothing.
 pub fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => f64::NAN,
-        len if len % 2 == 1 => values[len / 2],
-        len => (values[len / 2 - 1] + values[len / 2]) / 2.0,
-    }
+    Data::new(values.collect::<Vec<f64>>()).median()
 }
 
 impl Times {

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use glauber_chain::oracles::{Ising, Lattice, MarkovSource};
 use glauber_chain::{
     ChainError, ChainRng, Chains, DrawControls, HeatBath, Progress, ReverseKernel, ReverseSampler, Sampler,
-    SiteConditional, TokenRows, corrupt, corrupt_batch,
+    SiteConditional, TokenRows,
 };
 use glauber_schedule::{Boundary, NoiseLaw, Schedule, SignalShape, SiteOrder};
 use glauber_tokens::{Site, Step, TokenBatch};
@@ -74,23 +74,6 @@ fn the_number_of_threads_changes_nothing() {
         let found = pool.install(|| sampler.sample_parallel(&conditional, &mut chains)).unwrap();
         assert_eq!((found, &chains), (expected, &serial));
     }
-}
-
-#[test]
-fn corrupting_a_batch_equals_corrupting_its_rows() {
-    let schedule = schedule();
-    let clean = TokenBatch::filled(9, LEN, 2);
-    let steps: Vec<Step> = (0..9).map(|row| row * 3).collect();
-    let mut out = TokenBatch::filled(9, LEN, 0);
-    corrupt_batch(&schedule, &clean, &steps, &mut ChainRng::streams(1, 9), &mut out).unwrap();
-    for (row, &t) in steps.iter().enumerate() {
-        let mut noisy = vec![0; LEN];
-        corrupt(&schedule, clean.row(row), t, &mut ChainRng::new(1, row as u64), &mut noisy);
-        assert_eq!(noisy, out.row(row));
-    }
-    assert_eq!(out.row(0), clean.row(0), "time 0 is clean");
-    let short = &mut ChainRng::streams(1, 8);
-    assert!(corrupt_batch(&schedule, &clean, &steps, short, &mut out).is_err());
 }
 
 /// Counts evaluations of another conditional.

@@ -37,8 +37,8 @@ impl DrawFlags {
 
 /// Parses `--sampler`. Names and descriptions come from [`SamplerKind`].
 fn sampler_names() -> impl TypedValueParser<Value = SamplerKind> {
-    let named = SamplerKind::ALL.map(|kind| PossibleValue::new(kind.name()).help(kind.about()));
-    let of = |name: String| SamplerKind::ALL.into_iter().find(|kind| kind.name() == name).unwrap_or_default();
+    let named = SamplerKind::ALL.iter().map(|kind| PossibleValue::new(kind.name()).help(kind.about()));
+    let of = |name: String| SamplerKind::ALL.iter().copied().find(|kind| kind.name() == name).unwrap_or_default();
     PossibleValuesParser::new(named).map(of)
 }
 

@@ -208,20 +208,17 @@ impl NetworkConfig {
     /// The output shape of each layer, shape `[layer]`.
     pub(crate) fn shapes(&self) -> Result<Vec<Shape>, FidelityError> {
         self.input.validate()?;
-        if self.features >= self.layers.len() {
-            let expected = format!("the place of one of the {} layers, from 0", self.layers.len());
-            return Err(FidelityError::setting("features", self.features, expected));
-        }
+        let expected = format!("the place of one of the {} layers, from 0", self.layers.len());
+        FidelityError::require(self.features < self.layers.len(), "features", self.features, expected)?;
         let mut shapes = Vec::new();
         let mut shape = self.input.shape();
         for (at, layer) in self.layers.iter().enumerate() {
             shape = layer.output(at, shape)?;
             shapes.push(shape);
         }
-        if !self.classes.is_empty() && shape != Shape::Vector(self.classes.len()) {
-            let expected = format!("a name for each number that the last layer gives, {}", shape.numbers());
-            return Err(FidelityError::setting("classes", format!("{} names", self.classes.len()), expected));
-        }
+        let fits = self.classes.is_empty() || shape == Shape::Vector(self.classes.len());
+        let expected = format!("a name for each number that the last layer gives, {}", shape.numbers());
+        FidelityError::require(fits, "classes", format!("{} names", self.classes.len()), expected)?;
         Ok(shapes)
     }
 }
@@ -230,19 +227,14 @@ impl InputConfig {
     fn validate(&self) -> Result<(), FidelityError> {
         let channels = self.colours.channels();
         for (key, values) in [("input.mean", &self.mean), ("input.deviation", &self.deviation)] {
-            if !values.is_empty() && values.len() != channels {
-                let expected = format!("one number for each channel, {channels}, or no such key");
-                return Err(FidelityError::setting(key, format!("{values:?}"), expected));
-            }
+            let expected = format!("one number for each channel, {channels}, or no such key");
+            let fits = values.is_empty() || values.len() == channels;
+            FidelityError::require(fits, key, format!("{values:?}"), expected)?;
         }
-        if !self.mean.iter().all(|mean| mean.is_finite()) {
-            return Err(FidelityError::setting("input.mean", format!("{:?}", self.mean), "finite numbers"));
-        }
-        if !self.deviation.iter().all(|deviation| deviation.is_normal() && *deviation > 0.0) {
-            let found = format!("{:?}", self.deviation);
-            return Err(FidelityError::setting("input.deviation", found, "numbers above 0"));
-        }
-        Ok(())
+        let finite = self.mean.iter().all(|mean| mean.is_finite());
+        FidelityError::require(finite, "input.mean", format!("{:?}", self.mean), "finite numbers")?;
+        let positive = self.deviation.iter().all(|deviation| deviation.is_normal() && *deviation > 0.0);
+        FidelityError::require(positive, "input.deviation", format!("{:?}", self.deviation), "numbers above 0")
     }
 
     /// The input shape of the first layer.
@@ -254,12 +246,9 @@ impl InputConfig {
 impl LayerConfig {
     /// The output shape of layer `at` for an input shape.
     fn output(&self, at: usize, input: Shape) -> Result<Shape, FidelityError> {
-        let refuse = |key: &str, found: usize, expected: String| {
-            Err(FidelityError::setting(format!("layers[{at}].{key}"), found, expected))
-        };
-        let within = |key: &str, number: usize, least: usize, most: usize| match number {
-            _ if (least..=most).contains(&number) => Ok(()),
-            _ => refuse(key, number, format!("a number in {least}..={most}")).map(|_: Shape| ()),
+        let within = |key: &str, number: usize, least: usize, most: usize| {
+            let (key, expected) = (format!("layers[{at}].{key}"), format!("a number in {least}..={most}"));
+            FidelityError::require((least..=most).contains(&number), key, number, expected)
         };
         let map = || match input {
             Shape::Map(sides) => Ok(sides),
@@ -294,9 +283,9 @@ impl LayerConfig {
                     "a layer of kind \"flatten\" before it",
                 )),
             },
-            Self::BatchNorm { epsilon } if epsilon >= 0.0 && epsilon.is_finite() => Ok(input),
             Self::BatchNorm { epsilon } => {
-                Err(FidelityError::setting(format!("layers[{at}].epsilon"), epsilon, "a number of at least 0"))
+                let (key, good) = (format!("layers[{at}].epsilon"), epsilon >= 0.0 && epsilon.is_finite());
+                FidelityError::require(good, key, epsilon, "a number of at least 0").map(|()| input)
             }
             Self::Activation { .. } | Self::Identity {} => Ok(input),
             Self::MaxPool { size, stride, padding } => {

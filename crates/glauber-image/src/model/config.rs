@@ -88,9 +88,8 @@ impl VqConfig {
     /// [`ImageError::Setting`] names the first invalid key.
     pub fn validate(&self) -> Result<(), ImageError> {
         let levels = self.levels.len();
-        if !(1..=MOST_LEVELS).contains(&levels) {
-            return Err(ImageError::setting("levels", format!("{levels} levels"), format!("1 to {MOST_LEVELS}")));
-        }
+        let (found, expected) = (format!("{levels} levels"), format!("1 to {MOST_LEVELS}"));
+        ImageError::require((1..=MOST_LEVELS).contains(&levels), "levels", found, expected)?;
         let sizes = [
             ("channels", self.channels),
             ("out_channels", self.out_channels),
@@ -109,31 +108,20 @@ impl VqConfig {
             check_size(&key, level.width)?;
             self.check_groups(&key, level.width)?;
         }
-        if !self.image_size.is_multiple_of(self.factor()) {
-            return Err(ImageError::setting(
-                "image_size",
-                self.image_size,
-                format!("a multiple of {}, as {levels} levels halve it {} times", self.factor(), levels - 1),
-            ));
-        }
+        let expected = format!("a multiple of {}, as {levels} levels halve it {} times", self.factor(), levels - 1);
+        let whole = self.image_size.is_multiple_of(self.factor());
+        ImageError::require(whole, "image_size", self.image_size, expected)?;
         self.quantiser.validate()
     }
 
     fn check_groups(&self, key: &str, width: usize) -> Result<(), ImageError> {
-        match width.is_multiple_of(self.norm_groups) {
-            true => Ok(()),
-            false => {
-                Err(ImageError::setting(key, width, format!("a multiple of `norm_groups` = {}", self.norm_groups)))
-            }
-        }
+        let expected = format!("a multiple of `norm_groups` = {}", self.norm_groups);
+        ImageError::require(width.is_multiple_of(self.norm_groups), key, width, expected)
     }
 }
 
 pub(crate) fn check_size(key: &str, size: usize) -> Result<(), ImageError> {
-    match (1..=LARGEST).contains(&size) {
-        true => Ok(()),
-        false => Err(ImageError::setting(key, size, format!("1 to {LARGEST}"))),
-    }
+    ImageError::require((1..=LARGEST).contains(&size), key, size, format!("1 to {LARGEST}"))
 }
 
 #[cfg(test)]

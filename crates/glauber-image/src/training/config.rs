@@ -105,27 +105,21 @@ impl TokenizerTrainConfig {
     /// [`ImageError::Setting`] names the first key out of range.
     pub fn validate(&self) -> Result<(), ImageError> {
         positive("learning_rate", self.learning_rate)?;
-        if !(0.0..=1.0).contains(&self.minimum_rate) {
-            return Err(ImageError::setting("minimum_rate", self.minimum_rate, "0 to 1"));
-        }
+        let part = (0.0..=1.0).contains(&self.minimum_rate);
+        ImageError::require(part, "minimum_rate", self.minimum_rate, "0 to 1")?;
         for (key, count) in [("steps", self.steps), ("micro_batches", self.micro_batches)] {
-            if count == 0 {
-                return Err(ImageError::setting(key, count, "1 or more"));
-            }
+            ImageError::require(count > 0, key, count, "1 or more")?;
         }
         let parts = [("beta_1", self.beta_1), ("beta_2", self.beta_2), ("decay", self.decay)];
         for (key, part) in parts.into_iter().chain([("revive_below", self.revive_below)]) {
-            if !(0.0..1.0).contains(&part) {
-                return Err(ImageError::setting(key, part, "0 to less than 1"));
-            }
+            ImageError::require((0.0..1.0).contains(&part), key, part, "0 to less than 1")?;
         }
         let weights = [("absolute", self.absolute), ("square", self.square), ("commitment", self.commitment)];
         for (key, weight) in weights {
             not_negative(key, weight)?;
         }
-        if self.absolute + self.square == 0.0 {
-            return Err(ImageError::setting("absolute", 0.0, "more than 0, as `square` is 0 too"));
-        }
+        let compares = self.absolute + self.square > 0.0;
+        ImageError::require(compares, "absolute", self.absolute, "more than 0, as `square` is 0 too")?;
         self.discriminator.as_ref().map_or(Ok(()), DiscriminatorConfig::validate)
     }
 }
@@ -139,28 +133,18 @@ impl DiscriminatorConfig {
     fn validate(&self) -> Result<(), ImageError> {
         not_negative("discriminator.weight", self.weight)?;
         positive("discriminator.learning_rate", self.learning_rate)?;
-        if self.width == 0 || !self.width.is_multiple_of(8) || self.width > 1 << 12 {
-            return Err(ImageError::setting("discriminator.width", self.width, "a multiple of 8 up to 4096"));
-        }
-        match (1..=8).contains(&self.halvings) {
-            true => Ok(()),
-            false => Err(ImageError::setting("discriminator.halvings", self.halvings, "1 to 8")),
-        }
+        let fits = self.width.is_multiple_of(8) && (8..=1 << 12).contains(&self.width);
+        ImageError::require(fits, "discriminator.width", self.width, "a multiple of 8 up to 4096")?;
+        ImageError::require((1..=8).contains(&self.halvings), "discriminator.halvings", self.halvings, "1 to 8")
     }
 }
 
 fn positive(key: &str, value: f64) -> Result<(), ImageError> {
-    match value.is_finite() && value > 0.0 {
-        true => Ok(()),
-        false => Err(ImageError::setting(key, value, "a finite number above 0")),
-    }
+    ImageError::require(value.is_finite() && value > 0.0, key, value, "a finite number above 0")
 }
 
 fn not_negative(key: &str, value: f64) -> Result<(), ImageError> {
-    match value.is_finite() && value >= 0.0 {
-        true => Ok(()),
-        false => Err(ImageError::setting(key, value, "a finite number, 0 or more")),
-    }
+    ImageError::require(value.is_finite() && value >= 0.0, key, value, "a finite number, 0 or more")
 }
 
 #[cfg(test)]

@@ -65,10 +65,8 @@ impl TokenizerTrainer {
     pub fn new(model: VqModel, config: &TokenizerTrainConfig, seed: u64, device: &Device) -> Result<Self, ImageError> {
         config.validate()?;
         let VqModel { config: sizes, network } = model;
-        if sizes.channels != sizes.out_channels {
-            let expected = format!("`channels` = {}, to compare images with reconstructions", sizes.channels);
-            return Err(ImageError::setting("out_channels", sizes.out_channels, expected));
-        }
+        let expected = format!("`channels` = {}, to compare images with reconstructions", sizes.channels);
+        ImageError::require(sizes.channels == sizes.out_channels, "out_channels", sizes.out_channels, expected)?;
         let opponent = |of: &DiscriminatorConfig| Discriminator::new(of, sizes.channels, seed, device);
         Ok(Self {
             config: config.clone(),

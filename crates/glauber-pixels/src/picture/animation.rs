@@ -33,16 +33,17 @@ pub fn animate(path: impl AsRef<Path>, frames: &[Image], delay: Duration) -> Res
     let bytes = match ending.as_deref() {
         Some("gif") => gif(frames, milliseconds(delay, "gif", GIF_STEP)?)?,
         Some("png" | "apng") => apng(frames, milliseconds(delay, "png", APNG_STEP)?)?,
-        _ => return Err(PixelError::AnimationName { path: path.to_owned() }),
+        _ => return Err(PixelError::unusable(path, "the name of an animation must end in .gif, .png or .apng")),
     };
     write_whole(path, &bytes).map_err(PixelError::io("write", path))
 }
 
 /// A delay in steps of `least` milliseconds, rounded down, 1 to 65535 of them.
-fn milliseconds(delay: Duration, format: &'static str, least: u128) -> Result<u32, PixelError> {
+fn milliseconds(delay: Duration, format: &str, least: u128) -> Result<u32, PixelError> {
     let (milliseconds, most) = (delay.as_millis(), least * u128::from(u16::MAX));
     if !(least..=most).contains(&milliseconds) {
-        return Err(PixelError::Delay { milliseconds, format, least, most });
+        let found = format!("{milliseconds} ms for each frame of a .{format}");
+        return Err(PixelError::out_of_range(found, format!("{least} to {most} ms, in steps of {least} ms")));
     }
     Ok((milliseconds / least * least) as u32)
 }
@@ -138,12 +139,12 @@ mod tests {
         let (frames, second) = (frames(Colours::Grey), Duration::from_secs(1));
         for name in ["a.mp4", "a", "gif"] {
             let refused = animate(folder.path().join(name), &frames, second);
-            assert!(matches!(refused, Err(PixelError::AnimationName { .. })));
+            assert!(refused.unwrap_err().to_string().contains("the name of an animation must end in"));
         }
         assert!(matches!(animate("a.gif", &[], second), Err(PixelError::Nothing { .. })));
         for (name, delay) in [("a.gif", 9), ("a.gif", 655_351), ("a.png", 0), ("a.png", 65_536)] {
             let refused = animate(folder.path().join(name), &frames, Duration::from_millis(delay));
-            assert!(matches!(refused, Err(PixelError::Delay { .. })), "{name} {delay}");
+            assert!(refused.unwrap_err().to_string().contains(" ms for each frame of a ."), "{name} {delay}");
         }
         let other = Image::filled(Extent::new(1, 1).unwrap(), Colours::Grey, 0.0);
         let refused = animate(folder.path().join("a.gif"), &[frames[0].clone(), other], second);

@@ -107,7 +107,7 @@ fn decoded<R: BufRead + Seek>(
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(refused)?;
     let [height, width] = [decoder.dimensions().1, decoder.dimensions().0].map(|side| side as usize);
-    let unusable = |found| PixelError::Unusable { path: path.to_owned(), found };
+    let unusable = |found| PixelError::unusable(path, found);
     Extent::new(height, width).map_err(|error| unusable(format!("{error}; scale it down")))?;
     let bytes = decoder.total_bytes();
     if bytes > MOST_BYTES {

@@ -33,7 +33,8 @@ impl SheetStyle {
 
     fn cells(&self, image: Extent, rows: usize, columns: usize) -> Result<Extent, PixelError> {
         if self.columns == 0 || self.scale == 0 {
-            return Err(PixelError::Style { columns: self.columns, scale: self.scale });
+            let found = format!("a sheet of {} columns, images enlarged {} times", self.columns, self.scale);
+            return Err(PixelError::out_of_range(found, "at least 1 of both"));
         }
         if rows == 0 {
             return Err(PixelError::Nothing { what: "a sheet" });
@@ -65,8 +66,8 @@ pub fn comparison_sheet(
     style: &SheetStyle,
 ) -> Result<Image, PixelError> {
     if originals.len() != reconstructions.len() {
-        let (originals, reconstructions) = (originals.len(), reconstructions.len());
-        return Err(PixelError::Unpaired { originals, reconstructions });
+        let found = format!("{} originals and {} reconstructions", originals.len(), reconstructions.len());
+        return Err(PixelError::out_of_range(found, "one reconstruction for each original"));
     }
     let columns = style.columns.max(1);
     let rows = 2 * originals.len().div_ceil(columns);
@@ -156,13 +157,15 @@ mod tests {
         assert!(matches!(style.extent(one, usize::MAX), Err(PixelError::Extent { .. })));
         for (columns, scale) in [(0, 1), (1, 0)] {
             let style = SheetStyle { columns, scale, ..style };
-            assert!(matches!(contact_sheet(&greys(2), &style), Err(PixelError::Style { .. })));
+            let message = contact_sheet(&greys(2), &style).unwrap_err().to_string();
+            assert!(message.ends_with("expected at least 1 of both"), "{message}");
         }
         let huge = SheetStyle { gap: usize::MAX, ..style };
         assert!(matches!(contact_sheet(&greys(2), &huge), Err(PixelError::Extent { .. })));
         let mut mixed = greys(2);
         mixed.push(Image::filled(Extent::new(3, 2).unwrap(), Colours::Grey, 0.0));
         assert!(matches!(contact_sheet(&mixed, &style), Err(PixelError::OtherExtent { .. })));
-        assert!(matches!(comparison_sheet(&greys(2), &greys(1), &style), Err(PixelError::Unpaired { .. })));
+        let message = comparison_sheet(&greys(2), &greys(1), &style).unwrap_err().to_string();
+        assert_eq!(message, "2 originals and 1 reconstructions, expected one reconstruction for each original");
     }
 }

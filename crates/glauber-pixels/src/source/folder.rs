@@ -167,7 +167,7 @@ impl FolderSource {
             let others = if others.is_empty() { others } else { format!("; {others}") };
             let named = "files named .png, .jpg, .jpeg or .webp";
             let found = format!("no image that can be read among {} {named}{first}{others}", paths.len());
-            return Err(PixelError::Unusable { path: folder.to_owned(), found });
+            return Err(PixelError::unusable(folder, found));
         }
         let bytes = kept.iter().map(|picture| picture.bytes.len()).sum();
         let report = Arc::new(FolderReport { read: kept.len(), broken, bytes, others });

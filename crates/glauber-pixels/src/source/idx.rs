@@ -23,7 +23,7 @@ pub(super) struct Idx<const AXES: usize> {
 }
 
 /// Reads an IDX file of unsigned bytes, plain or gzip; the content says which.
-pub(super) fn read<const AXES: usize>(path: &Path, kind: &'static str) -> Result<Idx<AXES>, PixelError> {
+pub(super) fn read<const AXES: usize>(path: &Path, kind: &str) -> Result<Idx<AXES>, PixelError> {
     let io = |e| PixelError::io("read", path)(e);
     let mut start = Vec::new();
     let mut file = File::open(path).map_err(io)?;
@@ -33,8 +33,11 @@ pub(super) fn read<const AXES: usize>(path: &Path, kind: &'static str) -> Result
     if is_gzip { parse(MultiGzDecoder::new(whole), path, kind) } else { parse(whole, path, kind) }
 }
 
-fn parse<const AXES: usize>(mut reader: impl Read, path: &Path, kind: &'static str) -> Result<Idx<AXES>, PixelError> {
-    let length = |what, found, expected| PixelError::IdxLength { path: path.to_owned(), what, found, expected };
+fn parse<const AXES: usize>(mut reader: impl Read, path: &Path, kind: &str) -> Result<Idx<AXES>, PixelError> {
+    let refused = |found: String| Err(PixelError::unusable(path, found));
+    let length = |what: &str, found: usize, expected| {
+        refused(format!("{found} bytes of {what}, expected {expected}; fetch the file again"))
+    };
     let mut take = |most: u64| {
         let mut bytes = Vec::new();
         reader.by_ref().take(most).read_to_end(&mut bytes).map_err(PixelError::io("read", path))?;
@@ -47,22 +50,23 @@ fn parse<const AXES: usize>(mut reader: impl Read, path: &Path, kind: &'static s
     let expected = MAGIC | AXES as u32;
     match numbers.next() {
         Some(found) if found != expected => {
-            return Err(PixelError::IdxMagic { path: path.to_owned(), found, expected, kind });
+            let of_kind = format!("expected {expected:#010x} for {kind} as unsigned bytes");
+            return refused(format!("magic number {found:#010x}, {of_kind}"));
         }
         _ if (header.len() as u64) < header_bytes => {
-            return Err(length("header", header.len() as u64, header_bytes));
+            return length("header", header.len(), header_bytes);
         }
         _ => {}
     }
     let axes: Vec<u32> = numbers.collect();
     let promised = axes.iter().try_fold(1u128, |product, &axis| product.checked_mul(axis.into())).unwrap_or(u128::MAX);
     if promised > MOST_BYTES {
-        return Err(PixelError::IdxHuge { path: path.to_owned(), found: promised, most: MOST_BYTES });
+        return refused(format!("its header declares {promised} bytes of data, at most {MOST_BYTES} are allowed"));
     }
     // One byte more than promised is asked for, so that a file that goes on is noticed.
     let bytes = take(promised as u64 + 1)?;
     if bytes.len() as u128 != promised {
-        return Err(length("data", bytes.len() as u64, promised as u64));
+        return length("data", bytes.len(), promised as u64);
     }
     Ok(Idx { axes: std::array::from_fn(|axis| axes[axis] as usize), bytes })
 }
@@ -91,16 +95,10 @@ mod tests {
     fn every_truncation_is_told() {
         let file = file();
         for length in 0..file.len() {
-            let error = parsed(&file[..length]).unwrap_err();
-            match error {
-                PixelError::IdxLength { what, found, expected, .. } if length < 16 => {
-                    assert_eq!((what, found, expected), ("header", length as u64, 16));
-                }
-                PixelError::IdxLength { what, found, expected, .. } => {
-                    assert_eq!((what, found, expected), ("data", length as u64 - 16, 6));
-                }
-                other => panic!("{other}"),
-            }
+            let message = parsed(&file[..length]).unwrap_err().to_string();
+            let (found, what, expected) = if length < 16 { (length, "header", 16) } else { (length - 16, "data", 6) };
+            let expected = format!("digits: {found} bytes of {what}, expected {expected}; fetch the file again");
+            assert_eq!(message, expected);
         }
         let longer = [file, vec![7; 100]].concat();
         let message = parsed(&longer).unwrap_err().to_string();
@@ -113,7 +111,8 @@ mod tests {
         assert_eq!(message, "digits: magic number 0x00000801, expected 0x00000803 for images as unsigned bytes");
         let mut huge = file();
         huge[4..16].fill(0xff);
-        assert!(matches!(parsed(&huge), Err(PixelError::IdxHuge { .. })));
+        let message = parsed(&huge).unwrap_err().to_string();
+        assert!(message.ends_with("bytes of data, at most 8589934592 are allowed"), "{message}");
         let mut none = file();
         none.truncate(16);
         none[4..8].fill(0);

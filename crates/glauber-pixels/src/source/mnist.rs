@@ -35,7 +35,8 @@ impl MnistSource {
         let source = Self::paired(images.as_ref(), labels)?;
         let (found, classes) = (source.labels(), class_names.len());
         if let Some(item) = found.iter().position(|&label| usize::from(label) >= classes) {
-            return Err(PixelError::IdxLabel { path: labels.to_owned(), item, found: found[item], classes });
+            let refused = format!("label {} of item {item}, but there are {classes} classes", found[item]);
+            return Err(PixelError::unusable(labels, refused));
         }
         Ok(Self { class_names, ..source })
     }
@@ -49,7 +50,7 @@ impl MnistSource {
         let read = idx::read::<3>(images, "images")?;
         let [count, height, width] = read.axes;
         if count == 0 {
-            return Err(PixelError::IdxEmpty { path: images.to_owned() });
+            return Err(PixelError::unusable(images, "it holds no items"));
         }
         let (extent, bytes) = (Extent::new(height, width)?, read.bytes.into());
         Ok(Self { extent, bytes, labels: None, class_names: Vec::new() })
@@ -61,8 +62,8 @@ impl MnistSource {
         let label_bytes = idx::read::<1>(labels, "labels")?.bytes;
         let (image_count, label_count) = (source.len(), label_bytes.len());
         if image_count != label_count {
-            let (images, labels) = (images.to_owned(), labels.to_owned());
-            return Err(PixelError::IdxCounts { images, image_count, labels, label_count });
+            let labels = format!("but {} has {label_count} labels; give files of one set", labels.display());
+            return Err(PixelError::unusable(images, format!("{image_count} images, {labels}")));
         }
         Ok(Self { labels: Some(label_bytes.into()), ..source })
     }
@@ -146,7 +147,7 @@ impl Mnist {
                 "the images to train on have {} pixels (height x width), the test images {}; give files of one set",
                 train.extent, test.extent
             );
-            return Err(PixelError::Unusable { path: folder.to_owned(), found });
+            return Err(PixelError::unusable(folder, found));
         }
         Ok(Self { train, test })
     }
@@ -157,5 +158,6 @@ fn find(folder: &Path, name: String) -> Result<PathBuf, PixelError> {
     let dotted = name.replace("-idx", ".idx");
     let names = [name.clone(), format!("{name}.gz"), dotted.clone(), format!("{dotted}.gz")];
     let mut paths = names.iter().map(|name| folder.join(name));
-    paths.find(|path| path.is_file()).ok_or(PixelError::MnistFile { folder: folder.to_owned(), expected: name })
+    let missing = || PixelError::unusable(folder, format!("no {name} (or the same name with .gz)"));
+    paths.find(|path| path.is_file()).ok_or_else(missing)
 }

@@ -40,7 +40,7 @@ impl Crop {
     pub(super) fn check(self) -> Result<(), PixelError> {
         match self {
             Self::Random { margin } if !(0.0..=WIDEST_MARGIN).contains(&margin) => {
-                Err(PixelError::Margin { found: margin })
+                Err(PixelError::out_of_range(format!("a crop margin of {margin}"), "0 to 31"))
             }
             _ => Ok(()),
         }
@@ -116,7 +116,8 @@ mod tests {
         let long = Crop::Random { margin: 0.0 }.placement(extent(20, 30_000), extent(10, 10));
         assert_eq!(long, Placement { top: 0, left: 14_960, cut: extent(20, 80), kept: extent(10, 40) });
         for margin in [-0.1, 31.1, f64::NAN] {
-            assert!(matches!(Crop::Random { margin }.check(), Err(PixelError::Margin { .. })));
+            let message = Crop::Random { margin }.check().unwrap_err().to_string();
+            assert_eq!(message, format!("a crop margin of {margin}, expected 0 to 31"));
         }
     }
 

@@ -55,7 +55,8 @@ impl ImageSource for Subset {
 pub fn split(source: Arc<dyn ImageSource>, fraction: f64, seed: u64) -> Result<(Subset, Subset), PixelError> {
     let len = source.len();
     if !(fraction > 0.0 && fraction < 1.0 && len >= 2) {
-        return Err(PixelError::HeldOut { fraction, len });
+        let expected = "a share between 0 and 1 (both excluded) and at least 2 images";
+        return Err(PixelError::out_of_range(format!("a held-out share of {fraction} of {len} images"), expected));
     }
     let count = ((len as f64 * fraction).round() as usize).clamp(1, len - 1);
     let mut rng = ChainRng::new(seed, SPLIT_STREAM);
@@ -106,7 +107,8 @@ mod tests {
     #[test]
     fn nothing_left_is_an_error() {
         for (count, fraction) in [(1, 0.5), (0, 0.5), (10, 0.0), (10, 1.0), (10, -1.0), (10, f64::NAN)] {
-            assert!(matches!(split(source(count), fraction, 0), Err(PixelError::HeldOut { .. })));
+            let message = split(source(count), fraction, 0).err().map(|error| error.to_string()).unwrap();
+            assert!(message.starts_with(&format!("a held-out share of {fraction} of {count} images")), "{message}");
         }
     }
 }

@@ -86,10 +86,8 @@ fn a_folder_without_pictures_is_an_error() {
     let missing = FolderSource::open(folder.path().join("none"), config.clone());
     assert!(matches!(missing, Err(PixelError::Io { .. })));
     let crop = Crop::Random { margin: 32.0 };
-    assert!(matches!(
-        FolderSource::open(folder.path(), FolderConfig { crop, ..config }),
-        Err(PixelError::Margin { .. })
-    ));
+    let margin = FolderSource::open(folder.path(), FolderConfig { crop, ..config }).unwrap_err().to_string();
+    assert_eq!(margin, "a crop margin of 32, expected 0 to 31");
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn draws_follow_their_densities() {
     const CELLS: usize = 16;
     const FINE: usize = 160;
     const DRAWS: usize = 100_000;
-    for set in PlaneSet::ALL {
+    for &set in PlaneSet::ALL {
         let cell = |x: f64| ((x + 8.0) as usize).min(CELLS - 1);
         let at = |k: usize| (k as f64 + 0.5) / 10.0 - 8.0;
         let mut expected = vec![0.0; CELLS * CELLS];
@@ -37,7 +37,7 @@ fn draws_follow_their_densities() {
 #[test]
 fn floors_are_those_of_nearest_neighbours() {
     let figures = [20.016, 19.958, 20.547, 19.716, 19.527, 20.121, 20.698];
-    for (set, figure) in PlaneSet::ALL.into_iter().zip(figures) {
+    for (&set, figure) in PlaneSet::ALL.iter().zip(figures) {
         let (mut rng, cell) = (ChainRng::new(5, 0), GrayCode::of(set).log_cell());
         let surprise = |_| -set.log_density(set.draw(&mut rng)) - cell;
         let surprises: Vec<f64> = (0..4000).map(surprise).collect();
@@ -51,7 +51,7 @@ fn floors_are_those_of_nearest_neighbours() {
 
 #[test]
 fn names_are_read_back() {
-    for set in PlaneSet::ALL {
+    for &set in PlaneSet::ALL {
         assert_eq!(set.name().parse(), Ok(set));
     }
     let error = "3spirals".parse::<PlaneSet>().unwrap_err();
@@ -61,7 +61,7 @@ fn names_are_read_back() {
 proptest! {
     #[test]
     fn codes_are_read_back_and_neighbours_differ_in_one_bit(x in -4.0f64..4.0, y in -4.0f64..4.0) {
-        for set in PlaneSet::ALL {
+        for &set in PlaneSet::ALL {
             let code = GrayCode::of(set);
             let step = (code.log_cell() / 2.0).exp();
             let tokens = code.encode([x, y]);

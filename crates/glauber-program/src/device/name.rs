@@ -22,18 +22,13 @@ pub enum Name {
 }
 
 /// Errors of device names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`--device {0}`: expected cpu, wgpu, cuda or cuda:INDEX{several}", several = several(.0))]
 pub struct UnknownDevice(String);
 
-impl fmt::Display for UnknownDevice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`--device {}`: expected cpu, wgpu, cuda or cuda:INDEX", self.0)?;
-        let several = self.0.contains(',');
-        f.write_str(if several { "; several share `sample`, and `train` on sequences, alone" } else { "" })
-    }
+fn several(text: &str) -> &'static str {
+    if text.contains(',') { "; several share `sample`, and `train` on sequences, alone" } else { "" }
 }
-
-impl std::error::Error for UnknownDevice {}
 
 impl FromStr for Name {
     type Err = UnknownDevice;

@@ -21,6 +21,7 @@ use toml::Table;
 pub use codec::{PictureCodec, open_tokenizer};
 pub use config::{ImageConfig, ImageTokens, ImagesConfig, TokenizerConfig};
 pub use fingerprint::fingerprint;
+pub(crate) use sheets::style;
 pub use sheets::{check_sheet, sheet, write_sheet};
 pub use sources::{Source, parts};
 

@@ -27,7 +27,8 @@ pub fn check_sheet(flag: &str, extent: Extent, images: usize, columns: usize) ->
     style(side, columns).extent(extent, images).map(|_| ()).with_context(|| format!("`{flag}`: the sheet is too large"))
 }
 
-fn style(side: usize, columns: usize) -> SheetStyle {
+/// The style of a sheet of images whose longest side has so many pixels.
+pub(crate) fn style(side: usize, columns: usize) -> SheetStyle {
     SheetStyle { columns, scale: SHOWN_SIDE.div_ceil(side).clamp(1, 8), background: 0.5, ..SheetStyle::default() }
 }
 

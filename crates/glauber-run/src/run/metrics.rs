@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One evaluation on held-out sequences.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct MetricLine {
     /// Optimiser steps done.
     pub step: usize,

@@ -17,8 +17,8 @@ const EXCESS: &str = "excess.svg";
 const SAMPLES: &str = "samples.txt";
 const SAMPLE_HEADING: &str = "=== step ";
 
-const GREY: [u8; 3] = [150, 150, 150];
-const RED: [u8; 3] = [200, 60, 30];
+pub(crate) const GREY: [u8; 3] = [150, 150, 150];
+pub(crate) const RED: [u8; 3] = [200, 60, 30];
 
 /// Evaluations as text and parsed. The text is kept for rewriting, because parsing may round the last digit.
 #[derive(Debug, Clone, PartialEq)]

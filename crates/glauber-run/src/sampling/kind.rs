@@ -6,126 +6,89 @@ use glauber_chain::{
 };
 use glauber_schedule::Schedule;
 use serde::{Deserialize, Serialize};
+use strum::{EnumMessage, IntoStaticStr, VariantArray};
 
 use super::SamplerSettings;
 use crate::error::{Context, Result, ensure};
 use crate::trained::{Blocks, Trained};
 
 /// How the reverse chain undoes the steps of the forward chain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, EnumMessage, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum SamplerKind {
     /// Redraws each touched site from its conditional, independently of its current token.
     #[default]
+    #[strum(message = "Redraws each touched site from its conditional, independently of its current token")]
     HeatBath,
     /// Draws from the posterior given the current token; most steps change nothing.
+    #[strum(message = "Draws from the posterior given the current token; most steps change nothing")]
     Lazy,
     /// The lazy chain; evaluates the network for all sites at once, and again only after changes.
+    #[strum(message = "The lazy chain; evaluates the network for all sites at once, and again only after changes")]
     SkipAhead,
     /// Keeps the current token, or draws a clean one ([`Flow`]).
+    #[strum(message = "Keeps the token or draws a clean one: the Euler step of discrete flow matching")]
     Flow,
     /// Keeps the current token as often as an exact kernel can ([`MaximalCoupling`]).
+    #[strum(message = "Keeps the token as often as an exact sampler can (maximal coupling)")]
     Coupling,
     /// Heat bath with a given probability, otherwise the lazy kernel ([`Blend`]).
+    #[strum(message = "Heat bath with probability `--share`, otherwise lazy: the sampler of Duo")]
     Blend,
     /// Absorbing noise: masks written tokens again, with bounded probability ([`Remasking::Cap`]).
+    #[strum(message = "Absorbing noise: masks written tokens again with probability `--share` at most (ReMDM)")]
     Remask,
     /// [`Remask`](Self::Remask) with a share of the largest allowed probability ([`Remasking::Rescale`]).
+    #[strum(message = "Absorbing noise: remask with a `--share` of the maximal probability allowed")]
     RemaskRescaled,
     /// [`Remask`](Self::Remask), with half of the passes at a noise level of a tenth.
+    #[strum(message = "Absorbing noise: remask, with half of the passes at a noise level of a tenth (ReMDM's loop)")]
     RemaskLoop,
     /// Absorbing noise: masks again tokens that were improbable when written ([`Plan::Remask`]).
+    #[strum(
+        message = "Absorbing noise: masks again tokens that were improbable when written, a `--share` of the maximum"
+    )]
     RemaskConfident,
     /// Absorbing noise: writes in each pass the number of masks divided by the passes left, chosen at random
     /// ([`Plan::Random`]).
+    #[strum(message = "Absorbing noise: writes some masks per pass, chosen at random")]
     Random,
     /// [`Random`](Self::Random), but from left to right.
+    #[strum(message = "Absorbing noise: writes some masks per pass, from left to right")]
     InOrder,
     /// [`Random`](Self::Random), but the sites of least entropy.
+    #[strum(message = "Absorbing noise: writes the masks of least entropy in each pass")]
     Entropy,
     /// [`Random`](Self::Random), but the most probable draws: a search, not a sampler of the model.
+    #[strum(
+        message = "Absorbing noise: writes the most probable draws of each pass. A search, not a sampler of the model"
+    )]
     Confidence,
     /// Writes the sites of least entropy, as many as a bound allows ([`Plan::EntropyBound`]).
+    #[strum(message = "Absorbing noise: writes the masks of least entropy, up to a sum of `--strength` nats per pass")]
     EntropyBound,
     /// [`Confidence`](Self::Confidence) that masks improbable tokens again: a search ([`Plan::Path`]).
+    #[strum(
+        message = "Absorbing noise: confidence, but masks tokens again that became improbable, at rate `--strength` (P2)"
+    )]
     Path,
 }
 
 impl SamplerKind {
     /// Every one.
-    pub const ALL: [Self; 16] = [
-        Self::HeatBath,
-        Self::Lazy,
-        Self::SkipAhead,
-        Self::Flow,
-        Self::Coupling,
-        Self::Blend,
-        Self::Remask,
-        Self::RemaskRescaled,
-        Self::RemaskLoop,
-        Self::RemaskConfident,
-        Self::Random,
-        Self::InOrder,
-        Self::Entropy,
-        Self::Confidence,
-        Self::EntropyBound,
-        Self::Path,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The name in settings and on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::HeatBath => "heat-bath",
-            Self::Lazy => "lazy",
-            Self::SkipAhead => "skip-ahead",
-            Self::Flow => "flow",
-            Self::Coupling => "coupling",
-            Self::Blend => "blend",
-            Self::Remask => "remask",
-            Self::RemaskRescaled => "remask-rescaled",
-            Self::RemaskLoop => "remask-loop",
-            Self::RemaskConfident => "remask-confident",
-            Self::Random => "random",
-            Self::InOrder => "in-order",
-            Self::Entropy => "entropy",
-            Self::Confidence => "confidence",
-            Self::EntropyBound => "entropy-bound",
-            Self::Path => "path",
-        }
+        self.into()
     }
 
     /// A description for `--help`.
     pub fn about(self) -> &'static str {
-        match self {
-            Self::HeatBath => "Redraws each touched site from its conditional, independently of its current token",
-            Self::Lazy => "Draws from the posterior given the current token; most steps change nothing",
-            Self::SkipAhead => {
-                "The lazy chain; evaluates the network for all sites at once, and again only after changes"
-            }
-            Self::Flow => "Keeps the token or draws a clean one: the Euler step of discrete flow matching",
-            Self::Coupling => "Keeps the token as often as an exact sampler can (maximal coupling)",
-            Self::Blend => "Heat bath with probability `--share`, otherwise lazy: the sampler of Duo",
-            Self::Remask => "Absorbing noise: masks written tokens again with probability `--share` at most (ReMDM)",
-            Self::RemaskRescaled => "Absorbing noise: remask with a `--share` of the maximal probability allowed",
-            Self::RemaskLoop => {
-                "Absorbing noise: remask, with half of the passes at a noise level of a tenth (ReMDM's loop)"
-            }
-            Self::RemaskConfident => {
-                "Absorbing noise: masks again tokens that were improbable when written, a `--share` of the maximum"
-            }
-            Self::Random => "Absorbing noise: writes some masks per pass, chosen at random",
-            Self::InOrder => "Absorbing noise: writes some masks per pass, from left to right",
-            Self::Entropy => "Absorbing noise: writes the masks of least entropy in each pass",
-            Self::Confidence => {
-                "Absorbing noise: writes the most probable draws of each pass. A search, not a sampler of the model"
-            }
-            Self::EntropyBound => {
-                "Absorbing noise: writes the masks of least entropy, up to a sum of `--strength` nats per pass"
-            }
-            Self::Path => {
-                "Absorbing noise: confidence, but masks tokens again that became improbable, at rate `--strength` (P2)"
-            }
-        }
+        self.get_message().unwrap_or_default()
     }
 
     /// The default of a chain: lazy if every step touches all sites, or all sites of a block.

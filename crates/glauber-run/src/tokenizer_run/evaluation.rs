@@ -5,11 +5,10 @@ use glauber_pixels::{Image, PixelError, SheetStyle, comparison_sheet, psnr, ssim
 use glauber_tokens::{Codec, TokenBatch};
 
 use crate::error::Result;
+use crate::images::style;
 
 /// Maximal PSNR of an image in decibels, because an exact reconstruction has infinite PSNR.
 const PERFECT: f64 = 100.0;
-/// Approximate side length of images on a sheet, in pixels.
-const SHOWN_SIDE: usize = 96;
 /// Images side by side on a sheet.
 const COLUMNS: usize = 8;
 
@@ -50,7 +49,6 @@ fn mean(values: &[f64]) -> f64 {
 pub fn sheet(originals: &[Image], reconstructions: &[Image], shown: usize) -> Result<Image> {
     let shown = shown.min(originals.len());
     let side = originals.first().map_or(1, |image| image.extent().height());
-    let scale = SHOWN_SIDE.div_ceil(side).clamp(1, 8);
-    let style = SheetStyle { columns: COLUMNS, scale, ..SheetStyle::default() };
+    let style = SheetStyle { background: 1.0, ..style(side, COLUMNS) };
     Ok(comparison_sheet(&originals[..shown], &reconstructions[..shown], &style)?)
 }

@@ -7,10 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::evaluation::Quality;
 use crate::error::Result;
+use crate::run::records::{GREY, RED};
 use crate::{Curve, Panel, Scale, picture};
-
-const GREY: [u8; 3] = [150, 150, 150];
-const RED: [u8; 3] = [200, 60, 30];
 
 /// Progress of a run, besides its training state.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use glauber_files::remove_unfinished;
-use glauber_train::{Extension, TrainError};
+use glauber_train::{Extension, require};
 
 use super::Run;
 use crate::error::Result;
@@ -78,10 +78,7 @@ impl Run {
     /// If more steps are finished, or the configuration cannot be written.
     pub fn set_steps(&mut self, steps: usize) -> Result<()> {
         let (done, of) = (self.state.step, self.config.train.steps);
-        if steps < done {
-            let expected = format!("at least {done}: so many steps are done");
-            return Err(TrainError::Config { key: "train.steps", found: steps.to_string(), expected }.into());
-        }
+        require(steps >= done, "train.steps", steps, &format!("at least {done}: so many steps are done"))?;
         if steps != of {
             let mut config = self.config.clone();
             config.train.steps = steps;

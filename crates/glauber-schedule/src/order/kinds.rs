@@ -196,7 +196,8 @@ impl SiteOrder {
 
 fn check_size(len: usize, sweeps: usize) -> Result<usize, ScheduleError> {
     not_zero([("len", len), ("sweeps", sweeps)])?;
-    len.checked_mul(sweeps).ok_or(ScheduleError::TooManySteps { len, sweeps })
+    let many = || format!("{len} sites times {sweeps} sweeps overflow the step counter; lower `sweeps`");
+    len.checked_mul(sweeps).ok_or_else(|| ScheduleError::Order(many()))
 }
 
 fn check_block(block: usize, len: usize) -> Result<(), ScheduleError> {
@@ -211,14 +212,13 @@ fn check_block(block: usize, len: usize) -> Result<(), ScheduleError> {
 /// The sites of a lattice.
 fn check_lattice(height: usize, width: usize) -> Result<usize, ScheduleError> {
     not_zero([("height", height), ("width", width)])?;
-    height.checked_mul(width).ok_or(ScheduleError::TooManySteps { len: height, sweeps: width })
+    let many = || format!("{height} rows times {width} columns overflow the counter of sites; lower `height`");
+    height.checked_mul(width).ok_or_else(|| ScheduleError::Order(many()))
 }
 
 fn not_zero<const N: usize>(numbers: [(&'static str, usize); N]) -> Result<(), ScheduleError> {
-    match numbers.into_iter().find(|(_, number)| *number == 0) {
-        Some((key, _)) => Err(ScheduleError::Zero { key }),
-        None => Ok(()),
-    }
+    let check = |(key, number)| ScheduleError::unless_in_range(number > 0, key, 0.0, "at least 1");
+    numbers.into_iter().try_for_each(check)
 }
 
 fn flatten(blocks: &[Vec<Site>]) -> (Vec<Site>, Vec<usize>) {

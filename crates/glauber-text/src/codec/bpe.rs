@@ -1,17 +1,17 @@
 //! Byte-level byte-pair encoding, and the conversion of tokenizer files to codecs.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use glauber_tokens::Token;
-use rayon::prelude::*;
 use tokenizers::models::ModelWrapper;
-use tokenizers::models::bpe::{BPE, Vocab};
+use tokenizers::models::bpe::{BPE, BpeTrainer, Vocab};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::{AddedToken, Model, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Tokenizer};
+use tokenizers::{
+    AddedToken, Model, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Tokenizer, Trainer,
+};
 
+use super::END_OF_TEXT;
 use super::file::{self, Names};
-use super::{END_OF_TEXT, merges};
 use crate::TextError;
 
 /// Bytes plus the end of text.
@@ -20,6 +20,8 @@ const SMALLEST: usize = 257;
 pub(super) const SAMPLE_BYTES: usize = 32 << 20;
 /// Pairs seen less often are not merged.
 const LEAST: u64 = 2;
+/// Letters of a word that merges are trained on together: the trainer's time grows with the square of them.
+const LONGEST: usize = 512;
 
 /// Documents up to the sample size, the last one cut at a character.
 pub(super) fn sample(documents: impl IntoIterator<Item = Result<String, TextError>>) -> Result<Vec<String>, TextError> {
@@ -52,31 +54,28 @@ pub(super) fn train(vocab_size: usize, sample: &[String]) -> Result<Tokenizer, T
     if sample.is_empty() {
         return Err(TextError::tokenizer("kind = \"bpe\"", "there is no text to train on; the corpus is empty"));
     }
-    let words = words(sample).map_err(|e| TextError::tokenizer("training BPE", e))?;
-    let learned = merges::learn(words, ByteLevel::alphabet().into_iter().collect(), vocab_size - 1, LEAST);
-    let name = |id: u32| learned.names[id as usize].clone();
-    let pairs = learned.pairs.iter().map(|&(left, right)| (name(left), name(right))).collect();
-    build(learned.names.iter().cloned().zip(0..).collect(), pairs).map_err(|e| TextError::tokenizer("training BPE", e))
+    let mut trainer = BpeTrainer::builder()
+        .show_progress(false)
+        .vocab_size(vocab_size - 1)
+        .min_frequency(LEAST)
+        .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+        .build();
+    let mut model = BPE::default();
+    let trained = trainer.feed(sample.iter(), words).and_then(|()| trainer.train(&mut model));
+    trained.map_err(|e| TextError::tokenizer("training BPE", e))?;
+    Ok(on_words(model))
 }
 
-/// Counts of byte-level words in the texts.
-fn words(sample: &[String]) -> tokenizers::Result<HashMap<String, u64>> {
-    let count = |mut counts: HashMap<String, u64>, text: &String| {
-        let mut pieces = PreTokenizedString::from(text.as_str());
-        byte_level().pre_tokenize(&mut pieces)?;
-        for (word, ..) in pieces.get_splits(OffsetReferential::Original, OffsetType::Byte) {
-            match counts.get_mut(word) {
-                Some(count) => *count += 1,
-                None => drop(counts.insert(word.to_owned(), 1)),
-            }
-        }
-        Ok(counts)
-    };
-    let add = |mut counts: HashMap<String, u64>, more: HashMap<String, u64>| {
-        more.into_iter().for_each(|(word, count)| *counts.entry(word).or_default() += count);
-        Ok(counts)
-    };
-    sample.par_iter().try_fold(HashMap::new, count).try_reduce(HashMap::new, add)
+/// The byte-level words of a text, long ones in parts.
+fn words(text: &str) -> tokenizers::Result<Vec<String>> {
+    let mut pieces = PreTokenizedString::from(text);
+    byte_level().pre_tokenize(&mut pieces)?;
+    let mut words = Vec::new();
+    for (word, ..) in pieces.get_splits(OffsetReferential::Original, OffsetType::Byte) {
+        let letters: Vec<char> = word.chars().collect();
+        words.extend(letters.chunks(LONGEST).map(String::from_iter));
+    }
+    Ok(words)
 }
 
 /// GPT-2's tokenizer from its two files.
@@ -95,7 +94,8 @@ pub(super) fn gpt2(vocab: &Path, merges: &Path) -> Result<Tokenizer, TextError> 
     }
     names.check_merges(pairs.iter().copied(), "", &format!("{} with {subject}", merges.display()))?;
     let pairs = pairs.into_iter().map(|(left, right)| (left.to_owned(), right.to_owned())).collect();
-    let tokenizer = build(names.into_iter().collect(), pairs).map_err(|e| TextError::tokenizer(&subject, e))?;
+    let model = BPE::builder().vocab_and_merges(names.into_iter().collect::<Vocab>(), pairs).build();
+    let tokenizer = on_words(model.map_err(|e| TextError::tokenizer(&subject, e))?);
     if tokenizer.token_to_id(END_OF_TEXT).is_none() {
         let reason = format!("no token {END_OF_TEXT}; is this GPT-2's vocab.json?");
         return Err(TextError::tokenizer(subject, reason));
@@ -109,11 +109,11 @@ fn byte_level() -> ByteLevel {
 }
 
 /// A model on byte-level words.
-fn build(vocab: Vocab, merges: Vec<(String, String)>) -> tokenizers::Result<Tokenizer> {
-    let mut tokenizer = Tokenizer::new(BPE::builder().vocab_and_merges(vocab, merges).build()?);
+fn on_words(model: BPE) -> Tokenizer {
+    let mut tokenizer = Tokenizer::new(model);
     tokenizer.with_pre_tokenizer(Some(byte_level()));
     tokenizer.with_decoder(Some(ByteLevel::default()));
-    Ok(tokenizer)
+    tokenizer
 }
 
 /// Disables truncation, padding and dropout.

@@ -6,7 +6,6 @@ mod config;
 mod coverage;
 mod exact;
 mod file;
-mod merges;
 mod saved;
 mod traced;
 mod within;

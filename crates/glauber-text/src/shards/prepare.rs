@@ -79,7 +79,7 @@ pub struct PrepareProgress {
 /// # Errors
 /// Errors of reading the corpus, encoding it and writing the shards; [`TextError::EmptyCorpus`];
 /// [`TextError::NoTokens`] and [`TextError::Inexpressible`] when the codec cannot express the corpus;
-/// [`TextError::ValidationFraction`]; [`TextError::MaxLost`]; [`TextError::Shards`] when a prepared folder is damaged.
+/// [`TextError::OutOfRange`]; [`TextError::Shards`] when a prepared folder is damaged.
 pub fn prepare(
     config: &PrepareConfig,
     corpus: &Corpus,
@@ -87,11 +87,14 @@ pub fn prepare(
     cache: &Path,
     progress: &mut dyn FnMut(PrepareProgress),
 ) -> Result<TokenData, TextError> {
-    if !(0.0..1.0).contains(&config.validation_fraction) {
-        return Err(TextError::ValidationFraction { found: config.validation_fraction });
-    }
-    if !(0.0..=1.0).contains(&config.max_lost) {
-        return Err(TextError::MaxLost { found: config.max_lost });
+    let (split, lost) = (config.validation_fraction, config.max_lost);
+    for (good, key, found, expected) in [
+        ((0.0..1.0).contains(&split), "validation_fraction", split, "0 ≤ fraction < 1"),
+        ((0.0..=1.0).contains(&lost), "data.prepare.max_lost", lost, "a share from 0 to 1"),
+    ] {
+        if !good {
+            return Err(TextError::OutOfRange { key, found, expected });
+        }
     }
     let data = cached(cache, &key(config, corpus, codec)?, |folder| write(config, corpus, codec, folder, progress))?;
     let file = data.folder().join(COVERAGE);

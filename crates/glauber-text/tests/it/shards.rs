@@ -177,7 +177,8 @@ fn damaged_shards_and_impossible_wishes_are_refused() {
     let codec = TextCodec::bytes();
     for fraction in [-0.1, 1.0, f64::NAN] {
         let config = PrepareConfig { validation_fraction: fraction, split_seed: 0, ..PrepareConfig::default() };
-        assert!(matches!(run(&config, &book, &codec, folder.path()), Err(TextError::ValidationFraction { .. })));
+        let refused = run(&config, &book, &codec, folder.path());
+        assert!(matches!(refused, Err(TextError::OutOfRange { key: "validation_fraction", .. })));
     }
     let (data, _) = run(&PrepareConfig::default(), &book, &codec, folder.path()).unwrap();
     let shard = data.folder().join("train-00000.bin");

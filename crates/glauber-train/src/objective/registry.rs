@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Objective;
 use super::losses::ALL as OURS;
-use crate::TrainError;
+use crate::{TrainError, require};
 
 /// Registered objectives.
 static OTHERS: RwLock<Vec<&'static dyn Objective>> = RwLock::new(Vec::new());
@@ -67,17 +67,10 @@ pub fn objective(name: &str) -> Result<&'static dyn Objective, TrainError> {
 /// ```
 pub fn register_objective(objective: &'static dyn Objective) -> Result<(), TrainError> {
     let mut others = OTHERS.write().unwrap_or_else(PoisonError::into_inner);
-    match OURS.iter().chain(others.iter()).any(|known| known.name() == objective.name()) {
-        true => Err(TrainError::Config {
-            key: "train.objective",
-            found: format!("`{}` registered twice", objective.name()),
-            expected: "a unique name".into(),
-        }),
-        false => {
-            others.push(objective);
-            Ok(())
-        }
-    }
+    let known = OURS.iter().chain(others.iter()).any(|known| known.name() == objective.name());
+    require(!known, "train.objective", format!("`{}` registered twice", objective.name()), "a unique name")?;
+    others.push(objective);
+    Ok(())
 }
 
 impl Serialize for dyn Objective {

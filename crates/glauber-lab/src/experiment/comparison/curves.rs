@@ -87,19 +87,7 @@ mod tests {
     use super::*;
 
     fn line(seconds: f64, tokens: u64, loss: f64) -> MetricLine {
-        MetricLine {
-            step: 0,
-            seconds,
-            tokens,
-            train_loss: 0.0,
-            loss,
-            step_cross_entropy: 0.0,
-            binary: 0.0,
-            learning_rate: 0.0,
-            excess: None,
-            excess_error: None,
-            step_excess: None,
-        }
+        MetricLine { seconds, tokens, loss, ..MetricLine::default() }
     }
 
     #[test]
