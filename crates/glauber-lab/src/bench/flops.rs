@@ -156,8 +156,8 @@ mod tests {
         // Each iteration of [2, n]: 8n + 16 + 8n. [2, 6]: 112, [2, 2]: 48, [2, 8]: 144, [2, 4]: 80.
         let (stream, merge) = (112 + 48 + 2 * 144, 2 * 48 + 2 * 80 + 2 * 144);
         assert_eq!(flops.newton_schulz(false).unwrap(), 5 * (2 * stream + merge));
-        // On squares, three iterations and two: twice 8n, and 9 + 5 products of 16. [2, 6]: 320, [2, 8]: 352, [2, 4]: 288.
-        let (stream, merge) = (320 + 5 * 48 + 2 * 352, 2 * 5 * 48 + 2 * 288 + 2 * 352);
+        // On squares, three iterations and two: twice 16n, and 9 + 5 products of 16. [2, 6]: 416, [2, 8]: 480, [2, 4]: 352.
+        let (stream, merge) = (416 + 5 * 48 + 2 * 480, 2 * 5 * 48 + 2 * 352 + 2 * 480);
         assert_eq!(flops.newton_schulz(true).unwrap(), 2 * stream + merge);
         let model = ModelConfig { network: NetworkKind::MaskedQuery, ..small() };
         let flops = Flops { model: &model, vocab: 5, length: 3 };
