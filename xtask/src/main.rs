@@ -28,6 +28,7 @@ const PASSED: [(&str, &str); 13] = [
     ("sample", "Draw samples from a run: `glauber sample`"),
     ("infill", "Fill the gaps in a text, or repaint part of an image: `glauber infill`"),
     ("eval", "Compute a likelihood bound of data under a run: `glauber eval`"),
+    ("energy", "Sample a target given by an energy, and find its log Z: `glauber energy`"),
     ("fidelity", "Measure the quality of sampled images: `glauber fidelity`"),
     ("judge", "Measure the quality of sampled texts: `glauber judge`"),
     ("info", "Describe a run: `glauber info`"),

@@ -9,7 +9,7 @@ use glauber_chain::ChainRng;
 use glauber_tokens::TokenBatch;
 
 use crate::anneal::systematic;
-use crate::{Annealing, Increment, IsingBits, Levels, LogPartition, Particles, Population, Result};
+use crate::{Annealing, EnergyError, Increment, IsingBits, Levels, LogPartition, Particles, Population, Result};
 
 pub use equilibrium::Mean;
 pub use model::{Exact, Measure, Model, Moves, Observable, Update};
@@ -112,7 +112,7 @@ impl Study {
             Annealing { increment: settings.increment, resample_below: settings.resample_below, seed: settings.seed };
         let found = annealing.run(&mut *particles, &levels, &mut |done, of| watch(Stage::Annealing(done, of)))?;
         if watch(Stage::Equilibrium).is_break() {
-            return Err(crate::EnergyError::Stopped { done: settings.sweeps, of: settings.sweeps });
+            return Err(EnergyError::Stopped { done: settings.sweeps, of: settings.sweeps });
         }
         // Chains start from particles drawn by their weights: all modes that the annealing found, as often as they weigh.
         let uniform = ChainRng::new(settings.seed, u64::MAX - 2).uniform();
@@ -141,6 +141,7 @@ impl Study {
 }
 
 fn population<'a>(model: &'a Model, particles: usize, seed: u64) -> Result<Box<dyn Population + 'a>> {
+    EnergyError::unless_in_range(particles > 0, "particles", 0.0, "at least 1")?;
     match &model.bits {
         Some(ising) => Ok(Box::new(IsingBits::new(ising, particles.next_multiple_of(64), seed)?)),
         None => Ok(Box::new(Particles::new(&*model.target, &*model.base, particles, seed)?)),
