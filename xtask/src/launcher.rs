@@ -26,8 +26,8 @@ pub const LAB: Program = Program { name: "glauber-lab", package: "glauber-lab" }
 /// commas separate several devices.
 const DEVICES: [&str; 3] = ["cpu", "wgpu", "cuda"];
 /// Names that `glauber-lab experiment` takes.
-const EXPERIMENTS: [&str; 9] =
-    ["objectives", "networks", "sudoku", "skip-ahead", "letters", "little-text", "plane", "couplings", "dag"];
+const EXPERIMENTS: [&str; 10] =
+    ["objectives", "networks", "sudoku", "skip-ahead", "letters", "little-text", "plane", "ais", "couplings", "dag"];
 /// The variable that names another profile than `release`, such as `dev` in the gate, which has that built for the tests.
 const PROFILE: &str = "GLAUBER_PROFILE";
 /// The device if no `--device` is given.

@@ -23,7 +23,7 @@ use clap::{Arg, ArgMatches, Command, FromArgMatches, Subcommand, value_parser};
 use launcher::{GLAUBER, LAB};
 
 /// Commands passed on to the programs with their arguments unchanged, and their help.
-const PASSED: [(&str, &str); 13] = [
+const PASSED: [(&str, &str); 14] = [
     ("train", "Train a model: `train text`, `train markov`, `train sudoku` and others; see `glauber train --help`"),
     ("sample", "Draw samples from a run: `glauber sample`"),
     ("infill", "Fill the gaps in a text, or repaint part of an image: `glauber infill`"),
