@@ -85,6 +85,8 @@ fn spin(token: u32) -> String {
 /// The lattice, with its rows and columns.
 fn of(flags: &LatticeFlags) -> anyhow::Result<(Lattice, [usize; 2])> {
     let grid = [flags.rows.unwrap_or(flags.side), flags.side];
+    let most = 2048;
+    ensure!(grid.iter().all(|&side| side <= most), "`--side` and `--rows` are {grid:?}, expected at most {most}");
     let boundary = if flags.open { Boundary::Open } else { Boundary::Torus };
     Ok((Lattice::new(grid[0], grid[1], boundary)?, grid))
 }

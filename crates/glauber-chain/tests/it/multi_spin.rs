@@ -3,7 +3,7 @@
 use crate::significance::{chi_square_p, normal_p};
 use glauber_chain::oracles::{Ising, Lattice, kaufman_energy, yang_magnetisation};
 use glauber_chain::statistics::{ChiSquare, series_estimate};
-use glauber_chain::{ChainError, ChainRng, MultiSpin};
+use glauber_chain::{ChainError, ChainRng, MultiSpin, SpinLaw};
 use glauber_schedule::Boundary;
 use glauber_tokens::{Token, TokenBatch};
 
@@ -198,4 +198,44 @@ fn what_does_not_fit_is_refused() {
     assert!(MultiSpin::filled(&ising, 65, 0, 0).is_err());
     assert!(MultiSpin::filled(&ising, 64, 2, 0).is_err());
     assert!(MultiSpin::new(&ising, &TokenBatch::filled(64, 8, 0), 0).is_err());
+}
+
+/// Colour by colour is the sweep, bit for bit; counts are those of the tokens, and copied chains are their ancestors.
+#[test]
+fn blocks_are_swept_by_colours() {
+    let ising = model(6, 4, 0.4, 0.1);
+    let mut whole = MultiSpin::filled(&ising, 128, 1, 9).unwrap();
+    let mut parts = whole.clone();
+    whole.run(3);
+    let law = SpinLaw::new(0.4, 0.1);
+    for _ in 0..3 {
+        for block in &mut parts.blocks() {
+            (0..2).for_each(|colour| block.redraw(colour, &law));
+        }
+    }
+    assert_eq!(parts, whole);
+    let tokens = parts.tokens();
+    let up = |chain: usize, site: usize| -> u32 {
+        ising.lattice().neighbours(site).iter().map(|&other| tokens.row(chain)[other as usize]).sum()
+    };
+    for (at, block) in parts.blocks().iter().enumerate() {
+        for colour in 0..2 {
+            let (counts, spins) = (block.neighbours_up(colour), block.spins_up(colour));
+            for lane in 0..64 {
+                let chain = 64 * at + lane;
+                let sites: Vec<usize> = (0..24).filter(|site| (site / 4 + site % 4) % 2 == colour).collect();
+                for (up_count, counts) in counts.iter().enumerate() {
+                    let expected = sites.iter().filter(|&&site| up(chain, site) as usize == up_count).count();
+                    assert_eq!(counts[lane], expected as u64);
+                }
+                let shown: u32 = sites.iter().map(|&site| tokens.row(chain)[site]).sum();
+                assert_eq!(spins[lane], u64::from(shown));
+            }
+        }
+    }
+    let ancestors: Vec<usize> = (0..128).map(|chain| (37 * chain + 5) % 128 / 2).collect();
+    parts.copy_chains(&ancestors);
+    for (chain, &ancestor) in ancestors.iter().enumerate() {
+        assert_eq!(parts.tokens().row(chain), tokens.row(ancestor));
+    }
 }

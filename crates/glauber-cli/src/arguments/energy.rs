@@ -136,7 +136,7 @@ pub struct StudyFlags {
     /// Samples to print; `--json` has them as lists of tokens
     #[arg(long, value_name = "COUNT", default_value_t = 1)]
     pub show: usize,
-    /// Draw the final states of the chains of a lattice or a two-dimensional grid, one image per chain
+    /// Draw the final states of the chains of a lattice, one image per chain
     #[arg(long, value_name = "FILE.png")]
     pub picture: Option<PathBuf>,
     /// Print the results as JSON

@@ -80,13 +80,32 @@ fn the_report_is_read_by_people() {
     assert!(fs::read(at.join("spins.png")).expect("a picture").starts_with(b"\x89PNG"));
     mistake(at, &["energy", "ising", "--beta", "0.4", "--side", "0"], &["height", "at least 1"]);
     mistake(at, &["energy", "ising", "--beta", "1000"], &["coupling", "-100 and 100"]);
-    mistake(at, &["energy", "potts", "--beta", "1", "--colours", "1"], &["colours", "at least 2"]);
+    mistake(at, &["energy", "potts", "--beta", "1", "--colours", "1"], &["colours", "2 to 4096"]);
     mistake(at, &["energy", "hypergrid", "--rewards", "0,1,2"], &["rewards", "above 0"]);
     mistake(at, &["energy", "hypergrid", "--rewards", "1,2"], &["--rewards", "2 numbers", "three"]);
     mistake(at, &["energy", "hypergrid", "--picture", "x.png"], &["--picture", "lattice"]);
     mistake(at, &["energy", "ising", "--beta", "0.4", "-n", "0"], &["particles", "at least 1"]);
     mistake(at, &["energy", "ising", "--beta", "0.4", "--sweeps", "0"], &["sweeps", "at least 1"]);
     mistake(at, &["energy", "ising", "--beta", "0.4", "--chains", "0", "--sweeps", "2"], &["chains", "at least 1"]);
+    mistake(at, &["energy", "ising", "--beta", "0.4", "--side", "9999999"], &["--side", "at most 2048"]);
+    mistake(at, &["energy", "ising", "--beta", "0.4", "--sweeps", "99999999999"], &["sweeps", "2^24"]);
+    mistake(at, &["energy", "ising", "--beta", "0.4", "-n", "99999999999"], &["particles", "2^28"]);
+    mistake(
+        at,
+        &["energy", "ising", "--beta", "0.4", "--sweeps", "2", "--updates", "99999999999"],
+        &["updates", "2^28"],
+    );
+    mistake(at, &["energy", "potts", "--beta", "1", "--colours", "1000000000"], &["colours", "4096"]);
+    mistake(at, &["energy", "hypergrid", "--side", "1000000000"], &["side", "65536"]);
+    let many: Vec<String> = (0..70).map(|at| format!(r#"{{"name": "s{at}", "tokens": ["a", "b"]}}"#)).collect();
+    let names: Vec<String> = (0..70).map(|at| format!("\"s{at}\"")).collect();
+    let text = format!(
+        r#"{{"sites": [{}], "factors": [{{"sites": [{}], "weights": [1]}}]}}"#,
+        many.join(","),
+        names.join(",")
+    );
+    fs::write(at.join("wide.json"), text).expect("a file");
+    mistake(at, &["energy", "graph", "wide.json"], &["wide.json", "entries"]);
     mistake(at, &["energy", "graph", "none.json"], &["none.json"]);
     fs::write(at.join("bad.json"), r#"{"sites": [], "factors": []}"#).expect("a file");
     mistake(at, &["energy", "graph", "bad.json"], &["bad.json", "0 sites"]);

@@ -16,7 +16,7 @@ impl Levels {
     /// Levels that rise linearly over a number of sweeps, one for each block update.
     ///
     /// # Errors
-    /// When there is no sweep.
+    /// When there is no sweep or more than 2²⁴.
     pub fn linear(sweeps: usize) -> Result<Self> {
         Self::along(vec![0.0, 1.0], sweeps)
     }
@@ -24,9 +24,9 @@ impl Levels {
     /// Levels along a curve: `curve[k]` is the level after `k / (points − 1)` of the updates.
     ///
     /// # Errors
-    /// When there is no sweep, or the curve does not rise from 0 to 1.
+    /// When there is no sweep or more than 2²⁴, or the curve does not rise from 0 to 1.
     pub fn along(curve: Vec<f64>, sweeps: usize) -> Result<Self> {
-        EnergyError::unless_in_range(sweeps > 0, "sweeps", 0.0, "at least 1")?;
+        EnergyError::unless_in_range((1..=1 << 24).contains(&sweeps), "sweeps", sweeps as f64, "1 to 2^24")?;
         let rises = curve.len() > 1 && curve[0] == 0.0 && curve.last() == Some(&1.0) && curve.is_sorted();
         EnergyError::unless_in_range(rises, "levels", curve.len() as f64, "a curve that rises from 0 to 1")?;
         Ok(Self { curve, sweeps, by_sweep: false })

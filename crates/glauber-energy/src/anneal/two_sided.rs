@@ -7,13 +7,25 @@ use super::{Increment, Levels, Particles, Population};
 use crate::target::{Base, Target};
 use crate::{EnergyError, Result};
 
-/// `E log w ≤ log Z ≤ E log w'` with their standard errors, in nats.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// Log-weights of chains in both directions, in nats: `E w = Z = 1 / E[1/w']`.
+#[derive(Debug, Clone, PartialEq)]
 pub struct TwoSided {
-    /// `E log w` of chains from the base.
-    pub lower: Estimate,
-    /// `E log w'` of reversed chains from exact samples of the target (E27).
-    pub upper: Estimate,
+    /// `log w` of chains from the base, shape `[particle]`.
+    pub forward: Vec<f64>,
+    /// `log w'` of reversed chains from exact samples of the target, shape `[particle]`.
+    pub backward: Vec<f64>,
+}
+
+impl TwoSided {
+    /// `E log w ≤ log Z`, with its standard error.
+    pub fn lower(&self) -> Estimate {
+        Estimate::independent(&self.forward)
+    }
+
+    /// `E log w' ≥ log Z` (E27), with its standard error.
+    pub fn upper(&self) -> Estimate {
+        Estimate::independent(&self.backward)
+    }
 }
 
 /// Brackets `log Z` (bidirectional Monte Carlo, Grosse et al. 2015). `samples`, shape `[particle, site]`, must be exact
@@ -42,8 +54,5 @@ pub fn two_sided<T: Target + ?Sized, B: Base + ?Sized>(
     for &step in sweeps.iter().rev().flat_map(|steps| steps.iter().rev()) {
         backward.back(step, increment)?;
     }
-    Ok(TwoSided {
-        lower: Estimate::independent(&forward.log_weights()),
-        upper: Estimate::independent(&backward.log_weights()),
-    })
+    Ok(TwoSided { forward: forward.log_weights(), backward: backward.log_weights() })
 }

@@ -1,12 +1,12 @@
 //! All acyclic graphs of a few nodes, with their posterior.
 
-use glauber_chain::ChainRng;
 use glauber_tokens::TokenBatch;
 use rayon::prelude::*;
 
 use super::graph::{acyclic, members};
 use super::subsets::{check_score, none_possible};
 use super::{Graph, LocalScores, metrics};
+use crate::exact::draws;
 use crate::target::log_sum_exp;
 use crate::{EnergyError, Result};
 
@@ -135,17 +135,8 @@ impl DagPosterior {
 
     /// Independent exact draws, shape `[row, site]`.
     pub fn sample(&self, rows: usize, seed: u64) -> TokenBatch {
-        let mut below = 0.0;
-        let mut add = |p: &f64| {
-            below += p;
-            below
-        };
-        let ends: Vec<f64> = self.probabilities.iter().map(&mut add).collect();
-        let mut rng = ChainRng::new(seed, 0);
         let mut batch = TokenBatch::filled(rows, self.nodes * (self.nodes - 1), 0);
-        for row in 0..rows {
-            let wanted = rng.uniform() * below;
-            let place = ends.partition_point(|&end| end <= wanted).min(ends.len() - 1);
+        for (row, place) in draws(&self.probabilities, rows, seed).into_iter().enumerate() {
             batch.row_mut(row).copy_from_slice(&self.graph(place).tokens());
         }
         batch

@@ -3,6 +3,7 @@
 use glauber_chain::ChainRng;
 
 use super::{DataTable, Graph};
+use crate::targets::normal;
 use crate::{EnergyError, Result};
 
 /// Linear-Gaussian data of an Erdős–Rényi network, the benchmark of DAG-GFlowNet and VBG: a
@@ -71,10 +72,4 @@ impl RandomNetwork {
         let data = DataTable::new((0..nodes).map(|node| format!("x{node}")).collect(), values)?;
         Ok(Simulated { graph, weights, data })
     }
-}
-
-/// A standard normal number (Box and Muller).
-fn normal(rng: &mut ChainRng) -> f64 {
-    let radius = (-2.0 * (1.0 - rng.uniform()).ln()).sqrt();
-    radius * (2.0 * std::f64::consts::PI * rng.uniform()).cos()
 }

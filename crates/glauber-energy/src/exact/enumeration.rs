@@ -103,22 +103,26 @@ impl Enumeration {
 
     /// Independent exact samples, shape `[row, site]`.
     pub fn sample(&self, rows: usize, seed: u64) -> TokenBatch {
-        let mut below = 0.0;
-        let ends: Vec<f64> = self
-            .probabilities
-            .iter()
-            .map(|p| {
-                below += p;
-                below
-            })
-            .collect();
-        let mut rng = ChainRng::new(seed, 0);
         let mut batch = TokenBatch::filled(rows, self.len, 0);
-        for row in 0..rows {
-            let wanted = rng.uniform() * below;
-            let state = ends.partition_point(|&end| end <= wanted).min(ends.len() - 1);
+        for (row, state) in draws(&self.probabilities, rows, seed).into_iter().enumerate() {
             write_state(self.vocab, state, batch.row_mut(row));
         }
         batch
     }
+}
+
+/// Independent draws from a law of shape `[state]`.
+pub(crate) fn draws(probabilities: &[f64], count: usize, seed: u64) -> Vec<usize> {
+    let mut below = 0.0;
+    let add = |p: &f64| {
+        below += p;
+        below
+    };
+    let ends: Vec<f64> = probabilities.iter().map(add).collect();
+    let mut rng = ChainRng::new(seed, 0);
+    let mut draw = || {
+        let wanted = rng.uniform() * below;
+        ends.partition_point(|&end| end <= wanted).min(ends.len() - 1)
+    };
+    (0..count).map(|_| draw()).collect()
 }

@@ -8,6 +8,7 @@ mod floor;
 mod terminal;
 
 pub use elimination::{MAX_ENTRIES, eliminate, marginals, table_entries};
+pub(crate) use enumeration::draws;
 pub use enumeration::{Enumeration, enumerate, states};
 pub use floor::empirical_floor;
 pub use terminal::{FillingPolicy, filling_law, filling_probability, grid_law};

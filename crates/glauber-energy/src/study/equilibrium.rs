@@ -5,7 +5,7 @@ use glauber_chain::statistics::series_estimate;
 use glauber_tokens::{Token, TokenBatch};
 use rayon::prelude::*;
 
-use super::{Model, StudySettings};
+use super::{MOST_NUMBERS, Model, StudySettings};
 use crate::target::draw;
 use crate::{EnergyError, Result, Target};
 
@@ -33,6 +33,8 @@ pub(super) fn measure(
     for (key, found) in [("chains", settings.chains), ("updates", settings.updates)] {
         EnergyError::unless_in_range(found > 0, key, found as f64, "at least 1")?;
     }
+    let numbers = (settings.chains as f64) * (settings.updates as f64) * (model.observables.len() as f64).max(1.0);
+    EnergyError::unless_in_range(numbers <= MOST_NUMBERS, "chains times updates times means", numbers, "at most 2^28")?;
     let blocks = model.target.blocks().concat();
     let update = |row: usize, tokens: &mut [Token], rng: &mut ChainRng| match &model.moves {
         Some(moves) => (moves.update)(row, tokens, rng),

@@ -102,9 +102,11 @@ impl Study {
         settings: &StudySettings,
         watch: &mut dyn FnMut(Stage) -> ControlFlow<()>,
     ) -> Result<Self> {
-        let mut pilot = population(model, 256, settings.seed ^ 0x9110_7000)?;
         let levels = match settings.pilot {
-            Some(keep) => Levels::from_pilot(&mut *pilot, keep, settings.sweeps.max(64), settings.sweeps)?,
+            Some(keep) => {
+                let mut pilot = population(model, 256, settings.seed ^ 0x9110_7000)?;
+                Levels::from_pilot(&mut *pilot, keep, settings.sweeps.max(64), settings.sweeps)?
+            }
             None => Levels::linear(settings.sweeps)?,
         };
         let mut particles = population(model, settings.particles, settings.seed)?;
@@ -140,8 +142,13 @@ impl Study {
     }
 }
 
+/// Numbers of a study that are kept in memory at once.
+const MOST_NUMBERS: f64 = (1 << 28) as f64;
+
 fn population<'a>(model: &'a Model, particles: usize, seed: u64) -> Result<Box<dyn Population + 'a>> {
     EnergyError::unless_in_range(particles > 0, "particles", 0.0, "at least 1")?;
+    let tokens = particles as f64 * model.target.len() as f64;
+    EnergyError::unless_in_range(tokens <= MOST_NUMBERS, "particles times sites", tokens, "at most 2^28")?;
     match &model.bits {
         Some(ising) => Ok(Box::new(IsingBits::new(ising, particles.next_multiple_of(64), seed)?)),
         None => Ok(Box::new(Particles::new(&*model.target, &*model.base, particles, seed)?)),

@@ -162,7 +162,7 @@ impl Model {
     /// # Errors
     /// When there is no colour, or the coupling is out of range.
     pub fn potts(lattice: Lattice, colours: usize, coupling: f64) -> Result<Self> {
-        EnergyError::unless_in_range(colours > 1, "colours", colours as f64, "at least 2")?;
+        EnergyError::unless_in_range((2..=4096).contains(&colours), "colours", colours as f64, "2 to 4096")?;
         let potts = Potts::new(lattice.clone(), colours, coupling)?;
         let sites = lattice.sites() as f64;
         let name = format!("Potts model of {colours} colours, {}, coupling {coupling}", shape(&lattice));
@@ -177,7 +177,8 @@ impl Model {
             }),
         ];
         model.moves = Clusters::potts(&potts).ok().map(Moves::clusters);
-        model.graph = Some(potts_graph(&potts)?);
+        // A table has the square of the colours for each bond.
+        model.graph = if colours <= 16 { Some(potts_graph(&potts)?) } else { None };
         Ok(model)
     }
 
@@ -204,8 +205,8 @@ impl Model {
     /// # Errors
     /// When the side is less than 2, there is no dimension, or the rewards are not positive.
     pub fn hypergrid(side: usize, dimensions: usize, rewards: [f64; 3]) -> Result<Self> {
-        EnergyError::unless_in_range(side > 1, "side", side as f64, "at least 2")?;
-        EnergyError::unless_in_range(dimensions > 0, "dimensions", dimensions as f64, "at least 1")?;
+        EnergyError::unless_in_range((2..=65_536).contains(&side), "side", side as f64, "2 to 65536")?;
+        EnergyError::unless_in_range((1..=4096).contains(&dimensions), "dimensions", dimensions as f64, "1 to 4096")?;
         let good = rewards[0] > 0.0 && rewards.iter().all(|r| *r >= 0.0 && r.is_finite());
         EnergyError::unless_in_range(good, "rewards", rewards[0], "R0 above 0, R1 and R2 at least 0")?;
         let grid = Hypergrid::new(side, dimensions, rewards);
@@ -221,7 +222,9 @@ impl Model {
     /// A factor graph: the marginal of the last token of every site, of at most 20 sites.
     pub fn graph(name: impl Into<String>, graph: FactorGraph) -> Self {
         let mut model = Self::new(name, graph.clone());
-        let marginals = if table_entries(&graph) <= PATIENCE { crate::exact::marginals(&graph).ok() } else { None };
+        // An elimination of all sites for each token of each site.
+        let work = table_entries(&graph) * (graph.len() * graph.len() * graph.vocab()) as f64;
+        let marginals = if work <= 256.0 * PATIENCE { crate::exact::marginals(&graph).ok() } else { None };
         let observable = |site: usize| {
             let last = graph.tokens_of(site) - 1;
             let name = format!("{} = {}", graph.site_name(site), graph.token_name(site, last as Token));

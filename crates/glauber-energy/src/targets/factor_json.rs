@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::factor_graph::Names;
 use super::{Factor, FactorGraph};
+use crate::exact::states;
 use crate::{EnergyError, Result};
 
 /// The file. Objects keep no order, so sites are a list.
@@ -53,7 +54,8 @@ impl FactorGraph {
     /// ```
     ///
     /// # Errors
-    /// When the text is not such JSON, a name is unknown or given twice, or a table has another shape than its sites.
+    /// When the text is not such JSON, a name is unknown or given twice, or a table has another shape than its sites, or
+    /// more entries than [`exact::MAX_ENTRIES`](crate::exact::MAX_ENTRIES).
     pub fn from_json(text: &str) -> Result<Self> {
         let file: File = serde_json::from_str(text).map_err(|error| EnergyError::Graph(error.to_string()))?;
         let refuse = |text: String| EnergyError::Graph(text);
@@ -81,7 +83,7 @@ impl FactorGraph {
                 _ => return Err(refuse(format!("factor {at} needs either weights or logs"))),
             };
             let shape: Vec<usize> = sites.iter().map(|&site| sizes[site]).collect();
-            let mut entries = vec![f64::NEG_INFINITY; vocab.pow(sites.len() as u32)];
+            let mut entries = vec![f64::NEG_INFINITY; states(vocab, sites.len())?];
             fill(table, &shape, vocab, 0, &mut |place, value| {
                 entries[place] = entry(value, logs).ok_or(())?;
                 Ok(())

@@ -150,7 +150,7 @@ fn bounds(flags: &Flags) -> anyhow::Result<()> {
         let (base, levels) = (ProductLaw::uniform(2, SIDE * SIDE), Levels::linear(256.min(flags.sweeps))?);
         let found = two_sided(&ising, &base, &samples, &levels, Increment::RaoBlackwell, 1)?;
         let show = |side: Estimate| format!("{:.3} ± {:.3}", side.mean, side.standard_error);
-        say(&format!("| {coupling} | {} | {exact:.3} | {} |", show(found.lower), show(found.upper)));
+        say(&format!("| {coupling} | {} | {exact:.3} | {} |", show(found.lower()), show(found.upper())));
     }
     Ok(())
 }
