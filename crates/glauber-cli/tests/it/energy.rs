@@ -85,7 +85,7 @@ fn the_report_is_read_by_people() {
     mistake(at, &["energy", "hypergrid", "--rewards", "1,2"], &["--rewards", "2 numbers", "three"]);
     mistake(at, &["energy", "hypergrid", "--picture", "x.png"], &["--picture", "lattice"]);
     mistake(at, &["energy", "ising", "--beta", "0.4", "-n", "0"], &["particles", "at least 1"]);
-    mistake(at, &["energy", "ising", "--beta", "0.4", "--sweeps", "0"], &["sweeps", "at least 1"]);
+    mistake(at, &["energy", "ising", "--beta", "0.4", "--sweeps", "0"], &["sweeps", "1 to 2^24"]);
     mistake(at, &["energy", "ising", "--beta", "0.4", "--chains", "0", "--sweeps", "2"], &["chains", "at least 1"]);
     mistake(at, &["energy", "ising", "--beta", "0.4", "--side", "9999999"], &["--side", "at most 2048"]);
     mistake(at, &["energy", "ising", "--beta", "0.4", "--sweeps", "99999999999"], &["sweeps", "2^24"]);

@@ -193,7 +193,7 @@ fn a_pilot_spends_its_levels_where_they_are_needed() {
     assert!(all.windows(2).all(|pair| pair[0].to == pair[1].from));
     // The transition is at .4407 of .6: a level of .73. Linear levels spend three tenths between .6 and .9.
     let near = all.iter().filter(|step| (0.6..0.9).contains(&step.to)).count();
-    assert!(near > 512 * 4 / 10, "{near} of 512 updates");
+    assert!(near > 512 / 3, "{near} of 512 updates");
     let exact = kaufman_log_partition(16, 16, 0.6).unwrap();
     let smc = |levels: &Levels| -> f64 {
         let error = |seed| {
