@@ -60,7 +60,8 @@ fn command() -> Command {
         .bin_name("cargo xtask")
         .about("Builds and runs glauber; checks the workspace")
         .subcommand(
-            Command::new("tidy").about("Check the invariants of the workspace: layers, backends, manifests, sources"),
+            Command::new("tidy")
+                .about("Check the invariants of the workspace: layers, backends, manifests, sources, licences"),
         )
         .subcommand(
             Command::new("reference")

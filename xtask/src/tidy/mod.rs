@@ -8,7 +8,9 @@ mod closure;
 mod files;
 mod git;
 mod graph;
+mod includes;
 mod layers;
+mod licences;
 mod manifests;
 
 use std::process::ExitCode;
@@ -24,12 +26,14 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let metadata = workspace::metadata(Depth::Everything)?;
     let root = metadata.workspace_root.as_std_path();
     let files = files::lengths(root)?;
-    let checks: [(&str, Vec<String>); 9] = [
+    let checks: [(&str, Vec<String>); 11] = [
         ("closures", closure::check(&metadata)),
         ("backends", backends::check(&metadata)),
         ("layers", layers::check(&metadata)),
         ("one version", closure::check_one_version(&metadata)),
+        ("licences", licences::check(&metadata)),
         ("manifests", manifests::check(root, &metadata)?),
+        ("includes", includes::check(root, &metadata)?),
         ("default device", backends::check_default_device(root, &metadata)?),
         ("names", files::check_names(&files)),
         ("lengths", files::check_lengths(&files)),
