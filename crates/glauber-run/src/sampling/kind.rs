@@ -21,13 +21,10 @@ use crate::trained::{Blocks, Trained};
 pub enum SamplerKind {
     /// Redraws each touched site from its conditional, independently of its current token.
     #[default]
-    #[strum(message = "Redraws each touched site from its conditional, independently of its current token")]
     HeatBath,
     /// Draws from the posterior given the current token; most steps change nothing.
-    #[strum(message = "Draws from the posterior given the current token; most steps change nothing")]
     Lazy,
     /// The lazy chain; evaluates the network for all sites at once, and again only after changes.
-    #[strum(message = "The lazy chain; evaluates the network for all sites at once, and again only after changes")]
     SkipAhead,
     /// Keeps the current token, or draws a clean one ([`Flow`]).
     #[strum(message = "Keeps the token or draws a clean one: the Euler step of discrete flow matching")]
@@ -88,7 +85,7 @@ impl SamplerKind {
 
     /// A description for `--help`.
     pub fn about(self) -> &'static str {
-        self.get_message().unwrap_or_default()
+        self.get_message().or(self.get_documentation()).unwrap_or_default().trim_end_matches('.')
     }
 
     /// The default of a chain: lazy if every step touches all sites, or all sites of a block.
