@@ -14,6 +14,7 @@ use glauber_pixels::{Colours, Extent, Image, SheetStyle, contact_sheet};
 use glauber_program::progress::bar;
 use glauber_program::screen::{self, remark};
 use glauber_schedule::Boundary;
+use indicatif::ProgressStyle;
 
 use crate::arguments::{Couplings, EnergyWhat, LatticeFlags, StudyFlags};
 
@@ -120,13 +121,25 @@ fn studied(model: &Model, flags: &StudyFlags) -> anyhow::Result<Study> {
         seed: flags.seed,
     };
     let bar = bar(flags.sweeps);
-    Ok(Study::of(model, &settings, &mut |stage| {
-        match stage {
-            Stage::Annealing(done, _) => bar.set_position(done as u64),
-            Stage::Equilibrium => bar.finish_and_clear(),
+    bar.set_style(ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len}  {per_sec}, {eta} left")?);
+    let mut last = "";
+    let study = Study::of(model, &settings, &mut |stage| {
+        let (name, done, of) = match stage {
+            Stage::Pilot(done, of) => ("pilot, sweeps at most", done, of),
+            Stage::Annealing(done, of) => ("annealing, sweeps", done, of),
+            Stage::Equilibrium(done, of) => ("equilibrium, updates", done, of),
+        };
+        if name != last {
+            last = name;
+            bar.reset();
+            bar.set_message(name);
+            bar.set_length(of as u64);
         }
+        bar.set_position(done as u64);
         ControlFlow::Continue(())
-    })?)
+    });
+    bar.finish_and_clear();
+    Ok(study?)
 }
 
 fn print(study: &Study, grid: Option<[usize; 2]>, show: Show<'_>, flags: &StudyFlags) -> anyhow::Result<()> {

@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let ising = Ising::new(Lattice::new(side, side, Boundary::Torus)?, coupling, 0.0)?;
         let begun = Instant::now();
         let mut pilot = IsingBits::new(&ising, 256, 7)?;
-        let levels = Levels::from_pilot(&mut pilot, 0.99, sweeps, sweeps)?;
+        let levels = Levels::from_pilot(&mut pilot, 0.99, sweeps, sweeps, &mut |_, _| ControlFlow::Continue(()))?;
         let settings = Annealing { resample_below: Some(0.5), ..Annealing::default() };
         let mut bits = IsingBits::new(&ising, particles, 1)?;
         let found = settings.run(&mut bits, &levels, &mut |_, _| ControlFlow::Continue(()))?.log_partition;

@@ -1,6 +1,6 @@
 //! The levels that an annealed chain climbs.
 
-use super::{Increment, LevelStep, Population};
+use super::{Increment, LevelStep, Population, Watch};
 use crate::{EnergyError, Result};
 
 /// Levels `0 < b ≤ 1`, ascending, one for each block update or one for each sweep; the last is 1.
@@ -42,11 +42,17 @@ impl Levels {
     /// frozen curve stays unbiased.
     ///
     /// `keep` is that size as a share of the particles, for instance 0.99. At most `limit` sweeps are spent; what is
-    /// left of the way is then one jump of the pilot.
+    /// left of the way is then one jump of the pilot. The watcher sees the sweeps of the pilot.
     ///
     /// # Errors
-    /// When `keep` is not between 0 and 1, there is no sweep, or the target has no law somewhere.
-    pub fn from_pilot(pilot: &mut dyn Population, keep: f64, limit: usize, sweeps: usize) -> Result<Self> {
+    /// When `keep` is not between 0 and 1, there is no sweep, the target has no law somewhere, or the watcher stops.
+    pub fn from_pilot(
+        pilot: &mut dyn Population,
+        keep: f64,
+        limit: usize,
+        sweeps: usize,
+        watch: &mut Watch<'_>,
+    ) -> Result<Self> {
         EnergyError::unless_in_range(keep > 0.0 && keep < 1.0, "keep", keep, "a share between 0 and 1")?;
         let (mut curve, mut level) = (vec![0.0], 0.0);
         for update in 0..limit * pilot.blocks() {
@@ -63,6 +69,10 @@ impl Levels {
             curve.push(level);
             if level == 1.0 {
                 break;
+            }
+            let (done, last) = ((update + 1) / pilot.blocks(), (update + 1) % pilot.blocks() == 0);
+            if last && watch(done, limit).is_break() {
+                return Err(EnergyError::Stopped { done, of: limit });
             }
         }
         if level < 1.0 {

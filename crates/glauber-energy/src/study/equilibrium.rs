@@ -1,11 +1,14 @@
 //! Means over chains in equilibrium.
 
+use std::ops::Range;
+
 use glauber_chain::ChainRng;
 use glauber_chain::statistics::series_estimate;
 use glauber_tokens::{Token, TokenBatch};
 use rayon::prelude::*;
 
 use super::{MOST_NUMBERS, Model, StudySettings};
+use crate::anneal::Watch;
 use crate::target::draw;
 use crate::{EnergyError, Result, Target};
 
@@ -24,11 +27,23 @@ pub struct Mean {
     pub exact: Option<f64>,
 }
 
-/// Runs a chain from each start, and measures after every update. Also the states at the end.
+/// Times that a measurement tells its watcher how far it is.
+const LOOKS: usize = 100;
+
+/// A chain, its random numbers, and what was measured, shape `[observable][update]`.
+struct Chain<'t> {
+    tokens: &'t mut [Token],
+    rng: ChainRng,
+    series: Vec<Vec<f64>>,
+}
+
+/// Runs a chain from each start, and measures after every update. Also the states at the end. The watcher sees updates
+/// of each chain, those before the first measurement included.
 pub(super) fn measure(
     model: &Model,
     mut starts: TokenBatch,
     settings: &StudySettings,
+    watch: &mut Watch<'_>,
 ) -> Result<(Vec<Mean>, TokenBatch)> {
     for (key, found) in [("chains", settings.chains), ("updates", settings.updates)] {
         EnergyError::unless_in_range(found > 0, key, found as f64, "at least 1")?;
@@ -40,23 +55,35 @@ pub(super) fn measure(
         Some(moves) => (moves.update)(row, tokens, rng),
         None => sweep(&*model.target, &blocks, row, tokens, rng),
     };
-    let chain = |(row, tokens): (usize, &mut [Token])| -> Result<Vec<Vec<f64>>> {
-        let mut rng = ChainRng::new(settings.seed ^ 0xe901, row as u64);
-        for _ in 0..settings.burn_in {
-            update(row, tokens, &mut rng)?;
-        }
-        let mut series = vec![Vec::with_capacity(settings.updates); model.observables.len()];
-        for _ in 0..settings.updates {
-            update(row, tokens, &mut rng)?;
-            for (observable, series) in model.observables.iter().zip(&mut series) {
-                series.push((observable.measure)(tokens));
+    let run = |row: usize, chain: &mut Chain<'_>, updates: Range<usize>| -> Result<()> {
+        for at in updates {
+            update(row, chain.tokens, &mut chain.rng)?;
+            if at >= settings.burn_in {
+                for (observable, series) in model.observables.iter().zip(&mut chain.series) {
+                    series.push((observable.measure)(chain.tokens));
+                }
             }
         }
-        Ok(series)
+        Ok(())
     };
     let sites = starts.len();
-    let rows = starts.as_mut_slice().par_chunks_exact_mut(sites);
-    let chains: Vec<Vec<Vec<f64>>> = rows.enumerate().map(chain).collect::<Result<_>>()?;
+    let begun = |(row, tokens)| Chain {
+        tokens,
+        rng: ChainRng::new(settings.seed ^ 0xe901, row as u64),
+        series: vec![Vec::with_capacity(settings.updates); model.observables.len()],
+    };
+    let mut chains: Vec<Chain<'_>> = starts.as_mut_slice().chunks_exact_mut(sites).enumerate().map(begun).collect();
+    let of = settings.burn_in + settings.updates;
+    let mut done = 0;
+    while done < of {
+        let to = of.min(done + of.div_ceil(LOOKS));
+        chains.par_iter_mut().enumerate().try_for_each(|(row, chain)| run(row, chain, done..to))?;
+        done = to;
+        if watch(done, of).is_break() {
+            return Err(EnergyError::Stopped { done, of });
+        }
+    }
+    let chains: Vec<Vec<Vec<f64>>> = chains.into_iter().map(|chain| chain.series).collect();
     let mean = |(at, observable): (usize, &super::Observable)| {
         let series: Vec<Vec<f64>> = chains.iter().map(|chain| chain[at].clone()).collect();
         let found = series_estimate(&series);

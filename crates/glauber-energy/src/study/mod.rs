@@ -86,14 +86,16 @@ pub struct Study {
 /// What a study is at, for its watcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
+    /// Sweeps of the pilot run done, of at most so many.
+    Pilot(usize, usize),
     /// Sweeps of the annealing done, of all.
     Annealing(usize, usize),
-    /// The chains in equilibrium run.
-    Equilibrium,
+    /// Updates of each chain in equilibrium done, of all.
+    Equilibrium(usize, usize),
 }
 
 impl Study {
-    /// Studies a model. The watcher may stop the annealing.
+    /// Studies a model. The watcher may stop it.
     ///
     /// # Errors
     /// When a setting is out of range, the target has no law somewhere, or the watcher stops.
@@ -105,7 +107,10 @@ impl Study {
         let levels = match settings.pilot {
             Some(keep) => {
                 let mut pilot = population(model, 256, settings.seed ^ 0x9110_7000)?;
-                Levels::from_pilot(&mut *pilot, keep, settings.sweeps.max(64), settings.sweeps)?
+                let limit = settings.sweeps.max(64);
+                Levels::from_pilot(&mut *pilot, keep, limit, settings.sweeps, &mut |done, of| {
+                    watch(Stage::Pilot(done, of))
+                })?
             }
             None => Levels::linear(settings.sweeps)?,
         };
@@ -113,9 +118,6 @@ impl Study {
         let annealing =
             Annealing { increment: settings.increment, resample_below: settings.resample_below, seed: settings.seed };
         let found = annealing.run(&mut *particles, &levels, &mut |done, of| watch(Stage::Annealing(done, of)))?;
-        if watch(Stage::Equilibrium).is_break() {
-            return Err(EnergyError::Stopped { done: settings.sweeps, of: settings.sweeps });
-        }
         // Chains start from particles drawn by their weights: all modes that the annealing found, as often as they weigh.
         let uniform = ChainRng::new(settings.seed, u64::MAX - 2).uniform();
         let drawn = systematic(&found.log_weights, uniform);
@@ -124,7 +126,8 @@ impl Study {
             let particle = drawn[row * drawn.len() / settings.chains.max(1)];
             starts.row_mut(row).copy_from_slice(found.tokens.row(particle));
         }
-        let (means, samples) = equilibrium::measure(model, starts, settings)?;
+        let (means, samples) =
+            equilibrium::measure(model, starts, settings, &mut |done, of| watch(Stage::Equilibrium(done, of)))?;
         Ok(Self {
             name: model.name.clone(),
             sites: model.target.len(),

@@ -88,6 +88,29 @@ impl FactorGraph {
         Ok(Self { vocab, factors, around, blocks, names: None })
     }
 
+    /// A field on a chain: `log γ(x) = Σ_i h_i(x_i) + Σ_i J_i(x_i, x_{i+1})`, whose exact values are those of a transfer
+    /// matrix. `fields` has shape `[site][token]`, `couplings` shape `[site − 1][token · token of the next]`.
+    ///
+    /// ```
+    /// use glauber_energy::{FactorGraph, exact};
+    ///
+    /// // Words of four letters a and b, in which no two b stand side by side: 8 of 16.
+    /// let apart = vec![0.0, 0.0, 0.0, f64::NEG_INFINITY];
+    /// let words = FactorGraph::chain(&vec![vec![0.0; 2]; 4], &vec![apart; 3])?;
+    /// assert!((exact::eliminate(&words)? - 8f64.ln()).abs() < 1e-12);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When there are not as many couplings as neighbours on the chain, and as [`FactorGraph::new`].
+    pub fn chain(fields: &[Vec<f64>], couplings: &[Vec<f64>]) -> Result<Self> {
+        let len = fields.len();
+        EnergyError::unless_equal("couplings of a chain", couplings.len(), len.saturating_sub(1))?;
+        let fields_of = fields.iter().enumerate().map(|(site, logs)| Factor::new(vec![site], logs.clone()));
+        let pairs = couplings.iter().enumerate().map(|(at, logs)| Factor::new(vec![at, at + 1], logs.clone()));
+        Self::new(fields.first().map_or(0, Vec::len), len, fields_of.chain(pairs).collect())
+    }
+
     pub(super) fn named(self, names: Names) -> Self {
         Self { names: Some(names), ..self }
     }

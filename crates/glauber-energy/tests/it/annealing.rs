@@ -186,7 +186,7 @@ fn a_filter_that_never_resamples_is_importance_sampling() {
 fn a_pilot_spends_its_levels_where_they_are_needed() {
     let ising = torus(16, 0.6, 0.0);
     let mut pilot = IsingBits::new(&ising, 256, 9).unwrap();
-    let levels = Levels::from_pilot(&mut pilot, 0.99, 2000, 256).unwrap();
+    let levels = Levels::from_pilot(&mut pilot, 0.99, 2000, 256, &mut |_, _| ControlFlow::Continue(())).unwrap();
     let sweeps = levels.sweeps(2);
     let all: Vec<LevelStep> = sweeps.concat();
     assert_eq!((all.len(), all[0].from, all[511].to), (512, 0.0, 1.0));
@@ -265,7 +265,11 @@ fn hard_constraints_are_counted() {
     let base = ProductLaw::uniform(3, 8);
     for settings in [PLAIN, RAO, SMC] {
         let mut particles = Particles::new(&graph, &base, 20_000, 1).unwrap();
-        let levels = Levels::from_pilot(&mut Particles::new(&graph, &base, 500, 2).unwrap(), 0.9, 20, 4).unwrap();
+        let levels =
+            Levels::from_pilot(&mut Particles::new(&graph, &base, 500, 2).unwrap(), 0.9, 20, 4, &mut |_, _| {
+                ControlFlow::Continue(())
+            })
+            .unwrap();
         let found = run(settings, &mut particles, &levels);
         let weighted = found.tokens.iter().zip(&found.log_weights).filter(|(_, log)| **log > f64::NEG_INFINITY);
         assert!(weighted.clone().count() > 200 && weighted.clone().all(|(row, _)| graph.log_density(row) == 0.0));

@@ -69,10 +69,8 @@ fn chains_are_summed_exactly_at_any_length() {
     let mut logs = |n: usize| -> Vec<f64> { (0..n).map(|_| 3.0 * rng.uniform()).collect() };
     let unary: Vec<Vec<f64>> = (0..len).map(|_| logs(vocab)).collect();
     let pairs: Vec<Vec<f64>> = (1..len).map(|_| logs(vocab * vocab)).collect();
-    let mut factors: Vec<Factor> =
-        unary.iter().enumerate().map(|(i, logs)| Factor::new(vec![i], logs.clone())).collect();
-    factors.extend(pairs.iter().enumerate().map(|(i, logs)| Factor::new(vec![i, i + 1], logs.clone())));
-    let graph = FactorGraph::new(vocab, len, factors).unwrap();
+    let graph = FactorGraph::chain(&unary, &pairs).unwrap();
+    assert!(FactorGraph::chain(&unary, &pairs[1..]).is_err() && FactorGraph::chain(&[], &[]).is_err());
     let sum = |logs: Vec<f64>| -> f64 {
         let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         top + logs.iter().map(|log| (log - top).exp()).sum::<f64>().ln()

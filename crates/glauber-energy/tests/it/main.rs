@@ -8,4 +8,5 @@ mod dag_chains;
 mod dag_data;
 mod exact;
 mod flow;
+mod study;
 mod targets;

@@ -96,7 +96,10 @@ fn errors(flags: &Flags) -> anyhow::Result<()> {
         let (ising, exact) = (torus(coupling)?, kaufman_log_partition(SIDE, SIDE, coupling)?);
         for sweeps in lengths(flags).filter(|&sweeps| sweeps <= 1024) {
             let linear = Levels::linear(sweeps)?;
-            let adapted = Levels::from_pilot(&mut IsingBits::new(&ising, 256, 999)?, 0.99, 4096, sweeps)?;
+            let adapted =
+                Levels::from_pilot(&mut IsingBits::new(&ising, 256, 999)?, 0.99, 4096, sweeps, &mut |_, _| {
+                    ControlFlow::Continue(())
+                })?;
             let mut cells = String::new();
             for settings in [RAO, SMC] {
                 for levels in [&linear, &adapted] {
