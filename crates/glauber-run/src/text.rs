@@ -281,12 +281,17 @@ fn with_mask(codec: TextCodec, config: &RunConfig) -> Result<TextCodec> {
 }
 
 fn describe_data(data: &TokenData, say: &mut dyn FnMut(&str)) {
-    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    let tokens = |count: usize| match count {
+        0..10_000 => count.to_string(),
+        _ => format!("{:.2} M", count as f64 / 1e6),
+    };
+    let bytes = match data.train().bytes() {
+        bytes @ 0..100_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        bytes => format!("{:.1} MB", bytes as f64 / 1e6),
+    };
+    let (train, held_out) = (tokens(data.train().tokens()), tokens(data.validation().tokens()));
     say(&format!(
-        "training on {:.2} M tokens ({:.1} MB of text), held out {:.2} M; vocabulary {}",
-        data.train().tokens() as f64 / 1e6,
-        megabytes(data.train().bytes()),
-        data.validation().tokens() as f64 / 1e6,
+        "training on {train} tokens ({bytes} of text), held out {held_out}; vocabulary {}",
         data.vocab_size()
     ));
 }

@@ -109,22 +109,29 @@ impl Block {
     pub fn broken_bonds(&self, shape: Shape) -> [u64; LANES] {
         let mut surroundings = Surroundings::default();
         surroundings.fill(shape, 0, &self.spins[1]);
-        let mut counts = LaneCounts::default();
         // Every bond joins both colours.
-        for neighbours in surroundings.at(shape, 0..shape.colour_sites()) {
-            self.spins[0].iter().zip(neighbours).for_each(|(here, there)| counts.add(here ^ there));
-        }
-        counts.counts()
+        Arch::new().dispatch(|| {
+            let mut counts = LaneCounts::default();
+            for neighbours in surroundings.at(shape, 0..shape.colour_sites()) {
+                counts.add_all(self.spins[0].iter().zip(neighbours).map(|(here, there)| here ^ there));
+            }
+            counts.counts()
+        })
     }
 
     /// Spins up, shape `[lane]`.
     pub fn spins_up(&self) -> [u64; LANES] {
-        count(self.spins.iter().flatten())
+        let up = [self.colour_up(0), self.colour_up(1)];
+        std::array::from_fn(|lane| up[0][lane] + up[1][lane])
     }
 
     /// Spins up of one colour, shape `[lane]`.
     pub fn colour_up(&self, colour: usize) -> [u64; LANES] {
-        count(&self.spins[colour])
+        Arch::new().dispatch(|| {
+            let mut counts = LaneCounts::default();
+            counts.add_all(self.spins[colour].iter().copied());
+            counts.counts()
+        })
     }
 
     /// Redraws one colour, with the widest vector instructions that the processor has.
@@ -134,21 +141,7 @@ impl Block {
 
     /// Sites of one colour by their neighbours up, shape `[neighbours up, lane]`.
     pub fn neighbours_up(&self, shape: Shape, colour: usize) -> [[u64; LANES]; 5] {
-        let mut surroundings = Surroundings::default();
-        surroundings.fill(shape, colour, &self.spins[1 - colour]);
-        let [above, below, here, beside] = surroundings.at(shape, 0..shape.colour_sites());
-        let mut sums: [LaneCounts; 5] = std::array::from_fn(|_| LaneCounts::default());
-        let word =
-            |words: &[u64], at: usize| -> Words { std::array::from_fn(|i| words.get(at + i).copied().unwrap_or(0)) };
-        for at in (0..here.len()).step_by(GROUP) {
-            let around = [above, below, here, beside].map(|words| word(words, at));
-            let found = counts([&around[0], &around[1], &around[2], &around[3]]);
-            let inside = GROUP.min(here.len() - at);
-            for (sum, words) in sums.iter_mut().zip(&found) {
-                words[..inside].iter().for_each(|&word| sum.add(word));
-            }
-        }
-        sums.map(|sum| sum.counts())
+        Arch::new().dispatch(NeighboursUp { block: self, shape, colour })
     }
 
     /// Lane `i` of this block becomes lane `lane` of block `block`, for `[block, lane] = from[i]`. Random numbers stay.
@@ -167,11 +160,39 @@ impl Block {
     }
 }
 
-/// Set bits of every lane, shape `[lane]`.
-fn count<'a>(words: impl IntoIterator<Item = &'a u64>) -> [u64; LANES] {
-    let mut counts = LaneCounts::default();
-    words.into_iter().for_each(|&word| counts.add(word));
-    counts.counts()
+struct NeighboursUp<'a> {
+    block: &'a Block,
+    shape: Shape,
+    colour: usize,
+}
+
+impl NullaryFnOnce for NeighboursUp<'_> {
+    /// Shape `[neighbours up, lane]`.
+    type Output = [[u64; LANES]; 5];
+
+    #[inline(always)]
+    fn call(self) -> Self::Output {
+        let Self { block, shape, colour } = self;
+        let mut surroundings = Surroundings::default();
+        surroundings.fill(shape, colour, &block.spins[1 - colour]);
+        let sites = shape.colour_sites();
+        let around = surroundings.at(shape, 0..sites);
+        let [above, below, here, beside] = around.map(|words| words.as_chunks::<GROUP>());
+        let mut sums: [LaneCounts; 4] = std::array::from_fn(|_| LaneCounts::default());
+        let mut add = |around: [&Words; 4]| {
+            let found = counts(around);
+            sums.iter_mut().zip(&found[1..]).for_each(|(sum, words)| sum.add(*words));
+        };
+        for (((above, below), here), beside) in above.0.iter().zip(below.0).zip(here.0).zip(beside.0) {
+            add([above, below, here, beside]);
+        }
+        // Words of padding have no neighbour up: none of the four sums takes them.
+        let pad = |words: &[u64]| -> Words { std::array::from_fn(|i| words.get(i).copied().unwrap_or(0)) };
+        add([&pad(above.1), &pad(below.1), &pad(here.1), &pad(beside.1)]);
+        let [one, two, three, four] = sums.map(LaneCounts::counts);
+        let none = std::array::from_fn(|lane| sites as u64 - one[lane] - two[lane] - three[lane] - four[lane]);
+        [none, one, two, three, four]
+    }
 }
 
 struct Colour<'a> {
