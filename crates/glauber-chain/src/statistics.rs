@@ -64,7 +64,8 @@ pub fn series_estimate(chains: &[Vec<f64>]) -> SeriesEstimate {
             }
         }
     }
-    let time = time.max(f64::MIN_POSITIVE);
+    // A short series can sum to less than nothing; one independent value for each of its entries is the least that is known.
+    let time = time.max(1.0 / length as f64);
     SeriesEstimate {
         estimate: Estimate { mean, standard_error: (variance * time / count).sqrt() },
         autocorrelation_time: time,

@@ -43,7 +43,7 @@ pub fn energy(what: &EnergyWhat) -> anyhow::Result<()> {
             };
             run(&Model::hypergrid(*side, *dimensions, [r0, r1, r2])?, None, &|_, token| token.to_string(), study)
         }
-        EnergyWhat::Dag { data, edges, study } => dag(data, edges.as_deref(), study),
+        EnergyWhat::Dag { data, edges, raw, study } => dag(data, edges.as_deref(), *raw, study),
         EnergyWhat::Graph { file, study } => {
             let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
             let graph = FactorGraph::from_json(&text).with_context(|| file.display().to_string())?;
@@ -56,9 +56,11 @@ pub fn energy(what: &EnergyWhat) -> anyhow::Result<()> {
 }
 
 /// Edges of graphs given a table, the most probable first.
-fn dag(data: &Path, edges: Option<&Path>, flags: &StudyFlags) -> anyhow::Result<()> {
+fn dag(data: &Path, edges: Option<&Path>, raw: bool, flags: &StudyFlags) -> anyhow::Result<()> {
+    ensure!(flags.picture.is_none(), "`--picture` draws a lattice; `--edges FILE.svg` draws a graph");
     let file = fs::File::open(data).with_context(|| data.display().to_string())?;
     let table = DataTable::from_csv(file).with_context(|| data.display().to_string())?;
+    let table = if raw { table } else { table.standardised() };
     let nodes = table.columns();
     let mut study = studied(&Model::dag(&table)?, flags)?;
     if let Some(path) = edges {
@@ -96,7 +98,10 @@ fn of(flags: &LatticeFlags) -> anyhow::Result<(Lattice, [usize; 2])> {
 type Show<'a> = &'a dyn Fn(usize, u32) -> String;
 
 fn run(model: &Model, grid: Option<[usize; 2]>, show: Show<'_>, flags: &StudyFlags) -> anyhow::Result<()> {
-    ensure!(flags.picture.is_none() || grid.is_some(), "`--picture` needs a lattice");
+    ensure!(
+        flags.picture.is_none() || grid.is_some(),
+        "`--picture` draws a lattice, and this target has none: leave it out"
+    );
     let study = studied(model, flags)?;
     if let (Some(path), Some(grid)) = (&flags.picture, grid) {
         sheet(&study, grid, path)?;

@@ -4,11 +4,10 @@
 
 #![allow(clippy::disallowed_macros, clippy::disallowed_methods, reason = "a program")]
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use glauber_chain::oracles::{Ising, Lattice, kaufman_log_partition};
-use glauber_energy::{Annealing, IsingBits, Levels};
+use glauber_energy::{Annealing, IsingBits, Levels, unwatched};
 use glauber_schedule::Boundary;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -22,10 +21,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let ising = Ising::new(Lattice::new(side, side, Boundary::Torus)?, coupling, 0.0)?;
         let begun = Instant::now();
         let mut pilot = IsingBits::new(&ising, 256, 7)?;
-        let levels = Levels::from_pilot(&mut pilot, 0.99, sweeps, sweeps, &mut |_, _| ControlFlow::Continue(()))?;
+        let levels = Levels::from_pilot(&mut pilot, 0.99, sweeps, sweeps, &mut unwatched)?;
         let settings = Annealing { resample_below: Some(0.5), ..Annealing::default() };
         let mut bits = IsingBits::new(&ising, particles, 1)?;
-        let found = settings.run(&mut bits, &levels, &mut |_, _| ControlFlow::Continue(()))?.log_partition;
+        let found = settings.run(&mut bits, &levels, &mut unwatched)?.log_partition;
         println!(
             "{coupling:>6}  {:>11.4}  {:>11.4}   {:>11.4} {:>11.4}      {:>6.1} %  {:>8.2}",
             kaufman_log_partition(side, side, coupling)?,

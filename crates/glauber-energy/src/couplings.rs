@@ -17,11 +17,11 @@ use crate::{EnergyError, Result};
 ///
 /// ```
 /// use glauber_chain::oracles::{Ising, Lattice};
-/// use glauber_energy::{Clusters, CouplingFit, coupling_score};
+/// use glauber_energy::{SwendsenWang, CouplingFit, coupling_score};
 /// use glauber_schedule::Boundary;
 ///
 /// let lattice = Lattice::new(4, 4, Boundary::Torus)?;
-/// let samples = Clusters::ising(&Ising::new(lattice, 0.2, 0.0)?)?.sample(2000, 50, 1);
+/// let samples = SwendsenWang::ising(&Ising::new(lattice, 0.2, 0.0)?)?.sample(2000, 50, 1);
 /// let fit = CouplingFit::default().run(&samples)?;
 /// assert!((fit.couplings[1] - 0.1).abs() < 0.05); // sites 0 and 1 are neighbours, J = β/2
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,6 +1,6 @@
 //! Errors of targets and of what anneals to them.
 
-use glauber_tokens::Site;
+use glauber_tokens::{Site, Token};
 
 /// The result type of this crate.
 pub type Result<T, E = EnergyError> = std::result::Result<T, E>;
@@ -29,11 +29,29 @@ pub enum EnergyError {
         "no particle stayed where the target allows it; take more particles, or a base that draws within the constraints"
     )]
     NoSupport,
-    /// A density of a particle that is no number.
-    #[error("the target has log-density {found} at particle {row}, expected a number or minus infinity")]
-    NotANumber {
+    /// The base forbids a token that the target allows.
+    #[error(
+        "the base forbids token {token} at site {site} of particle {row}, which the target allows; take a base that allows \
+         every sequence of the target"
+    )]
+    NotCovered {
         /// The particle.
         row: usize,
+        /// The site.
+        site: Site,
+        /// The token.
+        token: Token,
+    },
+    /// The target forbids every sequence.
+    #[error("the target forbids every sequence, expected one of positive density; look at its infinite terms")]
+    Impossible,
+    /// A density that is no number.
+    #[error("the target has log-density {found} at {what} {at}, expected a number or minus infinity")]
+    NotANumber {
+        /// What has it: a particle, a state, a chain.
+        what: &'static str,
+        /// Which of them.
+        at: usize,
         /// The log-density found.
         found: f64,
     },
@@ -59,7 +77,7 @@ pub enum EnergyError {
     },
     /// Exact values would need a table that is too large.
     #[error(
-        "exact values need a table of {entries:.1e} entries, at most {limit} are allowed; anneal instead, or lower the size"
+        "exact values need a table of {entries:.1e} entries or more, at most {limit} are allowed; anneal instead, or lower the size"
     )]
     TooLarge {
         /// Entries needed.
@@ -73,12 +91,12 @@ pub enum EnergyError {
     /// A table of data that is not valid.
     #[error("data: {0}")]
     Data(String),
-    /// A watcher stopped an annealing.
-    #[error("stopped after {done} of {of} sweeps")]
+    /// A watcher stopped a pilot, an annealing or chains in equilibrium.
+    #[error("stopped after {done} of {of} sweeps or updates")]
     Stopped {
-        /// Sweeps done.
+        /// Sweeps or updates done.
         done: usize,
-        /// Sweeps in all.
+        /// Sweeps or updates in all.
         of: usize,
     },
     /// A chain failed.

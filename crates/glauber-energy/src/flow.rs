@@ -3,8 +3,9 @@
 
 use glauber_chain::ChainRng;
 use glauber_tokens::{Site, Token};
+use rayon::prelude::*;
 
-use crate::target::{Base, Target, log_sum_exp};
+use crate::target::{Base, Target, draw, log_sum_exp};
 use crate::{EnergyError, PathWeight, Result};
 
 /// A layer of a flow: moves a state and adds `log B − log F` to the weight of its path (E22).
@@ -65,11 +66,13 @@ impl<T: Target, B: Target> Layer for HeatBathLayer<T, B> {
         self.forward.log_ratios(tokens, site, &mut forward);
         self.backward.log_ratios(tokens, site, &mut backward);
         let mass = log_sum_exp(&backward);
+        let no_law = |mass| EnergyError::NoLaw { row: 0, site, level: 1.0, mass };
+        if !mass.is_finite() {
+            return Err(no_law(mass.exp()));
+        }
         let log_backward = backward[before as usize] - mass;
         let mut drawn = forward.clone();
-        let Some((token, total)) = crate::target::draw(&mut drawn, rng.uniform()) else {
-            return Err(EnergyError::NoLaw { row: 0, site, level: 1.0, mass: log_sum_exp(&forward).exp() });
-        };
+        let (token, total) = draw(&mut drawn, rng.uniform()).map_err(no_law)?;
         tokens[site] = token;
         weight.step(log_backward, forward[token as usize] - total);
         Ok(())
@@ -77,7 +80,7 @@ impl<T: Target, B: Target> Layer for HeatBathLayer<T, B> {
 }
 
 /// Metropolis at a site under a target, with a uniform proposal. Reversible, so `log B − log F` is what the target's
-/// log-density lost.
+/// log-density lost. A state that the target forbids stays as it is.
 pub struct MetropolisLayer<T> {
     /// The site.
     pub site: Site,
@@ -87,6 +90,10 @@ pub struct MetropolisLayer<T> {
 
 impl<T: Target> Layer for MetropolisLayer<T> {
     fn apply(&self, tokens: &mut [Token], rng: &mut ChainRng, weight: &mut PathWeight) -> Result<()> {
+        // Ratios to a forbidden state have no scale.
+        if self.target.log_density(tokens) == f64::NEG_INFINITY {
+            return Ok(());
+        }
         let mut ratios = vec![0.0; self.target.vocab()];
         self.target.log_ratios(tokens, self.site, &mut ratios);
         let proposal = rng.below(ratios.len());
@@ -103,24 +110,35 @@ impl<T: Target> Layer for MetropolisLayer<T> {
 }
 
 /// The log-weights of independent paths through some layers, shape `[path]`: from a draw of the base to the target.
-/// `E w = Z` whatever the layers are.
+/// `E w = Z` whatever the layers are, if the base allows what the target allows. Paths run on the rayon pool; path `i` has
+/// stream `i` of the seed.
 ///
 /// # Errors
-/// When a layer fails.
+/// When a layer has no law somewhere, or the target is NaN or `+∞` at an end. The error names the first such path.
 pub fn run_flow<T: Target + ?Sized, B: Base + ?Sized>(
     base: &B,
-    layers: &[Box<dyn Layer>],
+    layers: &[Box<dyn Layer + '_>],
     target: &T,
     paths: usize,
     seed: u64,
 ) -> Result<Vec<f64>> {
-    let path = |stream: usize| {
+    let path = |stream: usize| -> Result<f64> {
         let mut rng = ChainRng::new(seed, stream as u64);
         let mut tokens = vec![0; base.len()];
         base.draw(&mut rng, &mut tokens);
         let mut weight = PathWeight::start(base.log_density(&tokens));
-        layers.iter().try_for_each(|layer| layer.apply(&mut tokens, &mut rng, &mut weight))?;
-        Ok(weight.end(target.log_density(&tokens)))
+        for layer in layers {
+            layer.apply(&mut tokens, &mut rng, &mut weight).map_err(|error| match error {
+                EnergyError::NoLaw { site, level, mass, .. } => EnergyError::NoLaw { row: stream, site, level, mass },
+                other => other,
+            })?;
+        }
+        let end = target.log_density(&tokens);
+        if end.is_nan() || end == f64::INFINITY {
+            return Err(EnergyError::NotANumber { what: "path", at: stream, found: end });
+        }
+        Ok(weight.end(end))
     };
-    (0..paths).map(path).collect()
+    let all: Vec<Result<f64>> = (0..paths).into_par_iter().map(path).collect();
+    all.into_iter().collect()
 }

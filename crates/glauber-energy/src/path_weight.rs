@@ -1,7 +1,6 @@
 //! Path weights of pairs of chains, and what they say of the partition function.
 
 use glauber_chain::ChainRng;
-use statrs::statistics::{Data, OrderStatistics};
 
 use crate::target::log_sum_exp;
 
@@ -60,7 +59,8 @@ impl PathWeight {
 pub enum IntervalMethod {
     /// The delta method: a normal interval of standard deviation `CV / √N`.
     Delta,
-    /// A bootstrap of the log-weights, where fewer than 20 particles carry the weight. It is too narrow if modes are missing.
+    /// A bootstrap of the log-weights, where fewer than 20 particles carry the weight at the end or at a resampling. It is
+    /// too narrow if modes are missing. Its lower end is `−∞` where hardly any path is possible.
     Bootstrap,
 }
 
@@ -96,8 +96,8 @@ impl LogPartition {
     /// particle that particle `i` descends from, and `before` has the mean weight and the effective particles at every
     /// resampling.
     ///
-    /// The variance is the larger of two estimates: that of families as wholes (Chan and Lai 2013), which is too small
-    /// once few families are left, and the sum of those of the weights between resamplings.
+    /// The variance is the larger of two estimates. One is that of families as wholes (Chan and Lai 2013), too small once few
+    /// families are left. The other is the sum of those of the weights between resamplings.
     pub(crate) fn of_filter(log_weights: &[f64], families: &[usize], before: &[(f64, f64)], seed: u64) -> Self {
         let n = log_weights.len() as f64;
         assert!(!log_weights.is_empty() && !log_weights.iter().any(|w| w.is_nan()), "log-weights that are numbers");
@@ -106,18 +106,27 @@ impl LogPartition {
         let estimate = shift + sum - n.ln();
         let effective = effective_particles(log_weights);
         let lower_bound = shift + log_weights.iter().sum::<f64>() / n;
-        let (interval, method) = if effective >= 20.0 {
-            // What each family of the first particles has gained over its first share.
-            let mut excess = vec![-1.0 / n; log_weights.len()];
-            families.iter().zip(log_weights).for_each(|(&family, log)| excess[family] += (log - sum).exp());
-            let of_families: f64 = excess.iter().map(|x| x * x).sum();
-            let of_segments: f64 =
-                before.iter().map(|(_, particles)| particles).chain([&effective]).map(|k| 1.0 / k - 1.0 / n).sum();
-            let variance = of_families.max(of_segments).max(0.0);
-            let (middle, half) = (estimate + variance / 2.0, Z95 * variance.sqrt());
+        let least = before.iter().map(|(_, particles)| *particles).fold(effective, f64::min);
+        let segments = |lasts: &[f64]| -> f64 {
+            before.iter().map(|(_, particles)| particles).chain(lasts).map(|k| 1.0 / k - 1.0 / n).sum()
+        };
+        // What each family of the first particles has gained over its first share.
+        let mut excess = vec![-1.0 / n; log_weights.len()];
+        families.iter().zip(log_weights).for_each(|(&family, log)| excess[family] += (log - sum).exp());
+        let of_families: f64 = excess.iter().map(|x| x * x).sum();
+        let variance = of_families.max(segments(&[effective])).max(0.0);
+        let half = Z95 * variance.sqrt();
+        let (interval, method) = if least >= 20.0 {
+            let middle = estimate + variance / 2.0;
             ([middle - half, middle + half], IntervalMethod::Delta)
         } else {
-            (bootstrap(log_weights, seed).map(|end| shift + end), IntervalMethod::Bootstrap)
+            // What the segments before add to the spread of the last one.
+            let earlier = Z95 * segments(&[]).max(0.0).sqrt();
+            let last = sum - n.ln();
+            let [low, high] = bootstrap(log_weights, seed);
+            let far = |width: f64| if before.is_empty() { width } else { width.hypot(earlier).max(half) };
+            let ends = [-far(last - low), far(high - last)];
+            (ends.map(|end| estimate + end), IntervalMethod::Bootstrap)
         };
         Self { estimate, interval, method, effective_share: effective / n, lower_bound }
     }
@@ -130,18 +139,19 @@ pub fn effective_particles(log_weights: &[f64]) -> f64 {
     if log.is_nan() { 0.0 } else { log.exp() }
 }
 
-/// The 2.5 % and 97.5 % quantiles of resampled estimates.
+/// The 2.5 % and 97.5 % quantiles of resampled estimates, which may be `−∞`.
 fn bootstrap(log_weights: &[f64], seed: u64) -> [f64; 2] {
     const DRAWS: usize = 1000;
     let mut rng = ChainRng::new(seed, u64::MAX);
     let n = log_weights.len();
     let mut again = vec![0.0; n];
-    let estimates: Vec<f64> = (0..DRAWS)
+    let mut estimates: Vec<f64> = (0..DRAWS)
         .map(|_| {
             again.iter_mut().for_each(|w| *w = log_weights[rng.below(n)]);
             log_sum_exp(&again) - (n as f64).ln()
         })
         .collect();
-    let mut data = Data::new(estimates);
-    [data.quantile(0.025), data.quantile(0.975)]
+    // No interpolation: minus infinity has none.
+    estimates.sort_unstable_by(f64::total_cmp);
+    [estimates[DRAWS / 40 - 1], estimates[DRAWS - DRAWS / 40]]
 }

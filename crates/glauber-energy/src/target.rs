@@ -155,6 +155,111 @@ impl Base for ProductLaw {
     }
 }
 
+/// A target at an inverse temperature: `log γ_β = β log γ`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tempered<T> {
+    /// The target at `β = 1`.
+    pub target: T,
+    /// `β`. Infinite terms stay what they are, also at 0.
+    pub inverse_temperature: f64,
+}
+
+/// A target on the geometric path from a base (E3): `log γ_b = b log γ + (1 − b) log p_0`.
+///
+/// ```
+/// use glauber_energy::{AnnealedTarget, ProductLaw, Table, Target, exact};
+///
+/// let (table, base) = (Table::random(3, 4, 2.0, 1)?, ProductLaw::uniform(3, 4));
+/// let halfway = AnnealedTarget { target: &table, base: &base, level: 0.5 };
+/// let expected = 0.5 * table.log_density(&[0, 2, 1, 1]) + 0.5 * base.log_density(&[0, 2, 1, 1]);
+/// assert!((halfway.log_density(&[0, 2, 1, 1]) - expected).abs() < 1e-12);
+/// let start = AnnealedTarget { level: 0.0, ..halfway };
+/// assert!(exact::enumerate(&start)?.log_partition().abs() < 1e-12); // the base is normalised
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AnnealedTarget<T, B> {
+    /// The target, at level 1.
+    pub target: T,
+    /// The base, at level 0.
+    pub base: B,
+    /// `b`, from 0 to 1.
+    pub level: f64,
+}
+
+/// `b t + (1 − b) p`, where an infinite term of weight 0 counts nothing.
+pub(crate) fn mix(level: f64, target: f64, base: f64) -> f64 {
+    if level == 0.0 {
+        base
+    } else if level == 1.0 {
+        target
+    } else {
+        level * target + (1.0 - level) * base
+    }
+}
+
+impl<T: Target> Target for Tempered<T> {
+    fn vocab(&self) -> usize {
+        self.target.vocab()
+    }
+
+    fn len(&self) -> usize {
+        self.target.len()
+    }
+
+    fn log_density(&self, tokens: &[Token]) -> f64 {
+        tempered(self.inverse_temperature, self.target.log_density(tokens))
+    }
+
+    fn log_ratios(&self, tokens: &[Token], site: Site, out: &mut [f64]) {
+        self.target.log_ratios(tokens, site, out);
+        out.iter_mut().for_each(|ratio| *ratio = tempered(self.inverse_temperature, *ratio));
+    }
+
+    fn blocks(&self) -> Vec<Vec<Site>> {
+        self.target.blocks()
+    }
+}
+
+fn tempered(inverse_temperature: f64, log: f64) -> f64 {
+    if log.is_infinite() { log } else { inverse_temperature * log }
+}
+
+impl<T: Target, B: Target> Target for AnnealedTarget<T, B> {
+    fn vocab(&self) -> usize {
+        self.target.vocab()
+    }
+
+    fn len(&self) -> usize {
+        self.target.len()
+    }
+
+    fn log_density(&self, tokens: &[Token]) -> f64 {
+        mix(self.level, self.target.log_density(tokens), self.base.log_density(tokens))
+    }
+
+    fn log_ratios(&self, tokens: &[Token], site: Site, out: &mut [f64]) {
+        let mut base = vec![0.0; out.len()];
+        self.base.log_ratios(tokens, site, &mut base);
+        self.target.log_ratios(tokens, site, out);
+        out.iter_mut().zip(base).for_each(|(ratio, base)| *ratio = mix(self.level, *ratio, base));
+    }
+
+    fn blocks(&self) -> Vec<Vec<Site>> {
+        joint_blocks(&self.target, &self.base)
+    }
+}
+
+/// Blocks whose sites are independent under both targets.
+pub(crate) fn joint_blocks<T: Target + ?Sized, B: Target + ?Sized>(target: &T, base: &B) -> Vec<Vec<Site>> {
+    let (blocks, others) = (target.blocks(), base.blocks());
+    match others.len() {
+        1 => blocks,
+        _ if blocks.len() == 1 || blocks == others => others,
+        _ => (0..target.len()).map(|site| vec![site]).collect(),
+    }
+}
+
 /// The conditionals of a target (E2), as any chain takes them: [`HeatBath`](glauber_chain::HeatBath) on them is Glauber
 /// dynamics of the target.
 ///
@@ -164,7 +269,7 @@ impl Base for ProductLaw {
 /// use glauber_schedule::SiteOrder;
 /// use glauber_tokens::TokenBatch;
 ///
-/// let grid = Hypergrid::new(8, 2, [0.1, 0.5, 2.0]); // torchgfn's, 8 × 8
+/// let grid = Hypergrid::new(8, 2, [0.1, 0.5, 2.0])?; // torchgfn's, 8 × 8
 /// let mut chains = Chains::seeded(TokenBatch::filled(1000, 2, 0), 1); // 1000 chains, seed 1
 /// let order = SiteOrder::round_robin(2, 50)?; // 50 sweeps
 /// HeatBath::default().run_parallel(&Gibbs(&grid), &mut chains, &order, 0..order.horizon())?;
@@ -219,16 +324,19 @@ pub(crate) fn log_sum_exp(logs: &[f64]) -> f64 {
 }
 
 /// Draws a token from log-weights, shape `[token]`, by a uniform number; also `ln Σ exp` of them, which is what an
-/// annealed weight needs. `None` if the mass is 0, infinite or NaN. Overwrites the log-weights.
-pub(crate) fn draw(logs: &mut [f64], uniform: f64) -> Option<(Token, f64)> {
+/// annealed weight needs. The error is the mass, if it is 0, infinite or NaN. Overwrites the log-weights.
+pub(crate) fn draw(logs: &mut [f64], uniform: f64) -> std::result::Result<(Token, f64), f64> {
     let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if top == f64::NEG_INFINITY {
+        return Err(log_sum_exp(logs).exp());
+    }
     let mut mass = 0.0;
     for log in logs.iter_mut() {
         *log = (*log - top).exp();
         mass += *log;
     }
     if !mass.is_finite() {
-        return None;
+        return Err(if top == f64::INFINITY { top } else { mass });
     }
     let mut left = uniform * mass;
     let mut found = None;
@@ -239,5 +347,5 @@ pub(crate) fn draw(logs: &mut [f64], uniform: f64) -> Option<(Token, f64)> {
         }
         left -= weight;
     }
-    found.map(|token| (token, top + mass.ln()))
+    found.map(|token| (token, top + mass.ln())).ok_or(mass)
 }

@@ -159,8 +159,10 @@ struct Strip {
     /// Weight of each column state over `e^offset`.
     column: Vec<f64>,
     offset: f64,
-    /// Weights of a bond between equal and between different spins.
+    /// Weights of a bond between equal and between different spins, over `e^|β|`.
     bond: (f64, f64),
+    /// `|β|` of all bonds between two columns.
+    bonds: f64,
 }
 
 impl Strip {
@@ -181,7 +183,8 @@ impl Strip {
             height,
             column: logs.iter().map(|log| (log - offset).exp()).collect(),
             offset,
-            bond: (coupling.exp(), (-coupling).exp()),
+            bond: ((coupling - coupling.abs()).exp(), (-coupling - coupling.abs()).exp()),
+            bonds: height as f64 * coupling.abs(),
         }
     }
 
@@ -200,7 +203,7 @@ impl Strip {
             vector.iter_mut().zip(&self.column).for_each(|(v, weight)| *v *= weight);
             let sum: f64 = vector.iter().sum();
             vector.iter_mut().for_each(|v| *v /= sum);
-            log += sum.ln();
+            log += sum.ln() + self.bonds;
         }
         (vector, log)
     }
@@ -232,7 +235,7 @@ mod tests {
     fn the_transfer_matrix_equals_brute_force() {
         for boundary in [Boundary::Open, Boundary::Torus] {
             for (height, width) in [(3, 4), (4, 3), (2, 2), (2, 5)] {
-                for (coupling, field) in [(0.44, 0.0), (0.7, 0.3), (-0.5, 0.1)] {
+                for (coupling, field) in [(0.44, 0.0), (0.7, 0.3), (-0.5, 0.1), (9.0, 0.0)] {
                     let ising = ising(height, width, boundary, coupling, field);
                     let found = log_partition_strip(&ising).unwrap();
                     assert!((found - brute_force(&ising).0).abs() < 1e-11);
@@ -240,6 +243,9 @@ mod tests {
             }
         }
         assert!(log_partition_strip(&ising(11, 2, Boundary::Open, 0.1, 0.0)).is_err());
+        // So cold that two states are left, of 240 bonds.
+        let cold = log_partition_strip(&ising(10, 12, Boundary::Torus, 100.0, 0.0)).unwrap();
+        assert!((cold - 24_000.0 - 2f64.ln()).abs() < 1e-9, "{cold}");
     }
 
     #[test]

@@ -62,7 +62,7 @@ pub enum EnergyWhat {
         #[command(flatten)]
         study: StudyFlags,
     },
-    /// Which column of a table causes which: acyclic graphs given data, by the BGe score
+    /// Which columns of a table depend on each other directly: acyclic graphs given data, by the BGe score
     Dag {
         /// The table as CSV: a line of names, then numbers
         #[arg(long, value_name = "FILE.csv")]
@@ -70,6 +70,9 @@ pub enum EnergyWhat {
         /// Draw the probability of every edge
         #[arg(long, value_name = "FILE.svg")]
         edges: Option<PathBuf>,
+        /// Score the columns as they are. By default each is shifted and scaled to mean 0 and variance 1
+        #[arg(long)]
+        raw: bool,
         #[command(flatten)]
         study: StudyFlags,
     },
@@ -106,7 +109,7 @@ pub struct LatticeFlags {
 
 #[derive(Debug, Args)]
 pub struct StudyFlags {
-    /// Particles of the annealing. The default width of the interval falls with their square root
+    /// Particles of the annealing. Four times as many halve the interval
     #[arg(short = 'n', long, default_value_t = 1024)]
     pub particles: usize,
     /// Sweeps of the annealing

@@ -132,10 +132,6 @@ impl Population for IsingBits {
         2
     }
 
-    fn sites(&self) -> usize {
-        self.spins.sites()
-    }
-
     fn weigh(&mut self, step: LevelStep, increment: Increment) -> Result<()> {
         let (rise, gains) = (self.rise(step), self.gains());
         self.each(1, |block, weights| gains.add(&rise, increment, block, weights));

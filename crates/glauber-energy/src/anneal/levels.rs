@@ -4,7 +4,7 @@ use super::{Increment, LevelStep, Population, Watch};
 use crate::{EnergyError, Result};
 
 /// Levels `0 < b ≤ 1`, ascending, one for each block update or one for each sweep; the last is 1.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Levels {
     /// A curve through (share of the work, level), both from 0 to 1, ascending.
     curve: Vec<f64>,
@@ -95,14 +95,14 @@ impl Levels {
     }
 
     /// The steps, sweep by sweep, of a population with so many blocks.
-    pub fn sweeps(&self, blocks: usize) -> Vec<Vec<LevelStep>> {
-        let updates = (self.sweeps * blocks) as f64;
-        let level = |update: usize| match self.by_sweep {
-            true => self.at((update.div_ceil(blocks)) as f64 / self.sweeps as f64),
-            false => self.at(update as f64 / updates),
+    pub fn sweeps(&self, blocks: usize) -> impl DoubleEndedIterator<Item = Vec<LevelStep>> + ExactSizeIterator {
+        let updates = self.sweeps as f64 * blocks as f64;
+        let level = move |sweep: usize, block: usize| match self.by_sweep {
+            true => self.at((sweep + block.min(1)) as f64 / self.sweeps as f64),
+            false => self.at((sweep as f64 * blocks as f64 + block as f64) / updates),
         };
-        let step = |update: usize, block| LevelStep { from: level(update), to: level(update + 1), block };
-        (0..self.sweeps).map(|sweep| (0..blocks).map(|block| step(sweep * blocks + block, block)).collect()).collect()
+        let step = move |sweep, block| LevelStep { from: level(sweep, block), to: level(sweep, block + 1), block };
+        (0..self.sweeps).map(move |sweep| (0..blocks).map(|block| step(sweep, block)).collect())
     }
 }
 

@@ -50,9 +50,6 @@ pub trait Population {
     /// Blocks of a sweep.
     fn blocks(&self) -> usize;
 
-    /// Site updates of one particle in a sweep.
-    fn sites(&self) -> usize;
-
     /// Adds the increments of a step to the weights. The states stay.
     ///
     /// # Errors
@@ -123,24 +120,26 @@ impl Annealing {
     /// # Errors
     /// When the target has no law somewhere, or the watcher stops the run.
     pub fn run(&self, population: &mut dyn Population, levels: &Levels, watch: &mut Watch<'_>) -> Result<Annealed> {
-        let sweeps: Vec<Vec<LevelStep>> = levels.sweeps(population.blocks());
+        let mut sweeps = levels.sweeps(population.blocks());
+        let of = sweeps.len();
         let n = population.particles();
         let mut rng = ChainRng::new(self.seed, u64::MAX - 1);
         let mut resampled: Vec<(f64, f64)> = Vec::new();
         let mut families: Vec<usize> = (0..n).collect();
         let mut effective_shares = Vec::new();
         // Particles meet where they are watched or resampled only.
-        let together = if self.resample_below.is_some() { 1 } else { sweeps.len().div_ceil(200) };
+        let together = if self.resample_below.is_some() { 1 } else { of.div_ceil(200) };
         let mut done = 0;
-        for part in sweeps.chunks(together) {
-            done += part.len();
+        while done < of {
+            let part: Vec<LevelStep> = sweeps.by_ref().take(together).flatten().collect();
+            done = of.min(done + together);
             match self.resample_below {
-                None => population.run(&part.concat(), self.increment)?,
+                None => population.run(&part, self.increment)?,
                 Some(share) => {
                     // The weights of a step are of the states before its redraw: resampling comes in between.
-                    for (at, &step) in part[0].iter().enumerate() {
+                    for (at, &step) in part.iter().enumerate() {
                         population.weigh(step, self.increment)?;
-                        let last = at + 1 == part[0].len() && done == sweeps.len();
+                        let last = at + 1 == part.len() && done == of;
                         let weights = population.log_weights();
                         if weights.iter().all(|&log| log == f64::NEG_INFINITY) {
                             return Err(EnergyError::NoSupport);
@@ -157,8 +156,8 @@ impl Annealing {
                 }
             }
             effective_shares.push(effective_particles(&population.log_weights()) / n as f64);
-            if watch(done, sweeps.len()).is_break() {
-                return Err(EnergyError::Stopped { done, of: sweeps.len() });
+            if watch(done, of).is_break() {
+                return Err(EnergyError::Stopped { done, of });
             }
         }
         let log_weights = population.log_weights();
@@ -176,15 +175,26 @@ impl Annealing {
     }
 }
 
-/// Systematic resampling: the ancestors of all particles by one uniform number, shape `[particle]`.
+/// Watches nothing, for a run that nobody stops.
+pub fn unwatched(_: usize, _: usize) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// Systematic resampling: the ancestors of all particles by one uniform number from 0 to 1, shape `[particle]`.
+///
+/// # Panics
+/// When no particle has a weight above 0.
 pub fn systematic(log_weights: &[f64], uniform: f64) -> Vec<usize> {
     let n = log_weights.len();
     let total = log_sum_exp(log_weights);
+    assert!(total.is_finite(), "particles with a weight above 0");
+    // Rounding may leave the last wanted place above the sum: it belongs to the last particle that weighs anything.
+    let last = log_weights.iter().rposition(|log| *log > f64::NEG_INFINITY).unwrap_or(0);
     let mut ancestors = Vec::with_capacity(n);
     let (mut at, mut reached) = (0, (log_weights[0] - total).exp());
     for k in 0..n {
         let wanted = (k as f64 + uniform) / n as f64;
-        while reached <= wanted && at + 1 < n {
+        while reached <= wanted && at < last {
             at += 1;
             reached += (log_weights[at] - total).exp();
         }

@@ -5,7 +5,7 @@ use glauber_tokens::{Site, Token, TokenBatch};
 use rayon::prelude::*;
 
 use super::{Increment, LevelStep, Population};
-use crate::target::{Base, Target, draw, log_sum_exp};
+use crate::target::{Base, Target, draw, joint_blocks, log_sum_exp, mix};
 use crate::{EnergyError, PathWeight, Result};
 
 /// Site updates below which waking another thread costs more than it saves.
@@ -44,17 +44,6 @@ struct Scratch {
     mixed: Vec<f64>,
 }
 
-/// `b t + (1 − b) p`, where an infinite term of weight 0 counts nothing.
-fn mix(level: f64, target: f64, base: f64) -> f64 {
-    if level == 0.0 {
-        base
-    } else if level == 1.0 {
-        target
-    } else {
-        level * target + (1.0 - level) * base
-    }
-}
-
 impl Particle {
     fn ratios<T: Target + ?Sized, B: Base + ?Sized>(&mut self, path: &Path<'_, T, B>, site: Site) {
         path.target.log_ratios(&self.tokens, site, &mut self.scratch.target);
@@ -65,6 +54,16 @@ impl Particle {
         let Scratch { target, base, mixed } = &mut self.scratch;
         for ((out, &target), &base) in mixed.iter_mut().zip(&*target).zip(&*base) {
             *out = mix(level, target, base);
+        }
+    }
+
+    /// Refuses a base that forbids a token which the target allows: no path would reach it, and `E w` would not be `Z`.
+    fn check_base(&self, site: Site) -> Result<()> {
+        let Scratch { target, base, .. } = &self.scratch;
+        let missed = |token: usize| base[token] == f64::NEG_INFINITY && target[token].is_finite();
+        match (0..base.len()).find(|&token| missed(token)) {
+            Some(token) => Err(EnergyError::NotCovered { row: self.row, site, token: token as Token }),
+            None => Ok(()),
         }
     }
 
@@ -96,7 +95,7 @@ impl Particle {
             Increment::RaoBlackwell => self.summed_gain(path, step)?,
         };
         if gain.is_nan() || gain == f64::INFINITY {
-            return Err(EnergyError::NotANumber { row: self.row, found: self.target });
+            return Err(EnergyError::NotANumber { what: "particle", at: self.row, found: self.target });
         }
         self.weight.gain(gain);
         Ok(())
@@ -114,7 +113,9 @@ impl Particle {
         if shown.is_some() {
             for &site in block {
                 self.ratios(path, site);
-                let best = self.scratch.target.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b));
+                let Scratch { target, base, .. } = &self.scratch;
+                let both = target.iter().zip(base).map(|(target, base)| target + base);
+                let best = both.enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b));
                 self.tokens[site] = best.map_or(0, |(token, _)| token as Token);
             }
             self.refresh(path);
@@ -143,13 +144,13 @@ impl Particle {
         // Sites of a block are independent given the rest: their ratios add up, and may be read after each other's redraw.
         for &site in &path.blocks[step.block] {
             self.ratios(path, site);
+            self.check_base(site)?;
             self.mix(step.to);
             let uniform = self.rng.uniform();
-            let Some((token, _)) = draw(&mut self.scratch.mixed, uniform) else {
-                if self.is_dead() && !self.scratch.mixed.iter().any(|weight| weight.is_infinite()) {
-                    continue;
-                }
-                return Err(self.no_law(site, step.to, self.scratch.mixed.iter().sum()));
+            let token = match draw(&mut self.scratch.mixed, uniform) {
+                Ok((token, _)) => token,
+                Err(0.0) if self.is_dead() => continue,
+                Err(mass) => return Err(self.no_law(site, step.to, mass)),
             };
             self.tokens[site] = token;
             self.target += self.scratch.target[token as usize];
@@ -170,7 +171,8 @@ impl Particle {
 }
 
 impl<'a, T: Target + ?Sized, B: Base + ?Sized> Particles<'a, T, B> {
-    /// Particles drawn from the base, particle `i` with stream `i` of the seed.
+    /// Particles drawn from the base, particle `i` with stream `i` of the seed. The base must allow every sequence that the
+    /// target allows: else no path reaches it, and `E w` is less than `Z`. Where a redraw meets such a token, it fails.
     ///
     /// # Errors
     /// When base and target have other sizes, or the target is NaN or `+∞` at a start.
@@ -209,12 +211,12 @@ impl<'a, T: Target + ?Sized, B: Base + ?Sized> Particles<'a, T, B> {
             draw(&mut rng, &mut tokens);
             let (log_target, log_base) = (target.log_density(&tokens), base.log_density(&tokens));
             if log_target.is_nan() || log_target == f64::INFINITY {
-                return Err(EnergyError::NotANumber { row, found: log_target });
+                return Err(EnergyError::NotANumber { what: "particle", at: row, found: log_target });
             }
             let (weight, scratch) = (PathWeight::default(), scratch.clone());
             particles.push(Particle { row, tokens, target: log_target, base: log_base, weight, rng, scratch });
         }
-        Ok(Self { path: Path { target, base, blocks: target.blocks() }, particles })
+        Ok(Self { path: Path { target, base, blocks: joint_blocks(target, base) }, particles })
     }
 
     /// Runs all particles. A call of few updates stays on this thread.
@@ -224,10 +226,17 @@ impl<'a, T: Target + ?Sized, B: Base + ?Sized> Particles<'a, T, B> {
         act: impl Fn(&Path<'a, T, B>, &mut Particle) -> Result<()> + Sync,
     ) -> Result<()> {
         let Self { path, particles } = self;
-        if updates * particles.len() < UPDATES_WORTH_A_THREAD {
+        // Without blocks, a site's ratios are likely to cost a look at the whole sequence.
+        let sites_read = if path.blocks.len() == path.target.len() { path.target.len() } else { 1 };
+        if updates * particles.len() * sites_read < UPDATES_WORTH_A_THREAD {
             return particles.iter_mut().try_for_each(|particle| act(path, particle));
         }
-        particles.par_iter_mut().map(|particle| act(path, particle)).collect()
+        // The first particle's error, whichever thread is faster.
+        let failed = particles.par_iter_mut().filter_map(|particle| {
+            let error = act(path, particle).err()?;
+            Some((particle.row, error))
+        });
+        failed.min_by_key(|(row, _)| *row).map_or(Ok(()), |(_, error)| Err(error))
     }
 
     /// Redraws a block at a level, then adds what a step from `step.from` to `step.to` gains there with its sign turned:
@@ -249,10 +258,6 @@ impl<T: Target + ?Sized, B: Base + ?Sized> Population for Particles<'_, T, B> {
 
     fn blocks(&self) -> usize {
         self.path.blocks.len()
-    }
-
-    fn sites(&self) -> usize {
-        self.path.target.len()
     }
 
     fn weigh(&mut self, step: LevelStep, increment: Increment) -> Result<()> {
@@ -302,7 +307,7 @@ impl<T: Target + ?Sized, B: Base + ?Sized> Population for Particles<'_, T, B> {
     }
 
     fn tokens(&self) -> TokenBatch {
-        let mut tokens = TokenBatch::filled(self.particles.len(), self.sites(), 0);
+        let mut tokens = TokenBatch::filled(self.particles.len(), self.path.target.len(), 0);
         for (row, particle) in self.particles.iter().enumerate() {
             tokens.row_mut(row).copy_from_slice(&particle.tokens);
         }

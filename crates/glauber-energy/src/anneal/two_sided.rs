@@ -29,7 +29,7 @@ impl TwoSided {
 }
 
 /// Brackets `log Z` (bidirectional Monte Carlo, Grosse et al. 2015). `samples`, shape `[particle, site]`, must be exact
-/// and independent samples of the target: of [`Clusters`](crate::Clusters), or of an enumeration.
+/// and independent samples of the target: of an enumeration, or of long chains such as [`SwendsenWang`](crate::SwendsenWang).
 ///
 /// Unlike an effective sample size, the gap shows modes that chains from the base miss.
 ///
@@ -45,13 +45,13 @@ pub fn two_sided<T: Target + ?Sized, B: Base + ?Sized>(
 ) -> Result<TwoSided> {
     EnergyError::unless_in_range(samples.rows() > 1, "samples", samples.rows() as f64, "at least 2")?;
     let mut forward = Particles::new(target, base, samples.rows(), seed)?;
-    let sweeps = levels.sweeps(forward.blocks());
-    for steps in &sweeps {
-        forward.run(steps, increment)?;
+    let blocks = forward.blocks();
+    for steps in levels.sweeps(blocks) {
+        forward.run(&steps, increment)?;
     }
     // Other streams than those of the chains from the base.
     let mut backward = Particles::at(target, base, samples, seed ^ 0x5eed)?;
-    for &step in sweeps.iter().rev().flat_map(|steps| steps.iter().rev()) {
+    for step in levels.sweeps(blocks).rev().flat_map(|steps| steps.into_iter().rev()) {
         backward.back(step, increment)?;
     }
     Ok(TwoSided { forward: forward.log_weights(), backward: backward.log_weights() })

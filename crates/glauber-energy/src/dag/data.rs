@@ -17,8 +17,8 @@ impl DataTable {
     /// From names, shape `[column]`, and values, shape `[row · column]`.
     ///
     /// # Errors
-    /// When the columns are not 2 to 64 with distinct names, rows are ragged or fewer than 2, a
-    /// value is not finite, or a column is constant. The message names row and column; rows count
+    /// When the columns are not 2 to 64 with distinct names, or rows are ragged or fewer than 2.
+    /// When a value is not finite, or a column is constant. The message names row and column; rows count
     /// from 1.
     pub fn new(names: Vec<String>, values: Vec<f64>) -> Result<Self> {
         check_names(&names)?;

@@ -39,8 +39,8 @@ impl RandomNetwork {
     /// Draws a network and its data.
     ///
     /// # Errors
-    /// When the nodes are not 2 to 64, the edges not 0 to `d(d − 1)/2`, the rows fewer than 2, or
-    /// the variance not positive and finite.
+    /// When the nodes are not 2 to 64, or the edges not 0 to `d(d − 1)/2`. When the rows are fewer
+    /// than 2, or the variance is not positive and finite.
     pub fn simulate(&self) -> Result<Simulated> {
         let (nodes, noise) = (self.nodes, self.noise_variance);
         Graph::empty(nodes)?;

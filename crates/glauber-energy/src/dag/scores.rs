@@ -31,6 +31,9 @@ impl<S: LocalScores + ?Sized> LocalScores for &S {
 /// The score BGe of Gaussian networks (E36): the evidence under a normal–Wishart prior, with
 /// `α_μ = 1`, `α_w = d + 2` (Geiger and Heckerman 1994; Kuipers, Moffa and Heckerman 2014).
 /// Graphs of one equivalence class score the same.
+///
+/// The prior expects columns of mean 0 and variance about 1. Columns far from 0 look as if they depended on each other:
+/// score [`DataTable::standardised`] unless the units mean something.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bge {
     rows: f64,

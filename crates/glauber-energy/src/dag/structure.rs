@@ -111,7 +111,7 @@ impl Walk {
     fn at<S: LocalScores>(target: &DagTarget<S>, graph: Graph, row: usize) -> Result<Self> {
         let (found, parents) = (target.of_parents(graph.parents()), graph.parents().to_vec());
         if !found.is_finite() {
-            return Err(EnergyError::NotANumber { row, found });
+            return Err(EnergyError::NotANumber { what: "chain", at: row, found });
         }
         let mut moves = Vec::new();
         list_moves(&parents, &mut moves);
@@ -137,7 +137,7 @@ impl Walk {
             }
         }
         if gain.is_nan() {
-            return Err(EnergyError::NotANumber { row, found: gain });
+            return Err(EnergyError::NotANumber { what: "chain", at: row, found: gain });
         }
         let mut moves = Vec::with_capacity(self.moves.len() + 8);
         list_moves(&next, &mut moves);

@@ -55,8 +55,8 @@ pub struct UniformDags {
     counts: Vec<Vec<f64>>,
 }
 
-/// `ln` of the number of ways in which `k` nodes are the parents of the first layer of `s` nodes,
-/// and possibly of the other `rest − s`: `(2^k − 1)^s 2^{k(rest − s)}`.
+/// `ln` of the number of edge sets from `k` nodes to `rest` others, `s` of which need a parent:
+/// `(2^k − 1)^s 2^{k(rest − s)}`.
 fn log_ways(k: usize, s: usize, rest: usize) -> f64 {
     let nonempty = (-(-(k as f64)).exp2()).ln_1p() + k as f64 * 2f64.ln();
     s as f64 * nonempty + (k * (rest - s)) as f64 * 2f64.ln()

@@ -1,5 +1,7 @@
 //! Exact sums over factor graphs: sum-product on chains and trees, transfer matrices on strips, and what lies between.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use glauber_tokens::Site;
 
 use crate::target::log_sum_exp;
@@ -8,16 +10,15 @@ use crate::{EnergyError, Factor, FactorGraph, Result, Target};
 /// The largest table that an exact value may need: 2²⁴ numbers, 128 MiB.
 pub const MAX_ENTRIES: usize = 1 << 24;
 
-/// `log Z` of a factor graph by variable elimination: sites are summed out one by one, in the cheaper of two orders, as
-/// numbered and by least degree. On a chain or a tree this is sum-product, on a strip of `h` rows the transfer matrix with
-/// tables of `V^h` (`V^{2h}` on a torus) entries.
+/// `log Z` of a factor graph by variable elimination: sites are summed out one by one, in the cheapest of three orders. These
+/// are as numbered, by columns (if the sites are numbered by rows of a lattice), and by least degree. On a chain or a tree
+/// this is sum-product. On a strip of `h` rows or columns it is the transfer matrix. Its tables have at most `V^{h+1}`
+/// entries, `V^{2h+1}` on a torus.
 ///
 /// # Errors
 /// When a table would have more than [`MAX_ENTRIES`] entries, or `Z` is 0.
 pub fn eliminate(graph: &FactorGraph) -> Result<f64> {
-    let (order, width) = cheapest_order(graph);
-    check(graph.vocab(), width)?;
-    sum(graph, &order, None)
+    sum(graph, &plan(graph)?, None)
 }
 
 /// The marginals of a factor graph, shape `[site][token]`: an elimination for each token of each site.
@@ -25,8 +26,7 @@ pub fn eliminate(graph: &FactorGraph) -> Result<f64> {
 /// # Errors
 /// As [`eliminate`].
 pub fn marginals(graph: &FactorGraph) -> Result<Vec<Vec<f64>>> {
-    let (order, width) = cheapest_order(graph);
-    check(graph.vocab(), width)?;
+    let order = plan(graph)?;
     let total = sum(graph, &order, None)?;
     let share = |site, token| match sum(graph, &order, Some((site, token))) {
         Ok(log) => (log - total).exp(),
@@ -35,14 +35,21 @@ pub fn marginals(graph: &FactorGraph) -> Result<Vec<Vec<f64>>> {
     Ok((0..graph.len()).map(|site| (0..graph.vocab()).map(|token| share(site, token)).collect()).collect())
 }
 
-/// Entries of the largest table that [`eliminate`] needs.
-pub fn table_entries(graph: &FactorGraph) -> f64 {
-    (graph.vocab() as f64).powi(cheapest_order(graph).1 as i32)
+/// Entries of all tables that [`eliminate`] fills: its work. `None` if one is too large.
+pub fn elimination_entries(graph: &FactorGraph) -> Option<f64> {
+    cheapest_order(graph).map(|order| order.entries)
 }
 
-fn check(vocab: usize, width: usize) -> Result<()> {
-    let entries = (vocab as f64).powi(width as i32);
-    if entries <= MAX_ENTRIES as f64 { Ok(()) } else { Err(EnergyError::TooLarge { entries, limit: MAX_ENTRIES }) }
+fn plan(graph: &FactorGraph) -> Result<Vec<Site>> {
+    let least = (graph.vocab() as f64).powi(most_sites(graph.vocab()) as i32 + 1);
+    let order = cheapest_order(graph).ok_or(EnergyError::TooLarge { entries: least, limit: MAX_ENTRIES })?;
+    Ok(order.sites)
+}
+
+/// The most sites of a table.
+fn most_sites(vocab: usize) -> usize {
+    let fits = |sites: &u32| vocab.checked_pow(*sites).is_some_and(|entries| entries <= MAX_ENTRIES);
+    (1..=MAX_ENTRIES.ilog2()).take_while(fits).count()
 }
 
 /// The neighbours of every site, as sorted lists.
@@ -60,62 +67,86 @@ fn neighbours(graph: &FactorGraph) -> Vec<Vec<Site>> {
     around
 }
 
-/// An order of elimination and the sites of its largest table.
-fn cheapest_order(graph: &FactorGraph) -> (Vec<Site>, usize) {
-    let around = neighbours(graph);
-    let numbered = play(&around, |_, left| left[0]);
-    let least = play(&around, |around, left| *left.iter().min_by_key(|&&site| around[site].len()).expect("a site"));
-    if least.1 < numbered.1 { least } else { numbered }
+/// An order of elimination, and the entries of its tables.
+struct Order {
+    sites: Vec<Site>,
+    entries: f64,
 }
 
-/// Eliminates on paper: each site joins its neighbours to each other.
-fn play(around: &[Vec<Site>], next: impl Fn(&[Vec<Site>], &[Site]) -> Site) -> (Vec<Site>, usize) {
+/// `None` if all orders need a table that is too large.
+fn cheapest_order(graph: &FactorGraph) -> Option<Order> {
+    let around = neighbours(graph);
+    let numbered = || 0..graph.len();
+    // In a lattice numbered by rows, the neighbours that are not beside each other are a row apart.
+    let apart = around.iter().enumerate().flat_map(|(site, list)| list.iter().map(move |&other| other.abs_diff(site)));
+    let mut times = BTreeMap::new();
+    apart.filter(|&apart| apart > 1).for_each(|apart| *times.entry(apart).or_insert(0usize) += 1);
+    let width = times.into_iter().max_by_key(|&(_, times)| times).map_or(1, |(apart, _)| apart);
+    let columns = (0..width).flat_map(|column| numbered().skip(column).step_by(width));
+    let orders = [
+        play(graph.vocab(), &around, Some(numbered().collect())),
+        play(graph.vocab(), &around, Some(columns.collect())),
+        play(graph.vocab(), &around, None),
+    ];
+    orders.into_iter().flatten().min_by(|a, b| a.entries.total_cmp(&b.entries))
+}
+
+/// Eliminates on paper, in an order or by least degree: each site joins its neighbours to each other. `None` where a table
+/// would be too large.
+fn play(vocab: usize, around: &[Vec<Site>], order: Option<Vec<Site>>) -> Option<Order> {
     let mut around = around.to_vec();
-    let mut left: Vec<Site> = (0..around.len()).collect();
-    let (mut order, mut width) = (Vec::new(), 0);
-    while !left.is_empty() {
-        let site = next(&around, &left);
-        left.retain(|&other| other != site);
+    let mut degrees: BTreeSet<(usize, Site)> =
+        around.iter().enumerate().map(|(site, list)| (list.len(), site)).filter(|_| order.is_none()).collect();
+    let (mut sites, mut entries) = (Vec::with_capacity(around.len()), 0.0);
+    for at in 0..around.len() {
+        let site = match &order {
+            Some(order) => order[at],
+            None => degrees.pop_first()?.1,
+        };
         let joined = std::mem::take(&mut around[site]);
-        width = width.max(joined.len() + 1);
+        if joined.len() + 1 > most_sites(vocab) {
+            return None;
+        }
+        entries += (vocab as f64).powi(joined.len() as i32 + 1);
         for &one in &joined {
+            let before = around[one].len();
             let list = &mut around[one];
             list.extend(joined.iter().copied().filter(|&other| other != one));
             list.sort_unstable();
             list.dedup();
             list.retain(|&other| other != site);
+            if order.is_none() {
+                degrees.remove(&(before, one));
+                degrees.insert((list.len(), one));
+            }
         }
-        order.push(site);
+        sites.push(site);
     }
-    (order, width)
+    Some(Order { sites, entries })
 }
 
 /// Sums sites out in an order; one may be fixed at a token.
 fn sum(graph: &FactorGraph, order: &[Site], fixed: Option<(Site, usize)>) -> Result<f64> {
     let vocab = graph.vocab();
-    let mut factors: Vec<Factor> = graph.factors().to_vec();
-    if let Some((site, token)) = fixed {
-        let log = |shown| if shown == token { 0.0 } else { f64::NEG_INFINITY };
-        factors.push(Factor::new(vec![site], (0..vocab).map(log).collect()));
-    }
+    let mut place = vec![0; graph.len()];
+    order.iter().enumerate().for_each(|(at, &site)| place[site] = at);
+    // Each factor waits for the first of its sites. Factors of no site are constants.
+    let mut waiting: Vec<Vec<Factor>> = vec![Vec::new(); graph.len()];
     let mut total = 0.0;
-    for &site in order {
-        let (with, without) = factors.into_iter().partition(|factor: &Factor| factor.sites.contains(&site));
-        factors = without;
-        let message = summed_out(vocab, &with, site);
-        if message.sites.is_empty() {
-            total += message.logs[0];
-        } else {
-            factors.push(message);
-        }
+    let fixed = fixed.map(|(site, token)| {
+        let log = |shown| if shown == token { 0.0 } else { f64::NEG_INFINITY };
+        Factor::new(vec![site], (0..vocab).map(log).collect())
+    });
+    let mut wait = |factor: Factor, waiting: &mut Vec<Vec<Factor>>| match factor.sites.iter().map(|&s| place[s]).min() {
+        Some(first) => waiting[first].push(factor),
+        None => total += factor.logs[0],
+    };
+    graph.factors().iter().cloned().chain(fixed).for_each(|factor| wait(factor, &mut waiting));
+    for (at, &site) in order.iter().enumerate() {
+        let with = std::mem::take(&mut waiting[at]);
+        wait(summed_out(vocab, &with, site), &mut waiting);
     }
-    // Factors of no site are constants.
-    total += factors.iter().map(|factor| factor.logs[0]).sum::<f64>();
-    if total.is_finite() {
-        Ok(total)
-    } else {
-        Err(EnergyError::Graph("no sequence is possible under its factors".into()))
-    }
+    if total.is_finite() { Ok(total) } else { Err(EnergyError::Impossible) }
 }
 
 /// The product of some factors, summed over a site.

@@ -43,8 +43,10 @@ pub fn enumerate<T: Target + ?Sized>(target: &T) -> Result<Enumeration> {
     });
     let log_partition = log_sum_exp(&logs);
     if !log_partition.is_finite() {
-        let row = logs.iter().position(|log| log.is_nan() || *log == f64::INFINITY).unwrap_or(0);
-        return Err(EnergyError::NotANumber { row, found: logs[row] });
+        return Err(match logs.iter().position(|log| log.is_nan() || *log == f64::INFINITY) {
+            Some(at) => EnergyError::NotANumber { what: "state", at, found: logs[at] },
+            None => EnergyError::Impossible,
+        });
     }
     let probabilities = logs.into_iter().map(|log| (log - log_partition).exp()).collect();
     Ok(Enumeration { vocab, len, log_partition, probabilities })

@@ -1,4 +1,4 @@
-//! The exact law of what a sampler that builds sequences step by step ends on (§2.5 of the GFlowNet literature's notes).
+//! The exact law of what a sampler that builds sequences step by step ends on (a GFlowNet's terminal law).
 
 use glauber_tokens::{Site, Token};
 
@@ -81,9 +81,9 @@ pub fn filling_probability(policy: &dyn FillingPolicy, tokens: &[Token]) -> Resu
     Ok(f[(1 << len) - 1])
 }
 
-/// The law of terminal cells of a walk on `H^D` that starts at the origin and raises one coordinate at a time or stops,
-/// shape `[cell]`, coordinate 0 varying slowest. `policy` gives the probabilities of raising each coordinate, then of
-/// stopping, shape `[D + 1]`; a coordinate at `H − 1` cannot rise (torchgfn's and gfnx's grid).
+/// The law of terminal cells of a walk on `H^D`, shape `[cell]`, coordinate 0 varying slowest. The walk starts at the origin,
+/// and raises one coordinate at a time or stops. `policy` gives the probabilities of raising each coordinate, then of
+/// stopping, shape `[D + 1]`. A coordinate at `H − 1` cannot rise (torchgfn's and gfnx's grid).
 ///
 /// # Errors
 /// When there are too many cells, or a policy raises a coordinate beyond the border.

@@ -103,10 +103,8 @@ fn sweep(target: &dyn Target, sites: &[usize], row: usize, tokens: &mut [Token],
     let mut law = vec![0.0; target.vocab()];
     for &site in sites {
         target.log_ratios(tokens, site, &mut law);
-        let Some((token, _)) = draw(&mut law, rng.uniform()) else {
-            return Err(EnergyError::NoLaw { row, site, level: 1.0, mass: law.iter().sum() });
-        };
-        tokens[site] = token;
+        let drawn = draw(&mut law, rng.uniform());
+        tokens[site] = drawn.map_err(|mass| EnergyError::NoLaw { row, site, level: 1.0, mass })?.0;
     }
     Ok(())
 }

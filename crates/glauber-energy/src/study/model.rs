@@ -10,9 +10,9 @@ use glauber_tokens::{Site, Token};
 use crate::dag::{
     Bge, CachedScores, DagTarget, DataTable, LocalScores, UniformDags, pair_of, structure_steps, sum_over_dags,
 };
-use crate::exact::{eliminate, enumerate, table_entries};
+use crate::exact::{eliminate, elimination_entries, enumerate};
 use crate::{
-    Base, Clusters, EnergyError, FactorGraph, Hypergrid, ProductLaw, Result, Target, edwards_anderson, ising_graph,
+    Base, EnergyError, FactorGraph, Hypergrid, ProductLaw, Result, SwendsenWang, Target, edwards_anderson, ising_graph,
     potts_graph,
 };
 
@@ -56,7 +56,7 @@ pub struct Moves {
 }
 
 impl Moves {
-    fn clusters(clusters: Clusters) -> Self {
+    fn clusters(clusters: SwendsenWang) -> Self {
         let update = move |_: usize, tokens: &mut [Token], rng: &mut ChainRng| {
             clusters.update(tokens, rng);
             Ok(())
@@ -80,7 +80,7 @@ pub struct Model {
     /// How chains in equilibrium move, if not by heat-bath sweeps.
     pub moves: Option<Moves>,
     /// The exact `log Z`, if a formula has it.
-    formula: Option<Exact>,
+    pub formula: Option<Exact>,
     /// The same target as a factor graph, from which exact values come by elimination.
     graph: Option<FactorGraph>,
 }
@@ -112,8 +112,14 @@ impl<S: LocalScores + Send> Target for Evidence<S> {
 /// The most nodes whose graphs are summed exactly: half a second.
 const EXACT_NODES: usize = 12;
 
-/// Tables of an elimination that a study waits for.
-const PATIENCE: f64 = (1 << 20) as f64;
+/// Entries of the tables of an elimination that a study waits for: some seconds.
+const PATIENCE: f64 = (1 << 26) as f64;
+
+/// The most sequences that are listed.
+const MOST_STATES: f64 = (1 << 20) as f64;
+
+/// The most rows or columns of a lattice that is looked at for an elimination.
+const MOST_ROWS: usize = 24;
 
 impl Model {
     /// Any target, annealed from uniform tokens.
@@ -147,13 +153,16 @@ impl Model {
             Observable::new("|magnetisation|", move |x| b.magnetisation(x).abs()),
             Observable::new("magnetisation²", move |x| c.magnetisation(x).powi(2)),
         ];
-        if torus && field == 0.0 {
-            model.formula = Some(Exact { value: kaufman_log_partition(height, width, coupling)?, by: "Kaufman" });
-            model.observables[0].exact = Some(kaufman_energy(height, width, coupling)?);
+        // Turning every other spin over turns the sign of the coupling, where both sides are even.
+        let bipartite = height % 2 == 0 && width % 2 == 0;
+        if torus && field == 0.0 && coupling != 0.0 && (coupling > 0.0 || bipartite) {
+            let value = kaufman_log_partition(height, width, coupling.abs())?;
+            model.formula = Some(Exact { value, by: "Kaufman" });
+            model.observables[0].exact = Some(coupling.signum() * kaufman_energy(height, width, coupling.abs())?);
         }
-        model.bits = (torus && height % 2 == 0 && width % 2 == 0).then(|| ising.clone());
-        model.moves = Clusters::ising(&ising).ok().map(Moves::clusters);
-        model.graph = Some(ising_graph(&ising)?);
+        model.bits = (torus && bipartite).then(|| ising.clone());
+        model.moves = SwendsenWang::ising(&ising).ok().map(Moves::clusters);
+        model.graph = if height.min(width) <= MOST_ROWS { Some(ising_graph(&ising)?) } else { None };
         Ok(model)
     }
 
@@ -176,9 +185,10 @@ impl Model {
                 (colours as f64 * most - 1.0) / (colours as f64 - 1.0)
             }),
         ];
-        model.moves = Clusters::potts(&potts).ok().map(Moves::clusters);
+        model.moves = SwendsenWang::potts(&potts).ok().map(Moves::clusters);
         // A table has the square of the colours for each bond.
-        model.graph = if colours <= 16 { Some(potts_graph(&potts)?) } else { None };
+        let small = colours <= 16 && lattice.height().min(lattice.width()) <= MOST_ROWS;
+        model.graph = if small { Some(potts_graph(&potts)?) } else { None };
         Ok(model)
     }
 
@@ -203,13 +213,9 @@ impl Model {
     /// A hypergrid: the share of sequences in the modes, where both regions meet.
     ///
     /// # Errors
-    /// When the side is less than 2, there is no dimension, or the rewards are not positive.
+    /// As [`Hypergrid::new`].
     pub fn hypergrid(side: usize, dimensions: usize, rewards: [f64; 3]) -> Result<Self> {
-        EnergyError::unless_in_range((2..=65_536).contains(&side), "side", side as f64, "2 to 65536")?;
-        EnergyError::unless_in_range((1..=4096).contains(&dimensions), "dimensions", dimensions as f64, "1 to 4096")?;
-        let good = rewards[0] > 0.0 && rewards.iter().all(|r| *r >= 0.0 && r.is_finite());
-        EnergyError::unless_in_range(good, "rewards", rewards[0], "R0 above 0, R1 and R2 at least 0")?;
-        let grid = Hypergrid::new(side, dimensions, rewards);
+        let grid = Hypergrid::new(side, dimensions, rewards)?;
         let mut model = Self::new(format!("hypergrid of {side}^{dimensions} cells, rewards {rewards:?}"), grid);
         model.formula = Some(Exact { value: grid.log_partition(), by: "closed form" });
         let best = rewards.iter().sum::<f64>().ln();
@@ -222,9 +228,9 @@ impl Model {
     /// A factor graph: the marginal of the last token of every site, of at most 20 sites.
     pub fn graph(name: impl Into<String>, graph: FactorGraph) -> Self {
         let mut model = Self::new(name, graph.clone());
-        // An elimination of all sites for each token of each site.
-        let work = table_entries(&graph) * (graph.len() * graph.len() * graph.vocab()) as f64;
-        let marginals = if work <= 256.0 * PATIENCE { crate::exact::marginals(&graph).ok() } else { None };
+        // An elimination for each token of each site.
+        let work = elimination_entries(&graph).map(|entries| entries * (graph.len() * graph.vocab()) as f64);
+        let marginals = work.filter(|work| *work <= PATIENCE).and_then(|_| crate::exact::marginals(&graph).ok());
         let observable = |site: usize| {
             let last = graph.tokens_of(site) - 1;
             let name = format!("{} = {}", graph.site_name(site), graph.token_name(site, last as Token));
@@ -239,7 +245,8 @@ impl Model {
     }
 
     /// The posterior of acyclic graphs given a table of data, by the BGe score and a uniform prior: `Z` is the evidence, and
-    /// every edge is measured. Chains move by structure MCMC, `d²` steps an update.
+    /// every edge is measured. Chains move by structure MCMC, `d²` steps an update. The score expects
+    /// [standardised](DataTable::standardised) columns.
     ///
     /// # Errors
     /// When the table has fewer than 2 columns or more than 64, or fewer rows than the score needs.
@@ -277,10 +284,11 @@ impl Model {
             return Ok(self.formula);
         }
         let (vocab, len) = (self.target.vocab() as f64, self.target.len() as f64);
-        if let Some(graph) = self.graph.as_ref().filter(|graph| table_entries(graph) <= PATIENCE) {
+        let patient = |graph: &&FactorGraph| elimination_entries(graph).is_some_and(|entries| entries <= PATIENCE);
+        if let Some(graph) = self.graph.as_ref().filter(patient) {
             return Ok(Some(Exact { value: eliminate(graph)?, by: "elimination" }));
         }
-        if vocab.powf(len) <= PATIENCE {
+        if vocab.powf(len) <= MOST_STATES {
             return Ok(Some(Exact { value: enumerate(&*self.target)?.log_partition(), by: "enumeration" }));
         }
         Ok(None)

@@ -57,7 +57,7 @@ impl FactorGraph {
     /// A graph over `len` sites of `vocab` tokens.
     ///
     /// # Errors
-    /// When there is no site or token, a factor names a site twice or one that does not exist, a table has another
+    /// When there is no site or token, or a factor names a site twice or one that does not exist. When a table has another
     /// number of entries than its sites have states, or an entry is NaN or `+∞`.
     pub fn new(vocab: usize, len: usize, factors: Vec<Factor>) -> Result<Self> {
         let refuse = |text: String| Err(EnergyError::Graph(text));

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::factor_graph::Names;
 use super::{Factor, FactorGraph};
-use crate::exact::states;
+use crate::exact::{MAX_ENTRIES, states};
 use crate::{EnergyError, Result};
 
 /// The file. Objects keep no order, so sites are a list.
@@ -54,8 +54,8 @@ impl FactorGraph {
     /// ```
     ///
     /// # Errors
-    /// When the text is not such JSON, a name is unknown or given twice, or a table has another shape than its sites, or
-    /// more entries than [`exact::MAX_ENTRIES`](crate::exact::MAX_ENTRIES).
+    /// When the text is not such JSON, or a name is unknown or given twice. When a table has another shape than its sites,
+    /// or more entries than [`exact::MAX_ENTRIES`](crate::exact::MAX_ENTRIES).
     pub fn from_json(text: &str) -> Result<Self> {
         let file: File = serde_json::from_str(text).map_err(|error| EnergyError::Graph(error.to_string()))?;
         let refuse = |text: String| EnergyError::Graph(text);
@@ -83,7 +83,14 @@ impl FactorGraph {
                 _ => return Err(refuse(format!("factor {at} needs either weights or logs"))),
             };
             let shape: Vec<usize> = sites.iter().map(|&site| sizes[site]).collect();
-            let mut entries = vec![f64::NEG_INFINITY; states(vocab, sites.len())?];
+            let states = states(vocab, sites.len()).map_err(|_| {
+                let (found, most) = ((vocab as f64).powf(sites.len() as f64), MAX_ENTRIES);
+                refuse(format!(
+                    "factor {at} is stored with {vocab} tokens for each of its sites, as the largest site has: found \
+                     {found:.1e} entries, expected at most {most}"
+                ))
+            })?;
+            let mut entries = vec![f64::NEG_INFINITY; states];
             fill(table, &shape, vocab, 0, &mut |place, value| {
                 entries[place] = entry(value, logs).ok_or(())?;
                 Ok(())

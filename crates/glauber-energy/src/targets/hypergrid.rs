@@ -2,7 +2,8 @@
 
 use glauber_tokens::Token;
 
-use crate::Target;
+use crate::target::log_sum_exp;
+use crate::{EnergyError, Result, Target};
 
 /// Slack at the strict borders of the regions.
 const BORDER: f64 = 1e-12;
@@ -20,15 +21,22 @@ fn away(side: usize, token: Token) -> f64 {
     (f64::from(token) / (side - 1) as f64 - 0.5).abs()
 }
 
+fn check(side: usize, dimensions: usize, rewards: &[f64]) -> Result<()> {
+    EnergyError::unless_in_range((2..=65_536).contains(&side), "side", side as f64, "2 to 65536")?;
+    EnergyError::unless_in_range((1..=4096).contains(&dimensions), "dimensions", dimensions as f64, "1 to 4096")?;
+    let wrong = rewards.iter().enumerate().find(|(at, r)| !r.is_finite() || **r < 0.0 || (*at == 0 && **r == 0.0));
+    let found = wrong.map_or(0.0, |(_, r)| *r);
+    EnergyError::unless_in_range(wrong.is_none(), "rewards", found, "R0 above 0, the others at least 0")
+}
+
 impl Hypergrid {
     /// A grid of `side^dimensions` cells with `R0, R1, R2`: torchgfn's are .1, .5, 2.
     ///
-    /// # Panics
-    /// When the side is less than 2, there is no dimension, or a reward is negative or all are 0.
-    pub fn new(side: usize, dimensions: usize, rewards: [f64; 3]) -> Self {
-        assert!(side > 1 && dimensions > 0, "a grid of {side} cells in {dimensions} dimensions");
-        assert!(rewards.iter().all(|&r| r >= 0.0) && rewards[0] > 0.0, "rewards {rewards:?}");
-        Self { side, dimensions, rewards }
+    /// # Errors
+    /// When the side is not 2 to 65536, the dimensions are not 1 to 4096, `R0` is not positive, or another reward negative.
+    pub fn new(side: usize, dimensions: usize, rewards: [f64; 3]) -> Result<Self> {
+        check(side, dimensions, &rewards)?;
+        Ok(Self { side, dimensions, rewards })
     }
 
     fn ring(&self, token: Token) -> bool {
@@ -42,20 +50,25 @@ impl Hypergrid {
 
     /// The probability of the cells whose coordinates are all in the band; `None` if they are not the best.
     pub fn mode_share(&self) -> Option<f64> {
-        let band = (0..self.side as Token).filter(|&token| self.band(token)).count();
         let best: f64 = self.rewards.iter().sum();
-        let share = (band as f64).powi(self.dimensions as i32) * best / self.log_partition().exp();
-        (self.rewards[2] > 0.0).then_some(share)
+        let log_share = self.log_cells(best, |token| self.band(token)) - self.log_partition();
+        (self.rewards[2] > 0.0).then_some(log_share.exp())
     }
 
     /// `log Z = ln(R0 H^D + R1 o^D + R2 b^D)`, with `o` and `b` the coordinates in ring and band.
     pub fn log_partition(&self) -> f64 {
-        let tokens = 0..self.side as Token;
-        let outer = tokens.clone().filter(|&token| self.ring(token)).count();
-        let band = tokens.filter(|&token| self.band(token)).count();
-        let power = |count: usize| (count as f64).powi(self.dimensions as i32);
         let [r0, r1, r2] = self.rewards;
-        (r0 * power(self.side) + r1 * power(outer) + r2 * power(band)).ln()
+        log_sum_exp(&[
+            self.log_cells(r0, |_| true),
+            self.log_cells(r1, |token| self.ring(token)),
+            self.log_cells(r2, |token| self.band(token)),
+        ])
+    }
+
+    /// The logarithm of a reward times the cells whose coordinates are all inside.
+    fn log_cells(&self, reward: f64, inside: impl Fn(Token) -> bool) -> f64 {
+        let count = (0..self.side as Token).filter(|&token| inside(token)).count();
+        reward.ln() + self.dimensions as f64 * (count as f64).ln()
     }
 }
 
@@ -86,12 +99,11 @@ pub struct Cosine {
 impl Cosine {
     /// A grid of `side^dimensions` cells with `R0, R1`.
     ///
-    /// # Panics
-    /// When the side is less than 2, there is no dimension, or `R0` is not positive or `R1` negative.
-    pub fn new(side: usize, dimensions: usize, rewards: [f64; 2]) -> Self {
-        assert!(side > 1 && dimensions > 0, "a grid of {side} cells in {dimensions} dimensions");
-        assert!(rewards[0] > 0.0 && rewards[1] >= 0.0, "rewards {rewards:?}");
-        Self { side, dimensions, rewards }
+    /// # Errors
+    /// As [`Hypergrid::new`].
+    pub fn new(side: usize, dimensions: usize, rewards: [f64; 2]) -> Result<Self> {
+        check(side, dimensions, &rewards)?;
+        Ok(Self { side, dimensions, rewards })
     }
 
     fn wave(&self, token: Token) -> f64 {
@@ -103,8 +115,8 @@ impl Cosine {
     /// `log Z = ln(R0 H^D + R1 (Σ_x wave)^D)`.
     pub fn log_partition(&self) -> f64 {
         let sum: f64 = (0..self.side as Token).map(|token| self.wave(token)).sum();
-        let power = |value: f64| value.powi(self.dimensions as i32);
-        (self.rewards[0] * power(self.side as f64) + self.rewards[1] * power(sum)).ln()
+        let log = |reward: f64, value: f64| reward.ln() + self.dimensions as f64 * value.ln();
+        log_sum_exp(&[log(self.rewards[0], self.side as f64), log(self.rewards[1], sum)])
     }
 }
 

@@ -97,10 +97,13 @@ pub fn ising_couplings(couplings: &[f64], fields: &[f64]) -> Result<FactorGraph>
     FactorGraph::new(2, sites, factors)
 }
 
+/// Streams of a seed for what is drawn once for a model: chains of the same seed have the low ones.
+const INSTANCE: u64 = u64::MAX - 16;
+
 /// Couplings of a random graph, shape `[site · site]`: each pair is joined with probability `degree / sites` and has a
 /// weight from N(0, 1/2), for [`ising_couplings`] (Erdős–Rényi Ising of Grathwohl et al. 2021).
 pub fn random_couplings(sites: usize, degree: f64, seed: u64) -> Vec<f64> {
-    let mut rng = ChainRng::new(seed, 0);
+    let mut rng = ChainRng::new(seed, INSTANCE);
     let mut couplings = vec![0.0; sites * sites];
     for i in 0..sites {
         for j in i + 1..sites {
@@ -124,10 +127,10 @@ pub(crate) fn normal(rng: &mut ChainRng) -> f64 {
 /// # Errors
 /// When β is not finite.
 pub fn edwards_anderson(lattice: &Lattice, beta: f64, gaussian: bool, seed: u64) -> Result<FactorGraph> {
-    let mut rng = ChainRng::new(seed, 0);
+    let mut rng = ChainRng::new(seed, INSTANCE);
     let mut coin = || if rng.uniform() < 0.5 { -1.0 } else { 1.0 };
     let signs: Vec<f64> = lattice.bonds().map(|_| coin()).collect();
-    let mut rng = ChainRng::new(seed, 1);
+    let mut rng = ChainRng::new(seed, INSTANCE + 1);
     let factors = lattice.bonds().zip(signs).map(|((i, j), sign)| {
         let joint = beta * if gaussian { normal(&mut rng) } else { sign };
         Factor::new(vec![i, j], vec![joint, -joint, -joint, joint])

@@ -18,12 +18,12 @@ impl Table {
     /// From a table in nats.
     ///
     /// # Errors
-    /// When there is not one entry for each of the `V^L` sequences, or an entry is NaN or `+∞`.
+    /// When there is not one entry for each of the `V^L` sequences, those are more than 2²⁴, or an entry is NaN or `+∞`.
     pub fn new(vocab: usize, len: usize, logs: Vec<f64>) -> Result<Self> {
-        let states = u32::try_from(len).ok().and_then(|len| vocab.checked_pow(len)).unwrap_or(usize::MAX);
+        let states = crate::exact::states(vocab, len)?;
         EnergyError::unless_equal("entries of the table", logs.len(), states)?;
         match logs.iter().position(|log| log.is_nan() || *log == f64::INFINITY) {
-            Some(row) => Err(EnergyError::NotANumber { row, found: logs[row] }),
+            Some(at) => Err(EnergyError::NotANumber { what: "state", at, found: logs[at] }),
             None => Ok(Self { vocab, len, logs }),
         }
     }

@@ -1,11 +1,9 @@
-use std::ops::ControlFlow;
-
 use glauber_chain::{ChainRng, Chains, HeatBath, ReverseKernel};
 use glauber_energy::dag::{
     Bge, CachedScores, DagPairs, DagPosterior, DagTarget, Graph, LocalScores, RandomNetwork, StructureMcmc,
     UniformDags, auroc, edge_marginals, expected_shd, jensen_shannon, sum_over_dags,
 };
-use glauber_energy::{Annealing, Base, Gibbs, Levels, Particles, Target};
+use glauber_energy::{Annealing, Base, Gibbs, Levels, Particles, Target, unwatched};
 use glauber_schedule::SiteOrder;
 use glauber_tokens::{Token, TokenBatch};
 
@@ -125,7 +123,7 @@ fn annealing_from_uniform_graphs_gives_the_evidence() {
     let exact = sum_over_dags(&scores).unwrap();
     let base = UniformDags::new(5).unwrap();
     let mut particles = Particles::new(&target, &base, 1000, 4).unwrap();
-    let go = &mut |_: usize, _: usize| ControlFlow::Continue(());
+    let go = &mut unwatched;
     let found = Annealing::default().run(&mut particles, &Levels::linear(100).unwrap(), go).unwrap();
     let [low, high] = found.log_partition.interval;
     assert!(low <= exact.log_sum() && exact.log_sum() <= high, "{:?}, {}", found.log_partition, exact.log_sum());

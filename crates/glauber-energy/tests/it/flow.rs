@@ -1,8 +1,8 @@
 use glauber_chain::ChainRng;
 use glauber_chain::statistics::Estimate;
 use glauber_energy::{
-    Annealing, HeatBathLayer, Layer, Levels, MetropolisLayer, PathWeight, Permutation, ProductLaw, Table, exact,
-    run_flow,
+    AnnealedTarget, Annealing, EnergyError, HeatBathLayer, Increment, Layer, Levels, MetropolisLayer, Particles,
+    Permutation, ProductLaw, Table, exact, run_flow, unwatched,
 };
 use glauber_tokens::Token;
 
@@ -45,51 +45,39 @@ fn weights_of_random_layers_have_mean_z() {
 /// weights as [`Annealing`] along the same levels.
 #[test]
 fn layers_of_one_target_are_importance_sampling() {
-    use glauber_energy::{Increment, Particles, Target};
-    struct Between<'a>(f64, &'a Table);
-    impl Target for Between<'_> {
-        fn vocab(&self) -> usize {
-            self.1.vocab()
-        }
-        fn len(&self) -> usize {
-            self.1.len()
-        }
-        fn log_density(&self, tokens: &[Token]) -> f64 {
-            self.0 * self.1.log_density(tokens)
-        }
-    }
     let table = Table::random(3, 4, 1.5, 4).unwrap();
     let base = ProductLaw::uniform(3, 4);
     let levels = Levels::linear(2).unwrap();
     let layers: Vec<Box<dyn Layer + '_>> = levels
         .sweeps(4)
-        .concat()
-        .into_iter()
+        .flatten()
         .map(|step| -> Box<dyn Layer> {
-            Box::new(HeatBathLayer {
-                site: step.block,
-                forward: Between(step.to, &table),
-                backward: Between(step.to, &table),
-            })
+            let between = AnnealedTarget { target: &table, base: &base, level: step.to };
+            Box::new(HeatBathLayer { site: step.block, forward: between, backward: between })
         })
         .collect();
     let n = 20_000;
-    // Layers need not outlive this function, boxes of a flow must.
-    let path = |stream: usize| {
-        use glauber_energy::Base;
-        let mut rng = ChainRng::new(1, stream as u64);
-        let mut tokens = vec![0; 4];
-        base.draw(&mut rng, &mut tokens);
-        let mut weight = PathWeight::start(base.log_density(&tokens));
-        layers.iter().for_each(|layer| layer.apply(&mut tokens, &mut rng, &mut weight).unwrap());
-        weight.end(table.log_density(&tokens))
-    };
-    let flow: Vec<f64> = (0..n).map(path).collect();
+    let flow = run_flow(&base, &layers, &table, n, 1).unwrap();
     let mut particles = Particles::new(&table, &base, n, 1).unwrap();
     let annealing = Annealing { increment: Increment::Annealed, ..Annealing::default() };
-    let found = annealing.run(&mut particles, &levels, &mut |_, _| std::ops::ControlFlow::Continue(())).unwrap();
+    let found = annealing.run(&mut particles, &levels, &mut unwatched).unwrap();
     // The same random numbers in the same order: path by path.
     for (flow, annealed) in flow.iter().zip(&found.log_weights) {
         assert!((flow - annealed).abs() < 1e-9, "{flow} for {annealed}");
     }
+}
+
+/// Layers whose targets forbid states: `E w = Z` still, summed over every path.
+#[test]
+fn layers_may_forbid_states() {
+    let hard = || Table::new(2, 1, vec![f64::NEG_INFINITY, -1.0]).unwrap();
+    let two = Table::new(2, 1, vec![0.0, 0.0]).unwrap();
+    let layers: Vec<Box<dyn Layer>> = vec![Box::new(MetropolisLayer { site: 0, target: hard() })];
+    let found = run_flow(&ProductLaw::uniform(2, 1), &layers, &two, 4000, 1).unwrap();
+    // From the forbidden state nothing moves, and from the other one nothing is accepted: every weight is Z = 2.
+    assert!(found.iter().all(|log| (log - 2f64.ln()).abs() < 1e-12));
+    let backward = Table::new(2, 1, vec![f64::NEG_INFINITY; 2]).unwrap();
+    let layers: Vec<Box<dyn Layer>> = vec![Box::new(HeatBathLayer { site: 0, forward: two.clone(), backward })];
+    let failed = run_flow(&ProductLaw::uniform(2, 1), &layers, &two, 9, 1);
+    assert!(matches!(failed, Err(EnergyError::NoLaw { row: 0, site: 0, mass: 0.0, .. })), "{failed:?}");
 }

@@ -1,14 +1,15 @@
 //! `glauber-lab experiment ais`: annealed importance sampling, its Rao–Blackwellised form and particle filters on the
 //! 16 × 16 Ising model, beside Kaufman's exact values.
 
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use clap::Args;
 use glauber_chain::oracles::{Ising, Lattice, kaufman_log_partition};
 use glauber_chain::statistics::Estimate;
 use glauber_chain::{Chains, HeatBath, MultiSpin, ReverseKernel};
-use glauber_energy::{Annealed, Annealing, Clusters, Increment, IsingBits, Levels, Particles, ProductLaw, two_sided};
+use glauber_energy::{
+    Annealed, Annealing, Increment, IsingBits, Levels, Particles, ProductLaw, SwendsenWang, two_sided, unwatched,
+};
 use glauber_program::progress::say;
 use glauber_schedule::Boundary;
 use glauber_tokens::TokenBatch;
@@ -23,7 +24,7 @@ pub struct Flags {
     /// Particles of a run, a multiple of 64
     #[arg(short = 'n', long, default_value_t = 256)]
     particles: usize,
-    /// Runs per row of the table of errors, and a tenth of those of the coverage
+    /// Runs per row of the table of errors. The table of intervals has ten times as many
     #[arg(long, default_value_t = 20)]
     runs: u64,
     /// Most sweeps of an annealing
@@ -47,7 +48,7 @@ fn annealed(
     seed: u64,
 ) -> anyhow::Result<Annealed> {
     let mut bits = IsingBits::new(ising, particles, seed)?;
-    Ok(Annealing { seed, ..settings }.run(&mut bits, levels, &mut |_, _| ControlFlow::Continue(()))?)
+    Ok(Annealing { seed, ..settings }.run(&mut bits, levels, &mut unwatched)?)
 }
 
 /// Prints the tables.
@@ -97,9 +98,7 @@ fn errors(flags: &Flags) -> anyhow::Result<()> {
         for sweeps in lengths(flags).filter(|&sweeps| sweeps <= 1024) {
             let linear = Levels::linear(sweeps)?;
             let adapted =
-                Levels::from_pilot(&mut IsingBits::new(&ising, 256, 999)?, 0.99, 4096, sweeps, &mut |_, _| {
-                    ControlFlow::Continue(())
-                })?;
+                Levels::from_pilot(&mut IsingBits::new(&ising, 256, 999)?, 0.99, 4096, sweeps, &mut unwatched)?;
             let mut cells = String::new();
             for settings in [RAO, SMC] {
                 for levels in [&linear, &adapted] {
@@ -149,7 +148,7 @@ fn bounds(flags: &Flags) -> anyhow::Result<()> {
     say("|---|---|---|---|");
     for coupling in COUPLINGS {
         let (ising, exact) = (torus(coupling)?, kaufman_log_partition(SIDE, SIDE, coupling)?);
-        let samples = Clusters::ising(&ising)?.sample(256, 100, 1);
+        let samples = SwendsenWang::ising(&ising)?.sample(256, 100, 1);
         let (base, levels) = (ProductLaw::uniform(2, SIDE * SIDE), Levels::linear(256.min(flags.sweeps))?);
         let found = two_sided(&ising, &base, &samples, &levels, Increment::RaoBlackwell, 1)?;
         let show = |side: Estimate| format!("{:.3} ± {:.3}", side.mean, side.standard_error);
@@ -191,7 +190,7 @@ fn speed(flags: &Flags) -> anyhow::Result<()> {
     let of_tokens = |settings: Annealing| {
         timed(&mut || {
             let mut population = Particles::new(&ising, &base, particles, 1)?;
-            settings.run(&mut population, &levels, &mut |_, _| ControlFlow::Continue(()))?;
+            settings.run(&mut population, &levels, &mut unwatched)?;
             Ok(())
         })
     };

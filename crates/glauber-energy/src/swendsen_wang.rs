@@ -1,7 +1,8 @@
-//! Swendsen–Wang: ground truth for Ising and Potts models at every temperature.
+//! Swendsen–Wang: chains of Ising and Potts models that mix at every temperature where heat bath does not.
 
 use glauber_chain::ChainRng;
 use glauber_chain::oracles::{Ising, Lattice, Potts};
+use glauber_schedule::Boundary;
 use glauber_tokens::{Site, Token, TokenBatch};
 use rayon::prelude::*;
 
@@ -10,27 +11,30 @@ use crate::{EnergyError, Result};
 /// Cluster updates of Swendsen and Wang (1987): bonds between equal neighbours are kept with probability `1 − e^{−β}`
 /// (Potts; Ising at β: `1 − e^{−2β}`), and every cluster gets a uniform colour.
 ///
+/// These are chains, not exact samples: look at the autocorrelation time. For more than four colours at the transition it
+/// grows exponentially with the side (Gore and Jerrum 1999).
+///
 /// ```
 /// use glauber_chain::oracles::{Ising, Lattice, kaufman_energy};
 /// use glauber_chain::statistics::series_estimate;
-/// use glauber_energy::Clusters;
+/// use glauber_energy::SwendsenWang;
 /// use glauber_schedule::Boundary;
 ///
 /// let ising = Ising::new(Lattice::new(8, 8, Boundary::Torus)?, 0.6, 0.0)?; // cold: heat bath would not cross
-/// let energies = Clusters::ising(&ising)?.series(4, 50, 500, 1, |x| ising.bond_energy(x) / 64.0);
+/// let energies = SwendsenWang::ising(&ising)?.series(4, 50, 500, 1, |x| ising.bond_energy(x) / 64.0);
 /// let found = series_estimate(&energies);
 /// assert!(found.estimate.deviation_from(kaufman_energy(8, 8, 0.6)?).abs() < 4.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct Clusters {
+pub struct SwendsenWang {
     bonds: Vec<(u32, u32)>,
     sites: usize,
     colours: usize,
     keep: f64,
 }
 
-impl Clusters {
+impl SwendsenWang {
     /// Of an Ising model without a field.
     ///
     /// # Errors
@@ -118,12 +122,13 @@ fn find(root: &mut [u32], site: u32) -> u32 {
     at
 }
 
-/// The correlation `⟨s_0 s_r⟩` of two-colour configurations at a distance along the rows, over all sites.
+/// The correlation `⟨s_0 s_r⟩` of two-colour configurations on a torus at a distance along the rows, over all sites.
 ///
 /// # Panics
-/// When the lattice has another number of sites.
+/// When the lattice is open, or has another number of sites.
 pub fn correlation(lattice: &Lattice, tokens: &[Token], distance: usize) -> f64 {
     assert_eq!(tokens.len(), lattice.sites(), "one token for each site");
+    assert_eq!(lattice.boundary(), Boundary::Torus, "a distance around a torus");
     let width = lattice.width();
     let across = |site: Site| site / width * width + (site % width + distance) % width;
     let equal = (0..tokens.len()).filter(|&site| tokens[site] == tokens[across(site)]).count();
