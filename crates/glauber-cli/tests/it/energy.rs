@@ -32,6 +32,9 @@ fn every_kind_of_target_is_near_its_exact_value() {
     let at = folder.path();
     near(&study(at, &["ising", "--side", "8", "--beta", "0.44"]), "Kaufman", 0.5);
     near(&study(at, &["ising", "--side", "4", "--beta", "0.3", "--field", "0.1"]), "elimination", 0.3);
+    near(&study(at, &["ising", "--side", "6", "--beta", "-0.4"]), "Kaufman", 0.3);
+    near(&study(at, &["ising", "--side", "5", "--beta", "-0.3"]), "elimination", 0.3);
+    near(&study(at, &["ising", "--side", "4", "--beta", "0"]), "elimination", 1e-9);
     near(&study(at, &["potts", "--side", "3", "--beta", "0.8"]), "elimination", 0.3);
     near(&study(at, &["glass", "--side", "4", "--beta", "0.5", "--couplings", "gaussian"]), "elimination", 0.3);
     near(&study(at, &["hypergrid"]), "closed form", 0.3);
@@ -46,7 +49,7 @@ fn every_kind_of_target_is_near_its_exact_value() {
 
 /// A table in which `a` and `b` make `c`: the edges between them are found, and drawn.
 #[test]
-fn causes_of_a_table_are_found() {
+fn dependences_of_a_table_are_found() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path();
     let mut csv = "a,b,c\n".to_owned();
@@ -61,6 +64,24 @@ fn causes_of_a_table_are_found() {
     let first = [0, 1].map(|at| found["means"][at]["name"].as_str().expect("a name").to_owned());
     assert!(names.iter().all(|name| first.iter().any(|found| found == name)), "{found:#}");
     assert!(fs::read_to_string(at.join("edges.svg")).expect("a picture").starts_with("<svg"));
+    mistake(at, &["energy", "dag", "--data", "table.csv", "--picture", "x.png"], &["--picture", "--edges"]);
+    // Units and origins of the columns do not matter, unless that is asked for: independent columns stay so.
+    let mut csv = "x,y,z\n".to_owned();
+    for n in 0..60 {
+        let [x, y, z] = [1.7, 0.61, 2.9].map(|step| 300.0 + (n as f64 * step).sin());
+        csv += &format!("{x},{},{}\n", 1000.0 * y, 0.001 * z);
+    }
+    fs::write(at.join("apart.csv"), csv).expect("a file");
+    let edges = |words: &[&str]| -> Vec<f64> {
+        let found = study(at, &[&["dag", "--data", "apart.csv"], words].concat());
+        found["means"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|mean| mean["exact"].as_f64().expect("a number"))
+            .collect()
+    };
+    assert!(edges(&[]).iter().all(|p| *p < 0.1) && edges(&["--raw"]).iter().any(|p| *p > 0.3));
     fs::write(at.join("bad.csv"), "a,b\n1,2\n3,x\n").expect("a file");
     mistake(at, &["energy", "dag", "--data", "bad.csv"], &["bad.csv", "x"]);
     mistake(at, &["energy", "dag", "--data", "none.csv"], &["none.csv"]);
