@@ -67,7 +67,11 @@ pub fn series_estimate(chains: &[Vec<f64>]) -> SeriesEstimate {
     // A short series can sum to less than nothing; one independent value for each of its entries is the least that is known.
     let time = time.max(1.0 / length as f64);
     SeriesEstimate {
-        estimate: Estimate { mean, standard_error: (variance * time / count).sqrt() },
+        // One number says nothing of its error.
+        estimate: Estimate {
+            mean,
+            standard_error: if count > 1.0 { (variance * time / count).sqrt() } else { f64::INFINITY },
+        },
         autocorrelation_time: time,
     }
 }

@@ -6,11 +6,13 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
+use glauber_chain::ChainError;
 use glauber_chain::oracles::Lattice;
 use glauber_energy::dag::{DataTable, edge_picture, pair_of};
-use glauber_energy::{FactorGraph, Increment, IntervalMethod, Model, Stage, Study, StudySettings};
+use glauber_energy::{EnergyError, FactorGraph, Increment, IntervalMethod, Model, Stage, Study, StudySettings};
 use glauber_files::write_whole;
 use glauber_pixels::{Colours, Extent, Image, SheetStyle, contact_sheet};
+use glauber_program::outputs::check_picture;
 use glauber_program::progress::bar;
 use glauber_program::screen::{self, remark};
 use glauber_schedule::Boundary;
@@ -23,6 +25,33 @@ const ROWS: usize = 30;
 
 /// Studies a target and prints what it found.
 pub fn energy(what: &EnergyWhat) -> anyhow::Result<()> {
+    studied_as(what).map_err(|error| match flag_of(&error) {
+        Some(flag) => error.context(format!("change `{flag}`")),
+        None => error,
+    })
+}
+
+/// The flag of a setting that a library refuses by the name of its parameter.
+fn flag_of(error: &anyhow::Error) -> Option<&'static str> {
+    let key = match error.downcast_ref::<EnergyError>() {
+        Some(EnergyError::OutOfRange { key, .. } | EnergyError::Chain(ChainError::OutOfRange { key, .. })) => key,
+        _ => match error.downcast_ref::<ChainError>()? {
+            ChainError::OutOfRange { key, .. } => key,
+            _ => return None,
+        },
+    };
+    match *key {
+        "coupling" => Some("--beta"),
+        "height" => Some("--side or --rows"),
+        "width" => Some("--side"),
+        "particles" | "particles times sites" => Some("-n"),
+        "burn_in" => Some("--burn-in"),
+        "chains times updates times means" => Some("--chains or --updates"),
+        _ => None,
+    }
+}
+
+fn studied_as(what: &EnergyWhat) -> anyhow::Result<()> {
     match what {
         EnergyWhat::Ising { lattice, beta, field, study } => {
             let (lattice, grid) = of(lattice)?;
@@ -46,7 +75,8 @@ pub fn energy(what: &EnergyWhat) -> anyhow::Result<()> {
         EnergyWhat::Dag { data, edges, raw, study } => dag(data, edges.as_deref(), *raw, study),
         EnergyWhat::Graph { file, study } => {
             let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-            let graph = FactorGraph::from_json(&text).with_context(|| file.display().to_string())?;
+            let graph = FactorGraph::from_json(text.trim_start_matches('\u{feff}'))
+                .with_context(|| file.display().to_string())?;
             let names = graph.clone();
             let model = Model::graph(file.display().to_string(), graph);
             let show = move |site, token| format!("{}={}", names.site_name(site), names.token_name(site, token));
@@ -58,27 +88,31 @@ pub fn energy(what: &EnergyWhat) -> anyhow::Result<()> {
 /// Edges of graphs given a table, the most probable first.
 fn dag(data: &Path, edges: Option<&Path>, raw: bool, flags: &StudyFlags) -> anyhow::Result<()> {
     ensure!(flags.picture.is_none(), "`--picture` draws a lattice; `--edges FILE.svg` draws a graph");
+    if let Some(path) = edges {
+        check_picture(("--edges", path), true, &[("--data", data)])?;
+    }
     let file = fs::File::open(data).with_context(|| data.display().to_string())?;
     let table = DataTable::from_csv(file).with_context(|| data.display().to_string())?;
     let table = if raw { table } else { table.standardised() };
     let nodes = table.columns();
-    let mut study = studied(&Model::dag(&table)?, flags)?;
-    if let Some(path) = edges {
-        let mut marginals = vec![0.0; nodes * nodes];
-        for (site, mean) in study.means.iter().enumerate() {
-            let (source, sink) = pair_of(nodes, site);
-            marginals[source * nodes + sink] = mean.mean;
-        }
-        let svg = edge_picture(table.names(), &marginals)?;
-        write_whole(path, svg).with_context(|| format!("--edges {}", path.display()))?;
-        remark(&format!("edges drawn in {}", path.display()));
+    let mut study = studied(&Model::dag(&table).with_context(|| data.display().to_string())?, flags)?;
+    let mut marginals = vec![0.0; nodes * nodes];
+    for (site, mean) in study.means.iter().enumerate() {
+        let (source, sink) = pair_of(nodes, site);
+        marginals[source * nodes + sink] = mean.mean;
     }
     study.means.sort_by(|a, b| b.mean.total_cmp(&a.mean));
     let show = |site, token| match (token, pair_of(nodes, site)) {
         (1, (source, sink)) => format!("{}→{}", table.names()[source], table.names()[sink]),
         _ => String::new(),
     };
-    print(&study, None, &show, flags)
+    print(&study, None, &show, flags)?;
+    if let Some(path) = edges {
+        let svg = edge_picture(table.names(), &marginals)?;
+        write_whole(path, svg).with_context(|| format!("--edges {}", path.display()))?;
+        remark(&format!("edges drawn in {}", path.display()));
+    }
+    Ok(())
 }
 
 fn spin(token: u32) -> String {
@@ -102,12 +136,16 @@ fn run(model: &Model, grid: Option<[usize; 2]>, show: Show<'_>, flags: &StudyFla
         flags.picture.is_none() || grid.is_some(),
         "`--picture` draws a lattice, and this target has none: leave it out"
     );
+    if let Some(path) = &flags.picture {
+        check_picture(("--picture", path), false, &[])?;
+    }
     let study = studied(model, flags)?;
+    print(&study, grid, show, flags)?;
     if let (Some(path), Some(grid)) = (&flags.picture, grid) {
-        sheet(&study, grid, path)?;
+        sheet(&study, grid, path).with_context(|| format!("--picture {}", path.display()))?;
         remark(&format!("{} states drawn in {}", study.samples.rows(), path.display()));
     }
-    print(&study, grid, show, flags)
+    Ok(())
 }
 
 /// Anneals, and measures in equilibrium.
@@ -175,11 +213,14 @@ fn report(study: &Study) -> String {
     let [low, high] = found.interval;
     let method = match found.method {
         IntervalMethod::Delta => "",
-        IntervalMethod::Bootstrap => "; few particles weigh, so this is a bootstrap and may be too narrow",
+        IntervalMethod::Bootstrap => {
+            " by bootstrap: so few particles weigh that it may be much too narrow; raise --sweeps"
+        }
     };
     let exact = study.exact.map_or_else(String::new, |exact| format!("   exactly {:.6} by {}", exact.value, exact.by));
     let resampled = match study.resamplings {
         0 => "never resampled".to_owned(),
+        1 => "resampled once".to_owned(),
         times => format!("resampled {times} times"),
     };
     let mut text = format!(
@@ -200,9 +241,10 @@ fn report(study: &Study) -> String {
     );
     for mean in study.means.iter().take(ROWS) {
         let exact = mean.exact.map_or_else(|| "-".into(), |exact| format!("{exact:.6}"));
-        let time = mean.autocorrelation_time;
-        text +=
-            &format!("{:<24} {:>12.6} {:>10.6} {time:>16.1} {exact:>12}\n", mean.name, mean.mean, mean.standard_error);
+        let (time, error) = (mean.autocorrelation_time, mean.standard_error);
+        // A series that never changed says nothing of its error.
+        let error = if error > 0.0 && error.is_finite() { format!("{error:.6}") } else { "-".into() };
+        text += &format!("{:<24} {:>12.6} {error:>10} {time:>16.1} {exact:>12}\n", mean.name, mean.mean);
     }
     if study.means.len() > ROWS {
         text += &format!("({} more in --json)\n", study.means.len() - ROWS);

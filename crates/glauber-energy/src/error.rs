@@ -65,6 +65,9 @@ pub enum EnergyError {
         /// The values allowed.
         expected: &'static str,
     },
+    /// The pilot run failed.
+    #[error("in the pilot run: {0}")]
+    Pilot(#[source] Box<Self>),
     /// Two sizes that must agree differ.
     #[error("{what}: found {found}, expected {expected}")]
     Mismatch {

@@ -116,7 +116,10 @@ impl LogPartition {
         let of_families: f64 = excess.iter().map(|x| x * x).sum();
         let variance = of_families.max(segments(&[effective])).max(0.0);
         let half = Z95 * variance.sqrt();
-        let (interval, method) = if least >= 20.0 {
+        let (interval, method) = if log_weights.len() == 1 || sum == f64::NEG_INFINITY {
+            // One path says nothing of its error, and dead ones say nothing at all.
+            ([f64::NEG_INFINITY, f64::INFINITY], IntervalMethod::Bootstrap)
+        } else if least >= 20.0 {
             let middle = estimate + variance / 2.0;
             ([middle - half, middle + half], IntervalMethod::Delta)
         } else {

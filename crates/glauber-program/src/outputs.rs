@@ -11,6 +11,7 @@ use glauber_files::{check_folder, folder_of};
 type Kind = (&'static [&'static str], &'static [u8]);
 
 const SHEETS: &[Kind] = &[(&["png"], b"\x89PNG")];
+const DRAWINGS: &[Kind] = &[(&["svg"], b"<svg")];
 const FILMS: &[Kind] = &[(&["gif"], b"GIF8"), (&["png", "apng"], b"\x89PNG")];
 
 /// A flag with its file or folder.
@@ -30,6 +31,16 @@ pub fn check(out: &Path, animate: Option<&Path>, read: &[Named<'_>]) -> anyhow::
         taken.push((flag, path));
     }
     Ok(())
+}
+
+/// Checks a picture before the work for it: its ending must be `.png`, or `.svg` of a drawing, it must be writable, and it
+/// may replace only a picture of its kind.
+///
+/// # Errors
+/// Names the invalid flag.
+pub fn check_picture(named: Named<'_>, drawing: bool, read: &[Named<'_>]) -> anyhow::Result<()> {
+    check_kind(named.0, named.1, if drawing { DRAWINGS } else { SHEETS })?;
+    check_apart(named, read)
 }
 
 /// Checks an output file of any kind: it must be writable, not in `read`, and new, unless it may be replaced

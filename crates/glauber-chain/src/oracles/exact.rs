@@ -50,7 +50,8 @@ pub fn kaufman_log_partition(height: usize, width: usize, coupling: f64) -> Resu
     Ok(kaufman(height, width, coupling)?.0)
 }
 
-/// The energy per spin of the same torus, `−(1/N) d ln Z / dβ`, differentiated in closed form.
+/// The energy per spin of the same torus, `−(1/N) d ln Z / dβ`, differentiated in closed form. Terms cancel at high
+/// temperature: the error is about `1e-16 / β`.
 ///
 /// # Errors
 /// When a side is below 2 or the coupling is not in `(0, 100]`.

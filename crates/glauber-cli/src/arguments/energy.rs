@@ -37,7 +37,7 @@ pub enum EnergyWhat {
         #[command(flatten)]
         lattice: LatticeFlags,
         /// Coupling β
-        #[arg(long)]
+        #[arg(long, allow_negative_numbers = true)]
         beta: f64,
         /// Law of the couplings
         #[arg(long, value_enum, default_value_t = Couplings::Signs)]
@@ -109,7 +109,7 @@ pub struct LatticeFlags {
 
 #[derive(Debug, Args)]
 pub struct StudyFlags {
-    /// Particles of the annealing. Four times as many halve the interval
+    /// Particles of the annealing. Four times as many halve the interval. An Ising torus with even sides rounds up to 64
     #[arg(short = 'n', long, default_value_t = 1024)]
     pub particles: usize,
     /// Sweeps of the annealing

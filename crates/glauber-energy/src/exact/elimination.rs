@@ -21,18 +21,29 @@ pub fn eliminate(graph: &FactorGraph) -> Result<f64> {
     sum(graph, &plan(graph)?, None)
 }
 
-/// The marginals of a factor graph, shape `[site][token]`: an elimination for each token of each site.
+/// The marginals of all sites of a factor graph, shape `[site][token]`: an elimination for each token of each site.
 ///
 /// # Errors
 /// As [`eliminate`].
 pub fn marginals(graph: &FactorGraph) -> Result<Vec<Vec<f64>>> {
+    marginals_of(graph, &(0..graph.len()).collect::<Vec<_>>())
+}
+
+/// The marginals of some sites, shape `[asked site][token]`.
+///
+/// # Errors
+/// As [`eliminate`].
+///
+/// # Panics
+/// When there is no such site.
+pub fn marginals_of(graph: &FactorGraph, sites: &[Site]) -> Result<Vec<Vec<f64>>> {
     let order = plan(graph)?;
     let total = sum(graph, &order, None)?;
     let share = |site, token| match sum(graph, &order, Some((site, token))) {
         Ok(log) => (log - total).exp(),
         Err(_) => 0.0,
     };
-    Ok((0..graph.len()).map(|site| (0..graph.vocab()).map(|token| share(site, token)).collect()).collect())
+    Ok(sites.iter().map(|&site| (0..graph.vocab()).map(|token| share(site, token)).collect()).collect())
 }
 
 /// Entries of all tables that [`eliminate`] fills: its work. `None` if one is too large.

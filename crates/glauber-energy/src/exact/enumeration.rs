@@ -20,8 +20,9 @@ pub struct Enumeration {
 /// The number of sequences.
 ///
 /// # Errors
-/// When there are more than [`MAX_ENTRIES`].
+/// When there are more than [`MAX_ENTRIES`], or no site or token.
 pub fn states(vocab: usize, len: usize) -> Result<usize> {
+    EnergyError::unless_in_range(vocab > 0 && len > 0, "sites or tokens", 0.0, "at least 1")?;
     let states = u32::try_from(len).ok().and_then(|len| vocab.checked_pow(len)).filter(|&n| n <= MAX_ENTRIES);
     states.ok_or(EnergyError::TooLarge { entries: (vocab as f64).powf(len as f64), limit: MAX_ENTRIES })
 }

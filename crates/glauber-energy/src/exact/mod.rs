@@ -7,7 +7,7 @@ mod enumeration;
 mod floor;
 mod terminal;
 
-pub use elimination::{MAX_ENTRIES, eliminate, elimination_entries, marginals};
+pub use elimination::{MAX_ENTRIES, eliminate, elimination_entries, marginals, marginals_of};
 pub(crate) use enumeration::draws;
 pub use enumeration::{Enumeration, enumerate, states};
 pub use floor::empirical_floor;

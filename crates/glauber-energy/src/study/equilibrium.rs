@@ -48,6 +48,8 @@ pub(super) fn measure(
     for (key, found) in [("chains", settings.chains), ("updates", settings.updates)] {
         EnergyError::unless_in_range(found > 0, key, found as f64, "at least 1")?;
     }
+    let burn_in = settings.burn_in;
+    EnergyError::unless_in_range(burn_in <= 1 << 28, "burn_in", burn_in as f64, "at most 2^28")?;
     let numbers = (settings.chains as f64) * (settings.updates as f64) * (model.observables.len() as f64).max(1.0);
     EnergyError::unless_in_range(numbers <= MOST_NUMBERS, "chains times updates times means", numbers, "at most 2^28")?;
     let blocks = model.target.blocks().concat();

@@ -104,12 +104,18 @@ impl Study {
         settings: &StudySettings,
         watch: &mut dyn FnMut(Stage) -> ControlFlow<()>,
     ) -> Result<Self> {
+        // First what is cheap: a target that is nowhere possible says so here.
+        let exact = model.exact()?;
         let levels = match settings.pilot {
             Some(keep) => {
                 let mut pilot = population(model, 256, settings.seed ^ 0x9110_7000)?;
                 let limit = settings.sweeps.max(64);
                 Levels::from_pilot(&mut *pilot, keep, limit, settings.sweeps, &mut |done, of| {
                     watch(Stage::Pilot(done, of))
+                })
+                .map_err(|error| match error {
+                    stopped @ EnergyError::Stopped { .. } => stopped,
+                    other => EnergyError::Pilot(Box::new(other)),
                 })?
             }
             None => Levels::linear(settings.sweeps)?,
@@ -133,7 +139,7 @@ impl Study {
             sites: model.target.len(),
             tokens: model.target.vocab(),
             log_partition: found.log_partition,
-            exact: model.exact()?,
+            exact,
             particles: particles.particles(),
             sweeps: settings.sweeps,
             resamplings: found.resamplings,

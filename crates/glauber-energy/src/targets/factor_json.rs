@@ -9,21 +9,21 @@ use crate::{EnergyError, Result};
 
 /// The file. Objects keep no order, so sites are a list.
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with the lists `sites` and `factors`")]
 struct File {
     sites: Vec<NamedSite>,
     factors: Vec<NamedFactor>,
 }
 
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a site, an object with `name` and `tokens`")]
 struct NamedSite {
     name: String,
     tokens: Vec<String>,
 }
 
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a factor, an object with `sites` and `weights` or `logs`")]
 struct NamedFactor {
     sites: Vec<String>,
     /// Non-negative weights, nested lists.
@@ -66,6 +66,11 @@ impl FactorGraph {
         if let Some(empty) = file.sites.iter().find(|site| site.tokens.is_empty()) {
             return Err(refuse(format!("site \"{}\" has no tokens, expected at least one", empty.name)));
         }
+        for site in &file.sites {
+            if let Some(twice) = site.tokens.iter().enumerate().find(|(at, token)| site.tokens[..*at].contains(token)) {
+                return Err(refuse(format!("site \"{}\" has the token \"{}\" twice", site.name, twice.1)));
+            }
+        }
         let sizes: Vec<usize> = file.sites.iter().map(|site| site.tokens.len()).collect();
         let vocab = sizes.iter().copied().max().unwrap_or(0);
         let mut factors = Vec::new();
@@ -77,6 +82,9 @@ impl FactorGraph {
                 })
             };
             let sites = factor.sites.iter().map(find).collect::<Result<Vec<_>>>()?;
+            if let Some(twice) = (1..sites.len()).find(|&place| sites[..place].contains(&sites[place])) {
+                return Err(refuse(format!("factor {at} has the site \"{}\" twice", factor.sites[twice])));
+            }
             let (table, logs) = match (&factor.weights, &factor.logs) {
                 (Some(table), None) => (table, false),
                 (None, Some(table)) => (table, true),

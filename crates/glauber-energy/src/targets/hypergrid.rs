@@ -1,6 +1,6 @@
 //! The hypergrid of the GFlowNet papers.
 
-use glauber_tokens::Token;
+use glauber_tokens::{Site, Token};
 
 use crate::target::log_sum_exp;
 use crate::{EnergyError, Result, Target};
@@ -79,6 +79,17 @@ impl Target for Hypergrid {
 
     fn len(&self) -> usize {
         self.dimensions
+    }
+
+    fn log_ratios(&self, tokens: &[Token], site: Site, out: &mut [f64]) {
+        let others = |inside: &dyn Fn(Token) -> bool| {
+            f64::from(tokens.iter().enumerate().all(|(at, &token)| at == site || inside(token)))
+        };
+        let [r0, r1, r2] = self.rewards;
+        let (ring, band) = (r1 * others(&|token| self.ring(token)), r2 * others(&|token| self.band(token)));
+        let log = |token| (r0 + ring * f64::from(self.ring(token)) + band * f64::from(self.band(token))).ln();
+        let here = log(tokens[site]);
+        (0..).zip(out).for_each(|(token, ratio)| *ratio = log(token) - here);
     }
 
     fn log_density(&self, tokens: &[Token]) -> f64 {
