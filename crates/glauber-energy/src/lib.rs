@@ -4,7 +4,7 @@
 //!
 //! | question                        | place                                                                             |
 //! |---------------------------------|-----------------------------------------------------------------------------------|
-//! | what can be sampled             | [`Ising`](glauber_chain::oracles::Ising), [`Potts`](glauber_chain::oracles::Potts), [`FactorGraph`] (couplings, glasses, fields, a file), [`Table`], [`Hypergrid`], [`BitSequence`], [`PlanePoints`], [`GaussianMixture`], [`ManyWell`], [`dag`] |
+//! | what can be sampled             | [`Ising`](glauber_chain::oracles::Ising), [`Potts`](glauber_chain::oracles::Potts), [`FactorGraph`] (couplings, glasses, fields, a file), [`Table`], [`Hypergrid`], [`BitSequence`], [`PlanePoints`], [`GaussianMixture`], [`ManyWell`], [`dag`]; between two of them [`AnnealedTarget`], at a temperature [`Tempered`] |
 //! | what is exactly true of it      | [`exact`], [`SwendsenWang`]                                                           |
 //! | `log Z` and weighted samples    | [`Annealing`], [`Levels`], [`two_sided`]                                          |
 //! | all of it, of one target         | [`Study`]                                                                         |

@@ -203,6 +203,10 @@ impl Strip {
             }
             vector.iter_mut().zip(&self.column).for_each(|(v, weight)| *v *= weight);
             let sum: f64 = vector.iter().sum();
+            if sum == 0.0 {
+                // No state that is cold enough to matter can follow.
+                return (vector, f64::NEG_INFINITY);
+            }
             vector.iter_mut().for_each(|v| *v /= sum);
             log += sum.ln() + self.bonds;
         }

@@ -113,7 +113,7 @@ impl<S: LocalScores + Send> Target for Evidence<S> {
 const EXACT_NODES: usize = 12;
 
 /// Entries of the tables of an elimination that a study waits for: some seconds.
-const PATIENCE: f64 = (1 << 26) as f64;
+const PATIENCE: f64 = (1 << 28) as f64;
 
 /// The most sequences that are listed.
 const MOST_STATES: f64 = (1 << 20) as f64;
