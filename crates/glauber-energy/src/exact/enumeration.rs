@@ -53,7 +53,7 @@ pub fn enumerate<T: Target + ?Sized>(target: &T) -> Result<Enumeration> {
     Ok(Enumeration { vocab, len, log_partition, probabilities })
 }
 
-fn write_state(vocab: usize, mut state: usize, tokens: &mut [Token]) {
+pub(super) fn write_state(vocab: usize, mut state: usize, tokens: &mut [Token]) {
     for token in tokens.iter_mut().rev() {
         *token = (state % vocab) as Token;
         state /= vocab;

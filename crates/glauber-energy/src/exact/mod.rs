@@ -11,4 +11,4 @@ pub use elimination::{MAX_ENTRIES, eliminate, elimination_entries, marginals, ma
 pub(crate) use enumeration::draws;
 pub use enumeration::{Enumeration, enumerate, states};
 pub use floor::empirical_floor;
-pub use terminal::{FillingPolicy, filling_law, filling_probability, grid_law};
+pub use terminal::{FillingPolicy, edit_law, filling_law, filling_probability, grid_law};

@@ -1,10 +1,12 @@
 use glauber_chain::ChainRng;
-use glauber_chain::oracles::{Ising, Lattice, Potts, kaufman_energy, kaufman_log_partition, log_partition_strip};
+use glauber_chain::oracles::{
+    EnumeratedTable, Ising, Lattice, Potts, kaufman_energy, kaufman_log_partition, log_partition_strip,
+};
 use glauber_energy::exact::{
     FillingPolicy, eliminate, empirical_floor, enumerate, filling_law, filling_probability, grid_law,
 };
 use glauber_energy::{
-    Cosine, FactorGraph, Hypergrid, ManyWell, PlanePoints, Table, Target, edwards_anderson, exact, ising_graph,
+    Cosine, FactorGraph, Gibbs, Hypergrid, ManyWell, PlanePoints, Table, Target, edwards_anderson, exact, ising_graph,
     potts_graph,
 };
 use glauber_plane::PlaneSet;
@@ -201,6 +203,21 @@ impl FillingPolicy for Conditionals<'_> {
         let mass: f64 = law.iter().sum();
         law.iter().map(|p| p / mass).collect()
     }
+}
+
+/// Heat bath with the conditionals of one table from the law of another: against the update of the chain crate's oracle.
+#[test]
+fn edits_have_the_law_of_heat_bath() {
+    let (table, start) =
+        (Table::random(3, 3, 1.5, 2).unwrap(), enumerate(&Table::random(3, 3, 1.0, 3).unwrap()).unwrap());
+    let joint = EnumeratedTable::new(3, 3, enumerate(&table).unwrap().probabilities().to_vec()).unwrap();
+    let mut expected = start.probabilities().to_vec();
+    for site in [0, 2, 1, 2] {
+        expected = joint.heat_bath_law(&expected, &[joint.conditionals(joint.probabilities(), site)], &[site]);
+    }
+    let found = exact::edit_law(&Gibbs(&table), start.probabilities(), &[(0, 0), (0, 2), (0, 1), (0, 2)]).unwrap();
+    assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-14));
+    assert!(exact::edit_law(&Gibbs(&table), &[1.0], &[]).is_err());
 }
 
 #[test]
