@@ -165,11 +165,14 @@ fn build(program: Program, features: &str) -> anyhow::Result<PathBuf> {
     executable.map(PathBuf::from).ok_or_else(|| anyhow!("cargo built {package} but named no executable `{name}`"))
 }
 
+/// What a program calls itself in the commands that it proposes.
+const LAUNCHER: &str = "GLAUBER_LAUNCHER";
+
 /// Replaces this process by the program, so that Ctrl-C and kill reach it and its exit code is ours.
 #[cfg(unix)]
 fn hand_over(program: &Path, command_line: &[OsString]) -> anyhow::Result<ExitCode> {
     use std::os::unix::process::CommandExt;
-    let error = Command::new(program).args(command_line).exec();
+    let error = Command::new(program).args(command_line).env(LAUNCHER, "cargo xtask").exec();
     Err(error).with_context(|| format!("cannot start {}", program.display()))
 }
 
@@ -178,6 +181,7 @@ fn hand_over(program: &Path, command_line: &[OsString]) -> anyhow::Result<ExitCo
 fn hand_over(program: &Path, command_line: &[OsString]) -> anyhow::Result<ExitCode> {
     let status = Command::new(program)
         .args(command_line)
+        .env(LAUNCHER, "cargo xtask")
         .status()
         .with_context(|| format!("cannot start {}", program.display()))?;
     std::process::exit(status.code().unwrap_or(1))

@@ -42,11 +42,18 @@ fn flag_of(error: &anyhow::Error) -> Option<&'static str> {
     };
     match *key {
         "coupling" => Some("--beta"),
-        "height" => Some("--side or --rows"),
+        "height" => Some("--side` or `--rows"),
         "width" => Some("--side"),
         "particles" | "particles times sites" => Some("-n"),
         "burn_in" => Some("--burn-in"),
-        "chains times updates times means" => Some("--chains or --updates"),
+        "chains" | "chains times sites" => Some("--chains"),
+        "updates" => Some("--updates"),
+        "sweeps" => Some("--sweeps"),
+        "chains times updates times means" => Some("--chains` or `--updates"),
+        "colours" => Some("--colours"),
+        "side" => Some("--side"),
+        "dimensions" => Some("--dimensions"),
+        "rewards" => Some("--rewards"),
         _ => None,
     }
 }
@@ -224,12 +231,13 @@ fn report(study: &Study) -> String {
         times => format!("resampled {times} times"),
     };
     let mut text = format!(
-        "{}: {} sites of {} tokens\n\
+        "{}: {} sites of {}{} tokens\n\
          log Z      {:.4} nats, 95 % {low:.4} to {high:.4}{method}{exact}\n\
          particles  {particles}, {:.1} % effective at the end, {sweeps} sweeps, {resampled}\n\n\
          {:<24} {:>12} {:>10} {:>16} {:>12}\n",
         study.name,
         study.sites,
+        if study.tokens_differ { "at most " } else { "" },
         study.tokens,
         found.estimate,
         100.0 * found.effective_share,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::ensure;
-use glauber_program::progress::now;
+use glauber_program::progress::{launcher, now};
 use glauber_program::screen;
 use glauber_run::FolderLock;
 use glauber_run::{Outcome, Standing};
@@ -96,7 +96,7 @@ fn told(folder: &Path, standing: &Standing, held: Option<bool>, now: u64) -> Vec
 fn state(folder: &Path, standing: &Standing, held: Option<bool>, now: u64) -> String {
     let (process, age) = (standing.process, now.saturating_sub(standing.written));
     let ago = HumanDuration(Duration::from_secs(age));
-    let resume = format!("continue with `glauber train {} --resume --run {}`", standing.kind, folder.display());
+    let resume = format!("continue with `{} train {} --resume --run {}`", launcher(), standing.kind, folder.display());
     let resume = if standing.kind == "classifier" { "begin again".to_owned() } else { resume };
     match (&standing.outcome, held) {
         (Some(Outcome::Finished), _) => format!("finished {ago} ago"),

@@ -43,7 +43,9 @@ pub enum EnergyError {
         token: Token,
     },
     /// The target forbids every sequence.
-    #[error("the target forbids every sequence, expected one of positive density; look at its infinite terms")]
+    #[error(
+        "the target forbids every sequence, expected one of positive density; look at its weights of 0, or infinite terms"
+    )]
     Impossible,
     /// A density that is no number.
     #[error("the target has log-density {found} at {what} {at}, expected a number or minus infinity")]

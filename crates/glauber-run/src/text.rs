@@ -182,7 +182,8 @@ impl PreparedText {
             None => {
                 corpus.check_column()?;
                 corpus.check_split()?;
-                say(&format!("preparing the corpus: {} files", corpus.files().count()));
+                let files = corpus.files().count();
+                say(&format!("preparing the corpus: {files} {}", if files == 1 { "file" } else { "files" }));
                 corpus.remarks().iter().for_each(|remark| say(remark));
                 with_mask(TextCodec::from_config(&text.tokenizer, &corpus)?, config)?
             }

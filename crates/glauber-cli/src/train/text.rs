@@ -7,7 +7,7 @@ use anyhow::Context;
 use burn::tensor::Device;
 use glauber_files::write_whole;
 use glauber_program::Layers;
-use glauber_program::progress::say;
+use glauber_program::progress::{launcher, say};
 use glauber_program::training::train as train_run;
 use glauber_run::text::{PreparedText, TextData};
 use glauber_run::training::check_kind;
@@ -79,8 +79,8 @@ fn finish_text(folder: &Path, device: &Device, seed: u64, held_out: &Sequences<'
     let (codec, conditional) = (trained.codec()?, trained.conditional(&trained.schedule)?);
     say("\nthree samples:");
     let (sequences, _) = sampling.draw(&conditional, 3, seed, &mut |_| {})?;
-    for tokens in sequences.iter() {
-        say(&format!("  | {}", codec.decode(tokens)?.replace('\n', "\n  | ")));
+    for (at, tokens) in sequences.iter().enumerate() {
+        say(&format!("{}  | {}", if at > 0 { "\n" } else { "" }, codec.decode(tokens)?.replace('\n', "\n  | ")));
     }
     let layout = gap_in_the_middle(codec, held_out)?;
     say("\nan infill of held-out text; between ⟦ and ⟧ what stood there, then what the chain wrote, best first:");
@@ -92,8 +92,9 @@ fn finish_text(folder: &Path, device: &Device, seed: u64, held_out: &Sequences<'
         say(&format!("  {:>8.3}  {}", alternative.score, on_one_line(&alternative.text)));
     }
     say(&format!(
-        "\nmore: glauber sample --run {0}\n      glauber infill --run {0} \"text with a ____ gap\"",
-        folder.display()
+        "\nmore: {1} sample --run {0}\n      {1} infill --run {0} \"text with a ____ gap\"",
+        folder.display(),
+        launcher()
     ));
     Ok(())
 }

@@ -116,6 +116,10 @@ fn the_report_is_read_by_people() {
         &["energy", "ising", "--beta", "0.4", "--sweeps", "2", "--updates", "99999999999"],
         &["updates", "2^28"],
     );
+    let huge = ["energy", "ising", "--beta", "0.4", "--chains", "18446744073709551615"];
+    mistake(at, &huge, &["--chains", "2^28"]);
+    mistake(at, &[&huge[..5], &["100000000"]].concat(), &["--chains", "sites", "2^28"]);
+    mistake(at, &["energy", "ising", "--beta", "0.4", "--burn-in", "18446744073709551615"], &["--burn-in", "2^28"]);
     mistake(at, &["energy", "potts", "--beta", "1", "--colours", "1000000000"], &["colours", "4096"]);
     mistake(at, &["energy", "hypergrid", "--side", "1000000000"], &["side", "65536"]);
     let many: Vec<String> = (0..70).map(|at| format!(r#"{{"name": "s{at}", "tokens": ["a", "b"]}}"#)).collect();

@@ -115,7 +115,11 @@ fn unreadable(row: usize, name: &str, found: &str) -> String {
 fn check_names(names: &[String]) -> Result<()> {
     if !(2..=MAX_NODES).contains(&names.len()) {
         let hint = if names.len() == 1 { "; fields are separated by commas" } else { "" };
-        return refuse(format!("the header has {} columns, expected 2 to {MAX_NODES}{hint}", names.len()));
+        return refuse(format!(
+            "the header has {} {}, expected 2 to {MAX_NODES}{hint}",
+            names.len(),
+            if names.len() == 1 { "column" } else { "columns" }
+        ));
     }
     if names.iter().all(|name| name.parse::<f64>().is_ok()) {
         return refuse(format!("the first line has the numbers {}, expected names of columns", names.join(", ")));

@@ -7,7 +7,7 @@ use glauber_chain::statistics::series_estimate;
 use glauber_tokens::{Token, TokenBatch};
 use rayon::prelude::*;
 
-use super::{MOST_NUMBERS, Model, StudySettings};
+use super::{Model, StudySettings};
 use crate::anneal::Watch;
 use crate::target::draw;
 use crate::{EnergyError, Result, Target};
@@ -45,13 +45,6 @@ pub(super) fn measure(
     settings: &StudySettings,
     watch: &mut Watch<'_>,
 ) -> Result<(Vec<Mean>, TokenBatch)> {
-    for (key, found) in [("chains", settings.chains), ("updates", settings.updates)] {
-        EnergyError::unless_in_range(found > 0, key, found as f64, "at least 1")?;
-    }
-    let burn_in = settings.burn_in;
-    EnergyError::unless_in_range(burn_in <= 1 << 28, "burn_in", burn_in as f64, "at most 2^28")?;
-    let numbers = (settings.chains as f64) * (settings.updates as f64) * (model.observables.len() as f64).max(1.0);
-    EnergyError::unless_in_range(numbers <= MOST_NUMBERS, "chains times updates times means", numbers, "at most 2^28")?;
     let blocks = model.target.blocks().concat();
     let update = |row: usize, tokens: &mut [Token], rng: &mut ChainRng| match &model.moves {
         Some(moves) => (moves.update)(row, tokens, rng),

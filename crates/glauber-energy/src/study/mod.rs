@@ -53,6 +53,29 @@ impl Default for StudySettings {
     }
 }
 
+impl StudySettings {
+    /// Refuses what does not fit in memory, or never ends.
+    fn check(&self, model: &Model) -> Result<()> {
+        let (chains, updates) = (self.chains as f64, self.updates as f64);
+        let most = 1 << 28;
+        for (key, found, least) in
+            [("chains", self.chains, 1), ("updates", self.updates, 1), ("burn_in", self.burn_in, 0)]
+        {
+            let expected = if found < least { "at least 1" } else { "at most 2^28" };
+            EnergyError::unless_in_range((least..=most).contains(&found), key, found as f64, expected)?;
+        }
+        let sites = chains * model.target.len() as f64;
+        EnergyError::unless_in_range(sites <= MOST_NUMBERS, "chains times sites", sites, "at most 2^28")?;
+        let numbers = chains * updates * (model.observables.len() as f64).max(1.0);
+        EnergyError::unless_in_range(
+            numbers <= MOST_NUMBERS,
+            "chains times updates times means",
+            numbers,
+            "at most 2^28",
+        )
+    }
+}
+
 /// What a study found.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Study {
@@ -62,6 +85,8 @@ pub struct Study {
     pub sites: usize,
     /// Tokens `V`.
     pub tokens: usize,
+    /// Whether some sites have fewer.
+    pub tokens_differ: bool,
     /// `log Z`, in nats.
     pub log_partition: LogPartition,
     /// The exact `log Z`, where one exists.
@@ -104,6 +129,7 @@ impl Study {
         settings: &StudySettings,
         watch: &mut dyn FnMut(Stage) -> ControlFlow<()>,
     ) -> Result<Self> {
+        settings.check(model)?;
         // First what is cheap: a target that is nowhere possible says so here.
         let exact = model.exact()?;
         let levels = match settings.pilot {
@@ -114,7 +140,7 @@ impl Study {
                     watch(Stage::Pilot(done, of))
                 })
                 .map_err(|error| match error {
-                    stopped @ EnergyError::Stopped { .. } => stopped,
+                    other @ (EnergyError::Stopped { .. } | EnergyError::OutOfRange { .. }) => other,
                     other => EnergyError::Pilot(Box::new(other)),
                 })?
             }
@@ -138,6 +164,7 @@ impl Study {
             name: model.name.clone(),
             sites: model.target.len(),
             tokens: model.target.vocab(),
+            tokens_differ: model.tokens_differ(),
             log_partition: found.log_partition,
             exact,
             particles: particles.particles(),

@@ -279,6 +279,11 @@ impl Model {
         Ok(model)
     }
 
+    pub(super) fn tokens_differ(&self) -> bool {
+        let graph = self.graph.as_ref();
+        graph.is_some_and(|graph| (0..graph.len()).any(|site| graph.tokens_of(site) < graph.vocab()))
+    }
+
     /// The exact `log Z`, where one exists: by formula, enumeration or elimination.
     ///
     /// # Errors

@@ -27,9 +27,9 @@ fn bad_tables_are_refused_by_what_is_wrong() {
         ("a,b\n1,2\n3,2\n", "column \"b\" is 2 in every row"),
         ("a,a\n1,2\n3,4\n", "the name \"a\" twice"),
         ("a,\n1,2\n3,4\n", "column 2 has no name"),
-        ("a\n1\n2\n", "1 columns, expected 2 to 64"),
+        ("a\n1\n2\n", "1 column, expected 2 to 64"),
         ("", "0 columns, expected 2 to 64"),
-        ("a;b\n1;2\n3;4\n", "1 columns, expected 2 to 64"),
+        ("a;b\n1;2\n3;4\n", "1 column, expected 2 to 64"),
     ] {
         let found = refused(csv.as_bytes());
         assert!(found.starts_with("data: ") && found.contains(reason), "{found}");

@@ -47,6 +47,11 @@ pub fn warn(lines: &[String]) {
     }
 }
 
+/// What the user types to start the program: `cargo xtask` within a checkout.
+pub fn launcher() -> String {
+    std::env::var("GLAUBER_LAUNCHER").unwrap_or_else(|_| "glauber".into())
+}
+
 /// A progress bar.
 pub fn bar(steps: usize) -> ProgressBar {
     if is_silent() { ProgressBar::hidden() } else { ProgressBar::new(steps as u64) }
@@ -81,7 +86,7 @@ pub fn run(trainer: &mut Run, opened: &Opened, ranks: &Rank) -> anyhow::Result<F
         train.batch
     ));
     if let Some(prior) = &model.prior {
-        say(&format!("counting its prior first: n-grams with contexts of up to {} tokens", prior.order));
+        say(&format!("counting the n-grams of its prior first, with contexts of up to {} tokens", prior.order));
     }
     let first = trainer.state().step;
     let kind = trainer.config().data.name();
@@ -96,7 +101,8 @@ pub fn run(trainer: &mut Run, opened: &Opened, ranks: &Rank) -> anyhow::Result<F
     say(&format!("{} steps, {:.2} M tokens, {:.0} s", state.step, state.tokens as f64 / 1e6, state.seconds));
     if flow == Flow::Stop {
         let path = trainer.folder().path().display();
-        say(&format!("stopped; continue with `glauber train {} --resume --run {path}`", train_command(kind)));
+        let again = format!("{} train {} --resume --run {path}", launcher(), train_command(kind));
+        say(&format!("stopped; continue with `{again}`"));
     }
     Ok(flow)
 }

@@ -7,7 +7,7 @@ use glauber_pixels::ImageSource;
 use glauber_program::FolderFlags;
 use glauber_program::device::{device, replicas};
 use glauber_program::outputs::check_apart;
-use glauber_program::progress::{Progress, journal, say, stop_on_interrupt};
+use glauber_program::progress::{Progress, journal, launcher, say, stop_on_interrupt};
 use glauber_run::Outcome;
 use glauber_run::images;
 use glauber_run::tokenizer_run::{MetricLine, TokenizerHook, TokenizerRun, TokenizerTraining, held_out};
@@ -67,7 +67,7 @@ pub fn train(flags: &ImageTokenizerFlags) -> anyhow::Result<()> {
     let flow = run_training(&mut training, &*images)?;
     let path = training.path().display();
     if flow == Flow::Stop {
-        say(&format!("stopped; continue with `glauber train image-tokenizer --resume --run {path}`"));
+        say(&format!("stopped; continue with `{} train image-tokenizer --resume --run {path}`", launcher()));
     }
     say(&format!("run folder: {path} (the tokenizer is {path}/tokenizer)"));
     Ok(())
