@@ -25,7 +25,7 @@ const ROWS: usize = 30;
 
 /// Studies a target and prints what it found.
 pub fn energy(what: &EnergyWhat) -> anyhow::Result<()> {
-    studied_as(what).map_err(|error| match flag_of(&error) {
+    study(what).map_err(|error| match flag_of(&error) {
         Some(flag) => error.context(format!("change `{flag}`")),
         None => error,
     })
@@ -58,7 +58,7 @@ fn flag_of(error: &anyhow::Error) -> Option<&'static str> {
     }
 }
 
-fn studied_as(what: &EnergyWhat) -> anyhow::Result<()> {
+fn study(what: &EnergyWhat) -> anyhow::Result<()> {
     match what {
         EnergyWhat::Ising { lattice, beta, field, study } => {
             let (lattice, grid) = of(lattice)?;

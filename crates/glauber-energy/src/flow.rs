@@ -6,7 +6,7 @@ use glauber_tokens::{Site, Token};
 use rayon::prelude::*;
 
 use crate::target::{Base, Target, draw, log_sum_exp};
-use crate::{EnergyError, PathWeight, Result};
+use crate::{EnergyError, PathWeight, Result, Table};
 
 /// A layer of a flow: moves a state and adds `log B − log F` to the weight of its path (E22).
 pub trait Layer: Sync {
@@ -107,6 +107,30 @@ impl<T: Target> Layer for MetropolisLayer<T> {
         }
         Ok(())
     }
+}
+
+/// Layers drawn at random: heat bath under two tables in turn with Metropolis under a third and permutations. They have
+/// nothing to do with any target, and `E w = Z` all the same: a check of what is built of layers.
+///
+/// # Errors
+/// When a table of `vocab^len` entries would have more than 2²⁴.
+pub fn random_layers(vocab: usize, len: usize, count: u64, seed: u64) -> Result<Vec<Box<dyn Layer>>> {
+    let mut rng = ChainRng::new(seed, 99);
+    let layer = |at: u64| -> Result<Box<dyn Layer>> {
+        let table = |k: u64| Table::random(vocab, len, 0.7, 100 * seed + 10 * at + k);
+        let site = rng.below(len);
+        let mut permutation = || {
+            let mut table: Vec<Token> = (0..vocab as Token).collect();
+            (1..vocab).for_each(|at| table.swap(at, rng.below(at + 1)));
+            table
+        };
+        Ok(match at % 3 {
+            0 => Box::new(HeatBathLayer { site, forward: table(1)?, backward: table(2)? }),
+            1 => Box::new(MetropolisLayer { site, target: table(3)? }),
+            _ => Box::new(Permutation::new((0..len).map(|_| permutation()).collect())?),
+        })
+    };
+    (0..count).map(layer).collect()
 }
 
 /// The log-weights of independent paths through some layers, shape `[path]`: from a draw of the base to the target.

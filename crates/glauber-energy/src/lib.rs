@@ -29,7 +29,7 @@ pub use anneal::{
 };
 pub use couplings::{CouplingFit, FittedCouplings, coupling_score, cramer_rao_score};
 pub use error::{EnergyError, Result};
-pub use flow::{HeatBathLayer, Layer, MetropolisLayer, Permutation, run_flow};
+pub use flow::{HeatBathLayer, Layer, MetropolisLayer, Permutation, random_layers, run_flow};
 pub use path_weight::{IntervalMethod, LogPartition, PathWeight, effective_particles};
 pub use study::{Exact, Mean, Measure, Model, Moves, Observable, Stage, Study, StudySettings, Update};
 pub use swendsen_wang::{SwendsenWang, correlation};

@@ -54,6 +54,7 @@ impl Levels {
         watch: &mut Watch<'_>,
     ) -> Result<Self> {
         EnergyError::unless_in_range(keep > 0.0 && keep < 1.0, "keep", keep, "a share between 0 and 1")?;
+        Self::linear(sweeps)?; // the number of sweeps is refused before the work
         let (mut curve, mut level) = (vec![0.0], 0.0);
         for update in 0..limit * pilot.blocks() {
             // Particles that the target forbids are no guide.

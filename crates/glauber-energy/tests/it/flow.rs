@@ -1,16 +1,8 @@
-use glauber_chain::ChainRng;
 use glauber_chain::statistics::Estimate;
 use glauber_energy::{
     AnnealedTarget, Annealing, EnergyError, HeatBathLayer, Increment, Layer, Levels, MetropolisLayer, Particles,
-    Permutation, ProductLaw, Table, exact, run_flow, unwatched,
+    Permutation, ProductLaw, Table, exact, random_layers, run_flow, unwatched,
 };
-use glauber_tokens::Token;
-
-fn permutation(rng: &mut ChainRng, vocab: usize) -> Vec<Token> {
-    let mut table: Vec<Token> = (0..vocab as Token).collect();
-    (1..vocab).for_each(|at| table.swap(at, rng.below(at + 1)));
-    table
-}
 
 /// `E w = Z` for random layers of every kind: the mean of `w / Z` within 4 standard errors of 1.
 #[test]
@@ -19,18 +11,7 @@ fn weights_of_random_layers_have_mean_z() {
     let target = Table::random(vocab, len, 1.0, 1).unwrap();
     let log_z = exact::enumerate(&target).unwrap().log_partition();
     for seed in 0..4 {
-        let mut rng = ChainRng::new(seed, 99);
-        let layers: Vec<Box<dyn Layer>> = (0..12)
-            .map(|at| -> Box<dyn Layer> {
-                let table = |k: u64| Table::random(vocab, len, 0.7, 100 * seed + 10 * at + k).unwrap();
-                let site = rng.below(len);
-                match at % 3 {
-                    0 => Box::new(HeatBathLayer { site, forward: table(1), backward: table(2) }),
-                    1 => Box::new(MetropolisLayer { site, target: table(3) }),
-                    _ => Box::new(Permutation::new((0..len).map(|_| permutation(&mut rng, vocab)).collect()).unwrap()),
-                }
-            })
-            .collect();
+        let layers = random_layers(vocab, len, 12, seed).unwrap();
         let base = ProductLaw::uniform(vocab, len);
         let logs = run_flow(&base, &layers, &target, 60_000, seed).unwrap();
         let weights: Vec<f64> = logs.iter().map(|log| (log - log_z).exp()).collect();

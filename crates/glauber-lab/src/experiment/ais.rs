@@ -1,14 +1,16 @@
 //! `glauber-lab experiment ais`: annealed importance sampling, its Rao–Blackwellised form and particle filters on the
 //! 16 × 16 Ising model, beside Kaufman's exact values.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use clap::Args;
-use glauber_chain::oracles::{Ising, Lattice, kaufman_log_partition};
+use glauber_chain::oracles::{Ising, Lattice, kaufman_energy, kaufman_log_partition};
 use glauber_chain::statistics::Estimate;
 use glauber_chain::{Chains, HeatBath, MultiSpin, ReverseKernel};
 use glauber_energy::{
-    Annealed, Annealing, Increment, IsingBits, Levels, Particles, ProductLaw, SwendsenWang, two_sided, unwatched,
+    Annealed, Annealing, Increment, IsingBits, Levels, Mean, Model, Particles, ProductLaw, Study, StudySettings,
+    SwendsenWang, Table, exact, random_layers, run_flow, two_sided, unwatched,
 };
 use glauber_program::progress::say;
 use glauber_schedule::Boundary;
@@ -58,6 +60,8 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
     errors(flags)?;
     coverage(flags)?;
     bounds(flags)?;
+    chains()?;
+    flows()?;
     speed(flags)
 }
 
@@ -153,6 +157,62 @@ fn bounds(flags: &Flags) -> anyhow::Result<()> {
         let found = two_sided(&ising, &base, &samples, &levels, Increment::RaoBlackwell, 1)?;
         let show = |side: Estimate| format!("{:.3} ± {:.3}", side.mean, side.standard_error);
         say(&format!("| {coupling} | {} | {exact:.3} | {} |", show(found.lower()), show(found.upper())));
+    }
+    Ok(())
+}
+
+/// Means of heat bath through a target, beside Kaufman's energy and the means of cluster updates.
+fn chains() -> anyhow::Result<()> {
+    say(
+        "\nHeat bath through a target, 32 chains of 20,000 sweeps, and 4000 cluster updates; deviations in standard errors:\n",
+    );
+    say("| coupling | energy a site | exactly | deviation | magnetisation² | by clusters | deviation |");
+    say("|---|---|---|---|---|---|---|");
+    let settings = StudySettings { particles: 256, sweeps: 256, chains: 32, burn_in: 500, ..StudySettings::default() };
+    for coupling in COUPLINGS {
+        let means = |sweeps: bool| -> anyhow::Result<Vec<Mean>> {
+            let mut model = Model::ising(Lattice::new(SIDE, SIDE, Boundary::Torus)?, coupling, 0.0)?;
+            if sweeps {
+                model.moves = None;
+            }
+            let settings = StudySettings { updates: if sweeps { 20_000 } else { 4000 }, ..settings.clone() };
+            Ok(Study::of(&model, &settings, &mut |_| ControlFlow::Continue(()))?.means)
+        };
+        let (sweeps, clusters) = (means(true)?, means(false)?);
+        let (energy, square, other) = (&sweeps[0], &sweeps[2], &clusters[2]);
+        let exact = kaufman_energy(SIDE, SIDE, coupling)?;
+        let off = (energy.mean - exact) / energy.standard_error;
+        let apart = (square.mean - other.mean) / square.standard_error.hypot(other.standard_error);
+        let show = |mean: &Mean| format!("{:.4} ± {:.4}", mean.mean, mean.standard_error);
+        say(&format!(
+            "| {coupling} | {} | {exact:.4} | {off:+.1} | {} | {} | {apart:+.1} |",
+            show(energy),
+            show(square),
+            show(other)
+        ));
+    }
+    Ok(())
+}
+
+/// `E w / Z` of layers that have nothing to do with the target.
+fn flows() -> anyhow::Result<()> {
+    let target = Table::random(3, 4, 1.0, 1)?;
+    let (base, log_z) = (ProductLaw::uniform(3, 4), exact::enumerate(&target)?.log_partition());
+    say(
+        "\nFlows of 12 random layers (heat bath, Metropolis, permutations) to a table of 3 tokens and 4 sites, 60,000 paths:\n",
+    );
+    say("| seed | mean of w / Z | deviation from 1 in standard errors |");
+    say("|---|---|---|");
+    for seed in 0..4 {
+        let logs = run_flow(&base, &random_layers(3, 4, 12, seed)?, &target, 60_000, seed)?;
+        let weights: Vec<f64> = logs.iter().map(|log| (log - log_z).exp()).collect();
+        let found = Estimate::independent(&weights);
+        say(&format!(
+            "| {seed} | {:.4} ± {:.4} | {:+.1} |",
+            found.mean,
+            found.standard_error,
+            found.deviation_from(1.0)
+        ));
     }
     Ok(())
 }
