@@ -11,6 +11,7 @@
 //! | `text`       | `text`               | tokenizers, corpora, token shards, templates with gaps                     |
 //! | `sudoku`     | `sudoku`             | Sudoku grids, puzzles, the exact solver, their codec                       |
 //! | `energy`     | `energy`             | unnormalised targets: exact values, annealing, `log Z`, posteriors of DAGs |
+//! | `gflownet`   | `gflownet`           | GFlowNets: environments, objectives, exact laws, tables that learn         |
 //! | `pixels`     | `pixels`             | images in and out: sources, the grey-level codec, metrics, sheets, films |
 //! | `image`      | `image`              | image tokenizers, trained or imported; links burn                          |
 //! | `fidelity`   | `fidelity`           | Fréchet distance, precision and recall, feature networks; links burn       |
@@ -20,6 +21,7 @@
 //! | `descent`    | `descent`            | AdamW and Muon over any module, alone and among ranks; links burn         |
 //! | `train`      | `train`              | objectives, training over any source of sequences; links burn              |
 //! | `baselines`  | `baselines`          | losses of other discrete diffusion models; links burn                      |
+//! | `neural`     | `neural`             | networks that learn to sample a target; links burn                         |
 //! | `run`        | `run`                | runs in folders and their data; loaded, sampled, filled in; links burn     |
 //!
 //! `full` is all of them. With the default features nothing here links a tensor library. The features `model`, `train`, `run` and `image` turn on
@@ -36,12 +38,16 @@ pub use glauber_descent as descent;
 pub use glauber_energy as energy;
 #[cfg(feature = "fidelity")]
 pub use glauber_fidelity as fidelity;
+#[cfg(feature = "gflownet")]
+pub use glauber_gflownet as gflownet;
 #[cfg(feature = "image")]
 pub use glauber_image as image;
 #[cfg(feature = "judge")]
 pub use glauber_judge as judge;
 #[cfg(feature = "model")]
 pub use glauber_model as model;
+#[cfg(feature = "neural")]
+pub use glauber_neural as neural;
 #[cfg(feature = "ngram")]
 pub use glauber_ngram as ngram;
 #[cfg(feature = "pixels")]

@@ -7,7 +7,7 @@ use cargo_metadata::Metadata;
 use super::graph::ways_from;
 
 /// Packages that a member must not link; a trailing `*` matches any ending.
-const BANS: [(&str, &[&str]); 12] = [
+const BANS: [(&str, &[&str]); 13] = [
     ("glauber-tokens", CORE_BANS),
     ("glauber-files", CORE_BANS),
     ("glauber-schedule", CORE_BANS),
@@ -18,6 +18,7 @@ const BANS: [(&str, &[&str]); 12] = [
     ("glauber-text", CORE_BANS),
     ("glauber-sudoku", CORE_BANS),
     ("glauber-energy", CORE_BANS),
+    ("glauber-gflownet", CORE_BANS),
     ("glauber-pixels", CORE_BANS),
     ("xtask", &["burn*", "cubecl*"]),
 ];
@@ -63,7 +64,7 @@ mod tests {
     use super::super::graph::sketch::{graph, package_mut};
     use super::*;
 
-    const GOOD: [&str; 13] = [
+    const GOOD: [&str; 14] = [
         "glauber-tokens -> serde",
         "glauber-files",
         "glauber-schedule",
@@ -74,6 +75,7 @@ mod tests {
         "glauber-text",
         "glauber-sudoku",
         "glauber-energy",
+        "glauber-gflownet",
         "glauber-pixels",
         "xtask -> clap",
         "glauber-model -> burn",

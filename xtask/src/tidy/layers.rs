@@ -3,7 +3,7 @@
 use cargo_metadata::{DependencyKind, Metadata};
 
 /// Which members a member may depend on, dev-dependencies aside.
-const LAYERS: [(&str, &[&str]); 27] = [
+const LAYERS: [(&str, &[&str]); 29] = [
     ("glauber-tokens", &[]),
     ("glauber-files", &[]),
     ("glauber-schedule", &["glauber-tokens"]),
@@ -15,6 +15,7 @@ const LAYERS: [(&str, &[&str]); 27] = [
     ("glauber-sudoku", &["glauber-tokens", "glauber-chain"]),
     ("glauber-plane", &["glauber-tokens", "glauber-chain"]),
     ("glauber-energy", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-plane"]),
+    ("glauber-gflownet", &["glauber-tokens", "glauber-chain", "glauber-energy"]),
     ("glauber-pixels", &["glauber-tokens", "glauber-files", "glauber-chain"]),
     ("glauber-fused", &[]),
     ("glauber-ranks", &[]),
@@ -41,6 +42,18 @@ const LAYERS: [(&str, &[&str]); 27] = [
         ],
     ),
     ("glauber-baselines", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-model", "glauber-train"]),
+    (
+        "glauber-neural",
+        &[
+            "glauber-tokens",
+            "glauber-chain",
+            "glauber-energy",
+            "glauber-gflownet",
+            "glauber-model",
+            "glauber-descent",
+            "glauber-train",
+        ],
+    ),
     ("glauber-run", BELOW_RUNS),
     ("glauber", LIBRARIES),
     ("glauber-program", LIBRARIES),
@@ -62,6 +75,7 @@ const STACK: &[&str] = &[
     "glauber-sudoku",
     "glauber-plane",
     "glauber-energy",
+    "glauber-gflownet",
     "glauber-pixels",
     "glauber-fused",
     "glauber-image",
@@ -71,11 +85,12 @@ const STACK: &[&str] = &[
     "glauber-descent",
     "glauber-train",
     "glauber-baselines",
+    "glauber-neural",
     "glauber-run",
     "glauber-program",
 ];
-const BELOW_RUNS: &[&str] = STACK.split_at(20).0;
-const LIBRARIES: &[&str] = STACK.split_at(21).0;
+const BELOW_RUNS: &[&str] = STACK.split_at(22).0;
+const LIBRARIES: &[&str] = STACK.split_at(23).0;
 const PROGRAM: &[&str] = STACK;
 
 /// Arrows that the table does not have, and members that are not in it.

@@ -1,4 +1,5 @@
-//! The reverse chain on the device: tokens and logits stay there.
+//! The reverse chain on the device: tokens and logits stay there. Draws are in `f32`; they agree with the host, the reference, except
+//! where a uniform number falls within rounding of a border.
 
 mod chains;
 mod draws;

@@ -1,0 +1,9 @@
+//! Environments.
+
+mod dags;
+mod filling;
+mod grid;
+
+pub use dags::{DagBuilding, DagState};
+pub use filling::{Filling, FillingOrder};
+pub use grid::{GridState, GridWalk};

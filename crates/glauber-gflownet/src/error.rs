@@ -1,0 +1,74 @@
+//! Errors of environments and of what learns in them.
+
+use glauber_energy::EnergyError;
+
+/// The result type of this crate.
+pub type Result<T, E = GflownetError> = std::result::Result<T, E>;
+
+/// An error about an environment, its exact values, or a training.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GflownetError {
+    /// Exact values would need too many states.
+    #[error("the environment has more than {limit} states, too many to list; sample instead, or lower the size")]
+    TooLarge {
+        /// The most allowed.
+        limit: usize,
+    },
+    /// A state that leads nowhere and has no reward.
+    #[error("state {state} allows no action and has no reward; every path must end in a terminal state")]
+    DeadEnd {
+        /// The state.
+        state: String,
+    },
+    /// A reward that is no density.
+    #[error("the reward of {state} is {found}, expected a finite log-density, or minus infinity")]
+    Reward {
+        /// The state.
+        state: String,
+        /// The log-reward found.
+        found: f64,
+    },
+    /// Flows of stopping, where not every state may stop.
+    #[error("flows of stopping need an environment in which every state may stop; take learned flows")]
+    NoStop,
+    /// Two lists that must agree in size differ.
+    #[error("{what}: found {found}, expected {expected}")]
+    Mismatch {
+        /// What is counted.
+        what: &'static str,
+        /// The number found.
+        found: usize,
+        /// The number expected.
+        expected: usize,
+    },
+    /// A setting outside its range.
+    #[error("`{key}` is {found}, expected {expected}")]
+    OutOfRange {
+        /// The setting.
+        key: &'static str,
+        /// The value found.
+        found: f64,
+        /// The values allowed.
+        expected: &'static str,
+    },
+    /// A loss that is no number.
+    #[error("the loss is {loss} at step {step}; lower the learning rate, or look for rewards of 0 where paths end")]
+    Diverged {
+        /// The step.
+        step: usize,
+        /// The loss found.
+        loss: f64,
+    },
+    /// No objective of this name.
+    #[error("unknown objective \"{found}\", expected one of: {expected}")]
+    UnknownObjective {
+        /// The name found.
+        found: String,
+        /// All names.
+        expected: String,
+    },
+    /// A target failed.
+    #[error(transparent)]
+    Energy(#[from] EnergyError),
+}

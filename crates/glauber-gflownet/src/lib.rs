@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+//! | question                          | place                                                             |
+//! |-----------------------------------|-------------------------------------------------------------------|
+//! | what is built, action by action   | [`Environment`]: [`GridWalk`], [`Filling`], [`DagBuilding`]       |
+//! | by what                           | [`Policy`]: [`TablePolicy`], [`UniformPolicy`], or a network      |
+//! | how paths are drawn               | [`Paths`], [`Exploration`]                                        |
+//! | what is minimised                 | [`PathObjective`] of [`Terms`], a file each                       |
+//! | what is exactly true              | [`StateSpace`], [`TablePolicy::exact`]                            |
+//! | how good a sampler is             | [`Distance`], [`Evidence`]                                        |
+//! | exact chains with it as proposal  | [`BackAndForth`], [`IndependenceMetropolis`]                      |
+
+mod environment;
+mod environments;
+mod error;
+mod moves;
+mod objective;
+mod paths;
+mod policy;
+mod space;
+mod table;
+mod terms;
+
+pub use environment::Environment;
+pub use environments::{DagBuilding, DagState, Filling, FillingOrder, GridState, GridWalk};
+pub use error::{GflownetError, Result};
+pub use moves::{Acceptance, BackAndForth, IndependenceMetropolis};
+pub use objective::{
+    Criterion, CrossEntropy, DetailedBalance, FlowMatching, LogVariance, PathObjective, RelativeEntropy,
+    SubTrajectoryBalance, TrajectoryBalance, objective, objectives,
+};
+pub use paths::{Exploration, Paths, Slopes};
+pub use policy::{Decisions, Flows, Policy, UniformPolicy};
+pub use space::{Distance, MAX_STATES, StateSpace};
+pub use table::{TableAdam, TablePolicy};
+pub use terms::{Evidence, Group, Terms};

@@ -1,0 +1,256 @@
+//! Exact flows, and the laws that they give.
+
+use std::sync::Arc;
+
+use glauber_chain::ChainRng;
+use glauber_energy::dag::{DagPosterior, DagTarget, DataTable, LinearGaussian};
+use glauber_energy::{Hypergrid, Table, Target, exact};
+use glauber_gflownet::{
+    CrossEntropy, DagBuilding, DetailedBalance, Distance, Environment, Evidence, Exploration, Filling, Flows,
+    GflownetError, GridWalk, Paths, Policy, StateSpace, TablePolicy, Terms, TrajectoryBalance, UniformPolicy,
+    objectives,
+};
+
+use crate::{grid, table, wandering};
+
+/// Paths and the terms of the exact policy along them.
+fn exactly<E: Environment>(environment: &E) -> (TablePolicy<E>, Arc<StateSpace<E::State>>) {
+    let space = Arc::new(StateSpace::list(environment).unwrap());
+    (TablePolicy::exact(environment, Arc::clone(&space)), space)
+}
+
+/// At the exact flows, every balance holds on every path, whoever drew it, and the terminal law is the target.
+fn balances<E: Environment>(environment: &E) {
+    let (policy, space) = exactly(environment);
+    assert!((policy.log_partition() - space.log_partition()).abs() < 1e-12);
+    let paths = wandering(environment, 50, 3);
+    for objective in objectives() {
+        if ["relative-entropy", "cross-entropy"].contains(&objective.name()) {
+            continue; // their least is not 0
+        }
+        let groups = if objective.reads_parents() { paths.parents(environment) } else { paths.clone() };
+        let terms = groups.terms(environment, &policy).unwrap();
+        let mut gradient = Terms::zeros(groups.offsets());
+        let loss = objective.loss(&terms, &mut gradient);
+        // Residuals are squared in the loss.
+        assert!(loss < 1e-24, "{}: {loss}", objective.name());
+    }
+    let distance = Distance::between(&space.terminal_law(environment, &policy), &space.target()).unwrap();
+    assert!(distance.l1 < 1e-12 && distance.jensen_shannon < 1e-12, "{distance:?}");
+}
+
+#[test]
+fn exact_flows_balance_everywhere() {
+    balances(&table());
+    balances(&Filling::left_to_right(Table::random(3, 4, 2.0, 2).unwrap()));
+    balances(&grid(8, 0.1));
+    balances(&GridWalk(Hypergrid::new(4, 3, [0.01, 0.5, 2.0]).unwrap()));
+}
+
+#[test]
+fn uniform_orders_cancel() {
+    // (E12): log F(s) = ln Σ_{x ⊇ s} γ(x) − ln C(L, |s|).
+    let (policy, space) = exactly(&table());
+    let target = &table().target;
+    let exact = exact::enumerate(target).unwrap();
+    let decided = policy.decide(&table(), space.states());
+    for (state, flow) in space.states().iter().zip(&decided.flow) {
+        let agrees =
+            |x: &[u32]| state.iter().zip(x).all(|(filled, token)| filled.is_none_or(|filled| filled == *token));
+        let mass: f64 = exact.mean(|x| f64::from(agrees(x))) * exact.log_partition().exp();
+        let orders = [1.0f64, 4.0, 6.0, 4.0, 1.0][state.iter().flatten().count()];
+        assert!((flow - (mass / orders).ln()).abs() < 1e-12, "{state:?}");
+    }
+    // A step of the exact policy is the conditional of the target, over the number of empty sites.
+    let state = vec![Some(1), None, Some(2), None];
+    let law = policy.decide(&table(), std::slice::from_ref(&state));
+    let with = |token: u32| exact.mean(|x| f64::from(x[0] == 1 && x[2] == 2 && x[1] == token));
+    let all: f64 = (0..3).map(with).sum();
+    for token in 0..3 {
+        let expected = with(token as u32) / all / 2.0;
+        assert!((law.forward_at(0)[3 + token].exp() - expected).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn all_layouts_of_a_grid_are_reached_and_the_law_agrees_with_mass_on_cells() {
+    let walk = grid(8, 0.1);
+    let (policy, space) = exactly(&walk);
+    assert_eq!((space.states().len(), space.ends().len()), (128, 64));
+    let warm = TablePolicy::uniform(&walk, Arc::clone(&space));
+    for policy in [&policy, &warm] {
+        let law = space.terminal_law(&walk, policy);
+        let of_cells = exact::grid_law(8, 2, |cell| {
+            let law = policy.decide(&walk, &[(cell.to_vec(), false)]);
+            law.forward_at(0).iter().map(|log| log.exp()).collect()
+        })
+        .unwrap();
+        for (p, (cell, _)) in law.iter().zip(space.ends()) {
+            assert!((p - of_cells[(cell[0] * 8 + cell[1]) as usize]).abs() < 1e-15);
+        }
+    }
+}
+
+#[test]
+fn dags_balance_with_flows_of_stopping() {
+    // The data of §8 of the design: every graph of three nodes.
+    let wave = |n: f64| (1.0 + 0.9 * n).sin();
+    let row = |n: f64| [wave(n), 0.8 * wave(n) + 0.5 * (2.3 * n).cos(), (0.37 * n * n).cos()];
+    let values = (0..20).flat_map(|n| row(f64::from(n))).collect();
+    let data = DataTable::new(["a", "b", "c"].map(String::from).to_vec(), values).unwrap();
+    let target = DagTarget::new(LinearGaussian::new(&data, 0.1, 1.0).unwrap()).unwrap();
+    let building = DagBuilding::new(&target);
+    balances(&building);
+    let (policy, space) = exactly(&building);
+    assert_eq!(space.ends().len(), 25);
+    // F(s) = R(s) / P(stop|s) holds at the exact policy, so the modified balance (E35) does too.
+    let modified = policy.copied().with_flows(Flows::OfStop);
+    let paths = wandering(&building, 50, 5);
+    let [learned, of_stop] = [&policy, &modified].map(|policy| paths.terms(&building, policy).unwrap());
+    assert!(learned.flow.iter().zip(&of_stop.flow).all(|(a, b)| (a - b).abs() < 1e-10));
+    let mut gradient = Terms::zeros(paths.offsets());
+    assert!(glauber_gflownet::PathObjective::loss(&DetailedBalance::default(), &of_stop, &mut gradient) < 1e-20);
+    // And the law is the enumerated posterior.
+    let posterior = DagPosterior::enumerate(target.scores()).unwrap();
+    let law = space.terminal_law(&building, &policy);
+    for (p, end) in law.iter().zip(space.ends()) {
+        let graph = glauber_energy::dag::Graph::from_tokens(3, end.edges()).unwrap();
+        let place = posterior.place(&graph).unwrap();
+        assert!((p - posterior.probabilities()[place]).abs() < 1e-12);
+    }
+    let filling = Filling::any_order(&target);
+    assert!(matches!(paths_of_stop(&filling), Err(GflownetError::NoStop)));
+}
+
+fn paths_of_stop<T: Target>(filling: &Filling<T>) -> glauber_gflownet::Result<Terms> {
+    struct OfStop;
+    impl<E: Environment> Policy<E> for OfStop {
+        fn decide(&self, environment: &E, states: &[E::State]) -> glauber_gflownet::Decisions {
+            UniformPolicy.decide(environment, states)
+        }
+        fn flows(&self) -> Flows {
+            Flows::OfStop
+        }
+    }
+    wandering(filling, 2, 1).terms(filling, &OfStop)
+}
+
+#[test]
+fn weights_of_any_policy_have_mean_z_and_bound_log_z() {
+    let (environment, count) = (table(), 40_000);
+    let space = StateSpace::list(&environment).unwrap();
+    let log_z = space.log_partition();
+    let own = wandering(&environment, count, 9).terms(&environment, &UniformPolicy).unwrap().log_weights();
+    let ratios: Vec<f64> = own.iter().map(|log| (log - log_z).exp()).collect();
+    let mean = ratios.iter().sum::<f64>() / count as f64;
+    let variance = ratios.iter().map(|ratio| (ratio - mean).powi(2)).sum::<f64>() / count as f64;
+    let error = (variance / count as f64).sqrt();
+    assert!((mean - 1.0).abs() < 4.0 * error, "{mean} ± {error}");
+    // Back from exact samples: ELBO ≤ log Z ≤ EUBO, and the gap is the symmetric divergence of paths.
+    let samples = exact::enumerate(&environment.target).unwrap().sample(count, 4);
+    let ends: Vec<_> = samples.iter().map(Filling::<Table>::complete).collect();
+    let mut rngs = ChainRng::streams(5, count);
+    let back = Paths::draw_back(&environment, &UniformPolicy, &ends, &mut rngs);
+    assert!(back.ends().zip(&ends).all(|(found, end)| found == end));
+    let back = back.terms(&environment, &UniformPolicy).unwrap().log_weights();
+    let evidence = Evidence::new(&own, Some(&back));
+    let exact = space.target();
+    // A uniform policy draws every sequence alike, with p = 3⁻⁴.
+    let [kl, reverse] = [0.0, 0.0];
+    let (kl, reverse) = exact.iter().fold((kl, reverse), |(kl, reverse), p| {
+        let uniform = 1.0 / 81.0f64;
+        (kl + p * (p / uniform).ln(), reverse + uniform * (uniform / p).ln())
+    });
+    assert!((log_z - evidence.lower - reverse).abs() < 0.05, "{evidence:?}");
+    assert!((evidence.upper.unwrap() - log_z - kl).abs() < 0.05, "{evidence:?}");
+    let expected = (2.0 * log_z).exp() / exact.iter().map(|p| 81.0 * (p * log_z.exp()).powi(2)).sum::<f64>();
+    assert!((evidence.effective_share - expected).abs() < 0.03, "{} for {expected}", evidence.effective_share);
+}
+
+#[test]
+fn relative_balance_is_zero_at_the_posterior() {
+    // (E11): the prior is one exact sampler, the likelihood a function c; the posterior has γ = prior · c.
+    let (prior_table, likelihood) = (Table::random(3, 4, 1.0, 7).unwrap(), Table::random(3, 4, 1.0, 8).unwrap());
+    let prior = Filling::any_order(&prior_table);
+    let (prior_policy, prior_space) = exactly(&prior);
+    let logs = |x: &[u32]| prior_table.log_density(x) - prior_space.log_partition() + likelihood.log_density(x);
+    let product = Filling::any_order(Table::new(3, 4, every(3, 4).map(|x| logs(&x)).collect()).unwrap());
+    let (posterior, _) = exactly(&product);
+    let paths = wandering(&product, 40, 2);
+    let log_c: Vec<f64> =
+        paths.ends().map(|end| likelihood.log_density(&Filling::<Table>::sequence(end).unwrap())).collect();
+    let of_prior = paths.terms(&prior, &prior_policy).unwrap();
+    let relative = paths.terms(&product, &posterior).unwrap().relative_to(&of_prior, &log_c);
+    let mut gradient = Terms::zeros(paths.offsets());
+    let loss = glauber_gflownet::PathObjective::loss(&TrajectoryBalance::default(), &relative, &mut gradient);
+    assert!(loss < 1e-24, "{loss}");
+}
+
+/// Every sequence, site 0 varying slowest.
+fn every(vocab: u32, len: u32) -> impl Iterator<Item = Vec<u32>> {
+    (0..vocab.pow(len)).map(move |state| (0..len).map(|site| state / vocab.pow(len - 1 - site) % vocab).collect())
+}
+
+#[test]
+fn cross_entropy_is_least_at_the_exact_policy() {
+    // All paths of two sites of two tokens, weighted by their exact share: the loss is the entropy of paths.
+    let environment = Filling::any_order(Table::random(2, 2, 1.0, 3).unwrap());
+    let (policy, space) = exactly(&environment);
+    let ends: Vec<_> = space.ends().cloned().collect();
+    let mut rngs = ChainRng::streams(1, ends.len());
+    let paths = Paths::draw_back(&environment, &policy, &ends, &mut rngs);
+    let terms = paths.terms(&environment, &policy).unwrap();
+    // With the exact policy every weight is Z, so that the mean is over the paths given.
+    let mut gradient = Terms::zeros(paths.offsets());
+    let loss = glauber_gflownet::PathObjective::loss(&CrossEntropy { power: 1.0 }, &terms, &mut gradient);
+    let mean = -terms.forward.iter().sum::<f64>() / ends.len() as f64;
+    assert!((loss - mean).abs() < 1e-12);
+    assert!(gradient.forward.iter().all(|g| (g + 1.0 / ends.len() as f64).abs() < 1e-12));
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let large = GridWalk(Hypergrid::new(64, 5, [0.1, 0.5, 2.0]).unwrap());
+    let error = StateSpace::list(&large).unwrap_err().to_string();
+    assert!(error.contains("too many to list"), "{error}");
+    let nan = Filling::left_to_right(NotANumber);
+    let error = StateSpace::list(&nan).unwrap_err().to_string();
+    assert!(error.contains("NaN"), "{error}");
+    let error = wandering(&nan, 1, 1).terms(&nan, &UniformPolicy).unwrap_err().to_string();
+    assert!(error.contains("NaN"), "{error}");
+    let error = glauber_gflownet::objective("balance").unwrap_err().to_string();
+    assert!(error.contains("balance") && error.contains("trajectory-balance"), "{error}");
+}
+
+struct NotANumber;
+
+impl Target for NotANumber {
+    fn vocab(&self) -> usize {
+        2
+    }
+    fn len(&self) -> usize {
+        2
+    }
+    fn log_density(&self, _: &[u32]) -> f64 {
+        f64::NAN
+    }
+}
+
+#[test]
+fn explored_paths_have_the_law_asked_for() {
+    let environment = table();
+    let (policy, _) = exactly(&environment);
+    let count = 60_000;
+    let first = policy.decide(&environment, &[environment.source()]);
+    let exploration = Exploration { uniform: 0.2, temperature: 2.0 };
+    let mut rngs = ChainRng::streams(8, count);
+    let paths = Paths::draw(&environment, &policy, exploration, &mut rngs);
+    let warm: Vec<f64> = first.forward_at(0).iter().map(|log| (log / 2.0).exp()).collect();
+    let mass: f64 = warm.iter().sum();
+    for (action, weight) in warm.iter().enumerate() {
+        let expected = 0.8 * weight / mass + 0.2 / 12.0;
+        let found = (0..count).filter(|&path| paths.actions_of(path)[0] == action).count() as f64 / count as f64;
+        let error = (expected * (1.0 - expected) / count as f64).sqrt();
+        assert!((found - expected).abs() < 4.5 * error, "{action}: {found} for {expected}");
+    }
+}

@@ -1,0 +1,79 @@
+//! Tables learn what they should.
+
+use std::sync::Arc;
+
+use glauber_chain::ChainRng;
+use glauber_gflownet::{
+    Distance, Environment, Exploration, Flows, PathObjective, Paths, Policy, StateSpace, TableAdam, TablePolicy,
+    objectives,
+};
+
+use crate::{grid, table};
+
+/// Trains a table on its own paths; its distance from the target, and the error of `log Z_θ`.
+fn train<E: Environment>(
+    environment: &E,
+    objective: &dyn PathObjective,
+    flows: Flows,
+    exploration: Exploration,
+    steps: usize,
+) -> (Distance, f64) {
+    let space = Arc::new(StateSpace::list(environment).unwrap());
+    let mut policy = TablePolicy::uniform(environment, Arc::clone(&space)).with_flows(flows);
+    let (mut adam, mut rngs) = (TableAdam::new(0.05, 0.1), ChainRng::streams(1, 16));
+    for step in 0..steps {
+        // A falling rate takes out the noise of the last steps.
+        adam.rate = 0.05 * (1.0 - step as f64 / steps as f64);
+        let paths = Paths::draw(environment, &policy, exploration, &mut rngs);
+        adam.step(environment, &mut policy, objective, &paths).unwrap();
+    }
+    let distance = Distance::between(&space.terminal_law(environment, &policy), &space.target()).unwrap();
+    (distance, policy.log_partition() - space.log_partition())
+}
+
+#[test]
+fn every_objective_learns_a_random_table() {
+    for objective in objectives() {
+        // The two entropies hold on own paths alone.
+        let own = ["relative-entropy", "cross-entropy"].contains(&objective.name());
+        let exploration = if own { Exploration::NONE } else { Exploration::uniform(0.1) };
+        let (found, _) = train(&table(), objective, Flows::Learned, exploration, 1500);
+        let most = if objective.name() == "cross-entropy" { 0.1 } else { 0.02 };
+        assert!(found.l1 < most, "{}: {found:?}", objective.name());
+    }
+}
+
+#[test]
+fn balance_learns_a_grid_and_its_sum() {
+    let balance = glauber_gflownet::objective("trajectory-balance").unwrap();
+    let (found, log_z) = train(&grid(8, 0.1), balance, Flows::Learned, Exploration::NONE, 2000);
+    assert!(found.l1 < 1e-3, "{found:?}");
+    assert!(log_z.abs() < 1e-3, "{log_z}");
+}
+
+#[test]
+fn flows_of_stopping_learn_a_grid_without_a_sum() {
+    let balance = glauber_gflownet::objective("detailed-balance").unwrap();
+    let (found, _) = train(&grid(4, 0.1), balance, Flows::OfStop, Exploration::uniform(0.2), 1500);
+    assert!(found.l1 < 0.01, "{found:?}");
+}
+
+#[test]
+fn a_learned_backward_policy_balances_too() {
+    let environment = table();
+    let space = Arc::new(StateSpace::list(&environment).unwrap());
+    let mut policy = TablePolicy::uniform(&environment, Arc::clone(&space)).with_learned_backward();
+    let (mut adam, mut rngs) = (TableAdam::new(0.05, 0.1), ChainRng::streams(1, 16));
+    let balance = glauber_gflownet::objective("trajectory-balance").unwrap();
+    for step in 0..2000 {
+        adam.rate = 0.05 * (1.0 - f64::from(step) / 2000.0);
+        let paths = Paths::draw(&environment, &policy, Exploration::uniform(0.1), &mut rngs);
+        adam.step(&environment, &mut policy, balance, &paths).unwrap();
+    }
+    let found = Distance::between(&space.terminal_law(&environment, &policy), &space.target()).unwrap();
+    assert!(found.l1 < 0.03, "{found:?}");
+    let uniform = TablePolicy::uniform(&environment, space);
+    let last = vec![Some(0); 4];
+    let [learned, uniform] = [&policy, &uniform].map(|policy| policy.decide(&environment, std::slice::from_ref(&last)));
+    assert_ne!(learned.backward_at(0), uniform.backward_at(0));
+}

@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+//! | question                                | place                                                          |
+//! |-----------------------------------------|----------------------------------------------------------------|
+//! | which network decides                   | [`PolicyNetwork`]: [`Perceptron`], [`FillingNetwork`], or yours |
+//! | how it is trained                       | [`PathTask`], by any [`PathObjective`](glauber_gflownet::PathObjective) |
+//! | how it is sampled                       | [`NetworkPolicy`] with [`Paths`](glauber_gflownet::Paths)      |
+
+mod classifier;
+mod error;
+mod perceptron;
+mod policy;
+mod task;
+
+pub use classifier::FillingNetwork;
+pub use error::{NeuralError, Result};
+pub use perceptron::{Perceptron, PerceptronConfig};
+pub use policy::{Logits, NetworkPolicy, PolicyNetwork};
+pub use task::PathTask;

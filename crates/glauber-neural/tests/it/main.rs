@@ -1,0 +1,228 @@
+//! Networks that learn targets, against what is exactly true.
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor, TensorData};
+use glauber_chain::ChainRng;
+use glauber_descent::{LearningRateSchedule, ParamGroups, Settings, Stream, Task, Trainer, UpdateRule};
+use glauber_energy::{Hypergrid, Table, Target};
+use glauber_gflownet::{
+    Criterion, DetailedBalance, Distance, Exploration, Filling, Flows, GridWalk, Paths, Policy, StateSpace,
+    UniformPolicy, objective, objectives,
+};
+use glauber_model::{Conditioning, ModelConfig, Preset};
+use glauber_neural::{
+    FillingNetwork, NetworkPolicy, NeuralError, PathTask, Perceptron, PerceptronConfig, PolicyNetwork,
+};
+
+fn grid() -> GridWalk<Hypergrid> {
+    GridWalk(Hypergrid::new(4, 2, [0.1, 0.5, 2.0]).unwrap())
+}
+
+fn perceptron(backward: bool) -> Perceptron {
+    let config = PerceptronConfig { width: 8, layers: 2, backward, log_partition_rate: 10.0 };
+    Perceptron::new(&grid(), &config, 3, &Device::flex())
+}
+
+fn table() -> Filling<Table> {
+    Filling::any_order(Table::random(3, 4, 1.5, 1).unwrap())
+}
+
+fn hollow() -> ModelConfig {
+    ModelConfig {
+        width: 16,
+        layers: 1,
+        heads: 2,
+        condition_width: 8,
+        conditioning: Conditioning::None,
+        site_vectors: true,
+        ..Preset::Tiny.config()
+    }
+}
+
+fn trainer<M: Module + Sync>(network: M, peak: f64, steps: usize) -> Trainer<M> {
+    let groups = ParamGroups::all(&network, UpdateRule::AdamW);
+    let rate = LearningRateSchedule { peak, warmup_steps: 0, steps, minimum: 0.02 };
+    let settings = Settings { average_decay: None, clip_norm: f64::INFINITY, ..Settings::new(rate, 1) };
+    Trainer::new(network, groups, settings, &Device::flex(), 1)
+}
+
+/// Moves one weight of a module.
+struct Nudge {
+    at: usize,
+    by: f32,
+    seen: usize,
+}
+
+impl ModuleMapper for Nudge {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let (shape, first) = (param.shape(), self.seen);
+        self.seen += shape.num_elements();
+        let Some(place) = self.at.checked_sub(first).filter(|_| self.at < self.seen) else {
+            return param;
+        };
+        let by = self.by;
+        param.map(|old| {
+            let device = old.device();
+            let mut values: Vec<f32> = old.into_data().iter::<f32>().collect();
+            values[place] += by;
+            Tensor::from_data(TensorData::new(values, shape), &device)
+        })
+    }
+}
+
+/// All gradients in the order of the weights.
+struct Flat<'a>(&'a GradientsParams, Vec<f64>);
+
+impl burn::module::ModuleVisitor for Flat<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        match self.0.get::<D>(param.id) {
+            Some(gradient) => self.1.extend(gradient.into_data().iter::<f64>()),
+            None => self.1.extend(std::iter::repeat_n(0.0, param.shape().num_elements())),
+        }
+    }
+}
+
+#[test]
+fn gradients_are_those_of_the_loss() {
+    let device = Device::flex();
+    let environment = grid();
+    let paths = Paths::draw(&environment, &UniformPolicy, Exploration::NONE, &mut ChainRng::streams(2, 6));
+    for objective in objectives() {
+        if ["relative-entropy", "cross-entropy"].contains(&objective.name()) {
+            continue; // by where paths go
+        }
+        let network = perceptron(objective.name() == "sub-trajectory-balance");
+        let task = PathTask::new(&environment, objective, 6, &device);
+        let (_, gradients) = task.gradients(&network.clone().train(), &paths, &device.clone().autodiff());
+        let mut flat = Flat(&gradients, Vec::new());
+        network.visit(&mut flat);
+        let loss = |network: Perceptron| glauber_descent::scalar(task.loss(&network, &paths, &device));
+        let largest = flat.1.iter().fold(0.0f64, |top, g| top.max(g.abs()));
+        for at in (0..network.num_params()).step_by(7).chain([network.num_params() - 1]) {
+            let moved = |by: f32| loss(network.clone().map(&mut Nudge { at, by, seen: 0 }));
+            let expected = (moved(1e-2) - moved(-1e-2)) / 2e-2;
+            let error = (flat.1[at] - expected).abs();
+            assert!(error < 0.02 * largest, "{} {at}: {} for {expected}", objective.name(), flat.1[at]);
+        }
+    }
+}
+
+#[test]
+fn a_filling_network_spreads_over_sites_and_normalises_each() {
+    let (environment, device) = (table(), Device::flex());
+    let network = FillingNetwork::configured(&environment.target, &hollow(), 10.0, 1, &device).unwrap();
+    let policy = NetworkPolicy { network: &network, device: &device, flows: Flows::Learned };
+    let states = [vec![None; 4], vec![Some(1), None, Some(2), None]];
+    let decided = policy.decide(&environment, &states);
+    for (row, empty) in [(0, vec![0, 1, 2, 3]), (1, vec![1, 3])] {
+        for site in 0..4 {
+            let mass: f64 = decided.forward_at(row)[site * 3..][..3].iter().map(|log| log.exp()).sum();
+            let expected = if empty.contains(&site) { 1.0 / empty.len() as f64 } else { 0.0 };
+            assert!((mass - expected).abs() < 1e-6, "{row} {site}: {mass}");
+        }
+    }
+}
+
+/// Three tokens at four sites of a chain; neighbours like to agree.
+struct Agreeing;
+
+impl Target for Agreeing {
+    fn vocab(&self) -> usize {
+        3
+    }
+    fn len(&self) -> usize {
+        4
+    }
+    fn log_density(&self, x: &[u32]) -> f64 {
+        1.2 * x.windows(2).filter(|pair| pair[0] == pair[1]).count() as f64
+    }
+}
+
+#[test]
+fn a_hollow_network_learns_a_chain() {
+    let (environment, device) = (Filling::any_order(Agreeing), Device::flex());
+    let network = FillingNetwork::configured(&Agreeing, &hollow(), 100.0, 1, &device).unwrap();
+    let space = StateSpace::list(&environment).unwrap();
+    let distance = |network: &FillingNetwork| {
+        let policy = NetworkPolicy { network, device: &device, flows: Flows::Learned };
+        let law = space.terminal_law(&environment, &policy);
+        (Distance::between(&law, &space.target()).unwrap().l1, Policy::<Filling<Agreeing>>::log_partition(&policy))
+    };
+    let (before, _) = distance(&network);
+    let mut trainer = trainer(network, 0.01, 300);
+    let balance = objective("trajectory-balance").unwrap();
+    let task = PathTask::new(&environment, balance, 32, &device).with_exploration(Exploration::uniform(0.05));
+    while trainer.steps() < 300 {
+        trainer.step(&task).unwrap();
+    }
+    let (after, log_z) = distance(trainer.model());
+    assert!(before > 0.5 && after < 0.1, "{before} to {after}");
+    assert!((log_z - space.log_partition()).abs() < 0.05, "{log_z} for {}", space.log_partition());
+}
+
+#[test]
+fn a_perceptron_learns_a_grid_from_ends_that_are_given() {
+    // Paths back from exact samples alone, by detailed balance with flows of stopping.
+    let (environment, device) = (grid(), Device::flex());
+    let space = StateSpace::list(&environment).unwrap();
+    let target = space.target();
+    let ends: Vec<_> = space.ends().cloned().collect();
+    let draw = |rng: &mut ChainRng| {
+        let mut left = rng.uniform();
+        let found = target.iter().position(|p| {
+            left -= p;
+            left < 0.0
+        });
+        ends[found.unwrap_or(0)].clone()
+    };
+    let task = PathTask::new(&environment, &DetailedBalance(Criterion::Huber), 0, &device)
+        .with_flows(Flows::OfStop)
+        .with_ends(32, draw);
+    let mut trainer = trainer(perceptron(false), 0.01, 400);
+    while trainer.steps() < 400 {
+        trainer.step(&task).unwrap();
+    }
+    let policy = NetworkPolicy { network: trainer.model(), device: &device, flows: Flows::OfStop };
+    let found = Distance::between(&space.terminal_law(&environment, &policy), &target).unwrap();
+    assert!(found.l1 < 0.1, "{found:?}");
+}
+
+#[test]
+fn paths_are_functions_of_seed_and_step() {
+    let (environment, device) = (grid(), Device::flex());
+    let network = perceptron(false);
+    let task = PathTask::<_, Perceptron>::new(&environment, objective("log-variance").unwrap(), 8, &device);
+    let draw = |seed, number| task.batch(&network, Stream { seed, number }).unwrap();
+    assert_eq!(draw(1, 5), draw(1, 5));
+    assert_ne!(draw(1, 5), draw(1, 6));
+    assert_ne!(draw(1, 5), draw(2, 5));
+}
+
+#[test]
+fn rewards_that_are_no_numbers_stop_the_training() {
+    let environment = Filling::any_order(NotANumber);
+    let device = Device::flex();
+    let network = FillingNetwork::configured(&NotANumber, &hollow(), 1.0, 1, &device).unwrap();
+    let task = PathTask::new(&environment, objective("trajectory-balance").unwrap(), 4, &device);
+    let before = PolicyNetwork::<Filling<NotANumber>>::log_partition(&network).into_data();
+    let mut trainer = trainer(network, 0.01, 10);
+    let error = trainer.step(&task).unwrap_err();
+    assert!(matches!(error, NeuralError::Descent(_)) && error.to_string().contains("NaN"), "{error}");
+    let after = PolicyNetwork::<Filling<NotANumber>>::log_partition(trainer.model()).into_data();
+    assert_eq!(before, after);
+}
+
+struct NotANumber;
+
+impl Target for NotANumber {
+    fn vocab(&self) -> usize {
+        2
+    }
+    fn len(&self) -> usize {
+        3
+    }
+    fn log_density(&self, _: &[u32]) -> f64 {
+        f64::NAN
+    }
+}
