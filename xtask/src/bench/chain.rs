@@ -180,7 +180,7 @@ fn markdown(flags: &Flags, machine: &Machine, rows: &[([&str; 2], Measured)]) ->
 }
 
 /// The median of the other side's seconds over ours within a round, and its quartiles.
-fn ratio(times: &Times) -> String {
+pub fn ratio(times: &Times) -> String {
     let mut ratios: Vec<f64> = times.blocks.iter().filter_map(|block| Some(block.get(1)? / block.first()?)).collect();
     ratios.sort_by(f64::total_cmp);
     match ratios.as_slice() {

@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: our steps beside PyTorch's and numba's in one run, and memory by presets.
 
 mod chain;
+mod grid;
 mod machine;
 mod memory;
 mod python;
@@ -29,6 +30,8 @@ pub enum What {
     Sample(SampleFlags),
     /// Time sweeps of Ising and Potts models, alternating between Glauber and numba
     Chain(chain::Flags),
+    /// Time training steps of GFlowNets on hypergrids, alternating between Glauber and torchgfn
+    Grid(grid::Flags),
     /// Measure the peak memory of training and sampling, per preset
     Memory(memory::Flags),
 }
@@ -96,6 +99,7 @@ pub fn run(what: &What) -> anyhow::Result<ExitCode> {
         What::Train(flags) => yardstick::train(flags),
         What::Sample(flags) => yardstick::sample(&flags.common, &flags.batch),
         What::Chain(flags) => chain::run(flags),
+        What::Grid(flags) => grid::run(flags),
         What::Memory(flags) => memory::run(flags),
     }
 }

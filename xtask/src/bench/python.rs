@@ -7,16 +7,21 @@ use anyhow::bail;
 
 /// What the scripts of a folder import.
 pub struct Needs {
-    /// Name of the module, and of the package.
+    /// Name of the module.
     pub module: &'static str,
+    /// Name of the package that has it.
+    pub package: &'static str,
     /// Where the scripts are, from the root.
     pub scripts: &'static str,
 }
 
 /// Networks in PyTorch.
-pub const PYTORCH: Needs = Needs { module: "torch", scripts: "benches/pytorch" };
+pub const PYTORCH: Needs = Needs { module: "torch", package: "torch", scripts: "benches/pytorch" };
 /// Lattices in numba.
-pub const NUMBA: Needs = Needs { module: "numba", scripts: "benches/numba" };
+pub const NUMBA: Needs = Needs { module: "numba", package: "numba", scripts: "benches/numba" };
+
+/// GFlowNets in torchgfn.
+pub const TORCHGFN: Needs = Needs { module: "gfn", package: "torchgfn", scripts: "benches/torchgfn" };
 
 /// A Python that has a module, and the scripts it is to run.
 pub struct Python {
@@ -27,9 +32,9 @@ pub struct Python {
 impl Needs {
     /// What to say where there is none.
     pub fn how_to_get_it(&self) -> String {
-        let module = self.module;
+        let package = self.package;
         format!(
-            "no Python with {module}: our side alone. To get one: python3 -m venv .venv && .venv/bin/pip install {module}"
+            "no Python with {package}: our side alone. To get one: python3 -m venv .venv && .venv/bin/pip install {package}"
         )
     }
 

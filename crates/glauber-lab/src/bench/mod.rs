@@ -3,6 +3,7 @@
 mod blocks;
 mod chain;
 mod flops;
+mod grid;
 mod memory;
 mod record;
 mod setup;
@@ -30,6 +31,8 @@ pub enum BenchWhat {
     Matmul(BlockFlags),
     /// Time heat-bath sweeps of a lattice; the counterpart is `benches/numba/`
     Chain(chain::Flags),
+    /// Time training steps of a GFlowNet on a hypergrid; the counterpart is `benches/torchgfn/`
+    Grid(grid::Flags),
     /// Measure the peak memory of training or sampling
     Memory(memory::Flags),
     /// Print the sizes for the counterpart, as JSON
@@ -45,6 +48,7 @@ pub fn run(what: BenchWhat) -> anyhow::Result<()> {
         BenchWhat::Sample(flags) => sample(&flags),
         BenchWhat::Matmul(flags) => matmul(&flags),
         BenchWhat::Chain(flags) => chain::run(&flags),
+        BenchWhat::Grid(flags) => grid::run(&flags),
         BenchWhat::Memory(flags) => memory::run(&flags),
         BenchWhat::Setup(flags) => blocks::print(&Setup::of(&flags)?.describe()?),
         BenchWhat::Record(flags) => record::run(&flags),

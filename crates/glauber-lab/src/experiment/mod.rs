@@ -4,6 +4,7 @@ mod ais;
 mod comparison;
 mod couplings;
 mod dag;
+pub mod hypergrid;
 mod networks;
 mod objectives;
 mod plane;
@@ -39,6 +40,8 @@ pub enum ExperimentWhat {
     Couplings(couplings::Flags),
     /// Sample posteriors of acyclic graphs on 5 nodes, beside the exact posterior
     Dag(dag::Flags),
+    /// Train GFlowNets on hypergrids: the exact distance of what they draw, by objective, of tables and networks
+    Hypergrid(hypergrid::Flags),
 }
 
 /// Runs the experiment.
@@ -55,5 +58,6 @@ pub fn run(what: ExperimentWhat) -> anyhow::Result<()> {
         ExperimentWhat::Sudoku(flags) => sudoku::run(&flags),
         ExperimentWhat::Couplings(flags) => couplings::run(&flags),
         ExperimentWhat::Dag(flags) => dag::run(&flags),
+        ExperimentWhat::Hypergrid(flags) => hypergrid::run(&flags),
     }
 }
