@@ -4,13 +4,14 @@ use burn::module::{Module, ModuleDisplay, Param};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use glauber_energy::Target;
-use glauber_gflownet::Filling;
-use glauber_model::{Conditions, ModelConfig, Network, SiteClassifier, Sites};
+use glauber_gflownet::{Filling, FillingOrder, Paths};
+use glauber_model::{Asked, Conditions, ModelConfig, Network, SiteClassifier, Sites};
 
 use crate::Result;
 use crate::policy::{Logits, PolicyNetwork};
 
-/// A network of sequences that fills empty sites: the hollow network that writes text, on the states of absorbing noise.
+/// A network of sequences that fills empty sites: the hollow network that writes text, on the states of absorbing noise, or
+/// an autoregressive network from left to right, which reads a whole path in one pass.
 ///
 /// An empty site shows one token more than the target has, the mask. The site filled next is uniform among those that the
 /// order allows, so that the terms of the order cancel (E12). It has no flows of states.
@@ -52,23 +53,75 @@ impl<N: Module + ModuleDisplay> FillingNetwork<N> {
     }
 }
 
-impl<T: Target, N: Module + ModuleDisplay + SiteClassifier> PolicyNetwork<Filling<T>> for FillingNetwork<N> {
-    fn logits(&self, environment: &Filling<T>, states: &[Vec<Option<u32>>], device: &Device) -> Logits {
-        let (rows, len, vocab) = (states.len(), environment.target.len(), environment.target.vocab());
-        let tokens = states.iter().flatten().map(|token| token.map_or(vocab as i32, |token| token as i32));
-        let tokens = Tensor::<2, Int>::from_data(TensorData::new(tokens.collect(), [rows, len]), device);
-        let levels = states.iter().flatten().map(|token| f32::from(u8::from(token.is_some())));
+impl<N: Module + ModuleDisplay + SiteClassifier> FillingNetwork<N> {
+    /// The network's logits of tokens, shape `[row, site, token]`, of sites asked for. An autoregressive network reads the sites
+    /// after each, so it gets and gives its rows turned round.
+    fn tokens_to_logits(&self, rows: &[Vec<Option<u32>>], vocab: usize, sites: Asking, device: &Device) -> Tensor<3> {
+        let (count, len) = (rows.len(), rows[0].len());
+        let turned = self.network.answers() == Asked::After;
+        let mut tokens = Vec::with_capacity(count * len);
+        for row in rows {
+            let at = tokens.len();
+            tokens.extend(row.iter().map(|token| token.map_or(vocab as i32, |token| token as i32)));
+            if turned {
+                tokens[at..].reverse();
+            }
+        }
+        let levels = tokens.iter().map(|&token| f32::from(u8::from(token != vocab as i32))).collect();
         let conditions = Conditions {
-            time: Tensor::zeros([rows], device),
-            levels: Tensor::from_data(TensorData::new(levels.collect(), [rows, len]), device),
+            time: Tensor::zeros([count], device),
+            levels: Tensor::from_data(TensorData::new(levels, [count, len]), device),
             classes: None,
             parts: None,
             right: None,
         };
-        let logits = self.network.logits(tokens, &conditions, Sites::All);
+        let tokens = Tensor::<2, Int>::from_data(TensorData::new(tokens, [count, len]), device);
+        let logits = match sites {
+            Asking::All if turned => self.network.logits(tokens, &conditions, Sites::All).flip([1]),
+            Asking::All => self.network.logits(tokens, &conditions, Sites::All),
+            Asking::FirstEmpty => {
+                let filled = |row: &Vec<Option<u32>>| row.iter().flatten().count().min(len - 1);
+                let site = |at: usize| if turned { len - 1 - at } else { at };
+                let each: Vec<usize> = rows.iter().map(|row| site(filled(row))).collect();
+                self.network.logits(tokens, &conditions, Sites::Each(&each))
+            }
+        };
         // Each site is normalised alone: all of its tokens together are as likely as those of any other empty site.
-        let each = log_softmax(logits.narrow(2, 0, vocab), 2);
-        Logits { forward: each.reshape([rows, len * vocab]), backward: None, flow: None }
+        log_softmax(logits.narrow(2, 0, vocab), 2)
+    }
+}
+
+/// Which sites' logits are asked for.
+#[derive(Clone, Copy)]
+enum Asking {
+    All,
+    FirstEmpty,
+}
+
+impl<T: Target, N: Module + ModuleDisplay + SiteClassifier> PolicyNetwork<Filling<T>> for FillingNetwork<N> {
+    fn logits(&self, environment: &Filling<T>, states: &[Vec<Option<u32>>], device: &Device) -> Logits {
+        let (rows, vocab) = (states.len(), environment.target.vocab());
+        let asking = match environment.order {
+            FillingOrder::Any => Asking::All,
+            FillingOrder::LeftToRight => Asking::FirstEmpty,
+        };
+        let each = self.tokens_to_logits(states, vocab, asking, device);
+        let actions = each.dims()[1] * vocab;
+        Logits { forward: each.reshape([rows, actions]), backward: None, flow: None }
+    }
+
+    /// An autoregressive network reads a path in one pass over its last state.
+    fn logits_along(&self, environment: &Filling<T>, groups: &Paths<Vec<Option<u32>>>, device: &Device) -> Logits {
+        let prefixes = environment.order == FillingOrder::LeftToRight && self.network.answers() == Asked::After;
+        if !prefixes || !groups.are_paths() {
+            return self.logits(environment, groups.states(), device);
+        }
+        let (paths, len, vocab) = (groups.count(), environment.target.len(), environment.target.vocab());
+        let ends: Vec<_> = groups.ends().cloned().collect();
+        let each = self.tokens_to_logits(&ends, vocab, Asking::All, device);
+        // Nothing is decided in the last state.
+        let each = Tensor::cat(vec![each, Tensor::zeros([paths, 1, vocab], device)], 1);
+        Logits { forward: each.reshape([paths * (len + 1), vocab]), backward: None, flow: None }
     }
 
     fn log_partition(&self) -> Tensor<1> {

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use glauber_gflownet::{Decisions, Environment, Flows, Policy};
+use glauber_gflownet::{Decisions, Environment, Flows, Paths, Policy, Terms};
 
 /// What a network gives for some states.
 #[derive(Debug, Clone)]
@@ -22,6 +22,11 @@ pub trait PolicyNetwork<E: Environment>: Module + Sync {
     /// The device is that of the network, an autodiff one in training.
     fn logits(&self, environment: &E, states: &[E::State], device: &Device) -> Logits;
 
+    /// Logits at all states of some groups. Override it if one pass gives those of a whole path.
+    fn logits_along(&self, environment: &E, groups: &Paths<E::State>, device: &Device) -> Logits {
+        self.logits(environment, groups.states(), device)
+    }
+
     /// `log Z_θ`, shape `[1]`.
     fn log_partition(&self) -> Tensor<1>;
 }
@@ -34,6 +39,22 @@ pub struct NetworkPolicy<'a, N> {
     pub device: &'a Device,
     /// What flows are.
     pub flows: Flows,
+}
+
+impl<N> NetworkPolicy<'_, N> {
+    /// The terms of some groups, from [all their logits together](PolicyNetwork::logits_along).
+    ///
+    /// # Errors
+    /// As [`Paths::terms`].
+    pub fn terms<E>(&self, environment: &E, groups: &Paths<E::State>) -> glauber_gflownet::Result<Terms>
+    where
+        E: Environment,
+        N: PolicyNetwork<E>,
+    {
+        let logits = self.network.logits_along(environment, groups, self.device);
+        let decisions = decisions(environment, groups.states(), &logits);
+        groups.terms_of(environment, &decisions, Policy::<E>::log_partition(self), self.flows)
+    }
 }
 
 /// States that are evaluated together.

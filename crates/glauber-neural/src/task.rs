@@ -104,7 +104,7 @@ impl<E: Environment, N: PolicyNetwork<E>> PathTask<'_, E, N> {
     /// The loss of some paths, and its gradient by the logits found; none where a reward is no number.
     fn slopes(&self, network: &N, paths: &Paths<E::State>, device: &Device) -> (f64, Option<(Logits, Slopes)>) {
         let groups = self.objective.groups(self.environment, paths);
-        let logits = network.logits(self.environment, groups.states(), device);
+        let logits = network.logits_along(self.environment, &groups, device);
         let found = decisions(self.environment, groups.states(), &logits);
         let log_partition = glauber_descent::scalar(network.log_partition());
         match groups.slopes(self.environment, self.objective, &found, log_partition, self.flows) {

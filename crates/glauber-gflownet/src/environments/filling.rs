@@ -15,8 +15,10 @@ pub enum FillingOrder {
     LeftToRight,
 }
 
-/// A sequence of a target, filled site by site from nothing (`docs/math.md`). Action `i·V + a` puts token `a` at the empty
-/// site `i`. In any order, states are those of absorbing noise, an empty site being a masked one.
+/// A sequence of a target, filled site by site from nothing.
+///
+/// In any order, action `i·V + a` puts token `a` at the empty site `i`; states are those of absorbing noise, an empty site being
+/// a masked one. From left to right, action `a` puts token `a` at the first empty site.
 ///
 /// Features are the tokens one-hot, zeros for an empty site.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,20 +50,29 @@ impl<T: Target> Filling<T> {
         state.iter().copied().collect()
     }
 
-    fn sites<'a>(&self, state: &'a [Option<Token>], filled: bool) -> impl Iterator<Item = Site> + 'a {
-        let sites = (0..state.len()).filter(move |&site| state[site].is_some() == filled);
-        let one = self.order == FillingOrder::LeftToRight;
-        // Filled sites are a prefix: the last of them was filled last.
-        let skipped = if one && filled { sites.clone().count().saturating_sub(1) } else { 0 };
-        sites.skip(skipped).take(if one { 1 } else { usize::MAX })
+    /// The site that an action fills, and its token.
+    fn filled_by(&self, state: &[Option<Token>], action: usize) -> (Site, Token) {
+        let vocab = self.target.vocab();
+        match self.order {
+            FillingOrder::Any => (action / vocab, (action % vocab) as Token),
+            FillingOrder::LeftToRight => (count(state), action as Token),
+        }
     }
+}
+
+/// Number of filled sites.
+fn count(state: &[Option<Token>]) -> usize {
+    state.iter().flatten().count()
 }
 
 impl<T: Target> Environment for Filling<T> {
     type State = Vec<Option<Token>>;
 
     fn actions(&self) -> usize {
-        self.target.len() * self.target.vocab()
+        match self.order {
+            FillingOrder::Any => self.target.len() * self.target.vocab(),
+            FillingOrder::LeftToRight => self.target.vocab(),
+        }
     }
 
     fn source(&self) -> Self::State {
@@ -69,29 +80,37 @@ impl<T: Target> Environment for Filling<T> {
     }
 
     fn allowed(&self, state: &Self::State, allowed: &mut [bool]) {
-        allowed.fill(false);
-        let vocab = self.target.vocab();
-        self.sites(state, false).for_each(|site| allowed[site * vocab..][..vocab].fill(true));
+        match self.order {
+            FillingOrder::Any => {
+                let sites = allowed.chunks_exact_mut(self.target.vocab());
+                state.iter().zip(sites).for_each(|(token, allowed)| allowed.fill(token.is_none()));
+            }
+            FillingOrder::LeftToRight => allowed.fill(count(state) < state.len()),
+        }
     }
 
     fn undoable(&self, state: &Self::State, undoable: &mut [bool]) {
         undoable.fill(false);
-        let vocab = self.target.vocab();
-        for site in self.sites(state, true) {
-            let token = state[site].map_or(0, |token| token as usize);
-            undoable[site * vocab + token] = true;
+        let mut filled = state.iter().enumerate().filter_map(|(site, token)| token.map(|token| (site, token as usize)));
+        match self.order {
+            FillingOrder::Any => filled.for_each(|(site, token)| undoable[site * self.target.vocab() + token] = true),
+            FillingOrder::LeftToRight => filled.next_back().into_iter().for_each(|(_, token)| undoable[token] = true),
         }
     }
 
     fn take(&self, state: &Self::State, action: usize) -> Self::State {
-        let (mut state, vocab) = (state.clone(), self.target.vocab());
-        state[action / vocab] = Some((action % vocab) as Token);
+        let (mut state, (site, token)) = (state.clone(), self.filled_by(state, action));
+        state[site] = Some(token);
         state
     }
 
     fn undo(&self, state: &Self::State, action: usize) -> Self::State {
         let mut state = state.clone();
-        state[action / self.target.vocab()] = None;
+        let site = match self.order {
+            FillingOrder::Any => action / self.target.vocab(),
+            FillingOrder::LeftToRight => count(&state) - 1,
+        };
+        state[site] = None;
         state
     }
 
@@ -100,7 +119,7 @@ impl<T: Target> Environment for Filling<T> {
     }
 
     fn features(&self) -> usize {
-        self.actions()
+        self.target.len() * self.target.vocab()
     }
 
     fn write_features(&self, state: &Self::State, features: &mut [f32]) {

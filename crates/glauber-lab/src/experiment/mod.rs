@@ -5,6 +5,7 @@ mod comparison;
 mod couplings;
 mod dag;
 pub mod hypergrid;
+mod ising_sampler;
 mod networks;
 mod objectives;
 mod plane;
@@ -42,6 +43,8 @@ pub enum ExperimentWhat {
     Dag(dag::Flags),
     /// Train GFlowNets on hypergrids: the exact distance of what they draw, by objective, of tables and networks
     Hypergrid(hypergrid::Flags),
+    /// Train networks that sample Ising models: bounds of log Z on both sides, exact distance, and annealing as long
+    IsingSampler(ising_sampler::Flags),
 }
 
 /// Runs the experiment.
@@ -59,5 +62,6 @@ pub fn run(what: ExperimentWhat) -> anyhow::Result<()> {
         ExperimentWhat::Couplings(flags) => couplings::run(&flags),
         ExperimentWhat::Dag(flags) => dag::run(&flags),
         ExperimentWhat::Hypergrid(flags) => hypergrid::run(&flags),
+        ExperimentWhat::IsingSampler(flags) => ising_sampler::run(&flags),
     }
 }
