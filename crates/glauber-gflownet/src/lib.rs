@@ -21,7 +21,7 @@ mod table;
 mod terms;
 
 pub use environment::Environment;
-pub use environments::{DagBuilding, DagState, Filling, FillingOrder, GridState, GridWalk};
+pub use environments::{DagBuilding, DagState, Filling, FillingOrder, FillingState, GridState, GridWalk};
 pub use error::{GflownetError, Result};
 pub use moves::{Acceptance, BackAndForth, IndependenceMetropolis};
 pub use objective::{

@@ -24,6 +24,29 @@ impl Exploration {
     pub fn uniform(uniform: f64) -> Self {
         Self { uniform, ..Self::NONE }
     }
+
+    /// Draws an action from the policy's log-probabilities, shape `[action]`; `None` in a terminal state.
+    pub fn draw<E: Environment>(
+        self,
+        environment: &E,
+        state: &E::State,
+        law: &[f64],
+        rng: &mut ChainRng,
+    ) -> Option<usize> {
+        if self == Self::NONE {
+            return draw(law, rng);
+        }
+        let mut flags = vec![false; law.len()];
+        environment.allowed(state, &mut flags);
+        let count = set(&flags).count() as f64;
+        let mut warm: Vec<f64> = law.iter().map(|log| log / self.temperature).collect();
+        let mass: f64 = warm.iter().map(|log| log.exp()).sum();
+        for (log, &flag) in warm.iter_mut().zip(&flags) {
+            let uniform = if flag { self.uniform / count } else { 0.0 };
+            *log = ((1.0 - self.uniform) * log.exp() / mass + uniform).ln();
+        }
+        draw(&warm, rng)
+    }
 }
 
 /// Groups of states with the actions between them.
@@ -42,6 +65,19 @@ pub struct Paths<S> {
 impl<S: Clone + PartialEq + Debug> Paths<S> {
     fn new(are_paths: bool) -> Self {
         Self { states: Vec::new(), actions: Vec::new(), offsets: vec![0], are_paths }
+    }
+
+    /// Paths from their states, shape `[action + 1]`, and actions.
+    ///
+    /// # Panics
+    /// When a path has another number of states.
+    pub fn of(paths: impl IntoIterator<Item = (Vec<S>, Vec<usize>)>) -> Self {
+        let mut all = Self::new(true);
+        for (states, actions) in paths {
+            assert_eq!(states.len(), actions.len() + 1, "states of a path");
+            all.push(states, actions);
+        }
+        all
     }
 
     fn push(&mut self, states: impl IntoIterator<Item = S>, actions: impl IntoIterator<Item = usize>) {
@@ -117,13 +153,11 @@ impl<S: Clone + PartialEq + Debug> Paths<S> {
     {
         let next = |decisions: &Decisions, row: usize, state: &S, rng: &mut ChainRng| {
             let law = decisions.forward_at(row);
-            let action = explore(environment, state, law, exploration, rng)?;
+            let action = exploration.draw(environment, state, law, rng)?;
             Some((action, environment.take(state, action)))
         };
         let walks = walk(environment, policy, starts, usize::MAX, rngs, next);
-        let mut all = Self::new(true);
-        walks.states.into_iter().zip(walks.actions).for_each(|(states, actions)| all.push(states, actions));
-        all
+        Self::of(walks.states.into_iter().zip(walks.actions))
     }
 
     /// Draws paths to some terminal states by the backward policy, one for each generator.
@@ -341,26 +375,4 @@ pub(crate) fn draw(law: &[f64], rng: &mut ChainRng) -> Option<usize> {
         }
     }
     found
-}
-
-fn explore<E: Environment>(
-    environment: &E,
-    state: &E::State,
-    law: &[f64],
-    exploration: Exploration,
-    rng: &mut ChainRng,
-) -> Option<usize> {
-    if exploration == Exploration::NONE {
-        return draw(law, rng);
-    }
-    let mut flags = vec![false; law.len()];
-    environment.allowed(state, &mut flags);
-    let count = set(&flags).count() as f64;
-    let mut warm: Vec<f64> = law.iter().map(|log| log / exploration.temperature).collect();
-    let mass: f64 = warm.iter().map(|log| log.exp()).sum();
-    for (log, &flag) in warm.iter_mut().zip(&flags) {
-        let uniform = if flag { exploration.uniform / count } else { 0.0 };
-        *log = ((1.0 - exploration.uniform) * log.exp() / mass + uniform).ln();
-    }
-    draw(&warm, rng)
 }

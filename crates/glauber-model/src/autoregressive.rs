@@ -1,17 +1,21 @@
 //! A causal transformer: predicts each site from the sites after it.
 
+use std::ops::Range;
+
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::{Device, Int, Tensor};
+use glauber_fused::Rotary;
 
 use crate::block::Block;
+use crate::causal_states::CausalStates;
 use crate::conditions::RowCondition;
 use crate::constants::{RotaryTables, StreamBiases};
 use crate::embedding::{Logits, Vocabulary};
 use crate::network::Design;
 use crate::prior::PriorTerms;
 use crate::roles::{Role, Roles};
-use crate::{Asked, Conditions, ModelConfig, SiteClassifier, Sites, Sizes};
+use crate::{Asked, Conditions, ModelConfig, SiteClassifier, Sites, Sizes, States};
 
 /// The autoregressive baseline: the logits of a site depend only on the sites after it.
 ///
@@ -43,24 +47,43 @@ impl Autoregressive {
     }
 
     /// The rows' condition, without time.
-    fn timeless(&self, conditions: &Conditions) -> Tensor<2> {
+    pub(crate) fn timeless(&self, conditions: &Conditions) -> Tensor<2> {
         self.condition.forward(&Conditions { time: conditions.time.zeros_like(), ..conditions.clone() })
     }
 
     /// States of tokens `[batch, site]`, shape `[batch, site, width]`.
     fn states_of(&self, tokens: Tensor<2, Int>, condition: &Tensor<2>) -> Tensor<3> {
-        let [batch, len] = tokens.dims();
+        let len = tokens.dims()[1];
         assert!(len <= self.rotary.len(), "sequence longer than the network");
         let embedded = self.vocabulary.embed(tokens, 0);
-        let end = self.end.val().unsqueeze_dim::<3>(0).expand([batch, 1, embedded.dims()[2]]);
-        let seen = match len {
-            1 => end,
-            _ => Tensor::cat(vec![embedded.narrow(1, 1, len - 1), end], 1),
-        };
-        let (rotary, bias) = (self.rotary.first(len), self.biases.rows_of(1, 0, len, len));
+        let (seen, (rotary, bias)) = (self.seen(&embedded, 0..len), self.positions(0..len, len));
         let blocks = self.blocks.iter();
         blocks
             .fold(seen, |x, block| block.forward(x, &block.modulation(condition.clone()), &rotary, Some(bias.clone())))
+    }
+}
+
+impl Autoregressive {
+    pub(crate) fn blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// The inputs of some sites: each gets the embedding of the site after it.
+    pub(crate) fn seen(&self, embedded: &Tensor<3>, sites: Range<usize>) -> Tensor<3> {
+        let [batch, len, width] = embedded.dims();
+        let end = || self.end.val().unsqueeze_dim::<3>(0).expand([batch, 1, width]);
+        let after = |to: usize| embedded.clone().narrow(1, sites.start + 1, to - sites.start - 1);
+        match sites.end {
+            end_of if end_of < len => after(end_of + 1),
+            _ if sites.start + 1 < len => Tensor::cat(vec![after(len), end()], 1),
+            _ => end(),
+        }
+    }
+
+    /// Rotary tables of some sites, and the attention bias of their states over all keys.
+    pub(crate) fn positions(&self, sites: Range<usize>, len: usize) -> (Rotary, Tensor<4>) {
+        let bias = self.biases.rows_of(1, sites.start, sites.len(), len);
+        (self.rotary.range(sites.start, sites.len()), bias)
     }
 }
 
@@ -111,6 +134,10 @@ impl SiteClassifier for Autoregressive {
 
     fn follows_time(&self) -> bool {
         false
+    }
+
+    fn states<'a>(&'a self, tokens: Tensor<2, Int>, conditions: &Conditions) -> Option<Box<dyn States + 'a>> {
+        Some(Box::new(CausalStates::new(self, tokens, conditions)))
     }
 
     fn logits(&self, tokens: Tensor<2, Int>, conditions: &Conditions, sites: Sites<'_>) -> Tensor<3> {

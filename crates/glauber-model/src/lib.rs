@@ -17,6 +17,7 @@ mod autoregressive;
 mod bidirectional;
 mod block;
 mod block_causal;
+mod causal_states;
 mod classifier;
 mod clean_blocks;
 mod conditions;

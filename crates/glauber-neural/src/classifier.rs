@@ -3,12 +3,13 @@
 use burn::module::{Module, ModuleDisplay, Param};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use glauber_chain::ChainRng;
 use glauber_energy::Target;
-use glauber_gflownet::{Filling, FillingOrder, Paths};
+use glauber_gflownet::{Environment, Exploration, Filling, FillingOrder, FillingState, Paths};
 use glauber_model::{Asked, Conditions, ModelConfig, Network, SiteClassifier, Sites};
 
 use crate::Result;
-use crate::policy::{Logits, PolicyNetwork};
+use crate::policy::{Logits, PolicyNetwork, decisions};
 
 /// A network of sequences that fills empty sites: the hollow network that writes text, on the states of absorbing noise, or
 /// an autoregressive network from left to right, which reads a whole path in one pass.
@@ -56,31 +57,15 @@ impl<N: Module + ModuleDisplay> FillingNetwork<N> {
 impl<N: Module + ModuleDisplay + SiteClassifier> FillingNetwork<N> {
     /// The network's logits of tokens, shape `[row, site, token]`, of sites asked for. An autoregressive network reads the sites
     /// after each, so it gets and gives its rows turned round.
-    fn tokens_to_logits(&self, rows: &[Vec<Option<u32>>], vocab: usize, sites: Asking, device: &Device) -> Tensor<3> {
-        let (count, len) = (rows.len(), rows[0].len());
+    fn tokens_to_logits(&self, rows: &[FillingState], vocab: usize, sites: Asking, device: &Device) -> Tensor<3> {
+        let len = rows[0].len();
         let turned = self.network.answers() == Asked::After;
-        let mut tokens = Vec::with_capacity(count * len);
-        for row in rows {
-            let at = tokens.len();
-            tokens.extend(row.iter().map(|token| token.map_or(vocab as i32, |token| token as i32)));
-            if turned {
-                tokens[at..].reverse();
-            }
-        }
-        let levels = tokens.iter().map(|&token| f32::from(u8::from(token != vocab as i32))).collect();
-        let conditions = Conditions {
-            time: Tensor::zeros([count], device),
-            levels: Tensor::from_data(TensorData::new(levels, [count, len]), device),
-            classes: None,
-            parts: None,
-            right: None,
-        };
-        let tokens = Tensor::<2, Int>::from_data(TensorData::new(tokens, [count, len]), device);
+        let (tokens, conditions) = inputs(rows, vocab, turned, device);
         let logits = match sites {
             Asking::All if turned => self.network.logits(tokens, &conditions, Sites::All).flip([1]),
             Asking::All => self.network.logits(tokens, &conditions, Sites::All),
             Asking::FirstEmpty => {
-                let filled = |row: &Vec<Option<u32>>| row.iter().flatten().count().min(len - 1);
+                let filled = |row: &FillingState| row.iter().flatten().count().min(len - 1);
                 let site = |at: usize| if turned { len - 1 - at } else { at };
                 let each: Vec<usize> = rows.iter().map(|row| site(filled(row))).collect();
                 self.network.logits(tokens, &conditions, Sites::Each(&each))
@@ -91,6 +76,29 @@ impl<N: Module + ModuleDisplay + SiteClassifier> FillingNetwork<N> {
     }
 }
 
+/// A network's inputs for rows, turned round or not: tokens `[row, site]`, and conditions without time.
+fn inputs(rows: &[FillingState], vocab: usize, turned: bool, device: &Device) -> (Tensor<2, Int>, Conditions) {
+    let (count, len) = (rows.len(), rows[0].len());
+    let mut tokens = Vec::with_capacity(count * len);
+    for row in rows {
+        let at = tokens.len();
+        tokens.extend(row.iter().map(|token| token.map_or(vocab as i32, |token| token as i32)));
+        if turned {
+            tokens[at..].reverse();
+        }
+    }
+    let levels = tokens.iter().map(|&token| f32::from(u8::from(token != vocab as i32))).collect();
+    let conditions = Conditions {
+        time: Tensor::zeros([count], device),
+        levels: Tensor::from_data(TensorData::new(levels, [count, len]), device),
+        classes: None,
+        parts: None,
+        right: None,
+    };
+    let tokens = Tensor::<2, Int>::from_data(TensorData::new(tokens, [count, len]), device);
+    (tokens, conditions)
+}
+
 /// Which sites' logits are asked for.
 #[derive(Clone, Copy)]
 enum Asking {
@@ -99,7 +107,7 @@ enum Asking {
 }
 
 impl<T: Target, N: Module + ModuleDisplay + SiteClassifier> PolicyNetwork<Filling<T>> for FillingNetwork<N> {
-    fn logits(&self, environment: &Filling<T>, states: &[Vec<Option<u32>>], device: &Device) -> Logits {
+    fn logits(&self, environment: &Filling<T>, states: &[FillingState], device: &Device) -> Logits {
         let (rows, vocab) = (states.len(), environment.target.vocab());
         let asking = match environment.order {
             FillingOrder::Any => Asking::All,
@@ -111,7 +119,7 @@ impl<T: Target, N: Module + ModuleDisplay + SiteClassifier> PolicyNetwork<Fillin
     }
 
     /// An autoregressive network reads a path in one pass over its last state.
-    fn logits_along(&self, environment: &Filling<T>, groups: &Paths<Vec<Option<u32>>>, device: &Device) -> Logits {
+    fn logits_along(&self, environment: &Filling<T>, groups: &Paths<FillingState>, device: &Device) -> Logits {
         let prefixes = environment.order == FillingOrder::LeftToRight && self.network.answers() == Asked::After;
         if !prefixes || !groups.are_paths() {
             return self.logits(environment, groups.states(), device);
@@ -122,6 +130,43 @@ impl<T: Target, N: Module + ModuleDisplay + SiteClassifier> PolicyNetwork<Fillin
         // Nothing is decided in the last state.
         let each = Tensor::cat(vec![each, Tensor::zeros([paths, 1, vocab], device)], 1);
         Logits { forward: each.reshape([paths * (len + 1), vocab]), backward: None, flow: None }
+    }
+
+    /// An autoregressive network keeps the states of what is filled.
+    fn draw(
+        &self,
+        environment: &Filling<T>,
+        exploration: Exploration,
+        rngs: &mut [ChainRng],
+        device: &Device,
+    ) -> Option<Paths<FillingState>> {
+        if environment.order != FillingOrder::LeftToRight || self.network.answers() != Asked::After {
+            return None;
+        }
+        let (rows, len, vocab) = (rngs.len(), environment.target.len(), environment.target.vocab());
+        let empty = vec![environment.source(); rows];
+        let (tokens, conditions) = inputs(&empty, vocab, true, device);
+        let mut kept = self.network.states(tokens, &conditions)?;
+        let mut walks: Vec<_> = empty.into_iter().map(|state| (vec![state], Vec::new())).collect();
+        for filled in 0..len {
+            let site = len - 1 - filled;
+            let logits = kept.logits(&[site]).narrow(2, 0, vocab).reshape([rows, vocab]);
+            let states: Vec<_> = walks.iter().map(|(states, _)| states[filled].clone()).collect();
+            let decided = decisions(environment, &states, &Logits { forward: logits, backward: None, flow: None });
+            let mut drawn = Vec::with_capacity(rows);
+            for (row, ((states, actions), rng)) in walks.iter_mut().zip(rngs.iter_mut()).enumerate() {
+                let action = exploration.draw(environment, &states[filled], decided.forward_at(row), rng)?;
+                states.push(environment.take(&states[filled], action));
+                actions.push(action);
+                drawn.push(action as i32);
+            }
+            kept.set(
+                site,
+                Tensor::from_data(TensorData::new(drawn, [rows, 1]), device),
+                Tensor::ones([rows, 1], device),
+            );
+        }
+        Some(Paths::of(walks))
     }
 
     fn log_partition(&self) -> Tensor<1> {

@@ -2,7 +2,8 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use glauber_gflownet::{Decisions, Environment, Flows, Paths, Policy, Terms};
+use glauber_chain::ChainRng;
+use glauber_gflownet::{Decisions, Environment, Exploration, Flows, Paths, Policy, Terms};
 
 /// What a network gives for some states.
 #[derive(Debug, Clone)]
@@ -27,6 +28,18 @@ pub trait PolicyNetwork<E: Environment>: Module + Sync {
         self.logits(environment, groups.states(), device)
     }
 
+    /// Draws paths faster than state by state, one for each generator; `None` if it cannot.
+    fn draw(
+        &self,
+        environment: &E,
+        exploration: Exploration,
+        rngs: &mut [ChainRng],
+        device: &Device,
+    ) -> Option<Paths<E::State>> {
+        let _ = (environment, exploration, rngs, device);
+        None
+    }
+
     /// `log Z_θ`, shape `[1]`.
     fn log_partition(&self) -> Tensor<1>;
 }
@@ -42,6 +55,16 @@ pub struct NetworkPolicy<'a, N> {
 }
 
 impl<N> NetworkPolicy<'_, N> {
+    /// Draws paths, one for each generator, [as the network can best](PolicyNetwork::draw).
+    pub fn draw<E>(&self, environment: &E, exploration: Exploration, rngs: &mut [ChainRng]) -> Paths<E::State>
+    where
+        E: Environment,
+        N: PolicyNetwork<E>,
+    {
+        let drawn = self.network.draw(environment, exploration, rngs, self.device);
+        drawn.unwrap_or_else(|| Paths::draw(environment, self, exploration, rngs))
+    }
+
     /// The terms of some groups, from [all their logits together](PolicyNetwork::logits_along).
     ///
     /// # Errors

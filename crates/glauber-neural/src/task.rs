@@ -76,7 +76,7 @@ impl<E: Environment, N: PolicyNetwork<E>> Task for PathTask<'_, E, N> {
         let first = stream.number * all as u64;
         let mut rngs: Vec<ChainRng> = (0..all as u64).map(|path| ChainRng::new(stream.seed, first + path)).collect();
         let (own, mut rest) = rngs.split_at_mut(self.paths);
-        let mut paths = Paths::draw(self.environment, &policy, self.exploration, own);
+        let mut paths = policy.draw(self.environment, self.exploration, own);
         for (count, draw) in &self.sources {
             let (these, others) = rest.split_at_mut(*count);
             let ends: Vec<E::State> = these.iter_mut().map(draw).collect();

@@ -5,6 +5,9 @@ use glauber_tokens::{Site, Token};
 
 use crate::Environment;
 
+/// A sequence, `None` where a site is empty; shape `[site]`.
+pub type FillingState = Vec<Option<Token>>;
+
 /// Which empty site may be filled next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FillingOrder {
@@ -41,7 +44,7 @@ impl<T: Target> Filling<T> {
     }
 
     /// The state of a complete sequence, shape `[site]`.
-    pub fn complete(tokens: &[Token]) -> Vec<Option<Token>> {
+    pub fn complete(tokens: &[Token]) -> FillingState {
         tokens.iter().copied().map(Some).collect()
     }
 
@@ -66,7 +69,7 @@ fn count(state: &[Option<Token>]) -> usize {
 }
 
 impl<T: Target> Environment for Filling<T> {
-    type State = Vec<Option<Token>>;
+    type State = FillingState;
 
     fn actions(&self) -> usize {
         match self.order {

@@ -5,5 +5,5 @@ mod filling;
 mod grid;
 
 pub use dags::{DagBuilding, DagState};
-pub use filling::{Filling, FillingOrder};
+pub use filling::{Filling, FillingOrder, FillingState};
 pub use grid::{GridState, GridWalk};

@@ -3,8 +3,7 @@
 use crate::awake;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use glauber_model::{
-    Conditioning, Conditions, Incremental, ModelConfig, Network, NetworkKind, Positions, PriorConfig, SiteClassifier,
-    Sites, States,
+    Conditioning, Conditions, ModelConfig, NetworkKind, Positions, PriorConfig, SiteClassifier, Sites, States,
 };
 use proptest::prelude::*;
 
@@ -52,7 +51,7 @@ impl Rows {
     }
 
     /// Changes a site of every row and tells the network so.
-    fn change(&mut self, site: usize, token: i32, level: f32, kept: &mut Incremental<'_>, device: &Device) {
+    fn change(&mut self, site: usize, token: i32, level: f32, kept: &mut dyn States, device: &Device) {
         let mut tokens = Vec::new();
         for row in 0..BATCH {
             let at = row * self.len + site;
@@ -73,25 +72,27 @@ proptest! {
         len in 1..=LEN,
         merge_layers in 0usize..3,
         only in any::<bool>(),
+        causal in any::<bool>(),
         seed in 1u64..5,
         moves in prop::collection::vec((0..LEN, 0..VOCAB as i32, 0.01f32..1.0, 0..LEN, any::<bool>()), 1..12),
     ) {
         let device = Device::flex();
         let conditioning = if only { Conditioning::SignalLevelOnly } else { Conditioning::Step };
-        let network = awake::awake(&config(merge_layers, conditioning), VOCAB, LEN, seed, &device);
-        let Network::Hollow(hollow) = &network else { unreachable!("asked for a hollow one") };
+        let kind = if causal { NetworkKind::Autoregressive } else { NetworkKind::Hollow };
+        let config = ModelConfig { network: kind, ..config(merge_layers, conditioning) };
+        let network = awake::awake(&config, VOCAB, LEN, seed, &device);
         let mut rows = Rows { tokens: vec![3; BATCH * len], levels: vec![0.5; BATCH * len], len };
         let (tokens, conditions) = rows.tensors(&device);
-        let mut kept = Incremental::new(hollow, tokens, &conditions);
+        let mut kept = network.states(tokens, &conditions).expect("both keep states");
         for (site, token, level, asked, ask) in moves {
-            rows.change(site % len, token, level, &mut kept, &device);
+            rows.change(site % len, token, level, &mut *kept, &device);
             if !ask {
                 continue;
             }
             let block = [asked % len, (asked + 4) % len];
             let block = if block[0] == block[1] { &block[..1] } else { &block };
             let (tokens, conditions) = rows.tensors(&device);
-            let expected = hollow.logits(tokens, &conditions, Sites::Block(block)).into_data();
+            let expected = network.logits(tokens, &conditions, Sites::Block(block)).into_data();
             let found = kept.logits(block).into_data();
             prop_assert_eq!(found.shape(), expected.shape());
             for (found, expected) in found.iter::<f32>().zip(expected.iter::<f32>()) {

@@ -186,6 +186,9 @@ fn an_autoregressive_network_reads_a_path_in_one_pass() {
     let paths = Paths::draw(&environment, &policy, Exploration::NONE, &mut ChainRng::streams(1, 20));
     let [along, each] = [policy.terms(&environment, &paths).unwrap(), paths.terms(&environment, &policy).unwrap()];
     assert_eq!(along.flow, each.flow);
+    // Drawing with kept states is drawing state by state.
+    let kept = policy.draw(&environment, Exploration::NONE, &mut ChainRng::streams(1, 20));
+    assert_eq!(kept, paths);
     assert!(along.forward.iter().zip(&each.forward).all(|(a, b)| (a - b).abs() < 1e-5));
 }
 
