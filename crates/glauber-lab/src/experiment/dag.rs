@@ -4,14 +4,18 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use burn::tensor::Device;
 use clap::Args;
 use glauber_chain::{ChainRng, Chains, HeatBath, ReverseKernel};
+use glauber_descent::{LearningRateSchedule, ParamGroups, Settings, Trainer, UpdateRule};
 use glauber_energy::dag::{
     Bge, CachedScores, DagPairs, DagPosterior, DagTarget, Graph, LocalScores, RandomNetwork, StructureMcmc,
     UniformDags, auroc, edge_marginals, expected_shd, jensen_shannon, sum_over_dags,
 };
 use glauber_energy::{Annealing, Base, Gibbs, Levels, Particles, Target, systematic};
-use glauber_program::progress::say;
+use glauber_gflownet::{Criterion, DagBuilding, DagState, DetailedBalance, Distance, Exploration, Flows, StateSpace};
+use glauber_neural::{NetworkPolicy, PathTask, Perceptron, PerceptronConfig};
+use glauber_program::progress::{bar, say};
 use glauber_run::check_count;
 use glauber_schedule::SiteOrder;
 use glauber_tokens::{Token, TokenBatch};
@@ -33,6 +37,9 @@ pub struct Flags {
     /// Samples of each of 50 chains
     #[arg(short = 'n', long, default_value_t = 400)]
     pub samples: usize,
+    /// Training steps of the GFlowNet, of 32 graphs each; 0 leaves it out
+    #[arg(long, default_value_t = 20_000)]
+    pub steps: usize,
 }
 
 const NODES: usize = 5;
@@ -99,7 +106,11 @@ fn network(flags: &Flags, seed: u64) -> anyhow::Result<()> {
     (0..rows).for_each(|row| uniform.draw(&mut rng, nothing.row_mut(row)));
     exact.report("uniform graphs (null)", &nothing, None)?;
     chains(&exact, &scores, flags.samples)?;
-    annealed(&exact, &scores, &uniform, rows)
+    annealed(&exact, &scores, &uniform, rows)?;
+    if flags.steps > 0 {
+        gflownet(&exact, &scores, rows, flags.steps)?;
+    }
+    Ok(())
 }
 
 fn chains<S: LocalScores>(exact: &Exact, scores: &S, each: usize) -> anyhow::Result<()> {
@@ -129,6 +140,34 @@ fn annealed<S: LocalScores>(exact: &Exact, scores: &S, uniform: &UniformDags, ro
     let share = found.log_partition.effective_share;
     let name = format!("annealed bits, ESS {share:.2}, log Z error within {low:+.4} to {high:+.4}");
     exact.report(&name, &tokens, Some(start))
+}
+
+/// A network that adds edges and stops, by modified detailed balance (E35; Deleu et al. 2022).
+fn gflownet<S: LocalScores>(exact: &Exact, scores: &S, rows: usize, steps: usize) -> anyhow::Result<()> {
+    let target = DagTarget::new(scores)?;
+    let (building, device) = (DagBuilding::new(&target), Device::flex());
+    let config = PerceptronConfig { width: 128, ..PerceptronConfig::default() };
+    let network = Perceptron::new(&building, &config, exact.seed, &device);
+    let groups = ParamGroups::all(&network, UpdateRule::AdamW);
+    let learning_rate = LearningRateSchedule { peak: 1e-3, warmup_steps: 0, steps, minimum: 0.01 };
+    let mut trainer = Trainer::new(network, groups, Settings::new(learning_rate, exact.seed), &device, 1);
+    let (start, bar) = (Instant::now(), bar(steps));
+    while trainer.steps() < steps {
+        // Uniform actions at first, a tenth of them in the second half.
+        let uniform = (1.0 - 1.8 * trainer.steps() as f64 / steps as f64).max(0.1);
+        let task = PathTask::new(&building, &DetailedBalance(Criterion::Huber), 32, &device)
+            .with_flows(Flows::OfStop)
+            .with_exploration(Exploration::uniform(uniform));
+        trainer.step(&task)?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let policy = NetworkPolicy { network: trainer.average(), device: &device, flows: Flows::OfStop };
+    let paths = policy.draw(&building, Exploration::NONE, &mut ChainRng::streams(5, rows));
+    let tokens = TokenBatch::from_rows(paths.ends().map(DagState::edges))?;
+    let space = StateSpace::list(&building)?;
+    let law = Distance::between(&space.terminal_law(&building, &policy), &space.target())?;
+    exact.report(&format!("GFlowNet, its exact law {:.4}", law.jensen_shannon), &tokens, Some(start))
 }
 
 /// Samples, shape `[sample · chain, site]`, from empty graphs.
