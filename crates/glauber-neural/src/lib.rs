@@ -4,13 +4,16 @@
 //! | which network decides                   | [`PolicyNetwork`]: [`Perceptron`], [`FillingNetwork`], or yours |
 //! | how it is trained                       | [`PathTask`], by any [`PathObjective`](glauber_gflownet::PathObjective) |
 //! | how it is sampled                       | [`NetworkPolicy`] with [`Paths`](glauber_gflownet::Paths)      |
+//! | annealing with learned backward kernels | [`AnnealedUpdates`], [`BackwardTask`], [`annealed_weights`]    |
 
+mod annealing;
 mod classifier;
 mod error;
 mod perceptron;
 mod policy;
 mod task;
 
+pub use annealing::{AnnealedUpdates, BackwardTask, UpdateExamples, UpdateWeights, annealed_weights};
 pub use classifier::FillingNetwork;
 pub use error::{NeuralError, Result};
 pub use perceptron::{Perceptron, PerceptronConfig};

@@ -9,6 +9,7 @@ mod ising_sampler;
 mod networks;
 mod objectives;
 mod plane;
+mod score_ais;
 mod skip_ahead;
 mod sudoku;
 
@@ -45,6 +46,8 @@ pub enum ExperimentWhat {
     Hypergrid(hypergrid::Flags),
     /// Train networks that sample Ising models: bounds of log Z on both sides, exact distance, and annealing as long
     IsingSampler(ising_sampler::Flags),
+    /// Anneal with learned backward kernels: what they save beside the closed form, and the least that any can lose
+    ScoreAis(score_ais::Flags),
 }
 
 /// Runs the experiment.
@@ -63,5 +66,6 @@ pub fn run(what: ExperimentWhat) -> anyhow::Result<()> {
         ExperimentWhat::Dag(flags) => dag::run(&flags),
         ExperimentWhat::Hypergrid(flags) => hypergrid::run(&flags),
         ExperimentWhat::IsingSampler(flags) => ising_sampler::run(&flags),
+        ExperimentWhat::ScoreAis(flags) => score_ais::run(&flags),
     }
 }

@@ -5,12 +5,13 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use glauber_chain::ChainRng;
 use glauber_descent::{LearningRateSchedule, ParamGroups, Settings, Stream, Task, Trainer, UpdateRule};
-use glauber_energy::{Hypergrid, Table, Target};
+use glauber_energy::{Gibbs, Hypergrid, ProductLaw, Table, Target, exact};
 use glauber_gflownet::{
     Criterion, DetailedBalance, Distance, Exploration, Filling, Flows, GridWalk, Paths, Policy, StateSpace,
     UniformPolicy, objective, objectives,
 };
-use glauber_model::{Conditioning, ModelConfig, NetworkKind, Preset};
+use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Preset};
+use glauber_neural::{AnnealedUpdates, BackwardTask, annealed_weights};
 use glauber_neural::{
     FillingNetwork, NetworkPolicy, NeuralError, PathTask, Perceptron, PerceptronConfig, PolicyNetwork,
 };
@@ -217,6 +218,42 @@ fn a_perceptron_learns_a_grid_from_ends_that_are_given() {
     let policy = NetworkPolicy { network: trainer.model(), device: &device, flows: Flows::OfStop };
     let found = Distance::between(&space.terminal_law(&environment, &policy), &target).unwrap();
     assert!(found.l1 < 0.1, "{found:?}");
+}
+
+/// The law of the last state of a chain of updates, shape `[state]`, by enumeration.
+fn last_law(chain: &AnnealedUpdates<Table, ProductLaw>) -> Vec<f64> {
+    let states = 3usize.pow(chain.target.len() as u32);
+    (0..chain.updates).fold(vec![1.0 / states as f64; states], |law, update| {
+        let annealed = chain.annealed(update + 1);
+        exact::edit_law(&Gibbs(annealed), &law, &[(0, update % chain.target.len())]).unwrap()
+    })
+}
+
+#[test]
+fn learned_backward_kernels_lose_the_divergence_of_the_last_law_alone() {
+    let device = Device::flex();
+    let target = Table::random(3, 4, 1.5, 2).unwrap();
+    let chain = AnnealedUpdates { base: ProductLaw::uniform(3, 4), target, updates: 8 };
+    let listed = exact::enumerate(&chain.target).unwrap();
+    let last = last_law(&chain);
+    let divergence: f64 = last.iter().zip(listed.probabilities()).map(|(p, q)| p * (p / q).ln()).sum();
+    let model = ModelConfig { conditioning: Conditioning::Step, ..hollow() };
+    let network = Network::new(&model, 3, 4, 1, &device).unwrap();
+    let weights = |network: &Network| annealed_weights(&chain, network, 4000, 9, &device);
+    let gap = |logs: &[f64]| listed.log_partition() - logs.iter().sum::<f64>() / logs.len() as f64;
+    // Untrained, it is the closed form.
+    let before = weights(&network);
+    assert!(before.closed.iter().zip(&before.learned).all(|(a, b)| (a - b).abs() < 1e-4));
+    let ratios: Vec<f64> = before.closed.iter().map(|log| (log - listed.log_partition()).exp()).collect();
+    let mean = ratios.iter().sum::<f64>() / ratios.len() as f64;
+    assert!((mean - 1.0).abs() < 0.15, "E w / Z is {mean}");
+    let mut trainer = trainer(network, 0.01, 400);
+    while trainer.steps() < 400 {
+        trainer.step(&BackwardTask::new(&chain, 32, 1)).unwrap();
+    }
+    let after = weights(trainer.model());
+    assert!(gap(&after.closed) - gap(&after.learned) > 0.02, "{} to {}", gap(&after.closed), gap(&after.learned));
+    assert!((gap(&after.learned) - divergence).abs() < 0.05, "{} for {divergence}", gap(&after.learned));
 }
 
 #[test]

@@ -1,0 +1,127 @@
+//! `glauber-lab experiment score-ais`: annealing whose backward kernels are learned, beside its closed form and the limit.
+
+use std::time::Instant;
+
+use burn::tensor::Device;
+use clap::Args;
+use glauber_chain::oracles::{Ising, Lattice, critical_coupling, kaufman_log_partition};
+use glauber_chain::statistics::Estimate;
+use glauber_descent::{LearningRateSchedule, Settings, Trainer};
+use glauber_energy::{Gibbs, ProductLaw, Table, Target, effective_particles, exact};
+use glauber_model::{Conditioning, ModelConfig, Network, Positions, Preset};
+use glauber_neural::{AnnealedUpdates, BackwardTask, annealed_weights};
+use glauber_program::progress::{bar, say};
+use glauber_schedule::Boundary;
+use glauber_train::OptimiserKind;
+
+#[derive(Debug, Args)]
+pub struct Flags {
+    /// Updates of the chains on a random table of 3 tokens and 4 sites
+    #[arg(long, num_args = 1.., default_values_t = [4, 16, 64])]
+    updates: Vec<usize>,
+    /// Sweeps of the chains on the critical 8 x 8 Ising model
+    #[arg(long, num_args = 1.., default_values_t = [4, 16, 64])]
+    sweeps: Vec<usize>,
+    /// Training steps
+    #[arg(long, default_value_t = 1000)]
+    steps: usize,
+    /// Paths of a report
+    #[arg(long, default_value_t = 10_000)]
+    paths: usize,
+    /// Seed
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+/// Side of the Ising model.
+const SIDE: usize = 8;
+/// Examples of a training step.
+const EXAMPLES: usize = 256;
+
+/// Trains and prints two Markdown tables.
+pub fn run(flags: &Flags) -> anyhow::Result<()> {
+    anyhow::ensure!(flags.paths > 1, "`--paths` is {}, expected at least 2, for variances", flags.paths);
+    say(
+        "Gap: log Z less the mean of log w, in nats. With the best backward kernels it is the divergence of the last law.\n",
+    );
+    say(
+        "| target | updates | gap: closed form (E25) | learned (E26) | limit | Var log w: closed | learned | ESS: closed | learned | seconds |",
+    );
+    say("|---|---|---|---|---|---|---|---|---|---|");
+    let table = Table::random(3, 4, 2.0, flags.seed)?;
+    let log_partition = exact::enumerate(&table)?.log_partition();
+    for &updates in &flags.updates {
+        let chain = AnnealedUpdates { target: table.clone(), base: ProductLaw::uniform(3, 4), updates };
+        let limit = format!("{:.4}", last_divergence(&chain)?);
+        row(flags, "table 3^4", &chain, Positions::Line, log_partition, &limit)?;
+    }
+    let lattice = Lattice::new(SIDE, SIDE, Boundary::Torus)?;
+    let ising = Ising::new(lattice, critical_coupling(), 0.0)?;
+    let log_partition = kaufman_log_partition(SIDE, SIDE, critical_coupling())?;
+    for &sweeps in &flags.sweeps {
+        let (sites, target) = (SIDE * SIDE, ising.clone());
+        let chain = AnnealedUpdates { target, base: ProductLaw::uniform(2, sites), updates: sweeps * sites };
+        row(flags, "Ising 8 x 8", &chain, Positions::Grid { columns: SIDE }, log_partition, "–")?;
+    }
+    Ok(())
+}
+
+/// `KL(law of x_M ‖ π)` by enumeration.
+fn last_divergence(chain: &AnnealedUpdates<Table, ProductLaw>) -> anyhow::Result<f64> {
+    let exact = exact::enumerate(&chain.target)?;
+    let states = exact.probabilities().len();
+    let mut law = vec![1.0 / states as f64; states];
+    for update in 0..chain.updates {
+        law = exact::edit_law(&Gibbs(chain.annealed(update + 1)), &law, &[(0, update % chain.target.len())])?;
+    }
+    Ok(law.iter().zip(exact.probabilities()).map(|(p, q)| p * (p / q).ln()).sum())
+}
+
+fn row<T: Target>(
+    flags: &Flags,
+    name: &str,
+    chain: &AnnealedUpdates<T, ProductLaw>,
+    positions: Positions,
+    log_partition: f64,
+    limit: &str,
+) -> anyhow::Result<()> {
+    let device = Device::flex();
+    let model = ModelConfig {
+        width: 32,
+        layers: 2,
+        heads: 2,
+        condition_width: 32,
+        conditioning: Conditioning::Step,
+        positions,
+        site_vectors: true,
+        ..Preset::Tiny.config()
+    };
+    let network = Network::new(&model, chain.target.vocab(), chain.target.len(), flags.seed, &device)?;
+    let groups = OptimiserKind::Muon.groups(&network);
+    let learning_rate = LearningRateSchedule { peak: 1e-2, warmup_steps: 20, steps: flags.steps, minimum: 0.01 };
+    let mut trainer = Trainer::new(network, groups, Settings::new(learning_rate, flags.seed), &device, 1);
+    // As many examples a step whatever the length: every update of some paths, or a few of many.
+    let stride = (chain.updates / 16).max(1);
+    let task = BackwardTask::new(chain, EXAMPLES.div_ceil(chain.updates.min(16)), stride);
+    let (begun, bar) = (Instant::now(), bar(flags.steps));
+    while trainer.steps() < flags.steps {
+        trainer.step(&task)?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let seconds = begun.elapsed().as_secs_f64();
+    // A long chain has as many updates in all as a short one.
+    let paths = flags.paths.min((1 << 20) / chain.updates).max(64);
+    let weights = annealed_weights(chain, trainer.average(), paths, flags.seed + 1, &device);
+    let [closed, learned] = [weights.closed, weights.learned].map(|logs| {
+        let mean = Estimate::independent(&logs);
+        let gap = format!("{:.4} ± {:.4}", log_partition - mean.mean, mean.standard_error);
+        let variance = mean.standard_error.powi(2) * logs.len() as f64;
+        [gap, format!("{variance:.3}"), format!("{:.3}", effective_particles(&logs) / logs.len() as f64)]
+    });
+    say(&format!(
+        "| {name} | {} | {} | {} | {limit} | {} | {} | {} | {} | {seconds:.0} |",
+        chain.updates, closed[0], learned[0], closed[1], learned[1], closed[2], learned[2]
+    ));
+    Ok(())
+}
