@@ -68,6 +68,18 @@ pub enum GflownetError {
         /// All names.
         expected: String,
     },
+    /// A kernel has no law where a chain is.
+    #[error(
+        "the reverse kernel has no law at step {step}, site {site} of path {path}; the conditional must allow every token that noise draws"
+    )]
+    NoLaw {
+        /// The step.
+        step: usize,
+        /// The site.
+        site: usize,
+        /// The path.
+        path: usize,
+    },
     /// A target failed.
     #[error(transparent)]
     Energy(#[from] EnergyError),

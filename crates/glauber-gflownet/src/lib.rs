@@ -5,6 +5,7 @@
 //! | by what                           | [`Policy`]: [`TablePolicy`], [`UniformPolicy`], or a network      |
 //! | how paths are drawn               | [`Paths`], [`Exploration`]                                        |
 //! | what is minimised                 | [`PathObjective`] of [`Terms`], a file each                       |
+//! | reverse chains as such samplers   | [`reverse_paths`]                                                 |
 //! | what is exactly true              | [`StateSpace`], [`TablePolicy::exact`]                            |
 //! | how good a sampler is             | [`Distance`], [`Evidence`]                                        |
 //! | exact chains with it as proposal  | [`BackAndForth`], [`IndependenceMetropolis`]                      |
@@ -13,6 +14,7 @@ mod environment;
 mod environments;
 mod error;
 mod moves;
+mod noising;
 mod objective;
 mod paths;
 mod policy;
@@ -24,6 +26,7 @@ pub use environment::Environment;
 pub use environments::{DagBuilding, DagState, Filling, FillingOrder, FillingState, GridState, GridWalk};
 pub use error::{GflownetError, Result};
 pub use moves::{Acceptance, BackAndForth, IndependenceMetropolis};
+pub use noising::{ReversePaths, reverse_paths};
 pub use objective::{
     Criterion, CrossEntropy, DetailedBalance, FlowMatching, LogVariance, PathObjective, RelativeEntropy,
     SubTrajectoryBalance, TrajectoryBalance, objective, objectives,

@@ -15,7 +15,7 @@ const LAYERS: [(&str, &[&str]); 29] = [
     ("glauber-sudoku", &["glauber-tokens", "glauber-chain"]),
     ("glauber-plane", &["glauber-tokens", "glauber-chain"]),
     ("glauber-energy", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-plane"]),
-    ("glauber-gflownet", &["glauber-tokens", "glauber-chain", "glauber-energy"]),
+    ("glauber-gflownet", &["glauber-tokens", "glauber-schedule", "glauber-chain", "glauber-energy"]),
     ("glauber-pixels", &["glauber-tokens", "glauber-files", "glauber-chain"]),
     ("glauber-fused", &[]),
     ("glauber-ranks", &[]),

@@ -3,6 +3,7 @@
 mod exact;
 mod learning;
 mod moves;
+mod noising;
 mod objectives;
 
 use glauber_chain::ChainRng;

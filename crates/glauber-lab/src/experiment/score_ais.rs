@@ -22,9 +22,15 @@ pub struct Flags {
     /// Sweeps of the chains on the critical 8 x 8 Ising model
     #[arg(long, num_args = 1.., default_values_t = [4, 16, 64])]
     sweeps: Vec<usize>,
-    /// Training steps
-    #[arg(long, default_value_t = 1000)]
+    /// Training steps on the table
+    #[arg(long, default_value_t = 3000)]
     steps: usize,
+    /// Training steps on the Ising model
+    #[arg(long, default_value_t = 1000)]
+    lattice_steps: usize,
+    /// Peak learning rate
+    #[arg(long, default_value_t = 5e-3)]
+    rate: f64,
     /// Paths of a report
     #[arg(long, default_value_t = 10_000)]
     paths: usize,
@@ -35,8 +41,8 @@ pub struct Flags {
 
 /// Side of the Ising model.
 const SIDE: usize = 8;
-/// Examples of a training step.
-const EXAMPLES: usize = 256;
+/// Examples of a training step: on the table, and on the Ising model.
+const EXAMPLES: [usize; 2] = [1024, 256];
 
 /// Trains and prints two Markdown tables.
 pub fn run(flags: &Flags) -> anyhow::Result<()> {
@@ -53,7 +59,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
     for &updates in &flags.updates {
         let chain = AnnealedUpdates { target: table.clone(), base: ProductLaw::uniform(3, 4), updates };
         let limit = format!("{:.4}", last_divergence(&chain)?);
-        row(flags, "table 3^4", &chain, Positions::Line, log_partition, &limit)?;
+        row(flags, "table 3^4", &chain, [flags.steps, EXAMPLES[0]], Positions::Line, log_partition, &limit)?;
     }
     let lattice = Lattice::new(SIDE, SIDE, Boundary::Torus)?;
     let ising = Ising::new(lattice, critical_coupling(), 0.0)?;
@@ -61,7 +67,8 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
     for &sweeps in &flags.sweeps {
         let (sites, target) = (SIDE * SIDE, ising.clone());
         let chain = AnnealedUpdates { target, base: ProductLaw::uniform(2, sites), updates: sweeps * sites };
-        row(flags, "Ising 8 x 8", &chain, Positions::Grid { columns: SIDE }, log_partition, "–")?;
+        let positions = Positions::Grid { columns: SIDE };
+        row(flags, "Ising 8 x 8", &chain, [flags.lattice_steps, EXAMPLES[1]], positions, log_partition, "–")?;
     }
     Ok(())
 }
@@ -81,6 +88,7 @@ fn row<T: Target>(
     flags: &Flags,
     name: &str,
     chain: &AnnealedUpdates<T, ProductLaw>,
+    [steps, examples]: [usize; 2],
     positions: Positions,
     log_partition: f64,
     limit: &str,
@@ -98,13 +106,13 @@ fn row<T: Target>(
     };
     let network = Network::new(&model, chain.target.vocab(), chain.target.len(), flags.seed, &device)?;
     let groups = OptimiserKind::Muon.groups(&network);
-    let learning_rate = LearningRateSchedule { peak: 1e-2, warmup_steps: 20, steps: flags.steps, minimum: 0.01 };
+    let learning_rate = LearningRateSchedule { peak: flags.rate, warmup_steps: 20, steps, minimum: 0.01 };
     let mut trainer = Trainer::new(network, groups, Settings::new(learning_rate, flags.seed), &device, 1);
     // As many examples a step whatever the length: every update of some paths, or a few of many.
     let stride = (chain.updates / 16).max(1);
-    let task = BackwardTask::new(chain, EXAMPLES.div_ceil(chain.updates.min(16)), stride);
-    let (begun, bar) = (Instant::now(), bar(flags.steps));
-    while trainer.steps() < flags.steps {
+    let task = BackwardTask::new(chain, examples.div_ceil(chain.updates.min(16)), stride);
+    let (begun, bar) = (Instant::now(), bar(steps));
+    while trainer.steps() < steps {
         trainer.step(&task)?;
         bar.inc(1);
     }
