@@ -7,9 +7,11 @@
 //! | what is minimised                 | [`PathObjective`] of [`Terms`], a file each                       |
 //! | reverse chains as such samplers   | [`reverse_paths`]                                                 |
 //! | what is exactly true              | [`StateSpace`], [`TablePolicy::exact`]                            |
+//! | where weighted samples are kept   | [`Buffer`]                                                        |
 //! | how good a sampler is             | [`Distance`], [`Evidence`]                                        |
 //! | exact chains with it as proposal  | [`BackAndForth`], [`IndependenceMetropolis`]                      |
 
+mod buffer;
 mod environment;
 mod environments;
 mod error;
@@ -22,6 +24,7 @@ mod space;
 mod table;
 mod terms;
 
+pub use buffer::Buffer;
 pub use environment::Environment;
 pub use environments::{DagBuilding, DagState, Filling, FillingOrder, FillingState, GridState, GridWalk};
 pub use error::{GflownetError, Result};

@@ -4,6 +4,7 @@
 //! | which network decides                   | [`PolicyNetwork`]: [`Perceptron`], [`FillingNetwork`], or yours |
 //! | how it is trained                       | [`PathTask`], by any [`PathObjective`](glauber_gflownet::PathObjective) |
 //! | how it is sampled                       | [`NetworkPolicy`] with [`Paths`](glauber_gflownet::Paths)      |
+//! | what weighted samples teach             | [`WeightedSource`] with any objective of `glauber-train`       |
 //! | annealing with learned backward kernels | [`AnnealedUpdates`], [`BackwardTask`], [`annealed_weights`]    |
 
 mod annealing;
@@ -12,6 +13,7 @@ mod error;
 mod perceptron;
 mod policy;
 mod task;
+mod weighted;
 
 pub use annealing::{AnnealedUpdates, BackwardTask, UpdateExamples, UpdateWeights, annealed_weights};
 pub use classifier::FillingNetwork;
@@ -19,3 +21,4 @@ pub use error::{NeuralError, Result};
 pub use perceptron::{Perceptron, PerceptronConfig};
 pub use policy::{Logits, NetworkPolicy, PolicyNetwork};
 pub use task::PathTask;
+pub use weighted::WeightedSource;

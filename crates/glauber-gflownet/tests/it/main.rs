@@ -1,5 +1,6 @@
 //! GFlowNets against what is exactly true of them.
 
+mod buffer;
 mod exact;
 mod learning;
 mod moves;

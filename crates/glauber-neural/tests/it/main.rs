@@ -5,16 +5,18 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use glauber_chain::ChainRng;
 use glauber_descent::{LearningRateSchedule, ParamGroups, Settings, Stream, Task, Trainer, UpdateRule};
-use glauber_energy::{Gibbs, Hypergrid, ProductLaw, Table, Target, exact};
+use glauber_energy::{Annealing, Gibbs, Hypergrid, Levels, Particles, ProductLaw, Table, Target, exact, unwatched};
 use glauber_gflownet::{
-    Criterion, DetailedBalance, Distance, Exploration, Filling, Flows, GridWalk, Paths, Policy, StateSpace,
+    Buffer, Criterion, DetailedBalance, Distance, Exploration, Filling, Flows, GridWalk, Paths, Policy, StateSpace,
     UniformPolicy, objective, objectives,
 };
 use glauber_model::{Conditioning, ModelConfig, Network, NetworkKind, Preset};
-use glauber_neural::{AnnealedUpdates, BackwardTask, annealed_weights};
+use glauber_neural::{AnnealedUpdates, BackwardTask, WeightedSource, annealed_weights};
 use glauber_neural::{
     FillingNetwork, NetworkPolicy, NeuralError, PathTask, Perceptron, PerceptronConfig, PolicyNetwork,
 };
+use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
+use glauber_train::{Denoising, SequenceSource, SiteTask};
 
 fn grid() -> GridWalk<Hypergrid> {
     GridWalk(Hypergrid::new(4, 2, [0.1, 0.5, 2.0]).unwrap())
@@ -254,6 +256,34 @@ fn learned_backward_kernels_lose_the_divergence_of_the_last_law_alone() {
     let after = weights(trainer.model());
     assert!(gap(&after.closed) - gap(&after.learned) > 0.02, "{} to {}", gap(&after.closed), gap(&after.learned));
     assert!((gap(&after.learned) - divergence).abs() < 0.05, "{} for {divergence}", gap(&after.learned));
+}
+
+#[test]
+fn weighted_particles_teach_a_network_to_fill() {
+    // Annealed particles, denoised under absorbing noise (E20), then used as a policy of any order.
+    let device = Device::flex();
+    let base = ProductLaw::uniform(3, 4);
+    let mut particles = Particles::new(&Agreeing, &base, 4000, 2).unwrap();
+    let annealed = Annealing::default().run(&mut particles, &Levels::linear(8).unwrap(), &mut unwatched).unwrap();
+    let buffer = Buffer::of_particles(&annealed).unwrap();
+    let order = SiteOrder::round_robin(4, 1).unwrap();
+    let schedule = Schedule::new(SignalShape::Linear, order, NoiseLaw::absorbing(4, 3).unwrap(), 1e-3, false).unwrap();
+    let network = Network::new(&hollow(), 4, 4, 1, &device).unwrap();
+    let source = WeightedSource(&buffer);
+    let task = SiteTask::new(&network, &source, &schedule, &Denoising, 64).unwrap();
+    let mut trainer = trainer(network.clone(), 0.01, 300);
+    while trainer.steps() < 300 {
+        trainer.step(&task).unwrap();
+    }
+    let environment = Filling::any_order(Agreeing);
+    let space = StateSpace::list(&environment).unwrap();
+    let filling = FillingNetwork::new(trainer.model().clone(), 1.0, &device);
+    let policy = NetworkPolicy { network: &filling, device: &device, flows: Flows::Learned };
+    let found = Distance::between(&space.terminal_law(&environment, &policy), &space.target()).unwrap();
+    assert!(found.l1 < 0.1, "{found:?}");
+    let long = Buffer::of_particles(&annealed).unwrap();
+    let mut out = [0; 5];
+    assert!(SequenceSource::draw(&WeightedSource(&long), &mut ChainRng::new(1, 0), &mut out).is_err());
 }
 
 #[test]

@@ -1,0 +1,114 @@
+//! Terminal states that are kept, with their weights.
+
+use glauber_chain::{ChainRng, Chains, HeatBath, ReverseKernel};
+use glauber_energy::{Annealed, EnergyError, Gibbs, Target};
+use glauber_schedule::SiteOrder;
+use glauber_tokens::{Token, TokenBatch};
+
+use crate::{GflownetError, Result};
+
+/// Weighted sequences of a target: ends of own paths, particles of annealing, samples of chains. Draws are in proportion to
+/// weights, so that a network can be trained on them: back along paths
+/// ([`Paths::draw_back`](crate::Paths::draw_back)), or by any denoising objective, which is then the weighted cross-entropy WDCE
+/// (E20; MDNS, arXiv 2508.10684).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Buffer {
+    capacity: usize,
+    sequences: Vec<Vec<Token>>,
+    log_weights: Vec<f64>,
+    /// Where the next sequence goes once the buffer is full.
+    next: usize,
+    /// Sums of weights up to each sequence, over the largest weight.
+    sums: Vec<f64>,
+}
+
+impl Buffer {
+    /// An empty one of so many sequences at most. A new sequence then replaces the oldest.
+    ///
+    /// # Errors
+    /// When the capacity is 0.
+    pub fn new(capacity: usize) -> Result<Self> {
+        if capacity == 0 {
+            return Err(GflownetError::OutOfRange { key: "capacity", found: 0.0, expected: "at least 1" });
+        }
+        Ok(Self { capacity, sequences: Vec::new(), log_weights: Vec::new(), next: 0, sums: Vec::new() })
+    }
+
+    /// The particles of annealing.
+    ///
+    /// # Errors
+    /// When there is no particle of positive weight.
+    pub fn of_particles(annealed: &Annealed) -> Result<Self> {
+        let mut buffer = Self::new(annealed.tokens.rows())?;
+        buffer.extend(annealed.tokens.iter().map(<[Token]>::to_vec).zip(annealed.log_weights.iter().copied()))?;
+        Ok(buffer)
+    }
+
+    /// Adds sequences, shape `[site]`, with their log-weights.
+    ///
+    /// # Errors
+    /// When a weight is NaN or `+∞`, or no weight is positive.
+    pub fn extend(&mut self, sequences: impl IntoIterator<Item = (Vec<Token>, f64)>) -> Result<()> {
+        for (sequence, log_weight) in sequences {
+            if log_weight.is_nan() || log_weight == f64::INFINITY {
+                return Err(GflownetError::Reward { state: format!("{sequence:?}"), found: log_weight });
+            }
+            if self.sequences.len() < self.capacity {
+                self.sequences.push(sequence);
+                self.log_weights.push(log_weight);
+            } else {
+                self.sequences[self.next] = sequence;
+                self.log_weights[self.next] = log_weight;
+                self.next = (self.next + 1) % self.capacity;
+            }
+        }
+        let top = self.log_weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mut sum = 0.0;
+        self.sums.clear();
+        self.sums.extend(self.log_weights.iter().map(|log| {
+            sum += (log - top).exp();
+            sum
+        }));
+        if sum > 0.0 { Ok(()) } else { Err(EnergyError::NoSupport.into()) }
+    }
+
+    /// Number of sequences.
+    pub fn len(&self) -> usize {
+        self.sequences.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.sequences.is_empty()
+    }
+
+    /// A sequence, in proportion to the weights.
+    ///
+    /// # Panics
+    /// When the buffer is empty.
+    pub fn draw(&self, rng: &mut ChainRng) -> &[Token] {
+        let wanted = rng.uniform() * self.sums.last().expect("a sequence at least");
+        &self.sequences[self.sums.partition_point(|&sum| sum <= wanted).min(self.sequences.len() - 1)]
+    }
+
+    /// Draws sequences in proportion to their weights, moves each by sweeps of heat bath of the target, and adds them with the
+    /// mean weight. Heat bath keeps the target, so that the weighted law stays right.
+    ///
+    /// # Errors
+    /// When the target has no law somewhere.
+    ///
+    /// # Panics
+    /// When the buffer is empty.
+    pub fn refresh<T: Target>(&mut self, target: &T, count: usize, sweeps: usize, seed: u64) -> Result<()> {
+        let mean = self.sums[self.sums.len() - 1].ln() - (self.len() as f64).ln()
+            + self.log_weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mut rng = ChainRng::new(seed, u64::MAX);
+        let mut rows = TokenBatch::filled(count, target.len(), 0);
+        (0..count).for_each(|row| rows.row_mut(row).copy_from_slice(self.draw(&mut rng)));
+        let mut chains = Chains::seeded(rows, seed);
+        let order = SiteOrder::round_robin(target.len(), sweeps).map_err(EnergyError::from)?;
+        let kernel = HeatBath::default();
+        kernel.run_parallel(&Gibbs(target), &mut chains, &order, 0..order.horizon()).map_err(EnergyError::from)?;
+        self.extend(chains.tokens().iter().map(|tokens| (tokens.to_vec(), mean)))
+    }
+}

@@ -1,0 +1,66 @@
+//! Weighted sequences are drawn with the law of their target.
+
+use glauber_chain::ChainRng;
+use glauber_energy::{Annealing, Levels, Particles, ProductLaw, Table, exact, unwatched};
+use glauber_gflownet::{Buffer, GflownetError};
+
+/// χ² over its degrees of freedom of draws against the target.
+fn chi_square(buffer: &Buffer, target: &Table, draws: usize) -> f64 {
+    let listed = exact::enumerate(target).unwrap();
+    let mut counts = vec![0.0; listed.probabilities().len()];
+    let mut rng = ChainRng::new(4, 0);
+    (0..draws).for_each(|_| counts[listed.state(buffer.draw(&mut rng))] += 1.0);
+    let each = counts.iter().zip(listed.probabilities()).map(|(n, p)| {
+        let expected = p * draws as f64;
+        (n - expected).powi(2) / expected
+    });
+    each.sum::<f64>() / (counts.len() - 1) as f64
+}
+
+#[test]
+fn weighted_sequences_and_refreshed_ones_have_the_law_of_the_target() {
+    let target = Table::random(2, 4, 1.5, 3).unwrap();
+    // Every sequence 500 times, weighted by its density: 15 degrees of freedom.
+    let all = exact::enumerate(&exact_uniform()).unwrap();
+    let mut buffer = Buffer::new(8000).unwrap();
+    let sequences = (0..8000).map(|at| all.sequence(at % 16));
+    let weigh = |x: Vec<u32>| {
+        let log = glauber_energy::Target::log_density(&target, &x);
+        (x, log)
+    };
+    buffer.extend(sequences.map(weigh)).unwrap();
+    assert_eq!(buffer.len(), 8000);
+    assert!(chi_square(&buffer, &target, 8000) < 2.3, "{}", chi_square(&buffer, &target, 8000));
+    assert!(chi_square(&buffer, &exact_uniform(), 8000) > 50.0, "it is not the null law");
+    // Half of the buffer is replaced by chains with equal weights.
+    buffer.refresh(&target, 4000, 3, 9).unwrap();
+    assert_eq!(buffer.len(), 8000);
+    assert!(chi_square(&buffer, &target, 4000) < 2.3, "{}", chi_square(&buffer, &target, 4000));
+}
+
+fn exact_uniform() -> Table {
+    Table::new(2, 4, vec![0.0; 16]).unwrap()
+}
+
+#[test]
+fn particles_of_annealing_have_the_law_of_the_target() {
+    let target = Table::random(2, 4, 1.5, 3).unwrap();
+    let base = ProductLaw::uniform(2, 4);
+    let mut particles = Particles::new(&target, &base, 8000, 2).unwrap();
+    let annealed = Annealing::default().run(&mut particles, &Levels::linear(8).unwrap(), &mut unwatched).unwrap();
+    let buffer = Buffer::of_particles(&annealed).unwrap();
+    assert!(chi_square(&buffer, &target, 4000) < 2.5, "{}", chi_square(&buffer, &target, 4000));
+}
+
+#[test]
+fn the_oldest_goes_first_and_bad_weights_are_refused() {
+    let mut buffer = Buffer::new(2).unwrap();
+    buffer.extend([(vec![0], 0.0), (vec![1], 0.0), (vec![2], 0.0)]).unwrap();
+    let mut rng = ChainRng::new(1, 0);
+    assert!((0..50).all(|_| buffer.draw(&mut rng) != [0]));
+    assert!(matches!(Buffer::new(0), Err(GflownetError::OutOfRange { .. })));
+    let error = buffer.extend([(vec![0], f64::NAN)]).unwrap_err().to_string();
+    assert!(error.contains("NaN"), "{error}");
+    let error = Buffer::new(1).unwrap().extend([(vec![0], f64::NEG_INFINITY)]).unwrap_err().to_string();
+    assert!(error.contains("no particle"), "{error}");
+}
