@@ -40,7 +40,12 @@ impl Buffer {
     /// When there is no particle of positive weight.
     pub fn of_particles(annealed: &Annealed) -> Result<Self> {
         let mut buffer = Self::new(annealed.tokens.rows())?;
-        buffer.extend(annealed.tokens.iter().map(<[Token]>::to_vec).zip(annealed.log_weights.iter().copied()))?;
+        // Weights are since the last resampling: their mean is made the estimate of Z, as that of path weights is.
+        let top = annealed.log_weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = annealed.log_weights.iter().map(|log| (log - top).exp()).sum();
+        let shift = annealed.log_partition.estimate - top - (sum / annealed.log_weights.len() as f64).ln();
+        let weighted = annealed.tokens.iter().zip(&annealed.log_weights);
+        buffer.extend(weighted.map(|(tokens, log)| (tokens.to_vec(), log + shift)))?;
         Ok(buffer)
     }
 
@@ -49,10 +54,11 @@ impl Buffer {
     /// # Errors
     /// When a weight is NaN or `+∞`, or no weight is positive.
     pub fn extend(&mut self, sequences: impl IntoIterator<Item = (Vec<Token>, f64)>) -> Result<()> {
+        let sequences: Vec<(Vec<Token>, f64)> = sequences.into_iter().collect();
+        if let Some((sequence, found)) = sequences.iter().find(|(_, log)| log.is_nan() || *log == f64::INFINITY) {
+            return Err(GflownetError::Reward { state: format!("{sequence:?}"), found: *found });
+        }
         for (sequence, log_weight) in sequences {
-            if log_weight.is_nan() || log_weight == f64::INFINITY {
-                return Err(GflownetError::Reward { state: format!("{sequence:?}"), found: log_weight });
-            }
             if self.sequences.len() < self.capacity {
                 self.sequences.push(sequence);
                 self.log_weights.push(log_weight);
@@ -70,6 +76,12 @@ impl Buffer {
             sum
         }));
         if sum > 0.0 { Ok(()) } else { Err(EnergyError::NoSupport.into()) }
+    }
+
+    /// The log-weights, in nats, of each sequence. Those of all sources should have `Z` for their mean: path weights do, and
+    /// samples of chains get an estimate of `log Z`.
+    pub fn log_weights(&self) -> &[f64] {
+        &self.log_weights
     }
 
     /// Number of sequences.

@@ -15,8 +15,10 @@ pub enum GflownetError {
         /// The most allowed.
         limit: usize,
     },
-    /// A state that leads nowhere and has no reward.
-    #[error("state {state} allows no action and has no reward; every path must end in a terminal state")]
+    /// A path that ends in a state without reward.
+    #[error(
+        "a path ends in {state}, which has no reward; look for actions that are missing, or probabilities that are NaN"
+    )]
     DeadEnd {
         /// The state.
         state: String,
@@ -28,6 +30,22 @@ pub enum GflownetError {
         state: String,
         /// The log-reward found.
         found: f64,
+    },
+    /// An objective that needs flows of states, and a policy without them.
+    #[error("the objective {objective} reads flows of states, which this network does not give; take {instead}")]
+    NoFlows {
+        /// The objective.
+        objective: &'static str,
+        /// What works.
+        instead: &'static str,
+    },
+    /// An objective of own paths, and paths from elsewhere.
+    #[error(
+        "the objective {objective} holds on own paths alone; leave exploration and given ends out, or take another objective"
+    )]
+    OwnPaths {
+        /// The objective.
+        objective: &'static str,
     },
     /// Flows of stopping, where not every state may stop.
     #[error("flows of stopping need an environment in which every state may stop; take learned flows")]

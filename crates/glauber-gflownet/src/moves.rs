@@ -17,7 +17,8 @@ pub enum Acceptance {
 
 impl Acceptance {
     fn accepts(self, log_ratio: f64, rng: &mut ChainRng) -> bool {
-        let ratio = log_ratio.exp();
+        // Both have density 0: any move will do.
+        let ratio = if log_ratio.is_nan() { f64::INFINITY } else { log_ratio.exp() };
         let probability = match self {
             Self::Metropolis => ratio.min(1.0),
             Self::Barker if ratio.is_infinite() => 1.0,
@@ -57,15 +58,15 @@ impl BackAndForth {
         let forth = Paths::from_states(environment, policy, &starts, Exploration::NONE, rngs);
         let [before, after] = [&back, &forth].map(|paths| paths.terms(environment, policy));
         let (before, after) = (before?.log_weights(), after?.log_weights());
+        let lengths = |path| [&back, &forth].map(|paths| paths.actions_of(path).len());
+        if let Some([expected, found]) = (0..ends.len()).map(lengths).find(|[undone, done]| undone != done) {
+            let what = "actions from where a path was taken apart; all paths must have equal lengths";
+            return Err(GflownetError::Mismatch { what, found, expected });
+        }
         let mut accepted = 0;
         for (path, end) in ends.iter_mut().enumerate() {
-            let [undone, done] = [&back, &forth].map(|paths| paths.actions_of(path).len());
-            if undone != done {
-                let what = "actions from where a path was taken apart; all paths must have equal lengths";
-                return Err(GflownetError::Mismatch { what, found: done, expected: undone });
-            }
             if self.acceptance.accepts(after[path] - before[path], &mut rngs[path]) {
-                *end = forth.states_of(path)[done].clone();
+                *end = forth.states_of(path)[lengths(path)[1]].clone();
                 accepted += 1;
             }
         }

@@ -23,7 +23,7 @@ pub struct ReversePaths {
 /// ```
 ///
 /// `W_t(a → b) = Π_t(φ) 1{a = b} + Π_t(b)` is a touch of the noise at one site, and `K_t` is the kernel. `E w = Z` for any
-/// conditional and kernel whose law allows what the noise allows. With the exact conditionals and the [lazy
+/// conditional and kernel whose law allows what the noise allows. With the exact conditionals, one site a step and the [lazy
 /// kernel](glauber_chain::Lazy) every path weighs `Z`, up to the start. [Heat bath](glauber_chain::HeatBath) forgets the token that a
 /// site shows, and the noise does not: its weights vary however good the conditional is.
 ///
@@ -44,6 +44,8 @@ pub fn reverse_paths<K: ReverseKernel>(
     for (what, found, expected) in [
         ("sites of the target", target.len(), len),
         ("sites of the base", base.len(), len),
+        ("tokens of the target", target.vocab(), vocab),
+        ("tokens of the base", base.vocab(), vocab),
         ("tokens of the conditional", conditional.vocab(), vocab),
     ] {
         if found != expected {

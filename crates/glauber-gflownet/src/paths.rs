@@ -10,9 +10,9 @@ use crate::{Decisions, Environment, Flows, GflownetError, PathObjective, Policy,
 /// How a path is drawn where it is not drawn by the policy itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Exploration {
-    /// `ε`: the probability of a uniform action.
+    /// `ε`: the probability of a uniform action, 0 to 1.
     pub uniform: f64,
-    /// The temperature of the policy's other actions; 1 leaves them as they are.
+    /// The temperature of the policy's other actions, above 0; 1 leaves them as they are.
     pub temperature: f64,
 }
 
@@ -39,11 +39,13 @@ impl Exploration {
         let mut flags = vec![false; law.len()];
         environment.allowed(state, &mut flags);
         let count = set(&flags).count() as f64;
-        let mut warm: Vec<f64> = law.iter().map(|log| log / self.temperature).collect();
+        let (share, temperature) = (self.uniform.clamp(0.0, 1.0), self.temperature.max(1e-9));
+        let top = law.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mut warm: Vec<f64> = law.iter().map(|log| (log - top) / temperature).collect();
         let mass: f64 = warm.iter().map(|log| log.exp()).sum();
         for (log, &flag) in warm.iter_mut().zip(&flags) {
-            let uniform = if flag { self.uniform / count } else { 0.0 };
-            *log = ((1.0 - self.uniform) * log.exp() / mass + uniform).ln();
+            let uniform = if flag { share / count } else { 0.0 };
+            *log = ((1.0 - share) * log.exp() / mass + uniform).ln();
         }
         draw(&warm, rng)
     }
@@ -200,6 +202,20 @@ impl<S: Clone + PartialEq + Debug> Paths<S> {
             }
         }
         all
+    }
+
+    /// Checks that every path ends in a terminal state with a reward.
+    ///
+    /// # Errors
+    /// When one ends elsewhere, as a policy whose probabilities are NaN does, or a reward is NaN or `+∞`.
+    pub fn check_ends<E: Environment<State = S>>(&self, environment: &E) -> Result<()> {
+        self.ends().try_for_each(|end| match environment.log_reward(end) {
+            None => Err(GflownetError::DeadEnd { state: format!("{end:?}") }),
+            Some(found) if found.is_nan() || found == f64::INFINITY => {
+                Err(GflownetError::Reward { state: format!("{end:?}"), found })
+            }
+            Some(_) => Ok(()),
+        })
     }
 
     /// The terms of these groups under a policy.

@@ -134,8 +134,11 @@ fn normalise(logits: &mut [f64], flags: &[bool]) {
     let top = set(flags).map(|action| logits[action]).fold(f64::NEG_INFINITY, f64::max);
     let mass: f64 = set(flags).map(|action| (logits[action] - top).exp()).sum();
     let shift = top + mass.ln();
+    let uniform = -(set(flags).count() as f64).ln();
     for (logit, &flag) in logits.iter_mut().zip(flags) {
-        *logit = if flag { *logit - shift } else { f64::NEG_INFINITY };
+        // Where nothing has mass, everything allowed is alike.
+        let log = if top == f64::NEG_INFINITY { uniform } else { *logit - shift };
+        *logit = if flag { log } else { f64::NEG_INFINITY };
     }
 }
 

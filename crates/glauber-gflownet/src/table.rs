@@ -25,7 +25,7 @@ impl<E: Environment> TablePolicy<E> {
         Self { space, actions, flows: Flows::Learned, forward, backward: None, flow: vec![0.0; states] }
     }
 
-    /// The policy and the flows that sample the target exactly, for a backward policy (uniform without one).
+    /// The policy and the flows that sample the target exactly, for the uniform backward policy.
     pub fn exact(environment: &E, space: Arc<StateSpace<E::State>>) -> Self {
         let mut policy = Self::uniform(environment, space);
         policy.flow = policy.space.log_flows(environment, &policy);

@@ -70,7 +70,8 @@ impl<T: Target, B: Base> AnnealedUpdates<T, B> {
                 left -= log.exp();
                 left < 0.0
             });
-            let token = drawn.unwrap_or(forward.len() - 1);
+            // Rounding may leave nothing: then the last possible token.
+            let token = drawn.or_else(|| forward.iter().rposition(|log| *log > f64::NEG_INFINITY)).unwrap_or(0);
             tokens[site] = token as Token;
             weight.step(0.0, forward[token]);
         }
@@ -182,7 +183,7 @@ pub struct BackwardTask<'a, T, B, N> {
 impl<'a, T: Target, B: Base, N> BackwardTask<'a, T, B, N> {
     /// A task with so many paths a micro-batch, of each of which one update in every `stride` is an example.
     pub fn new(chain: &'a AnnealedUpdates<T, B>, paths: usize, stride: usize) -> Self {
-        Self { chain, paths, kept: stride.max(1), network: PhantomData }
+        Self { chain, paths, kept: stride.clamp(1, chain.updates.max(1)), network: PhantomData }
     }
 }
 

@@ -6,7 +6,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use glauber_chain::ChainRng;
 use glauber_descent::{Stream, Task};
-use glauber_gflownet::{Environment, Exploration, Flows, PathObjective, Paths, Slopes};
+use glauber_gflownet::{Environment, Exploration, Flows, GflownetError, PathObjective, Paths, Slopes};
 
 use crate::NeuralError;
 use crate::policy::{Logits, NetworkPolicy, PolicyNetwork, decisions};
@@ -70,6 +70,7 @@ impl<E: Environment, N: PolicyNetwork<E>> Task for PathTask<'_, E, N> {
     type Error = NeuralError;
 
     fn batch(&self, network: &N, stream: Stream) -> Result<Paths<E::State>, NeuralError> {
+        self.check(network)?;
         let policy = NetworkPolicy { network, device: &self.device, flows: self.flows };
         // A generator for each path, and the paths of each step apart.
         let all = self.paths + self.sources.iter().map(|(paths, _)| paths).sum::<usize>();
@@ -83,6 +84,7 @@ impl<E: Environment, N: PolicyNetwork<E>> Task for PathTask<'_, E, N> {
             paths = paths.and(&Paths::draw_back(self.environment, &policy, &ends, these));
             rest = others;
         }
+        paths.check_ends(self.environment)?;
         Ok(paths)
     }
 
@@ -101,6 +103,24 @@ impl<E: Environment, N: PolicyNetwork<E>> Task for PathTask<'_, E, N> {
 }
 
 impl<E: Environment, N: PolicyNetwork<E>> PathTask<'_, E, N> {
+    /// Checks that network, objective and paths fit each other.
+    fn check(&self, network: &N) -> Result<(), NeuralError> {
+        let objective = self.objective.name();
+        let own = self.exploration == Exploration::NONE && self.sources.is_empty();
+        if self.objective.needs_own_paths() && !own {
+            return Err(GflownetError::OwnPaths { objective }.into());
+        }
+        if self.flows == Flows::OfStop {
+            return self.environment.stop().map(|_| ()).ok_or(GflownetError::NoStop.into());
+        }
+        let source = [self.environment.source()];
+        if self.objective.reads_flows() && network.logits(self.environment, &source, &self.device).flow.is_none() {
+            let instead = "trajectory-balance or log-variance, or a network with flows";
+            return Err(GflownetError::NoFlows { objective, instead }.into());
+        }
+        Ok(())
+    }
+
     /// The loss of some paths, and its gradient by the logits found; none where a reward is no number.
     fn slopes(&self, network: &N, paths: &Paths<E::State>, device: &Device) -> (f64, Option<(Logits, Slopes)>) {
         let groups = self.objective.groups(self.environment, paths);

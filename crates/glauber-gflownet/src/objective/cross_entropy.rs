@@ -28,4 +28,8 @@ impl PathObjective for CrossEntropy {
         });
         each.sum()
     }
+
+    fn needs_own_paths(&self) -> bool {
+        true
+    }
 }

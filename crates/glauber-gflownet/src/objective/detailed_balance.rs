@@ -31,4 +31,8 @@ impl PathObjective for DetailedBalance {
             sum
         })
     }
+
+    fn reads_flows(&self) -> bool {
+        true
+    }
 }

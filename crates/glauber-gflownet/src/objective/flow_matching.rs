@@ -35,4 +35,8 @@ impl PathObjective for FlowMatching {
     fn reads_parents(&self) -> bool {
         true
     }
+
+    fn reads_flows(&self) -> bool {
+        true
+    }
 }

@@ -54,6 +54,16 @@ pub trait PathObjective: Debug + Send + Sync {
     fn reads_parents(&self) -> bool {
         false
     }
+
+    /// Whether it reads flows of states between the source and the end.
+    fn reads_flows(&self) -> bool {
+        false
+    }
+
+    /// Whether its weights hold only on paths that the policy drew itself, without exploration.
+    fn needs_own_paths(&self) -> bool {
+        false
+    }
 }
 
 impl dyn PathObjective + '_ {

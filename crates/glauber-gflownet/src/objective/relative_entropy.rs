@@ -4,8 +4,8 @@ use super::PathObjective;
 use crate::Terms;
 
 /// `KL(p_θ(τ) ‖ π P_B) − log Z`, the mean of `−log w` over paths that the policy drew itself. Its gradient is
-/// `−E[(log w − mean) ∇ log p_θ(τ)]`, REINFORCE with the batch's mean as baseline (E18). On such paths it is half of the
-/// gradient of trajectory balance. Other paths give another gradient: do not explore with it.
+/// `−E[(log w − mean) ∇ log p_θ(τ)]`, REINFORCE with the batch's mean as baseline, `(n − 1) / n` of it in expectation (E18).
+/// It is half of the gradient of trajectory balance with `log Z_θ` at that mean. Other paths give another gradient: do not explore with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RelativeEntropy;
 
@@ -25,5 +25,9 @@ impl PathObjective for RelativeEntropy {
             by.backward.iter_mut().for_each(|g| *g -= 1.0 / n);
         }
         -mean
+    }
+
+    fn needs_own_paths(&self) -> bool {
+        true
     }
 }

@@ -52,4 +52,8 @@ impl PathObjective for SubTrajectoryBalance {
             sum
         })
     }
+
+    fn reads_flows(&self) -> bool {
+        true
+    }
 }

@@ -33,8 +33,11 @@ fn weighted_sequences_and_refreshed_ones_have_the_law_of_the_target() {
     assert!(chi_square(&buffer, &target, 8000) < 2.3, "{}", chi_square(&buffer, &target, 8000));
     assert!(chi_square(&buffer, &exact_uniform(), 8000) > 50.0, "it is not the null law");
     // Half of the buffer is replaced by chains with equal weights.
+    let mean = |logs: &[f64]| (logs.iter().map(|log| log.exp()).sum::<f64>() / logs.len() as f64).ln();
+    let before = mean(buffer.log_weights());
     buffer.refresh(&target, 4000, 3, 9).unwrap();
     assert_eq!(buffer.len(), 8000);
+    assert!(buffer.log_weights()[..4000].iter().all(|log| (log - before).abs() < 1e-12));
     assert!(chi_square(&buffer, &target, 4000) < 2.3, "{}", chi_square(&buffer, &target, 4000));
 }
 
@@ -49,6 +52,8 @@ fn particles_of_annealing_have_the_law_of_the_target() {
     let mut particles = Particles::new(&target, &base, 8000, 2).unwrap();
     let annealed = Annealing::default().run(&mut particles, &Levels::linear(8).unwrap(), &mut unwatched).unwrap();
     let buffer = Buffer::of_particles(&annealed).unwrap();
+    let mean = buffer.log_weights().iter().map(|log| log.exp()).sum::<f64>() / 8000.0;
+    assert!((mean.ln() - annealed.log_partition.estimate).abs() < 1e-10);
     assert!(chi_square(&buffer, &target, 4000) < 2.5, "{}", chi_square(&buffer, &target, 4000));
 }
 

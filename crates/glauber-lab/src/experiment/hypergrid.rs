@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use clap::Args;
 use glauber_chain::ChainRng;
 use glauber_chain::statistics::Estimate;
-use glauber_descent::{LearningRateSchedule, ParamGroups, Settings, Trainer, UpdateRule};
+use glauber_descent::{LearningRateSchedule, OptimiserConstants, ParamGroups, Settings, Trainer, UpdateRule};
 use glauber_energy::{Hypergrid, exact};
 use glauber_gflownet::{
     Distance, Environment, Exploration, Flows, GridState, GridWalk, PathObjective, Paths, Policy, StateSpace,
@@ -122,8 +122,11 @@ impl Bench<'_> {
             estimate(&|found| found.distance.jensen_shannon).mean,
             // Without a flow of the source there is no sum to compare.
             match objective.name() {
-                "log-variance" => "–".into(),
-                _ => format!("{:+.1e}", estimate(&|found| found.log_partition - self.space.log_partition()).mean),
+                "log-variance" | "relative-entropy" | "cross-entropy" => "–".into(),
+                _ => {
+                    let error = |found: &Found| format!("{:+.1e}", found.log_partition - self.space.log_partition());
+                    all.iter().map(error).collect::<Vec<_>>().join(", ")
+                }
             },
             self.flags.paths as f64 / seconds
         ));
@@ -177,6 +180,7 @@ pub fn perceptron_trainer<E: Environment>(
     let network = Perceptron::new(environment, &PerceptronConfig::default(), seed, device);
     let groups = ParamGroups::all(&network, UpdateRule::AdamW);
     let rate = LearningRateSchedule { peak: 1e-3, warmup_steps: 0, steps, minimum: 1.0 };
-    let settings = Settings { average_decay: None, clip_norm: f64::INFINITY, ..Settings::new(rate, seed) };
+    let constants = OptimiserConstants { beta_1: 0.9, beta_2: 0.999, weight_decay: 0.0 };
+    let settings = Settings { average_decay: None, clip_norm: f64::INFINITY, constants, ..Settings::new(rate, seed) };
     Trainer::new(network, groups, settings, device, 1)
 }

@@ -38,7 +38,7 @@ pub struct Flags {
     /// Training steps
     #[arg(long, default_value_t = 400)]
     steps: usize,
-    /// Paths a step
+    /// Paths a step, an even number
     #[arg(long, default_value_t = 256)]
     paths: usize,
     /// Width of the network
@@ -74,7 +74,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
         flags.side, flags.field, flags.width, flags.objective, flags.steps, flags.paths, flags.network
     ));
     say(
-        "| coupling | seed | sampler | log Z | lower bound | upper bound | log Z estimated | effective share | TV, exact | seconds |",
+        "| coupling | seed | sampler | log Z | lower bound | upper bound | log Z estimated | effective share | TV from the first site on, exact | seconds |",
     );
     say("|---|---|---|---|---|---|---|---|---|---|");
     for &coupling in &flags.coupling {
@@ -127,7 +127,7 @@ fn network(flags: &Flags, coupling: f64, ising: &Ising, known: &Known, seed: u64
     };
     let (environment, device) = (Filling { target: ising, order }, Device::flex());
     let mut trainer = trainer(flags, ising, seed, &device)?;
-    let task = PathTask::new(&environment, objective(&flags.objective)?, flags.paths, &device);
+    let task = PathTask::new(&environment, objective(&flags.objective)?, flags.paths.div_ceil(2), &device);
     let (begun, bar) = (Instant::now(), bar(flags.steps));
     while trainer.steps() < flags.steps {
         trainer.step(&task)?;
@@ -192,12 +192,17 @@ fn trainer(flags: &Flags, ising: &Ising, seed: u64, device: &Device) -> anyhow::
         site_vectors: true,
         ..Preset::Tiny.config()
     };
-    let network = FillingNetwork::configured(ising, &model, 1.0, seed, device)?;
+    let network = FillingNetwork::configured(ising, &model, 100.0, seed, device)?;
     let hidden = network.network().roles().into_iter().filter(|(_, role)| *role == Role::Hidden);
     let groups = ParamGroups::all(&network, UpdateRule::AdamW).with(hidden.map(|(id, _)| id), UpdateRule::Muon);
     let learning_rate =
         LearningRateSchedule { peak: flags.rate, warmup_steps: flags.steps / 20, steps: flags.steps, minimum: 0.01 };
-    let settings = Settings { average_decay: Some(0.98), micro_batches: 2, ..Settings::new(learning_rate, seed) };
+    let settings = Settings {
+        average_decay: Some(0.98),
+        micro_batches: 2,
+        clip_norm: f64::INFINITY,
+        ..Settings::new(learning_rate, seed)
+    };
     Ok(Trainer::new(network, groups, settings, device, 2))
 }
 

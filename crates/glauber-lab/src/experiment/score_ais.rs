@@ -11,6 +11,7 @@ use glauber_energy::{Gibbs, ProductLaw, Table, Target, effective_particles, exac
 use glauber_model::{Conditioning, ModelConfig, Network, Positions, Preset};
 use glauber_neural::{AnnealedUpdates, BackwardTask, annealed_weights};
 use glauber_program::progress::{bar, say};
+use glauber_run::check_count;
 use glauber_schedule::Boundary;
 use glauber_train::OptimiserKind;
 
@@ -46,14 +47,16 @@ const EXAMPLES: [usize; 2] = [1024, 256];
 
 /// Trains and prints two Markdown tables.
 pub fn run(flags: &Flags) -> anyhow::Result<()> {
+    flags.updates.iter().try_for_each(|&updates| check_count("--updates", updates))?;
+    flags.sweeps.iter().try_for_each(|&sweeps| check_count("--sweeps", sweeps))?;
     anyhow::ensure!(flags.paths > 1, "`--paths` is {}, expected at least 2, for variances", flags.paths);
     say(
         "Gap: log Z less the mean of log w, in nats. With the best backward kernels it is the divergence of the last law.\n",
     );
     say(
-        "| target | updates | gap: closed form (E25) | learned (E26) | limit | Var log w: closed | learned | ESS: closed | learned | seconds |",
+        "| target | updates | gap: closed form (E25) | learned (E26) | limit | Var log w: closed | learned | ESS: closed | learned | paths | seconds of training |",
     );
-    say("|---|---|---|---|---|---|---|---|---|---|");
+    say("|---|---|---|---|---|---|---|---|---|---|---|");
     let table = Table::random(3, 4, 2.0, flags.seed)?;
     let log_partition = exact::enumerate(&table)?.log_partition();
     for &updates in &flags.updates {
@@ -128,7 +131,7 @@ fn row<T: Target>(
         [gap, format!("{variance:.3}"), format!("{:.3}", effective_particles(&logs) / logs.len() as f64)]
     });
     say(&format!(
-        "| {name} | {} | {} | {} | {limit} | {} | {} | {} | {} | {seconds:.0} |",
+        "| {name} | {} | {} | {} | {limit} | {} | {} | {} | {} | {paths} | {seconds:.0} |",
         chain.updates, closed[0], learned[0], closed[1], learned[1], closed[2], learned[2]
     ));
     Ok(())

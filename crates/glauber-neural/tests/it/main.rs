@@ -298,6 +298,24 @@ fn paths_are_functions_of_seed_and_step() {
 }
 
 #[test]
+fn objectives_that_do_not_fit_are_refused() {
+    let (environment, device) = (table(), Device::flex());
+    let network = FillingNetwork::configured(&environment.target, &hollow(), 1.0, 1, &device).unwrap();
+    let draw = |task: &PathTask<'_, _, FillingNetwork>| task.batch(&network, Stream { seed: 1, number: 0 });
+    let without_flows = PathTask::new(&environment, objective("detailed-balance").unwrap(), 4, &device);
+    let error = draw(&without_flows).unwrap_err().to_string();
+    assert!(error.contains("detailed-balance") && error.contains("flows"), "{error}");
+    let explored = PathTask::new(&environment, objective("cross-entropy").unwrap(), 4, &device)
+        .with_exploration(Exploration::uniform(0.1));
+    let error = draw(&explored).unwrap_err().to_string();
+    assert!(error.contains("own paths"), "{error}");
+    let no_stop =
+        PathTask::new(&environment, objective("trajectory-balance").unwrap(), 4, &device).with_flows(Flows::OfStop);
+    let error = draw(&no_stop).unwrap_err().to_string();
+    assert!(error.contains("may stop"), "{error}");
+}
+
+#[test]
 fn rewards_that_are_no_numbers_stop_the_training() {
     let environment = Filling::any_order(NotANumber);
     let device = Device::flex();
@@ -306,7 +324,7 @@ fn rewards_that_are_no_numbers_stop_the_training() {
     let before = PolicyNetwork::<Filling<NotANumber>>::log_partition(&network).into_data();
     let mut trainer = trainer(network, 0.01, 10);
     let error = trainer.step(&task).unwrap_err();
-    assert!(matches!(error, NeuralError::Descent(_)) && error.to_string().contains("NaN"), "{error}");
+    assert!(matches!(error, NeuralError::Gflownet(_)) && error.to_string().contains("NaN"), "{error}");
     let after = PolicyNetwork::<Filling<NotANumber>>::log_partition(trainer.model()).into_data();
     assert_eq!(before, after);
 }
