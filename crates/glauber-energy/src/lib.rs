@@ -33,7 +33,7 @@ pub use flow::{HeatBathLayer, Layer, MetropolisLayer, Permutation, random_layers
 pub use path_weight::{IntervalMethod, LogPartition, PathWeight, effective_particles};
 pub use study::{Exact, Mean, Measure, Model, Moves, Observable, Stage, Study, StudySettings, Update};
 pub use swendsen_wang::{SwendsenWang, correlation};
-pub use target::{AnnealedTarget, Base, Gibbs, ProductLaw, Target, Tempered};
+pub use target::{AnnealedTarget, Base, Gibbs, ProductLaw, Target, Tempered, log_sum_exp};
 pub use targets::{
     BitSequence, Cosine, Factor, FactorGraph, GaussianMixture, Hypergrid, ManyWell, PlanePoints, Table,
     edwards_anderson, ising_couplings, ising_graph, potts_graph, random_couplings,

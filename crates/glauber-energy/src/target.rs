@@ -312,7 +312,7 @@ impl<T: Target> SiteConditional for Gibbs<T> {
 }
 
 /// `ln Σ exp`. NaN if a term is; `+∞` if one is.
-pub(crate) fn log_sum_exp(logs: &[f64]) -> f64 {
+pub fn log_sum_exp(logs: &[f64]) -> f64 {
     if logs.iter().any(|log| log.is_nan()) {
         return f64::NAN;
     }

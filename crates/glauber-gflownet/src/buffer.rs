@@ -1,7 +1,7 @@
 //! Terminal states that are kept, with their weights.
 
 use glauber_chain::{ChainRng, Chains, HeatBath, ReverseKernel};
-use glauber_energy::{Annealed, EnergyError, Gibbs, Target};
+use glauber_energy::{Annealed, EnergyError, Gibbs, Target, log_sum_exp};
 use glauber_schedule::SiteOrder;
 use glauber_tokens::{Token, TokenBatch};
 
@@ -20,6 +20,10 @@ pub struct Buffer {
     next: usize,
     /// Sums of weights up to each sequence, over the largest weight.
     sums: Vec<f64>,
+}
+
+fn log_mean(logs: &[f64]) -> f64 {
+    log_sum_exp(logs) - (logs.len() as f64).ln()
 }
 
 impl Buffer {
@@ -41,9 +45,7 @@ impl Buffer {
     pub fn of_particles(annealed: &Annealed) -> Result<Self> {
         let mut buffer = Self::new(annealed.tokens.rows())?;
         // Weights are since the last resampling: their mean is made the estimate of Z, as that of path weights is.
-        let top = annealed.log_weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let sum: f64 = annealed.log_weights.iter().map(|log| (log - top).exp()).sum();
-        let shift = annealed.log_partition.estimate - top - (sum / annealed.log_weights.len() as f64).ln();
+        let shift = annealed.log_partition.estimate - log_mean(&annealed.log_weights);
         let weighted = annealed.tokens.iter().zip(&annealed.log_weights);
         buffer.extend(weighted.map(|(tokens, log)| (tokens.to_vec(), log + shift)))?;
         Ok(buffer)
@@ -112,8 +114,7 @@ impl Buffer {
     /// # Panics
     /// When the buffer is empty.
     pub fn refresh<T: Target>(&mut self, target: &T, count: usize, sweeps: usize, seed: u64) -> Result<()> {
-        let mean = self.sums[self.sums.len() - 1].ln() - (self.len() as f64).ln()
-            + self.log_weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mean = log_mean(&self.log_weights);
         let mut rng = ChainRng::new(seed, u64::MAX);
         let mut rows = TokenBatch::filled(count, target.len(), 0);
         (0..count).for_each(|row| rows.row_mut(row).copy_from_slice(self.draw(&mut rng)));

@@ -6,7 +6,7 @@
 //! | how paths are drawn               | [`Paths`], [`Exploration`]                                        |
 //! | what is minimised                 | [`PathObjective`] of [`Terms`], a file each                       |
 //! | reverse chains as such samplers   | [`reverse_paths`]                                                 |
-//! | what is exactly true              | [`StateSpace`], [`TablePolicy::exact`]                            |
+//! | what is exactly true              | [`StateSpace`], [`TablePolicy::exact`], [`filling_probability`]   |
 //! | where weighted samples are kept   | [`Buffer`]                                                        |
 //! | how good a sampler is             | [`Distance`], [`Evidence`]                                        |
 //! | exact chains with it as proposal  | [`BackAndForth`], [`IndependenceMetropolis`]                      |
@@ -26,7 +26,9 @@ mod terms;
 
 pub use buffer::Buffer;
 pub use environment::Environment;
-pub use environments::{DagBuilding, DagState, Filling, FillingOrder, FillingState, GridState, GridWalk};
+pub use environments::{
+    DagBuilding, DagState, Filling, FillingOrder, FillingState, GridState, GridWalk, filled, filled_tokens,
+};
 pub use error::{GflownetError, Result};
 pub use moves::{Acceptance, BackAndForth, IndependenceMetropolis};
 pub use noising::{ReversePaths, reverse_paths};
@@ -36,6 +38,6 @@ pub use objective::{
 };
 pub use paths::{Exploration, Paths, Slopes};
 pub use policy::{Decisions, Flows, Policy, UniformPolicy};
-pub use space::{Distance, MAX_STATES, StateSpace};
+pub use space::{Distance, MAX_STATES, StateSpace, filling_probability};
 pub use table::{TableAdam, TablePolicy};
 pub use terms::{Evidence, Group, Terms};

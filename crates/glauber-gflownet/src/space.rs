@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
-use glauber_energy::{EnergyError, dag::jensen_shannon};
+use glauber_energy::dag::jensen_shannon;
+use glauber_energy::{EnergyError, Target, log_sum_exp};
+use glauber_tokens::Token;
 
 use crate::environment::set;
-use crate::{Environment, GflownetError, Policy, Result};
+use crate::{Environment, Filling, FillingOrder, GflownetError, Policy, Result};
 
 /// The most states that are listed.
 pub const MAX_STATES: usize = 1 << 23;
@@ -87,8 +89,7 @@ impl<S: Clone + Eq + std::hash::Hash + std::fmt::Debug + Send + Sync> StateSpace
 
     /// `log Z`: the logarithm of the sum of all rewards, in nats.
     pub fn log_partition(&self) -> f64 {
-        let top = self.log_rewards.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        top + self.log_rewards.iter().map(|log| (log - top).exp()).sum::<f64>().ln()
+        log_sum_exp(&self.log_rewards)
     }
 
     /// The target `R / Z`, shape `[end]`.
@@ -107,7 +108,7 @@ impl<S: Clone + Eq + std::hash::Hash + std::fmt::Debug + Send + Sync> StateSpace
             for at in (0..states.len()).rev() {
                 for (action, log) in possible(decisions.backward_at(at)) {
                     let parent = self.place(&environment.undo(&states[at], action));
-                    flows[parent] = log_add(flows[parent], flows[first + at] + log);
+                    flows[parent] = log_sum_exp(&[flows[parent], flows[first + at] + log]);
                 }
             }
         }
@@ -143,11 +144,6 @@ fn possible(law: &[f64]) -> impl Iterator<Item = (usize, f64)> + '_ {
     law.iter().copied().enumerate().filter(|(_, log)| *log > f64::NEG_INFINITY)
 }
 
-fn log_add(a: f64, b: f64) -> f64 {
-    let (low, high) = if a < b { (a, b) } else { (b, a) };
-    if low == f64::NEG_INFINITY { high } else { high + (low - high).exp().ln_1p() }
-}
-
 /// How far the law of a sampler is from its target, both of shape `[state]`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Distance {
@@ -166,4 +162,35 @@ impl Distance {
         let l1 = law.iter().zip(target).map(|(p, q)| (p - q).abs()).sum();
         Ok(Self { l1, jensen_shannon: jensen_shannon(law, target)? })
     }
+}
+
+/// The probability that a policy fills a sequence in any order, over all orders of its sites: a sum over subsets (§2.5),
+/// `f(S) = Σ_{i∈S} f(S∖i) P_F(i, x_i | S∖i)`, `2^L` states. Of longer sequences than a [`StateSpace`] can list.
+///
+/// # Errors
+/// When the sequence has more than 20 sites, or another number than the target.
+pub fn filling_probability<T, P>(filling: &Filling<T>, policy: &P, tokens: &[Token]) -> Result<f64>
+where
+    T: Target,
+    P: Policy<Filling<T>> + ?Sized,
+{
+    let (len, vocab) = (tokens.len(), filling.target.vocab());
+    if len > 20 || len != filling.target.len() || filling.order != FillingOrder::Any {
+        let expected = "the sites of the target, at most 20, filled in any order";
+        return Err(GflownetError::OutOfRange { key: "sites", found: len as f64, expected });
+    }
+    let mut f = vec![0.0; 1 << len];
+    f[0] = 1.0;
+    let subsets: Vec<usize> = (0..(1usize << len) - 1).collect();
+    for subsets in subsets.chunks(CHUNK) {
+        let state = |&subset: &usize| (0..len).map(|site| (subset >> site & 1 == 1).then_some(tokens[site])).collect();
+        let decisions = policy.decide(filling, &subsets.iter().map(state).collect::<Vec<_>>());
+        for (at, &subset) in subsets.iter().enumerate() {
+            for site in (0..len).filter(|&site| subset >> site & 1 == 0) {
+                let log = decisions.forward_at(at)[site * vocab + tokens[site] as usize];
+                f[subset | 1 << site] += f[subset] * log.exp();
+            }
+        }
+    }
+    Ok(f[(1 << len) - 1])
 }

@@ -1,7 +1,7 @@
 //! Repeated evaluations of rows by the autoregressive network, while they are filled from the last site to the first.
 
 use burn::tensor::{Int, Tensor};
-use glauber_tokens::{Site, Token};
+use glauber_tokens::Site;
 
 use crate::attention::assign;
 use crate::autoregressive::Autoregressive;
@@ -76,10 +76,7 @@ impl States for CausalStates<'_> {
         let [batch, len, width] = self.embedded.dims();
         assert!(site < len && tokens.dims() == [batch, 1], "one token a row, for a site below {len}");
         if let Some(told) = &mut self.told {
-            let new = tokens.to_data().iter::<i64>().zip(levels.to_data().iter::<f32>()).collect::<Vec<_>>();
-            for (row, (token, level)) in new.into_iter().enumerate() {
-                (told.tokens[row * len + site], told.levels[row * len + site]) = (token as Token, level);
-            }
+            told.set(site, &tokens, &levels);
         }
         let embedded = self.network.vocabulary().embed(tokens, site);
         assign(&mut self.embedded, [0..batch, site..site + 1, 0..width], embedded);

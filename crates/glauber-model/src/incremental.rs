@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use burn::tensor::{Int, Tensor};
-use glauber_tokens::{Site, Token};
+use glauber_tokens::Site;
 
 use crate::attention::assign;
 use crate::hollow::{Hollow, Modulations};
@@ -97,10 +97,7 @@ impl States for Incremental<'_> {
         let [batch, len, width] = self.embedded.dims();
         assert!(site < len && tokens.dims() == [batch, 1], "one token a row, for a site below {len}");
         if let Some(told) = &mut self.told {
-            let new = tokens.to_data().iter::<i64>().zip(levels.to_data().iter::<f32>()).collect::<Vec<_>>();
-            for (row, (token, level)) in new.into_iter().enumerate() {
-                (told.tokens[row * len + site], told.levels[row * len + site]) = (token as Token, level);
-            }
+            told.set(site, &tokens, &levels);
         }
         let (embedded, level_queries) = self.network.embed(tokens, levels, site);
         let column = || [0..batch, site..site + 1, 0..width];

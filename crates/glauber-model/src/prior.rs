@@ -64,6 +64,14 @@ impl Told {
             len: tokens.dims()[1],
         }
     }
+
+    /// Sets a site of every row: tokens and levels, each `[row, 1]`.
+    pub fn set(&mut self, site: Site, tokens: &Tensor<2, Int>, levels: &Tensor<2>) {
+        let (tokens, levels) = (tokens.to_data(), levels.to_data());
+        for (row, (token, level)) in tokens.iter::<i64>().zip(levels.iter::<f32>()).enumerate() {
+            (self.tokens[row * self.len + site], self.levels[row * self.len + site]) = (token as Token, level);
+        }
+    }
 }
 
 impl PriorTerms {

@@ -6,9 +6,9 @@ use std::marker::PhantomData;
 use burn::module::Module;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use glauber_chain::ChainRng;
+use glauber_chain::{ChainRng, SiteConditional, TokenRows};
 use glauber_descent::{Stream, Task};
-use glauber_energy::{AnnealedTarget, Base, PathWeight, Target};
+use glauber_energy::{AnnealedTarget, Base, EnergyError, Gibbs, HeatBathLayer, Layer, PathWeight, Target};
 use glauber_model::{Conditions, SiteClassifier, Sites};
 use glauber_tokens::{Site, Token};
 
@@ -53,39 +53,30 @@ impl<T: Target, B: Base> AnnealedUpdates<T, B> {
         AnnealedTarget { target: &self.target, base: &self.base, level: self.level(updates) }
     }
 
-    /// Runs a path. Adds an example for each update that `keep` takes; returns the terms of the forward kernel and of both ends,
-    /// `log γ(x_M) − log p_0(x_0) − Σ log F_k`. With the sum of `log B_k` it is the path's log-weight (E22), (E24).
-    pub fn path(&self, rng: &mut ChainRng, keep: impl Fn(usize) -> bool, examples: &mut UpdateExamples) -> f64 {
+    /// Runs a path. Adds an example for each update that `keep` takes; returns the path's log-weight by the backward kernels of
+    /// (E25), the conditionals at the level before.
+    ///
+    /// # Errors
+    /// When the annealed target has no law at a site.
+    fn path(&self, rng: &mut ChainRng, keep: impl Fn(usize) -> bool, examples: &mut UpdateExamples) -> Result<f64> {
         let mut tokens: Vec<Token> = vec![0; self.base.len()];
+        let mut closed = vec![0.0; self.target.vocab()];
         self.base.draw(rng, &mut tokens);
         let mut weight = PathWeight::start(self.base.log_density(&tokens));
         for update in 0..self.updates {
-            let site = update % tokens.len();
+            let (site, backward) = (update % tokens.len(), self.annealed(update));
             if keep(update) {
-                examples.push(&tokens, site, self.level(update), &self.conditional(update, &tokens, site));
+                let rows = TokenRows::new(&tokens, tokens.len());
+                Gibbs(backward).log_conditionals(rows, 0, &[site], &mut closed).map_err(EnergyError::from)?;
+                examples.push(&tokens, site, self.level(update), &closed);
             }
-            let forward = self.conditional(update + 1, &tokens, site);
-            let mut left = rng.uniform();
-            let drawn = forward.iter().position(|log| {
-                left -= log.exp();
-                left < 0.0
-            });
-            // Rounding may leave nothing: then the last possible token.
-            let token = drawn.or_else(|| forward.iter().rposition(|log| *log > f64::NEG_INFINITY)).unwrap_or(0);
-            tokens[site] = token as Token;
-            weight.step(0.0, forward[token]);
+            HeatBathLayer { site, forward: self.annealed(update + 1), backward }.apply(
+                &mut tokens,
+                rng,
+                &mut weight,
+            )?;
         }
-        weight.end(self.target.log_density(&tokens))
-    }
-
-    /// `log π_k(·|x_{−i})` after so many updates, shape `[token]`.
-    fn conditional(&self, updates: usize, tokens: &[Token], site: Site) -> Vec<f64> {
-        let mut logs = vec![0.0; self.target.vocab()];
-        self.annealed(updates).log_ratios(tokens, site, &mut logs);
-        let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let mass = top + logs.iter().map(|log| (log - top).exp()).sum::<f64>().ln();
-        logs.iter_mut().for_each(|log| *log -= mass);
-        logs
+        Ok(weight.end(self.target.log_density(&tokens)))
     }
 }
 
@@ -120,14 +111,10 @@ impl UpdateExamples {
         log_softmax(logits + closed, 1).gather(1, before).reshape([rows])
     }
 
-    /// `log B` of the closed form (E25), shape `[example]`.
-    fn log_closed(&self) -> Vec<f64> {
-        let vocab = self.closed.len() / self.count();
-        self.closed
-            .chunks_exact(vocab)
-            .zip(&self.before)
-            .map(|(law, &before)| f64::from(law[before as usize]))
-            .collect()
+    /// `log B` of the closed form (E25), by example.
+    fn log_closed(&self) -> impl Iterator<Item = f64> {
+        let laws = self.closed.chunks_exact(self.closed.len() / self.count());
+        laws.zip(&self.before).map(|(law, &before)| f64::from(law[before as usize]))
     }
 }
 
@@ -145,28 +132,33 @@ const CHUNK: usize = 1 << 12;
 
 /// Log-weights of paths by the closed form and by a network. `E w = Z` of both, whatever the network is. Path `i` has stream `i`
 /// of the seed.
+///
+/// # Errors
+/// When the annealed target has no law at a site.
 pub fn annealed_weights<T: Target, B: Base>(
     chain: &AnnealedUpdates<T, B>,
     network: &dyn SiteClassifier,
     paths: usize,
     seed: u64,
     device: &Device,
-) -> UpdateWeights {
+) -> Result<UpdateWeights> {
     let mut weights = UpdateWeights { closed: Vec::new(), learned: Vec::new() };
-    let together = CHUNK.div_ceil(chain.updates);
+    let together = CHUNK.div_ceil(chain.updates.max(1));
     for first in (0..paths).step_by(together) {
         let mut examples = UpdateExamples::default();
-        let streams = first..paths.min(first + together);
-        let rest: Vec<f64> =
-            streams.map(|path| chain.path(&mut ChainRng::new(seed, path as u64), |_| true, &mut examples)).collect();
-        let learned: Vec<f64> = examples.log_backward(network, device).into_data().iter::<f64>().collect();
-        for (logs, all) in [(examples.log_closed(), &mut weights.closed), (learned, &mut weights.learned)] {
-            all.extend(
-                rest.iter().zip(logs.chunks_exact(chain.updates)).map(|(rest, logs)| rest + logs.iter().sum::<f64>()),
-            );
+        for path in first..paths.min(first + together) {
+            weights.closed.push(chain.path(&mut ChainRng::new(seed, path as u64), |_| true, &mut examples)?);
         }
+        // What the network's kernels say more than the closed form.
+        let learned = examples.log_backward(network, device).into_data();
+        let gains: Vec<f64> =
+            learned.iter::<f64>().zip(examples.log_closed()).map(|(log, closed)| log - closed).collect();
+        let closed = weights.closed[first..].iter();
+        weights
+            .learned
+            .extend(closed.zip(gains.chunks_exact(chain.updates)).map(|(log, gain)| log + gain.iter().sum::<f64>()));
     }
-    weights
+    Ok(weights)
 }
 
 /// Trains backward kernels by cross-entropy: the label of an update is the token that it replaced, given the others and the time. The
@@ -197,7 +189,7 @@ impl<T: Target, B: Base, N: Module + SiteClassifier + Sync> Task for BackwardTas
         for path in 0..self.paths as u64 {
             let mut rng = ChainRng::new(stream.seed, stream.number * self.paths as u64 + path);
             let offset = rng.below(self.kept);
-            self.chain.path(&mut rng, |update| update % self.kept == offset, &mut examples);
+            self.chain.path(&mut rng, |update| update % self.kept == offset, &mut examples)?;
         }
         Ok(examples)
     }

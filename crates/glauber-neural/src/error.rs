@@ -1,6 +1,7 @@
 //! Errors of neural samplers.
 
 use glauber_descent::DescentError;
+use glauber_energy::EnergyError;
 use glauber_gflownet::GflownetError;
 use glauber_model::ModelError;
 
@@ -14,6 +15,9 @@ pub enum NeuralError {
     /// An environment or an objective failed.
     #[error(transparent)]
     Gflownet(#[from] GflownetError),
+    /// A target failed.
+    #[error(transparent)]
+    Energy(#[from] EnergyError),
     /// A step of the training failed.
     #[error(transparent)]
     Descent(#[from] DescentError),

@@ -2,16 +2,13 @@ use glauber_chain::ChainRng;
 use glauber_chain::oracles::{
     EnumeratedTable, Ising, Lattice, Potts, kaufman_energy, kaufman_log_partition, log_partition_strip,
 };
-use glauber_energy::exact::{
-    FillingPolicy, eliminate, empirical_floor, enumerate, filling_law, filling_probability, grid_law,
-};
+use glauber_energy::exact::{eliminate, empirical_floor, enumerate};
 use glauber_energy::{
-    Cosine, FactorGraph, Gibbs, Hypergrid, ManyWell, PlanePoints, Table, Target, edwards_anderson, exact, ising_graph,
+    Cosine, FactorGraph, Gibbs, Hypergrid, ManyWell, PlanePoints, Table, edwards_anderson, exact, ising_graph,
     potts_graph,
 };
 use glauber_plane::PlaneSet;
 use glauber_schedule::Boundary;
-use glauber_tokens::{Site, Token};
 use statrs::function::gamma::ln_gamma;
 
 /// (E4): log Z and energy a spin, by side and coupling.
@@ -188,29 +185,6 @@ fn wells_and_planes_have_their_masses() {
     }
 }
 
-/// The exact conditionals of a table, in any order with uniform orders: the law that they end on is the table's.
-struct Conditionals<'a>(&'a exact::Enumeration, usize);
-
-impl FillingPolicy for Conditionals<'_> {
-    fn sites(&self, filled: &[Option<Token>]) -> Vec<f64> {
-        let empty = filled.iter().filter(|token| token.is_none()).count() as f64;
-        filled.iter().map(|token| if token.is_none() { 1.0 / empty } else { 0.0 }).collect()
-    }
-
-    fn tokens(&self, filled: &[Option<Token>], site: Site) -> Vec<f64> {
-        let fits = |x: &[Token]| filled.iter().zip(x).all(|(known, token)| known.is_none_or(|known| known == *token));
-        let mut law = vec![0.0; self.1];
-        for (state, p) in self.0.probabilities().iter().enumerate() {
-            let x = self.0.sequence(state);
-            if fits(&x) {
-                law[x[site] as usize] += p;
-            }
-        }
-        let mass: f64 = law.iter().sum();
-        law.iter().map(|p| p / mass).collect()
-    }
-}
-
 /// Heat bath with the conditionals of one table from the law of another: against the update of the chain crate's oracle.
 #[test]
 fn edits_have_the_law_of_heat_bath() {
@@ -224,49 +198,4 @@ fn edits_have_the_law_of_heat_bath() {
     let found = exact::edit_law(&Gibbs(&table), start.probabilities(), &[(0, 0), (0, 2), (0, 1), (0, 2)]).unwrap();
     assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-14));
     assert!(exact::edit_law(&Gibbs(&table), &[1.0], &[]).is_err());
-}
-
-#[test]
-fn exact_conditionals_in_any_order_end_on_the_target() {
-    let table = Table::random(3, 4, 2.0, 9).unwrap();
-    let exact = enumerate(&table).unwrap();
-    let policy = Conditionals(&exact, 3);
-    let law = filling_law(&policy, 3, 4).unwrap();
-    for (state, (found, expected)) in law.iter().zip(exact.probabilities()).enumerate() {
-        assert!((found - expected).abs() < 1e-13);
-        if state % 10 == 0 {
-            assert!((filling_probability(&policy, &exact.sequence(state)).unwrap() - expected).abs() < 1e-13);
-        }
-    }
-}
-
-/// A walk on the grid by the flows of the uniform backward policy ends on the target.
-#[test]
-fn the_flows_of_a_grid_end_on_it() {
-    let grid = Hypergrid::new(8, 2, [0.1, 0.5, 2.0]).unwrap();
-    let exact = enumerate(&grid).unwrap();
-    // F(s) = γ(s) + Σ_children F(c) / parents(c), from the far corner back.
-    let parents = |x: usize, y: usize| f64::from(u8::from(x > 0) + u8::from(y > 0));
-    let mut flow = vec![0.0; 64];
-    for cell in (0..64).rev() {
-        let (x, y) = (cell / 8, cell % 8);
-        flow[cell] = grid.log_density(&[x as Token, y as Token]).exp();
-        if x < 7 {
-            flow[cell] += flow[cell + 8] / parents(x + 1, y);
-        }
-        if y < 7 {
-            flow[cell] += flow[cell + 1] / parents(x, y + 1);
-        }
-    }
-    let law = grid_law(8, 2, |at| {
-        let (x, y) = (at[0] as usize, at[1] as usize);
-        let cell = 8 * x + y;
-        let up = if x < 7 { flow[cell + 8] / parents(x + 1, y) } else { 0.0 };
-        let right = if y < 7 { flow[cell + 1] / parents(x, y + 1) } else { 0.0 };
-        [up, right, grid.log_density(at).exp()].map(|part| part / flow[cell]).to_vec()
-    })
-    .unwrap();
-    assert!((flow[0].ln() - grid.log_partition()).abs() < 1e-12);
-    assert!(law.iter().zip(exact.probabilities()).all(|(found, expected)| (found - expected).abs() < 1e-14));
-    assert!(grid_law(2, 1, |_| vec![1.0, 0.0]).is_err());
 }

@@ -8,6 +8,16 @@ use crate::Environment;
 /// A sequence, `None` where a site is empty; shape `[site]`.
 pub type FillingState = Vec<Option<Token>>;
 
+/// The state of a complete sequence, shape `[site]`.
+pub fn filled(tokens: &[Token]) -> FillingState {
+    tokens.iter().copied().map(Some).collect()
+}
+
+/// The sequence of a state; `None` where a site is empty.
+pub fn filled_tokens(state: &[Option<Token>]) -> Option<Vec<Token>> {
+    state.iter().copied().collect()
+}
+
 /// Which empty site may be filled next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FillingOrder {
@@ -41,16 +51,6 @@ impl<T: Target> Filling<T> {
     /// The first empty site is next.
     pub fn left_to_right(target: T) -> Self {
         Self { target, order: FillingOrder::LeftToRight }
-    }
-
-    /// The state of a complete sequence, shape `[site]`.
-    pub fn complete(tokens: &[Token]) -> FillingState {
-        tokens.iter().copied().map(Some).collect()
-    }
-
-    /// The sequence of a terminal state; `None` where a site is empty.
-    pub fn sequence(state: &[Option<Token>]) -> Option<Vec<Token>> {
-        state.iter().copied().collect()
     }
 
     /// The site that an action fills, and its token.
@@ -118,7 +118,7 @@ impl<T: Target> Environment for Filling<T> {
     }
 
     fn log_reward(&self, state: &Self::State) -> Option<f64> {
-        Self::sequence(state).map(|tokens| self.target.log_density(&tokens))
+        filled_tokens(state).map(|tokens| self.target.log_density(&tokens))
     }
 
     fn features(&self) -> usize {

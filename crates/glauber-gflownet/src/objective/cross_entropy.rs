@@ -1,5 +1,7 @@
 //! Cross-entropy.
 
+use glauber_energy::log_sum_exp;
+
 use super::PathObjective;
 use crate::Terms;
 
@@ -19,10 +21,9 @@ impl PathObjective for CrossEntropy {
 
     fn loss(&self, terms: &Terms, gradient: &mut Terms) -> f64 {
         let logs: Vec<f64> = terms.log_weights().iter().map(|log| self.power * log).collect();
-        let top = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let mass: f64 = logs.iter().map(|log| (log - top).exp()).sum();
+        let sum = log_sum_exp(&logs);
         let each = logs.iter().enumerate().map(|(path, log)| {
-            let weight = (log - top).exp() / mass;
+            let weight = (log - sum).exp();
             gradient.group_mut(path).forward.iter_mut().for_each(|g| *g -= weight);
             -weight * terms.group(path).forward.iter().sum::<f64>()
         });

@@ -1,5 +1,7 @@
 //! Flow matching.
 
+use glauber_energy::log_sum_exp;
+
 use super::{Criterion, PathObjective, mean_of_groups};
 use crate::Terms;
 
@@ -19,8 +21,7 @@ impl PathObjective for FlowMatching {
         mean_of_groups(terms, gradient, |group, by, weight| {
             let parents = group.forward.len();
             let edges: Vec<f64> = group.forward.iter().zip(group.flow).map(|(forward, flow)| forward + flow).collect();
-            let top = edges.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let inflow = top + edges.iter().map(|edge| (edge - top).exp()).sum::<f64>().ln();
+            let inflow = log_sum_exp(&edges);
             let [loss, slope] = self.0.of(inflow - group.flow[parents]);
             for (k, edge) in edges.iter().enumerate() {
                 let slope = slope * weight * (edge - inflow).exp();

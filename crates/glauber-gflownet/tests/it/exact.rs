@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use glauber_chain::ChainRng;
 use glauber_energy::dag::{DagPosterior, DagTarget, DataTable, LinearGaussian};
-use glauber_energy::{Hypergrid, Table, Target, exact};
+use glauber_energy::{Hypergrid, Table, Target, Tempered, exact};
 use glauber_gflownet::{
-    CrossEntropy, DagBuilding, DetailedBalance, Distance, Environment, Evidence, Exploration, Filling, Flows,
-    GflownetError, GridWalk, Paths, Policy, StateSpace, TablePolicy, Terms, TrajectoryBalance, UniformPolicy,
-    objectives,
+    CrossEntropy, DagBuilding, Decisions, DetailedBalance, Distance, Environment, Evidence, Exploration, Filling,
+    FillingState, Flows, GflownetError, GridState, GridWalk, Paths, Policy, StateSpace, TablePolicy, Terms,
+    TrajectoryBalance, UniformPolicy, filled, filled_tokens, filling_probability, objectives,
 };
 
 use crate::{grid, table, wandering};
@@ -72,22 +72,82 @@ fn uniform_orders_cancel() {
     }
 }
 
+/// The conditionals of a table by enumeration, in uniform orders, without a look at flows.
+struct Conditionals(exact::Enumeration);
+
+impl Policy<Filling<Table>> for Conditionals {
+    fn decide(&self, environment: &Filling<Table>, states: &[FillingState]) -> Decisions {
+        let law = |state: &FillingState| -> Vec<f64> {
+            let fits = |x: &[u32]| state.iter().zip(x).all(|(known, token)| known.is_none_or(|known| known == *token));
+            let with = |action: usize| self.0.mean(|x| f64::from(fits(x) && x[action / 3] as usize == action % 3)).ln();
+            (0..environment.actions()).map(with).collect()
+        };
+        let logits = states.iter().flat_map(law).collect();
+        Decisions::of_logits(environment, states, logits, None, vec![0.0; states.len()])
+    }
+}
+
 #[test]
-fn all_layouts_of_a_grid_are_reached_and_the_law_agrees_with_mass_on_cells() {
-    let walk = grid(8, 0.1);
-    let (policy, space) = exactly(&walk);
-    assert_eq!((space.states().len(), space.ends().len()), (128, 64));
-    let warm = TablePolicy::uniform(&walk, Arc::clone(&space));
-    for policy in [&policy, &warm] {
-        let law = space.terminal_law(&walk, policy);
-        let of_cells = exact::grid_law(8, 2, |cell| {
-            let law = policy.decide(&walk, &[(cell.to_vec(), false)]);
-            law.forward_at(0).iter().map(|log| log.exp()).collect()
-        })
-        .unwrap();
-        for (p, (cell, _)) in law.iter().zip(space.ends()) {
-            assert!((p - of_cells[(cell[0] * 8 + cell[1]) as usize]).abs() < 1e-15);
+fn exact_conditionals_in_any_order_end_on_the_target() {
+    let environment = Filling::any_order(Table::random(3, 4, 2.0, 9).unwrap());
+    let listed = exact::enumerate(&environment.target).unwrap();
+    let (space, policy) = (StateSpace::list(&environment).unwrap(), Conditionals(listed.clone()));
+    let law = space.terminal_law(&environment, &policy);
+    for (at, (found, end)) in law.iter().zip(space.ends()).enumerate() {
+        let tokens = filled_tokens(end).unwrap();
+        let expected = listed.probabilities()[listed.state(&tokens)];
+        assert!((found - expected).abs() < 1e-13);
+        if at % 10 == 0 {
+            assert!((filling_probability(&environment, &policy, &tokens).unwrap() - expected).abs() < 1e-13);
         }
+    }
+    assert!(filling_probability(&environment, &policy, &[0, 1]).is_err());
+}
+
+/// The flows of the uniform backward policy on a grid, by hand.
+struct Flows8(Vec<f64>);
+
+fn parents(x: usize, y: usize) -> f64 {
+    f64::from(u8::from(x > 0) + u8::from(y > 0))
+}
+
+impl Policy<GridWalk<Hypergrid>> for Flows8 {
+    fn decide(&self, environment: &GridWalk<Hypergrid>, states: &[GridState]) -> Decisions {
+        let law = |(at, _): &GridState| {
+            let (x, y) = (at[0] as usize, at[1] as usize);
+            let cell = 8 * x + y;
+            let up = if x < 7 { self.0[cell + 8] / parents(x + 1, y) } else { 0.0 };
+            let right = if y < 7 { self.0[cell + 1] / parents(x, y + 1) } else { 0.0 };
+            [up, right, environment.0.log_density(at).exp()].map(f64::ln)
+        };
+        let logits = states.iter().flat_map(law).collect();
+        Decisions::of_logits(environment, states, logits, None, vec![0.0; states.len()])
+    }
+}
+
+/// A walk on the grid by these flows ends on the target.
+#[test]
+fn the_flows_of_a_grid_end_on_it() {
+    let walk = grid(8, 0.1);
+    let listed = exact::enumerate(&walk.0).unwrap();
+    // F(s) = γ(s) + Σ_children F(c) / parents(c), from the far corner back.
+    let mut flow = vec![0.0; 64];
+    for cell in (0..64).rev() {
+        let (x, y) = (cell / 8, cell % 8);
+        flow[cell] = walk.0.log_density(&[x as u32, y as u32]).exp();
+        if x < 7 {
+            flow[cell] += flow[cell + 8] / parents(x + 1, y);
+        }
+        if y < 7 {
+            flow[cell] += flow[cell + 1] / parents(x, y + 1);
+        }
+    }
+    assert!((flow[0].ln() - walk.0.log_partition()).abs() < 1e-12);
+    let space = StateSpace::list(&walk).unwrap();
+    assert_eq!((space.states().len(), space.ends().len()), (128, 64));
+    let law = space.terminal_law(&walk, &Flows8(flow));
+    for (found, (cell, _)) in law.iter().zip(space.ends()) {
+        assert!((found - listed.probabilities()[listed.state(cell)]).abs() < 1e-14);
     }
 }
 
@@ -148,7 +208,7 @@ fn weights_of_any_policy_have_mean_z_and_bound_log_z() {
     assert!((mean - 1.0).abs() < 4.0 * error, "{mean} ± {error}");
     // Back from exact samples: ELBO ≤ log Z ≤ EUBO, and the gap is the symmetric divergence of paths.
     let samples = exact::enumerate(&environment.target).unwrap().sample(count, 4);
-    let ends: Vec<_> = samples.iter().map(Filling::<Table>::complete).collect();
+    let ends: Vec<_> = samples.iter().map(filled).collect();
     let mut rngs = ChainRng::streams(5, count);
     let back = Paths::draw_back(&environment, &UniformPolicy, &ends, &mut rngs);
     assert!(back.ends().zip(&ends).all(|(found, end)| found == end));
@@ -177,8 +237,7 @@ fn relative_balance_is_zero_at_the_posterior() {
     let product = Filling::any_order(Table::new(3, 4, every(3, 4).map(|x| logs(&x)).collect()).unwrap());
     let (posterior, _) = exactly(&product);
     let paths = wandering(&product, 40, 2);
-    let log_c: Vec<f64> =
-        paths.ends().map(|end| likelihood.log_density(&Filling::<Table>::sequence(end).unwrap())).collect();
+    let log_c: Vec<f64> = paths.ends().map(|end| likelihood.log_density(&filled_tokens(end).unwrap())).collect();
     let of_prior = paths.terms(&prior, &prior_policy).unwrap();
     let relative = paths.terms(&product, &posterior).unwrap().relative_to(&of_prior, &log_c);
     let mut gradient = Terms::zeros(paths.offsets());
@@ -213,27 +272,14 @@ fn what_is_wrong_is_named() {
     let large = GridWalk(Hypergrid::new(64, 5, [0.1, 0.5, 2.0]).unwrap());
     let error = StateSpace::list(&large).unwrap_err().to_string();
     assert!(error.contains("too many to list"), "{error}");
-    let nan = Filling::left_to_right(NotANumber);
+    let target = Table::random(2, 2, 1.0, 1).unwrap();
+    let nan = Filling::left_to_right(Tempered { target, inverse_temperature: f64::NAN });
     let error = StateSpace::list(&nan).unwrap_err().to_string();
     assert!(error.contains("NaN"), "{error}");
     let error = wandering(&nan, 1, 1).terms(&nan, &UniformPolicy).unwrap_err().to_string();
     assert!(error.contains("NaN"), "{error}");
     let error = glauber_gflownet::objective("balance").unwrap_err().to_string();
     assert!(error.contains("balance") && error.contains("trajectory-balance"), "{error}");
-}
-
-struct NotANumber;
-
-impl Target for NotANumber {
-    fn vocab(&self) -> usize {
-        2
-    }
-    fn len(&self) -> usize {
-        2
-    }
-    fn log_density(&self, _: &[u32]) -> f64 {
-        f64::NAN
-    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use glauber_chain::ChainRng;
 use glauber_energy::exact;
 use glauber_gflownet::{
     Acceptance, BackAndForth, Exploration, Filling, GflownetError, IndependenceMetropolis, Paths, StateSpace,
-    TablePolicy, UniformPolicy,
+    TablePolicy, UniformPolicy, filled,
 };
 
 use crate::{grid, table};
@@ -32,7 +32,7 @@ fn taking_apart_and_completing_keeps_the_target() {
     let policy = TablePolicy::exact(&Filling::any_order(&environment.target), Arc::clone(&space));
     for acceptance in [Acceptance::Metropolis, Acceptance::Barker] {
         for actions in 1..=4 {
-            let mut ends: Vec<_> = exact.iter().map(Filling::<glauber_energy::Table>::complete).collect();
+            let mut ends: Vec<_> = exact.iter().map(filled).collect();
             let mut rngs = ChainRng::streams(7 + actions as u64, CHAINS);
             let moves = BackAndForth { actions, acceptance };
             let accepted = moves.step(&environment, &UniformPolicy, &mut ends, &mut rngs).unwrap();
@@ -43,7 +43,7 @@ fn taking_apart_and_completing_keeps_the_target() {
         }
     }
     // With the exact policy as proposal nothing is refused.
-    let mut ends: Vec<_> = exact.iter().take(100).map(Filling::<glauber_energy::Table>::complete).collect();
+    let mut ends: Vec<_> = exact.iter().take(100).map(filled).collect();
     let moves = BackAndForth { actions: 4, acceptance: Acceptance::Metropolis };
     let filling = Filling::any_order(&environment.target);
     assert_eq!(moves.step(&filling, &policy, &mut ends, &mut ChainRng::streams(1, 100)).unwrap(), 100);

@@ -10,7 +10,7 @@ use glauber_chain::statistics::Estimate;
 use glauber_descent::{LearningRateSchedule, ParamGroups, Settings, Trainer, UpdateRule};
 use glauber_energy::{Annealing, Levels, Particles, ProductLaw, SwendsenWang, exact, unwatched};
 use glauber_gflownet::{
-    Distance, Evidence, Exploration, Filling, FillingOrder, Flows, Paths, StateSpace, UniformPolicy, objective,
+    Distance, Evidence, Exploration, Filling, FillingOrder, Flows, Paths, StateSpace, UniformPolicy, filled, objective,
 };
 use glauber_model::{Conditioning, ModelConfig, NetworkKind, Positions, Preset, Role};
 use glauber_neural::{FillingNetwork, NetworkPolicy, PathTask};
@@ -138,7 +138,7 @@ fn network(flags: &Flags, coupling: f64, ising: &Ising, known: &Known, seed: u64
     let policy = NetworkPolicy { network: trainer.average(), device: &device, flows: Flows::Learned };
     let mut rngs = ChainRng::streams(seed + 100, PATHS);
     let own = policy.terms(&environment, &policy.draw(&environment, Exploration::NONE, &mut rngs))?;
-    let ends: Vec<_> = known.samples.iter().map(Filling::<&Ising>::complete).collect();
+    let ends: Vec<_> = known.samples.iter().map(filled).collect();
     let back = policy.terms(&environment, &Paths::draw_back(&environment, &UniformPolicy, &ends, &mut rngs))?;
     let [own, back] = [own, back].map(|terms| terms.log_weights());
     let evidence = Evidence::new(&own, Some(&back));

@@ -123,7 +123,7 @@ fn row<T: Target>(
     let seconds = begun.elapsed().as_secs_f64();
     // A long chain has as many updates in all as a short one.
     let paths = flags.paths.min((1 << 20) / chain.updates).max(64);
-    let weights = annealed_weights(chain, trainer.average(), paths, flags.seed + 1, &device);
+    let weights = annealed_weights(chain, trainer.average(), paths, flags.seed + 1, &device)?;
     let [closed, learned] = [weights.closed, weights.learned].map(|logs| {
         let mean = Estimate::independent(&logs);
         let gap = format!("{:.4} ± {:.4}", log_partition - mean.mean, mean.standard_error);
