@@ -49,20 +49,23 @@ def main():
     sampler = Sampler(forward)
 
     def run(steps):
+        actions = 0
         for _ in range(steps):
             paths = sampler.sample_trajectories(env, n=flags.batch, save_logprobs=True)
             optimiser.zero_grad()
             loss = gflownet.loss(env, paths, recalculate_all_logprobs=False)
             loss.backward()
             optimiser.step()
+            actions += int(paths.terminating_idx.sum())
+        return actions / (steps * flags.batch)
 
     run(flags.warmup)
     count = sum(weights.numel() for weights in network.parameters()) + 1
     say({"side": f"torchgfn {importlib.metadata.version('torchgfn')}", "parameters": count})
     for _ in sys.stdin:
         begun = time.perf_counter()
-        run(flags.steps)
-        say({"steps": flags.steps, "seconds": time.perf_counter() - begun})
+        actions = run(flags.steps)
+        say({"steps": flags.steps, "seconds": time.perf_counter() - begun, "actions": actions})
 
 
 if __name__ == "__main__":

@@ -26,8 +26,21 @@ pub const LAB: Program = Program { name: "glauber-lab", package: "glauber-lab" }
 /// commas separate several devices.
 const DEVICES: [&str; 3] = ["cpu", "wgpu", "cuda"];
 /// Names that `glauber-lab experiment` takes.
-const EXPERIMENTS: [&str; 10] =
-    ["objectives", "networks", "sudoku", "skip-ahead", "letters", "little-text", "plane", "ais", "couplings", "dag"];
+const EXPERIMENTS: [&str; 13] = [
+    "objectives",
+    "networks",
+    "sudoku",
+    "skip-ahead",
+    "letters",
+    "little-text",
+    "plane",
+    "ais",
+    "couplings",
+    "dag",
+    "hypergrid",
+    "ising-sampler",
+    "score-ais",
+];
 /// The variable that names another profile than `release`, such as `dev` in the gate, which has that built for the tests.
 const PROFILE: &str = "GLAUBER_PROFILE";
 /// The device if no `--device` is given.
@@ -203,6 +216,25 @@ mod tests {
         assert_eq!(device(&line("--device wgpu --device cpu")).unwrap(), "cpu");
         assert_eq!(device(&line("--prompt -- --device wgpu")).unwrap(), "cpu");
         assert!(device(&line("text --device")).is_err());
+    }
+
+    /// The launcher does not link the laboratory, so it names the experiments again.
+    #[test]
+    fn every_experiment_of_the_laboratory_is_named() {
+        let laboratory = include_str!("../../crates/glauber-lab/src/experiment/mod.rs");
+        let (_, rest) = laboratory.split_once("pub enum ExperimentWhat {").expect("the experiments");
+        let (variants, _) = rest.split_once("\n}").expect("the end of the enum");
+        let names = variants.lines().filter_map(|line| line.trim().strip_suffix("),")?.split_once('('));
+        let kebab = |name: &str| {
+            let dashed: String =
+                name.chars().flat_map(|c| if c.is_uppercase() { vec!['-', c] } else { vec![c] }).collect();
+            dashed.trim_start_matches('-').to_lowercase()
+        };
+        let (mut found, mut expected): (Vec<String>, Vec<String>) =
+            (names.map(|(name, _)| kebab(name)).collect(), EXPERIMENTS.map(String::from).to_vec());
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected);
     }
 
     #[test]

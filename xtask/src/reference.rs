@@ -14,7 +14,7 @@ use syn::{Attribute, Expr, ExprLit, Fields, FieldsNamed, File, Item, ItemEnum, I
 use crate::workspace;
 
 /// The sections of the page: a heading, the file of a type, the type. Structs are tables of keys, enums are values chosen by name.
-const TYPES: [(&str, &str, &str); 28] = [
+const TYPES: [(&str, &str, &str); 30] = [
     ("Top level", "glauber-run/src/config.rs", "RunConfig"),
     ("`[model]`", "glauber-model/src/config.rs", "ModelConfig"),
     ("`[model.prior]`", "glauber-model/src/prior.rs", "PriorConfig"),
@@ -29,6 +29,7 @@ const TYPES: [(&str, &str, &str); 28] = [
     ("`[data]` of `kind = \"sudoku\"`", "glauber-run/src/sudoku.rs", "SudokuData"),
     ("`[data]` of `kind = \"markov\"`", "glauber-run/src/markov.rs", "MarkovData"),
     ("`[data]` of `kind = \"plane\"`", "glauber-run/src/plane.rs", "PlaneData"),
+    ("`[data]` of `kind = \"energy\"`", "glauber-run/src/energy.rs", "EnergyData"),
     ("Image tokenizers: `[model]`", "glauber-image/src/model/config.rs", "VqConfig"),
     ("Image tokenizers: `[train]`", "glauber-image/src/training/config.rs", "TokenizerTrainConfig"),
     ("Noise laws, `schedule.noise`", "glauber-schedule/src/noise.rs", "NoiseConfig"),
@@ -42,6 +43,7 @@ const TYPES: [(&str, &str, &str); 28] = [
     ("Documents of a corpus, `data.corpus.split`", "glauber-text/src/corpus/mod.rs", "DocumentSplit"),
     ("Sources of images, `data.images`", "glauber-run/src/images/config.rs", "ImagesConfig"),
     ("Crops of images, `crop`", "glauber-pixels/src/source/placement.rs", "Crop"),
+    ("Targets given by an energy, `data.target`", "glauber-energy/src/study/config.rs", "TargetConfig"),
     ("Quantisers, `quantiser`", "glauber-image/src/quantiser/mod.rs", "QuantiserConfig"),
 ];
 

@@ -5,27 +5,25 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use glauber_chain::ChainError;
-use glauber_chain::oracles::Lattice;
-use glauber_energy::dag::{DataTable, edge_picture, pair_of};
-use glauber_energy::{EnergyError, FactorGraph, Increment, IntervalMethod, Model, Stage, Study, StudySettings};
+use glauber_energy::dag::{edge_picture, pair_of};
+use glauber_energy::{EnergyError, Increment, IntervalMethod, Model, Stage, Study, StudySettings};
 use glauber_files::write_whole;
 use glauber_pixels::{Colours, Extent, Image, SheetStyle, contact_sheet};
 use glauber_program::outputs::check_picture;
 use glauber_program::progress::bar;
 use glauber_program::screen::{self, remark};
-use glauber_schedule::Boundary;
 use indicatif::ProgressStyle;
 
-use crate::arguments::{Couplings, EnergyWhat, LatticeFlags, StudyFlags};
+use crate::arguments::{EnergyFlags, StudyFlags};
 
 /// Means that are printed as text.
-const ROWS: usize = 30;
+pub const ROWS: usize = 30;
 
 /// Studies a target and prints what it found.
-pub fn energy(what: &EnergyWhat) -> anyhow::Result<()> {
-    study(what).map_err(|error| match flag_of(&error) {
+pub fn energy(flags: &EnergyFlags) -> anyhow::Result<()> {
+    study(flags).map_err(|error| match flag_of(&error) {
         Some(flag) => error.context(format!("change `{flag}`")),
         None => error,
     })
@@ -58,100 +56,64 @@ fn flag_of(error: &anyhow::Error) -> Option<&'static str> {
     }
 }
 
-fn study(what: &EnergyWhat) -> anyhow::Result<()> {
-    match what {
-        EnergyWhat::Ising { lattice, beta, field, study } => {
-            let (lattice, grid) = of(lattice)?;
-            run(&Model::ising(lattice, *beta, *field)?, Some(grid), &|_, token| spin(token), study)
-        }
-        EnergyWhat::Potts { lattice, colours, beta, study } => {
-            let (lattice, grid) = of(lattice)?;
-            run(&Model::potts(lattice, *colours, *beta)?, Some(grid), &|_, token| token.to_string(), study)
-        }
-        EnergyWhat::Glass { lattice, beta, couplings, instance, study } => {
-            let (lattice, grid) = of(lattice)?;
-            let model = Model::glass(lattice, *beta, *couplings == Couplings::Gaussian, *instance)?;
-            run(&model, Some(grid), &|_, token| spin(token), study)
-        }
-        EnergyWhat::Hypergrid { side, dimensions, rewards, study } => {
-            let [r0, r1, r2] = rewards[..] else {
-                bail!("`--rewards` has {} numbers, expected three, such as 0.1,0.5,2", rewards.len());
-            };
-            run(&Model::hypergrid(*side, *dimensions, [r0, r1, r2])?, None, &|_, token| token.to_string(), study)
-        }
-        EnergyWhat::Dag { data, edges, raw, study } => dag(data, edges.as_deref(), *raw, study),
-        EnergyWhat::Graph { file, study } => {
-            let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
-            let graph = FactorGraph::from_json(text.trim_start_matches('\u{feff}'))
-                .with_context(|| file.display().to_string())?;
-            let names = graph.clone();
-            let model = Model::graph(file.display().to_string(), graph);
-            let show = move |site, token| format!("{}={}", names.site_name(site), names.token_name(site, token));
-            run(&model, None, &show, study)
-        }
+fn study(flags: &EnergyFlags) -> anyhow::Result<()> {
+    let (config, flags) = (flags.target.config()?, &flags.study);
+    let is_dag = config.is_dag();
+    ensure!(
+        flags.picture.is_none() || config.grid().is_some(),
+        "`--picture` draws a lattice, and this target has none: leave it out{}",
+        if is_dag { "; `--edges FILE.svg` draws a graph" } else { "" }
+    );
+    ensure!(flags.edges.is_none() || is_dag, "`--edges` draws acyclic graphs, and this target has none: leave it out");
+    if let Some(path) = &flags.picture {
+        check_picture(("--picture", path), false, &[])?;
     }
-}
-
-/// Edges of graphs given a table, the most probable first.
-fn dag(data: &Path, edges: Option<&Path>, raw: bool, flags: &StudyFlags) -> anyhow::Result<()> {
-    ensure!(flags.picture.is_none(), "`--picture` draws a lattice; `--edges FILE.svg` draws a graph");
-    if let Some(path) = edges {
-        check_picture(("--edges", path), true, &[("--data", data)])?;
+    if let (Some(edges), Some(data)) = (&flags.edges, config.path()) {
+        check_picture(("--edges", edges), true, &[("--data", data)])?;
     }
-    let file = fs::File::open(data).with_context(|| data.display().to_string())?;
-    let table = DataTable::from_csv(file).with_context(|| data.display().to_string())?;
-    let table = if raw { table } else { table.standardised() };
-    let nodes = table.columns();
-    let mut study = studied(&Model::dag(&table).with_context(|| data.display().to_string())?, flags)?;
-    let mut marginals = vec![0.0; nodes * nodes];
-    for (site, mean) in study.means.iter().enumerate() {
-        let (source, sink) = pair_of(nodes, site);
-        marginals[source * nodes + sink] = mean.mean;
-    }
-    study.means.sort_by(|a, b| b.mean.total_cmp(&a.mean));
-    let show = |site, token| match (token, pair_of(nodes, site)) {
-        (1, (source, sink)) => format!("{}→{}", table.names()[source], table.names()[sink]),
-        _ => String::new(),
+    let (named, text) = match config.path() {
+        Some(path) => {
+            let named = path.display().to_string();
+            (Some(named.clone()), fs::read_to_string(path).context(named)?)
+        }
+        None => (None, String::new()),
     };
-    print(&study, None, &show, flags)?;
-    if let Some(path) = edges {
-        let svg = edge_picture(table.names(), &marginals)?;
-        write_whole(path, svg).with_context(|| format!("--edges {}", path.display()))?;
-        remark(&format!("edges drawn in {}", path.display()));
+    let model = config.model(&text);
+    let model = match named {
+        Some(path) => model.context(path)?,
+        None => model?,
+    };
+    let mut study = studied(&model, flags)?;
+    let picture = flags.edges.as_ref().map(|_| edges(&model.nodes, study.means.iter().map(|mean| mean.mean)));
+    if is_dag {
+        study.means.sort_by(|a, b| b.mean.total_cmp(&a.mean));
+    }
+    print(&study, &model, flags)?;
+    if let (Some(path), Some(svg)) = (&flags.edges, picture.transpose()?) {
+        write_edges(path, svg)?;
+    }
+    if let (Some(path), Some(grid)) = (&flags.picture, model.grid) {
+        sheet(&study, grid, path).with_context(|| format!("--picture {}", path.display()))?;
+        remark(&format!("{} states drawn in {}", study.samples.rows(), path.display()));
     }
     Ok(())
 }
 
-fn spin(token: u32) -> String {
-    if token == 1 { "#".into() } else { ".".into() }
+/// The picture of a graph's edges by their probabilities, site by site.
+pub fn edges(names: &[String], probabilities: impl Iterator<Item = f64>) -> anyhow::Result<String> {
+    let nodes = names.len();
+    let mut marginals = vec![0.0; nodes * nodes];
+    for (site, probability) in probabilities.enumerate() {
+        let (source, sink) = pair_of(nodes, site);
+        marginals[source * nodes + sink] = probability;
+    }
+    Ok(edge_picture(names, &marginals)?)
 }
 
-/// The lattice, with its rows and columns.
-fn of(flags: &LatticeFlags) -> anyhow::Result<(Lattice, [usize; 2])> {
-    let grid = [flags.rows.unwrap_or(flags.side), flags.side];
-    let most = 2048;
-    ensure!(grid.iter().all(|&side| side <= most), "`--side` and `--rows` are {grid:?}, expected at most {most}");
-    let boundary = if flags.open { Boundary::Open } else { Boundary::Torus };
-    Ok((Lattice::new(grid[0], grid[1], boundary)?, grid))
-}
-
-/// How a token of a site is written.
-type Show<'a> = &'a dyn Fn(usize, u32) -> String;
-
-fn run(model: &Model, grid: Option<[usize; 2]>, show: Show<'_>, flags: &StudyFlags) -> anyhow::Result<()> {
-    ensure!(
-        flags.picture.is_none() || grid.is_some(),
-        "`--picture` draws a lattice, and this target has none: leave it out"
-    );
-    if let Some(path) = &flags.picture {
-        check_picture(("--picture", path), false, &[])?;
-    }
-    let study = studied(model, flags)?;
-    print(&study, grid, show, flags)?;
-    if let (Some(path), Some(grid)) = (&flags.picture, grid) {
-        sheet(&study, grid, path).with_context(|| format!("--picture {}", path.display()))?;
-        remark(&format!("{} states drawn in {}", study.samples.rows(), path.display()));
-    }
+/// Writes such a picture to `--edges`.
+pub fn write_edges(path: &Path, svg: String) -> anyhow::Result<()> {
+    write_whole(path, svg).with_context(|| format!("--edges {}", path.display()))?;
+    remark(&format!("edges drawn in {}", path.display()));
     Ok(())
 }
 
@@ -192,7 +154,7 @@ fn studied(model: &Model, flags: &StudyFlags) -> anyhow::Result<Study> {
     Ok(study?)
 }
 
-fn print(study: &Study, grid: Option<[usize; 2]>, show: Show<'_>, flags: &StudyFlags) -> anyhow::Result<()> {
+fn print(study: &Study, model: &Model, flags: &StudyFlags) -> anyhow::Result<()> {
     let mut out = screen::out();
     if flags.json {
         let mut value = serde_json::to_value(study)?;
@@ -203,13 +165,7 @@ fn print(study: &Study, grid: Option<[usize; 2]>, show: Show<'_>, flags: &StudyF
     write!(out, "{}", report(study))?;
     for row in 0..flags.show.min(study.samples.rows()) {
         writeln!(out, "\n--- sample {}", row + 1)?;
-        let tokens = study.samples.row(row);
-        let mut shown: Vec<String> = tokens.iter().enumerate().map(|(site, &token)| show(site, token)).collect();
-        shown.retain(|text| !text.is_empty());
-        match grid {
-            Some([_, columns]) => shown.chunks(columns).try_for_each(|line| writeln!(out, "{}", line.concat()))?,
-            None => writeln!(out, "{}", shown.join(" "))?,
-        }
+        writeln!(out, "{}", model.render(study.samples.row(row)))?;
     }
     Ok(())
 }

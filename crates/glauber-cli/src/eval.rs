@@ -2,20 +2,29 @@
 
 use std::io::Write;
 
+use anyhow::ensure;
 use glauber_chain::statistics::Estimate;
 use glauber_program::device::device;
+use glauber_program::outputs::check_picture;
 use glauber_program::progress::bar;
 use glauber_program::screen::{self, remark};
 use glauber_run::Trained;
-use glauber_run::evaluation::{Evaluation, EvaluationSettings, Truth, evaluate, per};
+use glauber_run::energy::EnergyData;
+use glauber_run::evaluation::{Evaluation, EvaluationSettings, TargetEvidence, Truth, WeightedMean, evaluate, per};
 use glauber_run::images::PictureCodec;
 use serde_json::{Map, Value, json};
 
 use crate::arguments::{EvalFlags, KernelName};
+use crate::energy::{ROWS, edges, write_edges};
 
 /// Estimates the bound and prints it.
 pub fn eval(flags: &EvalFlags) -> anyhow::Result<()> {
     let trained = Trained::load(&flags.run, &device(&flags.device)?)?;
+    if let Some(path) = &flags.edges {
+        let graphs = trained.config.data.get::<EnergyData>().is_some_and(|data| data.target.is_dag());
+        ensure!(graphs, "`--edges`: {} was not trained on acyclic graphs: leave it out", flags.run.display());
+        check_picture(("--edges", path), true, &[])?;
+    }
     let settings = EvaluationSettings {
         data: flags.data.clone(),
         column: flags.column.clone(),
@@ -34,6 +43,9 @@ pub fn eval(flags: &EvalFlags) -> anyhow::Result<()> {
         bar.set_position(done as u64);
     })?;
     bar.finish_and_clear();
+    if let (Some(path), Some(found)) = (&flags.edges, &evaluation.evidence) {
+        write_edges(path, edges(&found.nodes, found.means.iter().map(|mean| mean.mean))?)?;
+    }
     let report = Report::new(flags, &trained, evaluation)?;
     if flags.json { report.print_json() } else { report.print() }
 }
@@ -55,11 +67,12 @@ struct Report {
     withheld: Option<String>,
     prior: Estimate,
     truth: Option<Truth>,
+    evidence: Option<TargetEvidence>,
 }
 
 impl Report {
     fn new(flags: &EvalFlags, trained: &Trained, evaluation: Evaluation) -> anyhow::Result<Self> {
-        let Evaluation { schedule, evaluated, terms, truth } = evaluation;
+        let Evaluation { schedule, evaluated, terms, truth, evidence } = evaluation;
         let kernel = match flags.kernel {
             KernelName::Lazy => "lazy",
             KernelName::HeatBath => "heat-bath",
@@ -90,6 +103,7 @@ impl Report {
             withheld: evaluated.withheld.clone(),
             prior: per(terms.prior(), evaluated.clean.len()),
             truth,
+            evidence,
         })
     }
 
@@ -123,7 +137,7 @@ impl Report {
             if let Some(reason) = &self.withheld {
                 writeln!(out, "no bits per character: {reason}")?;
             }
-            return Ok(());
+            return self.evidence.as_ref().map_or(Ok(()), |found| print_evidence(found, &mut out));
         };
         line("exact −log π", truth.surprise, "nats per token, of the same sequences")?;
         line("exact conditional", truth.bound, "nats per token, its own bound")?;
@@ -160,6 +174,16 @@ impl Report {
             ]);
             put("entropy", json!(truth.entropy));
         }
+        if let Some(found) = &self.evidence {
+            estimates.extend([("log_z_lower", found.lower), ("log_z_upper", found.upper)]);
+            put("log_z", json!(found.log_partition.estimate));
+            put("log_z_interval", json!(found.log_partition.interval));
+            put("log_z_exact", json!(found.exact));
+            put("effective_share", json!(found.evidence.effective_share));
+            put("acceptance", json!(found.evidence.acceptance));
+            put("forbidden", json!(found.forbidden));
+            put("means", json!(found.means));
+        }
         for (key, estimate) in estimates {
             put(key, json!(estimate.mean));
             put(&format!("{key}_error"), json!(estimate.standard_error));
@@ -167,4 +191,46 @@ impl Report {
         writeln!(screen::out(), "{}", Value::Object(object))?;
         Ok(())
     }
+}
+
+/// What a run says of `log Z` of its target.
+fn print_evidence(found: &TargetEvidence, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut line = |name: &str, estimate: Estimate, by: &str| {
+        writeln!(out, "{name:<17} {:.5} ± {:.5} nats, {by}", estimate.mean, estimate.standard_error)
+    };
+    if found.forbidden == 0.0 {
+        line("log Z, at least", found.lower, "the mean log-weight of own paths")?;
+    }
+    line("log Z, at most", found.upper, "that of paths back from the samples above")?;
+    let [low, high] = found.log_partition.interval;
+    writeln!(out, "log Z             {:.5} nats, 95 % {low:.5} to {high:.5}", found.log_partition.estimate)?;
+    if let Some(exact) = found.exact {
+        writeln!(out, "                  {:.5} exactly, by {}", exact.value, exact.by)?;
+    }
+    let [share, acceptance] = [found.evidence.effective_share, found.evidence.acceptance].map(|part| 100.0 * part);
+    writeln!(out, "own paths         {share:.1} % effective; independence Metropolis accepts {acceptance:.1} %")?;
+    if found.forbidden > 0.0 {
+        let share = 100.0 * found.forbidden;
+        writeln!(
+            out,
+            "                  {share:.1} % end where the target is 0, so that nothing bounds log Z from below"
+        )?;
+    }
+    writeln!(
+        out,
+        "\n{:<24} {:>12} {:>10} {:>12} {:>12}",
+        "mean of own paths", "weighted", "error", "unweighted", "exactly"
+    )?;
+    let mut means: Vec<&WeightedMean> = found.means.iter().collect();
+    if !found.nodes.is_empty() {
+        means.sort_by(|a, b| b.mean.total_cmp(&a.mean));
+    }
+    for WeightedMean { name, mean, standard_error, unweighted, exact } in means.iter().take(ROWS) {
+        let exact = exact.map_or_else(|| "-".into(), |exact| format!("{exact:.6}"));
+        writeln!(out, "{name:<24} {mean:>12.6} {standard_error:>10.6} {unweighted:>12.6} {exact:>12}")?;
+    }
+    if means.len() > ROWS {
+        writeln!(out, "({} more in --json)", means.len() - ROWS)?;
+    }
+    Ok(())
 }

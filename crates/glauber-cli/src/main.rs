@@ -49,7 +49,7 @@ fn perform(command: Command) -> anyhow::Result<()> {
         Command::Sample(flags) => sample::sample(&flags),
         Command::Infill(flags) => infill::infill(&flags),
         Command::Eval(flags) => eval::eval(&flags),
-        Command::Energy { what } => energy::energy(&what),
+        Command::Energy(flags) => energy::energy(&flags),
         Command::Fidelity(flags) => fidelity::fidelity(&flags),
         Command::Judge(flags) => judge::judge(&flags),
         Command::Info(flags) => info::info(&flags),

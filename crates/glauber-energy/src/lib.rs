@@ -31,7 +31,9 @@ pub use couplings::{CouplingFit, FittedCouplings, coupling_score, cramer_rao_sco
 pub use error::{EnergyError, Result};
 pub use flow::{HeatBathLayer, Layer, MetropolisLayer, Permutation, random_layers, run_flow};
 pub use path_weight::{IntervalMethod, LogPartition, PathWeight, effective_particles};
-pub use study::{Exact, Mean, Measure, Model, Moves, Observable, Stage, Study, StudySettings, Update};
+pub use study::{
+    Exact, Mean, Measure, Model, Moves, Observable, Show, Stage, Study, StudySettings, TargetConfig, Update,
+};
 pub use swendsen_wang::{SwendsenWang, correlation};
 pub use target::{AnnealedTarget, Base, Gibbs, ProductLaw, Target, Tempered, log_sum_exp};
 pub use targets::{

@@ -1,6 +1,6 @@
 //! What an objective reads of a batch of paths, and the gradient by it.
 
-use glauber_energy::effective_particles;
+use glauber_energy::{effective_particles, log_sum_exp};
 
 /// The terms of groups of states and actions, in nats; also the gradient of a loss by them.
 ///
@@ -127,12 +127,31 @@ pub struct Evidence {
     pub upper: Option<f64>,
     /// Effective paths as a share of own ones, `(Σw)² / (n Σw²)`.
     pub effective_share: f64,
+    /// How often [independence Metropolis](crate::IndependenceMetropolis) accepts own paths, once it has the target's law.
+    pub acceptance: f64,
 }
 
 impl Evidence {
     /// From log-weights of own paths, and of paths back from exact samples.
     pub fn new(own: &[f64], back: Option<&[f64]>) -> Self {
         let mean = |logs: &[f64]| logs.iter().sum::<f64>() / logs.len() as f64;
-        Self { lower: mean(own), upper: back.map(mean), effective_share: effective_particles(own) / own.len() as f64 }
+        Self {
+            lower: mean(own),
+            upper: back.map(mean),
+            effective_share: effective_particles(own) / own.len() as f64,
+            acceptance: acceptance(own),
+        }
     }
+}
+
+/// `Σ_i Σ_j min(p_i, p_j) / n`, with the shares `p ∝ w`: a chain that is at `i` with probability `p_i` gets `j`, one of `n`,
+/// and accepts with `min(1, w_j / w_i)`.
+fn acceptance(log_weights: &[f64]) -> f64 {
+    let total = log_sum_exp(log_weights);
+    let mut shares: Vec<f64> = log_weights.iter().map(|log| (log - total).exp()).collect();
+    shares.sort_by(f64::total_cmp);
+    let n = shares.len();
+    // The share of rank `k` is the least of 2 (n − k) − 1 pairs.
+    let sums = shares.iter().enumerate().map(|(k, share)| share * (2 * (n - k) - 1) as f64);
+    sums.sum::<f64>() / n as f64
 }

@@ -13,6 +13,8 @@ use crate::train_flags::{FolderFlags, TrainFlags};
 
 /// The defaults of `glauber train markov`.
 pub const MARKOV: &str = include_str!("../configs/markov.toml");
+/// The defaults of `glauber train energy`.
+pub const ENERGY: &str = include_str!("../configs/energy.toml");
 const SUDOKU: [(usize, &str); 2] =
     [(4, include_str!("../configs/sudoku.toml")), (9, include_str!("../configs/sudoku-9.toml"))];
 

@@ -14,6 +14,6 @@ mod train_flags;
 pub mod training;
 
 pub use launched::{expect_single, processes};
-pub use layers::{Layers, MARKOV, sudoku};
+pub use layers::{ENERGY, Layers, MARKOV, sudoku};
 pub use shell::{begin, ended, explained, is_broken_pipe, log};
 pub use train_flags::{FolderFlags, TrainFlags};

@@ -7,12 +7,14 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use burn::tensor::Device;
+use glauber_energy::Model;
 use glauber_model::Network;
 use glauber_train::{Examples, Excess, SequenceSource, TrainError, require};
 use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use toml::Table;
 
+use crate::energy::{self, EnergyData};
 use crate::error::{Result, bail, ensure};
 use crate::evaluation::{Evaluated, EvaluationSettings};
 use crate::images::ImageConfig;
@@ -30,6 +32,7 @@ static OURS: &[Registered] = &[
     Registered::of::<ImageConfig>("image", &["tokenizer"]),
     Registered::of::<SudokuData>("sudoku", &[]),
     Registered::of::<PlaneData>("plane", &[]),
+    Registered::of::<EnergyData>("energy", energy::KEEPS),
 ];
 /// Registered kinds.
 static OTHERS: RwLock<Vec<Registered>> = RwLock::new(Vec::new());
@@ -61,7 +64,7 @@ pub fn data_kinds() -> Vec<&'static str> {
 
 /// The `glauber train` command for a kind of data; `data` for kinds without their own command.
 pub fn train_command(kind: &str) -> &str {
-    const OWN: [&str; 5] = ["text", "markov", "image", "sudoku", "image-tokenizer"];
+    const OWN: [&str; 6] = ["text", "markov", "image", "sudoku", "energy", "image-tokenizer"];
     if OWN.contains(&kind) { kind } else { "data" }
 }
 
@@ -185,6 +188,15 @@ pub trait DataKind: Any + Debug + Send + Sync {
             opened.held_out.draw(rng, &mut sequence)?;
             Ok(sequence)
         })
+    }
+
+    /// The unnormalised target of the sequences; `None` for data without one.
+    ///
+    /// # Errors
+    /// When its file in the run folder cannot be read.
+    fn target(&self, run: &RunFolder) -> Result<Option<Arc<Model>>> {
+        let _ = run;
+        Ok(None)
     }
 
     /// The Markov source of the sequences, or of a class; `None` for other kinds of data.

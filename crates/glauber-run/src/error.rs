@@ -82,6 +82,12 @@ pub enum RunError {
     /// An error of text or its tokenizer.
     #[error(transparent)]
     Text(#[from] glauber_text::TextError),
+    /// An error of a target given by an energy.
+    #[error(transparent)]
+    Energy(#[from] glauber_energy::EnergyError),
+    /// An error of the weights of paths.
+    #[error(transparent)]
+    Paths(#[from] glauber_gflownet::GflownetError),
     /// An error of Sudoku grids.
     #[error(transparent)]
     Sudoku(#[from] glauber_sudoku::SudokuError),

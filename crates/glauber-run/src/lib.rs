@@ -6,6 +6,7 @@ pub mod classifier;
 mod config;
 mod data;
 mod drawer;
+pub mod energy;
 mod error;
 pub mod evaluation;
 mod film;

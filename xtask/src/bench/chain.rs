@@ -118,7 +118,7 @@ impl Programs<'_> {
     fn check(&self, row: [&str; 2]) -> anyhow::Result<()> {
         let mut means = Vec::new();
         for mut side in self.sides(row, CHECKED)? {
-            let energy = |_| side.block_with_energy()?.1.with_context(|| format!("{} reports no energy", side.name));
+            let energy = |_| side.block_with("energy")?.1.with_context(|| format!("{} reports no energy", side.name));
             let energies = (0..CHECKED_BLOCKS).map(energy).collect::<anyhow::Result<Vec<f64>>>()?;
             means.push((side.name.clone(), mean(&energies)));
         }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::thread::available_parallelism;
 
+use anyhow::Context;
 use clap::Args;
 
 use super::chain::ratio;
@@ -56,12 +57,13 @@ pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
     let ours = launcher::lab(launcher::DEFAULT_DEVICE)?;
     let mut text = String::new();
     for row in ROWS {
-        let times = measure(flags, row, threads, Command::new(&ours), python.as_ref())?;
+        let (times, actions) = measure(flags, row, threads, Command::new(&ours), python.as_ref())?;
         if text.is_empty() {
             text = head(flags, &Machine::here(threads), &times);
         }
         let rates = times.medians().map(|seconds| table::short(flags.batch as f64 / seconds));
-        text += &format!("| {}^{} | {} | {} |\n", row[0], row[1], table::each(rates), ratio(&times));
+        let lengths = table::each(actions.iter().map(|actions| format!("{actions:.2}")));
+        text += &format!("| {}^{} | {} | {lengths} | {} |\n", row[0], row[1], table::each(rates), ratio(&times));
     }
     publish(&text, flags.out.as_deref())
 }
@@ -72,7 +74,7 @@ fn measure(
     threads: usize,
     mut ours: Command,
     python: Option<&Python>,
-) -> anyhow::Result<Times> {
+) -> anyhow::Result<(Times, Vec<f64>)> {
     let arguments = |command: &mut Command| {
         let numbers =
             [("--side", side), ("--dimensions", dimensions), ("--batch", flags.batch), ("--steps", flags.steps)];
@@ -90,10 +92,19 @@ fn measure(
         sides.push(Side::start(theirs)?);
     }
     let mut times = Times { sides: sides.iter().map(|side| side.name.clone()).collect(), blocks: Vec::new() };
+    // Actions of a path: a side whose paths are shorter does less.
+    let mut actions = vec![0.0; sides.len()];
     for _ in 0..flags.rounds {
-        times.blocks.push(sides.iter_mut().map(Side::block).collect::<Result<_, _>>()?);
+        let mut block = Vec::new();
+        for (side, actions) in sides.iter_mut().zip(&mut actions) {
+            let (seconds, length) = side.block_with("actions")?;
+            *actions +=
+                length.with_context(|| format!("{} reports no actions of a path", side.name))? / flags.rounds as f64;
+            block.push(seconds);
+        }
+        times.blocks.push(block);
     }
-    Ok(times)
+    Ok((times, actions))
 }
 
 fn head(flags: &Flags, machine: &Machine, times: &Times) -> String {
@@ -101,7 +112,8 @@ fn head(flags: &Flags, machine: &Machine, times: &Times) -> String {
     format!(
         "## GFlowNets on hypergrids\n\n```sh\n{}\n```\n\n{}, {} threads; {}. Trajectory balance, {batch} paths a step, two layers of 256. \
          Medians of {rounds} blocks of {steps} steps of either side in turn; the ratio is theirs over ours in seconds within a round, \
-         its quartiles in brackets, so above 1 we are faster.\n\n| grid | paths a second | ratio |\n|---|---|---|\n",
+         its quartiles in brackets, so above 1 we are faster. \
+         Actions of a path include the last one, which stops.\n\n| grid | paths a second | actions a path | ratio |\n|---|---|---|---|\n",
         machine.command,
         machine.processor,
         machine.threads,

@@ -48,20 +48,18 @@ impl Side {
     /// # Errors
     /// When it ends early or says something else.
     pub fn block(&mut self) -> anyhow::Result<f64> {
-        Ok(self.block_with_energy()?.0)
+        Ok(self.block_with("")?.0)
     }
 
-    /// The same, and the energy that a block of sweeps ended at, if it says so.
+    /// The same, and another number that the block reports under a key, if it does.
     ///
     /// # Errors
     /// As [`block`](Self::block).
-    pub fn block_with_energy(&mut self) -> anyhow::Result<(f64, Option<f64>)> {
+    pub fn block_with(&mut self, key: &str) -> anyhow::Result<(f64, Option<f64>)> {
         writeln!(self.requests).with_context(|| format!("{} no longer reads its standard input", self.name))?;
         let block = self.reply()?;
         match (block["seconds"].as_f64(), block["steps"].as_f64()) {
-            (Some(seconds), Some(steps)) if seconds > 0.0 && steps > 0.0 => {
-                Ok((seconds / steps, block["energy"].as_f64()))
-            }
+            (Some(seconds), Some(steps)) if seconds > 0.0 && steps > 0.0 => Ok((seconds / steps, block[key].as_f64())),
             _ => bail!("{}: expected steps and seconds, found {block}", self.name),
         }
     }

@@ -1,11 +1,39 @@
-//! Flags of `glauber energy`.
+//! Flags of `glauber energy` and `glauber train energy`.
 
 use std::path::PathBuf;
 
+use anyhow::{bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
+use glauber_energy::TargetConfig;
+use glauber_program::TrainFlags;
 
-#[derive(Debug, Subcommand)]
-pub enum EnergyWhat {
+#[derive(Debug, Args)]
+#[command(mut_args(|flag| flag.global(true)))] // so that they may follow the target
+pub struct EnergyFlags {
+    #[command(flatten)]
+    pub study: StudyFlags,
+    #[command(subcommand)]
+    pub target: TargetWhat,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(mut_args(|flag| flag.global(true)))] // so that they may follow the target
+pub struct TrainEnergyFlags {
+    #[command(flatten)]
+    pub train: TrainFlags,
+    /// Annealed particles that training sequences start from
+    #[arg(long, conflicts_with = "resume")]
+    pub particles: Option<usize>,
+    /// Sweeps of the annealing. `--sweeps` is the number of sweeps of the forward chain
+    #[arg(long, conflicts_with = "resume")]
+    pub annealing_sweeps: Option<usize>,
+    #[command(subcommand)]
+    pub target: Option<TargetWhat>,
+}
+
+/// A target given by an energy.
+#[derive(Debug, Clone, Subcommand)]
+pub enum TargetWhat {
     /// The Ising model on a square lattice
     Ising {
         #[command(flatten)]
@@ -16,8 +44,6 @@ pub enum EnergyWhat {
         /// Field h, in units of the temperature
         #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
         field: f64,
-        #[command(flatten)]
-        study: StudyFlags,
     },
     /// The Potts model on a square lattice
     Potts {
@@ -29,8 +55,6 @@ pub enum EnergyWhat {
         /// Coupling β; ln(1 + √colours) is critical
         #[arg(long, allow_negative_numbers = true)]
         beta: f64,
-        #[command(flatten)]
-        study: StudyFlags,
     },
     /// The Edwards–Anderson spin glass on a square lattice
     Glass {
@@ -45,8 +69,6 @@ pub enum EnergyWhat {
         /// Seed of the couplings
         #[arg(long, value_name = "SEED", default_value_t = 0)]
         instance: u64,
-        #[command(flatten)]
-        study: StudyFlags,
     },
     /// The hypergrid of the GFlowNet papers
     Hypergrid {
@@ -59,30 +81,62 @@ pub enum EnergyWhat {
         /// The rewards R0, R1 and R2
         #[arg(long, value_name = "R0,R1,R2", value_delimiter = ',', default_values_t = [0.1, 0.5, 2.0])]
         rewards: Vec<f64>,
-        #[command(flatten)]
-        study: StudyFlags,
     },
     /// Which columns of a table depend on each other directly: acyclic graphs given data, by the BGe score
     Dag {
         /// The table as CSV: a line of names, then numbers
         #[arg(long, value_name = "FILE.csv")]
         data: PathBuf,
-        /// Draw the probability of every edge
-        #[arg(long, value_name = "FILE.svg")]
-        edges: Option<PathBuf>,
         /// Score the columns as they are. By default each is shifted and scaled to mean 0 and variance 1
         #[arg(long)]
         raw: bool,
-        #[command(flatten)]
-        study: StudyFlags,
     },
     /// A factor graph of your own: named sites and tokens, and tables over some of them
     Graph {
         /// The graph as JSON; docs/guide/energies.md describes it
         file: PathBuf,
-        #[command(flatten)]
-        study: StudyFlags,
     },
+}
+
+/// The largest side of a lattice.
+const MOST_ROWS: usize = 2048;
+
+impl TargetWhat {
+    /// The target.
+    ///
+    /// # Errors
+    /// When a lattice is too large, or there are not three rewards.
+    pub fn config(&self) -> anyhow::Result<TargetConfig> {
+        let sides = |flags: &LatticeFlags| {
+            let grid = [flags.rows.unwrap_or(flags.side), flags.side];
+            let fits = grid.iter().all(|&side| side <= MOST_ROWS);
+            ensure!(fits, "`--side` and `--rows` are {grid:?}, expected at most {MOST_ROWS}");
+            Ok((grid, flags.open))
+        };
+        Ok(match self {
+            Self::Ising { lattice, beta, field } => {
+                let ([rows, columns], open) = sides(lattice)?;
+                TargetConfig::Ising { rows, columns, open, coupling: *beta, field: *field }
+            }
+            Self::Potts { lattice, colours, beta } => {
+                let ([rows, columns], open) = sides(lattice)?;
+                TargetConfig::Potts { rows, columns, open, colours: *colours, coupling: *beta }
+            }
+            Self::Glass { lattice, beta, couplings, instance } => {
+                let ([rows, columns], open) = sides(lattice)?;
+                let gaussian = *couplings == Couplings::Gaussian;
+                TargetConfig::Glass { rows, columns, open, coupling: *beta, gaussian, instance: *instance }
+            }
+            Self::Hypergrid { side, dimensions, rewards } => {
+                let [r0, r1, r2] = rewards[..] else {
+                    bail!("`--rewards` has {} numbers, expected three, such as 0.1,0.5,2", rewards.len());
+                };
+                TargetConfig::Hypergrid { side: *side, dimensions: *dimensions, rewards: [r0, r1, r2] }
+            }
+            Self::Dag { data, raw } => TargetConfig::Dag { path: data.clone(), raw: *raw },
+            Self::Graph { file } => TargetConfig::Graph { path: file.clone() },
+        })
+    }
 }
 
 /// The law of a glass's couplings.
@@ -94,7 +148,7 @@ pub enum Couplings {
     Gaussian,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct LatticeFlags {
     /// Sites of a side
     #[arg(long, default_value_t = 16)]
@@ -142,6 +196,9 @@ pub struct StudyFlags {
     /// Draw the final states of the chains of a lattice, one image per chain
     #[arg(long, value_name = "FILE.png")]
     pub picture: Option<PathBuf>,
+    /// Draw the probability of every edge of acyclic graphs
+    #[arg(long, value_name = "FILE.svg")]
+    pub edges: Option<PathBuf>,
     /// Print the results as JSON
     #[arg(long)]
     pub json: bool,

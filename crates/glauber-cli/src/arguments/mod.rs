@@ -14,7 +14,7 @@ use glauber_chain::{HeatBath, Lazy, ReverseKernel};
 use glauber_program::TrainFlags;
 
 pub use self::draw::{ChainFlags, ClassFlags, DrawFlags, SamplerFlags};
-pub use self::energy::{Couplings, EnergyWhat, LatticeFlags, StudyFlags};
+pub use self::energy::{EnergyFlags, StudyFlags, TrainEnergyFlags};
 pub use self::fidelity::FidelityFlags;
 pub use self::judge::JudgeFlags;
 pub use self::train::{
@@ -54,10 +54,7 @@ pub enum Command {
     /// Measure the quality of sampled texts, next to held-out text, n-gram samples and shuffled words
     Judge(JudgeFlags),
     /// Sample a target given by an energy: log Z with its interval, exact values and means in equilibrium
-    Energy {
-        #[command(subcommand)]
-        what: EnergyWhat,
-    },
+    Energy(EnergyFlags),
     /// Describe a run folder, or print the size of a preset
     Info(InfoFlags),
     /// Print the progress of a run, even if another process trains it
@@ -112,6 +109,8 @@ pub enum TrainWhat {
     Classifier(ClassifierFlags),
     /// Train on complete Sudoku grids
     Sudoku(SudokuFlags),
+    /// Train on samples of a target given by an energy; `glauber eval` then bounds its log Z
+    Energy(TrainEnergyFlags),
     /// Train on any kind of data, as configured by the table `[data]` in `--config FILE`
     Data(DataFlags),
 }
@@ -124,6 +123,7 @@ impl TrainWhat {
             | Self::Markov(MarkovFlags { train, .. })
             | Self::Image(ImageFlags { train, .. })
             | Self::Sudoku(SudokuFlags { train, .. })
+            | Self::Energy(TrainEnergyFlags { train, .. })
             | Self::Data(DataFlags { train, .. }) => Some(train),
             Self::ImageTokenizer(_) | Self::Classifier(_) => None,
         }
@@ -226,7 +226,7 @@ pub struct EvalFlags {
     #[arg(long, value_name = "DIR")]
     pub run: PathBuf,
     /// Text files, tables or folders, in the formats of `train text`. Default: the run's held-out data, or samples of
-    /// its Markov source
+    /// its Markov source or target
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub data: Vec<PathBuf>,
     /// Parquet or CSV column, or JSON field, with the text. Default: the run's
@@ -249,6 +249,9 @@ pub struct EvalFlags {
     /// Evaluate sequences of this class, conditioned on the class. A name, or a number from 0
     #[arg(long, value_name = "CLASS", allow_negative_numbers = true)]
     pub class: Option<String>,
+    /// Runs on acyclic graphs: draw the probability of every edge
+    #[arg(long, value_name = "FILE.svg")]
+    pub edges: Option<PathBuf>,
     /// Print one line of JSON
     #[arg(long)]
     pub json: bool,

@@ -2,6 +2,7 @@
 
 mod begun;
 mod classifier;
+mod energy;
 mod image;
 mod image_data;
 mod image_tokenizer;
@@ -54,6 +55,10 @@ fn train_what(what: &TrainWhat, ranks: &Rank) -> anyhow::Result<()> {
             let cache = Path::new(CACHE);
             Begun::of(&flags.train, Some("sudoku"), cache, ranks, || sudoku(flags.side, &flags.train))?
                 .train(cache, ranks)
+        }
+        TrainWhat::Energy(flags) => {
+            let cache = Path::new(CACHE);
+            Begun::of(&flags.train, Some("energy"), cache, ranks, || energy::config(flags))?.train(cache, ranks)
         }
         TrainWhat::Data(flags) => {
             let config = || {

@@ -21,3 +21,4 @@ mod sudoku;
 mod text;
 mod token_grids;
 mod tokenizers;
+mod train_energy;

@@ -9,8 +9,7 @@ use rayon::prelude::*;
 
 use super::{Model, StudySettings};
 use crate::anneal::Watch;
-use crate::target::draw;
-use crate::{EnergyError, Result, Target};
+use crate::{EnergyError, Result};
 
 /// The mean of an observable.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -45,14 +44,9 @@ pub(super) fn measure(
     settings: &StudySettings,
     watch: &mut Watch<'_>,
 ) -> Result<(Vec<Mean>, TokenBatch)> {
-    let blocks = model.target.blocks().concat();
-    let update = |row: usize, tokens: &mut [Token], rng: &mut ChainRng| match &model.moves {
-        Some(moves) => (moves.update)(row, tokens, rng),
-        None => sweep(&*model.target, &blocks, row, tokens, rng),
-    };
     let run = |row: usize, chain: &mut Chain<'_>, updates: Range<usize>| -> Result<()> {
         for at in updates {
-            update(row, chain.tokens, &mut chain.rng)?;
+            model.update(row, chain.tokens, &mut chain.rng)?;
             if at >= settings.burn_in {
                 for (observable, series) in model.observables.iter().zip(&mut chain.series) {
                     series.push((observable.measure)(chain.tokens));
@@ -91,15 +85,4 @@ pub(super) fn measure(
         }
     };
     Ok((model.observables.iter().enumerate().map(mean).collect(), starts))
-}
-
-/// One heat-bath sweep of a sequence.
-fn sweep(target: &dyn Target, sites: &[usize], row: usize, tokens: &mut [Token], rng: &mut ChainRng) -> Result<()> {
-    let mut law = vec![0.0; target.vocab()];
-    for &site in sites {
-        target.log_ratios(tokens, site, &mut law);
-        let drawn = draw(&mut law, rng.uniform());
-        tokens[site] = drawn.map_err(|mass| EnergyError::NoLaw { row, site, level: 1.0, mass })?.0;
-    }
-    Ok(())
 }

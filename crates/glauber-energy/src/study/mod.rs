@@ -1,5 +1,6 @@
 //! A target looked at from all sides: `log Z` by annealing, exact values beside it, and means in equilibrium.
 
+mod config;
 mod equilibrium;
 mod model;
 
@@ -9,10 +10,13 @@ use glauber_chain::ChainRng;
 use glauber_tokens::TokenBatch;
 
 use crate::anneal::systematic;
-use crate::{Annealing, EnergyError, Increment, IsingBits, Levels, LogPartition, Particles, Population, Result};
+use crate::{
+    Annealed, Annealing, EnergyError, Increment, IsingBits, Levels, LogPartition, Particles, Population, Result,
+};
 
+pub use config::TargetConfig;
 pub use equilibrium::Mean;
-pub use model::{Exact, Measure, Model, Moves, Observable, Update};
+pub use model::{Exact, Measure, Model, Moves, Observable, Show, Update};
 
 /// How much work a study does.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,24 +136,7 @@ impl Study {
         settings.check(model)?;
         // First what is cheap: a target that is nowhere possible says so here.
         let exact = model.exact()?;
-        let levels = match settings.pilot {
-            Some(keep) => {
-                let mut pilot = population(model, 256, settings.seed ^ 0x9110_7000)?;
-                let limit = settings.sweeps.max(64);
-                Levels::from_pilot(&mut *pilot, keep, limit, settings.sweeps, &mut |done, of| {
-                    watch(Stage::Pilot(done, of))
-                })
-                .map_err(|error| match error {
-                    other @ (EnergyError::Stopped { .. } | EnergyError::OutOfRange { .. }) => other,
-                    other => EnergyError::Pilot(Box::new(other)),
-                })?
-            }
-            None => Levels::linear(settings.sweeps)?,
-        };
-        let mut particles = population(model, settings.particles, settings.seed)?;
-        let annealing =
-            Annealing { increment: settings.increment, resample_below: settings.resample_below, seed: settings.seed };
-        let found = annealing.run(&mut *particles, &levels, &mut |done, of| watch(Stage::Annealing(done, of)))?;
+        let found = model.annealed(settings, watch)?;
         // Chains start from particles drawn by their weights: all modes that the annealing found, as often as they weigh.
         let uniform = ChainRng::new(settings.seed, u64::MAX - 2).uniform();
         let drawn = systematic(&found.log_weights, uniform);
@@ -167,7 +154,7 @@ impl Study {
             tokens_differ: model.tokens_differ(),
             log_partition: found.log_partition,
             exact,
-            particles: particles.particles(),
+            particles: found.log_weights.len(),
             sweeps: settings.sweeps,
             resamplings: found.resamplings,
             moves: model.moves.as_ref().map_or("heat-bath sweeps", |moves| moves.name),
@@ -175,6 +162,37 @@ impl Study {
             means,
             samples,
         })
+    }
+}
+
+impl Model {
+    /// Weighted particles of the target. The watcher may stop it.
+    ///
+    /// # Errors
+    /// When a setting is out of range, the target has no law somewhere, or the watcher stops.
+    pub fn annealed(
+        &self,
+        settings: &StudySettings,
+        watch: &mut dyn FnMut(Stage) -> ControlFlow<()>,
+    ) -> Result<Annealed> {
+        let levels = match settings.pilot {
+            Some(keep) => {
+                let mut pilot = population(self, 256, settings.seed ^ 0x9110_7000)?;
+                let limit = settings.sweeps.max(64);
+                Levels::from_pilot(&mut *pilot, keep, limit, settings.sweeps, &mut |done, of| {
+                    watch(Stage::Pilot(done, of))
+                })
+                .map_err(|error| match error {
+                    other @ (EnergyError::Stopped { .. } | EnergyError::OutOfRange { .. }) => other,
+                    other => EnergyError::Pilot(Box::new(other)),
+                })?
+            }
+            None => Levels::linear(settings.sweeps)?,
+        };
+        let mut particles = population(self, settings.particles, settings.seed)?;
+        let annealing =
+            Annealing { increment: settings.increment, resample_below: settings.resample_below, seed: settings.seed };
+        annealing.run(&mut *particles, &levels, &mut |done, of| watch(Stage::Annealing(done, of)))
     }
 }
 

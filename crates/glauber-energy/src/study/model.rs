@@ -11,6 +11,7 @@ use crate::dag::{
     Bge, CachedScores, DagTarget, DataTable, LocalScores, UniformDags, pair_of, structure_steps, sum_over_dags,
 };
 use crate::exact::{eliminate, elimination_entries, enumerate};
+use crate::target::draw;
 use crate::{
     Base, EnergyError, FactorGraph, Hypergrid, ProductLaw, Result, SwendsenWang, Target, edwards_anderson, ising_graph,
     potts_graph,
@@ -47,6 +48,9 @@ impl Observable {
 /// An update of a chain, which keeps the target: its row, its tokens of shape `[site]`, its random numbers.
 pub type Update = Box<dyn Fn(usize, &mut [Token], &mut ChainRng) -> Result<()> + Send + Sync>;
 
+/// How a token of a site is written; empty for one that is left out.
+pub type Show = Box<dyn Fn(Site, Token) -> String + Send + Sync>;
+
 /// How a chain in equilibrium moves.
 pub struct Moves {
     /// What an update is called, in the plural.
@@ -81,8 +85,16 @@ pub struct Model {
     pub moves: Option<Moves>,
     /// The exact `log Z`, if a formula has it.
     pub formula: Option<Exact>,
+    /// Rows and columns of a lattice.
+    pub grid: Option<[usize; 2]>,
+    /// The names of the nodes, where sequences are graphs: site `i` is the edge of [`pair_of`](crate::dag::pair_of).
+    pub nodes: Vec<String>,
+    /// How tokens are written.
+    pub show: Show,
     /// The same target as a factor graph, from which exact values come by elimination.
     graph: Option<FactorGraph>,
+    /// Sites in the order of a sweep.
+    order: Vec<Site>,
 }
 
 /// A posterior of graphs with a uniform prior that sums to one.
@@ -127,14 +139,46 @@ impl Model {
         let base = ProductLaw::uniform(target.vocab(), target.len());
         Self {
             name: name.into(),
+            order: target.blocks().concat(),
             target: Box::new(target),
             base: Box::new(base),
             observables: Vec::new(),
             bits: None,
             moves: None,
             formula: None,
+            grid: None,
+            nodes: Vec::new(),
+            show: Box::new(|_, token| token.to_string()),
             graph: None,
         }
+    }
+
+    /// A sequence as text, shape `[site]`: the rows of a lattice, or its tokens in a line.
+    pub fn render(&self, tokens: &[Token]) -> String {
+        let shown = tokens.iter().enumerate().map(|(site, &token)| (self.show)(site, token));
+        let shown: Vec<String> = shown.filter(|text| !text.is_empty()).collect();
+        match self.grid {
+            Some([_, columns]) => shown.chunks(columns).map(<[String]>::concat).collect::<Vec<_>>().join("\n"),
+            None => shown.join(" "),
+        }
+    }
+
+    /// Moves a chain of equilibrium once, tokens of shape `[site]`: by its [moves](Self::moves), else by a heat-bath sweep. The row
+    /// is for errors.
+    ///
+    /// # Errors
+    /// When the target has no law somewhere.
+    pub fn update(&self, row: usize, tokens: &mut [Token], rng: &mut ChainRng) -> Result<()> {
+        if let Some(moves) = &self.moves {
+            return (moves.update)(row, tokens, rng);
+        }
+        let mut law = vec![0.0; self.target.vocab()];
+        for &site in &self.order {
+            self.target.log_ratios(tokens, site, &mut law);
+            let drawn = draw(&mut law, rng.uniform());
+            tokens[site] = drawn.map_err(|mass| EnergyError::NoLaw { row, site, level: 1.0, mass })?.0;
+        }
+        Ok(())
     }
 
     /// An Ising model: energy a site, magnetisation and its square.
@@ -163,6 +207,7 @@ impl Model {
             model.observables[0].exact = (coupling.abs() > 1e-6).then_some(energy);
         }
         model.bits = (torus && bipartite).then(|| ising.clone());
+        (model.grid, model.show) = (Some([height, width]), Box::new(spin));
         model.moves = SwendsenWang::ising(&ising).ok().map(Moves::clusters);
         model.graph = if height.min(width) <= MOST_ROWS { Some(ising_graph(&ising)?) } else { None };
         Ok(model)
@@ -178,6 +223,7 @@ impl Model {
         let sites = lattice.sites() as f64;
         let name = format!("Potts model of {colours} colours, {}, coupling {coupling}", shape(&lattice));
         let mut model = Self::new(name, potts.clone());
+        model.grid = Some([lattice.height(), lattice.width()]);
         let energy = potts.clone();
         model.observables = vec![
             Observable::new("energy per site", move |x| energy.bond_energy(x) / sites),
@@ -207,6 +253,7 @@ impl Model {
             format!("Edwards-Anderson glass, {}, couplings {law} by seed {seed}, coupling {coupling}", shape(&lattice));
         let (bonds, sites) = (graph.clone(), lattice.sites() as f64);
         let mut model = Self::new(name, graph.clone());
+        (model.grid, model.show) = (Some([lattice.height(), lattice.width()]), Box::new(spin));
         model.observables = vec![Observable::new("energy per site", move |x| -bonds.log_density(x) / coupling / sites)];
         model.graph = Some(graph);
         Ok(model)
@@ -244,6 +291,12 @@ impl Model {
         };
         model.observables = shown.into_iter().map(observable).collect();
         model.base = Box::new(graph.uniform_base());
+        let names = graph.clone();
+        model.show = Box::new(move |site, token| {
+            let known = (token as usize) < names.tokens_of(site);
+            let token = if known { names.token_name(site, token).to_owned() } else { "-".into() };
+            format!("{}={token}", names.site_name(site))
+        });
         model.graph = Some(graph);
         model
     }
@@ -276,6 +329,12 @@ impl Model {
             structure_steps(&target, nodes * nodes, row, tokens, rng)
         };
         model.moves = Some(Moves { name: "updates of structure MCMC", update: Box::new(update) });
+        model.nodes = table.names().to_vec();
+        let names = model.nodes.clone();
+        model.show = Box::new(move |site, token| match (token, pair_of(nodes, site)) {
+            (1, (source, sink)) => format!("{}→{}", names[source], names[sink]),
+            _ => String::new(),
+        });
         Ok(model)
     }
 
@@ -302,6 +361,10 @@ impl Model {
         }
         Ok(None)
     }
+}
+
+fn spin(_: Site, token: Token) -> String {
+    if token == 1 { "#".into() } else { ".".into() }
 }
 
 fn shape(lattice: &Lattice) -> String {

@@ -1,7 +1,7 @@
 use std::ops::ControlFlow;
 
 use glauber_chain::oracles::Lattice;
-use glauber_energy::{EnergyError, Model, Stage, Study, StudySettings};
+use glauber_energy::{EnergyError, Model, Stage, Study, StudySettings, TargetConfig, exact};
 use glauber_schedule::Boundary;
 
 /// An open lattice: no multi-spin coding.
@@ -56,4 +56,33 @@ fn a_study_agrees_with_the_exact_values_on_any_number_of_threads() {
     }
     let other = of(3);
     assert_eq!((study.means, study.samples, study.log_partition), (other.means, other.samples, other.log_partition));
+}
+
+/// Every kind is read from its keys, and is the target that they name.
+#[test]
+fn targets_are_read_from_their_keys() {
+    let table = "a,b,c\n1,2,0.5\n0.1,0.4,3\n2,5,1\n4,8,2\n1,1,1\n3,2,1\n0,2,4\n2,1,1\n";
+    let rain = r#"{"sites": [{"name": "rain", "tokens": ["no", "yes"]}, {"name": "grass", "tokens": ["dry", "damp", "wet"]}],
+        "factors": [{"sites": ["rain", "grass"], "weights": [[7, 2, 1], [1, 3, 6]]}]}"#;
+    let cases = [
+        ("kind = 'ising'\nrows = 2\ncolumns = 3\ncoupling = 0.4\nfield = 0.1", "", vec![0, 1, 1, 0, 0, 1], ".##\n..#"),
+        ("kind = 'potts'\nrows = 2\ncolumns = 2\ncolours = 3\ncoupling = 0.4", "", vec![0, 1, 2, 0], "01\n20"),
+        ("kind = 'glass'\nrows = 1\ncolumns = 3\nopen = true\ncoupling = 0.4\ninstance = 2", "", vec![1, 0, 1], "#.#"),
+        ("kind = 'hypergrid'\nside = 4\ndimensions = 2\nrewards = [0.1, 0.5, 2.0]", "", vec![3, 0], "3 0"),
+        ("kind = 'dag'\npath = 'table.csv'", table, vec![0, 1, 0, 0, 0, 0], "a→c"),
+        ("kind = 'graph'\npath = 'rain.json'", rain, vec![1, 2], "rain=yes grass=wet"),
+    ];
+    for (keys, text, tokens, shown) in cases {
+        let config: TargetConfig = toml::from_str(keys).unwrap();
+        assert_eq!(toml::from_str::<TargetConfig>(&toml::to_string(&config).unwrap()).unwrap(), config);
+        let model = config.model(text).unwrap();
+        assert_eq!(model.render(&tokens), shown, "{keys}");
+        assert!(config.sites().is_none_or(|sites| sites == tokens.len()) && model.target.len() == tokens.len());
+        let exact = model.exact().unwrap().expect("a small target").value;
+        let listed = exact::enumerate(&*model.target).unwrap().log_partition();
+        assert!((exact - listed).abs() < 1e-9, "{keys}: {exact} for {listed}");
+        assert_eq!(config.path().is_some(), !text.is_empty());
+    }
+    assert!(toml::from_str::<TargetConfig>("kind = 'hypergrid'\nside = 4").is_err());
+    assert!(toml::from_str::<TargetConfig>("kind = 'ising'\nrows = 2\ncolumns = 3\ncoupling = 0.4\nbeta = 1").is_err());
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use glauber_chain::ChainRng;
 use glauber_energy::exact;
 use glauber_gflownet::{
-    Acceptance, BackAndForth, Exploration, Filling, GflownetError, IndependenceMetropolis, Paths, StateSpace,
+    Acceptance, BackAndForth, Evidence, Exploration, Filling, GflownetError, IndependenceMetropolis, Paths, StateSpace,
     TablePolicy, UniformPolicy, filled,
 };
 
@@ -74,11 +74,17 @@ fn independent_proposals_reach_the_target() {
     let (paths, terms) = draw();
     let mut chains = IndependenceMetropolis::new(&paths, &terms);
     let mut numbers = ChainRng::streams(6, CHAINS);
-    for _ in 0..80 {
+    let (mut accepted_late, mut expected) = (0.0, 0.0);
+    for round in 0..80 {
         let (paths, terms) = draw();
         let accepted = chains.propose(&paths, &terms, &mut numbers);
         assert!(accepted > 0 && accepted < CHAINS);
+        if round >= 40 {
+            accepted_late += accepted as f64 / CHAINS as f64 / 40.0;
+            expected += Evidence::new(&terms.log_weights(), None).acceptance / 40.0;
+        }
     }
+    assert!((accepted_late - expected).abs() < 0.005, "{accepted_late} for {expected}");
     assert!(chi_square(&chains.ends) < 1.7, "{}", chi_square(&chains.ends));
 }
 

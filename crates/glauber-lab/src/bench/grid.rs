@@ -1,10 +1,12 @@
 //! Training steps of a GFlowNet on a hypergrid; the other side is `benches/torchgfn/hypergrid.py`.
 
+use std::cell::RefCell;
 use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Device;
 use clap::Args;
+use glauber_descent::{Stream, Task};
 use glauber_energy::Hypergrid;
 use glauber_gflownet::{GridWalk, objective};
 use glauber_neural::PathTask;
@@ -32,20 +34,23 @@ pub struct Flags {
 /// Times block after block of training steps.
 pub fn run(flags: &Flags) -> anyhow::Result<()> {
     let (grid, device) = (GridWalk(Hypergrid::new(flags.side, flags.dimensions, [0.1, 0.5, 2.0])?), Device::flex());
-    let mut trainer = perceptron_trainer(&grid, usize::MAX, 1, &device);
+    let trainer = RefCell::new(perceptron_trainer(&grid, usize::MAX, 1, &device));
     let task = PathTask::new(&grid, objective("trajectory-balance")?, flags.batch, &device);
-    let mut run = |steps: usize| -> anyhow::Result<()> {
+    let run = |steps: usize| -> anyhow::Result<f64> {
+        let begun = Instant::now();
         for _ in 0..steps {
-            trainer.step(&task)?;
+            trainer.borrow_mut().step(&task)?;
         }
-        Ok(())
+        Ok(begun.elapsed().as_secs_f64())
     };
     run(flags.pace.warmup)?;
     let parameters = perceptron_trainer(&grid, 1, 1, &device).model().num_params();
     print(&json!({ "side": concat!("glauber ", env!("CARGO_PKG_VERSION")), "parameters": parameters }))?;
     flags.pace.blocks(|steps| {
-        let begun = Instant::now();
-        run(steps)?;
-        print(&json!({ "steps": steps, "seconds": begun.elapsed().as_secs_f64() }))
+        let seconds = run(steps)?;
+        // Other paths of the same policy, outside the time.
+        let paths = task.batch(trainer.borrow().model(), Stream { seed: 2, number: 0 })?;
+        let actions = paths.states().len() as f64 / paths.count() as f64 - 1.0;
+        print(&json!({ "steps": steps, "seconds": seconds, "actions": actions }))
     })
 }

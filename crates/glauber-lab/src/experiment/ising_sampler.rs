@@ -8,7 +8,7 @@ use glauber_chain::ChainRng;
 use glauber_chain::oracles::{Ising, Lattice, kaufman_log_partition};
 use glauber_chain::statistics::Estimate;
 use glauber_descent::{LearningRateSchedule, ParamGroups, Settings, Trainer, UpdateRule};
-use glauber_energy::{Annealing, Levels, Particles, ProductLaw, SwendsenWang, exact, unwatched};
+use glauber_energy::{AnnealedTarget, Annealing, Levels, Particles, ProductLaw, SwendsenWang, exact, unwatched};
 use glauber_gflownet::{
     Distance, Evidence, Exploration, Filling, FillingOrder, Flows, Paths, StateSpace, UniformPolicy, filled, objective,
 };
@@ -41,6 +41,9 @@ pub struct Flags {
     /// Paths a step, an even number
     #[arg(long, default_value_t = 256)]
     paths: usize,
+    /// Share of the steps over which the target is annealed from uniform tokens; 0 for none
+    #[arg(long, default_value_t = 0.5)]
+    anneal: f64,
     /// Width of the network
     #[arg(long, default_value_t = 32)]
     width: usize,
@@ -68,10 +71,16 @@ const PARTICLES: usize = 4096;
 
 /// Trains and prints a Markdown table.
 pub fn run(flags: &Flags) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        (0.0..=1.0).contains(&flags.anneal),
+        "`--anneal` is {}, expected a share from 0 to 1",
+        flags.anneal
+    );
     say(&format!(
-        "Ising model, {0} x {0} torus, field {1} of the coupling; {6:?} network of width {2}, {3}, {4} steps of {5} paths.\n\
+        "Ising model, {0} x {0} torus, field {1} of the coupling; {6:?} network of width {2}, {3}, {4} steps of {5} paths, the target \
+         annealed over {7} of them.\n\
          Nats; log Z is subtracted. Bounds and effective share of {PATHS} paths. Annealing: {PARTICLES} particles, at most as long as the training.\n",
-        flags.side, flags.field, flags.width, flags.objective, flags.steps, flags.paths, flags.network
+        flags.side, flags.field, flags.width, flags.objective, flags.steps, flags.paths, flags.network, flags.anneal
     ));
     say(
         "| coupling | seed | sampler | log Z | lower bound | upper bound | log Z estimated | effective share | TV from the first site on, exact | seconds |",
@@ -127,9 +136,11 @@ fn network(flags: &Flags, coupling: f64, ising: &Ising, known: &Known, seed: u64
     };
     let (environment, device) = (Filling { target: ising, order }, Device::flex());
     let mut trainer = trainer(flags, ising, seed, &device)?;
-    let task = PathTask::new(&environment, objective(&flags.objective)?, flags.paths.div_ceil(2), &device);
-    let (begun, bar) = (Instant::now(), bar(flags.steps));
+    let (begun, bar, base) = (Instant::now(), bar(flags.steps), ProductLaw::uniform(2, known.samples.len()));
     while trainer.steps() < flags.steps {
+        let level = (trainer.steps() as f64 / (flags.anneal * flags.steps as f64)).min(1.0);
+        let annealed = Filling { target: AnnealedTarget { target: ising, base: &base, level }, order };
+        let task = PathTask::new(&annealed, objective(&flags.objective)?, flags.paths.div_ceil(2), &device);
         trainer.step(&task)?;
         bar.inc(1);
     }

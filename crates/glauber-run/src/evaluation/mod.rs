@@ -1,6 +1,7 @@
 //! The likelihood bound (N) of a trained run.
 
 mod data;
+mod evidence;
 mod truth;
 
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use crate::error::{Context, Result, ensure};
 use crate::trained::{Blocks, Trained};
 
 pub use data::{Evaluated, spread};
+pub use evidence::{TargetEvidence, WeightedMean};
 pub use truth::{Truth, per};
 
 /// Sequences per progress report.
@@ -72,6 +74,8 @@ pub struct Evaluation {
     pub terms: BoundTerms,
     /// Comparison with the true source, if it is known.
     pub truth: Option<Truth>,
+    /// `log Z` of the target, for data given by an energy.
+    pub evidence: Option<TargetEvidence>,
 }
 
 /// Estimates the bound of a run. Reports what it reads; `progress` receives the number of finished sequences and their
@@ -94,7 +98,7 @@ pub fn evaluate(
     let mut evaluated = trained.config.data.evaluated(trained, settings, say)?;
     let bound = bound(&schedule, Arc::clone(&settings.kernel), &trained.vocabulary)?;
     let mut terms = |conditional: &dyn SiteConditional, rngs: &mut [ChainRng]| {
-        estimate(&bound, conditional, &evaluated.clean, rngs, settings.draws, progress)
+        estimate(&bound, conditional, &evaluated.clean, rngs, settings.draws, &mut *progress)
     };
     // The source is given the same steps and noise as the network.
     let mut same = evaluated.rngs.clone();
@@ -107,8 +111,13 @@ pub fn evaluate(
         let surprises: Vec<f64> = evaluated.clean.iter().map(|row| -source.log_probability(row)).collect();
         Truth::of(&terms, &exact, &surprises, source.entropy(schedule.len()), schedule.len())
     });
+    let evidence = trained.config.data.target(trained.folder())?.map(|model| {
+        let (chain, seed) = ((&schedule, &settings.kernel, conditional.as_ref()), settings.seed);
+        evidence::evidence(&model, chain, (&evaluated.clean, &terms), seed, progress)
+    });
+    let evidence = evidence.transpose()?;
     drop(conditional);
-    Ok(Evaluation { schedule, evaluated, terms, truth })
+    Ok(Evaluation { schedule, evaluated, terms, truth, evidence })
 }
 
 /// The bound of the schedule. If noise cannot draw some token, the start draws residual signal from the frequencies of

@@ -1,0 +1,163 @@
+//! Targets by name, as files and flags have them.
+
+use std::path::{Path, PathBuf};
+
+use glauber_chain::oracles::Lattice;
+use glauber_schedule::Boundary;
+use serde::{Deserialize, Serialize};
+
+use super::Model;
+use crate::dag::DataTable;
+use crate::{FactorGraph, Result};
+
+/// The numbers of a target, or the file that has them.
+///
+/// ```
+/// use glauber_energy::TargetConfig;
+///
+/// let config = TargetConfig::Ising { rows: 4, columns: 4, open: false, coupling: 0.28, field: 0.0 };
+/// let exact = config.model("")?.exact()?.expect("Kaufman's formula");
+/// assert!((exact.value - 12.530_667).abs() < 1e-6);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum TargetConfig {
+    /// An Ising model: tokens 0 and 1 are spins −1 and 1.
+    Ising {
+        /// Rows of the lattice.
+        rows: usize,
+        /// Its columns.
+        columns: usize,
+        /// Without bonds around the borders.
+        #[serde(default)]
+        open: bool,
+        /// Coupling β, each bond counted once.
+        coupling: f64,
+        /// Field h, in units of the temperature.
+        #[serde(default)]
+        field: f64,
+    },
+    /// A Potts model.
+    Potts {
+        /// Rows of the lattice.
+        rows: usize,
+        /// Its columns.
+        columns: usize,
+        /// Without bonds around the borders.
+        #[serde(default)]
+        open: bool,
+        /// Colours.
+        colours: usize,
+        /// Coupling β.
+        coupling: f64,
+    },
+    /// An Edwards–Anderson glass.
+    Glass {
+        /// Rows of the lattice.
+        rows: usize,
+        /// Its columns.
+        columns: usize,
+        /// Without bonds around the borders.
+        #[serde(default)]
+        open: bool,
+        /// Coupling β.
+        coupling: f64,
+        /// Normal couplings; else they are ±1.
+        #[serde(default)]
+        gaussian: bool,
+        /// Seed of the couplings.
+        instance: u64,
+    },
+    /// The hypergrid of the GFlowNet papers.
+    Hypergrid {
+        /// Cells of a side.
+        side: usize,
+        /// Dimensions.
+        dimensions: usize,
+        /// `R0`, `R1` and `R2` (E5).
+        rewards: [f64; 3],
+    },
+    /// The posterior of acyclic graphs given a table, by the BGe score.
+    Dag {
+        /// The table as CSV: a line of names, then numbers.
+        path: PathBuf,
+        /// Score the columns as they are; else each is shifted and scaled to mean 0 and variance 1.
+        #[serde(default)]
+        raw: bool,
+    },
+    /// A factor graph.
+    Graph {
+        /// The graph as JSON.
+        path: PathBuf,
+    },
+}
+
+impl TargetConfig {
+    /// The file that has the numbers; `None` where the configuration has them.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Dag { path, .. } | Self::Graph { path } => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The same with its file elsewhere.
+    #[must_use]
+    pub fn at(mut self, place: PathBuf) -> Self {
+        if let Self::Dag { path, .. } | Self::Graph { path } = &mut self {
+            *path = place;
+        }
+        self
+    }
+
+    /// Rows and columns of a lattice.
+    pub fn grid(&self) -> Option<[usize; 2]> {
+        match self {
+            Self::Ising { rows, columns, .. }
+            | Self::Potts { rows, columns, .. }
+            | Self::Glass { rows, columns, .. } => Some([*rows, *columns]),
+            _ => None,
+        }
+    }
+
+    /// Whether sequences are graphs, a site an edge.
+    pub fn is_dag(&self) -> bool {
+        matches!(self, Self::Dag { .. })
+    }
+
+    /// Sites of a sequence, if the file is not needed to tell; saturates.
+    pub fn sites(&self) -> Option<usize> {
+        match self {
+            Self::Hypergrid { dimensions, .. } => Some(*dimensions),
+            _ => self.grid().map(|[rows, columns]| rows.saturating_mul(columns)),
+        }
+    }
+
+    /// The target, from the text of [its file](Self::path), if it has one.
+    ///
+    /// # Errors
+    /// When a number is out of range, or the text cannot be read as its format.
+    pub fn model(&self, text: &str) -> Result<Model> {
+        let lattice = |open: bool| {
+            let [rows, columns] = self.grid().unwrap_or_default();
+            Lattice::new(rows, columns, if open { Boundary::Open } else { Boundary::Torus })
+        };
+        match self {
+            Self::Ising { open, coupling, field, .. } => Model::ising(lattice(*open)?, *coupling, *field),
+            Self::Potts { open, colours, coupling, .. } => Model::potts(lattice(*open)?, *colours, *coupling),
+            Self::Glass { open, coupling, gaussian, instance, .. } => {
+                Model::glass(lattice(*open)?, *coupling, *gaussian, *instance)
+            }
+            Self::Hypergrid { side, dimensions, rewards } => Model::hypergrid(*side, *dimensions, *rewards),
+            Self::Dag { raw, .. } => {
+                let table = DataTable::from_csv(text.as_bytes())?;
+                Model::dag(&if *raw { table } else { table.standardised() })
+            }
+            Self::Graph { path } => {
+                let graph = FactorGraph::from_json(text.trim_start_matches('\u{feff}'))?;
+                Ok(Model::graph(path.display().to_string(), graph))
+            }
+        }
+    }
+}
