@@ -4,6 +4,8 @@ use glauber_chain::{ChainRng, Chains, HeatBath, ReverseKernel};
 use glauber_energy::{Annealed, EnergyError, Gibbs, Target, log_sum_exp};
 use glauber_schedule::SiteOrder;
 use glauber_tokens::{Token, TokenBatch};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 
 use crate::{GflownetError, Result};
 
@@ -20,6 +22,14 @@ pub struct Buffer {
     next: usize,
     /// Sums of weights up to each sequence, over the largest weight.
     sums: Vec<f64>,
+}
+
+/// Names in a file.
+const TOKENS: &str = "tokens";
+const WEIGHTS: &str = "log_weights";
+
+fn damaged(error: safetensors::SafeTensorError) -> GflownetError {
+    GflownetError::Damaged(error.to_string())
 }
 
 fn log_mean(logs: &[f64]) -> f64 {
@@ -84,6 +94,72 @@ impl Buffer {
     /// samples of chains get an estimate of `log Z`.
     pub fn log_weights(&self) -> &[f64] {
         &self.log_weights
+    }
+
+    /// All sequences and their weights as a safetensors file.
+    ///
+    /// # Errors
+    /// When the buffer is empty, or its sequences have different lengths.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let sites = self.sequences.first().map_or(0, Vec::len);
+        let unequal = self.sequences.iter().find(|sequence| sequence.len() != sites || sites == 0);
+        if let Some(found) = unequal.map(Vec::len).or(self.sequences.is_empty().then_some(0)) {
+            return Err(GflownetError::Mismatch {
+                what: "sites of a sequence of the buffer",
+                found,
+                expected: sites.max(1),
+            });
+        }
+        let tokens: Vec<u8> = self.sequences.iter().flatten().flat_map(|token| token.to_le_bytes()).collect();
+        let weights: Vec<u8> = self.log_weights.iter().flat_map(|log| log.to_le_bytes()).collect();
+        let shape = vec![self.sequences.len(), sites];
+        let views = [
+            (TOKENS, TensorView::new(Dtype::U32, shape.clone(), &tokens)),
+            (WEIGHTS, TensorView::new(Dtype::F64, vec![shape[0]], &weights)),
+        ];
+        let views =
+            views.into_iter().map(|(name, view)| Ok((name, view.map_err(damaged)?))).collect::<Result<Vec<_>>>()?;
+        safetensors::serialize(views, None).map_err(damaged)
+    }
+
+    /// Reads the sequences of [`to_bytes`](Self::to_bytes), of tokens below `vocab` at so many sites.
+    ///
+    /// # Errors
+    /// When the bytes are damaged, of other sequences, or hold a weight that is NaN or `+∞`.
+    pub fn from_bytes(bytes: &[u8], vocab: usize, sites: usize) -> Result<Self> {
+        let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?;
+        let read = |name: &str, dtype: Dtype| {
+            let tensor = tensors.tensor(name).map_err(damaged)?;
+            let is = tensor.dtype() == dtype;
+            if is { Ok(tensor) } else { Err(GflownetError::Damaged(format!("`{name}` is of {:?}", tensor.dtype()))) }
+        };
+        let (tokens, weights) = (read(TOKENS, Dtype::U32)?, read(WEIGHTS, Dtype::F64)?);
+        let count = weights.data().len() / 8;
+        if count == 0 || sites == 0 || tokens.shape() != [count, sites] || weights.shape() != [count] {
+            let (found, others) = (tokens.shape(), weights.shape());
+            return Err(GflownetError::Damaged(format!(
+                "tokens {found:?} and weights {others:?}, expected {sites} sites"
+            )));
+        }
+        let tokens: Vec<Token> =
+            tokens.data().as_chunks::<4>().0.iter().map(|word| Token::from_le_bytes(*word)).collect();
+        if let Some(token) = tokens.iter().find(|&&token| token as usize >= vocab) {
+            return Err(GflownetError::Damaged(format!("token {token}, expected one below {vocab}")));
+        }
+        let weights = weights.data().as_chunks::<8>().0.iter().map(|word| f64::from_le_bytes(*word));
+        let mut buffer = Self::new(count)?;
+        buffer.extend(tokens.chunks_exact(sites).map(<[Token]>::to_vec).zip(weights))?;
+        Ok(buffer)
+    }
+
+    /// Counts of the tokens in all sequences, shape `[token]`.
+    ///
+    /// # Panics
+    /// When a token is not below `vocab`.
+    pub fn token_counts(&self, vocab: usize) -> Vec<u64> {
+        let mut counts = vec![0; vocab];
+        self.sequences.iter().flatten().for_each(|&token| counts[token as usize] += 1);
+        counts
     }
 
     /// Number of sequences.

@@ -9,6 +9,9 @@ pub type Result<T, E = GflownetError> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GflownetError {
+    /// A file of a buffer is not one.
+    #[error("damaged sequences: {0}")]
+    Damaged(String),
     /// Exact values would need too many states.
     #[error("the environment has more than {limit} states, too many to list; sample instead, or lower the size")]
     TooLarge {

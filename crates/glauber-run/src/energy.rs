@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
@@ -22,8 +22,11 @@ use crate::{RunCodec, RunError, RunFolder, Say, Vocabulary};
 /// The copy of a target's file in a run folder: a table or a factor graph.
 const KEPT: &str = "target.txt";
 
+/// The annealed particles.
+const PARTICLES: &str = "particles.safetensors";
+
 /// Files that runs on targets keep.
-pub(crate) const KEEPS: &[&str] = &[KEPT];
+pub(crate) const KEEPS: &[&str] = &[KEPT, PARTICLES];
 
 /// Samples of an unnormalised target.
 ///
@@ -37,7 +40,7 @@ pub struct EnergyData {
     /// Sites per sequence, `L`: those of the target. A new run sets it.
     #[serde(default)]
     pub length: usize,
-    /// Annealed particles. Default: 4096.
+    /// Annealed particles. Default: 1024.
     #[serde(default = "particles")]
     pub particles: usize,
     /// Sweeps of the annealing. Default: 1024.
@@ -49,7 +52,7 @@ pub struct EnergyData {
 }
 
 fn particles() -> usize {
-    4096
+    1024
 }
 
 fn sweeps() -> usize {
@@ -69,13 +72,39 @@ impl EnergyData {
     /// The target, by the copy of its file in a run folder, or by the file.
     fn read(&self, run: Option<&RunFolder>) -> Result<Target> {
         let Some(path) = self.target.path() else {
-            return Ok(Target { model: Arc::new(self.target.model("")?), file: None });
+            return Ok(Target { model: Arc::new(self.target.model("")?), file: None, particles: None });
         };
         let path = run.map_or_else(|| path.to_owned(), |run| run.path().join(KEPT));
         let named = || path.display().to_string();
         let text = fs::read_to_string(&path).with_context(named)?;
         let model = self.target.model(&text).map_err(RunError::from).with_context(named)?;
-        Ok(Target { model: Arc::new(model), file: Some(text) })
+        Ok(Target { model: Arc::new(model), file: Some(text), particles: None })
+    }
+
+    /// Anneals particles; also what to say of them. Says how far it is at every quarter.
+    fn annealed(&self, model: &Model, seed: u64, say: Say<'_>) -> Result<(Buffer, String)> {
+        say(&format!("annealing {} particles, {} sweeps: {}", self.particles, self.sweeps, model.name));
+        let (particles, sweeps) = (self.particles, self.sweeps);
+        let settings = StudySettings { particles, sweeps, seed, ..StudySettings::default() };
+        let mut quarter = 0;
+        let found = model.annealed(&settings, &mut |stage| {
+            if let Stage::Annealing(done, of) = stage
+                && 4 * done / of > quarter
+            {
+                quarter = 4 * done / of;
+                say(&format!("annealing: {done} of {of} sweeps"));
+            }
+            ControlFlow::Continue(())
+        })?;
+        let exact = model.exact()?;
+        let exact = exact.map_or_else(String::new, |exact| format!("; exactly {:.4} by {}", exact.value, exact.by));
+        let [low, high] = found.log_partition.interval;
+        let note = format!(
+            "log Z {:.4} nats, 95 % {low:.4} to {high:.4}{exact}; {:.1} % of the particles effective",
+            found.log_partition.estimate,
+            100.0 * found.log_partition.effective_share
+        );
+        Ok((Buffer::of_particles(&found)?, note))
     }
 }
 
@@ -141,27 +170,29 @@ impl DataKind for EnergyData {
     }
 
     fn open(&self, opening: &mut Opening<'_>) -> Result<Opened> {
-        let target = self.read(opening.begun)?;
+        let mut target = self.read(opening.begun)?;
         let model = Arc::clone(&target.model);
-        (opening.say)(&format!("annealing {} particles, {} sweeps: {}", self.particles, self.sweeps, model.name));
-        let settings = StudySettings {
-            particles: self.particles,
-            sweeps: self.sweeps,
-            seed: opening.config.seed,
-            ..StudySettings::default()
+        let (vocab, sites) = (model.target.vocab(), model.target.len());
+        let kept = opening.begun.map(|run| run.path().join(PARTICLES)).filter(|path| path.is_file());
+        let (buffer, notes) = match kept {
+            Some(path) => {
+                let bytes = fs::read(&path).map_err(RunError::file(&path))?;
+                let buffer = Buffer::from_bytes(&bytes, vocab, sites).map_err(|error| RunError::Damaged {
+                    path,
+                    found: error.to_string(),
+                    hint: "restore the file, or delete it to anneal the particles again",
+                })?;
+                (buffer, Vec::new())
+            }
+            None => {
+                let (buffer, note) = self.annealed(&model, opening.config.seed, &mut *opening.say)?;
+                (buffer, vec![note])
+            }
         };
-        let found = model.annealed(&settings, &mut |_: Stage| ControlFlow::Continue(()))?;
-        let mut counts = vec![0; model.target.vocab()];
-        found.tokens.as_slice().iter().for_each(|&token| counts[token as usize] += 1);
-        let exact =
-            model.exact()?.map_or_else(String::new, |exact| format!("; exactly {:.4} by {}", exact.value, exact.by));
-        let [low, high] = found.log_partition.interval;
-        let notes = vec![format!(
-            "log Z {:.4} nats, 95 % {low:.4} to {high:.4}{exact}; {:.1} % of the particles effective",
-            found.log_partition.estimate,
-            100.0 * found.log_partition.effective_share
-        )];
-        let samples = Samples { model, buffer: Arc::new(Buffer::of_particles(&found)?), updates: self.updates };
+        let counts = buffer.token_counts(vocab);
+        let buffer = Arc::new(buffer);
+        target.particles = Some(Arc::clone(&buffer));
+        let samples = Samples { model, buffer, updates: self.updates };
         Ok(Opened {
             train: Box::new(samples.clone()),
             held_out: Box::new(samples),
@@ -185,17 +216,21 @@ impl DataKind for EnergyData {
     }
 }
 
-/// A target with the text of its file. It writes sequences as the target has them.
+/// A target with the text of its file and its particles. It writes sequences as the target has them.
 struct Target {
     model: Arc<Model>,
     file: Option<String>,
+    particles: Option<Arc<Buffer>>,
 }
 
 impl RunCodec for Target {
     fn keep(&self, folder: &Path) -> Result<()> {
-        let Some(text) = &self.file else { return Ok(()) };
-        let path: PathBuf = folder.join(KEPT);
-        write_whole(&path, text).map_err(RunError::file(&path))
+        let particles = self.particles.as_ref().map(|buffer| buffer.to_bytes()).transpose()?;
+        let files = [(KEPT, self.file.as_ref().map(|text| text.clone().into_bytes())), (PARTICLES, particles)];
+        files
+            .into_iter()
+            .filter_map(|(name, bytes)| Some((folder.join(name), bytes?)))
+            .try_for_each(|(path, bytes)| write_whole(&path, bytes).map_err(RunError::file(&path)))
     }
 
     fn render(&self, tokens: &[Token]) -> Result<String> {

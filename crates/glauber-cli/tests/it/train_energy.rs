@@ -50,7 +50,13 @@ fn a_run_on_a_target_is_trained_resumed_sampled_and_bounded() {
     said(&run(at, &[&["train", "energy"], &ising[..], &["--run", "parts", "--steps", "8"], &SMALL].concat()));
     let weights = |name: &str| fs::read(at.join(name).join("checkpoints/step-00000008/weights.safetensors"));
     assert!(weights("whole").expect("weights") == weights("parts").expect("weights"));
-    said(&run(at, &["train", "energy", "--resume", "--run", "parts", "--steps", "10"]));
+    let resume = ["train", "energy", "--resume", "--run", "parts", "--steps", "10"];
+    let particles = at.join("parts/particles.safetensors");
+    let kept = fs::read(&particles).expect("particles");
+    fs::write(&particles, &kept[..kept.len() - 1]).expect("a file");
+    mistake(at, &resume, &["particles.safetensors", "delete it to anneal"]);
+    fs::write(&particles, &kept).expect("a file");
+    said(&run(at, &resume));
     let sampled = said(&run(at, &["sample", "--run", "whole", "-n", "2"]));
     assert_eq!(sampled.lines().filter(|line| line.len() == 3 && line.chars().all(|c| "#.".contains(c))).count(), 6);
     let evaluated = ["eval", "--run", "whole", "--sequences", "64", "--json"];

@@ -69,3 +69,23 @@ fn the_oldest_goes_first_and_bad_weights_are_refused() {
     let error = Buffer::new(1).unwrap().extend([(vec![0], f64::NEG_INFINITY)]).unwrap_err().to_string();
     assert!(error.contains("no particle"), "{error}");
 }
+
+#[test]
+fn a_buffer_is_read_back_and_other_bytes_are_refused() {
+    let mut buffer = Buffer::new(3).unwrap();
+    assert!(buffer.to_bytes().is_err());
+    buffer.extend([(vec![0, 2, 1], 0.1 + 0.2), (vec![1, 1, 1], f64::NEG_INFINITY), (vec![2, 0, 0], -1e300)]).unwrap();
+    let bytes = buffer.to_bytes().unwrap();
+    let read = Buffer::from_bytes(&bytes, 3, 3).unwrap();
+    assert!(read == buffer && read.log_weights()[0].to_bits() == (0.1f64 + 0.2).to_bits());
+    assert_eq!(read.token_counts(3), [3, 4, 2]);
+    for (vocab, sites) in [(2, 3), (3, 4), (3, 0)] {
+        let error = Buffer::from_bytes(&bytes, vocab, sites).unwrap_err();
+        assert!(matches!(error, GflownetError::Damaged(_)), "{error}");
+    }
+    for end in 0..bytes.len() {
+        assert!(Buffer::from_bytes(&bytes[..end], 3, 3).is_err(), "{end} bytes");
+    }
+    buffer.extend([(vec![0], 0.0)]).unwrap();
+    assert!(buffer.to_bytes().is_err());
+}
