@@ -15,8 +15,25 @@ use glauber_tokens::TokenBatch;
 pub struct Builder {
     trainer: Trainer<Perceptron>,
     steps: usize,
+    heated: bool,
     device: Device,
 }
+
+/// Scores times an inverse temperature.
+struct Heated<'a, S>(&'a S, f64);
+
+impl<S: LocalScores> LocalScores for Heated<'_, S> {
+    fn nodes(&self) -> usize {
+        self.0.nodes()
+    }
+
+    fn score(&self, node: usize, parents: u64) -> f64 {
+        self.1 * self.0.score(node, parents)
+    }
+}
+
+/// The least inverse temperature of heated scores.
+const HOTTEST: f64 = 0.02;
 
 /// The exact law of a network.
 pub struct Law {
@@ -35,13 +52,23 @@ impl Builder {
         let groups = ParamGroups::all(&network, UpdateRule::AdamW);
         let learning_rate = LearningRateSchedule { peak: 1e-3, warmup_steps: 0, steps, minimum: 0.01 };
         let trainer = Trainer::new(network, groups, Settings::new(learning_rate, seed), &device, 1);
-        Self { trainer, steps, device }
+        Self { trainer, steps, heated: false, device }
+    }
+
+    /// Heats the scores in the first half of the steps, from an inverse temperature of .02 to 1 in geometric steps. A network
+    /// that starts with differences of hundreds of nats keeps stopping too soon.
+    pub fn heated(self) -> Self {
+        Self { heated: true, ..self }
     }
 
     /// Trains until so many steps are done.
     pub fn train<S: LocalScores>(&mut self, target: &DagTarget<S>, until: usize) -> anyhow::Result<()> {
-        let (building, bar) = (DagBuilding::new(target), bar(until - self.trainer.steps()));
+        let bar = bar(until - self.trainer.steps());
         while self.trainer.steps() < until {
+            let done = self.trainer.steps() as f64 / self.steps as f64;
+            let heat = if self.heated { HOTTEST.powf((1.0 - 2.0 * done).max(0.0)) } else { 1.0 };
+            let target = DagTarget::new(Heated(target.scores(), heat))?;
+            let building = DagBuilding::new(&target);
             // Uniform actions at first, a tenth of them in the second half.
             let uniform = (1.0 - 1.8 * self.trainer.steps() as f64 / self.steps as f64).max(0.1);
             let task = PathTask::new(&building, &DetailedBalance(Criterion::Huber), 32, &self.device)

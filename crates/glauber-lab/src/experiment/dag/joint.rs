@@ -80,7 +80,7 @@ pub fn shared_by_network(exact: &Exact, joint: &Joint, uniform: &TokenBatch, fla
         let sets = ParentSets::of_samples(NODES, &tokens, None)?;
         let weights = SharedWeights::fitted(joint.scores.clone(), &sets)?;
         let target = DagTarget::new(CachedScores::new(weights))?;
-        let builder = builder.get_or_insert_with(|| Builder::new(&target, exact.seed, flags.steps));
+        let builder = builder.get_or_insert_with(|| Builder::new(&target, exact.seed, flags.steps).heated());
         builder.train(&target, flags.steps * round / flags.rounds)?;
         tokens = builder.draw(&target, CHAINS * flags.samples)?;
         if round == flags.rounds {

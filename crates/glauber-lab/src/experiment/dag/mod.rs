@@ -187,6 +187,9 @@ fn gflownet<S: LocalScores>(exact: &Exact, scores: &S, rows: usize, steps: usize
     let target = DagTarget::new(scores)?;
     let start = Instant::now();
     let mut builder = Builder::new(&target, exact.seed, steps);
+    if exact.joint.is_some() {
+        builder = builder.heated();
+    }
     builder.train(&target, steps)?;
     let tokens = builder.draw(&target, rows)?;
     let law = builder.law(&target)?;
