@@ -53,7 +53,7 @@ pub use structure::{StructureMcmc, StructureRun};
 pub use subsets::{DagSum, sum_over_dags};
 pub use target::DagTarget;
 pub use uniform::{UniformDags, dag_count};
-pub use variational::{Alternated, SharedWeights, alternate};
+pub use variational::{Alternated, SharedWeights, Sharing, alternate};
 pub use weights::{ParentSets, WeightLaw, WeightMoments};
 
 /// The most nodes of a graph: parent sets are bits of a word.

@@ -150,20 +150,31 @@ impl LinearGaussian {
         let p = law.parents.len();
         EnergyError::unless_equal("means of the weights", law.mean.len(), p)?;
         EnergyError::unless_equal("covariances of the weights", law.covariance.len(), p * p)?;
+        Ok(self.likelihood(node, law) - self.divergence(law)?)
+    }
+
+    /// `E_φ log p(x_j | x_P, θ)`.
+    pub(super) fn likelihood(&self, node: usize, law: &WeightPosterior) -> f64 {
+        let p = law.parents.len();
+        let mut squares = self.gram[(node, node)];
+        for (i, &s) in law.parents.iter().enumerate() {
+            squares -= 2.0 * law.mean[i] * self.gram[(s, node)];
+            for (j, &t) in law.parents.iter().enumerate() {
+                squares += (law.covariance[i * p + j] + law.mean[i] * law.mean[j]) * self.gram[(s, t)];
+            }
+        }
+        -0.5 * self.rows * (2.0 * std::f64::consts::PI * self.noise_variance).ln() - 0.5 * squares / self.noise_variance
+    }
+
+    /// `KL(φ ‖ N(0, τ²I))`.
+    pub(super) fn divergence(&self, law: &WeightPosterior) -> Result<f64> {
+        let p = law.parents.len();
         let covariance = DMatrix::from_row_slice(p, p, &law.covariance);
+        let squares = covariance.trace() + law.mean.iter().map(|mean| mean * mean).sum::<f64>();
         let indefinite = || EnergyError::Data("the covariance of the weights is not positive definite".into());
-        let log_determinant = Cholesky::new(covariance.clone()).ok_or_else(indefinite)?.ln_determinant();
-        let mean = DVector::from_column_slice(&law.mean);
-        // E θθᵀ, of the weights.
-        let second = covariance + &mean * mean.transpose();
-        let gram = DMatrix::from_fn(p, p, |i, j| self.gram[(law.parents[i], law.parents[j])]);
-        let pull: f64 = law.parents.iter().zip(&law.mean).map(|(&parent, mean)| self.gram[(parent, node)] * mean).sum();
-        let squares = self.gram[(node, node)] - 2.0 * pull + gram.component_mul(&second).sum();
-        let likelihood = -0.5 * self.rows * (2.0 * std::f64::consts::PI * self.noise_variance).ln()
-            - 0.5 * squares / self.noise_variance;
-        let divergence =
-            second.trace() / self.weight_variance - p as f64 - log_determinant + p as f64 * self.weight_variance.ln();
-        Ok(likelihood - 0.5 * divergence)
+        let log_determinant = Cholesky::new(covariance).ok_or_else(indefinite)?.ln_determinant();
+        let prior = p as f64 * (self.weight_variance.ln() - 1.0);
+        Ok(0.5 * (squares / self.weight_variance - log_determinant + prior))
     }
 }
 

@@ -1,14 +1,24 @@
 //! Variational Bayes over graphs and weights, with one law of weights for all graphs.
 
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{Cholesky, DMatrix, DVector};
 
 use super::graph::members;
 use super::scores::check_family;
 use super::{DagSum, LinearGaussian, LocalScores, ParentSets, WeightLaw, WeightPosterior, sum_over_dags};
 use crate::{EnergyError, Result};
 
-/// A normal law for each edge, which all graphs with that edge share:
-/// `φ(θ | G) = Π_{s→t ∈ G} N(θ_st; μ_st, v_st)`. As [`LocalScores`] it is the reward of VBG (Nishikawa-Toomey et al. 2022)
+/// What all graphs share of the law of weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// A law for each edge, `φ(θ | G) = Π_{s→t ∈ G} N(θ_st; μ_st, v_st)`: a graph has the weights of its edges only.
+    Edges,
+    /// A law for each node, of the weights from all other nodes with their covariances: `φ(θ) = Π_t N(θ_t; μ_t, Σ_t)` whatever
+    /// the graph. A graph reads the weights of its edges. The authors' code fits this one.
+    Nodes,
+}
+
+/// Normal laws of weights that all graphs [share](Sharing). As [`LocalScores`] they are the reward of VBG (Nishikawa-Toomey et
+/// al., "Bayesian learning of causal structure and mechanisms with GFlowNets and variational Bayes", 2022)
 ///
 /// ```text
 /// log R(G) = E_φ log p(data | θ, G) − KL(φ(θ | G) ‖ N(0, τ²I)),
@@ -16,78 +26,91 @@ use crate::{EnergyError, Result};
 ///
 /// so that every sampler of graphs takes it. The prior over graphs is uniform.
 ///
-/// The authors' code shares one normal law of all weights into a node, with their covariances. It draws the law of graphs
-/// from a GFlowNet, and fits the weights by equations weighted with it. Here the edges are independent, as in the other update
-/// of that code, and the two steps are exact: [`fitted`](Self::fitted) and [`alternate`]. [`LinearGaussian`] itself is the
-/// reward of the best family, a law of its own for each parent set: that bound is the evidence.
+/// The paper alternates between a GFlowNet of graphs by that reward, and weights [fitted](Self::fitted) to its graphs.
+/// [`alternate`] does both exactly. [`LinearGaussian`] itself is the reward of the best family, a law for each parent set: there
+/// the bound is the evidence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SharedWeights {
     exact: LinearGaussian,
-    /// Shape `[source · sink]`.
-    mean: Vec<f64>,
-    variance: Vec<f64>,
+    sharing: Sharing,
+    /// Of each node, the law of the weights from all others.
+    laws: Vec<WeightPosterior>,
+    /// Of each node, the divergence of that law from the prior.
+    divergences: Vec<f64>,
 }
 
 impl SharedWeights {
-    /// The laws of edges that are best for a law of graphs: weighted normal equations. With `w_s = P(s → j)` and
-    /// `G = XᵀX`, for each node `j`
+    /// The laws that are best for a law of graphs, by weighted normal equations. With `G = XᵀX`, for each node `j`
     ///
     /// ```text
-    /// 1/v_sj = 1/τ² + G_ss/σ²,   μ_sj/τ² + Σ_t P(t → j | s → j) G_st μ_tj / σ² = G_sj/σ²
+    /// edges:  1/v_s = 1/τ² + G_ss/σ²,   μ_s/τ² + Σ_t P(t → j | s → j) G_st μ_t / σ² = G_sj/σ²
+    /// nodes:  Σ⁻¹ = I/τ² + (P(s → j, t → j) G_st / σ²)_st,   Σ⁻¹ μ = (P(s → j) G_sj / σ²)_s
     /// ```
     ///
-    /// An edge that is in no graph is fitted as if it came independently of the others.
+    /// By edges, one that is in no graph is fitted as if it came independently of the others. By nodes, it keeps the prior.
     ///
     /// # Errors
     /// When the law of graphs is of another number of nodes, or the equations are singular within rounding.
-    pub fn fitted(exact: LinearGaussian, graphs: &ParentSets) -> Result<Self> {
+    pub fn fitted(exact: &LinearGaussian, graphs: &ParentSets, sharing: Sharing) -> Result<Self> {
         let nodes = exact.nodes();
         EnergyError::unless_equal("nodes of the law of graphs", graphs.nodes(), nodes)?;
-        let (ridge, noise) = (1.0 / exact.weight_variance, exact.noise_variance);
-        let (mut mean, mut variance) = (vec![0.0; nodes * nodes], vec![0.0; nodes * nodes]);
-        for sink in 0..nodes {
-            let sources: Vec<usize> = (0..nodes).filter(|&source| source != sink).collect();
-            let pairs = graphs.pairs(sink);
-            let given = |s: usize, t: usize| match (s == t, pairs[s * nodes + s]) {
-                (true, _) => 1.0,
-                (_, share) if share > 0.0 => pairs[s * nodes + t] / share,
-                _ => pairs[t * nodes + t],
-            };
-            let entry = |i: usize, j: usize| {
-                let (s, t) = (sources[i], sources[j]);
-                given(s, t) * exact.gram[(s, t)] / noise + if i == j { ridge } else { 0.0 }
-            };
-            let matrix = DMatrix::from_fn(sources.len(), sources.len(), entry);
-            let pull = DVector::from_fn(sources.len(), |i, _| exact.gram[(sources[i], sink)] / noise);
-            let lost = || EnergyError::Data("the equations of the weights are singular within rounding".into());
-            let found = matrix.lu().solve(&pull).ok_or_else(lost)?;
-            for (&source, &weight) in sources.iter().zip(&found) {
-                mean[source * nodes + sink] = weight;
-                variance[source * nodes + sink] = 1.0 / (ridge + exact.gram[(source, source)] / noise);
-            }
-        }
-        Ok(Self { exact, mean, variance })
+        let fit = |node: usize| match sharing {
+            Sharing::Edges => by_edges(exact, node, &graphs.pairs(node)),
+            Sharing::Nodes => by_node(exact, node, &graphs.pairs(node)),
+        };
+        let lost = || EnergyError::Data("the equations of the weights are singular within rounding".into());
+        let laws = (0..nodes).map(|node| fit(node).ok_or_else(lost)).collect::<Result<Vec<_>>>()?;
+        let divergences = laws.iter().map(|law| exact.divergence(law)).collect::<Result<_>>()?;
+        Ok(Self { exact: exact.clone(), sharing, laws, divergences })
     }
 
-    /// The means `μ`, shape `[source · sink]`.
-    pub fn mean(&self) -> &[f64] {
-        &self.mean
-    }
-
-    /// The variances `v`, shape `[source · sink]`; 0 on the diagonal.
-    pub fn variance(&self) -> &[f64] {
-        &self.variance
-    }
-
+    /// The law of the weights of some parents.
     fn law(&self, node: usize, parents: Vec<usize>) -> WeightPosterior {
-        let (nodes, p) = (self.nodes(), parents.len());
-        let mut covariance = vec![0.0; p * p];
-        for (at, source) in parents.iter().enumerate() {
-            covariance[at * (p + 1)] = self.variance[source * nodes + node];
-        }
-        let mean = parents.iter().map(|source| self.mean[source * nodes + node]).collect();
-        WeightPosterior { parents, mean, covariance }
+        let (law, all) = (&self.laws[node], self.nodes() - 1);
+        // The node itself is not among the others.
+        let places: Vec<usize> = parents.iter().map(|&source| source - usize::from(source > node)).collect();
+        let row = |&i: &usize| places.iter().map(move |&j| law.covariance[i * all + j]);
+        let covariance = places.iter().flat_map(row).collect();
+        WeightPosterior { mean: places.iter().map(|&i| law.mean[i]).collect(), parents, covariance }
     }
+}
+
+fn others(nodes: usize, node: usize) -> Vec<usize> {
+    (0..nodes).filter(|&source| source != node).collect()
+}
+
+/// `pairs` are `P(s → node, t → node)`, shape `[s · t]`.
+fn by_edges(exact: &LinearGaussian, node: usize, pairs: &[f64]) -> Option<WeightPosterior> {
+    let (nodes, ridge, noise) = (exact.nodes(), 1.0 / exact.weight_variance, exact.noise_variance);
+    let parents = others(nodes, node);
+    let given = |s: usize, t: usize| match pairs[s * nodes + s] {
+        share if share > 0.0 => pairs[s * nodes + t] / share,
+        _ => pairs[t * nodes + t],
+    };
+    let p = parents.len();
+    let precision = |s: usize| ridge + exact.gram[(s, s)] / noise;
+    let matrix = DMatrix::from_fn(p, p, |i, j| match (parents[i], parents[j]) {
+        (s, t) if s == t => precision(s),
+        (s, t) => given(s, t) * exact.gram[(s, t)] / noise,
+    });
+    let pull = DVector::from_fn(p, |i, _| exact.gram[(parents[i], node)] / noise);
+    let mean = matrix.lu().solve(&pull)?.as_slice().to_vec();
+    let variances = DVector::from_fn(p, |i, _| 1.0 / precision(parents[i]));
+    Some(WeightPosterior { parents, mean, covariance: DMatrix::from_diagonal(&variances).as_slice().to_vec() })
+}
+
+/// As [`by_edges`].
+fn by_node(exact: &LinearGaussian, node: usize, pairs: &[f64]) -> Option<WeightPosterior> {
+    let (nodes, ridge, noise) = (exact.nodes(), 1.0 / exact.weight_variance, exact.noise_variance);
+    let parents = others(nodes, node);
+    let both = |s: usize, t: usize| pairs[s * nodes + t] / noise;
+    let p = parents.len();
+    let entry = |i: usize, j: usize| both(parents[i], parents[j]) * exact.gram[(parents[i], parents[j])];
+    let matrix = DMatrix::from_fn(p, p, |i, j| entry(i, j) + if i == j { ridge } else { 0.0 });
+    let pull = DVector::from_fn(p, |i, _| both(parents[i], parents[i]) * exact.gram[(parents[i], node)]);
+    let factor = Cholesky::new(matrix)?;
+    let mean = factor.solve(&pull).as_slice().to_vec();
+    Some(WeightPosterior { parents, mean, covariance: factor.inverse().as_slice().to_vec() })
 }
 
 impl WeightLaw for SharedWeights {
@@ -103,9 +126,14 @@ impl LocalScores for SharedWeights {
         self.exact.nodes()
     }
 
-    /// The [bound](LinearGaussian::bound) of the node's evidence.
+    /// The node's part of `log R`. NaN if a covariance matrix is lost in rounding.
     fn score(&self, node: usize, parents: u64) -> f64 {
-        self.exact.bound(node, &self.law(node, members(parents).collect())).unwrap_or(f64::NAN)
+        let law = self.law(node, members(parents).collect());
+        let divergence = match self.sharing {
+            Sharing::Edges => self.exact.divergence(&law).unwrap_or(f64::NAN),
+            Sharing::Nodes => self.divergences[node],
+        };
+        self.exact.likelihood(node, &law) - divergence
     }
 }
 
@@ -127,14 +155,14 @@ pub struct Alternated {
 ///
 /// # Errors
 /// As [`SharedWeights::fitted`] and [`sum_over_dags`].
-pub fn alternate(exact: &LinearGaussian, start: &ParentSets, rounds: usize) -> Result<Alternated> {
-    let mut weights = SharedWeights::fitted(exact.clone(), start)?;
+pub fn alternate(exact: &LinearGaussian, start: &ParentSets, sharing: Sharing, rounds: usize) -> Result<Alternated> {
+    let mut weights = SharedWeights::fitted(exact, start, sharing)?;
     let mut graphs = sum_over_dags(&weights)?;
     let mut bounds = vec![graphs.log_evidence()];
     for _ in 0..rounds {
         let before = graphs.log_evidence();
         let sets = graphs.parent_sets();
-        let next = SharedWeights::fitted(exact.clone(), &sets)?;
+        let next = SharedWeights::fitted(exact, &sets, sharing)?;
         bounds.push(before + sets.mean_score(&next)? - sets.mean_score(&weights)?);
         weights = next;
         graphs = sum_over_dags(&weights)?;

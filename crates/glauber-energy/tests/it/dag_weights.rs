@@ -1,7 +1,7 @@
 use glauber_chain::ChainRng;
 use glauber_energy::dag::{
-    DagPosterior, DataTable, LinearGaussian, LocalScores, ParentSets, RandomNetwork, SharedWeights, WeightLaw,
-    WeightMoments, WeightPosterior, alternate, sum_over_dags,
+    DagPosterior, DataTable, Graph, LinearGaussian, LocalScores, ParentSets, RandomNetwork, SharedWeights, Sharing,
+    WeightLaw, WeightMoments, WeightPosterior, alternate, sum_over_dags,
 };
 use glauber_tokens::TokenBatch;
 
@@ -192,10 +192,50 @@ fn shared_laws_of_single_edges_are_exact() {
     let values = data.values().chunks(3).flat_map(|row| [row[0], row[1]]).collect();
     let data = DataTable::new(vec!["a".into(), "b".into()], values).unwrap();
     let scores = LinearGaussian::new(&data, 0.1, 1.0).unwrap();
-    let found = alternate(&scores, &uniform(2), 10).unwrap();
+    let found = alternate(&scores, &uniform(2), Sharing::Edges, 10).unwrap();
     near(found.bounds[0], sum_over_dags(&scores).unwrap().log_evidence(), 1e-9);
-    near(found.weights.mean()[1], 0.801798, 6e-7);
-    near(found.weights.variance()[1], 0.009466, 6e-7);
+    let law = found.weights.weights(1, 0b01).unwrap();
+    near(law.mean[0], 0.801798, 6e-7);
+    near(law.covariance[0], 0.009466, 6e-7);
+}
+
+/// Laws of nodes that are fitted to one graph are its posterior, and the prior where it has no edge.
+#[test]
+fn shared_laws_of_one_graph_are_exact() {
+    let scores = network(3);
+    let graph = Graph::new(5, &[(0, 1), (2, 1), (4, 1), (3, 0), (1, 3)]).unwrap();
+    let one = TokenBatch::new(graph.tokens(), 20).unwrap();
+    let fitted =
+        SharedWeights::fitted(&scores, &ParentSets::of_samples(5, &one, None).unwrap(), Sharing::Nodes).unwrap();
+    for (node, &set) in graph.parents().iter().enumerate() {
+        near(fitted.score(node, set), scores.score(node, set), 1e-9);
+        let (found, expected) = (fitted.weights(node, set).unwrap(), scores.weights(node, set).unwrap());
+        all_near(&found.mean, &expected.mean, 1e-12);
+        all_near(&found.covariance, &expected.covariance, 1e-12);
+    }
+    let prior = fitted.weights(2, 0b01011).unwrap();
+    all_near(&prior.mean, &[0.0; 3], 1e-15);
+    all_near(&prior.covariance, &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0], 1e-15);
+}
+
+/// By nodes, the reward is the integral over all weights into a node, those too that the graph does not read.
+#[test]
+fn the_reward_of_laws_of_nodes_is_an_integral() {
+    let (data, scores) = (waves(), LinearGaussian::new(&waves(), 0.1, 1.0).unwrap());
+    let shared = SharedWeights::fitted(&scores, &uniform(3), Sharing::Nodes).unwrap();
+    let law = shared.weights(2, 0b011).unwrap();
+    let [a, b, _, c] = law.covariance[..] else { panic!("2 parents") };
+    let determinant = a * c - b * b;
+    assert!(b.abs() > 1e-3, "{b}");
+    let mut found = 0.0;
+    over_grid(&[0, 1], |weights, volume| {
+        let (x, y) = (weights[0] - law.mean[0], weights[1] - law.mean[1]);
+        let square = (c * x * x - 2.0 * b * x * y + a * y * y) / determinant;
+        let log = -0.5 * square - (2.0 * std::f64::consts::PI).ln() - 0.5 * determinant.ln();
+        let prior = normal(weights[0], 1.0) + normal(weights[1], 1.0);
+        found += volume * log.exp() * (log_likelihood(&data, 2, &[weights[0], 0.0, 0.0]) + prior - log);
+    });
+    near(shared.score(2, 0b001), found, 1e-9);
 }
 
 /// Scores that all graphs share.
@@ -221,10 +261,11 @@ fn alternation_never_loses() {
     for seed in 0..4 {
         let scores = network(seed);
         let exact = sum_over_dags(&scores).unwrap();
-        for start in [uniform(5), exact.parent_sets()] {
-            let found = alternate(&scores, &start, 200).unwrap();
+        let starts = [uniform(5), exact.parent_sets()];
+        for (start, sharing) in starts.iter().flat_map(|start| [(start, Sharing::Edges), (start, Sharing::Nodes)]) {
+            let found = alternate(&scores, start, sharing, 200).unwrap();
             let last = *found.bounds.last().unwrap();
-            assert!(found.bounds.len() > 2 && last < exact.log_evidence());
+            assert!(last > found.bounds[0] + 1e-6 && last < exact.log_evidence());
             for pair in found.bounds.windows(2) {
                 assert!(pair[1] > pair[0] - 1e-9, "{seed}: {} after {}", pair[1], pair[0]);
             }
@@ -245,7 +286,14 @@ fn alternation_never_loses() {
 fn fitted_weights_are_the_best() {
     let scores = network(2);
     let graphs = DagPosterior::enumerate(&Tempered(&scores)).unwrap().parent_sets();
-    let fitted = SharedWeights::fitted(scores.clone(), &graphs).unwrap();
+    for sharing in [Sharing::Edges, Sharing::Nodes] {
+        let mean = |graphs: &ParentSets, fitted: &ParentSets| {
+            graphs.mean_score(&SharedWeights::fitted(&scores, fitted, sharing).unwrap()).unwrap()
+        };
+        let other = uniform(5);
+        assert!(mean(&graphs, &graphs) > mean(&graphs, &other) && mean(&other, &other) > mean(&other, &graphs));
+    }
+    let fitted = SharedWeights::fitted(&scores, &graphs, Sharing::Edges).unwrap();
     let best = graphs.mean_score(&fitted).unwrap();
     let mut seen = 0;
     for edge in (0..25).filter(|edge| edge % 6 != 0) {
@@ -312,7 +360,7 @@ fn samples_have_the_joint_moments() {
     let (mut rng, tokens) = (ChainRng::new(7, 0), graphs.sample(DRAWS, 7));
     let (mut first, mut second) = ([0.0; 9], [0.0; 9]);
     for row in tokens.iter() {
-        let graph = glauber_energy::dag::Graph::from_tokens(3, row).unwrap();
+        let graph = Graph::from_tokens(3, row).unwrap();
         for (edge, weight) in scores.draw_weights(&graph, &mut rng).unwrap().into_iter().enumerate() {
             first[edge] += weight / DRAWS as f64;
             second[edge] += weight * weight / DRAWS as f64;
@@ -329,11 +377,11 @@ fn samples_have_the_joint_moments() {
 #[test]
 fn sizes_that_differ_are_refused() {
     let (scores, three) = (network(0), uniform(3));
-    assert!(SharedWeights::fitted(scores.clone(), &three).is_err() && three.mean_score(&scores).is_err());
-    assert!(three.weight_moments(&scores).is_err() && alternate(&scores, &three, 1).is_err());
-    let shared = SharedWeights::fitted(scores.clone(), &uniform(5)).unwrap();
+    assert!(SharedWeights::fitted(&scores, &three, Sharing::Edges).is_err() && three.mean_score(&scores).is_err());
+    assert!(three.weight_moments(&scores).is_err() && alternate(&scores, &three, Sharing::Nodes, 1).is_err());
+    let shared = SharedWeights::fitted(&scores, &uniform(5), Sharing::Nodes).unwrap();
     assert!(shared.weights(5, 0).is_err() && shared.weights(0, 1).is_err() && shared.weights(0, 1 << 6).is_err());
-    let graph = glauber_energy::dag::Graph::empty(3).unwrap();
+    let graph = Graph::empty(3).unwrap();
     assert!(shared.draw_weights(&graph, &mut ChainRng::new(0, 0)).is_err());
     assert!(ParentSets::of_samples(3, &TokenBatch::filled(0, 6, 0), None).is_err());
 }

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use glauber_energy::dag::{
-    CachedScores, DagPosterior, DagTarget, LinearGaussian, ParentSets, SharedWeights, WeightLaw, WeightMoments,
-    alternate, jensen_shannon,
+    CachedScores, DagPosterior, DagTarget, LinearGaussian, ParentSets, SharedWeights, Sharing, WeightLaw,
+    WeightMoments, alternate, jensen_shannon,
 };
 use glauber_tokens::TokenBatch;
 
@@ -55,30 +55,32 @@ impl Joint {
     }
 }
 
-/// VBG with one law of weights for each edge, both steps exact, from two starts.
+/// VBG with laws of weights that graphs share, both steps exact: two families, two starts.
 pub fn shared(exact: &Exact, joint: &Joint, uniform: &TokenBatch) -> anyhow::Result<()> {
     let even = ParentSets::of_samples(NODES, uniform, None)?;
-    for (from, start) in [("uniform graphs", &even), ("the posterior", &joint.sets)] {
-        let clock = Instant::now();
-        let found = alternate(&joint.scores, start, 1000)?;
-        let listed = DagPosterior::enumerate(&found.weights)?;
-        let apart = jensen_shannon(listed.probabilities(), exact.listed.probabilities())?;
-        let name = format!("VBG, laws by edge, exact steps from {from}: exact law {apart:.4}");
-        let (tokens, bound) = (listed.sample(uniform.rows(), 9), found.graphs.log_evidence());
-        exact.report_bound(&name, &tokens, clock, &found.weights, bound)?;
+    for (by, sharing) in [("edge", Sharing::Edges), ("node", Sharing::Nodes)] {
+        for (from, start) in [("uniform graphs", &even), ("the posterior", &joint.sets)] {
+            let clock = Instant::now();
+            let found = alternate(&joint.scores, start, sharing, 1000)?;
+            let listed = DagPosterior::enumerate(&found.weights)?;
+            let apart = jensen_shannon(listed.probabilities(), exact.listed.probabilities())?;
+            let name = format!("VBG, laws by {by}, exact steps from {from}: exact law {apart:.4}");
+            let (tokens, bound) = (listed.sample(uniform.rows(), 9), found.graphs.log_evidence());
+            exact.report_bound(&name, &tokens, clock, &found.weights, bound)?;
+        }
     }
     Ok(())
 }
 
-/// VBG as published: a GFlowNet learns the graphs, and weights are fitted to its samples, in turn. The first weights are fitted
-/// to `uniform` graphs.
+/// VBG with a network: a GFlowNet learns the graphs, and laws of edges are fitted to its samples, in turn. The first laws are
+/// fitted to `uniform` graphs.
 pub fn shared_by_network(exact: &Exact, joint: &Joint, uniform: &TokenBatch, flags: &Flags) -> anyhow::Result<()> {
     let start = Instant::now();
     let mut builder: Option<Builder> = None;
     let mut tokens = uniform.clone();
     for round in 1..=flags.rounds {
         let sets = ParentSets::of_samples(NODES, &tokens, None)?;
-        let weights = SharedWeights::fitted(joint.scores.clone(), &sets)?;
+        let weights = SharedWeights::fitted(&joint.scores, &sets, Sharing::Edges)?;
         let target = DagTarget::new(CachedScores::new(weights))?;
         let builder = builder.get_or_insert_with(|| Builder::new(&target, exact.seed, flags.steps).heated());
         builder.train(&target, flags.steps * round / flags.rounds)?;
