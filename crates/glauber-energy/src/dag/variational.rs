@@ -153,6 +153,19 @@ pub struct Alternated {
 /// proportion to the reward, summed over all graphs of at most 14 nodes. It ends after so many rounds, or when one gains less
 /// than 1e-12 of the bound. What it finds may depend on the start.
 ///
+/// ```
+/// use glauber_energy::dag::{DataTable, LinearGaussian, Sharing, alternate, sum_over_dags};
+///
+/// let csv = "a,b\n0,.1\n1,.9\n2,2.1\n-1,-1\n";
+/// let scores = LinearGaussian::new(&DataTable::from_csv(csv.as_bytes())?, 0.1, 1.0)?; // noise variance .1
+/// let exact = sum_over_dags(&scores)?;
+/// let joint = exact.parent_sets().weight_moments(&scores)?; // entry 1 is the edge a → b
+/// let found = alternate(&scores, &exact.parent_sets(), Sharing::Edges, 100)?;
+/// let shared = found.graphs.parent_sets().weight_moments(&found.weights)?;
+/// assert!((shared.mean[1] - joint.mean[1]).abs() < 1e-9); // two nodes: one edge at most, nothing is lost
+/// # Ok::<(), glauber_energy::EnergyError>(())
+/// ```
+///
 /// # Errors
 /// As [`SharedWeights::fitted`] and [`sum_over_dags`].
 pub fn alternate(exact: &LinearGaussian, start: &ParentSets, sharing: Sharing, rounds: usize) -> Result<Alternated> {
