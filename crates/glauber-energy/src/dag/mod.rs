@@ -16,7 +16,7 @@
 //! |--------------------------------|----------------------------------------------------------------|
 //! | data                           | [`DataTable`], [`RandomNetwork`]                               |
 //! | scores of a node given parents | [`LocalScores`]: [`Bge`], [`LinearGaussian`], [`CachedScores`] |
-//! | weights of edges, beside graphs | [`WeightLaw`], [`WeightMoments`], [`SharedWeights`], [`alternate`] |
+//! | weights of edges               | [`WeightLaw`], [`WeightMoments`], [`SharedWeights`], [`alternate`] |
 //! | the posterior as a target      | [`DagTarget`], [`DagPairs`], [`UniformDags`]                   |
 //! | what is exactly true           | [`DagPosterior`], [`sum_over_dags`], [`dag_count`]             |
 //! | chains                         | [`Gibbs`](crate::Gibbs) of the target, [`StructureMcmc`]       |
