@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::graph::{acyclic, members};
 use super::subsets::{check_score, none_possible};
-use super::{Graph, LocalScores, metrics};
+use super::{Graph, LocalScores, ParentSets, metrics};
 use crate::exact::draws;
 use crate::target::log_sum_exp;
 use crate::{EnergyError, Result};
@@ -106,6 +106,13 @@ impl DagPosterior {
             }
         }
         marginals
+    }
+
+    /// The law of the parents of each node.
+    pub fn parent_sets(&self) -> ParentSets {
+        let mask = (1 << self.nodes) - 1;
+        let of = |node: usize| self.codes.iter().map(move |code| code >> (node * self.nodes) & mask);
+        ParentSets::of(self.nodes, |node| of(node).zip(self.probabilities.iter().copied()))
     }
 
     /// The posterior mean of [`shd`](super::shd) to a graph: what a perfect sampler scores.

@@ -40,7 +40,7 @@ pub fn expected_shd(truth: &Graph, tokens: &TokenBatch, log_weights: Option<&[f6
 }
 
 /// Calls for each row with its graph and its share of the weight.
-fn each(
+pub(super) fn each(
     nodes: usize,
     tokens: &TokenBatch,
     log_weights: Option<&[f64]>,

@@ -16,6 +16,7 @@
 //! |--------------------------------|----------------------------------------------------------------|
 //! | data                           | [`DataTable`], [`RandomNetwork`]                               |
 //! | scores of a node given parents | [`LocalScores`]: [`Bge`], [`LinearGaussian`], [`CachedScores`] |
+//! | weights of edges               | [`WeightLaw`], [`WeightMoments`], [`SharedWeights`], [`alternate`] |
 //! | the posterior as a target      | [`DagTarget`], [`DagPairs`], [`UniformDags`]                   |
 //! | what is exactly true           | [`DagPosterior`], [`sum_over_dags`], [`dag_count`]             |
 //! | chains                         | [`Gibbs`](crate::Gibbs) of the target, [`StructureMcmc`]       |
@@ -35,6 +36,8 @@ mod structure;
 mod subsets;
 mod target;
 mod uniform;
+mod variational;
+mod weights;
 
 pub use cache::CachedScores;
 pub use data::DataTable;
@@ -50,6 +53,8 @@ pub use structure::{StructureMcmc, StructureRun};
 pub use subsets::{DagSum, sum_over_dags};
 pub use target::DagTarget;
 pub use uniform::{UniformDags, dag_count};
+pub use variational::{Alternated, SharedWeights, Sharing, alternate};
+pub use weights::{ParentSets, WeightLaw, WeightMoments};
 
 /// The most nodes of a graph: parent sets are bits of a word.
 pub const MAX_NODES: usize = 64;

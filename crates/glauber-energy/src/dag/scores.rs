@@ -3,8 +3,8 @@
 use nalgebra::{Cholesky, DMatrix, DVector, Dyn};
 use statrs::function::gamma::ln_gamma;
 
-use super::DataTable;
 use super::graph::members;
+use super::{DataTable, WeightLaw};
 use crate::{EnergyError, Result};
 
 /// `log p(x_j | x_P)` of a node `j` and a parent set `P`, in nats; a graph scores the sum over
@@ -97,12 +97,12 @@ impl LocalScores for Bge {
 pub struct LinearGaussian {
     rows: f64,
     /// `XᵀX`, shape `[node, node]`.
-    gram: DMatrix<f64>,
-    noise_variance: f64,
-    weight_variance: f64,
+    pub(super) gram: DMatrix<f64>,
+    pub(super) noise_variance: f64,
+    pub(super) weight_variance: f64,
 }
 
-/// The posterior law of the weights of the edges into a node (E37): a normal law.
+/// A normal law of the weights of the edges into a node: their posterior (E37), or an approximation of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeightPosterior {
     /// The parents, ascending.
@@ -138,15 +138,55 @@ impl LinearGaussian {
         Some((factor, DVector::from_iterator(parents.len(), pull)))
     }
 
-    /// The law of the weights of the edges into a node, given its parents and the data (E37).
+    /// The lower bound of a node's [score](LocalScores::score) that a normal law `φ` of its weights gives, in nats:
+    /// `E_φ log p(x_j | x_P, θ) − KL(φ ‖ N(0, τ²I))`. It is the score itself where `φ` is the
+    /// [posterior](WeightLaw::weights), and less by `KL(φ ‖ posterior)` elsewhere.
+    ///
+    /// # Errors
+    /// When the node or a parent does not exist, the node is its own parent, shapes differ, or the covariance matrix is not
+    /// positive definite.
+    pub fn bound(&self, node: usize, law: &WeightPosterior) -> Result<f64> {
+        check_family(self.nodes(), node, &law.parents)?;
+        let p = law.parents.len();
+        EnergyError::unless_equal("means of the weights", law.mean.len(), p)?;
+        EnergyError::unless_equal("covariances of the weights", law.covariance.len(), p * p)?;
+        Ok(self.likelihood(node, law) - self.divergence(law)?)
+    }
+
+    /// `E_φ log p(x_j | x_P, θ)`.
+    pub(super) fn likelihood(&self, node: usize, law: &WeightPosterior) -> f64 {
+        let p = law.parents.len();
+        let mut squares = self.gram[(node, node)];
+        for (i, &s) in law.parents.iter().enumerate() {
+            squares -= 2.0 * law.mean[i] * self.gram[(s, node)];
+            for (j, &t) in law.parents.iter().enumerate() {
+                squares += (law.covariance[i * p + j] + law.mean[i] * law.mean[j]) * self.gram[(s, t)];
+            }
+        }
+        -0.5 * self.rows * (2.0 * std::f64::consts::PI * self.noise_variance).ln() - 0.5 * squares / self.noise_variance
+    }
+
+    /// `KL(φ ‖ N(0, τ²I))`.
+    pub(super) fn divergence(&self, law: &WeightPosterior) -> Result<f64> {
+        let p = law.parents.len();
+        let covariance = DMatrix::from_row_slice(p, p, &law.covariance);
+        let squares = covariance.trace() + law.mean.iter().map(|mean| mean * mean).sum::<f64>();
+        let indefinite = || EnergyError::Data("the covariance of the weights is not positive definite".into());
+        let log_determinant = Cholesky::new(covariance).ok_or_else(indefinite)?.ln_determinant();
+        let prior = p as f64 * (self.weight_variance.ln() - 1.0);
+        Ok(0.5 * (squares / self.weight_variance - log_determinant + prior))
+    }
+}
+
+impl WeightLaw for LinearGaussian {
+    /// The posterior given parents and data (E37).
     ///
     /// # Errors
     /// When the node or a parent does not exist, the node is its own parent, or the precision
     /// matrix is lost in rounding.
-    pub fn weights(&self, node: usize, parents: u64) -> Result<WeightPosterior> {
+    fn weights(&self, node: usize, parents: u64) -> Result<WeightPosterior> {
         let parents: Vec<usize> = members(parents).collect();
-        let fits = node < self.nodes() && parents.iter().all(|&parent| parent < self.nodes() && parent != node);
-        EnergyError::unless_in_range(fits, "node", node as f64, "a node, with other nodes as parents")?;
+        check_family(self.nodes(), node, &parents)?;
         let lost = || EnergyError::Data("the precision of the weights is singular within rounding".into());
         let (factor, pull) = self.precision(node, &parents).ok_or_else(lost)?;
         let mean = factor.solve(&pull).as_slice().to_vec();
@@ -170,6 +210,12 @@ impl LocalScores for LinearGaussian {
             - 0.5 * (factor.ln_determinant() + p * self.weight_variance.ln())
             - 0.5 * (self.gram[(node, node)] / self.noise_variance - explained)
     }
+}
+
+/// Refuses nodes that do not exist, and a node that is its own parent.
+pub(super) fn check_family(nodes: usize, node: usize, parents: &[usize]) -> Result<()> {
+    let fits = node < nodes && parents.iter().all(|&parent| parent < nodes && parent != node);
+    EnergyError::unless_in_range(fits, "node", node as f64, "a node, with other nodes as parents")
 }
 
 /// The Cholesky factor of `scale · M_PP + ridge · I`.

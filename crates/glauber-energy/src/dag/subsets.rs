@@ -1,6 +1,6 @@
 //! Exact sums over all acyclic graphs by inclusion and exclusion over sinks.
 
-use super::LocalScores;
+use super::{LocalScores, ParentSets};
 use crate::target::log_sum_exp;
 use crate::{EnergyError, Result};
 
@@ -185,6 +185,12 @@ impl DagSum {
     pub fn edge_marginal(&self, source: usize, sink: usize) -> f64 {
         assert!(source < self.nodes && sink < self.nodes, "two of {} nodes", self.nodes);
         self.edges[source * self.nodes + sink]
+    }
+
+    /// The law of the parents of each node.
+    pub fn parent_sets(&self) -> ParentSets {
+        let sets = 1 << self.nodes;
+        ParentSets::of(self.nodes, |node| (0u64..).zip(self.parent_sets[node * sets..][..sets].iter().copied()))
     }
 
     /// `P(P_node = parents | data)`; bit `s` of `parents` is the edge `s → node`.

@@ -1,14 +1,14 @@
 use glauber_chain::ChainRng;
 use glauber_energy::dag::{
     Bge, CachedScores, DagPairs, DagPosterior, DagTarget, DataTable, Graph, LinearGaussian, LocalScores, UniformDags,
-    auroc, dag_count, edge_marginals, expected_shd, jensen_shannon, pair_of, shd, site_of, sum_over_dags,
+    WeightLaw, auroc, dag_count, edge_marginals, expected_shd, jensen_shannon, pair_of, shd, site_of, sum_over_dags,
 };
 use glauber_energy::{Base, EnergyError, Target, exact};
 use glauber_tokens::{Token, TokenBatch};
 use proptest::prelude::*;
 
 /// The unit test data of energies.md §8.
-fn waves() -> DataTable {
+pub fn waves() -> DataTable {
     let row = |n: f64| {
         let first = (1.0 + 0.9 * n).sin();
         [first, 0.8 * first + 0.5 * (2.3 * n).cos(), (0.37 * n * n).cos()]
@@ -17,7 +17,7 @@ fn waves() -> DataTable {
     DataTable::new(names, (0..20).flat_map(|n| row(f64::from(n))).collect()).unwrap()
 }
 
-fn near(found: f64, expected: f64, digits: f64) {
+pub fn near(found: f64, expected: f64, digits: f64) {
     assert!((found - expected).abs() < digits, "{found} for {expected}");
 }
 

@@ -1,4 +1,6 @@
-use glauber_energy::dag::{Bge, CachedScores, DataTable, LinearGaussian, RandomNetwork, edge_picture, sum_over_dags};
+use glauber_energy::dag::{
+    Bge, CachedScores, DataTable, LinearGaussian, RandomNetwork, WeightLaw, edge_picture, sum_over_dags,
+};
 
 fn refused(csv: &[u8]) -> String {
     DataTable::from_csv(csv).unwrap_err().to_string()

@@ -6,6 +6,7 @@ mod couplings;
 mod dag;
 mod dag_chains;
 mod dag_data;
+mod dag_weights;
 mod exact;
 mod flow;
 mod study;

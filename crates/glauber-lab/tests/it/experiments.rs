@@ -198,6 +198,29 @@ fn points_of_the_plane_are_learned_and_judged_beside_published_rows() {
     mistake(at, &["experiment", "plane", "--repetitions", "1"], &["--repetitions"]);
 }
 
+/// Graphs alone, then with the weights of edges: VBG's bounds stay below the evidence.
+#[test]
+fn graphs_are_judged_with_their_weights() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let flags = ["experiment", "dag", "--seeds", "1", "-n", "1", "--rows", "20", "--steps", "4"];
+    let lines = |more: &[&str], cells: usize| -> Vec<String> {
+        let found = said(&run(folder.path(), &[&flags[..], more].concat()));
+        let table: Vec<String> = found.lines().filter(|line| line.starts_with("| 0")).map(str::to_owned).collect();
+        table.iter().for_each(|line| assert_eq!(line.matches('|').count(), cells + 1, "{line}"));
+        table
+    };
+    let plain = lines(&[], 8);
+    assert!(plain.len() == 8 && plain[7].contains("GFlowNet") && !plain[7].contains("VBG"), "{plain:?}");
+    let joint = lines(&["--score", "linear-gaussian", "--rounds", "2"], 13);
+    let gaps: Vec<f64> = joint[7..].iter().map(|line| line.split(" | ").last().unwrap_or_default()).map(gap).collect();
+    assert!(gaps.len() == 6 && gaps.iter().all(|gap| *gap > 0.0), "{joint:?}");
+    mistake(folder.path(), &["experiment", "dag", "--rounds", "0"], &["--rounds"]);
+}
+
+fn gap(cell: &str) -> f64 {
+    cell.trim_end_matches(" |").parse().expect("a gap")
+}
+
 /// Peers of the published plan in small: trained, sampled and judged, and gone on with elsewhere from the rows alone.
 #[test]
 fn peers_are_compared_and_kept_rows_are_enough() {

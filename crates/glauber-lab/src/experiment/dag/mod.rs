@@ -1,24 +1,26 @@
 //! `glauber-lab experiment dag`: posteriors of acyclic graphs on 5 nodes, beside the exact one over
 //! 29,281 graphs.
 
+mod builder;
+mod joint;
+
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use burn::tensor::Device;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use glauber_chain::{ChainRng, Chains, HeatBath, ReverseKernel};
-use glauber_descent::{LearningRateSchedule, ParamGroups, Settings, Trainer, UpdateRule};
 use glauber_energy::dag::{
-    Bge, CachedScores, DagPairs, DagPosterior, DagTarget, Graph, LocalScores, RandomNetwork, StructureMcmc,
-    UniformDags, auroc, edge_marginals, expected_shd, jensen_shannon, sum_over_dags,
+    Bge, CachedScores, DagPairs, DagPosterior, DagTarget, Graph, LinearGaussian, LocalScores, RandomNetwork,
+    StructureMcmc, UniformDags, WeightLaw, auroc, edge_marginals, expected_shd, jensen_shannon, sum_over_dags,
 };
 use glauber_energy::{Annealing, Base, Gibbs, Levels, Particles, Target, systematic};
-use glauber_gflownet::{Criterion, DagBuilding, DagState, DetailedBalance, Distance, Exploration, Flows, StateSpace};
-use glauber_neural::{NetworkPolicy, PathTask, Perceptron, PerceptronConfig};
-use glauber_program::progress::{bar, say};
+use glauber_program::progress::say;
 use glauber_run::check_count;
 use glauber_schedule::SiteOrder;
 use glauber_tokens::{Token, TokenBatch};
+
+use builder::Builder;
+use joint::Joint;
 
 #[derive(Debug, Args)]
 pub struct Flags {
@@ -37,9 +39,24 @@ pub struct Flags {
     /// Samples of each of 50 chains
     #[arg(short = 'n', long, default_value_t = 400)]
     pub samples: usize,
-    /// Training steps of the GFlowNet, of 32 graphs each; 0 leaves it out
+    /// Training steps of a GFlowNet, of 32 graphs each; 0 leaves it out
     #[arg(long, default_value_t = 20_000)]
     pub steps: usize,
+    /// What scores a graph. With linear-gaussian the weights of edges are judged too, VBG among the rows
+    #[arg(long, value_enum, default_value_t = Score::Bge)]
+    pub score: Score,
+    /// Times that VBG fits its weights to graphs of the GFlowNet, at least 1
+    #[arg(long, default_value_t = 10)]
+    pub rounds: usize,
+}
+
+/// What scores a graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Score {
+    /// The evidence under a normal–Wishart prior; no weights
+    Bge,
+    /// The evidence of linear equations with the noise of the data, weights from N(0, 1)
+    LinearGaussian,
 }
 
 const NODES: usize = 5;
@@ -49,15 +66,22 @@ const CHAINS: usize = 50;
 pub fn run(flags: &Flags) -> anyhow::Result<()> {
     check_count("--seeds", flags.seeds as usize)?;
     check_count("--samples", flags.samples)?;
+    check_count("--rounds", flags.rounds)?;
+    let (score, columns) = match flags.score {
+        Score::Bge => ("BGe", ""),
+        Score::LinearGaussian => ("linear-Gaussian", joint::COLUMNS),
+    };
     let rows = CHAINS * flags.samples;
     say(&format!(
-        "{NODES} nodes, {} expected edges, {} rows, noise variance {}, BGe; {rows} samples ({CHAINS} chains of {}).\n\
+        "{NODES} nodes, {} expected edges, {} rows, noise variance {}, {score}; {rows} samples ({CHAINS} chains of {}).\n\
          Heat bath: 50 sweeps, then 10 a sample. Structure MCMC: 500 steps, then 100 a sample.\n\
          Annealing: {rows} particles, 100 sweeps from uniform graphs, resampled once at the end. JSD in nats.\n",
         flags.edges, flags.rows, flags.noise_variance, flags.samples
     ));
-    say("| seed | sampler | JSD | E-SHD | AUROC | expected edges | largest error of an edge | seconds |");
-    say("|---|---|---|---|---|---|---|---|");
+    say(&format!(
+        "| seed | sampler | JSD | E-SHD | AUROC | expected edges | largest error of an edge | seconds |{columns}"
+    ));
+    say(&format!("|---|---|---|---|---|---|---|---|{}", columns.replace(|c| c != '|', "").replace('|', "---|")));
     (0..flags.seeds).try_for_each(|seed| network(flags, seed))
 }
 
@@ -66,10 +90,30 @@ struct Exact {
     seed: u64,
     truth: Graph,
     listed: DagPosterior,
+    /// With the weights of edges, where the score has such.
+    joint: Option<Joint>,
 }
 
 impl Exact {
     fn report(&self, name: &str, tokens: &TokenBatch, start: Option<Instant>) -> anyhow::Result<()> {
+        let cells = self.joint.as_ref().map(|joint| joint.cells(tokens, &joint.scores, None)).transpose()?;
+        self.report_with(name, tokens, start, &cells.unwrap_or_default())
+    }
+
+    /// As a sampler with its own laws of weights, and with a lower bound of the evidence.
+    fn report_bound(
+        &self,
+        name: &str,
+        tokens: &TokenBatch,
+        start: Instant,
+        law: &dyn WeightLaw,
+        bound: f64,
+    ) -> anyhow::Result<()> {
+        let cells = self.joint.as_ref().map(|joint| joint.cells(tokens, law, Some(bound))).transpose()?;
+        self.report_with(name, tokens, Some(start), &cells.unwrap_or_default())
+    }
+
+    fn report_with(&self, name: &str, tokens: &TokenBatch, start: Option<Instant>, cells: &str) -> anyhow::Result<()> {
         let divergence = jensen_shannon(&self.listed.shares(tokens)?, self.listed.probabilities())?;
         let marginals = edge_marginals(NODES, tokens, None)?;
         let exact = self.listed.edge_marginals();
@@ -77,7 +121,7 @@ impl Exact {
         let distance = expected_shd(&self.truth, tokens, None)?;
         let seconds = start.map_or("–".into(), |start| format!("{:.1}", start.elapsed().as_secs_f64()));
         let line = self.line(name, &format!("{divergence:.4}"), distance, &marginals)?;
-        say(&format!("{line} {error:.3} | {seconds} |"));
+        say(&format!("{line} {error:.3} | {seconds} |{cells}"));
         Ok(())
     }
 
@@ -89,28 +133,72 @@ impl Exact {
 }
 
 fn network(flags: &Flags, seed: u64) -> anyhow::Result<()> {
-    let (rows, noise_variance) = (CHAINS * flags.samples, flags.noise_variance);
+    let noise_variance = flags.noise_variance;
     let settings = RandomNetwork { nodes: NODES, edges: flags.edges, rows: flags.rows, noise_variance, seed };
     let simulated = settings.simulate()?;
-    let scores = CachedScores::new(Bge::new(&simulated.data)?);
+    match flags.score {
+        Score::Bge => compared(flags, seed, simulated.graph, &CachedScores::new(Bge::new(&simulated.data)?), None),
+        Score::LinearGaussian => {
+            let scores = LinearGaussian::new(&simulated.data, noise_variance, 1.0)?;
+            compared(flags, seed, simulated.graph, &CachedScores::new(&scores), Some(&scores))
+        }
+    }
+}
+
+/// Compares samplers of a posterior. `weights` are those of the score, where it has such.
+fn compared<S: LocalScores>(
+    flags: &Flags,
+    seed: u64,
+    truth: Graph,
+    scores: &S,
+    weights: Option<&LinearGaussian>,
+) -> anyhow::Result<()> {
+    let rows = CHAINS * flags.samples;
     let start = Instant::now();
-    let listed = DagPosterior::enumerate(&scores)?;
+    let listed = DagPosterior::enumerate(scores)?;
     let seconds = start.elapsed().as_secs_f64();
-    let exact = Exact { seed, truth: simulated.graph, listed };
+    let joint = weights.map(|weights| Joint::new(weights, &listed)).transpose()?;
+    let exact = Exact { seed, truth, listed, joint };
     let (distance, marginals) = (exact.listed.expected_shd(&exact.truth)?, exact.listed.edge_marginals());
-    say(&format!("{} 0 | {seconds:.2} |", exact.line("exact, 29,281 graphs", "0", distance, &marginals)?));
+    let zeros = if weights.is_some() { joint::ZEROS } else { "" };
+    say(&format!("{} 0 | {seconds:.2} |{zeros}", exact.line("exact, 29,281 graphs", "0", distance, &marginals)?));
     exact.report("exact draws (the floor)", &exact.listed.sample(rows, 9), None)?;
     let uniform = UniformDags::new(NODES)?;
     let mut rng = ChainRng::new(seed, 1 << 40);
     let mut nothing = TokenBatch::filled(rows, uniform.len(), 0);
     (0..rows).for_each(|row| uniform.draw(&mut rng, nothing.row_mut(row)));
     exact.report("uniform graphs (null)", &nothing, None)?;
-    chains(&exact, &scores, flags.samples)?;
-    annealed(&exact, &scores, &uniform, rows)?;
+    chains(&exact, scores, flags.samples)?;
+    annealed(&exact, scores, &uniform, rows)?;
     if flags.steps > 0 {
-        gflownet(&exact, &scores, rows, flags.steps)?;
+        gflownet(&exact, scores, rows, flags.steps)?;
+    }
+    if let Some(joint) = &exact.joint {
+        joint::shared(&exact, joint, &nothing)?;
+        if flags.steps > 0 {
+            joint::shared_by_network(&exact, joint, &nothing, flags)?;
+        }
     }
     Ok(())
+}
+
+/// A network that learns to build graphs.
+fn gflownet<S: LocalScores>(exact: &Exact, scores: &S, rows: usize, steps: usize) -> anyhow::Result<()> {
+    let target = DagTarget::new(scores)?;
+    let start = Instant::now();
+    let mut builder = Builder::new(&target, exact.seed, steps);
+    if exact.joint.is_some() {
+        builder = builder.heated();
+    }
+    builder.train(&target, steps)?;
+    let tokens = builder.draw(&target, rows)?;
+    let law = builder.law(&target)?;
+    let name = format!("GFlowNet, its exact law {:.4}", law.distance.jensen_shannon);
+    match &exact.joint {
+        // With the posterior of weights for each parent set, VBG's reward is the evidence.
+        Some(joint) => exact.report_bound(&format!("{name}: VBG"), &tokens, start, &joint.scores, law.bound),
+        None => exact.report(&name, &tokens, Some(start)),
+    }
 }
 
 fn chains<S: LocalScores>(exact: &Exact, scores: &S, each: usize) -> anyhow::Result<()> {
@@ -140,34 +228,6 @@ fn annealed<S: LocalScores>(exact: &Exact, scores: &S, uniform: &UniformDags, ro
     let share = found.log_partition.effective_share;
     let name = format!("annealed bits, ESS {share:.2}, log Z error within {low:+.4} to {high:+.4}");
     exact.report(&name, &tokens, Some(start))
-}
-
-/// A network that adds edges and stops, by modified detailed balance (E35; Deleu et al. 2022).
-fn gflownet<S: LocalScores>(exact: &Exact, scores: &S, rows: usize, steps: usize) -> anyhow::Result<()> {
-    let target = DagTarget::new(scores)?;
-    let (building, device) = (DagBuilding::new(&target), Device::flex());
-    let config = PerceptronConfig { width: 128, ..PerceptronConfig::default() };
-    let network = Perceptron::new(&building, &config, exact.seed, &device);
-    let groups = ParamGroups::all(&network, UpdateRule::AdamW);
-    let learning_rate = LearningRateSchedule { peak: 1e-3, warmup_steps: 0, steps, minimum: 0.01 };
-    let mut trainer = Trainer::new(network, groups, Settings::new(learning_rate, exact.seed), &device, 1);
-    let (start, bar) = (Instant::now(), bar(steps));
-    while trainer.steps() < steps {
-        // Uniform actions at first, a tenth of them in the second half.
-        let uniform = (1.0 - 1.8 * trainer.steps() as f64 / steps as f64).max(0.1);
-        let task = PathTask::new(&building, &DetailedBalance(Criterion::Huber), 32, &device)
-            .with_flows(Flows::OfStop)
-            .with_exploration(Exploration::uniform(uniform));
-        trainer.step(&task)?;
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    let policy = NetworkPolicy { network: trainer.average(), device: &device, flows: Flows::OfStop };
-    let paths = policy.draw(&building, Exploration::NONE, &mut ChainRng::streams(5, rows));
-    let tokens = TokenBatch::from_rows(paths.ends().map(DagState::edges))?;
-    let space = StateSpace::list(&building)?;
-    let law = Distance::between(&space.terminal_law(&building, &policy), &space.target())?;
-    exact.report(&format!("GFlowNet, its exact law {:.4}", law.jensen_shannon), &tokens, Some(start))
 }
 
 /// Samples, shape `[sample · chain, site]`, from empty graphs.
