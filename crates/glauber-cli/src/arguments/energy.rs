@@ -35,6 +35,7 @@ pub struct TrainEnergyFlags {
 #[derive(Debug, Clone, Subcommand)]
 pub enum TargetWhat {
     /// The Ising model on a square lattice
+    #[command(next_help_heading = "Target")]
     Ising {
         #[command(flatten)]
         lattice: LatticeFlags,
@@ -46,6 +47,7 @@ pub enum TargetWhat {
         field: f64,
     },
     /// The Potts model on a square lattice
+    #[command(next_help_heading = "Target")]
     Potts {
         #[command(flatten)]
         lattice: LatticeFlags,
@@ -57,6 +59,7 @@ pub enum TargetWhat {
         beta: f64,
     },
     /// The Edwards–Anderson spin glass on a square lattice
+    #[command(next_help_heading = "Target")]
     Glass {
         #[command(flatten)]
         lattice: LatticeFlags,
@@ -71,6 +74,7 @@ pub enum TargetWhat {
         instance: u64,
     },
     /// The hypergrid of the GFlowNet papers
+    #[command(next_help_heading = "Target")]
     Hypergrid {
         /// Cells of a side
         #[arg(long, default_value_t = 8)]
@@ -83,6 +87,7 @@ pub enum TargetWhat {
         rewards: Vec<f64>,
     },
     /// Which columns of a table depend on each other directly: acyclic graphs given data, by the BGe score
+    #[command(next_help_heading = "Target")]
     Dag {
         /// The table as CSV: a line of names, then numbers
         #[arg(long, value_name = "FILE.csv")]
@@ -92,6 +97,7 @@ pub enum TargetWhat {
         raw: bool,
     },
     /// A factor graph of your own: named sites and tokens, and tables over some of them
+    #[command(next_help_heading = "Target")]
     Graph {
         /// The graph as JSON; docs/guide/energies.md describes it
         file: PathBuf,
