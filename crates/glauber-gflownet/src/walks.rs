@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use glauber_chain::ChainRng;
 
-use crate::{Decisions, Environment, Exploration, Paths, Policy};
+use crate::{Environment, Exploration, Paths, Policy};
 
 /// Chains of states, in the order in which they were drawn.
 pub(crate) struct Walks<S> {
@@ -71,18 +71,16 @@ impl<S: Clone + PartialEq + Debug> Walks<S> {
                 break;
             }
             let decisions = policy.decide(environment, &here);
-            let (along, against): (fn(&Decisions, usize) -> &[f64], fn(&Decisions, usize) -> &[f64]) = if self.is_back {
-                (Decisions::backward_at, Decisions::forward_at)
-            } else {
-                (Decisions::forward_at, Decisions::backward_at)
-            };
+            let forward = |at: usize| decisions.forward_at(at);
+            let backward = |at: usize| decisions.backward_at(at);
             let sign = if self.is_back { -1.0 } else { 1.0 };
             let mut at = 0;
             left.retain(|&row| {
-                let (law, state) = (along(&decisions, at), &here[at]);
+                let state = &here[at];
+                let (law, other) = if self.is_back { (backward(at), forward(at)) } else { (forward(at), backward(at)) };
                 // How likely the other policy comes back by the last action.
                 let last = self.actions[row].last();
-                self.log_ratios[row] -= last.map_or(0.0, |&last| sign * against(&decisions, at)[last]);
+                self.log_ratios[row] -= last.map_or(0.0, |&last| sign * other[last]);
                 at += 1;
                 let Some(action) = (done < most).then(|| next(law, state, &mut rngs[row])).flatten() else {
                     return false;

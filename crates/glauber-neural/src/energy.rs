@@ -123,13 +123,19 @@ impl Target for EnergyTarget {
     }
 
     fn log_densities(&self, rows: TokenRows<'_>, out: &mut [f64]) {
-        let mut known = self.known();
+        let known = self.known();
         let new: Vec<Token> = rows.iter().filter(|tokens| !known.contains_key(*tokens)).flatten().copied().collect();
+        // The network may use the threads that wait for it.
+        drop(known);
         for new in new.chunks(CHUNK * self.network.len) {
             let new = TokenRows::new(new, self.network.len);
             let logs = self.network.log_densities(new, &self.device).into_data();
-            known.extend(new.iter().map(<[Token]>::to_vec).zip(logs.iter::<f64>()));
+            let mut known = self.known();
+            for (tokens, log) in new.iter().zip(logs.iter::<f64>()) {
+                known.entry(tokens.to_vec()).or_insert(log);
+            }
         }
+        let known = self.known();
         rows.iter().zip(out).for_each(|(tokens, log)| *log = known[tokens]);
     }
 }

@@ -2,7 +2,7 @@
 //! 2022).
 
 use glauber_descent::{Step, Trainer};
-use glauber_gflownet::{Acceptance, BackAndForth, Filling, FillingOrder, PathObjective, filled};
+use glauber_gflownet::{Acceptance, BackAndForth, Exploration, Filling, FillingOrder, PathObjective, filled};
 
 use crate::energy::{DrawData, EnergyNetwork, EnergyTarget, EnergyTask};
 use crate::{NeuralError, PathTask, PolicyNetwork};
@@ -16,6 +16,9 @@ pub struct JointSettings {
     pub objective: &'static dyn PathObjective,
     /// Paths of its own a step.
     pub own: usize,
+    /// How its own paths are explored. Without exploration the energy can keep mass where no path leads: neither network then
+    /// sees it again.
+    pub exploration: Exploration,
     /// Paths a step that lead back from data; `ρ` is their share.
     pub back: usize,
     /// Sequences of data, and as many negatives, in a step of the energy.
@@ -74,6 +77,7 @@ impl<N: PolicyNetwork<Filling<EnergyTarget>>> JointTraining<'_, N> {
         let environment =
             Filling { target: EnergyTarget::new(self.energy.model().clone(), &device), order: settings.order };
         let paths = PathTask::new(&environment, settings.objective, settings.own, &device)
+            .with_exploration(settings.exploration)
             .with_ends(settings.back, |rng| filled(&data(rng)));
         let sampler = self.sampler.step(&paths)?;
         let len = glauber_energy::Target::len(&environment.target);

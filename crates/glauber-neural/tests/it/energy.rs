@@ -6,8 +6,8 @@ use glauber_chain::{ChainRng, TokenRows};
 use glauber_descent::{LearningRateSchedule, ParamGroups, Settings, Stream, Task, Trainer, UpdateRule, fingerprint};
 use glauber_energy::{Table, Target, exact};
 use glauber_gflownet::{
-    Acceptance, BackAndForth, Criterion, Distance, Filling, FillingOrder, Flows, Policy, StateSpace, TrajectoryBalance,
-    objective,
+    Acceptance, BackAndForth, Criterion, Distance, Exploration, Filling, FillingOrder, Flows, Policy, StateSpace,
+    TrajectoryBalance, objective,
 };
 use glauber_neural::{
     ContrastiveBatch, EnergyConfig, EnergyNetwork, EnergyTarget, EnergyTask, JointSettings, JointTraining,
@@ -37,6 +37,7 @@ fn settings() -> JointSettings {
         order: FillingOrder::Any,
         objective: &TrajectoryBalance(Criterion::Square),
         own: 16,
+        exploration: Exploration::uniform(0.05),
         back: 16,
         rows: 128,
         acceptance: Acceptance::Metropolis,
