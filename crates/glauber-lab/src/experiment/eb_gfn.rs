@@ -35,7 +35,7 @@ pub struct Flags {
     #[arg(long, value_enum, default_value_t = Order::LeftToRight)]
     order: Order,
     /// Steps of each network
-    #[arg(long, default_value_t = 3000)]
+    #[arg(long, default_value_t = 2000)]
     steps: usize,
     /// Paths of the sampler a step
     #[arg(long, default_value_t = 128)]
@@ -44,7 +44,7 @@ pub struct Flags {
     #[arg(long, default_value_t = 128)]
     rows: usize,
     /// Share of the sampler's paths that lead back from data, 0 to 1
-    #[arg(long, default_value_t = 0.5, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 0.25, allow_negative_numbers = true)]
     rho: f64,
     /// Width of the sampler's hidden layers
     #[arg(long, default_value_t = 128)]
@@ -65,7 +65,7 @@ pub struct Flags {
     #[arg(long, default_value_t = 0.02, allow_negative_numbers = true)]
     energy_rate: f64,
     /// Learning rate of log Z over that of the sampler
-    #[arg(long, default_value_t = 100.0, allow_negative_numbers = true)]
+    #[arg(long, default_value_t = 20.0, allow_negative_numbers = true)]
     log_partition_rate: f64,
     /// Accept negatives by min(1, r) or by r / (1 + r)
     #[arg(long, value_enum, default_value_t = Accept::Metropolis)]
