@@ -149,6 +149,8 @@ pub type DrawData<'a> = dyn Fn(&mut ChainRng) -> Vec<Token> + Sync + 'a;
 /// Negatives are the batch of data after one [`BackAndForth`] move each, whose stationary law is `γ_φ / Z` for any sampler. So
 /// data with that law give a mean gradient of 0 at every number of actions. A move that is rejected leaves a sequence where it
 /// is, which adds nothing to the gradient.
+///
+/// Drawing a batch panics when data have another length than the network reads, or a token that it does not know.
 pub struct EnergyTask<'a, N> {
     /// What the sampler's policy fills.
     pub order: FillingOrder,

@@ -49,9 +49,9 @@ pub struct JointStep {
 /// learns the data by negatives that the sampler makes.
 ///
 /// With a [`Perceptron`](crate::Perceptron) that fills in [any order](FillingOrder::Any) and has a backward policy of its own,
-/// both policies choose a site together with its token. The order is then learned: what must be decided first can be. A network
-/// that spreads over orders must know the law of every site given any others. The authors found that fixed and uniform orders
-/// fail on some sets.
+/// both policies choose a site together with its token. So the order is learned: what is best decided first can be. A network
+/// that spreads over orders must know the law of every site given any others; the authors report that it fails on the
+/// checkerboard. From [left to right](FillingOrder::LeftToRight) each sequence has one path: its probability is exact.
 ///
 /// The trainers' seeds must differ, or both draw the same numbers. The result depends on seeds and micro-batches alone.
 pub struct JointTraining<'a, N> {

@@ -20,7 +20,7 @@ mod weighted;
 
 pub use annealing::{AnnealedUpdates, BackwardTask, UpdateExamples, UpdateWeights, annealed_weights};
 pub use classifier::FillingNetwork;
-pub use energy::{ContrastiveBatch, EnergyConfig, EnergyNetwork, EnergyTarget, EnergyTask};
+pub use energy::{ContrastiveBatch, DrawData, EnergyConfig, EnergyNetwork, EnergyTarget, EnergyTask};
 pub use error::{NeuralError, Result};
 pub use joint::{JointSettings, JointStep, JointTraining};
 pub use perceptron::{Perceptron, PerceptronConfig};
