@@ -26,7 +26,7 @@ pub const LAB: Program = Program { name: "glauber-lab", package: "glauber-lab" }
 /// commas separate several devices.
 const DEVICES: [&str; 3] = ["cpu", "wgpu", "cuda"];
 /// Names that `glauber-lab experiment` takes.
-const EXPERIMENTS: [&str; 13] = [
+const EXPERIMENTS: [&str; 14] = [
     "objectives",
     "networks",
     "sudoku",
@@ -40,6 +40,7 @@ const EXPERIMENTS: [&str; 13] = [
     "hypergrid",
     "ising-sampler",
     "score-ais",
+    "eb-gfn",
 ];
 /// The variable that names another profile than `release`, such as `dev` in the gate, which has that built for the tests.
 const PROFILE: &str = "GLAUBER_PROFILE";

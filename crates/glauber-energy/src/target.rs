@@ -35,6 +35,12 @@ pub trait Target: Sync {
     /// `log γ(x)` of a sequence, shape `[site]`, in nats, up to a constant. `−∞` is a hard constraint.
     fn log_density(&self, tokens: &[Token]) -> f64;
 
+    /// Writes `log γ` of some sequences, shape `[row]`. The default asks for one after the other; a network should evaluate
+    /// them together.
+    fn log_densities(&self, rows: TokenRows<'_>, out: &mut [f64]) {
+        rows.iter().zip(out).for_each(|(tokens, log)| *log = self.log_density(tokens));
+    }
+
     /// Writes `Δ_i(a; x) = log γ(x^{i←a}) − log γ(x)` (E1) for every token `a`, shape `[token]`. The default asks for
     /// the density `V` times; a target of local terms should override it.
     ///
@@ -70,6 +76,10 @@ impl<T: Target + ?Sized> Target for &T {
 
     fn log_density(&self, tokens: &[Token]) -> f64 {
         (**self).log_density(tokens)
+    }
+
+    fn log_densities(&self, rows: TokenRows<'_>, out: &mut [f64]) {
+        (**self).log_densities(rows, out);
     }
 
     fn log_ratios(&self, tokens: &[Token], site: Site, out: &mut [f64]) {

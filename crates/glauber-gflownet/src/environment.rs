@@ -32,6 +32,11 @@ pub trait Environment: Sync {
     /// `log R` of a terminal state, in nats; `None` for other states.
     fn log_reward(&self, state: &Self::State) -> Option<f64>;
 
+    /// `log R` of some states, shape `[state]`. Override it if rewards are cheaper together, as those of a network.
+    fn log_rewards(&self, states: &[Self::State]) -> Vec<Option<f64>> {
+        states.iter().map(|state| self.log_reward(state)).collect()
+    }
+
     /// The action that ends a path, if every state that is not terminal allows it.
     fn stop(&self) -> Option<usize> {
         None

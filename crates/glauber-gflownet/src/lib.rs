@@ -23,6 +23,7 @@ mod policy;
 mod space;
 mod table;
 mod terms;
+mod walks;
 
 pub use buffer::Buffer;
 pub use environment::Environment;

@@ -2,7 +2,8 @@
 
 use glauber_chain::ChainRng;
 
-use crate::paths::Exploration;
+use crate::paths::{Exploration, rewards};
+use crate::walks::Walks;
 use crate::{Environment, GflownetError, Paths, Policy, Result, Terms};
 
 /// When a proposal of weight ratio `ρ` is accepted.
@@ -44,7 +45,7 @@ impl BackAndForth {
     /// Moves every terminal state once; returns how many proposals were accepted.
     ///
     /// # Errors
-    /// As [`Paths::terms`], and when a path has another length after the move.
+    /// When a state has no reward, or one that is NaN or `+∞`, and when a path has another length after the move.
     ///
     /// # Panics
     /// When there is not one generator for each state.
@@ -53,20 +54,20 @@ impl BackAndForth {
         E: Environment,
         P: Policy<E> + ?Sized,
     {
-        let back = Paths::back_from(environment, policy, ends, self.actions, rngs);
-        let starts: Vec<E::State> = (0..back.count()).map(|path| back.states_of(path)[0].clone()).collect();
-        let forth = Paths::from_states(environment, policy, &starts, Exploration::NONE, rngs);
-        let [before, after] = [&back, &forth].map(|paths| paths.terms(environment, policy));
-        let (before, after) = (before?.log_weights(), after?.log_weights());
-        let lengths = |path| [&back, &forth].map(|paths| paths.actions_of(path).len());
-        if let Some([expected, found]) = (0..ends.len()).map(lengths).find(|[undone, done]| undone != done) {
+        let back = Walks::back(environment, policy, ends, self.actions, rngs);
+        let forth = Walks::forth(environment, policy, &back.last(), Exploration::NONE, rngs);
+        let mut lengths = (0..ends.len()).map(|path| [&back, &forth].map(|walks| walks.actions(path)));
+        if let Some([expected, found]) = lengths.find(|[undone, done]| undone != done) {
             let what = "actions from where a path was taken apart; all paths must have equal lengths";
             return Err(GflownetError::Mismatch { what, found, expected });
         }
+        let proposed = forth.last();
+        let [before, after] = [rewards(environment, ends)?, rewards(environment, &proposed)?];
+        let log_ratio = |path: usize| after[path] - forth.log_ratios[path] - before[path] + back.log_ratios[path];
         let mut accepted = 0;
-        for (path, end) in ends.iter_mut().enumerate() {
-            if self.acceptance.accepts(after[path] - before[path], &mut rngs[path]) {
-                *end = forth.states_of(path)[lengths(path)[1]].clone();
+        for (path, (end, proposed)) in ends.iter_mut().zip(proposed).enumerate() {
+            if self.acceptance.accepts(log_ratio(path), &mut rngs[path]) {
+                *end = proposed;
                 accepted += 1;
             }
         }

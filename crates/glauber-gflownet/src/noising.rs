@@ -70,7 +70,7 @@ pub fn reverse_paths<K: ReverseKernel>(
                 let shown = tokens.row(row)[site];
                 let touch = Touch::new(schedule, step, site, shown);
                 kernel.log_probabilities(&touch, law).map_err(|_| GflownetError::NoLaw { step, site, path: row })?;
-                let drawn = crate::paths::draw(law, rng).ok_or(GflownetError::NoLaw { step, site, path: row })?;
+                let drawn = crate::walks::draw(law, rng).ok_or(GflownetError::NoLaw { step, site, path: row })?;
                 let token = drawn as Token;
                 let stayed = if token == shown { touch.keep } else { 0.0 };
                 *weight += (stayed + touch.noise(shown)).ln() - law[drawn];

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use glauber_chain::ChainRng;
 
 use crate::environment::set;
+use crate::walks::{Walks, draw};
 use crate::{Decisions, Environment, Flows, GflownetError, PathObjective, Policy, Result, Terms};
 
 /// How a path is drawn where it is not drawn by the policy itself.
@@ -138,28 +139,7 @@ impl<S: Clone + PartialEq + Debug> Paths<S> {
         P: Policy<E> + ?Sized,
     {
         let starts = vec![environment.source(); rngs.len()];
-        Self::from_states(environment, policy, &starts, exploration, rngs)
-    }
-
-    /// Draws paths by the forward policy from some states to terminal ones, one for each generator.
-    pub(crate) fn from_states<E, P>(
-        environment: &E,
-        policy: &P,
-        starts: &[S],
-        exploration: Exploration,
-        rngs: &mut [ChainRng],
-    ) -> Self
-    where
-        E: Environment<State = S>,
-        P: Policy<E> + ?Sized,
-    {
-        let next = |decisions: &Decisions, row: usize, state: &S, rng: &mut ChainRng| {
-            let law = decisions.forward_at(row);
-            let action = exploration.draw(environment, state, law, rng)?;
-            Some((action, environment.take(state, action)))
-        };
-        let walks = walk(environment, policy, starts, usize::MAX, rngs, next);
-        Self::of(walks.states.into_iter().zip(walks.actions))
+        Walks::forth(environment, policy, &starts, exploration, rngs).into_paths()
     }
 
     /// Draws paths to some terminal states by the backward policy, one for each generator.
@@ -168,25 +148,7 @@ impl<S: Clone + PartialEq + Debug> Paths<S> {
         E: Environment<State = S>,
         P: Policy<E> + ?Sized,
     {
-        Self::back_from(environment, policy, ends, usize::MAX, rngs)
-    }
-
-    /// Draws paths by the backward policy, of so many actions at most; they start where that leads.
-    pub(crate) fn back_from<E, P>(environment: &E, policy: &P, ends: &[S], most: usize, rngs: &mut [ChainRng]) -> Self
-    where
-        E: Environment<State = S>,
-        P: Policy<E> + ?Sized,
-    {
-        let next = |decisions: &Decisions, row: usize, state: &S, rng: &mut ChainRng| {
-            let action = draw(decisions.backward_at(row), rng)?;
-            Some((action, environment.undo(state, action)))
-        };
-        let walks = walk(environment, policy, ends, most, rngs, next);
-        let mut all = Self::new(true);
-        for (states, actions) in walks.states.into_iter().zip(walks.actions) {
-            all.push(states.into_iter().rev(), actions.into_iter().rev());
-        }
-        all
+        Walks::back(environment, policy, ends, usize::MAX, rngs).into_paths()
     }
 
     /// Every state of these paths but the source, with all its parents: what flow matching compares.
@@ -209,13 +171,8 @@ impl<S: Clone + PartialEq + Debug> Paths<S> {
     /// # Errors
     /// When one ends elsewhere, as a policy whose probabilities are NaN does, or a reward is NaN or `+∞`.
     pub fn check_ends<E: Environment<State = S>>(&self, environment: &E) -> Result<()> {
-        self.ends().try_for_each(|end| match environment.log_reward(end) {
-            None => Err(GflownetError::DeadEnd { state: format!("{end:?}") }),
-            Some(found) if found.is_nan() || found == f64::INFINITY => {
-                Err(GflownetError::Reward { state: format!("{end:?}"), found })
-            }
-            Some(_) => Ok(()),
-        })
+        let ends: Vec<S> = self.ends().cloned().collect();
+        rewards(environment, &ends).map(|_| ())
     }
 
     /// The terms of these groups under a policy.
@@ -244,8 +201,9 @@ impl<S: Clone + PartialEq + Debug> Paths<S> {
     ) -> Result<Terms> {
         let mut terms = Terms::zeros(&self.offsets);
         let source = environment.source();
-        for (at, state) in self.states.iter().enumerate() {
-            terms.flow[at] = match (environment.log_reward(state), flows) {
+        let rewards = environment.log_rewards(&self.states);
+        for (at, (state, reward)) in self.states.iter().zip(rewards).enumerate() {
+            terms.flow[at] = match (reward, flows) {
                 (Some(reward), _) if reward.is_nan() || reward == f64::INFINITY => {
                     return Err(GflownetError::Reward { state: format!("{state:?}"), found: reward });
                 }
@@ -298,9 +256,10 @@ impl<S: Clone + PartialEq + Debug> Paths<S> {
         let mut by = Decisions::zeros(environment.actions(), self.states.len());
         let mut by_log_partition = 0.0;
         let source = environment.source();
-        for (at, state) in self.states.iter().enumerate() {
+        let rewards = environment.log_rewards(&self.states);
+        for (at, (state, reward)) in self.states.iter().zip(rewards).enumerate() {
             let slope = gradient.flow[at];
-            match (environment.log_reward(state), flows, environment.stop()) {
+            match (reward, flows, environment.stop()) {
                 (Some(_), ..) => (),
                 (None, Flows::OfStop, Some(stop)) => by.forward_at_mut(at)[stop] -= slope,
                 (None, ..) if *state == source => by_log_partition += slope,
@@ -329,66 +288,15 @@ pub struct Slopes {
     pub log_partition: f64,
 }
 
-/// Chains of states, in the order in which they were drawn.
-struct Walks<S> {
-    states: Vec<Vec<S>>,
-    actions: Vec<Vec<usize>>,
-}
-
-/// Walks all rows together until none has a next state, or after so many actions.
-fn walk<E, P>(
-    environment: &E,
-    policy: &P,
-    starts: &[E::State],
-    most: usize,
-    rngs: &mut [ChainRng],
-    next: impl Fn(&Decisions, usize, &E::State, &mut ChainRng) -> Option<(usize, E::State)>,
-) -> Walks<E::State>
-where
-    E: Environment,
-    P: Policy<E> + ?Sized,
-{
-    assert_eq!(starts.len(), rngs.len(), "a generator for each path");
-    let mut states: Vec<Vec<E::State>> = starts.iter().map(|start| vec![start.clone()]).collect();
-    let mut actions = vec![Vec::new(); starts.len()];
-    let mut left: Vec<usize> = (0..starts.len()).collect();
-    for _ in 0..most {
-        let here: Vec<E::State> = left.iter().map(|&row| states[row][actions[row].len()].clone()).collect();
-        if here.is_empty() {
-            break;
+/// `log R` of terminal states, shape `[state]`; an error where there is none, or it is no density.
+pub(crate) fn rewards<E: Environment>(environment: &E, ends: &[E::State]) -> Result<Vec<f64>> {
+    let all = ends.iter().zip(environment.log_rewards(ends));
+    let each = all.map(|(end, reward)| match reward {
+        None => Err(GflownetError::DeadEnd { state: format!("{end:?}") }),
+        Some(found) if found.is_nan() || found == f64::INFINITY => {
+            Err(GflownetError::Reward { state: format!("{end:?}"), found })
         }
-        let decisions = policy.decide(environment, &here);
-        let mut at = 0;
-        left.retain(|&row| {
-            let found = next(&decisions, at, &here[at], &mut rngs[row]);
-            at += 1;
-            found
-                .map(|(action, state)| {
-                    actions[row].push(action);
-                    states[row].push(state);
-                })
-                .is_some()
-        });
-    }
-    Walks { states, actions }
-}
-
-/// Draws from log-probabilities, shape `[action]`; `None` where nothing is possible.
-pub(crate) fn draw(law: &[f64], rng: &mut ChainRng) -> Option<usize> {
-    let possible = law.iter().enumerate().filter(|(_, log)| **log > f64::NEG_INFINITY);
-    let mut left = match possible.clone().count() {
-        0 => return None,
-        // One action needs no number.
-        1 => 0.0,
-        _ => rng.uniform(),
-    };
-    let mut found = None;
-    for (action, log) in possible {
-        found = Some(action);
-        left -= log.exp();
-        if left < 0.0 {
-            break;
-        }
-    }
-    found
+        Some(found) => Ok(found),
+    });
+    each.collect()
 }

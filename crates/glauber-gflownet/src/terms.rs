@@ -79,6 +79,13 @@ impl Terms {
         (0..self.count()).map(|group| self.group(group).log_weight()).collect()
     }
 
+    /// `Σ_k [ log P_F − log P_B ]` of every path. Over paths that `P_B` leads back from `x`, the mean of its exponential is the
+    /// probability that the sampler ends in `x`.
+    pub fn log_path_ratios(&self) -> Vec<f64> {
+        let last = |group: usize| self.flow[self.offsets[group + 1] - 1];
+        self.log_weights().into_iter().enumerate().map(|(group, weight)| last(group) - weight).collect()
+    }
+
     /// These terms with those of a prior policy in place of the backward ones, and `log c` in place of `log R`, shape
     /// `[path]`. Trajectory balance of them is relative trajectory balance (E11): it is 0 where the policy draws from the
     /// posterior, `prior(x) c(x) / Z` (Venkatraman et al. 2024).

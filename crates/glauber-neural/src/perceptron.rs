@@ -1,6 +1,6 @@
 //! A perceptron on the features of states.
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamId};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::activation::leaky_relu;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -50,15 +50,7 @@ impl Perceptron {
     /// variance `1 / (3 · inputs)`.
     pub fn new<E: Environment>(environment: &E, config: &PerceptronConfig, seed: u64, device: &Device) -> Self {
         let mut rng = ChainRng::new(seed, 0);
-        let mut linear = |input: usize, output: usize| {
-            let bound = (1.0 / input as f64).sqrt();
-            let mut draw = |count: usize| (0..count).map(|_| ((2.0 * rng.uniform() - 1.0) * bound) as f32).collect();
-            let (weight, bias): (Vec<f32>, Vec<f32>) = (draw(input * output), draw(output));
-            let mut layer = LinearConfig::new(input, output).init(device);
-            layer.weight = Param::from_data(TensorData::new(weight, [input, output]), device);
-            layer.bias = Some(Param::from_data(TensorData::new(bias, [output]), device));
-            layer
-        };
+        let mut linear = |input: usize, output: usize| linear(&mut rng, input, output, device);
         let inputs = (0..config.layers).map(|layer| if layer == 0 { environment.features() } else { config.width });
         let last = if config.layers == 0 { environment.features() } else { config.width };
         Self {
@@ -70,6 +62,24 @@ impl Perceptron {
             scale: config.log_partition_rate,
         }
     }
+}
+
+impl Perceptron {
+    /// The matrices of the hidden layers: what [Muon](glauber_descent::UpdateRule::Muon) is for.
+    pub fn hidden(&self) -> impl Iterator<Item = ParamId> + '_ {
+        self.layers.iter().map(|layer| layer.weight.id)
+    }
+}
+
+/// A layer drawn as PyTorch draws it.
+pub(crate) fn linear(rng: &mut ChainRng, input: usize, output: usize, device: &Device) -> Linear {
+    let bound = (1.0 / input as f64).sqrt();
+    let mut draw = |count: usize| (0..count).map(|_| ((2.0 * rng.uniform() - 1.0) * bound) as f32).collect();
+    let (weight, bias): (Vec<f32>, Vec<f32>) = (draw(input * output), draw(output));
+    let mut layer = LinearConfig::new(input, output).init(device);
+    layer.weight = Param::from_data(TensorData::new(weight, [input, output]), device);
+    layer.bias = Some(Param::from_data(TensorData::new(bias, [output]), device));
+    layer
 }
 
 impl<E: Environment> PolicyNetwork<E> for Perceptron {

@@ -1,6 +1,6 @@
 //! Targets small enough to list every sequence.
 
-use glauber_chain::ChainRng;
+use glauber_chain::{ChainRng, TokenRows};
 use glauber_tokens::{Token, TokenBatch};
 use rayon::prelude::*;
 
@@ -36,11 +36,11 @@ pub fn enumerate<T: Target + ?Sized>(target: &T) -> Result<Enumeration> {
     let states = states(vocab, len)?;
     let mut logs = vec![0.0; states];
     logs.par_chunks_mut(1 << 12).enumerate().for_each(|(chunk, logs)| {
-        let mut tokens = vec![0; len];
-        for (at, log) in logs.iter_mut().enumerate() {
-            write_state(vocab, (chunk << 12) + at, &mut tokens);
-            *log = target.log_density(&tokens);
+        let mut tokens = vec![0; len * logs.len()];
+        for (at, tokens) in tokens.chunks_exact_mut(len).enumerate() {
+            write_state(vocab, (chunk << 12) + at, tokens);
         }
+        target.log_densities(TokenRows::new(&tokens, len), logs);
     });
     let log_partition = log_sum_exp(&logs);
     if !log_partition.is_finite() {

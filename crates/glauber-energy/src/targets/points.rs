@@ -28,6 +28,14 @@ impl PlanePoints {
         Self { set, bits, scale: full / f64::from(1u32 << (16 - bits)) }
     }
 
+    /// The sequence of the cell of a point, shape `[site]`. What lies outside is moved to the border.
+    pub fn tokens(&self, point: [f64; 2]) -> Vec<Token> {
+        let word = GrayCode::of(self.set).word(point);
+        // The first digits of a Gray code are that of the number's first digits.
+        let bit = |site: usize| word >> (31 - 16 * (site / self.bits) - site % self.bits) & 1;
+        (0..2 * self.bits).map(bit).collect()
+    }
+
     /// The middle of the cell of a sequence.
     pub fn point(&self, tokens: &[Token]) -> [f64; 2] {
         let coordinate = |bits: &[Token]| {

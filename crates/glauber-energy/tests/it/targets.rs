@@ -177,6 +177,12 @@ fn points_are_where_the_published_code_has_them() {
         let tokens: Vec<Token> = (0..32).rev().map(|bit| word >> bit & 1).collect();
         let found = points.point(&tokens);
         assert!((0..2).all(|d| (found[d] - point[d]).abs() < 1e-3), "{found:?} for {point:?}");
+        assert_eq!(points.tokens(point), tokens);
+        // Coarse cells hold the points that are told to lie in them.
+        let coarse = PlanePoints::new(PlaneSet::Moons, 8);
+        let (cell, tokens) = (1.0 / 5779.76 * 256.0, coarse.tokens(point));
+        let middle = coarse.point(&tokens);
+        assert!((0..2).all(|d| (middle[d] - point[d]).abs() < cell / 2.0 + 1e-9), "{middle:?} for {point:?}");
     }
 }
 

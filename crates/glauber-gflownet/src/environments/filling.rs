@@ -1,5 +1,6 @@
 //! Sequences that are filled site by site.
 
+use glauber_chain::TokenRows;
 use glauber_energy::Target;
 use glauber_tokens::{Site, Token};
 
@@ -119,6 +120,15 @@ impl<T: Target> Environment for Filling<T> {
 
     fn log_reward(&self, state: &Self::State) -> Option<f64> {
         filled_tokens(state).map(|tokens| self.target.log_density(&tokens))
+    }
+
+    fn log_rewards(&self, states: &[Self::State]) -> Vec<Option<f64>> {
+        let full: Vec<Option<Vec<Token>>> = states.iter().map(|state| filled_tokens(state)).collect();
+        let tokens: Vec<Token> = full.iter().flatten().flatten().copied().collect();
+        let mut logs = vec![0.0; full.iter().flatten().count()];
+        self.target.log_densities(TokenRows::new(&tokens, self.target.len()), &mut logs);
+        let mut logs = logs.into_iter();
+        full.iter().map(|tokens| tokens.as_ref().and_then(|_| logs.next())).collect()
     }
 
     fn features(&self) -> usize {

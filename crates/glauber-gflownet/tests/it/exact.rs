@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use glauber_chain::ChainRng;
+use glauber_chain::statistics::Estimate;
 use glauber_energy::dag::{DagPosterior, DagTarget, DataTable, LinearGaussian};
 use glauber_energy::{Hypergrid, Table, Target, Tempered, exact};
 use glauber_gflownet::{
@@ -102,6 +103,29 @@ fn exact_conditionals_in_any_order_end_on_the_target() {
         }
     }
     assert!(filling_probability(&environment, &policy, &[0, 1]).is_err());
+}
+
+/// A policy that fills each order of sites in another way.
+struct Crooked;
+
+impl Policy<Filling<Table>> for Crooked {
+    fn decide(&self, environment: &Filling<Table>, states: &[FillingState]) -> Decisions {
+        let number = |state: &FillingState| state.iter().fold(0, |n, token| 5 * n + token.map_or(0, |token| token + 1));
+        let logits = states.iter().flat_map(|state| (1..=12).map(|action| f64::from(number(state) * action).sin()));
+        Decisions::of_logits(environment, states, logits.collect(), None, vec![0.0; states.len()])
+    }
+}
+
+#[test]
+fn paths_back_from_a_sequence_say_how_likely_it_is() {
+    let (environment, policy) = (table(), Crooked);
+    let tokens = [2, 0, 1, 1];
+    let paths = Paths::draw_back(&environment, &policy, &vec![filled(&tokens); 4000], &mut ChainRng::streams(1, 4000));
+    let ratios = paths.terms(&environment, &policy).unwrap().log_path_ratios();
+    let found = Estimate::independent(&ratios.iter().map(|log| log.exp()).collect::<Vec<_>>());
+    let exact = filling_probability(&environment, &policy, &tokens).unwrap();
+    assert!(found.standard_error > 1e-3 * exact && found.standard_error < 0.1 * exact, "{found:?}");
+    assert!((found.mean - exact).abs() < 4.0 * found.standard_error, "{found:?} for {exact}");
 }
 
 /// The flows of the uniform backward policy on a grid, by hand.

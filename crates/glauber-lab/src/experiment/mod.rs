@@ -4,6 +4,7 @@ mod ais;
 mod comparison;
 mod couplings;
 mod dag;
+mod eb_gfn;
 pub mod hypergrid;
 mod ising_sampler;
 mod networks;
@@ -42,6 +43,8 @@ pub enum ExperimentWhat {
     Couplings(couplings::Flags),
     /// Sample posteriors of acyclic graphs on 5 nodes, beside the exact posterior
     Dag(dag::Flags),
+    /// Train energies and their samplers together on seven 2-D point sets, 16 bits per point: exact NLL and log Z
+    EbGfn(eb_gfn::Flags),
     /// Train GFlowNets on hypergrids: the exact distance of what they draw, by objective, of tables and networks
     Hypergrid(hypergrid::Flags),
     /// Train networks that sample Ising models: bounds of log Z on both sides, exact distance, and annealing as long
@@ -64,6 +67,7 @@ pub fn run(what: ExperimentWhat) -> anyhow::Result<()> {
         ExperimentWhat::Sudoku(flags) => sudoku::run(&flags),
         ExperimentWhat::Couplings(flags) => couplings::run(&flags),
         ExperimentWhat::Dag(flags) => dag::run(&flags),
+        ExperimentWhat::EbGfn(flags) => eb_gfn::run(&flags),
         ExperimentWhat::Hypergrid(flags) => hypergrid::run(&flags),
         ExperimentWhat::IsingSampler(flags) => ising_sampler::run(&flags),
         ExperimentWhat::ScoreAis(flags) => score_ais::run(&flags),

@@ -75,6 +75,24 @@ fn skipping_ahead_is_judged_on_the_oracle() {
 }
 
 #[test]
+fn energies_of_points_are_trained_and_enumerated() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = folder.path();
+    let small = ["--sets", "moons", "--bits", "2", "--steps", "3", "--draws", "2000", "--width", "8", "--batch", "8"];
+    for order in ["left-to-right", "learned"] {
+        let flags = ["experiment", "eb-gfn", "--energy-width", "8", "--order", order];
+        let said = said(&run(at, &[&flags[..], &small].concat()));
+        let rows: Vec<&str> = said.lines().filter(|line| line.starts_with("| moons |")).collect();
+        let uniform = format!("{:.4}", 4.0 * 2f64.ln());
+        assert!(rows.len() == 3 && rows[0].contains(&uniform) && !said.contains("NaN"), "{said}");
+        assert_eq!(rows[2].contains('±'), order == "learned", "{said}");
+    }
+    mistake(at, &["experiment", "eb-gfn", "--rho", "2"], &["--rho", "0 to 1"]);
+    mistake(at, &["experiment", "eb-gfn", "--draws", "0"], &["--draws"]);
+    mistake(at, &["experiment", "eb-gfn", "--exploration", "-1"], &["--exploration"]);
+}
+
+#[test]
 fn sudoku_is_trained_sampled_and_solved() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path();

@@ -1,5 +1,7 @@
 //! Networks that learn targets, against what is exactly true.
 
+mod energy;
+
 use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
