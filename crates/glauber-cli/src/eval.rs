@@ -44,6 +44,10 @@ pub fn eval(flags: &EvalFlags) -> anyhow::Result<()> {
     })?;
     bar.finish_and_clear();
     if let (Some(path), Some(found)) = (&flags.edges, &evaluation.evidence) {
+        ensure!(
+            found.forbidden < 1.0,
+            "`--edges`: all own paths end where the target is 0; train longer, or raise `--sequences`"
+        );
         write_edges(path, edges(&found.nodes, found.means.iter().map(|mean| mean.mean))?)?;
     }
     let report = Report::new(flags, &trained, evaluation)?;
@@ -226,8 +230,9 @@ fn print_evidence(found: &TargetEvidence, out: &mut impl Write) -> anyhow::Resul
         means.sort_by(|a, b| b.mean.total_cmp(&a.mean));
     }
     for WeightedMean { name, mean, standard_error, unweighted, exact } in means.iter().take(ROWS) {
-        let exact = exact.map_or_else(|| "-".into(), |exact| format!("{exact:.6}"));
-        writeln!(out, "{name:<24} {mean:>12.6} {standard_error:>10.6} {unweighted:>12.6} {exact:>12}")?;
+        let shown = |value: f64| if value.is_nan() { "-".into() } else { format!("{value:.6}") };
+        let [mean, error, exact] = [*mean, *standard_error, exact.unwrap_or(f64::NAN)].map(shown);
+        writeln!(out, "{name:<24} {mean:>12} {error:>10} {unweighted:>12.6} {exact:>12}")?;
     }
     if means.len() > ROWS {
         writeln!(out, "({} more in --json)", means.len() - ROWS)?;

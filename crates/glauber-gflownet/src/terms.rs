@@ -155,6 +155,9 @@ impl Evidence {
 /// and accepts with `min(1, w_j / w_i)`.
 fn acceptance(log_weights: &[f64]) -> f64 {
     let total = log_sum_exp(log_weights);
+    if total == f64::NEG_INFINITY {
+        return 0.0;
+    }
     let mut shares: Vec<f64> = log_weights.iter().map(|log| (log - total).exp()).collect();
     shares.sort_by(f64::total_cmp);
     let n = shares.len();

@@ -88,6 +88,17 @@ fn tables_and_graphs_are_kept_with_the_run() {
     let sampled = said(&run(at, &["sample", "--run", "dag", "-n", "3"]));
     assert!(sampled.contains("--- sample 3"), "{sampled}");
     assert!(said(&run(at, &["eval", "--run", "dag", "--sequences", "8"])).contains("the sum over all graphs"));
+    // So many columns that no graph of a network that has hardly learned is acyclic.
+    let wide =
+        |row: usize| (0..12).map(|n| ((row * 12 + n * n) as f64).sin().to_string()).collect::<Vec<_>>().join(",");
+    let rows: Vec<String> = (0..40).map(wide).collect();
+    fs::write(at.join("wide.csv"), format!("a,b,c,d,e,f,g,h,i,j,k,l\n{}\n", rows.join("\n"))).expect("a file");
+    train(at, "wide", "1", &["dag", "--data", "wide.csv"]);
+    let evaluated = ["eval", "--run", "wide", "--sequences", "8", "--draws", "4"];
+    let text = said(&run(at, &evaluated));
+    assert!(text.contains("100.0 % end where the target is 0") && !text.contains("NaN"), "{text}");
+    let edges = [&evaluated[..], &["--edges", "edges.svg"]].concat();
+    mistake(at, &edges, &["--edges", "train longer"]);
     let missing = ["train", "energy", "dag", "--data", "table.csv", "--run", "new"];
     mistake(at, &missing, &["table.csv"]);
     assert!(!at.join("new").exists());

@@ -85,6 +85,7 @@ fn independent_proposals_reach_the_target() {
         }
     }
     assert!((accepted_late - expected).abs() < 0.005, "{accepted_late} for {expected}");
+    assert_eq!(Evidence::new(&[f64::NEG_INFINITY; 3], None).acceptance, 0.0);
     assert!(chi_square(&chains.ends) < 1.7, "{}", chi_square(&chains.ends));
 }
 

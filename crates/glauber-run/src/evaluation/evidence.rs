@@ -38,9 +38,9 @@ pub struct TargetEvidence {
 pub struct WeightedMean {
     /// What was measured.
     pub name: String,
-    /// By the weights of the paths.
+    /// By the weights of the paths; NaN if all are 0.
     pub mean: f64,
-    /// Its standard error.
+    /// Its standard error, or NaN.
     pub standard_error: f64,
     /// Without weights.
     pub unweighted: f64,
