@@ -32,7 +32,8 @@ pub use error::{EnergyError, Result};
 pub use flow::{HeatBathLayer, Layer, MetropolisLayer, Permutation, random_layers, run_flow};
 pub use path_weight::{IntervalMethod, LogPartition, PathWeight, effective_particles};
 pub use study::{
-    Exact, Mean, Measure, Model, Moves, Observable, Show, Stage, Study, StudySettings, TargetConfig, Update,
+    Exact, LatticeConfig, Mean, Measure, Model, Moves, Observable, Show, Stage, Study, StudySettings, TargetConfig,
+    Update,
 };
 pub use swendsen_wang::{SwendsenWang, correlation};
 pub use target::{AnnealedTarget, Base, Gibbs, ProductLaw, Target, Tempered, log_sum_exp};

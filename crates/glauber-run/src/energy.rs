@@ -125,14 +125,13 @@ impl DataKind for EnergyData {
     }
 
     fn describe(&self) -> String {
+        let [rows, columns] = self.target.grid().unwrap_or_default();
         match &self.target {
-            TargetConfig::Ising { rows, columns, coupling, .. } => {
-                format!("Ising model, {rows} x {columns}, coupling {coupling}")
-            }
-            TargetConfig::Potts { rows, columns, colours, coupling, .. } => {
+            TargetConfig::Ising { coupling, .. } => format!("Ising model, {rows} x {columns}, coupling {coupling}"),
+            TargetConfig::Potts { colours, coupling, .. } => {
                 format!("Potts model of {colours} colours, {rows} x {columns}, coupling {coupling}")
             }
-            TargetConfig::Glass { rows, columns, coupling, .. } => {
+            TargetConfig::Glass { coupling, .. } => {
                 format!("Edwards-Anderson glass, {rows} x {columns}, coupling {coupling}")
             }
             TargetConfig::Hypergrid { side, dimensions, .. } => format!("hypergrid of {side}^{dimensions} cells"),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{bail, ensure};
 use clap::{Args, Subcommand, ValueEnum};
-use glauber_energy::TargetConfig;
+use glauber_energy::{LatticeConfig, TargetConfig};
 use glauber_program::TrainFlags;
 
 #[derive(Debug, Args)]
@@ -113,26 +113,25 @@ impl TargetWhat {
     /// # Errors
     /// When a lattice is too large, or there are not three rewards.
     pub fn config(&self) -> anyhow::Result<TargetConfig> {
-        let sides = |flags: &LatticeFlags| {
+        let of = |flags: &LatticeFlags| {
             let grid = [flags.rows.unwrap_or(flags.side), flags.side];
             let fits = grid.iter().all(|&side| side <= MOST_ROWS);
             ensure!(fits, "`--side` and `--rows` are {grid:?}, expected at most {MOST_ROWS}");
-            Ok((grid, flags.open))
+            Ok(LatticeConfig { rows: grid[0], columns: grid[1], open: flags.open })
         };
         Ok(match self {
             Self::Ising { lattice, beta, field } => {
-                let ([rows, columns], open) = sides(lattice)?;
-                TargetConfig::Ising { rows, columns, open, coupling: *beta, field: *field }
+                TargetConfig::Ising { lattice: of(lattice)?, coupling: *beta, field: *field }
             }
             Self::Potts { lattice, colours, beta } => {
-                let ([rows, columns], open) = sides(lattice)?;
-                TargetConfig::Potts { rows, columns, open, colours: *colours, coupling: *beta }
+                TargetConfig::Potts { lattice: of(lattice)?, colours: *colours, coupling: *beta }
             }
-            Self::Glass { lattice, beta, couplings, instance } => {
-                let ([rows, columns], open) = sides(lattice)?;
-                let gaussian = *couplings == Couplings::Gaussian;
-                TargetConfig::Glass { rows, columns, open, coupling: *beta, gaussian, instance: *instance }
-            }
+            Self::Glass { lattice, beta, couplings, instance } => TargetConfig::Glass {
+                lattice: of(lattice)?,
+                coupling: *beta,
+                gaussian: *couplings == Couplings::Gaussian,
+                instance: *instance,
+            },
             Self::Hypergrid { side, dimensions, rewards } => {
                 let [r0, r1, r2] = rewards[..] else {
                     bail!("`--rewards` has {} numbers, expected three, such as 0.1,0.5,2", rewards.len());

@@ -3,17 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::program::{mistake, run, said};
+use crate::program::{TINY, mistake, run, said};
 
-const SMALL: [&str; 16] = [
-    "--set",
-    "model.width=16",
-    "--set",
-    "model.layers=1",
-    "--set",
-    "model.heads=2",
-    "--set",
-    "model.condition_width=8",
+const SMALL: [&str; 8] = [
     "--set",
     "model.conditioning=signal-level-only",
     "--set",
@@ -37,7 +29,7 @@ fn train(at: &Path, name: &str, network: &str, sweeps: &str, steps: &str) -> Vec
     let flags =
         ["train", "text", "--data", "corpus.txt", "--tokenizer", "characters", "--length", "24", "--batch", "4"];
     let own = ["--run", name, "--steps", steps, "--set", &sweeps, "--set", &network, "--set", &whole];
-    let output = run(at, &[&flags[..], &SMALL, &own].concat());
+    let output = run(at, &[&flags[..], &TINY, &SMALL, &own].concat());
     said(&output).lines().map(str::to_owned).collect()
 }
 

@@ -3,22 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::program::{mistake, run, said};
+use crate::program::{TINY, mistake, run, said};
 
-const TINY: [&str; 12] = [
-    "--set",
-    "model.width=16",
-    "--set",
-    "model.layers=1",
-    "--set",
-    "model.heads=2",
-    "--set",
-    "model.condition_width=8",
-    "--set",
-    "train.validation_sequences=4",
-    "--set",
-    "train.sample_every=5",
-];
+const SMALL: [&str; 4] = ["--set", "train.validation_sequences=4", "--set", "train.sample_every=5"];
 
 fn corpus(folder: &Path) {
     let sentence = "It is a truth universally acknowledged, that a single man must be in want of a wife.\n\n";
@@ -29,7 +16,7 @@ fn trained(folder: &Path) {
     corpus(folder);
     let flags = ["train", "text", "--data", "corpus.txt", "--tokenizer", "bytes", "--run", "run", "--steps", "10"];
     let sizes = ["--length", "24", "--sweeps", "2", "--batch", "4"];
-    let output = run(folder, &[&flags[..], &sizes, &TINY].concat());
+    let output = run(folder, &[&flags[..], &sizes, &TINY, &SMALL].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     for part in ["samples at step 5", "held-out loss", "three samples", "⟦", "run folder: run"] {
@@ -130,7 +117,7 @@ fn mistakes_with_runs(at: &Path) {
     let flags =
         ["train", "text", "--data", "corpus.txt", "--tokenizer", "characters", "--run", "other", "--steps", "1"];
     let sizes = ["--length", "24", "--sweeps", "2", "--batch", "4"];
-    assert!(run(at, &[&flags[..], &sizes, &TINY].concat()).status.success());
+    assert!(run(at, &[&flags[..], &sizes, &TINY, &SMALL].concat()).status.success());
     let ours = fs::read(at.join("run/tokenizer.json")).expect("a tokenizer");
     fs::copy(at.join("other/tokenizer.json"), at.join("run/tokenizer.json")).expect("a file");
     mistake(at, &["sample", "--run", "run"], &["tokenizer.json", "restore"]);
@@ -144,7 +131,7 @@ fn without_data_a_run_learns_the_novels_that_come_with_the_program() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let flags = ["train", "text", "--tokenizer", "characters", "--run", "run", "--steps", "1", "--length", "16"];
     let sizes = ["--batch", "4", "--set", "train.sample_every=0", "--set", "model.prior=\"none\""];
-    let told = said(&run(folder.path(), &[&flags[..], &sizes, &TINY[..10]].concat()));
+    let told = said(&run(folder.path(), &[&flags[..], &sizes, &TINY, &SMALL[..2]].concat()));
     assert!(told.contains("six novels of Jane Austen") && told.contains("run folder: run"), "{told}");
     let again = said(&run(folder.path(), &["train", "text", "--run", "run", "--resume", "--steps", "2"]));
     assert!(again.contains("run folder: run"), "{again}");

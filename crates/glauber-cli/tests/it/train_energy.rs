@@ -5,17 +5,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::program::{mistake, run, said};
+use crate::program::{TINY, mistake, run, said};
 
-const SMALL: [&str; 22] = [
-    "--set",
-    "model.width=16",
-    "--set",
-    "model.layers=1",
-    "--set",
-    "model.heads=2",
-    "--set",
-    "model.condition_width=8",
+const SMALL: [&str; 14] = [
     "--set",
     "train.warmup_steps=2",
     "--set",
@@ -34,7 +26,7 @@ const SMALL: [&str; 22] = [
 
 fn train(at: &Path, run_folder: &str, steps: &str, target: &[&str]) -> String {
     let words = ["train", "energy", "--run", run_folder, "--steps", steps];
-    said(&run(at, &[&words[..], &SMALL, target].concat()))
+    said(&run(at, &[&words[..], &TINY, &SMALL, target].concat()))
 }
 
 #[test]
@@ -47,7 +39,7 @@ fn a_run_on_a_target_is_trained_resumed_sampled_and_bounded() {
         assert!(text.contains(part), "no `{part}` in:\n{text}");
     }
     // Flags may follow the target, and a resumed run needs none.
-    said(&run(at, &[&["train", "energy"], &ising[..], &["--run", "parts", "--steps", "8"], &SMALL].concat()));
+    said(&run(at, &[&["train", "energy"], &ising[..], &["--run", "parts", "--steps", "8"], &TINY, &SMALL].concat()));
     let weights = |name: &str| fs::read(at.join(name).join("checkpoints/step-00000008/weights.safetensors"));
     assert!(weights("whole").expect("weights") == weights("parts").expect("weights"));
     let resume = ["train", "energy", "--resume", "--run", "parts", "--steps", "10"];

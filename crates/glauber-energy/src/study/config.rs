@@ -10,12 +10,32 @@ use super::Model;
 use crate::dag::DataTable;
 use crate::{FactorGraph, Result};
 
+/// A square lattice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LatticeConfig {
+    /// Its rows.
+    pub rows: usize,
+    /// Its columns.
+    pub columns: usize,
+    /// Without bonds around the borders.
+    #[serde(default)]
+    pub open: bool,
+}
+
+impl LatticeConfig {
+    fn lattice(self) -> Result<Lattice> {
+        Ok(Lattice::new(self.rows, self.columns, if self.open { Boundary::Open } else { Boundary::Torus })?)
+    }
+}
+
 /// The numbers of a target, or the file that has them.
 ///
 /// ```
 /// use glauber_energy::TargetConfig;
 ///
-/// let config = TargetConfig::Ising { rows: 4, columns: 4, open: false, coupling: 0.28, field: 0.0 };
+/// let config: TargetConfig =
+///     toml::from_str("kind = 'ising'\nlattice = { rows = 4, columns = 4 }\ncoupling = 0.28")?;
 /// let exact = config.model("")?.exact()?.expect("Kaufman's formula");
 /// assert!((exact.value - 12.530_667).abs() < 1e-6);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -25,13 +45,8 @@ use crate::{FactorGraph, Result};
 pub enum TargetConfig {
     /// An Ising model: tokens 0 and 1 are spins −1 and 1.
     Ising {
-        /// Rows of the lattice.
-        rows: usize,
-        /// Its columns.
-        columns: usize,
-        /// Without bonds around the borders.
-        #[serde(default)]
-        open: bool,
+        /// The lattice: `rows`, `columns`, and whether it is `open`.
+        lattice: LatticeConfig,
         /// Coupling β, each bond counted once.
         coupling: f64,
         /// Field h, in units of the temperature.
@@ -40,13 +55,8 @@ pub enum TargetConfig {
     },
     /// A Potts model.
     Potts {
-        /// Rows of the lattice.
-        rows: usize,
-        /// Its columns.
-        columns: usize,
-        /// Without bonds around the borders.
-        #[serde(default)]
-        open: bool,
+        /// The lattice: `rows`, `columns`, and whether it is `open`.
+        lattice: LatticeConfig,
         /// Colours.
         colours: usize,
         /// Coupling β.
@@ -54,13 +64,8 @@ pub enum TargetConfig {
     },
     /// An Edwards–Anderson glass.
     Glass {
-        /// Rows of the lattice.
-        rows: usize,
-        /// Its columns.
-        columns: usize,
-        /// Without bonds around the borders.
-        #[serde(default)]
-        open: bool,
+        /// The lattice: `rows`, `columns`, and whether it is `open`.
+        lattice: LatticeConfig,
         /// Coupling β.
         coupling: f64,
         /// Normal couplings; else they are ±1.
@@ -114,9 +119,9 @@ impl TargetConfig {
     /// Rows and columns of a lattice.
     pub fn grid(&self) -> Option<[usize; 2]> {
         match self {
-            Self::Ising { rows, columns, .. }
-            | Self::Potts { rows, columns, .. }
-            | Self::Glass { rows, columns, .. } => Some([*rows, *columns]),
+            Self::Ising { lattice, .. } | Self::Potts { lattice, .. } | Self::Glass { lattice, .. } => {
+                Some([lattice.rows, lattice.columns])
+            }
             _ => None,
         }
     }
@@ -139,15 +144,11 @@ impl TargetConfig {
     /// # Errors
     /// When a number is out of range, or the text cannot be read as its format.
     pub fn model(&self, text: &str) -> Result<Model> {
-        let lattice = |open: bool| {
-            let [rows, columns] = self.grid().unwrap_or_default();
-            Lattice::new(rows, columns, if open { Boundary::Open } else { Boundary::Torus })
-        };
         match self {
-            Self::Ising { open, coupling, field, .. } => Model::ising(lattice(*open)?, *coupling, *field),
-            Self::Potts { open, colours, coupling, .. } => Model::potts(lattice(*open)?, *colours, *coupling),
-            Self::Glass { open, coupling, gaussian, instance, .. } => {
-                Model::glass(lattice(*open)?, *coupling, *gaussian, *instance)
+            Self::Ising { lattice, coupling, field } => Model::ising(lattice.lattice()?, *coupling, *field),
+            Self::Potts { lattice, colours, coupling } => Model::potts(lattice.lattice()?, *colours, *coupling),
+            Self::Glass { lattice, coupling, gaussian, instance } => {
+                Model::glass(lattice.lattice()?, *coupling, *gaussian, *instance)
             }
             Self::Hypergrid { side, dimensions, rewards } => Model::hypergrid(*side, *dimensions, *rewards),
             Self::Dag { raw, .. } => {

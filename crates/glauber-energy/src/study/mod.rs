@@ -14,7 +14,7 @@ use crate::{
     Annealed, Annealing, EnergyError, Increment, IsingBits, Levels, LogPartition, Particles, Population, Result,
 };
 
-pub use config::TargetConfig;
+pub use config::{LatticeConfig, TargetConfig};
 pub use equilibrium::Mean;
 pub use model::{Exact, Measure, Model, Moves, Observable, Show, Update};
 

@@ -65,9 +65,24 @@ fn targets_are_read_from_their_keys() {
     let rain = r#"{"sites": [{"name": "rain", "tokens": ["no", "yes"]}, {"name": "grass", "tokens": ["dry", "damp", "wet"]}],
         "factors": [{"sites": ["rain", "grass"], "weights": [[7, 2, 1], [1, 3, 6]]}]}"#;
     let cases = [
-        ("kind = 'ising'\nrows = 2\ncolumns = 3\ncoupling = 0.4\nfield = 0.1", "", vec![0, 1, 1, 0, 0, 1], ".##\n..#"),
-        ("kind = 'potts'\nrows = 2\ncolumns = 2\ncolours = 3\ncoupling = 0.4", "", vec![0, 1, 2, 0], "01\n20"),
-        ("kind = 'glass'\nrows = 1\ncolumns = 3\nopen = true\ncoupling = 0.4\ninstance = 2", "", vec![1, 0, 1], "#.#"),
+        (
+            "kind = 'ising'\nlattice = { rows = 2, columns = 3 }\ncoupling = 0.4\nfield = 0.1",
+            "",
+            vec![0, 1, 1, 0, 0, 1],
+            ".##\n..#",
+        ),
+        (
+            "kind = 'potts'\nlattice = { rows = 2, columns = 2 }\ncolours = 3\ncoupling = 0.4",
+            "",
+            vec![0, 1, 2, 0],
+            "01\n20",
+        ),
+        (
+            "kind = 'glass'\nlattice = { rows = 1, columns = 3, open = true }\ncoupling = 0.4\ninstance = 2",
+            "",
+            vec![1, 0, 1],
+            "#.#",
+        ),
         ("kind = 'hypergrid'\nside = 4\ndimensions = 2\nrewards = [0.1, 0.5, 2.0]", "", vec![3, 0], "3 0"),
         ("kind = 'dag'\npath = 'table.csv'", table, vec![0, 1, 0, 0, 0, 0], "a→c"),
         ("kind = 'graph'\npath = 'rain.json'", rain, vec![1, 2], "rain=yes grass=wet"),
@@ -84,5 +99,8 @@ fn targets_are_read_from_their_keys() {
         assert_eq!(config.path().is_some(), !text.is_empty());
     }
     assert!(toml::from_str::<TargetConfig>("kind = 'hypergrid'\nside = 4").is_err());
-    assert!(toml::from_str::<TargetConfig>("kind = 'ising'\nrows = 2\ncolumns = 3\ncoupling = 0.4\nbeta = 1").is_err());
+    assert!(
+        toml::from_str::<TargetConfig>("kind = 'ising'\nlattice = { rows = 2, columns = 3 }\ncoupling = 0.4\nbeta = 1")
+            .is_err()
+    );
 }

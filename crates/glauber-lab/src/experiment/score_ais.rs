@@ -17,11 +17,11 @@ use glauber_train::OptimiserKind;
 
 #[derive(Debug, Args)]
 pub struct Flags {
-    /// Updates of the chains on a random table of 3 tokens and 4 sites
-    #[arg(long, num_args = 1.., default_values_t = [4, 16, 64])]
+    /// Updates of the chains on a random table of 3 tokens and 4 sites; without numbers, no table
+    #[arg(long, num_args = 0.., default_values_t = [4, 16, 64])]
     updates: Vec<usize>,
-    /// Sweeps of the chains on the critical 8 x 8 Ising model
-    #[arg(long, num_args = 1.., default_values_t = [4, 16, 64])]
+    /// Sweeps of the chains on the critical 8 x 8 Ising model; without numbers, no such model
+    #[arg(long, num_args = 0.., default_values_t = [4, 16, 64])]
     sweeps: Vec<usize>,
     /// Training steps on the table
     #[arg(long, default_value_t = 3000)]

@@ -100,7 +100,7 @@ pub(super) fn evidence<K: ReverseKernel>(
 mod tests {
     use glauber_chain::oracles::EnumeratedTable;
     use glauber_chain::{BoundSampling, ChainRng, Lazy, LikelihoodBound};
-    use glauber_energy::{TargetConfig, exact};
+    use glauber_energy::{LatticeConfig, TargetConfig, exact};
     use glauber_schedule::{NoiseLaw, SignalShape, SiteOrder};
 
     use super::*;
@@ -108,8 +108,8 @@ mod tests {
     /// With the exact conditionals every path weighs `Z`, up to the start: both bounds and the estimate are `log Z`.
     #[test]
     fn exact_conditionals_leave_no_gap() {
-        let model =
-            TargetConfig::Potts { rows: 2, columns: 2, open: true, colours: 3, coupling: 0.9 }.model("").unwrap();
+        let lattice = LatticeConfig { rows: 2, columns: 2, open: true };
+        let model = TargetConfig::Potts { lattice, colours: 3, coupling: 0.9 }.model("").unwrap();
         let listed = exact::enumerate(&*model.target).unwrap();
         let table = EnumeratedTable::new(3, 4, listed.probabilities().to_vec()).unwrap();
         let order = SiteOrder::round_robin(4, 3).unwrap();

@@ -34,12 +34,24 @@ pub fn mistake(folder: &Path, arguments: &[&str], names: &[&str]) {
     }
 }
 
+/// Settings of a network whose steps take a moment.
+pub const TINY: [&str; 8] = [
+    "--set",
+    "model.width=16",
+    "--set",
+    "model.layers=1",
+    "--set",
+    "model.heads=2",
+    "--set",
+    "model.condition_width=8",
+];
+
 /// Flags of a run on a Markov source whose steps take a moment: besides these settings, a tiny network on short sequences.
 pub fn small_run(run: &Path, steps: usize, settings: &[&str]) -> Vec<String> {
-    let network = ["model.width=16", "model.layers=1", "model.heads=2", "model.condition_width=8"];
     let words = ["train", "markov", "--batch", "4", "--length", "8", "--sweeps", "3", "--steps"];
     let mut flags: Vec<String> = words.map(Into::into).into();
     flags.extend([steps.to_string(), "--run".into(), run.display().to_string()]);
-    flags.extend(network.iter().chain(settings).flat_map(|setting| ["--set".into(), (*setting).into()]));
+    flags.extend(TINY.map(Into::into));
+    flags.extend(settings.iter().flat_map(|setting| ["--set".into(), (*setting).into()]));
     flags
 }
