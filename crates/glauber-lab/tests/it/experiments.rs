@@ -78,7 +78,10 @@ fn skipping_ahead_is_judged_on_the_oracle() {
 fn energies_of_points_are_trained_and_enumerated() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let at = folder.path();
-    let small = ["--sets", "moons", "--bits", "2", "--steps", "3", "--draws", "2000", "--width", "8", "--batch", "8"];
+    let small = [
+        "--sets", "moons", "--bits", "2", "--steps", "3", "--draws", "2000", "--width", "8", "--batch", "8", "--rows",
+        "8",
+    ];
     for order in ["left-to-right", "learned"] {
         let flags = ["experiment", "eb-gfn", "--energy-width", "8", "--order", order];
         let said = said(&run(at, &[&flags[..], &small].concat()));
@@ -87,6 +90,14 @@ fn energies_of_points_are_trained_and_enumerated() {
         assert!(rows.len() == 3 && rows[0].contains(&uniform) && !said.contains("NaN"), "{said}");
         assert_eq!(rows[2].contains('±'), order == "learned", "{said}");
     }
+    // Of 16 bits a coordinate, sequences are sampled, not enumerated.
+    let small = ["--sets", "moons", "--bits", "16", "--steps", "1", "--width", "8", "--batch", "8", "--rows", "8"];
+    let said = said(&run(at, &[&["experiment", "eb-gfn", "--energy-width", "8"][..], &small].concat()));
+    let rows: Vec<&str> = said.lines().filter(|line| line.starts_with("| moons |")).collect();
+    assert!(
+        rows.len() == 4 && rows[2].contains("EB-GFN (published) | – | 19.732 |") && !said.contains("NaN"),
+        "{said}"
+    );
     mistake(at, &["experiment", "eb-gfn", "--rho", "2"], &["--rho", "0 to 1"]);
     mistake(at, &["experiment", "eb-gfn", "--draws", "0"], &["--draws"]);
     mistake(at, &["experiment", "eb-gfn", "--exploration", "-1"], &["--exploration"]);

@@ -49,8 +49,8 @@ impl Builder {
         let device = Device::flex();
         let config = PerceptronConfig { width: 128, ..PerceptronConfig::default() };
         let network = Perceptron::new(&DagBuilding::new(target), &config, seed, &device);
-        let groups = ParamGroups::all(&network, UpdateRule::AdamW);
-        let learning_rate = LearningRateSchedule { peak: 1e-3, warmup_steps: 0, steps, minimum: 0.01 };
+        let groups = ParamGroups::all(&network, UpdateRule::AdamW).with(network.hidden(), UpdateRule::Muon);
+        let learning_rate = LearningRateSchedule { peak: 1e-2, warmup_steps: 0, steps, minimum: 0.01 };
         let trainer = Trainer::new(network, groups, Settings::new(learning_rate, seed), &device, 1);
         Self { trainer, steps, heated: false, device }
     }

@@ -21,6 +21,8 @@ use glauber_run::{Rank, RunFolder, SamplerSettings, Sampling, Trained};
 
 use self::report::{Densities, Row, table};
 
+pub use self::report::published;
+
 /// The configuration of the runs.
 const BASE: &str = include_str!("../../../configs/plane.toml");
 /// Words of a set that are compared by the kernel.
@@ -158,7 +160,7 @@ fn judged(flags: &Flags, set: PlaneSet, trained: &Trained) -> anyhow::Result<(Ro
     let mut independent = || (0..BITS).map(|bit| u32::from(coins.uniform() < marginals[bit]) << bit).sum();
     let of_bits = mmd(&mut |_| (0..WORDS).map(|_| independent()).collect(), &mut real);
     let row = Row {
-        set: set.name().into(),
+        set,
         steps: trained.state.step,
         seconds: trained.state.seconds,
         floor,

@@ -23,6 +23,12 @@ const PUBLISHED: [(&str, [f64; 7], [f64; 7]); 2] = [
         [0.583, 0.531, 0.305, 0.121, 0.492, 0.274, 1.206],
     ),
 ];
+/// The published rows of a set: name, negative log-likelihood in nats, squared MMD times 10,000.
+pub fn published(set: PlaneSet) -> impl Iterator<Item = (&'static str, f64, f64)> {
+    let at = PlaneSet::ALL.iter().position(|&other| other == set).unwrap_or_default();
+    PUBLISHED.iter().map(move |(name, nats, mmd)| (*name, nats[at], mmd[at]))
+}
+
 /// Pixels of a picture of a set, and how far it reaches from the middle.
 const SIDE: usize = 96;
 const REACH: f64 = 4.5;
@@ -30,7 +36,8 @@ const REACH: f64 = 4.5;
 /// A set, and the results of its run.
 #[derive(Debug, Serialize)]
 pub struct Row {
-    pub set: String,
+    #[serde(serialize_with = "name")]
+    pub set: PlaneSet,
     pub steps: usize,
     /// Of training.
     pub seconds: f64,
@@ -51,6 +58,10 @@ pub struct Row {
     /// Of independent bits with the marginals of the set.
     #[serde(serialize_with = "numbers")]
     pub mmd_of_bits: Estimate,
+}
+
+fn name<S: serde::Serializer>(set: &PlaneSet, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(set.name())
 }
 
 fn numbers<S: serde::Serializer>(estimate: &Estimate, serializer: S) -> Result<S::Ok, S::Error> {
@@ -84,9 +95,8 @@ pub fn table(rows: &[Row]) -> String {
             scaled(&row.mmd_of_points),
             scaled(&row.mmd_of_bits),
         );
-        let at = PlaneSet::ALL.iter().position(|set| set.name() == row.set).unwrap_or_default();
-        for (_, nats, mmd) in PUBLISHED {
-            let _ = write!(table, " {:.3} | {:.2} |", nats[at], mmd[at]);
+        for (_, nats, mmd) in published(row.set) {
+            let _ = write!(table, " {nats:.3} | {mmd:.2} |");
         }
         table.push('\n');
     }
