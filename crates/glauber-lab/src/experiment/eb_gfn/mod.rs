@@ -119,6 +119,8 @@ enum Accept {
 const ENUMERATED: u64 = 9;
 /// Paths back from each point, where one is not all.
 const PATHS: usize = 50;
+/// Sequences whose paths are in memory together.
+const CHUNK: usize = 1024;
 /// Seeds of reports begin here.
 const REPORT: u64 = 1 << 40;
 
@@ -141,6 +143,11 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
         ensure!(rate > 0.0 && rate.is_finite(), "`{flag}` is {rate}, expected above 0");
         Ok(())
     })?;
+    let listed = flags.bits <= ENUMERATED;
+    let (note, columns) = match listed {
+        true => (listed::note(flags.draws), listed::COLUMNS),
+        false => (sampled::note(flags.order), sampled::COLUMNS),
+    };
     let sets = if flags.sets.is_empty() { PlaneSet::ALL.to_vec() } else { flags.sets.clone() };
     say(&format!(
         "Points of the plane in {0} bits, Gray code. Sampler: {1:?} order, {2} x {3}; {4} paths a step, {5:.0} % of them back from data, \
@@ -159,16 +166,15 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
         flags.accept,
         flags.steps,
         if flags.adamw { "AdamW" } else { "Muon" },
-        if flags.bits <= ENUMERATED { listed::note(flags.draws) } else { sampled::note(flags.order) },
+        note,
     ));
-    let columns = if flags.bits <= ENUMERATED { listed::COLUMNS } else { sampled::COLUMNS };
     say(&format!("| set | seed |{columns} seconds |"));
     say(&format!("|{}", "---|".repeat(3 + columns.matches('|').count())));
     for set in sets {
         let points = Points { set, code: PlanePoints::new(set, flags.bits as usize) };
-        let judge: Box<dyn Judge> = match flags.bits {
-            ..=ENUMERATED => Box::new(Listed::new(points, flags.draws)),
-            _ => Box::new(Sampled::new(points)),
+        let judge: Box<dyn Judge> = match listed {
+            true => Box::new(Listed::new(points, flags.draws)),
+            false => Box::new(Sampled::new(points)),
         };
         judge.null_rows()?;
         for seed in 0..flags.seeds {
@@ -196,7 +202,7 @@ trait Judge {
     /// Prints the rows of laws that learn little or nothing.
     fn null_rows(&self) -> anyhow::Result<()>;
 
-    /// The cells of a row, below the columns of the judge.
+    /// The cells of a trained row, one for each column of the judge.
     fn cells(&self, trained: &Filling<EnergyTarget>, policy: &Sampler<'_>, joint: &Joint<'_>)
     -> anyhow::Result<String>;
 }
@@ -214,8 +220,7 @@ fn surprises(
 ) -> Result<Vec<f64>, NeuralError> {
     let paths = if environment.order == FillingOrder::LeftToRight { 1 } else { PATHS };
     let mut all = Vec::with_capacity(sequences.len());
-    // Not all states of all paths at once.
-    for (sequences, rngs) in sequences.chunks(1024).zip(rngs.chunks_mut(1024 * paths)) {
+    for (sequences, rngs) in sequences.chunks(CHUNK).zip(rngs.chunks_mut(CHUNK * paths)) {
         let ends: Vec<_> = sequences.iter().flat_map(|tokens| vec![filled(tokens); paths]).collect();
         let back = Paths::draw_back(environment, policy, &ends, rngs);
         let ratios = policy.terms(environment, &back)?.log_path_ratios();

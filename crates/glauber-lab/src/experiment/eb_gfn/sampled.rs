@@ -10,7 +10,7 @@ use glauber_program::progress::say;
 use glauber_tokens::Token;
 
 use super::super::plane::published;
-use super::{Joint, Judge, Order, PATHS, Points, REPORT, Sampler, surprises, word};
+use super::{CHUNK, Joint, Judge, Order, PATHS, Points, REPORT, Sampler, surprises, word};
 
 pub const COLUMNS: &str = " floor | NLL of the sampler | above the floor, same points | NLL of the energy | effective share | MMD² · 10⁴ | points beside points |";
 /// Points that NLL is taken over, and own paths that `log Z` is.
@@ -128,8 +128,7 @@ impl Judge for Sampled {
         let nats = surprises(environment, policy, &points, &mut ChainRng::streams(seed, count * paths))?;
         let mut rngs = ChainRng::streams(2 * seed, REPETITIONS * WORDS);
         let (mut weights, mut drawn) = (Vec::new(), Vec::new());
-        // Not all states of all paths at once.
-        for rngs in rngs.chunks_mut(1024) {
+        for rngs in rngs.chunks_mut(CHUNK) {
             let paths = Paths::draw(environment, policy, Exploration::NONE, rngs);
             drawn.extend(paths.ends().filter_map(|end| filled_tokens(end)));
             if weights.len() < POINTS {

@@ -23,15 +23,15 @@ const PUBLISHED: [(&str, [f64; 7], [f64; 7]); 2] = [
         [0.583, 0.531, 0.305, 0.121, 0.492, 0.274, 1.206],
     ),
 ];
+/// Pixels of a picture of a set, and how far it reaches from the middle.
+const SIDE: usize = 96;
+const REACH: f64 = 4.5;
+
 /// The published rows of a set: name, negative log-likelihood in nats, squared MMD times 10,000.
 pub fn published(set: PlaneSet) -> impl Iterator<Item = (&'static str, f64, f64)> {
     let at = PlaneSet::ALL.iter().position(|&other| other == set).unwrap_or_default();
     PUBLISHED.iter().map(move |(name, nats, mmd)| (*name, nats[at], mmd[at]))
 }
-
-/// Pixels of a picture of a set, and how far it reaches from the middle.
-const SIDE: usize = 96;
-const REACH: f64 = 4.5;
 
 /// A set, and the results of its run.
 #[derive(Debug, Serialize)]
