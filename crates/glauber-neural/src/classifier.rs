@@ -15,12 +15,14 @@ use crate::policy::{Logits, PolicyNetwork, decisions};
 /// an autoregressive network from left to right, which reads a whole path in one pass.
 ///
 /// An empty site shows one token more than the target has, the mask. The site filled next is uniform among those that the
-/// order allows, so that the terms of the order cancel (E12). It has no flows of states.
+/// order allows, so that the terms of the order cancel (E12). With a [learned order](Self::with_learned_order), the logit of the
+/// mask ranks the sites. It has no flows of states.
 #[derive(Module, Debug)]
 pub struct FillingNetwork<N: Module = Network> {
     network: N,
     log_partition: Param<Tensor<1>>,
     scale: f64,
+    learned_order: bool,
 }
 
 impl FillingNetwork<Network> {
@@ -45,7 +47,16 @@ impl<N: Module + ModuleDisplay> FillingNetwork<N> {
     /// Any network of one token more than the target has. `log Z_θ` learns at so many times the rate of the weights.
     pub fn new(network: N, log_partition_rate: f64, device: &Device) -> Self {
         let log_partition = Param::from_data(TensorData::new(vec![0f32], [1]), device);
-        Self { network, log_partition, scale: log_partition_rate }
+        Self { network, log_partition, scale: log_partition_rate, learned_order: false }
+    }
+
+    /// Learns which site is filled next, and which one was filled last, where the order is [any](FillingOrder::Any).
+    ///
+    /// At an empty site, the logit of the mask is the site's own in the choice of the next site, and the tokens share it. At a
+    /// filled site, it is the site's logit in the choice of the one emptied by the backward policy.
+    #[must_use]
+    pub fn with_learned_order(self) -> Self {
+        Self { learned_order: true, ..self }
     }
 
     /// The network.
@@ -55,9 +66,9 @@ impl<N: Module + ModuleDisplay> FillingNetwork<N> {
 }
 
 impl<N: Module + ModuleDisplay + SiteClassifier> FillingNetwork<N> {
-    /// The network's logits of tokens, shape `[row, site, token]`, of sites asked for. An autoregressive network reads the sites
-    /// after each, so it gets and gives its rows turned round.
-    fn tokens_to_logits(&self, rows: &[FillingState], vocab: usize, sites: Asking, device: &Device) -> Tensor<3> {
+    /// The network's log-probabilities of tokens, shape `[row, site, token]`, of sites asked for, and logits of the sites, shape
+    /// `[row, site, 1]`. An autoregressive network reads the sites after each, so it gets and gives its rows turned round.
+    fn evaluate(&self, rows: &[FillingState], vocab: usize, sites: Asking, device: &Device) -> [Tensor<3>; 2] {
         let len = rows[0].len();
         let turned = self.network.answers() == Asked::After;
         let (tokens, conditions) = inputs(rows, vocab, turned, device);
@@ -72,7 +83,7 @@ impl<N: Module + ModuleDisplay + SiteClassifier> FillingNetwork<N> {
             }
         };
         // Each site is normalised alone: all of its tokens together are as likely as those of any other empty site.
-        log_softmax(logits.narrow(2, 0, vocab), 2)
+        [log_softmax(logits.clone().narrow(2, 0, vocab), 2), logits.narrow(2, vocab, 1)]
     }
 }
 
@@ -113,9 +124,14 @@ impl<T: Target, N: Module + ModuleDisplay + SiteClassifier> PolicyNetwork<Fillin
             FillingOrder::Any => Asking::All,
             FillingOrder::LeftToRight => Asking::FirstEmpty,
         };
-        let each = self.tokens_to_logits(states, vocab, asking, device);
+        let [each, sites] = self.evaluate(states, vocab, asking, device);
         let actions = each.dims()[1] * vocab;
-        Logits { forward: each.reshape([rows, actions]), backward: None, flow: None }
+        if !self.learned_order || environment.order != FillingOrder::Any {
+            return Logits { forward: each.reshape([rows, actions]), backward: None, flow: None };
+        }
+        let forward = (each + sites.clone()).reshape([rows, actions]);
+        let backward = sites.repeat_dim(2, vocab).reshape([rows, actions]);
+        Logits { forward, backward: Some(backward), flow: None }
     }
 
     /// An autoregressive network reads a path in one pass over its last state.
@@ -126,7 +142,7 @@ impl<T: Target, N: Module + ModuleDisplay + SiteClassifier> PolicyNetwork<Fillin
         }
         let (paths, len, vocab) = (groups.count(), environment.target.len(), environment.target.vocab());
         let ends: Vec<_> = groups.ends().cloned().collect();
-        let each = self.tokens_to_logits(&ends, vocab, Asking::All, device);
+        let [each, _] = self.evaluate(&ends, vocab, Asking::All, device);
         // Nothing is decided in the last state.
         let each = Tensor::cat(vec![each, Tensor::zeros([paths, 1, vocab], device)], 1);
         Logits { forward: each.reshape([paths * (len + 1), vocab]), backward: None, flow: None }

@@ -35,6 +35,9 @@ pub struct Flags {
     /// Network: hollow, which fills in any order, or autoregressive, from the first site to the last
     #[arg(long, value_enum, default_value_t = Which::Autoregressive)]
     network: Which,
+    /// Let the hollow network learn which site is filled next. By default all empty sites are alike
+    #[arg(long)]
+    learned_order: bool,
     /// Training steps
     #[arg(long, default_value_t = 400)]
     steps: usize,
@@ -75,6 +78,10 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
         (0.0..=1.0).contains(&flags.anneal),
         "`--anneal` is {}, expected a share from 0 to 1",
         flags.anneal
+    );
+    anyhow::ensure!(
+        !flags.learned_order || matches!(flags.network, Which::Hollow),
+        "`--learned-order` needs a network that fills in any order: add `--network hollow`"
     );
     say(&format!(
         "Ising model, {0} x {0} torus, field {1} of the coupling; {6:?} network of width {2}, {3}, {4} steps of {5} paths, the target \
@@ -150,15 +157,19 @@ fn network(flags: &Flags, coupling: f64, ising: &Ising, known: &Known, seed: u64
     let mut rngs = ChainRng::streams(seed + 100, PATHS);
     let own = policy.terms(&environment, &policy.draw(&environment, Exploration::NONE, &mut rngs))?;
     let ends: Vec<_> = known.samples.iter().map(filled).collect();
-    let back = policy.terms(&environment, &Paths::draw_back(&environment, &UniformPolicy, &ends, &mut rngs))?;
+    let back = match flags.learned_order {
+        true => Paths::draw_back(&environment, &policy, &ends, &mut rngs),
+        false => Paths::draw_back(&environment, &UniformPolicy, &ends, &mut rngs),
+    };
+    let back = policy.terms(&environment, &back)?;
     let [own, back] = [own, back].map(|terms| terms.log_weights());
     let evidence = Evidence::new(&own, Some(&back));
     let minus = |value: f64| format!("{:+.4}", value - known.log_partition);
     let error = |logs: &[f64]| Estimate::independent(logs).standard_error;
     let estimate = glauber_energy::LogPartition::new(&own, seed).estimate;
     let tv = match &known.law {
-        Some(law) => format!("{:.4}", raster_variation(ising, &policy, law)?),
-        None => "–".into(),
+        Some(law) if !flags.learned_order => format!("{:.4}", raster_variation(ising, &policy, law)?),
+        _ => "–".into(),
     };
     let cells = [
         format!("{} ± {:.4}", minus(evidence.lower), error(&own)),
@@ -204,6 +215,7 @@ fn trainer(flags: &Flags, ising: &Ising, seed: u64, device: &Device) -> anyhow::
         ..Preset::Tiny.config()
     };
     let network = FillingNetwork::configured(ising, &model, 100.0, seed, device)?;
+    let network = if flags.learned_order { network.with_learned_order() } else { network };
     let hidden = network.network().roles().into_iter().filter(|(_, role)| *role == Role::Hidden);
     let groups = ParamGroups::all(&network, UpdateRule::AdamW).with(hidden.map(|(id, _)| id), UpdateRule::Muon);
     let learning_rate =

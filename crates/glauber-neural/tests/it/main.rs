@@ -148,8 +148,15 @@ impl Target for Agreeing {
 
 #[test]
 fn a_hollow_network_learns_a_chain() {
+    for learned_order in [false, true] {
+        learn_a_chain(learned_order);
+    }
+}
+
+fn learn_a_chain(learned_order: bool) {
     let (environment, device) = (Filling::any_order(Agreeing), Device::flex());
     let network = FillingNetwork::configured(&Agreeing, &hollow(), 100.0, 1, &device).unwrap();
+    let network = if learned_order { network.with_learned_order() } else { network };
     let space = StateSpace::list(&environment).unwrap();
     let distance = |network: &FillingNetwork| {
         let policy = NetworkPolicy { network, device: &device, flows: Flows::Learned };
@@ -166,6 +173,15 @@ fn a_hollow_network_learns_a_chain() {
     let (after, log_z) = distance(trainer.model());
     assert!(before > 0.5 && after < 0.1, "{before} to {after}");
     assert!((log_z - space.log_partition()).abs() < 0.05, "{log_z} for {}", space.log_partition());
+    // Which site comes first is uniform, or what was learned.
+    let policy = NetworkPolicy { network: trainer.model(), device: &device, flows: Flows::Learned };
+    let decided = policy.decide(&environment, &[vec![None; 4], vec![Some(0), Some(0), None, None]]);
+    let sites: Vec<f64> = decided.forward_at(0).chunks(3).map(|site| site.iter().map(|log| log.exp()).sum()).collect();
+    assert!((sites.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{sites:?}");
+    assert_eq!(sites.iter().any(|p| (p - 0.25).abs() > 1e-3), learned_order, "{sites:?}");
+    let undone = [0, 3].map(|action| decided.backward_at(1)[action].exp());
+    assert!((undone[0] + undone[1] - 1.0).abs() < 1e-9, "{undone:?}");
+    assert_eq!((undone[0] - 0.5).abs() > 1e-4, learned_order, "{undone:?}");
 }
 
 #[test]
