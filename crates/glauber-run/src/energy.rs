@@ -255,4 +255,8 @@ impl SequenceSource for Samples {
         (0..self.updates).try_for_each(|_| self.model.update(0, out, rng)).map_err(unlawful)?;
         Ok(None)
     }
+
+    fn log_density(&self, tokens: &[Token]) -> Option<f64> {
+        Some(self.model.target.log_density(tokens))
+    }
 }

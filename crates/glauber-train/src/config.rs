@@ -52,6 +52,9 @@ pub struct TrainConfig {
     /// noised by the sweep to the left and not yet to the right. Otherwise all sites have labels in the context of one
     /// step, which the reverse chain uses at only one site.
     pub whole_sweeps: WholeSweeps,
+    /// Share of training sequences that the network draws itself by its reverse chain, for objectives that compare the
+    /// probabilities of whole sequences with a density. Each costs a pass for every site.
+    pub own_share: f64,
     /// Share of training sequences without their class, so that the network also learns the unconditional law.
     pub class_dropout: f64,
     /// Steps between evaluations on held-out sequences.
@@ -159,6 +162,7 @@ impl Default for TrainConfig {
             average_decay: 0.995,
             clamped_share: 0.0,
             whole_sweeps: WholeSweeps::Never,
+            own_share: 0.0,
             class_dropout: 0.1,
             validate_every: 100,
             validation_sequences: 64,
@@ -202,6 +206,7 @@ impl TrainConfig {
             ("train.beta_2", self.beta_2),
             ("train.average_decay", self.average_decay),
             ("train.clamped_share", self.clamped_share),
+            ("train.own_share", self.own_share),
             ("train.class_dropout", self.class_dropout),
         ];
         for (key, found) in shares {
@@ -222,7 +227,32 @@ impl TrainConfig {
         if self.whole_sweeps == WholeSweeps::Always {
             fit::check_sweeps(network, self.objective, schedule)?;
         }
+        self.check_paths(network, schedule)?;
         self.precision.check(device)
+    }
+}
+
+impl TrainConfig {
+    /// Checks that rows are whole paths, for objectives that compare paths, and that only those have own sequences.
+    fn check_paths(&self, network: &dyn SiteClassifier, schedule: &Schedule) -> Result<(), TrainError> {
+        let name = self.objective.name();
+        if !self.objective.compares_paths() {
+            let expected = format!("0 with the objective `{name}`, which learns from the data alone");
+            return require(self.own_share == 0.0, "train.own_share", self.own_share, &expected);
+        }
+        let expected = format!("1, which the objective `{name}` needs: a sequence is then one path");
+        require(schedule.sweeps() == 1, "schedule.sweeps", schedule.sweeps(), &expected)?;
+        let sweeps = self.whole_sweeps.hold(network, self.objective, schedule);
+        let expected = format!(
+            "true, which the objective `{name}` needs, with the network `hollow` and `model.conditioning` = \"signal-level-only\""
+        );
+        require(sweeps, "train.whole_sweeps", "without effect here", &expected)?;
+        let expected = format!("0, which the objective `{name}` needs: all of a sequence is drawn");
+        require(self.clamped_share == 0.0, "train.clamped_share", self.clamped_share, &expected)?;
+        let rows = self.batch / self.micro_batches;
+        let expected =
+            format!("at most {}, two sequences a part, which the objective `{name}` compares", self.batch / 2);
+        require(rows > 1, "train.micro_batches", self.micro_batches, &expected)
     }
 }
 

@@ -28,8 +28,8 @@ pub use glauber_descent::{
 pub use glauber_model::Asked;
 pub use objective::{
     Binary, BlockSteps, Conditional, Denoising, DenoisingLaw, DeviceLaw, Drawing, Examples, Excess, Label, LevelBound,
-    Losses, NormalisedBinary, Objective, Output, OwnToken, Place, RatioMatching, Right, SignalLogits, StepCrossEntropy,
-    TargetList, Targets, Truth, excess_over_bayes, objective, objectives, register_objective,
+    LogVariance, Losses, NormalisedBinary, Objective, Output, OwnToken, Place, RatioMatching, Right, SignalLogits,
+    StepCrossEntropy, TargetList, Targets, Truth, excess_over_bayes, objective, objectives, register_objective,
 };
 pub use optimiser::{OptimiserKind, learning_rate};
 pub use precision::Precision;

@@ -1,16 +1,20 @@
 //! Training of site classifiers as a task.
 
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use glauber_chain::ChainRng;
+use glauber_chain::{ChainRng, HeatBath, ReverseSampler, Sampler};
 use glauber_descent::{Stream, Task, scalar};
 use glauber_model::{Asked, Network, SiteClassifier};
 use glauber_schedule::Schedule;
+use glauber_tokens::Token;
 
-use crate::{Drawing, Examples, Objective, OwnToken, Precision, SequenceSource, TrainConfig, TrainError, fit};
+use crate::{
+    Drawing, Examples, NetworkConditional, Objective, OwnToken, Precision, SequenceSource, TrainConfig, TrainError, fit,
+};
 
 /// Trains a network on the conditionals of noised sequences: the token of a site, given the others.
 ///
@@ -21,6 +25,7 @@ pub struct SiteTask<'a, N> {
     objective: &'a dyn Objective,
     drawing: Drawing,
     rows: usize,
+    own_share: f64,
     prepare: Box<dyn Fn(N) -> N + Sync + 'a>,
     network: PhantomData<fn(N)>,
 }
@@ -45,6 +50,7 @@ impl<'a, N: SiteClassifier> SiteTask<'a, N> {
             objective,
             drawing,
             rows,
+            own_share: 0.0,
             prepare: Box::new(|network| network),
             network: PhantomData,
         })
@@ -54,6 +60,12 @@ impl<'a, N: SiteClassifier> SiteTask<'a, N> {
     #[must_use]
     pub fn with_drawing(self, drawing: Drawing) -> Self {
         Self { drawing, ..self }
+    }
+
+    /// Lets the network draw this share of the sequences itself, by heat bath down the schedule.
+    #[must_use]
+    pub fn with_own_share(self, own_share: f64) -> Self {
+        Self { own_share, ..self }
     }
 }
 
@@ -72,6 +84,7 @@ impl<'a> SiteTask<'a, Network> {
             objective: train.objective,
             drawing: Drawing::training(network, schedule, train),
             rows: train.batch / train.micro_batches,
+            own_share: train.own_share,
             prepare: Box::new(move |network| precision.of(network.recomputing(recomputes))),
             network: PhantomData,
         }
@@ -83,13 +96,58 @@ impl<N: Module + SiteClassifier + Sync> Task for SiteTask<'_, N> {
     type Batch = Examples;
     type Error = TrainError;
 
-    fn batch(&self, _: &N, stream: Stream) -> Result<Examples, TrainError> {
+    fn batch(&self, network: &N, stream: Stream) -> Result<Examples, TrainError> {
         let mut rng = ChainRng::new(stream.seed, stream.number);
-        Examples::draw(self.source, self.schedule, self.rows, &self.drawing, &mut rng)
+        let own = (self.own_share * self.rows as f64).round() as usize;
+        if own == 0 {
+            return Examples::draw(self.source, self.schedule, self.rows, &self.drawing, &mut rng);
+        }
+        let source = OwnFirst::draw(self, network, own, &mut rng)?;
+        Examples::draw(&source, self.schedule, self.rows, &self.drawing, &mut rng)
     }
 
     fn loss(&self, network: &N, examples: &Examples, device: &Device) -> Tensor<1> {
         mean_loss(&(self.prepare)(network.clone()), self.objective, self.schedule, examples, device)
+    }
+}
+
+/// A source whose first sequences are given, and those after them another source's.
+struct OwnFirst<'a> {
+    source: &'a dyn SequenceSource,
+    own: Vec<Vec<Token>>,
+    drawn: AtomicUsize,
+}
+
+impl<'a> OwnFirst<'a> {
+    /// So many sequences of a network, without those that the target excludes.
+    fn draw<N: Module + SiteClassifier>(
+        task: &SiteTask<'a, N>,
+        network: &N,
+        count: usize,
+        rng: &mut ChainRng,
+    ) -> Result<Self, TrainError> {
+        let device = network.devices().into_iter().next().expect("a network has weights");
+        let conditional = NetworkConditional::new(network, task.objective, task.schedule, &device)?;
+        let sampler = ReverseSampler::new(task.schedule.clone(), HeatBath::default());
+        let mut chains = sampler.start(count, rng.below(1 << 52) as u64);
+        sampler.sample(&conditional, &mut chains)?;
+        let allowed = |tokens: &&[Token]| task.source.log_density(tokens) != Some(f64::NEG_INFINITY);
+        let own = chains.tokens().iter().filter(allowed).map(<[Token]>::to_vec).collect();
+        Ok(Self { source: task.source, own, drawn: AtomicUsize::new(0) })
+    }
+}
+
+impl SequenceSource for OwnFirst<'_> {
+    fn draw(&self, rng: &mut ChainRng, out: &mut [Token]) -> Result<Option<usize>, TrainError> {
+        match self.own.get(self.drawn.fetch_add(1, Ordering::Relaxed)) {
+            Some(own) => out.copy_from_slice(own),
+            None => return self.source.draw(rng, out),
+        }
+        Ok(None)
+    }
+
+    fn log_density(&self, tokens: &[Token]) -> Option<f64> {
+        self.source.log_density(tokens)
     }
 }
 

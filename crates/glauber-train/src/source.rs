@@ -26,6 +26,12 @@ pub trait SequenceSource: Send + Sync {
         Ok(Passage { class: self.draw(rng, out)?, part: None })
     }
 
+    /// `log γ(x)` of a sequence, in nats, if the sequences sample an unnormalised law `γ`.
+    fn log_density(&self, tokens: &[Token]) -> Option<f64> {
+        let _ = tokens;
+        None
+    }
+
     /// The tokens in the order of the data, for counting n-grams. `None` if the data have no such order.
     fn text(&self) -> Option<Vec<Token>> {
         None

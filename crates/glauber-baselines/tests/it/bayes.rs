@@ -61,6 +61,7 @@ fn loss(
         counts_masks: objective.counts_masks(),
         whole_sweeps: false,
         block,
+        densities: false,
         classes: 0,
         class_dropout: 0.0,
     };

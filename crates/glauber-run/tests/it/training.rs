@@ -95,7 +95,7 @@ fn begin(folder: &Path, config: RunConfig, threads: usize) -> Run {
 #[test]
 fn every_objective_and_network_comes_closer_to_the_bayes_loss() {
     for network in [NetworkKind::Hollow, NetworkKind::MaskedQuery] {
-        for objective in objectives() {
+        for objective in objectives().into_iter().filter(|objective| !objective.compares_paths()) {
             let folder = tempfile::tempdir().expect("a folder");
             let mut trainer = begin(&folder.path().join("run"), config(objective, network, 120), 2);
             train(&mut trainer, usize::MAX).expect("training");

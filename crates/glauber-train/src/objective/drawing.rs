@@ -24,6 +24,8 @@ pub struct Drawing {
     pub whole_sweeps: bool,
     /// Sites per block, for a block-causal network; every block then has its own step.
     pub block: Option<usize>,
+    /// Whether rows have the log-densities of their sequences.
+    pub densities: bool,
     /// Number of classes of the network; it is also the label of rows without their class.
     pub classes: usize,
     /// Share of rows without their class.
@@ -41,6 +43,7 @@ impl Drawing {
             counts_masks: false,
             whole_sweeps: false,
             block: network.block(),
+            densities: false,
             classes,
             class_dropout: 0.0,
         }
@@ -54,7 +57,7 @@ impl Drawing {
             (asked, _) => asked,
         };
         let (continuous, counts_masks) = (objective.is_continuous(), objective.counts_masks());
-        Self { asked, continuous, counts_masks, ..self }
+        Self { asked, continuous, counts_masks, densities: objective.compares_paths(), ..self }
     }
 
     /// The examples that a configuration trains a network on, under a schedule.

@@ -32,6 +32,8 @@ pub struct Examples {
     pub parts: Vec<Option<usize>>,
     /// Clean sequences `X_0`, shape `[row, site]`.
     pub clean: Vec<Token>,
+    /// `log γ` of the clean sequences, shape `[row]`, for objectives that compare paths; else empty.
+    pub log_densities: Vec<f64>,
     /// Noisy sequences `X_t`, shape `[row, site]`: the context of every label.
     pub context: Vec<Token>,
     /// For labels of a whole sweep: the tokens and levels to the right of each site. `context` and `levels` are those
@@ -76,6 +78,7 @@ impl Examples {
             classes: Vec::new(),
             parts: Vec::with_capacity(rows),
             clean: vec![0; rows * len],
+            log_densities: Vec::new(),
             context: vec![0; rows * len],
             right: drawing.whole_sweeps.then(|| Right { levels: vec![1.0; rows * len], context: vec![0; rows * len] }),
             blocks: drawing
@@ -115,6 +118,9 @@ impl Examples {
         check(clean, class, schedule.law().vocab(), drawing.classes)?;
         if let Some(class) = class {
             self.classes.push(drawing.told(class, rng));
+        }
+        if drawing.densities {
+            self.log_densities.push(density(source, clean)?);
         }
         let levels = &mut self.levels[here.clone()];
         let context = &mut self.context[here.clone()];
@@ -305,7 +311,9 @@ impl Examples {
             let counted: Vec<f32> = counted.iter().map(|&counts| f32::from(counts)).collect();
             Tensor::from_data(TensorData::new(counted, shape), device)
         });
-        Targets { counted, ..Targets::of(objective, schedule, labels, shape, device) }
+        let densities = Some(single(&self.log_densities)).filter(|densities| !densities.is_empty());
+        let log_density = densities.map(|each| Tensor::from_data(TensorData::new(each, [self.rows(), 1]), device));
+        Targets { counted, log_density, ..Targets::of(objective, schedule, labels, shape, device) }
     }
 }
 
@@ -320,6 +328,21 @@ fn check(clean: &[Token], class: Option<usize>, vocab: usize, classes: usize) ->
             refuse(format!("the class {class}"), format!("one of the classes 0..{classes}"))
         }
         _ => Ok(()),
+    }
+}
+
+/// `log γ` of a sequence of a source.
+fn density(source: &dyn SequenceSource, clean: &[Token]) -> Result<f64, TrainError> {
+    let refuse = |found: String| {
+        let expected =
+            "a finite log-density of every sequence, as data of kind `energy` have, or another `train.objective`"
+                .into();
+        Err(TrainError::Sequence { found, expected })
+    };
+    match source.log_density(clean) {
+        Some(log) if log.is_finite() => Ok(log),
+        Some(log) => refuse(format!("a sequence of log-density {log}")),
+        None => refuse("sequences without a density".into()),
     }
 }
 
@@ -372,6 +395,7 @@ mod tests {
                 counts_masks: false,
                 whole_sweeps: false,
                 block: None,
+                densities: false,
                 classes: 0,
                 class_dropout: 0.0,
             };

@@ -101,6 +101,12 @@ pub trait Objective: Debug + Send + Sync {
         false
     }
 
+    /// Whether it compares the probabilities of whole sequences with [their density](crate::SequenceSource::log_density). A row
+    /// of examples must then be a whole path of the chain.
+    fn compares_paths(&self) -> bool {
+        false
+    }
+
     /// Whether its logits depend on the step, beyond the signal levels.
     fn reads_step(&self) -> bool {
         false
@@ -201,6 +207,9 @@ pub struct Targets {
     pub noise: Tensor<3>,
     /// The mask token, if the noise law has one.
     pub mask: Option<Token>,
+    /// `log γ` of each row's clean sequence, `[batch, 1]`, in nats, for objectives that
+    /// [compare paths](Objective::compares_paths).
+    pub log_density: Option<Tensor<2>>,
     /// 1 where a label counts, else 0; `None` when all do.
     pub(crate) counted: Option<Tensor<2>>,
 }
@@ -235,6 +244,7 @@ impl Targets {
             mask: law.mask(),
             token: Tensor::from_data(TensorData::new(list.tokens, shape), device),
             numbers: list.numbers.into_iter().map(float).collect(),
+            log_density: None,
             counted: None,
         }
     }

@@ -2,5 +2,6 @@
 
 mod device_sampler;
 mod leave_one_out;
+mod log_variance;
 mod mismatches;
 mod whole_sweeps;

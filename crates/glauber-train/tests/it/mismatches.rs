@@ -39,6 +39,7 @@ fn drawing() -> Drawing {
         counts_masks: false,
         whole_sweeps: false,
         block: None,
+        densities: false,
         classes: 0,
         class_dropout: 0.0,
     }

@@ -3,6 +3,7 @@
 mod binary;
 mod denoising;
 mod level_bound;
+mod log_variance;
 mod normalised_binary;
 mod ratio_matching;
 mod step_cross_entropy;
@@ -10,6 +11,7 @@ mod step_cross_entropy;
 pub use binary::Binary;
 pub use denoising::Denoising;
 pub use level_bound::LevelBound;
+pub use log_variance::LogVariance;
 pub use normalised_binary::NormalisedBinary;
 pub use ratio_matching::RatioMatching;
 pub use step_cross_entropy::StepCrossEntropy;
@@ -18,7 +20,7 @@ use super::Objective;
 
 /// The objectives that configurations can name.
 pub(super) static ALL: &[&dyn Objective] =
-    &[&Binary, &NormalisedBinary, &Denoising, &StepCrossEntropy, &RatioMatching, &LevelBound];
+    &[&Binary, &NormalisedBinary, &Denoising, &StepCrossEntropy, &RatioMatching, &LevelBound, &LogVariance];
 
 pub(crate) use binary::binary_cross_entropy;
 #[cfg(test)]
