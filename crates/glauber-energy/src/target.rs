@@ -57,6 +57,17 @@ pub trait Target: Sync {
         }
     }
 
+    /// Sets tokens that a site cannot have to false, shape `[token]`, given the sites that are known, shape `[site]`: those with
+    /// which no completion has a positive density. The default excludes none.
+    fn exclude(&self, known: &[Option<Token>], site: Site, possible: &mut [bool]) {
+        let _ = (known, site, possible);
+    }
+
+    /// Whether [`exclude`](Self::exclude) excludes anything: all impossible sequences.
+    fn has_constraint(&self) -> bool {
+        false
+    }
+
     /// The blocks that a sweep redraws, each site in exactly one. Sites of one block must be independent of each other
     /// given all other sites. The default has a block for each site.
     fn blocks(&self) -> Vec<Vec<Site>> {
@@ -84,6 +95,14 @@ impl<T: Target + ?Sized> Target for &T {
 
     fn log_ratios(&self, tokens: &[Token], site: Site, out: &mut [f64]) {
         (**self).log_ratios(tokens, site, out);
+    }
+
+    fn exclude(&self, known: &[Option<Token>], site: Site, possible: &mut [bool]) {
+        (**self).exclude(known, site, possible);
+    }
+
+    fn has_constraint(&self) -> bool {
+        (**self).has_constraint()
     }
 
     fn blocks(&self) -> Vec<Vec<Site>> {
@@ -224,6 +243,14 @@ impl<T: Target> Target for Tempered<T> {
     fn log_ratios(&self, tokens: &[Token], site: Site, out: &mut [f64]) {
         self.target.log_ratios(tokens, site, out);
         out.iter_mut().for_each(|ratio| *ratio = tempered(self.inverse_temperature, *ratio));
+    }
+
+    fn exclude(&self, known: &[Option<Token>], site: Site, possible: &mut [bool]) {
+        self.target.exclude(known, site, possible);
+    }
+
+    fn has_constraint(&self) -> bool {
+        self.target.has_constraint()
     }
 
     fn blocks(&self) -> Vec<Vec<Site>> {

@@ -50,6 +50,9 @@ impl<'a> Drawer<'a> {
         }
         let controls = match guidance.filter(|&weight| weight != 0.0) {
             None if sampling.repairs() => Err("`--repair` draws on the host".to_owned()),
+            None if trained.constraint(sampling.schedule())?.is_some() => {
+                Err("a target with a constraint draws on the host".to_owned())
+            }
             None => sampling
                 .heat_bath_controls()
                 .ok_or_else(|| format!("`--sampler {}` draws on the host", sampling.name())),

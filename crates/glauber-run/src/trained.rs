@@ -2,15 +2,17 @@
 
 use std::any::Any;
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use glauber_chain::{
-    AfterStep, BoundSampling, ChainGenerator, Guided, Lazy, ReverseKernel, ReverseSampler, SiteConditional,
+    AfterStep, BoundSampling, ChainGenerator, Constrained, Guided, Lazy, ReverseKernel, ReverseSampler, SiteConditional,
 };
+use glauber_energy::Model;
 use glauber_model::Network;
 use glauber_schedule::{OrderConfig, Schedule, ScheduleConfig};
 use glauber_text::TextCodec;
-use glauber_tokens::Token;
+use glauber_tokens::{Site, Token};
 use glauber_train::NetworkConditional;
 
 use crate::error::{Context, Result, bail, ensure};
@@ -195,6 +197,12 @@ impl Trained {
         guidance: Option<f64>,
     ) -> Result<Box<dyn SiteConditional + 'a>> {
         let of_class = self.fitted(schedule)?.of_class(class).context("`--class`")?;
+        if let (Some(model), None) = (self.constraint(schedule)?, guidance) {
+            let exclude = move |known: &[Option<Token>], site: Site, possible: &mut [bool]| {
+                model.target.exclude(known, site, possible);
+            };
+            return Ok(Box::new(Constrained::new(of_class, schedule, exclude)?));
+        }
         Ok(match (guidance, class) {
             (None, _) => AfterStep::where_several(of_class, schedule),
             (Some(_), None) => bail!("`--guidance` needs `--class`, the class to emphasise"),
@@ -203,6 +211,18 @@ impl Trained {
                 AfterStep::where_several(guided, schedule)
             }
         })
+    }
+
+    /// The target of the run, if it excludes tokens and every step of the schedule touches one site. Chains on the host then
+    /// never end in what it excludes.
+    ///
+    /// # Errors
+    /// When the target's file in the run folder cannot be read.
+    pub fn constraint(&self, schedule: &Schedule) -> Result<Option<Arc<Model>>> {
+        if !schedule.order().is_single_site() {
+            return Ok(None);
+        }
+        Ok(self.config.data.target(self.folder())?.filter(|model| model.target.has_constraint()))
     }
 
     /// The run as a generator: chains of the lazy kernel under a schedule, with their bound (N).

@@ -78,6 +78,20 @@ impl<S: LocalScores> Target for DagTarget<S> {
             self.scores.score(sink, set | 1 << source) - self.scores.score(sink, set)
         });
     }
+
+    /// Excludes an edge that closes a cycle with known ones. Without it, every graph can be completed.
+    fn exclude(&self, known: &[Option<Token>], site: Site, possible: &mut [bool]) {
+        let (source, sink) = pair_of(self.nodes(), site);
+        let edges: Vec<Token> = known.iter().map(|token| token.unwrap_or(0)).collect();
+        let mut parents = [0; MAX_NODES];
+        let parents = &mut parents[..self.nodes()];
+        read_parents(&edges, parents);
+        possible[1] &= !reaches(parents, sink, source);
+    }
+
+    fn has_constraint(&self) -> bool {
+        true
+    }
 }
 
 /// Writes `Δ` of a bit where all acyclic graphs have mass: `gain`, given the sink's other parents,

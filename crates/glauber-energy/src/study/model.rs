@@ -119,6 +119,14 @@ impl<S: LocalScores + Send> Target for Evidence<S> {
     fn log_ratios(&self, tokens: &[Token], site: Site, out: &mut [f64]) {
         self.target.log_ratios(tokens, site, out);
     }
+
+    fn exclude(&self, known: &[Option<Token>], site: Site, possible: &mut [bool]) {
+        self.target.exclude(known, site, possible);
+    }
+
+    fn has_constraint(&self) -> bool {
+        self.target.has_constraint()
+    }
 }
 
 /// The most nodes whose graphs are summed exactly: half a second.

@@ -1,7 +1,8 @@
 //! Trajectory balance on the noising chain (E14): what the lazy kernel reaches, and heat bath cannot.
 
 use glauber_chain::oracles::EnumeratedTable;
-use glauber_chain::{ChainRng, HeatBath, Lazy, ReverseKernel};
+use glauber_chain::{ChainRng, Constrained, HeatBath, Lazy, ReverseKernel, SiteConditional, TokenRows};
+use glauber_energy::dag::{Bge, DagTarget, DataTable};
 use glauber_energy::{Base, ProductLaw, Table, Target, exact};
 use glauber_gflownet::{GflownetError, reverse_paths};
 use glauber_schedule::{NoiseLaw, Schedule, SignalShape, SiteOrder};
@@ -105,4 +106,44 @@ fn weights_of_wrong_conditionals_have_mean_z() {
     let short = ProductLaw::uniform(SHAPE.0, 3);
     let error = reverse_paths(&target, &short, &conditional, &schedule, &Lazy::default(), 1, 1).unwrap_err();
     assert!(matches!(error, GflownetError::Mismatch { found: 3, expected: 4, .. }), "{error}");
+}
+
+/// Every edge as likely as not, whatever the rest.
+struct Coins(usize);
+
+impl SiteConditional for Coins {
+    fn vocab(&self) -> usize {
+        2
+    }
+    fn len(&self) -> usize {
+        self.0
+    }
+    fn log_conditionals(&self, _: TokenRows<'_>, _: usize, _: &[usize], out: &mut [f64]) -> glauber_chain::Result<()> {
+        out.fill(-std::f64::consts::LN_2);
+        Ok(())
+    }
+}
+
+/// A constrained chain never closes a cycle, whatever the conditional, and its weights are still those of the target.
+#[test]
+fn constrained_paths_weigh_the_acyclic_graphs() {
+    let mut rng = ChainRng::new(3, 0);
+    let values = (0..30 * 4).map(|_| rng.uniform()).collect();
+    let names = ["a", "b", "c", "d"].map(String::from).to_vec();
+    let target = DagTarget::new(Bge::new(&DataTable::new(names, values).unwrap()).unwrap()).unwrap();
+    let log_z = exact::enumerate(&target).unwrap().log_partition();
+    let base = ProductLaw::uniform(2, 12);
+    let exclude = |known: &[Option<u32>], site: usize, possible: &mut [bool]| target.exclude(known, site, possible);
+    for sweeps in [1, 3] {
+        let order = SiteOrder::round_robin(12, sweeps).unwrap();
+        let schedule = Schedule::new(SignalShape::Linear, order, NoiseLaw::uniform(2).unwrap(), 1e-3, false).unwrap();
+        let paths = |conditional: &dyn SiteConditional| {
+            reverse_paths(&target, &base, conditional, &schedule, &Lazy::default(), 4000, 5).unwrap().log_weights
+        };
+        assert!(paths(&Coins(12)).iter().filter(|log| log.is_infinite()).count() > 1000);
+        let found = paths(&Constrained::new(Coins(12), &schedule, exclude).unwrap());
+        assert!(found.iter().all(|log| log.is_finite()), "{sweeps} sweeps");
+        let [.., ratio, error] = moments(&found, log_z);
+        assert!((ratio - 1.0).abs() < 4.0 * error && error < 0.3, "{sweeps} sweeps: {ratio} ± {error}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Permitted changes of a run's configuration.
 
+use glauber_train::objective;
 use serde::Serialize;
 use toml::{Table, Value};
 
@@ -28,14 +29,18 @@ const FREE: [&str; 18] = [
 /// Tables of the data, which are checked by a hash.
 const HASHED: [&str; 2] = ["data.corpus.", "data.images."];
 /// Keys that may change and alter further training.
-const COURSE: [&str; 6] = [
+const COURSE: [&str; 7] = [
     "train.learning_rate",
     "train.minimum_rate",
     "train.warmup_steps",
     "train.weight_decay",
     "train.clip_norm",
     "train.average_decay",
+    "train.own_share",
 ];
+
+/// The key of the objective, which may change to one whose logits have the same meaning.
+const OBJECTIVE: &str = "train.objective";
 
 /// A changed key of a run's configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,12 +75,22 @@ fn compare(prefix: &str, before: &Table, after: &Table, found: &mut Vec<Change>)
             }
             (before, after) if before == after || is_free(&key) => {}
             (before, after) => {
+                let course = COURSE.contains(&key.as_str()) || (key == OBJECTIVE && have_one_output(before, after));
                 let [before, after] =
                     [before, after].map(|value| value.map_or("not set".into(), |value| value.to_string()));
-                found.push(Change { course: COURSE.contains(&key.as_str()), key, before, after });
+                found.push(Change { key, before, after, course });
             }
         }
     }
+}
+
+/// Whether two objectives give the network's logits the same meaning, so that one can go on from the other's weights.
+fn have_one_output(before: Option<&Value>, after: Option<&Value>) -> bool {
+    let output = |value: Option<&Value>| {
+        let named = objective(value.and_then(Value::as_str)?).ok()?;
+        Some(format!("{:?}", named.output()))
+    };
+    output(before).is_some() && output(before) == output(after)
 }
 
 fn is_free(key: &str) -> bool {

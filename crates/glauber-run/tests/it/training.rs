@@ -250,6 +250,9 @@ fn a_configuration_that_was_changed_by_hand_is_refused_by_its_key_where_it_decid
     }
     let told = resumed("learning_rate = 0.01", "learning_rate = 0.005").expect("another course");
     assert!(told.contains("`train.learning_rate` is 0.005 from step 3 on, 0.01 before"), "{told}");
+    // Logits of both are those of the clean token.
+    let told = resumed("objective = \"denoising\"", "objective = \"level-bound\"").expect("another course");
+    assert!(told.contains("`train.objective` is \"level-bound\" from step 3 on"), "{told}");
     // A checkpoint of an older program does not tell.
     std::fs::remove_file(path.join("checkpoints/step-00000003/config.toml")).expect("removed");
     assert_eq!(resumed("\nbatch = 16", "\nbatch = 8").as_deref(), Ok(""));
