@@ -10,22 +10,27 @@ const SAME_ENTROPY: f64 = 0.1;
 /// Held-out text and n-grams are broken lines of these greys.
 const BESIDE: [(&str, u8); 3] = [("held-out text", 0), ("order-3 n-gram", 170), ("order-5 n-gram", 110)];
 
-/// Judge gap, entropy and spelling of the samples of every model by its best sampler, means over seeds with 95 % bands.
+/// Judge gap, a classifier's accuracy, entropy and spelling of the samples of every model by its best sampler, with and without
+/// repair: means over seeds with 95 % bands.
 pub fn panels(rows: &[Row], held_out: f64) -> Vec<Panel> {
     let best = best_samplers(rows);
     let gap = |judged: &Judged| Mean { mean: judged.bits.mean - held_out, ..judged.bits };
     let panel = |y_label: &str, value: &dyn Fn(&Judged) -> Mean| panel(rows, &best, y_label, value);
     vec![
         panel("judge gap, bits a character", &gap),
+        panel("C2ST accuracy, share", &|judged| judged.accuracy),
         panel("entropy, bits a character", &|judged| judged.entropy),
         panel("words spelled right, share", &|judged| judged.spelling),
     ]
 }
 
-/// The sampler of a row, without its passes or sweeps.
+/// The sampler of a row, without its passes, sweeps or repair.
 fn sampler(row: &Row) -> String {
     let name = row.sampler.as_deref().unwrap_or_default();
-    name.split(", ").filter(|part| !part.ends_with(" sweeps")).collect::<Vec<_>>().join(", ")
+    name.split(", ")
+        .filter(|part| !part.ends_with(" sweeps") && !part.starts_with("repair "))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The best sampler of each model: the nearest to held-out text, among those of similar entropy if any. The entropy
@@ -61,14 +66,16 @@ fn panel(rows: &[Row], best: &[(&str, String)], y_label: &str, value: &dyn Fn(&J
         let points = ends.map(|passes| (passes, level)).to_vec();
         Some(Curve { name: name.into(), colour: [grey; 3], dashed: true, points, ..Curve::default() })
     };
+    // Black and grey are those of held-out text and n-grams.
+    let colours = &PALETTE[2..];
     let of_model = |(at, (name, best)): (usize, &(&str, String))| {
         let same = rows.iter().filter(|row| row.name == *name && sampler(row) == *best);
         let points = mean_by_passes(same.filter_map(|row| Some((row.passes?, value(row.judged.as_ref()?)))).collect());
         Curve {
             name: format!("{name}, {best}"),
-            colour: PALETTE[at % PALETTE.len()],
+            colour: colours[at % colours.len()],
             // More models than colours: the second round is of broken lines.
-            dashed: at >= PALETTE.len(),
+            dashed: at >= colours.len(),
             band: points.iter().map(|(_, mean)| mean.reach()).collect(),
             points: points.iter().map(|(passes, mean)| (*passes, mean.mean)).collect(),
         }
@@ -111,6 +118,20 @@ mod tests {
             judged: Some(judged),
             ..Row::named(name)
         }
+    }
+
+    #[test]
+    fn repair_is_a_point_of_the_same_curve() {
+        let rows = [
+            row("held-out text", "", 1.0, [1.5, 3.8]),
+            row("dial", "heat-bath", 64.0, [2.0, 3.8]),
+            row("dial", "heat-bath, repair 1", 128.0, [1.8, 3.8]),
+        ];
+        let drawn = panels(&rows, 1.5);
+        let curve = &drawn[0].curves[1];
+        assert_eq!(curve.name, "dial, heat-bath");
+        assert_eq!(curve.points.iter().map(|point| point.0).collect::<Vec<_>>(), [64.0, 128.0]);
+        assert!(drawn.iter().all(|panel| panel.curves.len() == 2) && drawn[1].y_label.contains("C2ST"));
     }
 
     #[test]

@@ -310,6 +310,7 @@ mod tests {
             numbers: list.numbers.into_iter().map(float).collect(),
             noise: Tensor::<1>::from_floats(noise.as_slice(), &device).reshape([1, 1, 4]),
             mask: None,
+            log_density: None,
             counted: None,
         };
         let logits: Vec<f32> = logits.iter().map(|&logit| logit as f32).collect();

@@ -92,6 +92,19 @@ impl Builder {
         Ok(TokenBatch::from_rows(paths.ends().map(DagState::edges))?)
     }
 
+    /// Draws graphs, shape `[row, site]`, and the mean log-weight of their paths: at most `log Σ_G exp score(G)`.
+    pub fn draw_weighed<S: LocalScores>(
+        &self,
+        target: &DagTarget<S>,
+        rows: usize,
+    ) -> anyhow::Result<(TokenBatch, f64)> {
+        let (building, policy) = (DagBuilding::new(target), self.policy());
+        let paths = policy.draw(&building, Exploration::NONE, &mut ChainRng::streams(5, rows));
+        let weights = paths.terms(&building, &policy)?.log_weights();
+        let tokens = TokenBatch::from_rows(paths.ends().map(DagState::edges))?;
+        Ok((tokens, weights.iter().sum::<f64>() / rows as f64))
+    }
+
     /// What it draws, exactly.
     pub fn law<S: LocalScores>(&self, target: &DagTarget<S>) -> anyhow::Result<Law> {
         let building = DagBuilding::new(target);

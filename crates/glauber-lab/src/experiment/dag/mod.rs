@@ -1,10 +1,12 @@
 //! `glauber-lab experiment dag`: posteriors of acyclic graphs on 5 nodes, beside the exact one over
-//! 29,281 graphs.
+//! 29,281 graphs; and on any table, beside the exact probabilities of edges.
 
 mod builder;
 mod joint;
+mod table;
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -27,7 +29,16 @@ pub struct Flags {
     /// Number of networks
     #[arg(long, default_value_t = 3)]
     pub seeds: u64,
-    /// Expected number of edges of a network, 0 to 10
+    /// Sample the posterior of this table instead, as CSV: a line of names, then numbers
+    #[arg(long, value_name = "FILE.csv", conflicts_with_all = ["nodes", "seeds", "edges", "rows", "score", "rounds"])]
+    pub data: Option<PathBuf>,
+    /// Nodes of a network. With more or fewer than 5, one network of seed 0 is a table like one of `--data`
+    #[arg(long, default_value_t = NODES)]
+    pub nodes: usize,
+    /// Draw the probabilities of edges by the GFlowNet; with `--data` or `--nodes`
+    #[arg(long, value_name = "FILE.svg")]
+    pub picture: Option<PathBuf>,
+    /// Expected number of edges of a network
     #[arg(long, default_value_t = 5.0, allow_negative_numbers = true)]
     pub edges: f64,
     /// Rows of data
@@ -67,6 +78,20 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
     check_count("--seeds", flags.seeds as usize)?;
     check_count("--samples", flags.samples)?;
     check_count("--rounds", flags.rounds)?;
+    if let Some(path) = &flags.data {
+        return table::run(flags, &table::read(path)?);
+    }
+    let settings = RandomNetwork {
+        nodes: flags.nodes,
+        edges: flags.edges,
+        rows: flags.rows,
+        noise_variance: flags.noise_variance,
+        seed: 0,
+    };
+    if flags.nodes != NODES {
+        return table::run(flags, &settings.simulate()?.data);
+    }
+    anyhow::ensure!(flags.picture.is_none(), "`--picture` draws one table: add `--data FILE.csv`, or other `--nodes`");
     let (score, columns) = match flags.score {
         Score::Bge => ("BGe", ""),
         Score::LinearGaussian => ("linear-Gaussian", joint::COLUMNS),
@@ -82,7 +107,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
         "| seed | sampler | JSD | E-SHD | AUROC | expected edges | largest error of an edge | seconds |{columns}"
     ));
     say(&format!("|---|---|---|---|---|---|---|---|{}", columns.replace(|c| c != '|', "").replace('|', "---|")));
-    (0..flags.seeds).try_for_each(|seed| network(flags, seed))
+    (0..flags.seeds).try_for_each(|seed| network(flags, RandomNetwork { seed, ..settings }))
 }
 
 /// What samples are compared with.
@@ -132,14 +157,12 @@ impl Exact {
     }
 }
 
-fn network(flags: &Flags, seed: u64) -> anyhow::Result<()> {
-    let noise_variance = flags.noise_variance;
-    let settings = RandomNetwork { nodes: NODES, edges: flags.edges, rows: flags.rows, noise_variance, seed };
-    let simulated = settings.simulate()?;
+fn network(flags: &Flags, settings: RandomNetwork) -> anyhow::Result<()> {
+    let (simulated, seed) = (settings.simulate()?, settings.seed);
     match flags.score {
         Score::Bge => compared(flags, seed, simulated.graph, &CachedScores::new(Bge::new(&simulated.data)?), None),
         Score::LinearGaussian => {
-            let scores = LinearGaussian::new(&simulated.data, noise_variance, 1.0)?;
+            let scores = LinearGaussian::new(&simulated.data, flags.noise_variance, 1.0)?;
             compared(flags, seed, simulated.graph, &CachedScores::new(&scores), Some(&scores))
         }
     }
