@@ -13,8 +13,8 @@ use crate::dag::{
 use crate::exact::{eliminate, elimination_entries, enumerate};
 use crate::target::draw;
 use crate::{
-    Base, EnergyError, FactorGraph, Hypergrid, ProductLaw, Result, SwendsenWang, Target, edwards_anderson, ising_graph,
-    potts_graph,
+    Base, EnergyError, FactorGraph, Hypergrid, ProductLaw, Result, SwendsenWang, Target, correlation, edwards_anderson,
+    ising_graph, potts_graph,
 };
 
 /// An exact value, and what it comes from.
@@ -205,6 +205,10 @@ impl Model {
             Observable::new("|magnetisation|", move |x| b.magnetisation(x).abs()),
             Observable::new("magnetisation²", move |x| c.magnetisation(x).powi(2)),
         ];
+        if torus {
+            let far = move |x: &[Token]| correlation(&lattice, x, width / 2);
+            model.observables.push(Observable::new("correlation across half", far));
+        }
         // Turning every other spin over turns the sign of the coupling, where both sides are even.
         let bipartite = height % 2 == 0 && width % 2 == 0;
         if torus && field == 0.0 && coupling != 0.0 && (coupling > 0.0 || bipartite) {

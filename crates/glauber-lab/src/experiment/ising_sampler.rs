@@ -10,7 +10,8 @@ use glauber_chain::statistics::Estimate;
 use glauber_descent::{LearningRateSchedule, ParamGroups, Settings, Trainer, UpdateRule};
 use glauber_energy::{AnnealedTarget, Annealing, Levels, Particles, ProductLaw, SwendsenWang, exact, unwatched};
 use glauber_gflownet::{
-    Distance, Evidence, Exploration, Filling, FillingOrder, Flows, Paths, StateSpace, UniformPolicy, filled, objective,
+    Buffer, Distance, Evidence, Exploration, Filling, FillingOrder, Flows, Paths, StateSpace, UniformPolicy, filled,
+    filled_tokens, objective,
 };
 use glauber_model::{Conditioning, ModelConfig, NetworkKind, Positions, Preset, Role};
 use glauber_neural::{FillingNetwork, NetworkPolicy, PathTask};
@@ -47,6 +48,10 @@ pub struct Flags {
     /// Share of the steps over which the target is annealed from uniform tokens; 0 for none
     #[arg(long, default_value_t = 0.5)]
     anneal: f64,
+    /// Keep so many ends of own paths with their weights. Half of the paths then lead back from them, drawn by weight; heat bath
+    /// moves some every 10 steps
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    replay: usize,
     /// Width of the network
     #[arg(long, default_value_t = 32)]
     width: usize,
@@ -144,10 +149,17 @@ fn network(flags: &Flags, coupling: f64, ising: &Ising, known: &Known, seed: u64
     let (environment, device) = (Filling { target: ising, order }, Device::flex());
     let mut trainer = trainer(flags, ising, seed, &device)?;
     let (begun, bar, base) = (Instant::now(), bar(flags.steps), ProductLaw::uniform(2, known.samples.len()));
+    let mut replay = Replay { capacity: flags.replay, ..Replay::default() };
     while trainer.steps() < flags.steps {
+        replay.collect(&environment, trainer.model(), &device, (trainer.steps(), seed))?;
         let level = (trainer.steps() as f64 / (flags.anneal * flags.steps as f64)).min(1.0);
         let annealed = Filling { target: AnnealedTarget { target: ising, base: &base, level }, order };
-        let task = PathTask::new(&annealed, objective(&flags.objective)?, flags.paths.div_ceil(2), &device);
+        let [own, back] = replay.shares(flags.paths.div_ceil(2));
+        let task = PathTask::new(&annealed, objective(&flags.objective)?, own, &device);
+        let task = match &replay.buffer {
+            Some(buffer) => task.with_ends(back, |rng| filled(buffer.draw(rng))),
+            None => task,
+        };
         trainer.step(&task)?;
         bar.inc(1);
     }
@@ -180,6 +192,49 @@ fn network(flags: &Flags, coupling: f64, ising: &Ising, known: &Known, seed: u64
     ];
     row(coupling, seed, "network", known, &cells, seconds);
     Ok(seconds)
+}
+
+/// Ends of own paths, drawn in proportion to their weights.
+#[derive(Default)]
+struct Replay {
+    capacity: usize,
+    buffer: Option<Buffer>,
+}
+
+impl Replay {
+    /// Steps between two collections, paths of one, and sweeps of heat bath.
+    const EVERY: usize = 10;
+    const PATHS: usize = 256;
+    const SWEEPS: usize = 4;
+
+    /// Adds own paths with their weights, and ends that heat bath has moved.
+    fn collect(
+        &mut self,
+        environment: &Filling<&Ising>,
+        network: &FillingNetwork,
+        device: &Device,
+        (step, seed): (usize, u64),
+    ) -> anyhow::Result<()> {
+        if self.capacity == 0 || !step.is_multiple_of(Self::EVERY) {
+            return Ok(());
+        }
+        let policy = NetworkPolicy { network, device, flows: Flows::Learned };
+        let seed = (seed << 32) + step as u64;
+        let paths = policy.draw(environment, Exploration::NONE, &mut ChainRng::streams(!seed, Self::PATHS));
+        let weights = policy.terms(environment, &paths)?.log_weights();
+        if self.buffer.is_none() {
+            self.buffer = Some(Buffer::new(self.capacity)?);
+        }
+        let buffer = self.buffer.as_mut().expect("just made");
+        buffer.extend(paths.ends().filter_map(|end| filled_tokens(end)).zip(weights))?;
+        Ok(buffer.refresh(environment.target, Self::PATHS, Self::SWEEPS, seed)?)
+    }
+
+    /// Own paths of so many, and those that lead back from ends.
+    fn shares(&self, paths: usize) -> [usize; 2] {
+        let back = if self.buffer.is_some() { paths / 2 } else { 0 };
+        [paths - back, back]
+    }
 }
 
 /// The total variation of the sampler that fills from the first site to the last, over all states. With the exact
