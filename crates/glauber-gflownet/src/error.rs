@@ -50,6 +50,12 @@ pub enum GflownetError {
         /// The objective.
         objective: &'static str,
     },
+    /// An objective of given ends, and own paths, or no ends.
+    #[error("the objective {objective} learns from samples of the target alone; give ends and no own paths")]
+    GivenEnds {
+        /// The objective.
+        objective: &'static str,
+    },
     /// Flows of stopping, where not every state may stop.
     #[error("flows of stopping need an environment in which every state may stop; take learned flows")]
     NoStop,

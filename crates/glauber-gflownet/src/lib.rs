@@ -34,7 +34,7 @@ pub use error::{GflownetError, Result};
 pub use moves::{Acceptance, BackAndForth, IndependenceMetropolis};
 pub use noising::{ReversePaths, reverse_paths};
 pub use objective::{
-    Criterion, CrossEntropy, DetailedBalance, FlowMatching, LogVariance, PathObjective, RelativeEntropy,
+    Criterion, CrossEntropy, DetailedBalance, FlowMatching, Likelihood, LogVariance, PathObjective, RelativeEntropy,
     SubTrajectoryBalance, TrajectoryBalance, objective, objectives,
 };
 pub use paths::{Exploration, Paths, Slopes};

@@ -148,6 +148,10 @@ impl<T: Target, N: Module + ModuleDisplay + SiteClassifier> PolicyNetwork<Fillin
         Logits { forward: each.reshape([paths * (len + 1), vocab]), backward: None, flow: None }
     }
 
+    fn has_backward(&self) -> bool {
+        self.learned_order
+    }
+
     /// An autoregressive network keeps the states of what is filled.
     fn draw(
         &self,

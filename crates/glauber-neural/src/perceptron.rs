@@ -98,6 +98,10 @@ impl<E: Environment> PolicyNetwork<E> for Perceptron {
         }
     }
 
+    fn has_backward(&self) -> bool {
+        self.backward.is_some()
+    }
+
     fn log_partition(&self) -> Tensor<1> {
         self.log_partition.val().mul_scalar(self.scale)
     }

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use glauber_chain::ChainRng;
-use glauber_gflownet::{Decisions, Environment, Exploration, Flows, Paths, Policy, Terms};
+use glauber_gflownet::{Decisions, Environment, Exploration, Flows, Paths, Policy, Terms, UniformPolicy};
 
 /// What a network gives for some states.
 #[derive(Debug, Clone)]
@@ -26,6 +26,11 @@ pub trait PolicyNetwork<E: Environment>: Module + Sync {
     /// Logits at all states of some groups. Override it if one pass gives those of a whole path.
     fn logits_along(&self, environment: &E, groups: &Paths<E::State>, device: &Device) -> Logits {
         self.logits(environment, groups.states(), device)
+    }
+
+    /// Whether [`logits`](Self::logits) have a backward policy. Without one, paths back need no evaluation of the network.
+    fn has_backward(&self) -> bool {
+        true
     }
 
     /// Draws paths faster than state by state, one for each generator; `None` if it cannot.
@@ -63,6 +68,18 @@ impl<N> NetworkPolicy<'_, N> {
     {
         let drawn = self.network.draw(environment, exploration, rngs, self.device);
         drawn.unwrap_or_else(|| Paths::draw(environment, self, exploration, rngs))
+    }
+
+    /// Draws paths back from terminal states, one for each generator, by the network's backward policy or the uniform one.
+    pub fn draw_back<E>(&self, environment: &E, ends: &[E::State], rngs: &mut [ChainRng]) -> Paths<E::State>
+    where
+        E: Environment,
+        N: PolicyNetwork<E>,
+    {
+        match self.network.has_backward() {
+            true => Paths::draw_back(environment, self, ends, rngs),
+            false => Paths::draw_back(environment, &UniformPolicy, ends, rngs),
+        }
     }
 
     /// The terms of some groups, from [all their logits together](PolicyNetwork::logits_along).

@@ -77,11 +77,14 @@ impl<E: Environment, N: PolicyNetwork<E>> Task for PathTask<'_, E, N> {
         let first = stream.number * all as u64;
         let mut rngs: Vec<ChainRng> = (0..all as u64).map(|path| ChainRng::new(stream.seed, first + path)).collect();
         let (own, mut rest) = rngs.split_at_mut(self.paths);
-        let mut paths = policy.draw(self.environment, self.exploration, own);
+        let mut paths = match self.paths {
+            0 => Paths::of(Vec::new()),
+            _ => policy.draw(self.environment, self.exploration, own),
+        };
         for (count, draw) in &self.sources {
             let (these, others) = rest.split_at_mut(*count);
             let ends: Vec<E::State> = these.iter_mut().map(draw).collect();
-            paths = paths.and(&Paths::draw_back(self.environment, &policy, &ends, these));
+            paths = paths.and(&policy.draw_back(self.environment, &ends, these));
             rest = others;
         }
         paths.check_ends(self.environment)?;
@@ -109,6 +112,9 @@ impl<E: Environment, N: PolicyNetwork<E>> PathTask<'_, E, N> {
         let own = self.exploration == Exploration::NONE && self.sources.is_empty();
         if self.objective.needs_own_paths() && !own {
             return Err(GflownetError::OwnPaths { objective }.into());
+        }
+        if self.objective.needs_ends() && (self.paths > 0 || self.sources.is_empty()) {
+            return Err(GflownetError::GivenEnds { objective }.into());
         }
         if self.flows == Flows::OfStop {
             return self.environment.stop().map(|_| ()).ok_or(GflownetError::NoStop.into());

@@ -3,6 +3,7 @@
 mod cross_entropy;
 mod detailed_balance;
 mod flow_matching;
+mod likelihood;
 mod log_variance;
 mod relative_entropy;
 mod sub_trajectory;
@@ -11,6 +12,7 @@ mod trajectory_balance;
 pub use cross_entropy::CrossEntropy;
 pub use detailed_balance::DetailedBalance;
 pub use flow_matching::FlowMatching;
+pub use likelihood::Likelihood;
 pub use log_variance::LogVariance;
 pub use relative_entropy::RelativeEntropy;
 pub use sub_trajectory::SubTrajectoryBalance;
@@ -64,6 +66,11 @@ pub trait PathObjective: Debug + Send + Sync {
     fn needs_own_paths(&self) -> bool {
         false
     }
+
+    /// Whether it learns only from paths that lead back from samples of the target.
+    fn needs_ends(&self) -> bool {
+        false
+    }
 }
 
 impl dyn PathObjective + '_ {
@@ -105,7 +112,7 @@ fn mean_of_groups(
 }
 
 /// All objectives, with squares and the constants of their papers.
-pub fn objectives() -> [&'static dyn PathObjective; 7] {
+pub fn objectives() -> [&'static dyn PathObjective; 8] {
     const SQUARE: Criterion = Criterion::Square;
     [
         &TrajectoryBalance(SQUARE),
@@ -115,6 +122,7 @@ pub fn objectives() -> [&'static dyn PathObjective; 7] {
         &LogVariance,
         &RelativeEntropy,
         &CrossEntropy { power: 1.0 },
+        &Likelihood,
     ]
 }
 

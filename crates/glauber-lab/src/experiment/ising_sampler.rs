@@ -10,7 +10,7 @@ use glauber_chain::statistics::Estimate;
 use glauber_descent::{LearningRateSchedule, ParamGroups, Settings, Trainer, UpdateRule};
 use glauber_energy::{AnnealedTarget, Annealing, Levels, Particles, ProductLaw, SwendsenWang, exact, unwatched};
 use glauber_gflownet::{
-    Buffer, Distance, Evidence, Exploration, Filling, FillingOrder, Flows, Paths, StateSpace, UniformPolicy, filled,
+    Buffer, Distance, Evidence, Exploration, Filling, FillingOrder, Flows, PathObjective, StateSpace, filled,
     filled_tokens, objective,
 };
 use glauber_model::{Conditioning, ModelConfig, NetworkKind, Positions, Preset, Role};
@@ -30,7 +30,7 @@ pub struct Flags {
     /// Field, over the coupling. Exact values of larger lattices need 0
     #[arg(long, default_value_t = 0.1, allow_negative_numbers = true)]
     field: f64,
-    /// Objective: trajectory-balance, log-variance, relative-entropy or cross-entropy
+    /// Objective: trajectory-balance, log-variance, relative-entropy, cross-entropy; likelihood of `--replay`
     #[arg(long, default_value = "log-variance")]
     objective: String,
     /// Network: hollow, which fills in any order, or autoregressive, from the first site to the last
@@ -52,6 +52,9 @@ pub struct Flags {
     /// moves some every 10 steps
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     replay: usize,
+    /// Power of the weights of own paths in `--replay`; below 1 they are proximal
+    #[arg(long, default_value_t = 1.0)]
+    power: f64,
     /// Width of the network
     #[arg(long, default_value_t = 32)]
     width: usize,
@@ -83,6 +86,12 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
         (0.0..=1.0).contains(&flags.anneal),
         "`--anneal` is {}, expected a share from 0 to 1",
         flags.anneal
+    );
+    let needs_ends = objective(&flags.objective)?.needs_ends();
+    anyhow::ensure!(
+        !needs_ends || flags.replay > 0,
+        "`--objective {}` learns from ends that are kept: add `--replay 4096`",
+        flags.objective
     );
     anyhow::ensure!(
         !flags.learned_order || matches!(flags.network, Which::Hollow),
@@ -149,13 +158,14 @@ fn network(flags: &Flags, coupling: f64, ising: &Ising, known: &Known, seed: u64
     let (environment, device) = (Filling { target: ising, order }, Device::flex());
     let mut trainer = trainer(flags, ising, seed, &device)?;
     let (begun, bar, base) = (Instant::now(), bar(flags.steps), ProductLaw::uniform(2, known.samples.len()));
-    let mut replay = Replay { capacity: flags.replay, ..Replay::default() };
+    let objective = objective(&flags.objective)?;
+    let mut replay = Replay { capacity: flags.replay, power: flags.power, buffer: None };
     while trainer.steps() < flags.steps {
         replay.collect(&environment, trainer.model(), &device, (trainer.steps(), seed))?;
         let level = (trainer.steps() as f64 / (flags.anneal * flags.steps as f64)).min(1.0);
         let annealed = Filling { target: AnnealedTarget { target: ising, base: &base, level }, order };
-        let [own, back] = replay.shares(flags.paths.div_ceil(2));
-        let task = PathTask::new(&annealed, objective(&flags.objective)?, own, &device);
+        let [own, back] = replay.shares(flags.paths.div_ceil(2), objective);
+        let task = PathTask::new(&annealed, objective, own, &device);
         let task = match &replay.buffer {
             Some(buffer) => task.with_ends(back, |rng| filled(buffer.draw(rng))),
             None => task,
@@ -169,10 +179,7 @@ fn network(flags: &Flags, coupling: f64, ising: &Ising, known: &Known, seed: u64
     let mut rngs = ChainRng::streams(seed + 100, PATHS);
     let own = policy.terms(&environment, &policy.draw(&environment, Exploration::NONE, &mut rngs))?;
     let ends: Vec<_> = known.samples.iter().map(filled).collect();
-    let back = match flags.learned_order {
-        true => Paths::draw_back(&environment, &policy, &ends, &mut rngs),
-        false => Paths::draw_back(&environment, &UniformPolicy, &ends, &mut rngs),
-    };
+    let back = policy.draw_back(&environment, &ends, &mut rngs);
     let back = policy.terms(&environment, &back)?;
     let [own, back] = [own, back].map(|terms| terms.log_weights());
     let evidence = Evidence::new(&own, Some(&back));
@@ -195,9 +202,10 @@ fn network(flags: &Flags, coupling: f64, ising: &Ising, known: &Known, seed: u64
 }
 
 /// Ends of own paths, drawn in proportion to their weights.
-#[derive(Default)]
 struct Replay {
     capacity: usize,
+    /// Of weights of own paths.
+    power: f64,
     buffer: Option<Buffer>,
 }
 
@@ -226,14 +234,18 @@ impl Replay {
             self.buffer = Some(Buffer::new(self.capacity)?);
         }
         let buffer = self.buffer.as_mut().expect("just made");
+        let weights = weights.into_iter().map(|log| self.power * log);
         buffer.extend(paths.ends().filter_map(|end| filled_tokens(end)).zip(weights))?;
         Ok(buffer.refresh(environment.target, Self::PATHS, Self::SWEEPS, seed)?)
     }
 
     /// Own paths of so many, and those that lead back from ends.
-    fn shares(&self, paths: usize) -> [usize; 2] {
-        let back = if self.buffer.is_some() { paths / 2 } else { 0 };
-        [paths - back, back]
+    fn shares(&self, paths: usize, objective: &dyn PathObjective) -> [usize; 2] {
+        match &self.buffer {
+            None => [paths, 0],
+            Some(_) if objective.needs_ends() => [0, paths],
+            Some(_) => [paths - paths / 2, paths / 2],
+        }
     }
 }
 

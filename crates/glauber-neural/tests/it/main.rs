@@ -329,6 +329,9 @@ fn objectives_that_do_not_fit_are_refused() {
         .with_exploration(Exploration::uniform(0.1));
     let error = draw(&explored).unwrap_err().to_string();
     assert!(error.contains("own paths"), "{error}");
+    let own = PathTask::new(&environment, objective("likelihood").unwrap(), 4, &device);
+    let error = draw(&own).unwrap_err().to_string();
+    assert!(error.contains("likelihood") && error.contains("no own paths"), "{error}");
     let no_stop =
         PathTask::new(&environment, objective("trajectory-balance").unwrap(), 4, &device).with_flows(Flows::OfStop);
     let error = draw(&no_stop).unwrap_err().to_string();
