@@ -34,7 +34,7 @@ pub struct Flags {
 /// Times block after block of training steps.
 pub fn run(flags: &Flags) -> anyhow::Result<()> {
     let (grid, device) = (GridWalk(Hypergrid::new(flags.side, flags.dimensions, [0.1, 0.5, 2.0])?), Device::flex());
-    let trainer = RefCell::new(perceptron_trainer(&grid, usize::MAX, 1, &device));
+    let trainer = RefCell::new(perceptron_trainer(&grid, usize::MAX, 1.0, 1, &device));
     let task = PathTask::new(&grid, objective("trajectory-balance")?, flags.batch, &device);
     let run = |steps: usize| -> anyhow::Result<f64> {
         let begun = Instant::now();
@@ -44,7 +44,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
         Ok(begun.elapsed().as_secs_f64())
     };
     run(flags.pace.warmup)?;
-    let parameters = perceptron_trainer(&grid, 1, 1, &device).model().num_params();
+    let parameters = perceptron_trainer(&grid, 1, 1.0, 1, &device).model().num_params();
     print(&json!({ "side": concat!("glauber ", env!("CARGO_PKG_VERSION")), "parameters": parameters }))?;
     flags.pace.blocks(|steps| {
         let seconds = run(steps)?;

@@ -28,6 +28,15 @@ pub struct Flags {
     /// Objectives on the 8 x 8 grid; the other grids take the first. Default: all but the two entropies
     #[arg(long, value_name = "NAME", num_args = 1..)]
     objectives: Vec<String>,
+    /// Paths a step of networks
+    #[arg(long, default_value_t = 128)]
+    batch: usize,
+    /// Final learning rate of networks, as a share of the first; 1 keeps it
+    #[arg(long, default_value_t = 1.0)]
+    minimum_rate: f64,
+    /// Share of uniform actions in drawn paths
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    exploration: f64,
     /// Leave the networks out
     #[arg(long)]
     tables_only: bool,
@@ -42,21 +51,30 @@ const OBJECTIVES: [&str; 5] =
 const DRAWS: usize = 200_000;
 /// Paths a step: of tables, and of networks as in torchgfn's tests.
 const TABLE_BATCH: usize = 16;
-const NETWORK_BATCH: usize = 128;
 
 /// Trains and prints a Markdown table.
 pub fn run(flags: &Flags) -> anyhow::Result<()> {
     check_count("--seeds", flags.seeds as usize)?;
+    check_count("--batch", flags.batch)?;
+    for (flag, share) in [("--minimum-rate", flags.minimum_rate), ("--exploration", flags.exploration)] {
+        anyhow::ensure!((0.0..=1.0).contains(&share), "`{flag}` is {share}, expected a share from 0 to 1");
+    }
     let names: Vec<&str> = match flags.objectives.is_empty() {
         true => OBJECTIVES.to_vec(),
         false => flags.objectives.iter().map(String::as_str).collect(),
     };
     let objectives = names.into_iter().map(objective).collect::<Result<Vec<_>, _>>()?;
+    if let Some(found) = objectives.iter().find(|objective| objective.needs_ends()) {
+        anyhow::bail!(
+            "`--objectives {}` needs samples of the target, which `experiment ising-sampler` has",
+            found.name()
+        );
+    }
     say(&format!(
         "{} paths, {} seeds, uniform backward policy. Tables: {TABLE_BATCH} paths a step, Adam at .05, falling to 0.\n\
-         Networks: {NETWORK_BATCH} paths a step, two layers of 256, AdamW at .001, 100 times that for log Z.\n\
+         Networks: {} paths a step, two layers of 256, AdamW at .001 to {} of it, 100 times that for log Z.\n\
          L1 is exact, over all cells. The floor is the L1 that {DRAWS} exact draws would show.\n",
-        flags.paths, flags.seeds
+        flags.paths, flags.seeds, flags.batch, flags.minimum_rate
     ));
     say("| grid | R0 | policy | objective | exact L1 | JSD, nats | error of log Z | seconds | paths a second |");
     say("|---|---|---|---|---|---|---|---|---|");
@@ -147,7 +165,7 @@ impl Bench<'_> {
         for step in 0..steps {
             let left = 1.0 - step as f64 / steps as f64;
             (adam.rate, adam.log_partition_rate) = (0.05 * left, 0.05 * left);
-            let paths = Paths::draw(&self.grid, &policy, Exploration::NONE, &mut rngs);
+            let paths = Paths::draw(&self.grid, &policy, Exploration::uniform(self.flags.exploration), &mut rngs);
             adam.step(&self.grid, &mut policy, objective, &paths)?;
             bar.inc(1);
         }
@@ -156,10 +174,12 @@ impl Bench<'_> {
     }
 
     fn network(&self, objective: &dyn PathObjective, seed: u64) -> anyhow::Result<Found> {
-        let steps = self.flags.paths.div_ceil(NETWORK_BATCH as u64) as usize;
+        let batch = self.flags.batch;
+        let steps = self.flags.paths.div_ceil(batch as u64) as usize;
         let device = Device::flex();
-        let mut trainer = perceptron_trainer(&self.grid, steps, seed, &device);
-        let task = PathTask::new(&self.grid, objective, NETWORK_BATCH, &device);
+        let mut trainer = perceptron_trainer(&self.grid, steps, self.flags.minimum_rate, seed, &device);
+        let task = PathTask::new(&self.grid, objective, batch, &device)
+            .with_exploration(Exploration::uniform(self.flags.exploration));
         let (begun, bar) = (Instant::now(), bar(steps));
         while trainer.steps() < steps {
             trainer.step(&task)?;
@@ -170,16 +190,17 @@ impl Bench<'_> {
     }
 }
 
-/// A trainer of torchgfn's network: two layers of 256 at .001, and .1 for `log Z`.
+/// A trainer of torchgfn's network: two layers of 256 at .001, and .1 for `log Z`. Rates fall to the share `minimum`.
 pub fn perceptron_trainer<E: Environment>(
     environment: &E,
     steps: usize,
+    minimum: f64,
     seed: u64,
     device: &Device,
 ) -> Trainer<Perceptron> {
     let network = Perceptron::new(environment, &PerceptronConfig::default(), seed, device);
     let groups = ParamGroups::all(&network, UpdateRule::AdamW);
-    let rate = LearningRateSchedule { peak: 1e-3, warmup_steps: 0, steps, minimum: 1.0 };
+    let rate = LearningRateSchedule { peak: 1e-3, warmup_steps: 0, steps, minimum };
     let constants = OptimiserConstants { beta_1: 0.9, beta_2: 0.999, weight_decay: 0.0 };
     let settings = Settings { average_decay: None, clip_norm: f64::INFINITY, constants, ..Settings::new(rate, seed) };
     Trainer::new(network, groups, settings, device, 1)

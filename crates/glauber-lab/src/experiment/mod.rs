@@ -41,7 +41,7 @@ pub enum ExperimentWhat {
     Sudoku(sudoku::Flags),
     /// Recover the couplings of Ising models from samples, beside the null model and the Cramér–Rao bound
     Couplings(couplings::Flags),
-    /// Sample posteriors of acyclic graphs on 5 nodes, beside the exact posterior
+    /// Sample posteriors of acyclic graphs, of 5 nodes or of any table, beside the exact posterior
     Dag(dag::Flags),
     /// Train energies and their samplers together on seven 2-D point sets: exact NLL and log Z in 16 bits, published rows in 32
     EbGfn(eb_gfn::Flags),

@@ -246,6 +246,64 @@ fn graphs_are_judged_with_their_weights() {
     mistake(folder.path(), &["experiment", "dag", "--rounds", "0"], &["--rounds"]);
 }
 
+#[test]
+fn graphs_of_any_table_are_sampled_and_drawn() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let rows: Vec<String> =
+        (0..20).map(f64::from).map(|n| format!("{},{},{}", n.sin(), n.cos(), (2.0 * n).sin())).collect();
+    fs::write(at.join("table.csv"), format!("a,b,c\n{}\n", rows.join("\n"))).expect("a table");
+    let few = ["--steps", "4", "-n", "4"];
+    let own = ["experiment", "dag", "--data", "table.csv", "--picture", "edges.svg"];
+    let text = said(&run(at, &[&own[..], &few].concat()));
+    for part in ["3 columns", "exact, all graphs", "structure MCMC", "GFlowNet", "| a → b |"] {
+        assert!(text.contains(part), "no `{part}` in {text}");
+    }
+    assert!(fs::read_to_string(at.join("edges.svg")).expect("a picture").contains("<svg"));
+    // No sum over all graphs is known of so many.
+    let many = said(&run(at, &[&["experiment", "dag", "--nodes", "15", "--steps", "1", "-n", "1"][..]].concat()));
+    assert!(!many.contains("exact, all graphs") && many.contains("GFlowNet"), "{many}");
+    mistake(at, &["experiment", "dag", "--picture", "edges.svg"], &["--picture", "--data"]);
+    mistake(at, &["experiment", "dag", "--data", "none.csv"], &["none.csv"]);
+    mistake(at, &["experiment", "dag", "--data", "table.csv", "--picture", "table.csv"], &["--picture"]);
+}
+
+#[test]
+fn samplers_of_a_target_are_trained() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    let ising = [
+        "experiment",
+        "ising-sampler",
+        "--side",
+        "2",
+        "--coupling",
+        "0.6",
+        "--steps",
+        "4",
+        "--paths",
+        "8",
+        "--width",
+        "8",
+    ];
+    let likelihood = ["--replay", "64", "--objective", "likelihood", "--power", "0.5"];
+    for words in [&["--replay", "64"][..], &["--network", "hollow", "--learned-order"], &likelihood] {
+        let text = said(&run(at, &[&ising[..], words].concat()));
+        assert_eq!(text.matches("| network |").count(), 1, "{text}");
+        assert!(!text.contains("NaN"), "{text}");
+    }
+    mistake(at, &[&ising[..], &["--learned-order"]].concat(), &["--learned-order", "--network hollow"]);
+    mistake(at, &[&ising[..], &["--objective", "likelihood"]].concat(), &["likelihood", "--replay"]);
+    let grid = ["experiment", "hypergrid", "--paths", "32", "--seeds", "1", "--tables-only", "--objectives"];
+    let text = said(&run(at, &[&grid[..], &["log-variance", "--exploration", "0.1"]].concat()));
+    assert_eq!(text.matches("| table | log-variance |").count(), 7, "{text}");
+    mistake(at, &[&grid[..], &["likelihood"]].concat(), &["likelihood", "ising-sampler"]);
+    mistake(at, &[&grid[..], &["log-variance", "--minimum-rate", "2"]].concat(), &["--minimum-rate", "0 to 1"]);
+    let annealed = ["experiment", "score-ais", "--updates", "4", "--sweeps", "--steps", "2", "--paths", "64"];
+    let text = said(&run(at, &annealed));
+    assert!(text.contains("| table 3^4 | 4 |") && text.contains("annealing alone"), "{text}");
+}
+
 fn gap(cell: &str) -> f64 {
     cell.trim_end_matches(" |").parse().expect("a gap")
 }
