@@ -5,7 +5,8 @@ use glauber_chain::ChainRng;
 use glauber_descent::{LearningRateSchedule, ParamGroups, Settings, Trainer, UpdateRule};
 use glauber_energy::dag::{DagTarget, LocalScores};
 use glauber_gflownet::{
-    Criterion, DagBuilding, DagState, DetailedBalance, Distance, Environment, Exploration, Flows, StateSpace,
+    Criterion, DagBuilding, DagState, DetailedBalance, Distance, Environment, Exploration, Flows, Likelihood,
+    StateSpace,
 };
 use glauber_neural::{NetworkPolicy, PathTask, Perceptron, PerceptronConfig};
 use glauber_program::progress::bar;
@@ -41,7 +42,12 @@ pub struct Law {
     pub distance: Distance,
     /// `Σ q (log R − log q)` less the logarithm of the number of graphs, in nats: VBG's lower bound of the evidence.
     pub bound: f64,
+    /// Mass on graphs whose probability is below [`RARE`], and what those graphs take from the bound, in nats.
+    pub rare: [f64; 2],
 }
+
+/// What is hardly ever drawn from the posterior.
+const RARE: f64 = 1e-9;
 
 impl Builder {
     /// A network to be trained for so many steps.
@@ -81,6 +87,25 @@ impl Builder {
         Ok(())
     }
 
+    /// Trains by the likelihood of given graphs, shape `[row, site]`, until so many steps are done: what the network can represent.
+    pub fn fit<S: LocalScores>(
+        &mut self,
+        target: &DagTarget<S>,
+        graphs: &TokenBatch,
+        until: usize,
+    ) -> anyhow::Result<()> {
+        let building = DagBuilding::new(target);
+        let draw = |rng: &mut ChainRng| building.complete(graphs.row(rng.below(graphs.rows())));
+        let task = PathTask::new(&building, &Likelihood, 0, &self.device).with_flows(Flows::OfStop).with_ends(32, draw);
+        let bar = bar(until - self.trainer.steps());
+        while self.trainer.steps() < until {
+            self.trainer.step(&task)?;
+            bar.inc(1);
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+
     fn policy(&self) -> NetworkPolicy<'_, Perceptron> {
         NetworkPolicy { network: self.trainer.average(), device: &self.device, flows: Flows::OfStop }
     }
@@ -110,10 +135,14 @@ impl Builder {
         let building = DagBuilding::new(target);
         let space = StateSpace::list(&building)?;
         let law = space.terminal_law(&building, &self.policy());
-        let distance = Distance::between(&law, &space.target())?;
+        let exact = space.target();
+        let distance = Distance::between(&law, &exact)?;
+        let below = law.iter().zip(&exact).filter(|(q, p)| **q > 0.0 && **p < RARE);
+        let rare = below
+            .fold([0.0; 2], |[mass, lost], (q, p)| [mass + q, lost + q * (q.ln() - p.max(f64::MIN_POSITIVE).ln())]);
         let rewards = space.ends().filter_map(|end| building.log_reward(end));
         let each = law.iter().zip(rewards).filter(|(q, _)| **q > 0.0);
         let bound = each.map(|(q, reward)| q * (reward - q.ln())).sum::<f64>() - (law.len() as f64).ln();
-        Ok(Law { distance, bound })
+        Ok(Law { distance, bound, rare })
     }
 }
