@@ -7,6 +7,7 @@ use glauber_model::{Asked, Conditions, RightView, Sites};
 use glauber_schedule::Schedule;
 use glauber_tokens::{Site, Step, Token};
 
+use super::sequence::{check, density};
 use super::{BlockSteps, Drawing, Label, Objective, Right, Targets};
 use crate::{Passage, SequenceSource, TrainError};
 
@@ -314,35 +315,6 @@ impl Examples {
         let densities = Some(single(&self.log_densities)).filter(|densities| !densities.is_empty());
         let log_density = densities.map(|each| Tensor::from_data(TensorData::new(each, [self.rows(), 1]), device));
         Targets { counted, log_density, ..Targets::of(objective, schedule, labels, shape, device) }
-    }
-}
-
-/// Checks that a sequence fits the network. A network without classes ignores them.
-fn check(clean: &[Token], class: Option<usize>, vocab: usize, classes: usize) -> Result<(), TrainError> {
-    let refuse = |found: String, expected: String| Err(TrainError::Sequence { found, expected });
-    if let Some(token) = clean.iter().find(|&&token| token as usize >= vocab) {
-        return refuse(format!("the token {token}"), format!("tokens of the vocabulary 0..{vocab}"));
-    }
-    match class {
-        Some(class) if classes > 0 && class >= classes => {
-            refuse(format!("the class {class}"), format!("one of the classes 0..{classes}"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// `log γ` of a sequence of a source.
-fn density(source: &dyn SequenceSource, clean: &[Token]) -> Result<f64, TrainError> {
-    let refuse = |found: String| {
-        let expected =
-            "a finite log-density of every sequence, as data of kind `energy` have, or another `train.objective`"
-                .into();
-        Err(TrainError::Sequence { found, expected })
-    };
-    match source.log_density(clean) {
-        Some(log) if log.is_finite() => Ok(log),
-        Some(log) => refuse(format!("a sequence of log-density {log}")),
-        None => refuse("sequences without a density".into()),
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod examples;
 mod losses;
 mod output;
 mod registry;
+mod sequence;
 
 pub use beside::{BlockSteps, Right};
 pub use drawing::Drawing;
