@@ -29,10 +29,10 @@ pub struct Flags {
     #[arg(long, value_name = "NAME", num_args = 1..)]
     objectives: Vec<String>,
     /// Paths a step of networks
-    #[arg(long, default_value_t = 128)]
+    #[arg(long, default_value_t = 16)]
     batch: usize,
-    /// Final learning rate of networks, as a share of the first; 1 keeps it
-    #[arg(long, default_value_t = 1.0)]
+    /// Final learning rate of networks, as a share of the first; torchgfn's tests have 1, and 128 paths a step
+    #[arg(long, default_value_t = 0.01)]
     minimum_rate: f64,
     /// Share of uniform actions in drawn paths
     #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
@@ -49,7 +49,7 @@ const OBJECTIVES: [&str; 5] =
     ["trajectory-balance", "detailed-balance", "sub-trajectory-balance", "flow-matching", "log-variance"];
 /// Draws of the sampling floor, as torchgfn takes them.
 const DRAWS: usize = 200_000;
-/// Paths a step: of tables, and of networks as in torchgfn's tests.
+/// Paths a step of tables.
 const TABLE_BATCH: usize = 16;
 
 /// Trains and prints a Markdown table.
