@@ -34,6 +34,14 @@ impl RowSites<'_> {
             Self::Each(_) => 1,
         }
     }
+
+    /// The row and the site of a request, by its place in the order of `[row, requested site]`.
+    pub(crate) fn place(&self, index: usize, len: usize) -> (usize, Site) {
+        match self {
+            Self::All | Self::Marked(_) => (index / len, index % len),
+            Self::Each(each) => (index, each[index]),
+        }
+    }
 }
 
 impl<'a> TokenRows<'a> {

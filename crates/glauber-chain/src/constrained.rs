@@ -106,17 +106,12 @@ where
         out: &mut [f64],
     ) -> Result<()> {
         self.conditional.log_conditionals_at(tokens, steps, sites, out)?;
-        let per_row = sites.per_row(tokens.len());
-        for (at, law) in out.chunks_exact_mut(self.vocab()).enumerate() {
-            let row = at / per_row;
-            let site = match sites {
-                RowSites::Marked(marked) if !marked[at] => continue,
-                RowSites::All | RowSites::Marked(_) => at % per_row,
-                RowSites::Each(each) => each[row],
-            };
-            self.constrain(tokens, row, steps[row], site, law)?;
-        }
-        Ok(())
+        let is_read = |index: usize| !matches!(sites, RowSites::Marked(marked) if !marked[index]);
+        let mut laws = out.chunks_exact_mut(self.vocab()).enumerate().filter(|(index, _)| is_read(*index));
+        laws.try_for_each(|(index, law)| {
+            let (row, site) = sites.place(index, tokens.len());
+            self.constrain(tokens, row, steps[row], site, law)
+        })
     }
 
     fn passes(&self) -> u64 {

@@ -96,13 +96,8 @@ impl<C: SiteConditional, U: SiteConditional> SiteConditional for Guided<C, U> {
         }
         let mut other = vec![0.0; out.len()];
         self.unconditional.log_conditionals_at(tokens, steps, sites, &mut other)?;
-        let per_row = sites.per_row(tokens.len());
         self.combine(out, &other, |index| {
-            let row = index / per_row;
-            let site = match sites {
-                RowSites::All | RowSites::Marked(_) => index % per_row,
-                RowSites::Each(each) => each[row],
-            };
+            let (row, site) = sites.place(index, tokens.len());
             (row, site, steps[row])
         })
     }

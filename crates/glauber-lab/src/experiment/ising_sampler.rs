@@ -230,10 +230,10 @@ impl Replay {
         let seed = (seed << 32) + step as u64;
         let paths = policy.draw(environment, Exploration::NONE, &mut ChainRng::streams(!seed, Self::PATHS));
         let weights = policy.terms(environment, &paths)?.log_weights();
-        if self.buffer.is_none() {
-            self.buffer = Some(Buffer::new(self.capacity)?);
-        }
-        let buffer = self.buffer.as_mut().expect("just made");
+        let buffer = match &mut self.buffer {
+            Some(buffer) => buffer,
+            empty => empty.insert(Buffer::new(self.capacity)?),
+        };
         let weights = weights.into_iter().map(|log| self.power * log);
         buffer.extend(paths.ends().filter_map(|end| filled_tokens(end)).zip(weights))?;
         Ok(buffer.refresh(environment.target, Self::PATHS, Self::SWEEPS, seed)?)
