@@ -83,6 +83,11 @@ pub struct LogPartition {
 const Z95: f64 = 1.959_963_984_540_054;
 
 impl LogPartition {
+    /// The standard error of `estimate`, in nats: that of a normal law with this interval.
+    pub fn standard_error(&self) -> f64 {
+        (self.interval[1] - self.interval[0]) / (2.0 * Z95)
+    }
+
     /// From the log-weights of independent paths, shape `[particle]`, in nats. `seed` is the bootstrap's.
     ///
     /// # Panics

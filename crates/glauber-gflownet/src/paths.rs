@@ -229,7 +229,8 @@ impl<S: Clone + PartialEq + Debug> Paths<S> {
         Ok(terms)
     }
 
-    /// The loss of an objective on these groups, with its gradient by the logits of a policy.
+    /// The loss of an objective on these groups, with its gradient by the logits of a policy. With a prior, the terms are
+    /// [relative to it](Terms::relative_to).
     ///
     /// # Errors
     /// As [`terms`](Self::terms).
@@ -240,10 +241,17 @@ impl<S: Clone + PartialEq + Debug> Paths<S> {
         decisions: &Decisions,
         log_partition: f64,
         flows: Flows,
+        prior: Option<&dyn Policy<E>>,
     ) -> Result<(f64, Slopes)> {
-        let terms = self.terms_of(environment, decisions, log_partition, flows)?;
+        let mut terms = self.terms_of(environment, decisions, log_partition, flows)?;
+        if let Some(prior) = prior {
+            terms = terms.relative_to(&self.terms(environment, prior)?);
+        }
         let mut gradient = Terms::zeros(&self.offsets);
         let loss = objective.loss(&terms, &mut gradient);
+        if prior.is_some() {
+            gradient.backward.fill(0.0);
+        }
         let (by, log_partition) = self.pull_back(environment, &gradient, flows);
         Ok((loss, Slopes { logits: decisions.by_logits(by), log_partition }))
     }

@@ -142,7 +142,8 @@ impl TableAdam {
     ) -> crate::Result<f64> {
         let groups = objective.groups(environment, paths);
         let found = policy.decide(environment, groups.states());
-        let (loss, slopes) = groups.slopes(environment, objective, &found, policy.log_partition(), policy.flows)?;
+        let (loss, slopes) =
+            groups.slopes(environment, objective, &found, policy.log_partition(), policy.flows, None)?;
         if !loss.is_finite() {
             return Err(crate::GflownetError::Diverged { step: self.step as usize, loss });
         }

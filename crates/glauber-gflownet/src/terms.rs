@@ -86,21 +86,16 @@ impl Terms {
         self.log_weights().into_iter().enumerate().map(|(group, weight)| last(group) - weight).collect()
     }
 
-    /// These terms with those of a prior policy in place of the backward ones, and `log c` in place of `log R`, shape
-    /// `[path]`. Trajectory balance of them is relative trajectory balance (E11): it is 0 where the policy draws from the
-    /// posterior, `prior(x) c(x) / Z` (Venkatraman et al. 2024).
+    /// These terms with those of a prior policy in place of the backward ones. Where the rewards are likelihoods `c`, trajectory
+    /// balance of them is relative trajectory balance (E11): it is 0 where the policy draws from the posterior,
+    /// `prior(x) c(x) / Z` (Venkatraman et al. 2024).
     ///
     /// # Panics
-    /// When the prior has other paths, or `log_c` another number.
+    /// When the prior has other paths.
     #[must_use]
-    pub fn relative_to(mut self, prior: &Self, log_c: &[f64]) -> Self {
+    pub fn relative_to(self, prior: &Self) -> Self {
         assert_eq!(self.offsets, prior.offsets, "the paths of the prior");
-        assert_eq!(self.count(), log_c.len(), "a log-likelihood for each path");
-        self.backward.clone_from(&prior.forward);
-        for (&end, &log_c) in self.offsets[1..].iter().zip(log_c) {
-            self.flow[end - 1] = log_c;
-        }
-        self
+        Self { backward: prior.forward.clone(), ..self }
     }
 }
 

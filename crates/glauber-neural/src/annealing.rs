@@ -53,18 +53,25 @@ impl<T: Target, B: Base> AnnealedUpdates<T, B> {
         AnnealedTarget { target: &self.target, base: &self.base, level: self.level(updates) }
     }
 
-    /// Runs a path. Adds an example for each update that `keep` takes; returns the path's log-weight by the backward kernels of
-    /// (E25), the conditionals at the level before.
+    /// Runs a path. Adds an example for each update that `keep` takes. Returns the path's log-weights: by annealed importance
+    /// sampling (E23), and by the backward kernels of (E25), the conditionals at the level before.
     ///
     /// # Errors
     /// When the annealed target has no law at a site.
-    fn path(&self, rng: &mut ChainRng, keep: impl Fn(usize) -> bool, examples: &mut UpdateExamples) -> Result<f64> {
+    fn path(
+        &self,
+        rng: &mut ChainRng,
+        keep: impl Fn(usize) -> bool,
+        examples: &mut UpdateExamples,
+    ) -> Result<[f64; 2]> {
         let mut tokens: Vec<Token> = vec![0; self.base.len()];
         let mut closed = vec![0.0; self.target.vocab()];
         self.base.draw(rng, &mut tokens);
         let mut weight = PathWeight::start(self.base.log_density(&tokens));
+        let mut annealed = 0.0;
         for update in 0..self.updates {
             let (site, backward) = (update % tokens.len(), self.annealed(update));
+            annealed += self.annealed(update + 1).log_density(&tokens) - backward.log_density(&tokens);
             if keep(update) {
                 let rows = TokenRows::new(&tokens, tokens.len());
                 Gibbs(backward).log_conditionals(rows, 0, &[site], &mut closed).map_err(EnergyError::from)?;
@@ -76,7 +83,7 @@ impl<T: Target, B: Base> AnnealedUpdates<T, B> {
                 &mut weight,
             )?;
         }
-        Ok(weight.end(self.target.log_density(&tokens)))
+        Ok([annealed, weight.end(self.target.log_density(&tokens))])
     }
 }
 
@@ -118,9 +125,11 @@ impl UpdateExamples {
     }
 }
 
-/// The log-weights of independent paths by two backward kernels.
-#[derive(Debug, Clone, PartialEq)]
+/// The log-weights of independent paths by three backward kernels.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct UpdateWeights {
+    /// By the reversals of the updates: annealed importance sampling (E23).
+    pub annealed: Vec<f64>,
     /// By the closed form `π_{k−1}(·|x_{−i})` (E25).
     pub closed: Vec<f64>,
     /// By the network.
@@ -130,8 +139,8 @@ pub struct UpdateWeights {
 /// Examples that are evaluated together.
 const CHUNK: usize = 1 << 12;
 
-/// Log-weights of paths by the closed form and by a network. `E w = Z` of both, whatever the network is. Path `i` has stream `i`
-/// of the seed.
+/// Log-weights of paths by annealed importance sampling, by the closed form and by a network. `E w = Z` of all three, whatever the
+/// network is. Path `i` has stream `i` of the seed.
 ///
 /// # Errors
 /// When the annealed target has no law at a site.
@@ -142,12 +151,14 @@ pub fn annealed_weights<T: Target, B: Base>(
     seed: u64,
     device: &Device,
 ) -> Result<UpdateWeights> {
-    let mut weights = UpdateWeights { closed: Vec::new(), learned: Vec::new() };
+    let mut weights = UpdateWeights::default();
     let together = CHUNK.div_ceil(chain.updates.max(1));
     for first in (0..paths).step_by(together) {
         let mut examples = UpdateExamples::default();
         for path in first..paths.min(first + together) {
-            weights.closed.push(chain.path(&mut ChainRng::new(seed, path as u64), |_| true, &mut examples)?);
+            let [annealed, closed] = chain.path(&mut ChainRng::new(seed, path as u64), |_| true, &mut examples)?;
+            weights.annealed.push(annealed);
+            weights.closed.push(closed);
         }
         // What the network's kernels say more than the closed form.
         let learned = examples.log_backward(network, device).into_data();

@@ -6,7 +6,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use glauber_chain::ChainRng;
 use glauber_descent::{Stream, Task};
-use glauber_gflownet::{Environment, Exploration, Flows, GflownetError, PathObjective, Paths, Slopes};
+use glauber_gflownet::{Environment, Exploration, Flows, GflownetError, PathObjective, Paths, Policy, Slopes};
 
 use crate::NeuralError;
 use crate::policy::{Logits, NetworkPolicy, PolicyNetwork, decisions};
@@ -22,6 +22,7 @@ pub struct PathTask<'a, E: Environment, N> {
     paths: usize,
     exploration: Exploration,
     sources: Vec<Source<'a, E>>,
+    prior: Option<&'a dyn Policy<E>>,
     device: Device,
     network: PhantomData<fn(N)>,
 }
@@ -39,6 +40,7 @@ impl<'a, E: Environment, N: PolicyNetwork<E>> PathTask<'a, E, N> {
             paths,
             exploration: Exploration::NONE,
             sources: Vec::new(),
+            prior: None,
             device: device.clone(),
             network: PhantomData,
         }
@@ -54,6 +56,14 @@ impl<'a, E: Environment, N: PolicyNetwork<E>> PathTask<'a, E, N> {
     #[must_use]
     pub fn with_flows(self, flows: Flows) -> Self {
         Self { flows, ..self }
+    }
+
+    /// Learns the posterior of a prior policy, with the environment's rewards for likelihoods `c`: a network by trajectory balance
+    /// ends in `x` with probability `prior(x) c(x) / Z` (E11; Venkatraman et al. 2024). Own paths start from the network's weights,
+    /// which may be those of the prior.
+    #[must_use]
+    pub fn relative_to(self, prior: &'a dyn Policy<E>) -> Self {
+        Self { prior: Some(prior), ..self }
     }
 
     /// Adds so many paths a micro-batch that lead to given terminal states, drawn back by the backward policy.
@@ -133,7 +143,7 @@ impl<E: Environment, N: PolicyNetwork<E>> PathTask<'_, E, N> {
         let logits = network.logits_along(self.environment, &groups, device);
         let found = decisions(self.environment, groups.states(), &logits);
         let log_partition = glauber_descent::scalar(network.log_partition());
-        match groups.slopes(self.environment, self.objective, &found, log_partition, self.flows) {
+        match groups.slopes(self.environment, self.objective, &found, log_partition, self.flows, self.prior) {
             Ok((loss, slopes)) => (loss, Some((logits, slopes))),
             // The trainer refuses the step, and names the loss.
             Err(_) => (f64::NAN, None),

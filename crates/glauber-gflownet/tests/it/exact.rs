@@ -261,9 +261,11 @@ fn relative_balance_is_zero_at_the_posterior() {
     let product = Filling::any_order(Table::new(3, 4, every(3, 4).map(|x| logs(&x)).collect()).unwrap());
     let (posterior, _) = exactly(&product);
     let paths = wandering(&product, 40, 2);
-    let log_c: Vec<f64> = paths.ends().map(|end| likelihood.log_density(&filled_tokens(end).unwrap())).collect();
     let of_prior = paths.terms(&prior, &prior_policy).unwrap();
-    let relative = paths.terms(&product, &posterior).unwrap().relative_to(&of_prior, &log_c);
+    let (mut decisions, likelihood) = (posterior.decide(&product, paths.states()), Filling::any_order(&likelihood));
+    decisions.flow.fill(0.0);
+    let (log_z, flows) = (Policy::<Filling<Table>>::log_partition(&posterior), Flows::Learned);
+    let relative = paths.terms_of(&likelihood, &decisions, log_z, flows).unwrap().relative_to(&of_prior);
     let mut gradient = Terms::zeros(paths.offsets());
     let loss = glauber_gflownet::PathObjective::loss(&TrajectoryBalance::default(), &relative, &mut gradient);
     assert!(loss < 1e-24, "{loss}");
@@ -275,20 +277,35 @@ fn every(vocab: u32, len: u32) -> impl Iterator<Item = Vec<u32>> {
 }
 
 #[test]
-fn cross_entropy_is_least_at_the_exact_policy() {
-    // All paths of two sites of two tokens, weighted by their exact share: the loss is the entropy of paths.
+fn cross_entropy_weighs_paths_by_their_share_of_the_target() {
+    // The uniform policy draws all 8 paths of two sites of two tokens alike, so that all of them once are its expectation.
     let environment = Filling::any_order(Table::random(2, 2, 1.0, 3).unwrap());
-    let (policy, space) = exactly(&environment);
-    let ends: Vec<_> = space.ends().cloned().collect();
-    let mut rngs = ChainRng::streams(1, ends.len());
-    let paths = Paths::draw_back(&environment, &policy, &ends, &mut rngs);
-    let terms = paths.terms(&environment, &policy).unwrap();
-    // With the exact policy every weight is Z, so that the mean is over the paths given.
-    let mut gradient = Terms::zeros(paths.offsets());
-    let loss = glauber_gflownet::PathObjective::loss(&CrossEntropy { power: 1.0 }, &terms, &mut gradient);
-    let mean = -terms.forward.iter().sum::<f64>() / ends.len() as f64;
-    assert!((loss - mean).abs() < 1e-12);
-    assert!(gradient.forward.iter().all(|g| (g + 1.0 / ends.len() as f64).abs() < 1e-12));
+    let (_, space) = exactly(&environment);
+    let all =
+        Paths::of(every(2, 2).flat_map(|x| [[0, 1], [1, 0]].map(|order| (x.clone(), order))).map(|(x, order)| {
+            let mut states = vec![environment.source()];
+            let actions: Vec<usize> = order.iter().map(|&site| 2 * site + x[site] as usize).collect();
+            actions.iter().for_each(|&action| states.push(environment.take(&states[states.len() - 1], action)));
+            (states, actions)
+        }));
+    let terms = all.terms(&environment, &UniformPolicy).unwrap();
+    let rewards: Vec<f64> = all.ends().map(|end| environment.log_reward(end).unwrap()).collect();
+    for power in [1.0, 0.5] {
+        let partition = rewards.iter().map(|log| (power * log).exp()).sum::<f64>();
+        let mut gradient = Terms::zeros(all.offsets());
+        let loss = glauber_gflownet::PathObjective::loss(&CrossEntropy { power }, &terms, &mut gradient);
+        // Every path has probability 1/8.
+        assert!((loss - 8f64.ln()).abs() < 1e-12, "{loss}");
+        for (path, log) in rewards.iter().enumerate() {
+            let share = (power * log).exp() / partition;
+            assert!(
+                gradient.group(path).forward.iter().all(|g| (g + share).abs() < 1e-12),
+                "path {path}, power {power}"
+            );
+        }
+    }
+    let log_z = (rewards.iter().map(|log| log.exp()).sum::<f64>() / 2.0).ln();
+    assert!((log_z - space.log_partition()).abs() < 1e-12);
 }
 
 #[test]

@@ -75,9 +75,17 @@ fn every_path_of_the_lazy_kernel_weighs_z() {
     for sweeps in [1, 4, 16] {
         let [mean, variance, ..] = weights(sweeps, false, &Lazy::default());
         assert!(mean.abs() < 1e-10 && variance < 1e-20, "{sweeps} sweeps from the exact law: {mean}, {variance}");
-        // From noise, what is left is the start: the levels end at .001, not at 0.
+        // From noise, what is left is the start: the levels end at .001, not at 0. The variance is twice the divergence.
         let [mean, variance, ..] = weights(sweeps, true, &Lazy::default());
         assert!(mean.abs() < 1e-3 && variance < 1e-5, "{sweeps} sweeps from noise: {mean}, {variance}");
+        let (_, table, schedule) = chain(sweeps);
+        let law = table.law_at(&schedule, schedule.horizon());
+        let uniform = 1.0 / law.len() as f64;
+        let divergence: f64 = law.iter().map(|p| uniform * (uniform / p).ln()).sum();
+        let error = (variance / 2000.0).sqrt();
+        assert!((mean + divergence).abs() < 4.0 * error, "{sweeps} sweeps: {mean} ± {error}, not -{divergence}");
+        let ratio = variance / (2.0 * divergence);
+        assert!((ratio - 1.0).abs() < 0.15, "{sweeps} sweeps: variance {ratio} of twice the divergence");
     }
 }
 

@@ -89,6 +89,10 @@ pub fn run(flags: &Flags) -> anyhow::Result<()> {
         seed: 0,
     };
     if flags.nodes != NODES {
+        anyhow::ensure!(
+            flags.score == Score::Bge,
+            "`--score linear-gaussian` is compared on {NODES} nodes alone: leave out `--nodes`, or `--score`"
+        );
         return table::run(flags, &settings.simulate()?.data);
     }
     anyhow::ensure!(flags.picture.is_none(), "`--picture` draws one table: add `--data FILE.csv`, or other `--nodes`");

@@ -106,12 +106,13 @@ impl Judge for Sampled {
         // Theirs have 16 bits of a coordinate.
         if self.points.code.len() == glauber_plane::BITS {
             for (name, nats, mmd) in published(self.points.set) {
-                say(&format!("| {} | {name} | – | {nats:.3} | – | – | – | {mmd:.2} | – | – |", self.points.set));
+                say(&format!("| {} | {name} | – | {nats:.3} | – | – | – | {mmd} | – | – |", self.points.set));
             }
         }
         Ok(())
     }
 
+    /// `log Z` is of own paths, one-sided: mass that the sampler never draws is missing from it.
     fn cells(
         &self,
         environment: &Filling<EnergyTarget>,
@@ -140,7 +141,9 @@ impl Judge for Sampled {
         let flat: Vec<Token> = points.concat();
         environment.target.log_densities(TokenRows::new(&flat, self.points.code.len()), &mut energies);
         let energies: Vec<f64> = energies.iter().map(|log| log_partition.estimate - log).collect();
-        let Estimate { mean, standard_error } = Estimate::independent(&energies);
+        // The points are few, and log Z is an estimate too.
+        let Estimate { mean, standard_error: of_points } = Estimate::independent(&energies);
+        let standard_error = of_points.hypot(log_partition.standard_error());
         let energy = format!("{mean:.3} ± {standard_error:.3} | {:.3}", log_partition.effective_share);
         Ok(self.row(&nats, &points, &energy, self.discrepancies(&drawn, &mut rng)))
     }
