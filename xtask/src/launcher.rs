@@ -70,6 +70,16 @@ pub fn lab(device: &str) -> anyhow::Result<PathBuf> {
     build(LAB, &features_of(device)?)
 }
 
+/// Builds what trains and samples, for the CPU device and with some more features of its packages; returns the path of the executable.
+///
+/// # Errors
+/// When the build fails.
+pub fn glauber(features: &[&str]) -> anyhow::Result<PathBuf> {
+    let all: Vec<String> =
+        std::iter::once(of_the_packages(DEFAULT_DEVICE)).chain(features.iter().map(|f| (*f).into())).collect();
+    built(GLAUBER, &all.join(","))
+}
+
 /// `device list` of the program, or `device compare` of the laboratory.
 ///
 /// # Errors
@@ -150,13 +160,18 @@ fn of_the_packages(features: &str) -> String {
 /// Builds a program with cargo's own progress on stderr; returns the path of the executable. All members are selected, so that dependencies
 /// have the features that tests and benchmarks build them with, and are built once.
 fn build(program: Program, features: &str) -> anyhow::Result<PathBuf> {
+    built(program, &of_the_packages(features))
+}
+
+/// As [`build`], with features that name their packages.
+fn built(program: Program, features: &str) -> anyhow::Result<PathBuf> {
     let Program { name, package } = program;
     let root = workspace::metadata(Depth::Members)?.workspace_root;
     let profile = std::env::var(PROFILE).unwrap_or_else(|_| "release".into());
     let mut child = Command::new(workspace::cargo())
         .current_dir(&root)
         .args(["build", "--profile", &profile, "--workspace", "--bin", name])
-        .args(["--no-default-features", "--features", &of_the_packages(features)])
+        .args(["--no-default-features", "--features", features])
         .arg("--message-format=json-render-diagnostics")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -10,6 +10,7 @@ mod bench;
 mod corpus;
 mod launcher;
 mod reference;
+mod reliability;
 mod screen;
 mod tidy;
 mod workspace;
@@ -56,7 +57,7 @@ fn command() -> Command {
         .about("Benchmark steps against PyTorch, sweeps against numba, and memory")
         .subcommand_required(true)
         .arg_required_else_help(true);
-    Command::new("cargo xtask")
+    let all = Command::new("cargo xtask")
         .bin_name("cargo xtask")
         .about("Builds and runs glauber; checks the workspace")
         .subcommand(
@@ -68,7 +69,8 @@ fn command() -> Command {
                 .about("Write docs/reference/configuration.md from the types of the configuration"),
         )
         .subcommands(passed)
-        .subcommand(bench)
+        .subcommand(bench);
+    reliability::What::augment_subcommands(all)
 }
 
 /// The arguments of a program.
@@ -107,6 +109,9 @@ fn perform(matches: &ArgMatches) -> anyhow::Result<ExitCode> {
         Some(("tidy", _)) => tidy::run(),
         Some(("reference", _)) => reference::run(),
         Some(("bench", what)) => bench::run(&bench::What::from_arg_matches(what)?),
+        Some(("storm" | "power-loss" | "disk-faults", _)) => {
+            reliability::run(&reliability::What::from_arg_matches(matches)?)
+        }
         Some(("device", arguments)) => launcher::run_device(passed(arguments)),
         Some(("experiment", arguments)) => launcher::run_experiment(passed(arguments)),
         Some((name @ ("compare" | "picture"), arguments)) => launcher::run(LAB, name, passed(arguments)),

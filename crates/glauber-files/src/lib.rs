@@ -107,9 +107,10 @@ impl Drop for Unfinished {
 /// A rename may be undone by a power cut unless the folder is waited for. Not every system and file system can.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
-    match File::open(folder).and_then(|folder| folder.sync_all()) {
-        Err(error) if error.kind() == ErrorKind::StorageFull => return Err(error),
-        _ => {}
+    if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
+        // Where folders cannot be opened or synced; a disk that fails is told.
+        let cannot = [ErrorKind::PermissionDenied, ErrorKind::InvalidInput, ErrorKind::Unsupported];
+        return if cannot.contains(&error.kind()) { Ok(()) } else { Err(error) };
     }
     let _ = folder;
     Ok(())
