@@ -7,6 +7,7 @@ use glauber_files::{remove_folder, remove_unfinished, write_folder};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::checksums;
 use crate::RunError;
 
 const CONFIG: &str = "config.toml";
@@ -82,8 +83,14 @@ pub(crate) fn save(
             let path = at.join(name);
             fs::write(&path, text.map_err(|error| malformed(&path, error))?).map_err(RunError::file(&path))?;
         }
-        write(at)
+        write(at)?;
+        checksums::write(at, |_| true)
     })
+}
+
+/// Checks the files of a checkpoint that `which` takes against their checksums, but for the copy of the evaluations, which are mended.
+pub(crate) fn verify(checkpoint: &Path, which: impl Fn(&str) -> bool) -> Result<(), RunError> {
+    checksums::verify(checkpoint, |name| name != METRICS && which(name), HINT)
 }
 
 /// Removes all except the last `keep`, and unfinished ones.
@@ -145,6 +152,7 @@ pub(crate) fn load_state<S: DeserializeOwned>(checkpoint: &Path) -> Result<S, Ru
 
 /// The evaluations up to a checkpoint from its own copy, which may be damaged or missing.
 pub(crate) fn load_metrics(checkpoint: &Path) -> Option<Vec<u8>> {
+    checksums::verify(checkpoint, |name| name == METRICS, HINT).ok()?;
     fs::read(checkpoint.join(METRICS)).ok()
 }
 

@@ -15,6 +15,7 @@ use glauber_tokens::Token;
 
 use super::changes::{Change, changes};
 use super::checkpoint::{self, CheckpointInfo};
+use super::checksums::{self, CHECKSUMS};
 use super::codec::RunCodec;
 use crate::data::kept;
 use crate::{FolderLock, RunConfig, RunError, TrainingState};
@@ -22,6 +23,8 @@ use crate::{FolderLock, RunConfig, RunError, TrainingState};
 const CONFIG: &str = "config.toml";
 const VOCABULARY: &str = "vocabulary.json";
 const CHECKPOINTS: &str = "checkpoints";
+/// The fix for a damaged file that nothing has a copy of.
+const RESTORE: &str = "restore the file, or start a new run";
 /// The format of the run folders that this program writes. It increases when an older program would misread a folder,
 /// or this one an older folder.
 ///
@@ -37,6 +40,7 @@ pub const FORMAT: u32 = 2;
 /// | `vocabulary.json` | tokens, their counts in the training data, version of the program, format of the folder |
 /// | `prior.safetensors` | the n-grams under the network, where it has a prior |
 /// | `tokenizer.json` or `tokenizer/` | the codec of text or of images |
+/// | `checksums.b3` | hashes of the files above but the configuration; every checkpoint has its own |
 /// | `metrics.jsonl` | one evaluation a line |
 /// | `loss.svg` | the loss curves |
 /// | `excess.svg` | the distance to the Bayes loss, where it is known |
@@ -103,6 +107,8 @@ impl RunFolder {
         if let Some(codec) = codec {
             codec.keep(path)?;
         }
+        // The configuration may be edited; of the rest, nothing changes.
+        checksums::write(path, |name| name != FolderLock::FILE && !name.starts_with('.'))?;
         // Last: its presence says that the run has begun.
         folder.write_config(config)?;
         lock.begun()?;
@@ -139,7 +145,10 @@ impl RunFolder {
                 format!("a run in format {format}, started with {version}"),
                 format!("a format up to {FORMAT}: open it with {version}"),
             ),
-            _ => Ok(run),
+            _ => {
+                checksums::verify(path, |_| true, RESTORE)?;
+                Ok(run)
+            }
         }
     }
 
@@ -198,6 +207,7 @@ impl RunFolder {
         checkpoint: &Path,
         config: &C,
     ) -> Result<Vec<Change>, RunError> {
+        checkpoint::verify(checkpoint, |name| name == CONFIG)?;
         let Ok(Some(trained)) = checkpoint::load_config::<C>(checkpoint) else { return Ok(Vec::new()) };
         let found = changes(&trained, config);
         match found.iter().find(|change| !change.course) {
@@ -290,6 +300,7 @@ impl RunFolder {
         if config.model.prior.is_some() {
             network.set_prior(crate::prior::load(&self.path, self.schedule()?.law())?);
         }
+        checkpoint::verify(checkpoint, |name| name != "weights.safetensors" && !name.starts_with("moment-"))?;
         glauber_descent::load_average(checkpoint, &mut network)?;
         Ok(network)
     }
@@ -315,7 +326,7 @@ impl RunFolder {
             found: error.to_string().trim().replace('\n', " "),
             hint: match name {
                 CONFIG => "restore the file from its copy in a checkpoint, or start a new run",
-                _ => "restore the file, or start a new run",
+                _ => RESTORE,
             },
         }
     }
@@ -337,7 +348,7 @@ pub(crate) fn schedule(config: &RunConfig, vocabulary: &Vocabulary) -> Result<Sc
 
 /// Files written before the configuration, whose presence marks a started run.
 fn first() -> Vec<&'static str> {
-    [kept(), vec![VOCABULARY]].concat()
+    [kept(), vec![VOCABULARY, CHECKSUMS]].concat()
 }
 
 fn to_json<T: Serialize>(value: &T) -> String {

@@ -2,6 +2,7 @@
 
 mod changes;
 pub(crate) mod checkpoint;
+mod checksums;
 mod codec;
 pub(crate) mod folder;
 mod lock;

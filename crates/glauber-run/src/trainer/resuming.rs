@@ -59,6 +59,7 @@ impl Run {
             return if folder.has_metrics() { Err(folder.no_checkpoint()) } else { Ok((run, Vec::new())) };
         };
         let step = newest.state.step;
+        checkpoint::verify(&newest.path, |_| true)?;
         trainer.load(&newest.path, step)?;
         let evaluations = folder.evaluations_of(checkpoint::load_metrics(&newest.path).as_deref(), step);
         for Change { key, before, after, .. } in changes {

@@ -253,8 +253,10 @@ fn a_configuration_that_was_changed_by_hand_is_refused_by_its_key_where_it_decid
     // Logits of both are those of the clean token.
     let told = resumed("objective = \"denoising\"", "objective = \"level-bound\"").expect("another course");
     assert!(told.contains("`train.objective` is \"level-bound\" from step 3 on"), "{told}");
-    // A checkpoint of an older program does not tell.
-    std::fs::remove_file(path.join("checkpoints/step-00000003/config.toml")).expect("removed");
+    // A checkpoint of an older program does not tell, and has no checksums.
+    for name in ["config.toml", "checksums.b3"] {
+        std::fs::remove_file(path.join("checkpoints/step-00000003").join(name)).expect("removed");
+    }
     assert_eq!(resumed("\nbatch = 16", "\nbatch = 8").as_deref(), Ok(""));
 }
 
@@ -289,6 +291,44 @@ fn what_is_torn_or_gone_beside_whole_weights_stops_no_run() {
     std::fs::remove_dir_all(at("checkpoints")).expect("removed");
     let refused = resumed().err().expect("no checkpoint").to_string();
     assert!(refused.contains("restore it, or start a new run") && !refused.contains("longer"), "{refused}");
+}
+
+#[test]
+fn a_flipped_bit_is_refused_by_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("run");
+    train(&mut begin(&path, config(&Denoising, NetworkKind::Hollow, 2), 1), usize::MAX).expect("training");
+    let said = |error: RunError| error.to_string();
+    let resumed = || Run::resume(&path, &Device::flex(), 1).map(|run| run.notes().join("; ")).map_err(said);
+    let averaged =
+        || RunFolder::open(&path).and_then(|run| run.load_average(&Device::flex())).map(|_| ()).map_err(said);
+    resumed().and_then(|_| averaged()).expect("a whole run");
+    let at = |name: &str| path.join("checkpoints/step-00000002").join(name);
+    let weights = ["weights", "average", "moment-1", "moment-2"].map(|name| at(&format!("{name}.safetensors")));
+    let texts = [path.join("vocabulary.json"), at("config.toml"), at("checksums.b3"), path.join("checksums.b3")];
+    for file in weights.iter().chain(&texts) {
+        let bytes = std::fs::read(file).expect("a file");
+        // Some of each part of a file: its header, and what follows.
+        for byte in (0..bytes.len().min(64)).step_by(7).chain((0..bytes.len()).step_by(bytes.len() / 16 + 1)) {
+            let mut flipped = bytes.clone();
+            flipped[byte] ^= 1;
+            std::fs::write(file, flipped).expect("written");
+            // The checkpoint's copy of the evaluations is mended, and a note says so.
+            let mended = |notes: String| {
+                if notes.contains("damaged") { notes } else { panic!("byte {byte} of {file:?}: {notes}") }
+            };
+            let told = resumed().map_or_else(|told| told, mended);
+            // A digit of a checksum is a checksum of something else; one of the format is another format.
+            let named = told.contains(&file.display().to_string());
+            let named = named || file.ends_with("checksums.b3") || told.contains("a run in format 3");
+            assert!(named, "byte {byte} of {}: {told}", file.display());
+            let trained_only = weights[..1].iter().chain(&weights[2..]).any(|other| other == file);
+            let seen = trained_only || file.ends_with("checksums.b3") || averaged().is_err();
+            assert!(seen, "byte {byte} of {}", file.display());
+        }
+        std::fs::write(file, bytes).expect("written");
+    }
+    resumed().and_then(|_| averaged()).expect("a whole run");
 }
 
 #[test]
