@@ -8,12 +8,13 @@ use anyhow::Context;
 use regex::bytes::Regex;
 use walkdir::WalkDir;
 
-/// Files that say when and by whom a run was trained, among them curves over seconds of the metrics, which are compared themselves.
-const OF_THE_PROCESS: [&str; 4] = ["lock", "progress.json", "loss.svg", "quality.svg"];
+/// Files that say when and by whom a run was trained, anywhere in it: curves over seconds too, and checksums of files with seconds.
+const OF_THE_PROCESS: [&str; 5] = ["lock", "progress.json", "loss.svg", "quality.svg", "checksums.b3"];
 /// Endings of texts, which may name the run or tell seconds.
 const TEXTS: [&str; 3] = ["json", "jsonl", "toml"];
 
-/// The files of a run that has ended, by their path in it; seconds and the run's own path are left out.
+/// The files of a run that has ended, by their path in it. Seconds and the run's own path are left out, and checkpoints before the last:
+/// one that was told to stop has written another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ended(BTreeMap<PathBuf, Vec<u8>>);
 
@@ -25,11 +26,14 @@ impl Ended {
     pub fn read(run: &Path) -> anyhow::Result<Self> {
         let seconds = Regex::new(r#""?seconds"?\s*[:=]\s*[-+.0-9e]+"#)?;
         let own = run.display().to_string();
+        let last = last_checkpoint(run)?;
         let mut found = BTreeMap::new();
         for entry in WalkDir::new(run) {
             let entry = entry?;
             let name = entry.path().strip_prefix(run)?;
-            if !entry.file_type().is_file() || OF_THE_PROCESS.iter().any(|of| name == Path::new(of)) {
+            let of_the_process = OF_THE_PROCESS.iter().any(|of| entry.file_name() == *of);
+            let before = name.starts_with("checkpoints") && !last.as_ref().is_some_and(|last| name.starts_with(last));
+            if !entry.file_type().is_file() || of_the_process || before {
                 continue;
             }
             let mut bytes = fs::read(entry.path()).with_context(|| entry.path().display().to_string())?;
@@ -53,6 +57,17 @@ impl Ended {
     }
 }
 
+/// The last checkpoint of a run, by its path in it.
+fn last_checkpoint(run: &Path) -> anyhow::Result<Option<PathBuf>> {
+    let folder = run.join("checkpoints");
+    if !folder.exists() {
+        return Ok(None);
+    }
+    let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<anyhow::Result<Vec<_>>>()?;
+    let finished = names.into_iter().filter(|name| name.to_string_lossy().starts_with("step-"));
+    Ok(finished.max().map(|name| Path::new("checkpoints").join(name)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,22 +77,25 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let [one, other] = ["one", "other"].map(|name| root.path().join(name));
         for run in [&one, &other] {
-            fs::create_dir_all(run.join("checkpoints")).unwrap();
-            fs::write(run.join("checkpoints/weights"), [1, 2, 3]).unwrap();
+            fs::create_dir_all(run.join("checkpoints/step-2")).unwrap();
+            fs::write(run.join("checkpoints/step-2/weights"), [1, 2, 3]).unwrap();
             fs::write(run.join("lock"), run.display().to_string()).unwrap();
             fs::write(run.join("config.toml"), format!("cache = \"{}-cache\"", run.display())).unwrap();
         }
         fs::write(one.join("metrics.jsonl"), r#"{"step":1,"seconds":1.5,"loss":2.5}"#).unwrap();
         fs::write(other.join("metrics.jsonl"), r#"{"step":1,"seconds":2.5e1,"loss":2.5}"#).unwrap();
+        // One that was told to stop has a checkpoint more.
+        fs::create_dir(other.join("checkpoints/step-1")).unwrap();
+        fs::write(other.join("checkpoints/step-1/weights"), [0]).unwrap();
         let found = || Ended::read(&one).unwrap().first_difference(&Ended::read(&other).unwrap());
         assert_eq!(found(), None);
         fs::write(other.join("metrics.jsonl"), r#"{"step":1,"seconds":2,"loss":2.6}"#).unwrap();
         assert_eq!(found().unwrap(), "metrics.jsonl differs");
-        fs::write(other.join("checkpoints/weights"), [1, 2, 4]).unwrap();
-        assert_eq!(found().unwrap(), "checkpoints/weights differs");
+        fs::write(other.join("checkpoints/step-2/weights"), [1, 2, 4]).unwrap();
+        assert_eq!(found().unwrap(), "checkpoints/step-2/weights differs");
         fs::remove_dir_all(other.join("checkpoints")).unwrap();
         fs::remove_file(other.join("metrics.jsonl")).unwrap();
-        assert_eq!(found().unwrap(), "this run lacks checkpoints/weights");
+        assert_eq!(found().unwrap(), "this run lacks checkpoints/step-2/weights");
         fs::write(other.join("new"), "").unwrap();
         assert_eq!(found().unwrap(), "only this run has new");
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
 
-use glauber_files::{check_folder, is_unfinished, write_whole};
+use glauber_files::{check_folder, is_unfinished, remove_unfinished, write_whole};
 
 use crate::RunError;
 
@@ -63,6 +63,7 @@ impl FolderLock {
         let lock = Self::take(folder)?;
         // Another process may have begun, and have ended, in between.
         check_empty(folder, first)?;
+        remove_unfinished(folder).map_err(RunError::file(folder))?;
         let path = folder.join(BEGINNING);
         write_whole(&path, "a run is begun in this folder\n").map_err(RunError::file(&path))?;
         Ok(lock)
