@@ -11,8 +11,9 @@ use glauber_ngram::{NgramPrior, Parts, from_bytes, to_bytes};
 use glauber_schedule::NoiseLaw;
 use glauber_train::{SequenceSource, require};
 
-use crate::RunError;
 use crate::error::Result;
+use crate::run::checksums;
+use crate::{RunError, RunFolder};
 
 /// File of a run's n-grams.
 pub(crate) const PRIOR: &str = "prior.safetensors";
@@ -40,25 +41,24 @@ pub(crate) fn count(
 }
 
 /// Writes the n-grams of all data to the run folder, unless it has them.
-pub(crate) fn keep(prior: &NgramPrior, folder: &Path) -> Result<()> {
-    let path = folder.join(PRIOR);
+pub(crate) fn keep(prior: &NgramPrior, folder: &RunFolder) -> Result<()> {
+    let path = folder.path().join(PRIOR);
     if path.exists() {
         return Ok(());
     }
     let [left, right] = prior.ngrams(None);
     let bytes = to_bytes(&[left, right]).map_err(|error| RunError::Malformed(Box::new(error)))?;
-    write_whole(&path, bytes).map_err(RunError::file(&path))
+    write_whole(&path, bytes).map_err(RunError::file(&path))?;
+    folder.seal()
 }
 
 /// The prior of an existing run.
 pub(crate) fn load(folder: &Path, law: &NoiseLaw) -> Result<Arc<dyn SitePrior>, RunError> {
     let path = folder.join(PRIOR);
+    let hint = "restore the file, or delete it and resume the run, which rebuilds it";
+    checksums::verify(folder, |name| name == PRIOR, hint)?;
     let bytes = fs::read(&path).map_err(RunError::file(&path))?;
-    let damaged = |found: String| RunError::Damaged {
-        path: path.clone(),
-        found,
-        hint: "restore the file, or delete it and resume the run, which rebuilds it",
-    };
+    let damaged = |found: String| RunError::Damaged { path: path.clone(), found, hint };
     let ngrams = from_bytes(&bytes).map_err(|error| damaged(error.to_string()))?;
     let found = ngrams.len();
     let pair = <[_; 2]>::try_from(ngrams).map_err(|_| damaged(format!("{found} n-grams, not 2")))?;

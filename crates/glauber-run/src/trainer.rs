@@ -306,7 +306,7 @@ impl Run {
             );
             let prior = crate::prior::count(config, source, self.schedule.len(), self.schedule.law())?;
             if self.trainer.world().is_first() {
-                crate::prior::keep(&prior, self.folder.path())?;
+                crate::prior::keep(&prior, &self.folder)?;
             }
             self.network().set_prior(Arc::new(prior));
             self.has_prior = true;

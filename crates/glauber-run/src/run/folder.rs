@@ -18,6 +18,7 @@ use super::checkpoint::{self, CheckpointInfo};
 use super::checksums::{self, CHECKSUMS};
 use super::codec::RunCodec;
 use crate::data::kept;
+use crate::prior::PRIOR;
 use crate::{FolderLock, RunConfig, RunError, TrainingState};
 
 const CONFIG: &str = "config.toml";
@@ -107,12 +108,17 @@ impl RunFolder {
         if let Some(codec) = codec {
             codec.keep(path)?;
         }
-        // The configuration may be edited; of the rest, nothing changes.
-        checksums::write(path, |name| name != FolderLock::FILE && !name.starts_with('.'))?;
+        folder.seal()?;
         // Last: its presence says that the run has begun.
         folder.write_config(config)?;
         lock.begun()?;
         Ok((folder, lock))
+    }
+
+    /// Writes the checksums of the files that do not change. The configuration may be edited.
+    pub(crate) fn seal(&self) -> Result<(), RunError> {
+        let kept = [first(), vec![PRIOR]].concat();
+        checksums::write(&self.path, |name| kept.iter().any(|kept| Path::new(name).starts_with(kept)))
     }
 
     /// Checks that a run can start in a folder: it must be writable, and new, empty or left by a process killed at the
@@ -146,7 +152,8 @@ impl RunFolder {
                 format!("a format up to {FORMAT}: open it with {version}"),
             ),
             _ => {
-                checksums::verify(path, |_| true, RESTORE)?;
+                // Whoever needs the prior checks it: it can be made again.
+                checksums::verify(path, |name| name != PRIOR, RESTORE)?;
                 Ok(run)
             }
         }

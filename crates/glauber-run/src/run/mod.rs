@@ -2,7 +2,7 @@
 
 mod changes;
 pub(crate) mod checkpoint;
-mod checksums;
+pub(crate) mod checksums;
 mod codec;
 pub(crate) mod folder;
 mod lock;
