@@ -17,6 +17,7 @@ use toml::Table;
 
 use crate::data::{DataConfig, DataKind, DataShape, Opened, Opening};
 use crate::error::{Context, Result, ensure};
+use crate::run::checksums;
 use crate::{RunCodec, RunError, RunFolder, Say, Vocabulary};
 
 /// The copy of a target's file in a run folder: a table or a factor graph.
@@ -76,6 +77,9 @@ impl EnergyData {
         };
         let path = run.map_or_else(|| path.to_owned(), |run| run.path().join(KEPT));
         let named = || path.display().to_string();
+        if let Some(run) = run {
+            checksums::verify(run.path(), |name| name == KEPT, "restore the file, or start a new run")?;
+        }
         let text = fs::read_to_string(&path).with_context(named)?;
         let model = self.target.model(&text).map_err(RunError::from).with_context(named)?;
         Ok(Target { model: Arc::new(model), file: Some(text), particles: None })
@@ -175,11 +179,13 @@ impl DataKind for EnergyData {
         let kept = opening.begun.map(|run| run.path().join(PARTICLES)).filter(|path| path.is_file());
         let (buffer, notes) = match kept {
             Some(path) => {
+                let hint = "restore the file, or delete it to anneal the particles again";
+                checksums::verify(path.parent().unwrap_or(&path), |name| name == PARTICLES, hint)?;
                 let bytes = fs::read(&path).map_err(RunError::file(&path))?;
                 let buffer = Buffer::from_bytes(&bytes, vocab, sites).map_err(|error| RunError::Damaged {
                     path,
                     found: error.to_string(),
-                    hint: "restore the file, or delete it to anneal the particles again",
+                    hint,
                 })?;
                 (buffer, Vec::new())
             }

@@ -151,11 +151,7 @@ impl RunFolder {
                 format!("a run in format {format}, started with {version}"),
                 format!("a format up to {FORMAT}: open it with {version}"),
             ),
-            _ => {
-                // Whoever needs the prior checks it: it can be made again.
-                checksums::verify(path, |name| name != PRIOR, RESTORE)?;
-                Ok(run)
-            }
+            _ => Ok(run),
         }
     }
 
@@ -232,6 +228,7 @@ impl RunFolder {
     /// # Errors
     /// When the file is missing or malformed.
     pub fn vocabulary(&self) -> Result<Vocabulary, RunError> {
+        checksums::verify(&self.path, |name| name == VOCABULARY, RESTORE)?;
         serde_json::from_str(&self.read(VOCABULARY)?).map_err(|error| self.malformed(VOCABULARY, error))
     }
 

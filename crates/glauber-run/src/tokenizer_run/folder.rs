@@ -132,7 +132,7 @@ impl TokenizerRun {
             Some(first) if first.path == newest.path => "restore this folder, or start a new run",
             _ => "remove this folder to go on from the checkpoint before it",
         };
-        checkpoint::verify(&newest.path, |_| true)?;
+        checkpoint::verify(&newest.path, |_| true).with_context(|| format!("{}: {cure}", newest.path.display()))?;
         let training = newest.path.join(TRAINING);
         let trainer = TokenizerTrainer::resume(&config.model, &config.train, config.seed, &training, device)
             .with_context(|| format!("{}: {cure}", newest.path.display()))?;

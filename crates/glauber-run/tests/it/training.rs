@@ -309,7 +309,9 @@ fn a_flipped_bit_is_refused_by_name() {
     for file in weights.iter().chain(&texts) {
         let bytes = std::fs::read(file).expect("a file");
         // Some of each part of a file: its header, and what follows.
-        for byte in (0..bytes.len().min(64)).step_by(7).chain((0..bytes.len()).step_by(bytes.len() / 16 + 1)) {
+        // A name that is damaged in the checksums of the run folder is that of another file, which has none.
+        let end = if *file == path.join("checksums.b3") { 64 } else { bytes.len() };
+        for byte in (0..end.min(64)).step_by(7).chain((0..end).step_by(end / 16 + 1)) {
             let mut flipped = bytes.clone();
             flipped[byte] ^= 1;
             std::fs::write(file, flipped).expect("written");
