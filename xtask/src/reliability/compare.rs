@@ -8,8 +8,8 @@ use anyhow::Context;
 use regex::bytes::Regex;
 use walkdir::WalkDir;
 
-/// Files that say when and by whom a run was trained, anywhere in it: curves over seconds too, and checksums of files with seconds.
-const OF_THE_PROCESS: [&str; 5] = ["lock", "progress.json", "loss.svg", "quality.svg", "checksums.b3"];
+/// Files that say when and by whom a run was trained, anywhere in it: checksums of files with seconds too.
+const OF_THE_PROCESS: [&str; 3] = ["lock", "progress.json", "checksums.b3"];
 /// Endings of texts, which may name the run or tell seconds.
 const TEXTS: [&str; 3] = ["json", "jsonl", "toml"];
 
@@ -31,7 +31,9 @@ impl Ended {
         for entry in WalkDir::new(run) {
             let entry = entry?;
             let name = entry.path().strip_prefix(run)?;
-            let of_the_process = OF_THE_PROCESS.iter().any(|of| entry.file_name() == *of);
+            // Curves are drawn over seconds, from the metrics.
+            let curve = name.extension().is_some_and(|ending| ending == "svg");
+            let of_the_process = curve || OF_THE_PROCESS.iter().any(|of| entry.file_name() == *of);
             let before = name.starts_with("checkpoints") && !last.as_ref().is_some_and(|last| name.starts_with(last));
             if !entry.file_type().is_file() || of_the_process || before {
                 continue;

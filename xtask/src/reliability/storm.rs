@@ -144,6 +144,11 @@ impl Storm<'_> {
                 End::Own(family.wait(PATIENCE[1])?.context("a run that is left alone does not end")?)
             };
             match end {
+                // Killed with the result on the disk: there is nothing to begin again.
+                End::Struck if !self.kind.resumes && run.join("network.toml").exists() => {
+                    tally.finished += 1;
+                    return Ok(());
+                }
                 End::Struck => {}
                 End::Own(status) if status.success() => {
                     tally.finished += 1;
@@ -168,6 +173,8 @@ impl Storm<'_> {
             }
             let signal = match which {
                 ..0.6 => Signal::Kill,
+                // Told to stop, a training without checkpoints ends with what it has.
+                ..0.8 if !self.kind.resumes => Signal::Kill,
                 ..0.8 => Signal::Terminate,
                 _ => Signal::Pause,
             };
