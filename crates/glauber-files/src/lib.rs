@@ -108,7 +108,7 @@ impl Drop for Unfinished {
 fn sync_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
-        // Where folders cannot be opened or synced; a disk that fails is told.
+        // Some systems cannot open or sync folders. A failing disk is an error.
         let cannot = [ErrorKind::PermissionDenied, ErrorKind::InvalidInput, ErrorKind::Unsupported];
         return if cannot.contains(&error.kind()) { Ok(()) } else { Err(error) };
     }

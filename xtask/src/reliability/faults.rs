@@ -7,11 +7,10 @@ use std::process::{Command, ExitCode, Output};
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use clap::Args;
 
 use super::compare::Ended;
 use super::kinds::{Kind, Length};
-use super::{Ground, Place, need_strace};
+use super::{Ground, Traced, need_strace};
 use crate::screen::{remark, say};
 
 /// Calls that fail, and how: as `strace` names them.
@@ -26,16 +25,6 @@ const FAULTS: [(&str, &str); 9] = [
     ("openat", "EMFILE"),
     ("ftruncate", "ENOSPC"),
 ];
-
-/// What fails.
-#[derive(Args)]
-pub struct Flags {
-    #[command(flatten)]
-    place: Place,
-    /// Try one in so many of the calls
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    every: u64,
-}
 
 /// What happened to the runs of a kind.
 #[derive(Default)]
@@ -55,7 +44,7 @@ struct Tally {
 ///
 /// # Errors
 /// [`Usage`](crate::Usage) for a wrong flag or without `strace`; otherwise when an unbroken run fails, or a file cannot be read or written.
-pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
+pub fn run(flags: &Traced) -> anyhow::Result<ExitCode> {
     need_strace()?;
     let ground = Ground::new(&flags.place, false)?;
     say(
@@ -109,7 +98,7 @@ impl Faults<'_> {
         Ended::read(&self.run())
     }
 
-    fn try_all(&self, flags: &Flags, expected: &Ended, what: (&str, &str, bool)) -> anyhow::Result<Tally> {
+    fn try_all(&self, flags: &Traced, expected: &Ended, what: (&str, &str, bool)) -> anyhow::Result<Tally> {
         let mut tally = Tally::default();
         for number in (1..).step_by(flags.every as usize) {
             self.clear()?;

@@ -25,9 +25,9 @@ pub enum What {
     /// Kill runs of every kind at random moments, resume them, and compare their ends with unbroken runs'
     Storm(storm::Flags),
     /// Cut the power after every call that writes, by a recording of `strace`, and go on from what the disk may hold
-    PowerLoss(power::Flags),
+    PowerLoss(Traced),
     /// Let every call that writes fail once or for good, by `strace`, and go on
-    DiskFaults(faults::Flags),
+    DiskFaults(Traced),
 }
 
 /// Performs it.
@@ -54,6 +54,16 @@ struct Place {
     /// The `glauber` to run. Default: build it, with MPI where `mpirun` is installed
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
+}
+
+/// Which runs are traced, and how many of their cases are tried.
+#[derive(Args)]
+pub struct Traced {
+    #[command(flatten)]
+    place: Place,
+    /// Try one in so many of the states of the disk, or of the calls that fail
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    every: u64,
 }
 
 /// Runs of some kinds in a folder.

@@ -7,24 +7,13 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use clap::Args;
 
 use super::calls::{self, Call};
 use super::compare::Ended;
 use super::disk::{Disk, Left, Loss, restore};
 use super::kinds::{Kind, Length};
-use super::{Ground, Place, log, need_strace};
+use super::{Ground, Traced, log, need_strace};
 use crate::screen::{remark, say};
-
-/// Where the power fails.
-#[derive(Args)]
-pub struct Flags {
-    #[command(flatten)]
-    place: Place,
-    /// Try one in so many of the states that the disk may be in
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    every: u64,
-}
 
 /// What was tried of a kind.
 #[derive(Default)]
@@ -44,7 +33,7 @@ struct Tally {
 ///
 /// # Errors
 /// [`Usage`](crate::Usage) for a wrong flag or without `strace`; otherwise when an unbroken run fails, or a file cannot be read or written.
-pub fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
+pub fn run(flags: &Traced) -> anyhow::Result<ExitCode> {
     need_strace()?;
     let ground = Ground::new(&flags.place, false)?;
     say("| kind | calls that write | states of the disk | tried | checkpoint lost | did not go on | seconds |")?;
@@ -74,7 +63,7 @@ impl Outage<'_> {
         self.folder.join("run")
     }
 
-    fn try_all(&self, flags: &Flags) -> anyhow::Result<Tally> {
+    fn try_all(&self, flags: &Traced) -> anyhow::Result<Tally> {
         let recorded = self.record()?;
         let expected = Ended::read(&self.run())?;
         let (mut disk, mut tally, mut seen) = (Disk::new(&self.folder), Tally::default(), HashSet::new());
